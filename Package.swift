@@ -1,0 +1,140 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let strict: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .treatAllWarnings(as: .error),
+]
+
+func external(_ product: String, _ package: String) -> Target.Dependency { .product(name: product, package: package) }
+
+/// A library under `Shared/`.
+func shared(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: dependencies, path: "Shared/\(name)", swiftSettings: strict)
+}
+
+/// A C library of the system, reached through one Swift target only.
+func system(_ name: String, pkgConfig: String, apt: String) -> Target {
+    .systemLibrary(name: name, path: "Shared/\(name)", pkgConfig: pkgConfig, providers: [.apt([apt])])
+}
+
+/// The three targets of a service: Domain (BillingCore only), Service, and the executable.
+func service(_ name: String) -> [Target] {
+    [
+        .target(
+            name: "\(name)Domain", dependencies: ["BillingCore"],
+            path: "Services/\(name)/Domain", swiftSettings: strict),
+        .target(
+            name: "\(name)Service",
+            dependencies: [
+                .byName(name: "\(name)Domain"), "BillingCore", "BillingEvents", "JSON", "Telemetry", "Postgres",
+                "Redis", "Messaging", "HTTPKit", "ServiceKit", external("Logging", "swift-log"),
+                external("Crypto", "swift-crypto"),
+            ],
+            path: "Services/\(name)/Service", swiftSettings: strict),
+        .executableTarget(
+            name: "\(name.lowercased())-service",
+            dependencies: [.byName(name: "\(name)Service"), "ServiceKit", external("ArgumentParser", "swift-argument-parser")],
+            path: "Services/\(name)/Daemon", swiftSettings: strict),
+    ]
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(name: name, dependencies: dependencies, path: "Tests/\(name)", swiftSettings: strict)
+}
+
+let services: [String] = ["Payment", "Subscription", "Invoice", "Fraud", "Analytics"]
+
+/// Every test target; `REFRAIN_ONLY_TESTS=Name,Name` builds just those (`make test ONLY=…`).
+func testTargets() -> [Target] {
+    let all: [Target] = [
+        tests("BillingCoreTests", ["BillingCore"]),
+        tests("JSONTests", ["JSON", "BillingCore"]),
+        tests("TelemetryTests", ["Telemetry", "JSON", external("Logging", "swift-log")]),
+        tests("PostgresTests", ["Postgres", "BillingCore", "TestKit", external("Logging", "swift-log")]),
+        tests("KafkaTests", ["Kafka", "TestKit", external("Logging", "swift-log")]),
+        tests("RedisTests", ["Redis", "TestKit", external("Logging", "swift-log")]),
+        tests(
+            "HTTPKitTests",
+            [
+                "HTTPKit", "JSON", "BillingCore", "Postgres", "Redis", "Telemetry", "TestKit",
+                external("AsyncHTTPClient", "async-http-client"), external("JWTKit", "jwt-kit"),
+                external("Crypto", "swift-crypto"), external("NIOCore", "swift-nio"), external("Logging", "swift-log"),
+            ]),
+        tests("BillingEventsTests", ["BillingEvents", "BillingCore", "JSON"]),
+        tests(
+            "MessagingTests",
+            ["Messaging", "BillingEvents", "BillingCore", "JSON", "Postgres", "Kafka", "Telemetry", "TestKit", external("Logging", "swift-log")]),
+    ]
+    let perService: [Target] = services.flatMap { name -> [Target] in
+        [
+            tests("\(name)DomainTests", [.byName(name: "\(name)Domain"), "BillingCore"]),
+            tests(
+                "\(name)ServiceTests",
+                [
+                    .byName(name: "\(name)Domain"), .byName(name: "\(name)Service"), "BillingCore", "BillingEvents", "JSON",
+                    "Postgres", "Redis", "Messaging", "HTTPKit", "ServiceKit", "Telemetry", "TestKit",
+                    external("Logging", "swift-log"),
+                ]),
+        ]
+    }
+    guard let only = Context.environment["REFRAIN_ONLY_TESTS"], !only.isEmpty else { return all + perService }
+    let wanted = only.split(separator: ",").map(String.init)
+    return (all + perService).filter { wanted.contains($0.name) }
+}
+
+
+let package = Package(
+    name: "refrain",
+    products: services.map { .executable(name: "\($0.lowercased())-service", targets: ["\($0.lowercased())-service"]) },
+    dependencies: [
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/vapor/jwt-kit", from: "5.7.0"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
+    ],
+    targets: [
+        shared("BillingCore"),
+        shared("JSON", ["BillingCore"]),
+        shared("BillingEvents", ["BillingCore", "JSON"]),
+        shared("Telemetry", [external("Logging", "swift-log"), "JSON"]),
+        system("CPostgres", pkgConfig: "libpq", apt: "libpq-dev"),
+        shared("Postgres", ["CPostgres", "BillingCore", "Telemetry", external("Logging", "swift-log")]),
+        system("CKafka", pkgConfig: "rdkafka", apt: "librdkafka-dev"),
+        shared("Kafka", ["CKafka", "Telemetry", external("Logging", "swift-log")]),
+        system("CHiredis", pkgConfig: "hiredis", apt: "libhiredis-dev"),
+        shared("Redis", ["CHiredis", "Telemetry", external("Logging", "swift-log")]),
+        shared(
+            "Messaging",
+            [
+                "BillingCore", "BillingEvents", "JSON", "Postgres", "Kafka", "Telemetry",
+                external("Logging", "swift-log"), external("ServiceLifecycle", "swift-service-lifecycle"),
+            ]),
+        shared(
+            "HTTPKit",
+            [
+                "BillingCore", "JSON", "Postgres", "Redis", "Telemetry",
+                external("Hummingbird", "hummingbird"), external("HTTPTypes", "swift-http-types"),
+                external("NIOCore", "swift-nio"), external("Crypto", "swift-crypto"), external("JWTKit", "jwt-kit"),
+                external("AsyncHTTPClient", "async-http-client"), external("Logging", "swift-log"),
+            ]),
+        shared(
+            "ServiceKit",
+            [
+                "BillingCore", "BillingEvents", "JSON", "Postgres", "Kafka", "Redis", "Messaging", "HTTPKit", "Telemetry",
+                external("Logging", "swift-log"), external("ArgumentParser", "swift-argument-parser"),
+                external("AsyncHTTPClient", "async-http-client"), external("NIOCore", "swift-nio"), external("Crypto", "swift-crypto"),
+                external("ServiceLifecycle", "swift-service-lifecycle"), external("Yams", "Yams"),
+            ]),
+        shared("TestKit", ["BillingCore", "JSON", "Postgres", "Kafka", "Redis", "Telemetry", external("Logging", "swift-log")]),
+    ] + services.flatMap(service) + testTargets(),
+    swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,380 @@
+public import BillingCore
+public import JSON
+
+/// A payment attempt is to be assessed by Fraud before the provider is asked.
+public struct PaymentCreatedV1: EventBody, Equatable {
+    public static let type = "payment.created.v1"
+    public static let topic = Topic.payments
+
+    public let paymentID: PaymentID
+    public let attemptID: AttemptID
+    /// Number of the attempt, from 1.
+    public let attempt: Int64
+    public let customerID: CustomerID
+    public let paymentMethodID: PaymentMethodID
+    /// Card fingerprint.
+    public let fingerprint: String
+    /// Amount.
+    public let amount: Money
+    public let invoiceID: InvoiceID?
+    public let subscriptionID: SubscriptionID?
+    /// Without the customer present.
+    public let offSession: Bool
+    /// Business time.
+    public let createdAt: Instant
+
+    /// The whole fact.
+    public init(
+        paymentID: PaymentID, attemptID: AttemptID, attempt: Int64, customerID: CustomerID,
+        paymentMethodID: PaymentMethodID, fingerprint: String, amount: Money, invoiceID: InvoiceID?,
+        subscriptionID: SubscriptionID?, offSession: Bool, createdAt: Instant
+    ) {
+        self.paymentID = paymentID
+        self.attemptID = attemptID
+        self.attempt = attempt
+        self.customerID = customerID
+        self.paymentMethodID = paymentMethodID
+        self.fingerprint = fingerprint
+        self.amount = amount
+        self.invoiceID = invoiceID
+        self.subscriptionID = subscriptionID
+        self.offSession = offSession
+        self.createdAt = createdAt
+    }
+
+    public init(_ f: inout InputFields) {
+        paymentID = f.id("payment_id", as: PaymentID.self)
+        attemptID = f.id("attempt_id", as: AttemptID.self)
+        attempt = f.int("attempt", doc: "Number of the attempt, from 1")
+        customerID = f.id("customer_id", as: CustomerID.self)
+        paymentMethodID = f.id("payment_method_id", as: PaymentMethodID.self)
+        fingerprint = f.string("fingerprint", doc: "Card fingerprint")
+        amount = f.money("amount", doc: "Amount")
+        invoiceID = f.optionalID("invoice_id", as: InvoiceID.self)
+        subscriptionID = f.optionalID("subscription_id", as: SubscriptionID.self)
+        offSession = f.bool("off_session", doc: "Without the customer present")
+        createdAt = f.instant("created_at", doc: "Business time")
+    }
+
+    public func write(to o: inout ObjectWriter) {
+        o.field("payment_id", paymentID.rawValue)
+        o.field("attempt_id", attemptID.rawValue)
+        o.field("attempt", attempt)
+        o.field("customer_id", customerID.rawValue)
+        o.field("payment_method_id", paymentMethodID.rawValue)
+        o.field("fingerprint", fingerprint)
+        o.money("amount", amount)
+        o.field("invoice_id", invoiceID?.rawValue)
+        o.field("subscription_id", subscriptionID?.rawValue)
+        o.field("off_session", offSession)
+        o.field("created_at", createdAt.rfc3339)
+    }
+
+    public static var sample: Self {
+        Self(
+            paymentID: .sample, attemptID: .sample, attempt: 1, customerID: .sample, paymentMethodID: .sample,
+            fingerprint: "5f2a8c", amount: Money(minor: 999, currency: .usd), invoiceID: .sample,
+            subscriptionID: .sample, offSession: true, createdAt: .sample)
+    }
+}
+
+/// The customer has to authenticate before the payment can go on.
+public struct PaymentRequiresActionV1: EventBody, Equatable {
+    public static let type = "payment.requires_action.v1"
+    public static let topic = Topic.payments
+
+    public let paymentID: PaymentID
+    /// Number of the attempt.
+    public let attempt: Int64
+    public let customerID: CustomerID
+    /// Amount.
+    public let amount: Money
+    public let invoiceID: InvoiceID?
+    public let subscriptionID: SubscriptionID?
+
+    /// The whole fact.
+    public init(
+        paymentID: PaymentID, attempt: Int64, customerID: CustomerID, amount: Money, invoiceID: InvoiceID?,
+        subscriptionID: SubscriptionID?
+    ) {
+        self.paymentID = paymentID
+        self.attempt = attempt
+        self.customerID = customerID
+        self.amount = amount
+        self.invoiceID = invoiceID
+        self.subscriptionID = subscriptionID
+    }
+
+    public init(_ f: inout InputFields) {
+        paymentID = f.id("payment_id", as: PaymentID.self)
+        attempt = f.int("attempt", doc: "Number of the attempt")
+        customerID = f.id("customer_id", as: CustomerID.self)
+        amount = f.money("amount", doc: "Amount")
+        invoiceID = f.optionalID("invoice_id", as: InvoiceID.self)
+        subscriptionID = f.optionalID("subscription_id", as: SubscriptionID.self)
+    }
+
+    public func write(to o: inout ObjectWriter) {
+        o.field("payment_id", paymentID.rawValue)
+        o.field("attempt", attempt)
+        o.field("customer_id", customerID.rawValue)
+        o.money("amount", amount)
+        o.field("invoice_id", invoiceID?.rawValue)
+        o.field("subscription_id", subscriptionID?.rawValue)
+    }
+
+    public static var sample: Self {
+        Self(
+            paymentID: .sample, attempt: 1, customerID: .sample, amount: Money(minor: 999, currency: .usd),
+            invoiceID: .sample, subscriptionID: .sample)
+    }
+}
+
+/// Money was captured and is booked.
+public struct PaymentSucceededV1: EventBody, Equatable {
+    public static let type = "payment.succeeded.v1"
+    public static let topic = Topic.payments
+
+    public let paymentID: PaymentID
+    /// Number of the attempt.
+    public let attempt: Int64
+    public let customerID: CustomerID
+    public let paymentMethodID: PaymentMethodID
+    /// Amount.
+    public let amount: Money
+    public let invoiceID: InvoiceID?
+    public let subscriptionID: SubscriptionID?
+    /// Provider that took it.
+    public let provider: String
+    /// Business time.
+    public let succeededAt: Instant
+
+    /// The whole fact.
+    public init(
+        paymentID: PaymentID, attempt: Int64, customerID: CustomerID, paymentMethodID: PaymentMethodID, amount: Money,
+        invoiceID: InvoiceID?, subscriptionID: SubscriptionID?, provider: String, succeededAt: Instant
+    ) {
+        self.paymentID = paymentID
+        self.attempt = attempt
+        self.customerID = customerID
+        self.paymentMethodID = paymentMethodID
+        self.amount = amount
+        self.invoiceID = invoiceID
+        self.subscriptionID = subscriptionID
+        self.provider = provider
+        self.succeededAt = succeededAt
+    }
+
+    public init(_ f: inout InputFields) {
+        paymentID = f.id("payment_id", as: PaymentID.self)
+        attempt = f.int("attempt", doc: "Number of the attempt")
+        customerID = f.id("customer_id", as: CustomerID.self)
+        paymentMethodID = f.id("payment_method_id", as: PaymentMethodID.self)
+        amount = f.money("amount", doc: "Amount")
+        invoiceID = f.optionalID("invoice_id", as: InvoiceID.self)
+        subscriptionID = f.optionalID("subscription_id", as: SubscriptionID.self)
+        provider = f.string("provider", doc: "Provider that took it")
+        succeededAt = f.instant("succeeded_at", doc: "Business time")
+    }
+
+    public func write(to o: inout ObjectWriter) {
+        o.field("payment_id", paymentID.rawValue)
+        o.field("attempt", attempt)
+        o.field("customer_id", customerID.rawValue)
+        o.field("payment_method_id", paymentMethodID.rawValue)
+        o.money("amount", amount)
+        o.field("invoice_id", invoiceID?.rawValue)
+        o.field("subscription_id", subscriptionID?.rawValue)
+        o.field("provider", provider)
+        o.field("succeeded_at", succeededAt.rfc3339)
+    }
+
+    public static var sample: Self {
+        Self(
+            paymentID: .sample, attempt: 1, customerID: .sample, paymentMethodID: .sample,
+            amount: Money(minor: 999, currency: .usd), invoiceID: .sample, subscriptionID: .sample, provider: "sandbox",
+            succeededAt: .sample)
+    }
+}
+
+/// One attempt failed; the payment can be attempted again.
+public struct PaymentFailedV1: EventBody, Equatable {
+    public static let type = "payment.failed.v1"
+    public static let topic = Topic.payments
+
+    public let paymentID: PaymentID
+    /// Number of the attempt.
+    public let attempt: Int64
+    public let customerID: CustomerID
+    /// Amount.
+    public let amount: Money
+    public let invoiceID: InvoiceID?
+    public let subscriptionID: SubscriptionID?
+    /// Reason of the decline.
+    public let declineCode: String
+    /// hard, soft, fraud or action.
+    public let declineClass: String
+    /// Business time.
+    public let failedAt: Instant
+
+    /// The whole fact.
+    public init(
+        paymentID: PaymentID, attempt: Int64, customerID: CustomerID, amount: Money, invoiceID: InvoiceID?,
+        subscriptionID: SubscriptionID?, declineCode: String, declineClass: String, failedAt: Instant
+    ) {
+        self.paymentID = paymentID
+        self.attempt = attempt
+        self.customerID = customerID
+        self.amount = amount
+        self.invoiceID = invoiceID
+        self.subscriptionID = subscriptionID
+        self.declineCode = declineCode
+        self.declineClass = declineClass
+        self.failedAt = failedAt
+    }
+
+    public init(_ f: inout InputFields) {
+        paymentID = f.id("payment_id", as: PaymentID.self)
+        attempt = f.int("attempt", doc: "Number of the attempt")
+        customerID = f.id("customer_id", as: CustomerID.self)
+        amount = f.money("amount", doc: "Amount")
+        invoiceID = f.optionalID("invoice_id", as: InvoiceID.self)
+        subscriptionID = f.optionalID("subscription_id", as: SubscriptionID.self)
+        declineCode = f.string("decline_code", doc: "Reason of the decline")
+        declineClass = f.string("decline_class", doc: "hard, soft, fraud or action")
+        failedAt = f.instant("failed_at", doc: "Business time")
+    }
+
+    public func write(to o: inout ObjectWriter) {
+        o.field("payment_id", paymentID.rawValue)
+        o.field("attempt", attempt)
+        o.field("customer_id", customerID.rawValue)
+        o.money("amount", amount)
+        o.field("invoice_id", invoiceID?.rawValue)
+        o.field("subscription_id", subscriptionID?.rawValue)
+        o.field("decline_code", declineCode)
+        o.field("decline_class", declineClass)
+        o.field("failed_at", failedAt.rfc3339)
+    }
+
+    public static var sample: Self {
+        Self(
+            paymentID: .sample, attempt: 1, customerID: .sample, amount: Money(minor: 999, currency: .usd),
+            invoiceID: .sample, subscriptionID: .sample, declineCode: "insufficient_funds", declineClass: "soft",
+            failedAt: .sample)
+    }
+}
+
+/// A payment ended without money moving and will not be attempted again.
+public struct PaymentCanceledV1: EventBody, Equatable {
+    public static let type = "payment.canceled.v1"
+    public static let topic = Topic.payments
+
+    public let paymentID: PaymentID
+    public let customerID: CustomerID
+    /// Amount.
+    public let amount: Money
+    public let invoiceID: InvoiceID?
+    public let subscriptionID: SubscriptionID?
+    /// Why, from a fixed set.
+    public let reason: String
+
+    /// The whole fact.
+    public init(
+        paymentID: PaymentID, customerID: CustomerID, amount: Money, invoiceID: InvoiceID?,
+        subscriptionID: SubscriptionID?, reason: String
+    ) {
+        self.paymentID = paymentID
+        self.customerID = customerID
+        self.amount = amount
+        self.invoiceID = invoiceID
+        self.subscriptionID = subscriptionID
+        self.reason = reason
+    }
+
+    public init(_ f: inout InputFields) {
+        paymentID = f.id("payment_id", as: PaymentID.self)
+        customerID = f.id("customer_id", as: CustomerID.self)
+        amount = f.money("amount", doc: "Amount")
+        invoiceID = f.optionalID("invoice_id", as: InvoiceID.self)
+        subscriptionID = f.optionalID("subscription_id", as: SubscriptionID.self)
+        reason = f.string("reason", doc: "Why, from a fixed set")
+    }
+
+    public func write(to o: inout ObjectWriter) {
+        o.field("payment_id", paymentID.rawValue)
+        o.field("customer_id", customerID.rawValue)
+        o.money("amount", amount)
+        o.field("invoice_id", invoiceID?.rawValue)
+        o.field("subscription_id", subscriptionID?.rawValue)
+        o.field("reason", reason)
+    }
+
+    public static var sample: Self {
+        Self(
+            paymentID: .sample, customerID: .sample, amount: Money(minor: 999, currency: .usd), invoiceID: .sample,
+            subscriptionID: .sample, reason: "cycle")
+    }
+}
+
+/// Money went back and is booked.
+public struct PaymentRefundedV1: EventBody, Equatable {
+    public static let type = "payment.refunded.v1"
+    public static let topic = Topic.payments
+
+    public let refundID: RefundID
+    public let paymentID: PaymentID
+    public let customerID: CustomerID
+    /// Refunded now.
+    public let amount: Money
+    /// Refunded so far, minor units.
+    public let refundedTotal: Int64
+    public let invoiceID: InvoiceID?
+    /// Reason given.
+    public let reason: String?
+    /// Business time.
+    public let refundedAt: Instant
+
+    /// The whole fact.
+    public init(
+        refundID: RefundID, paymentID: PaymentID, customerID: CustomerID, amount: Money, refundedTotal: Int64,
+        invoiceID: InvoiceID?, reason: String?, refundedAt: Instant
+    ) {
+        self.refundID = refundID
+        self.paymentID = paymentID
+        self.customerID = customerID
+        self.amount = amount
+        self.refundedTotal = refundedTotal
+        self.invoiceID = invoiceID
+        self.reason = reason
+        self.refundedAt = refundedAt
+    }
+
+    public init(_ f: inout InputFields) {
+        refundID = f.id("refund_id", as: RefundID.self)
+        paymentID = f.id("payment_id", as: PaymentID.self)
+        customerID = f.id("customer_id", as: CustomerID.self)
+        amount = f.money("amount", doc: "Refunded now")
+        refundedTotal = f.int("refunded_total", doc: "Refunded so far, minor units")
+        invoiceID = f.optionalID("invoice_id", as: InvoiceID.self)
+        reason = f.optionalString("reason", doc: "Reason given")
+        refundedAt = f.instant("refunded_at", doc: "Business time")
+    }
+
+    public func write(to o: inout ObjectWriter) {
+        o.field("refund_id", refundID.rawValue)
+        o.field("payment_id", paymentID.rawValue)
+        o.field("customer_id", customerID.rawValue)
+        o.money("amount", amount)
+        o.field("refunded_total", refundedTotal)
+        o.field("invoice_id", invoiceID?.rawValue)
+        o.field("reason", reason)
+        o.field("refunded_at", refundedAt.rfc3339)
+    }
+
+    public static var sample: Self {
+        Self(
+            refundID: .sample, paymentID: .sample, customerID: .sample, amount: Money(minor: 999, currency: .usd),
+            refundedTotal: 500, invoiceID: .sample, reason: "cycle", refundedAt: .sample)
+    }
+}

@@ -1,0 +1,66 @@
+public import BillingCore
+public import JSON
+
+/// A customer can be charged through this method from now on.
+public struct PaymentMethodAttachedV1: EventBody, Equatable {
+    public static let type = "payment_method.attached.v1"
+    public static let topic = Topic.payments
+
+    public let paymentMethodID: PaymentMethodID
+    public let customerID: CustomerID
+    /// Card brand.
+    public let brand: String
+    /// Last four digits.
+    public let last4: String
+    /// Expiry month.
+    public let expMonth: Int64
+    /// Expiry year.
+    public let expYear: Int64
+    /// Same for the same card, says nothing of its number.
+    public let fingerprint: String
+    /// Whether renewals use it.
+    public let isDefault: Bool
+
+    /// The whole fact.
+    public init(
+        paymentMethodID: PaymentMethodID, customerID: CustomerID, brand: String, last4: String, expMonth: Int64,
+        expYear: Int64, fingerprint: String, isDefault: Bool
+    ) {
+        self.paymentMethodID = paymentMethodID
+        self.customerID = customerID
+        self.brand = brand
+        self.last4 = last4
+        self.expMonth = expMonth
+        self.expYear = expYear
+        self.fingerprint = fingerprint
+        self.isDefault = isDefault
+    }
+
+    public init(_ f: inout InputFields) {
+        paymentMethodID = f.id("payment_method_id", as: PaymentMethodID.self)
+        customerID = f.id("customer_id", as: CustomerID.self)
+        brand = f.string("brand", doc: "Card brand")
+        last4 = f.string("last4", doc: "Last four digits")
+        expMonth = f.int("exp_month", doc: "Expiry month")
+        expYear = f.int("exp_year", doc: "Expiry year")
+        fingerprint = f.string("fingerprint", doc: "Same for the same card, says nothing of its number")
+        isDefault = f.bool("is_default", doc: "Whether renewals use it")
+    }
+
+    public func write(to o: inout ObjectWriter) {
+        o.field("payment_method_id", paymentMethodID.rawValue)
+        o.field("customer_id", customerID.rawValue)
+        o.field("brand", brand)
+        o.field("last4", last4)
+        o.field("exp_month", expMonth)
+        o.field("exp_year", expYear)
+        o.field("fingerprint", fingerprint)
+        o.field("is_default", isDefault)
+    }
+
+    public static var sample: Self {
+        Self(
+            paymentMethodID: .sample, customerID: .sample, brand: "visa", last4: "4242", expMonth: 12, expYear: 2030,
+            fingerprint: "5f2a8c", isDefault: true)
+    }
+}
