@@ -1,0 +1,41 @@
+public import BillingCore
+
+/// One line of a journal entry: a debit is positive, a credit negative.
+public struct Posting: Hashable, Sendable {
+    /// The account's name.
+    public let account: String
+    /// The signed amount.
+    public let amount: Money
+
+    /// A line on an account.
+    public init(account: String, amount: Money) {
+        self.account = account
+        self.amount = amount
+    }
+}
+
+/// The chart of accounts and the entries that every movement of money makes.
+public enum Ledger {
+    /// Money the provider holds for us.
+    public static func providerBalance(_ provider: String) -> String { "assets:provider:\(provider)" }
+    /// Money customers have paid.
+    public static let customerPayments = "income:customer_payments"
+    /// Money given back to customers.
+    public static let customerRefunds = "contra_income:customer_refunds"
+
+    /// A captured payment: the provider owes us, the customer has paid.
+    public static func capture(_ amount: Money, provider: String) throws(MoneyError) -> [Posting] {
+        [
+            Posting(account: providerBalance(provider), amount: amount),
+            Posting(account: customerPayments, amount: try amount.negated()),
+        ]
+    }
+
+    /// A refund: the provider owes us less, the customer has back.
+    public static func refund(_ amount: Money, provider: String) throws(MoneyError) -> [Posting] {
+        [
+            Posting(account: customerRefunds, amount: amount),
+            Posting(account: providerBalance(provider), amount: try amount.negated()),
+        ]
+    }
+}

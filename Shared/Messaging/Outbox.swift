@@ -1,0 +1,94 @@
+public import BillingCore
+public import BillingEvents
+import JSON
+public import Postgres
+import Telemetry
+
+/// One event on its way into the outbox: encoded, with its id drawn.
+public struct OutboxEvent: Sendable {
+    /// The event's id, the same for every delivery.
+    public let id: EventID
+    let type: String
+    let topic: Topic
+    let key: String
+    let time: Instant
+    let body: String
+
+    /// Encodes a fact.
+    /// - Parameters:
+    ///   - body: The fact.
+    ///   - key: The record key: the customer id, unless the event's topic says otherwise.
+    ///   - at: When it became true, by the business clock.
+    public init<Body: EventBody>(_ body: Body, key: String, at time: Instant) {
+        id = EventID.new(at: time)
+        type = Body.type
+        topic = Body.topic
+        self.key = key
+        self.time = time
+        self.body = encodeString(body)
+    }
+}
+
+/// Events leave only through here: written in the transaction that makes them true, published by the relay after it.
+public enum Outbox {
+    /// Writes one event; see ``append(_:in:)-swift.type.method``.
+    /// - Returns: The event's id.
+    @discardableResult
+    public static func append<Body: EventBody>(
+        _ body: Body, key: String, at time: Instant, in db: borrowing PostgresTransaction
+    ) throws -> EventID {
+        let event = OutboxEvent(body, key: key, at: time)
+        try append([event], in: db)
+        return event.id
+    }
+
+    /// Writes events in the given order with one statement, and wakes the relay when the transaction has committed.
+    /// - Note: Per key, events are published in the order of their transactions and, inside one, in this order.
+    public static func append(_ events: [OutboxEvent], in db: borrowing PostgresTransaction) throws {
+        guard !events.isEmpty else { return }
+        _ = try db.execute(insertion(events))
+        db.onCommit { OutboxSignal.shared.wake() }
+    }
+
+    /// The INSERT alone, for callers that put several statements into one pipeline; they call ``wakeOnCommit(_:)`` too.
+    public static func insertion(_ events: [OutboxEvent]) -> SQL {
+        let trace: String? = TraceContext.current?.traceparent
+        return """
+            INSERT INTO outbox (id, type, topic, key, time, traceparent, body)
+            SELECT e.id, e.type, e.topic, e.key, e.time, \(trace), e.body
+            FROM unnest(\(events.map(\.id.rawValue))::text[], \(events.map(\.type))::text[],
+                        \(events.map(\.topic.rawValue))::text[], \(events.map(\.key))::text[],
+                        \(events.map(\.time))::timestamptz[], \(events.map(\.body))::text[])
+                 WITH ORDINALITY AS e(id, type, topic, key, time, body, position)
+            ORDER BY e.position
+            """
+    }
+
+    /// Wakes the relay when the transaction has committed.
+    public static func wakeOnCommit(_ db: borrowing PostgresTransaction) {
+        db.onCommit { OutboxSignal.shared.wake() }
+    }
+
+    /// Sets the relay back so that every event recorded since `from` is published again; consumers drop what they have.
+    /// - Returns: How many events will be published again.
+    public static func replay(from: Instant, in db: borrowing PostgresTransaction) throws -> Int {
+        let moved: Int = try db.execute(
+            """
+            UPDATE outbox_relay SET (xid, seq) = (
+                SELECT o.xid, o.seq - 1 FROM outbox o WHERE o.recorded_at >= \(from) ORDER BY o.xid, o.seq LIMIT 1)
+            WHERE EXISTS (SELECT 1 FROM outbox o WHERE o.recorded_at >= \(from))
+            """)
+        guard moved > 0 else { return 0 }
+        db.onCommit { OutboxSignal.shared.wake() }
+        return try db.first(
+            "SELECT count(*) FROM outbox o, outbox_relay r WHERE (o.xid, o.seq) > (r.xid, r.seq)"
+        ) { row in try row.next() } ?? 0
+    }
+
+    /// How many events the broker has not confirmed yet.
+    public static func backlog(in db: borrowing PostgresTransaction) throws -> Int {
+        try db.first(
+            "SELECT count(*) FROM outbox o, outbox_relay r WHERE (o.xid, o.seq) > (r.xid, r.seq)"
+        ) { row in try row.next() } ?? 0
+    }
+}

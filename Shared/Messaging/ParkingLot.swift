@@ -1,0 +1,134 @@
+public import BillingCore
+import BillingEvents
+import JSON
+public import Postgres
+
+/// A message on its way to the parking topic: as it came, and why.
+struct ParkedMessage: Sendable {
+    var fingerprint: String
+    var eventID: String?
+    var type: String?
+    var source: String
+    var topic: String
+    var key: String?
+    var time: Instant?
+    var traceparent: String?
+    var body: [UInt8]
+    var reason: String
+}
+
+/// Messages that can never work: kept with their reason, published on `<topic>.parked`, and open to a person's decision.
+public enum ParkingLot {
+    /// One parked message, for lists.
+    public struct Entry: Sendable {
+        public let id: Int64
+        public let consumer: String
+        public let topic: String
+        public let type: String?
+        public let key: String?
+        public let eventID: String?
+        public let reason: String
+        public let parkedAt: Instant
+        /// The bytes as they came.
+        public let body: [UInt8]
+    }
+
+    /// Stores messages and publishes them on their parking topics; a repeated delivery changes nothing.
+    static func park(
+        _ messages: [ParkedMessage], for consumer: String, at now: Instant, in db: borrowing PostgresTransaction
+    ) throws {
+        for message in messages {
+            let inserted: Int = try db.execute(
+                """
+                INSERT INTO parked_events
+                    (consumer, fingerprint, event_id, type, source, topic, key, time, traceparent, body, reason)
+                VALUES (\(consumer), \(message.fingerprint), \(message.eventID), \(message.type), \(message.source),
+                        \(message.topic), \(message.key), \(message.time), \(message.traceparent), \(message.body),
+                        \(message.reason))
+                ON CONFLICT (consumer, fingerprint) DO NOTHING
+                """)
+            guard inserted == 1 else { continue }
+            _ = try db.execute(
+                """
+                INSERT INTO outbox (id, type, topic, key, time, traceparent, body)
+                VALUES (\(EventID.new(at: now).rawValue), 'message.parked.v1', \(message.topic + ".parked"),
+                        \(message.key ?? "unknown"), \(now), \(message.traceparent), \(notice(message, consumer)))
+                """)
+            Outbox.wakeOnCommit(db)
+        }
+    }
+
+    private static func notice(_ message: ParkedMessage, _ consumer: String) -> String {
+        let text: JSONValue = String(validating: message.body, as: UTF8.self).map(JSONValue.string) ?? .null
+        let value: JSONValue = .object([
+            JSONMember(name: "consumer", value: .string(consumer)),
+            JSONMember(name: "event_id", value: message.eventID.map(JSONValue.string) ?? .null),
+            JSONMember(name: "type", value: message.type.map(JSONValue.string) ?? .null),
+            JSONMember(name: "reason", value: .string(message.reason)),
+            JSONMember(name: "body", value: text),
+        ])
+        var writer = JSONWriter()
+        writer.value(value)
+        return String(decoding: writer.bytes, as: UTF8.self)
+    }
+
+    /// The messages that wait for a decision, oldest first.
+    public static func list(limit: Int = 100, in db: borrowing PostgresTransaction) throws -> [Entry] {
+        try db.query(
+            """
+            SELECT id, consumer, topic, type, key, event_id, reason, parked_at, body FROM parked_events
+            WHERE status = 'parked' ORDER BY id LIMIT \(limit)
+            """
+        ) { row in try entry(&row) }
+    }
+
+    /// One parked message; `nil` when there is none with this id.
+    public static func show(_ id: Int64, in db: borrowing PostgresTransaction) throws -> Entry? {
+        try db.first(
+            """
+            SELECT id, consumer, topic, type, key, event_id, reason, parked_at, body FROM parked_events
+            WHERE id = \(id) AND status = 'parked'
+            """
+        ) { row in try entry(&row) }
+    }
+
+    private static func entry(_ row: inout PostgresRow) throws -> Entry {
+        Entry(
+            id: try row.next(), consumer: try row.next(), topic: try row.next(), type: try row.next(),
+            key: try row.next(), eventID: try row.next(), reason: try row.next(), parkedAt: try row.next(),
+            body: try row.next())
+    }
+
+    /// Hands a message back to its consumer, behind whatever waits for its key.
+    /// - Returns: Whether it was parked and is a readable event; a malformed one can only be discarded.
+    public static func requeue(_ id: Int64, in db: borrowing PostgresTransaction) throws -> Bool {
+        let moved: Int = try db.execute(
+            """
+            WITH taken AS (
+                UPDATE parked_events SET status = 'requeued', resolved_at = now()
+                WHERE id = \(id) AND status = 'parked' AND event_id IS NOT NULL AND key IS NOT NULL
+                      AND type IS NOT NULL AND time IS NOT NULL
+                RETURNING consumer, event_id, type, source, topic, key, time, traceparent, body),
+            unclaimed AS (
+                DELETE FROM inbox i USING taken t WHERE i.event_id = t.event_id AND i.consumer = t.consumer)
+            INSERT INTO event_retries (consumer, event_id, type, source, topic, key, time, traceparent, body, reason)
+            SELECT consumer, event_id, type, source, topic, key, time, traceparent, convert_from(body, 'UTF8'), 'requeued'
+            FROM taken ON CONFLICT (consumer, event_id) DO NOTHING
+            """)
+        return moved == 1
+    }
+
+    /// Gives a message up for good.
+    /// - Returns: Whether it was parked.
+    public static func discard(_ id: Int64, in db: borrowing PostgresTransaction) throws -> Bool {
+        try db.execute(
+            """
+            UPDATE parked_events SET status = 'discarded', resolved_at = now() WHERE id = \(id) AND status = 'parked'
+            """) == 1
+    }
+
+    /// How many messages wait for a decision.
+    public static func count(in db: borrowing PostgresTransaction) throws -> Int {
+        try db.first("SELECT count(*) FROM parked_events WHERE status = 'parked'") { row in try row.next() } ?? 0
+    }
+}

@@ -1,0 +1,121 @@
+import Foundation
+import Logging
+import Yams
+
+/// Reads variables and collects what is wrong with them.
+struct EnvironmentReader {
+    private let environment: [String: String]
+    var faults: [String] = []
+
+    init(_ environment: [String: String]) { self.environment = environment }
+
+    private func value(_ name: String) -> String? {
+        guard let text: String = environment[name], !text.isEmpty else { return nil }
+        return text
+    }
+
+    mutating func required(_ name: String) -> String {
+        if let text: String = value(name) { return text }
+        faults.append("\(name) is not set")
+        return ""
+    }
+
+    func text(_ name: String, default fallback: String) -> String { value(name) ?? fallback }
+
+    mutating func int(_ name: String, default fallback: Int, in range: ClosedRange<Int>) -> Int {
+        guard let text: String = value(name) else { return fallback }
+        guard let number = Int(text), range.contains(number) else {
+            faults.append("\(name) must be a whole number from \(range.lowerBound) to \(range.upperBound)")
+            return fallback
+        }
+        return number
+    }
+
+    mutating func choice<Choice: CaseIterable & RawRepresentable>(
+        _ name: String, default fallback: Choice
+    ) -> Choice where Choice.RawValue == String {
+        guard let text: String = value(name) else { return fallback }
+        guard let choice = Choice(rawValue: text) else {
+            let allowed: [String] = Choice.allCases.map(\.rawValue)
+            faults.append("\(name) must be one of \(allowed.joined(separator: ", "))")
+            return fallback
+        }
+        return choice
+    }
+
+    mutating func level(_ name: String) -> Logger.Level {
+        guard let text: String = value(name) else { return .info }
+        guard let level = Logger.Level(rawValue: text) else {
+            faults.append("\(name) must be one of \(Logger.Level.allCases.map(\.rawValue).joined(separator: ", "))")
+            return .info
+        }
+        return level
+    }
+
+    /// `payment=http://…,invoice=http://…`
+    mutating func map(_ name: String) -> [String: String] {
+        guard let text: String = value(name) else { return [:] }
+        var map: [String: String] = [:]
+        for pair in text.split(separator: ",") {
+            let parts: [Substring] = pair.split(separator: "=", maxSplits: 1)
+            guard parts.count == 2 else {
+                faults.append("\(name) must look like name=url,name=url")
+                continue
+            }
+            map[String(parts[0])] = String(parts[1])
+        }
+        return map
+    }
+
+    mutating func jwt() -> ServiceConfiguration.JWTSettings? {
+        let names: [String] = ["REFRAIN_JWT_ISSUER", "REFRAIN_JWT_AUDIENCE", "REFRAIN_JWKS"]
+        let values: [String] = names.compactMap { value($0) }
+        if values.isEmpty { return nil }
+        guard values.count == names.count else {
+            faults.append("\(names.joined(separator: ", ")) are set together or not at all")
+            return nil
+        }
+        return ServiceConfiguration.JWTSettings(issuer: values[0], audience: values[1], jwks: values[2])
+    }
+
+    /// The file's leaves by their dotted path.
+    mutating func yaml(_ name: String) -> [String: String] {
+        guard let path: String = value(name) else { return [:] }
+        do {
+            let text: String = try String(contentsOfFile: path, encoding: .utf8)
+            var leaves: [String: String] = [:]
+            if let node: Node = try Yams.compose(yaml: text) { Self.flatten(node, "", into: &leaves) }
+            return leaves
+        } catch {
+            faults.append("\(name): \(path) cannot be read: \(error)")
+            return [:]
+        }
+    }
+
+    private static func flatten(_ node: Node, _ path: String, into leaves: inout [String: String]) {
+        switch node {
+        case .mapping(let mapping):
+            for (key, value) in mapping {
+                let name: String = key.string ?? ""
+                flatten(value, path.isEmpty ? name : "\(path).\(name)", into: &leaves)
+            }
+        case .scalar(let scalar): leaves[path] = scalar.string
+        case .sequence(let sequence):
+            leaves[path] = sequence.compactMap(\.string).joined(separator: ",")
+        default: break
+        }
+    }
+
+    /// `REFRAIN_HOME`, or the nearest directory above the executable that holds the migrations.
+    mutating func home() -> String {
+        if let text: String = value("REFRAIN_HOME") { return text }
+        let executable: String = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? ""
+        var directory = URL(fileURLWithPath: executable).deletingLastPathComponent()
+        while directory.path != "/" {
+            let marker: String = directory.appendingPathComponent("Shared/Messaging/Migrations").path
+            if FileManager.default.fileExists(atPath: marker) { return directory.path }
+            directory.deleteLastPathComponent()
+        }
+        return FileManager.default.currentDirectoryPath
+    }
+}

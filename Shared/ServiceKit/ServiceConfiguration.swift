@@ -1,0 +1,109 @@
+import Foundation
+public import Logging
+public import Telemetry
+import Yams
+
+/// Whether real money can move.
+public enum RefrainMode: String, Sendable, CaseIterable {
+    /// The built-in provider, test cards and the test clock.
+    case sandbox
+    /// Real providers; refuses sandbox keys, default secrets and the test clock.
+    case live
+}
+
+/// Everything a daemon reads from its surroundings, read once and validated together.
+public struct ServiceConfiguration: Sendable {
+    /// All that is wrong with the surroundings; the daemon refuses to start.
+    public struct Invalid: Error, Sendable, CustomStringConvertible {
+        /// One sentence a fault.
+        public let faults: [String]
+        /// The faults, a line each.
+        public var description: String { "the configuration is not usable:\n  " + faults.joined(separator: "\n  ") }
+    }
+
+    /// The service: also its database role and schema.
+    public let service: String
+    public let mode: RefrainMode
+    /// Stable name of this instance; a restart under the same name gets its Kafka partitions back at once.
+    public let instance: String
+    /// libpq URL of the database, without a role.
+    public let databaseURL: String
+    public let databasePassword: Secret
+    public let databaseConnections: Int
+    public let kafkaBrokers: String
+    public let kafkaPartitions: Int
+    public let redisURL: String
+    public let httpHost: String
+    public let httpPort: Int
+    /// Base URL of every service, for the sandbox's test clock only.
+    public let peers: [String: String]
+    public let logLevel: Logger.Level
+    /// File with 32 random bytes.
+    public let encryptionKeyPath: String?
+    /// Issuer, audience and key set of JWTs; none are accepted without.
+    public let jwt: JWTSettings?
+    /// `deploy/config/refrain.yaml`, flattened: `fraud.velocity_review_per_hour`.
+    public let tunables: [String: String]
+    /// The directory that holds `Services` and `Shared` with their migrations.
+    public let home: String
+
+    /// Where JWTs come from.
+    public struct JWTSettings: Sendable {
+        public let issuer: String
+        public let audience: String
+        /// `https://…` or a file path.
+        public let jwks: String
+    }
+
+    /// A whole-number tunable.
+    /// - Returns: The default when it is not set or not a number.
+    public func int(_ name: String, default fallback: Int) -> Int { tunables[name].flatMap(Int.init) ?? fallback }
+
+    /// A text tunable.
+    public func text(_ name: String, default fallback: String) -> String { tunables[name] ?? fallback }
+}
+
+extension ServiceConfiguration {
+    /// Reads the environment.
+    /// - Throws: ``Invalid`` with every fault at once.
+    public init(
+        service: String, environment: [String: String] = ProcessInfo.processInfo.environment
+    ) throws(Invalid) {
+        var reader = EnvironmentReader(environment)
+        self.service = service
+        mode = reader.choice("REFRAIN_MODE", default: .sandbox)
+        instance = reader.text("REFRAIN_INSTANCE", default: "\(service)-1")
+        databaseURL = reader.required("BILLING_DB_URL")
+        databasePassword = Secret(reader.text("REFRAIN_DB_PASSWORD", default: ""))
+        databaseConnections = reader.int("REFRAIN_DB_CONNECTIONS", default: 8, in: 1...200)
+        kafkaBrokers = reader.required("KAFKA_BROKERS")
+        kafkaPartitions = reader.int("REFRAIN_KAFKA_PARTITIONS", default: 12, in: 1...1_000)
+        redisURL = reader.required("REDIS_BILLING_URL")
+        httpHost = reader.text("HTTP_HOST", default: "127.0.0.1")
+        httpPort = reader.int("HTTP_PORT", default: Self.defaultPorts[service] ?? 7100, in: 0...65_535)
+        peers = reader.map("REFRAIN_PEERS")
+        logLevel = reader.level("REFRAIN_LOG_LEVEL")
+        encryptionKeyPath = environment["ENCRYPTION_KEY_PATH"]
+        jwt = reader.jwt()
+        tunables = reader.yaml("REFRAIN_CONFIG")
+        home = reader.home()
+        if mode == .live, databasePassword.isEmpty {
+            reader.faults.append("REFRAIN_DB_PASSWORD must be set in live mode")
+        }
+        if mode == .live, redisURL.hasPrefix("redis://"), !redisURL.contains("127.0.0.1") {
+            reader.faults.append("REDIS_BILLING_URL must not be plain text in live mode")
+        }
+        guard reader.faults.isEmpty else { throw Invalid(faults: reader.faults) }
+    }
+
+    private static let defaultPorts: [String: Int] = [
+        "payment": 7101, "subscription": 7102, "invoice": 7103, "fraud": 7104, "analytics": 7105,
+    ]
+
+    /// Host and port of Redis.
+    public var redisAddress: (host: String, port: Int) {
+        let rest: Substring = redisURL.split(separator: "/").dropFirst().first ?? ""
+        let parts: [Substring] = rest.split(separator: ":")
+        return (String(parts.first ?? "127.0.0.1"), parts.count > 1 ? Int(parts[1]) ?? 6379 : 6379)
+    }
+}
