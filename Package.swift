@@ -131,8 +131,9 @@ let package = Package(
             [
                 "BillingCore", "BillingEvents", "JSON", "Postgres", "Kafka", "Redis", "Messaging", "HTTPKit", "Telemetry",
                 external("Logging", "swift-log"), external("ArgumentParser", "swift-argument-parser"),
-                external("AsyncHTTPClient", "async-http-client"), external("NIOCore", "swift-nio"), external("Crypto", "swift-crypto"),
-                external("ServiceLifecycle", "swift-service-lifecycle"), external("Yams", "Yams"),
+                external("AsyncHTTPClient", "async-http-client"), external("NIOCore", "swift-nio"),
+                external("NIOHTTP1", "swift-nio"), external("ServiceLifecycle", "swift-service-lifecycle"),
+                external("Yams", "Yams"),
             ]),
         shared("TestKit", ["BillingCore", "JSON", "Postgres", "Kafka", "Redis", "Telemetry", external("Logging", "swift-log")]),
     ] + services.flatMap(service) + testTargets(),

@@ -23,7 +23,7 @@ public struct ExactDecimal: Hashable, Sendable {
     }
 
     /// The number coefficient × 10^-scale.
-    /// - Throws: ``MoneyError/overflow`` when the scale is negative or beyond ``maxScale`` once trailing zeros are gone.
+    /// - Throws: ``MoneyError/overflow`` when the scale is negative, or beyond ``maxScale`` without trailing zeros.
     public init(coefficient: Int128, scale: Int) throws(MoneyError) {
         guard scale >= 0 else { throw .overflow }
         guard coefficient != 0 else {
@@ -60,7 +60,8 @@ public struct ExactDecimal: Hashable, Sendable {
             digits += 1
             let (shifted, overflow) = coefficient.multipliedReportingOverflow(by: 10)
             let digit = Int128(byte &- 0x30)
-            let (next, carried) = isNegative ? shifted.subtractingReportingOverflow(digit) : shifted.addingReportingOverflow(digit)
+            let (next, carried) =
+                isNegative ? shifted.subtractingReportingOverflow(digit) : shifted.addingReportingOverflow(digit)
             guard !overflow, !carried else { throw .overflow }
             coefficient = next
             if hasPoint { scale += 1 }
@@ -93,7 +94,8 @@ extension ExactDecimal: LosslessStringConvertible {
         let digits = String(coefficient.magnitude)
         let sign = coefficient < 0 ? "-" : ""
         guard scale > 0 else { return sign + digits }
-        let padded = digits.utf8.count > scale ? digits : String(repeating: "0", count: scale + 1 - digits.utf8.count) + digits
+        let padded =
+            digits.utf8.count > scale ? digits : String(repeating: "0", count: scale + 1 - digits.utf8.count) + digits
         return "\(sign)\(padded.dropLast(scale)).\(padded.suffix(scale))"
     }
 }

@@ -93,14 +93,18 @@ extension ExactDecimal {
             let (scaled, overflow) = numerator.multipliedReportingOverflow(by: rest)
             guard !overflow else { throw .overflow }
             let wide = scaled.multipliedFullWidth(by: power)
-            guard let result = rounding.quotient(of: wide, by: denominator, isNegative: isNegative) else { throw .overflow }
+            guard let result = rounding.quotient(of: wide, by: denominator, isNegative: isNegative) else {
+                throw .overflow
+            }
             return result
         }
         guard let power = PowersOfTen[-shift] else { throw .overflow }
         let (scaled, overflow) = denominator.multipliedReportingOverflow(by: power)
         // The denominator is beyond 2^128 and the numerator at most 2^127: less than one half.
         guard !overflow else { return rounding.ofTinyFraction(isNegative: isNegative) }
-        guard let result = rounding.quotient(of: (0, numerator), by: scaled, isNegative: isNegative) else { throw .overflow }
+        guard let result = rounding.quotient(of: (0, numerator), by: scaled, isNegative: isNegative) else {
+            throw .overflow
+        }
         return result
     }
 }

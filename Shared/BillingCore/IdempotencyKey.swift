@@ -9,7 +9,9 @@ public struct IdempotencyKey: Hashable, Sendable, LosslessStringConvertible {
     /// Checks a key; `nil` when it is empty, too long or has other characters.
     public init?(_ description: String) {
         let bytes = description.utf8
-        guard (1...Self.maxLength).contains(bytes.count), bytes.allSatisfy({ (0x20...0x7E).contains($0) }) else { return nil }
+        guard (1...Self.maxLength).contains(bytes.count), bytes.allSatisfy({ (0x20...0x7E).contains($0) }) else {
+            return nil
+        }
         rawValue = description
     }
 

@@ -131,7 +131,8 @@ extension Money: CustomStringConvertible {
     ///   ``MoneyError/notANumber``, ``MoneyError/overflow``.
     public init(decimal text: String, currency: Currency) throws(MoneyError) {
         let number = try ExactDecimal(parsing: text)
-        let decimals = text.utf8.lastIndex(of: UInt8(ascii: ".")).map { text.utf8.distance(from: $0, to: text.endIndex) - 1 } ?? 0
+        let decimals =
+            text.utf8.lastIndex(of: UInt8(ascii: ".")).map { text.utf8.distance(from: $0, to: text.endIndex) - 1 } ?? 0
         guard decimals <= currency.exponent else { throw .wrongScale(allowed: currency.exponent) }
         guard let minor = Int64(exactly: try number.coefficient(at: currency.exponent)) else { throw .overflow }
         self.init(minor: minor, currency: currency)

@@ -48,7 +48,9 @@ public struct PageCursor: Hashable, Sendable {
         while at < bytes.count {
             guard at + 2 <= bytes.count else { return nil }
             let end = at + 2 + Int(bytes[at]) << 8 + Int(bytes[at + 1])
-            guard end <= bytes.count, let part = String(validating: bytes[(at + 2)..<end], as: UTF8.self) else { return nil }
+            guard end <= bytes.count, let part = String(validating: bytes[(at + 2)..<end], as: UTF8.self) else {
+                return nil
+            }
             parts.append(part)
             at = end
         }

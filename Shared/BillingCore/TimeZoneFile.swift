@@ -14,7 +14,9 @@ enum TimeZoneFile {
     /// Whether a name may be a zone at all; keeps paths from leaving the directory. Names under `posix/` and `right/`
     /// (other views of the same zones) and helper files are not zones.
     static func isAcceptable(_ name: String) -> Bool {
-        guard (1...64).contains(name.utf8.count), !["posixrules", "localtime", "Factory"].contains(name) else { return false }
+        guard (1...64).contains(name.utf8.count), !["posixrules", "localtime", "Factory"].contains(name) else {
+            return false
+        }
         let parts = name.split(separator: "/", omittingEmptySubsequences: false)
         guard let area = parts.first, area != "posix", area != "right" else { return false }
         return parts.allSatisfy { part in
@@ -77,7 +79,9 @@ enum TimeZoneFile {
         let utIndicators, standardIndicators, leaps, times, types, characters: Int
 
         init?(_ bytes: [UInt8], at start: Int) {
-            guard start + Self.size <= bytes.count, bytes[start..<start + 4].elementsEqual("TZif".utf8) else { return nil }
+            guard start + Self.size <= bytes.count, bytes[start..<start + 4].elementsEqual("TZif".utf8) else {
+                return nil
+            }
             version = bytes[start + 4]
             let counts = (0..<6).map { Int(TimeZoneFile.bigEndian(bytes, start + 20 + $0 * 4, 4)) }
             guard counts.allSatisfy({ $0 <= TimeZoneFile.maxBytes }) else { return nil }

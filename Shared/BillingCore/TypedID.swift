@@ -19,8 +19,9 @@ extension TypedID {
 
     /// Parses an id from outside; `nil` when it is not an id of this type.
     public init?(_ description: String) {
-        guard IDText.isWellFormed(description, prefix: Self.prefix)
-            || (Self.acceptsForeignText && IDText.isForeign(description))
+        guard
+            IDText.isWellFormed(description, prefix: Self.prefix)
+                || (Self.acceptsForeignText && IDText.isForeign(description))
         else { return nil }
         self.init(unchecked: description)
     }

@@ -41,8 +41,8 @@ final class ZoneRules: Sendable {
 
     /// The instant at which clocks in the zone show a local time.
     ///
-    /// A time shown twice is the first of the two. A time that is skipped is read with the offset before the gap, and so
-    /// comes out as much later as the gap is long.
+    /// A time shown twice is the first of the two. A time that is skipped is read with the offset before the gap, and
+    /// so comes out as much later as the gap is long.
     func instant(ofLocal local: Int64) -> Int64 {
         // No zone has ever been a day away from UTC, so the right stretch lies within a day on either side.
         let start = local - 86_400

@@ -1,7 +1,7 @@
 /// A value that is read out of a JSON object by naming its fields once. The same initialiser decodes and describes.
 ///
-/// The initialiser must not fail: on a fault it is handed a placeholder and its result is thrown away, so it may neither
-/// trap on placeholders nor have side effects.
+/// The initialiser must not fail: on a fault it is handed a placeholder and its result is thrown away, so it may
+/// neither trap on placeholders nor have side effects.
 public protocol JSONInput: Sendable {
     /// Reads every field, in the order in which the schema is to list them.
     init(_ f: inout InputFields)

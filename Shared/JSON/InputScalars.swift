@@ -14,7 +14,8 @@ extension InputFields {
         return text(value, name, min: min, max: max)
     }
 
-    /// Reads an integer. A fraction or an exponent is `invalid_type`, a value beyond the range or 64 bits `out_of_range`.
+    /// Reads an integer. A fraction or an exponent is `invalid_type`, a value beyond the range or beyond 64 bits is
+    /// `out_of_range`.
     public mutating func int(
         _ name: String, range: ClosedRange<Int64> = Int64.min...Int64.max, doc: String = ""
     ) -> Int64 {

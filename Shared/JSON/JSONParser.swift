@@ -140,7 +140,9 @@ struct JSONParser {
         let length = expected.utf8CodeUnitCount
         for index in 0..<length {
             guard at + index < bytes.count else { throw JSONFault(.unexpectedEnd, at: bytes.count) }
-            guard bytes[at + index] == expected.utf8Start[index] else { throw JSONFault(.unexpectedByte, at: at + index) }
+            guard bytes[at + index] == expected.utf8Start[index] else {
+                throw JSONFault(.unexpectedByte, at: at + index)
+            }
         }
         at += length
     }

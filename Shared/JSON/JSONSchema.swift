@@ -55,7 +55,8 @@ public enum JSONSchema {
             JSONMember(name: "additionalProperties", value: string(max: maxValue)),
         ]
         if let maxKey {
-            schema.append(JSONMember(name: "propertyNames", value: ["minLength": 1, "maxLength": .number(String(maxKey))]))
+            schema.append(
+                JSONMember(name: "propertyNames", value: ["minLength": 1, "maxLength": .number(String(maxKey))]))
         }
         if let maxKeys { schema.append(JSONMember(name: "maxProperties", value: .number(String(maxKeys)))) }
         return .object(schema)
@@ -86,7 +87,9 @@ public enum JSONSchema {
     }
 
     static func firstCase<E: CaseIterable>(_ type: E.Type) -> E {
-        guard let first = E.allCases.first else { preconditionFailure("\(type) has no case to stand in for a faulty value") }
+        guard let first = E.allCases.first else {
+            preconditionFailure("\(type) has no case to stand in for a faulty value")
+        }
         return first
     }
 }

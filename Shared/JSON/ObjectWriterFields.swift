@@ -60,13 +60,15 @@ extension ObjectWriter {
     }
 
     /// Writes a value of another target as a string with a schema of its own, or `null`.
-    public mutating func text(_ name: String, _ value: String?, schema: @autoclosure () -> JSONValue, doc: String = "") {
+    public mutating func text(_ name: String, _ value: String?, schema: @autoclosure () -> JSONValue, doc: String = "")
+    {
         guard begin(name, doc, JSONSchema.nullable(schema())) else { return }
         if let value { json.string(value) } else { json.null() }
     }
 
     /// Writes an integer with a schema of its own.
-    public mutating func number(_ name: String, _ value: Int64, schema: @autoclosure () -> JSONValue, doc: String = "") {
+    public mutating func number(_ name: String, _ value: Int64, schema: @autoclosure () -> JSONValue, doc: String = "")
+    {
         if begin(name, doc, schema()) { json.int(value) }
     }
 }
@@ -125,8 +127,14 @@ extension ObjectWriter {
     }
 
     /// Writes any JSON value.
+    public mutating func field(_ name: String, _ value: JSONValue, doc: String = "") {
+        if begin(name, doc, JSONSchema.anything) { json.value(value) }
+    }
+
+    /// Writes any JSON value with a schema of its own.
     public mutating func field(
-        _ name: String, json value: JSONValue, schema: @autoclosure () -> JSONValue = JSONSchema.anything, doc: String = ""
+        _ name: String, json value: JSONValue, schema: @autoclosure () -> JSONValue = JSONSchema.anything,
+        doc: String = ""
     ) {
         if begin(name, doc, schema()) { json.value(value) }
     }

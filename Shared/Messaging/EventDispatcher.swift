@@ -3,6 +3,7 @@ import BillingEvents
 import Kafka
 import Logging
 import Postgres
+import Telemetry
 
 /// Turns Kafka batches into transactions: claim, effect and counters commit together, and the batch is done only when
 /// every message is handled, waiting for a retry, or parked.

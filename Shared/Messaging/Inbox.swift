@@ -1,6 +1,6 @@
 import BillingCore
 import BillingEvents
-public import Postgres
+import Postgres
 
 /// The record of what a consumer has handled. A claim commits together with the effect it stands for.
 enum Inbox {

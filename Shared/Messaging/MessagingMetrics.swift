@@ -20,7 +20,7 @@ final class MessagingMetrics: Sendable {
         delay = metrics.histogram(
             "event_delay_seconds", help: "From the record in the outbox to the commit of its effect", labels: labels)
         batchSize = metrics.histogram(
-            "event_batch_size", help: "Events in one transaction", labels: labels, bounds: Histogram.sizes)
+            "event_batch_size", help: "Events in one transaction", buckets: Histogram.sizes, labels: labels)
         var byType: [String: Counter] = [:]
         for type in consumer.handledTypes {
             byType[type] = metrics.counter(

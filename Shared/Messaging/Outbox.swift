@@ -69,6 +69,11 @@ public enum Outbox {
         db.onCommit { OutboxSignal.shared.wake() }
     }
 
+    /// Wakes the relay of another process when the transaction has committed; for commands, which have no relay.
+    public static func notifyRelay(in db: borrowing PostgresTransaction) throws {
+        _ = try db.execute("SELECT pg_notify(current_schema() || '_outbox', '')")
+    }
+
     /// Sets the relay back so that every event recorded since `from` is published again; consumers drop what they have.
     /// - Returns: How many events will be published again.
     public static func replay(from: Instant, in db: borrowing PostgresTransaction) throws -> Int {
@@ -79,7 +84,7 @@ public enum Outbox {
             WHERE EXISTS (SELECT 1 FROM outbox o WHERE o.recorded_at >= \(from))
             """)
         guard moved > 0 else { return 0 }
-        db.onCommit { OutboxSignal.shared.wake() }
+        try notifyRelay(in: db)
         return try db.first(
             "SELECT count(*) FROM outbox o, outbox_relay r WHERE (o.xid, o.seq) > (r.xid, r.seq)"
         ) { row in try row.next() } ?? 0

@@ -29,35 +29,45 @@ public final class OutboxSignal: Sendable {
 
 /// A wake-up that a thread can wait for together with a socket. Wakes that come before the wait are not lost.
 final class WakePipe: Sendable {
-    let descriptor: Int32
+    private let reader: Int32
+    private let writer: Int32
     private let pending = Atomic<Bool>(false)
 
     init() {
-        descriptor = eventfd(0, Int32(EFD_NONBLOCK) | Int32(EFD_CLOEXEC))
-        precondition(descriptor >= 0, "eventfd is available on every Linux this runs on")
+        var ends: [Int32] = [-1, -1]
+        let status: Int32 = pipe(&ends)
+        precondition(status == 0, "a process may open a pipe")
+        (reader, writer) = (ends[0], ends[1])
+        for end in ends {
+            _ = fcntl(end, F_SETFL, O_NONBLOCK)
+            _ = fcntl(end, F_SETFD, FD_CLOEXEC)
+        }
     }
 
-    deinit { close(descriptor) }
+    deinit {
+        close(reader)
+        close(writer)
+    }
 
     /// Makes the next or current wait return. One system call for many wakes.
     func wake() {
         guard !pending.exchange(true, ordering: .acquiringAndReleasing) else { return }
-        var one: UInt64 = 1
-        _ = write(descriptor, &one, 8)
-    }
-
-    /// Takes all wakes so far.
-    func drain() {
-        var value: UInt64 = 0
-        _ = read(descriptor, &value, 8)
-        pending.store(false, ordering: .releasing)
+        var byte: UInt8 = 1
+        _ = write(writer, &byte, 1)
     }
 
     /// Waits for a wake, for the socket to become readable, or for the time to pass.
     func wait(alsoFor socket: Int32?, milliseconds: Int32) {
-        var watched: [pollfd] = [pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)]
+        var watched: [pollfd] = [pollfd(fd: reader, events: Int16(POLLIN), revents: 0)]
         if let socket, socket >= 0 { watched.append(pollfd(fd: socket, events: Int16(POLLIN), revents: 0)) }
         _ = poll(&watched, nfds_t(watched.count), milliseconds)
         if watched[0].revents & Int16(POLLIN) != 0 { drain() }
+    }
+
+    /// Takes all wakes so far. A wake between the two steps writes nothing, and need not: the caller has yet to look.
+    private func drain() {
+        var bytes: [UInt8] = [0, 0, 0, 0, 0, 0, 0, 0]
+        _ = read(reader, &bytes, bytes.count)
+        pending.store(false, ordering: .releasing)
     }
 }

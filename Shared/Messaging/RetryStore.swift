@@ -1,6 +1,6 @@
 import BillingCore
 import BillingEvents
-public import Postgres
+import Postgres
 
 /// Events that failed for now, and those that must wait behind them.
 enum RetryStore {

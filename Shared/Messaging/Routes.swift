@@ -101,6 +101,12 @@ public struct EventConsumer: Sendable {
         self.observe = observe
     }
 
+    /// The same consumer with one more topic and route.
+    public func adding(_ route: EventRoute, on topic: Topic) -> EventConsumer {
+        let topics: [Topic] = topics.contains(topic) ? topics : topics + [topic]
+        return EventConsumer(name: name, topics: topics, routes: Array(routes.values) + [route], observe: observe)
+    }
+
     /// The types it claims.
     public var handledTypes: [String] {
         let known: [any EventBody.Type] = EventCatalog.all.filter { topics.contains($0.topic) }

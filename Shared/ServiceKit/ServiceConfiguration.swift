@@ -17,6 +17,8 @@ public struct ServiceConfiguration: Sendable {
     public struct Invalid: Error, Sendable, CustomStringConvertible {
         /// One sentence a fault.
         public let faults: [String]
+        /// Says what is wrong.
+        public init(faults: [String]) { self.faults = faults }
         /// The faults, a line each.
         public var description: String { "the configuration is not usable:\n  " + faults.joined(separator: "\n  ") }
     }
@@ -64,11 +66,12 @@ public struct ServiceConfiguration: Sendable {
 }
 
 extension ServiceConfiguration {
-    /// Reads the environment.
+    /// Reads the environment: the process's own, or one given by a test.
     /// - Throws: ``Invalid`` with every fault at once.
     public init(
-        service: String, environment: [String: String] = ProcessInfo.processInfo.environment
+        service: String, environment given: [String: String]? = nil
     ) throws(Invalid) {
+        let environment: [String: String] = given ?? ProcessInfo.processInfo.environment
         var reader = EnvironmentReader(environment)
         self.service = service
         mode = reader.choice("REFRAIN_MODE", default: .sandbox)

@@ -1,6 +1,6 @@
 public import BillingCore
 import Logging
-public import Postgres
+import Postgres
 import Synchronization
 
 /// The business clock of a daemon: the system's, plus the sandbox's offset. Loops wait on it and are woken when it jumps.
@@ -91,8 +91,6 @@ public final class OffsetClock: ServiceClock {
 
 /// The stored offset, one row in each service's schema; every instance of the service follows it.
 enum TestClockStore {
-    static let channel = "refrain_test_clock"
-
     static func offset(in db: borrowing PostgresTransaction) throws -> Duration {
         let microseconds: Int64 =
             try db.first("SELECT offset_microseconds FROM test_clock") { row in try row.next() } ?? 0
@@ -104,6 +102,5 @@ enum TestClockStore {
         let microseconds: Int64 = offset.wholeMicroseconds
         _ = try db.execute(
             "UPDATE test_clock SET offset_microseconds = \(microseconds) WHERE offset_microseconds < \(microseconds)")
-        _ = try db.execute("SELECT pg_notify(current_schema() || '_test_clock', '')")
     }
 }

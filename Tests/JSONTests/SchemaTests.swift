@@ -7,7 +7,9 @@ import Testing
         let line: JSONValue = [
             "type": "object", "required": ["price"],
             "properties": [
-                "price": ["type": "integer", "format": "int64", "minimum": 1, "maximum": 1000, "description": "Minor units"],
+                "price": [
+                    "type": "integer", "format": "int64", "minimum": 1, "maximum": 1000, "description": "Minor units",
+                ],
                 "label": ["type": ["string", "null"], "maxLength": 5],
             ],
             "additionalProperties": false,
@@ -107,7 +109,8 @@ import Testing
         }
         #expect(
             encodeString(Embedding.sample)
-                == "{\"value\":{\"a\":null},\"raw\":[1],\"n\":7,\"colours\":[\"red\",\"blue\"],\"count\":3,\"none\":null}")
+                == "{\"value\":{\"a\":null},\"raw\":[1],\"n\":7,\"colours\":[\"red\",\"blue\"],\"count\":3,\"none\":null}"
+        )
         let properties = outputSchema(of: Embedding.self)["properties"]
         #expect(properties?["raw"] == JSONSchema.anything && properties?["n"]?["maximum"] == 9)
         #expect(properties?["colours"]?["items"]?["enum"] == ["red", "green", "blue"])

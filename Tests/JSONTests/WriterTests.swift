@@ -43,7 +43,9 @@ import Testing
         #expect(text { $0.string(value) } == expected)
     }
 
-    @Test("writes every size of integer", arguments: [0, 9, 10, 99, 100, -1, -9, -10, 1_234_567_890, .max, .min] as [Int64])
+    @Test(
+        "writes every size of integer",
+        arguments: [0, 9, 10, 99, 100, -1, -9, -10, 1_234_567_890, .max, .min] as [Int64])
     func integers(value: Int64) {
         #expect(text { $0.int(value) } == String(value))
     }
@@ -69,7 +71,9 @@ import Testing
         case 0: return .null
         case 1: return .bool(Bool.random(using: &random))
         case 2: return .number(String(Int64.random(in: .min ... .max, using: &random)))
-        case 3: return .number("-\(UInt8.random(in: 0...255, using: &random)).\(UInt8.random(in: 0...255, using: &random))e-7")
+        case 3:
+            return .number(
+                "-\(UInt8.random(in: 0...255, using: &random)).\(UInt8.random(in: 0...255, using: &random))e-7")
         case 4: return .string(random.text(upTo: 20))
         case 5:
             return .array((0..<Int.random(in: 0...4, using: &random)).map { _ in value(depth: depth - 1, &random) })

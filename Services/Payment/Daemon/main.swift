@@ -1,1 +1,4 @@
-print("not yet")
+import PaymentService
+import ServiceKit
+
+await ServiceCommand<PaymentAssembly>.main()

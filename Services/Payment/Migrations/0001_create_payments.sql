@@ -46,10 +46,6 @@ CREATE TABLE payments (
     risk_score text,
     risk_decision text,
     risk_reasons text[] NOT NULL DEFAULT '{}',
-    -- The idempotency key whose answer is still owed, so that whoever settles the payment can store it.
-    request_scope text,
-    request_key text,
-    request_hash text,
     created_at timestamptz NOT NULL,
     -- Real time of the last step, whatever the test clock says: time-outs go by it.
     stepped_at timestamptz NOT NULL DEFAULT now()
@@ -80,9 +76,6 @@ CREATE TABLE refunds (
     status text NOT NULL CHECK (status IN ('processing', 'succeeded')),
     reason text,
     provider_reference text,
-    request_scope text,
-    request_key text,
-    request_hash text,
     created_at timestamptz NOT NULL,
     stepped_at timestamptz NOT NULL DEFAULT now()
 );

@@ -1,0 +1,85 @@
+import AnalyticsDomain
+import BillingCore
+import Postgres
+
+/// Month ends, compared customer by customer. A month end is the last moment before the next month begins: a change at
+/// midnight on the first belongs to the new month.
+enum MovementStore {
+    /// What customers did in each month, equal steps counted together: the answer has as many rows as there are
+    /// different steps, not customers.
+    static func steps(
+        from first: Month, through last: Month, currency: Currency?, in db: borrowing PostgresTransaction
+    ) throws -> [CustomerStep] {
+        let ends: [Instant] = (-1...first.distance(to: last)).map { first.adding($0 + 1).start }
+        return try db.query(
+            """
+            WITH ends AS (SELECT boundary, n FROM unnest(\(ends)::timestamptz[]) WITH ORDINALITY AS e(boundary, n)),
+            earning AS MATERIALIZED (
+                SELECT customer_id, currency, valid_from, valid_to, mrr_minor FROM subscription_values
+                WHERE mrr_minor > 0 AND (\(currency)::text IS NULL OR currency = \(currency)::text)),
+            at_end AS MATERIALIZED (
+                SELECT e.n, v.customer_id, v.currency, sum(v.mrr_minor)::bigint AS mrr
+                FROM ends e JOIN earning v
+                  ON v.valid_from < e.boundary AND (v.valid_to >= e.boundary OR v.valid_to IS NULL)
+                GROUP BY e.n, v.customer_id, v.currency),
+            first_seen AS (
+                SELECT customer_id, currency, min(month_end) AS month_end
+                FROM (SELECT customer_id, currency, valid_to,
+                             (date_trunc('month', valid_from AT TIME ZONE 'UTC') + interval '1 month')
+                                 AT TIME ZONE 'UTC' AS month_end
+                      FROM earning) v
+                WHERE valid_to >= month_end OR valid_to IS NULL
+                GROUP BY customer_id, currency),
+            steps AS (
+                SELECT COALESCE(c.n, p.n + 1) AS n, COALESCE(c.customer_id, p.customer_id) AS customer_id,
+                       COALESCE(c.currency, p.currency) AS currency,
+                       COALESCE(p.mrr, 0) AS previous, COALESCE(c.mrr, 0) AS current
+                FROM at_end p FULL JOIN at_end c
+                  ON c.customer_id = p.customer_id AND c.currency = p.currency AND c.n = p.n + 1)
+            SELECT s.n, s.currency, s.previous, s.current, f.month_end < e.boundary AS seen, count(*)
+            FROM steps s JOIN ends e ON e.n = s.n JOIN first_seen f USING (customer_id, currency)
+            WHERE s.n > 1
+            GROUP BY s.n, s.currency, s.previous, s.current, seen
+            """
+        ) { row in
+            let position: Int = try row.next()
+            return CustomerStep(
+                month: first.adding(position - 2), currency: try row.next(), previous: try row.next(),
+                current: try row.next(), seenBefore: try row.next(), customers: try row.next())
+        }
+    }
+
+    /// How many subscriptions earned at each month end, by month and currency.
+    static func earning(
+        from first: Month, through last: Month, currency: Currency?, in db: borrowing PostgresTransaction
+    ) throws -> [EarningCount] {
+        let ends: [Instant] = (0...first.distance(to: last)).map { first.adding($0 + 1).start }
+        return try db.query(
+            """
+            SELECT e.n, v.currency, count(*)
+            FROM unnest(\(ends)::timestamptz[]) WITH ORDINALITY AS e(boundary, n)
+            JOIN subscription_values v
+              ON v.valid_from < e.boundary AND (v.valid_to >= e.boundary OR v.valid_to IS NULL)
+            WHERE v.mrr_minor > 0 AND (\(currency)::text IS NULL OR v.currency = \(currency)::text)
+            GROUP BY e.n, v.currency
+            """
+        ) { row in
+            let position: Int = try row.next()
+            return EarningCount(month: first.adding(position - 1), currency: try row.next(), count: try row.next())
+        }
+    }
+
+    /// Every currency that ever earned.
+    static func currencies(in db: borrowing PostgresTransaction) throws -> [Currency] {
+        try db.query("SELECT DISTINCT currency FROM subscription_values WHERE mrr_minor > 0 ORDER BY currency") { row in
+            try row.next()
+        }
+    }
+}
+
+/// Subscriptions that earned at a month end.
+struct EarningCount: Sendable {
+    let month: Month
+    let currency: Currency
+    let count: Int64
+}

@@ -1,0 +1,4 @@
+import FraudService
+import ServiceKit
+
+await ServiceCommand<FraudAssembly>.main()

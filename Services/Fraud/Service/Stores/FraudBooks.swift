@@ -1,0 +1,48 @@
+package import JSON
+package import Postgres
+import ServiceKit
+
+/// What the consistency check asks of Fraud.
+package enum FraudBooks {
+    /// Totals over all assessments; ids are the payment's id followed by the attempt's number.
+    package static func facts(in db: borrowing PostgresTransaction) throws -> [(String, JSONValue)] {
+        let decisions: [JSONMember] = try db.query(
+            "SELECT decision, count(*)::text FROM assessments GROUP BY 1 ORDER BY 1"
+        ) { row in JSONMember(name: try row.next(), value: .number(try row.next())) }
+        return [
+            ("assessments", try Fingerprint.of("SELECT payment_id || attempt::text FROM assessments", in: db)),
+            ("decisions", .object(decisions)),
+        ]
+    }
+
+    /// One sentence for each broken promise.
+    package static func violations(in db: borrowing PostgresTransaction) throws -> [String] {
+        var found: [String] = []
+        for (what, sql) in promises {
+            let count: Int64 = try db.first(sql) { try $0.next() } ?? 0
+            if count > 0 { found.append("\(count) \(what)") }
+        }
+        return found
+    }
+
+    private static let promises: [(String, SQL)] = [
+        (
+            "attempts were assessed twice",
+            "SELECT count(*) FROM (SELECT 1 FROM assessments GROUP BY payment_id, attempt HAVING count(*) > 1) t"
+        ),
+        (
+            "assessments decide otherwise than their score",
+            """
+            SELECT count(*) FROM assessments WHERE decision <> CASE
+                WHEN score >= 0.95 THEN 'block' WHEN score >= 0.50 THEN 'review' ELSE 'approve' END
+            """
+        ),
+        (
+            "assessments lack velocity without saying so",
+            """
+            SELECT count(*) FROM assessments
+            WHERE (card_hour IS NULL) <> ('velocity_unavailable' = ANY(reasons))
+            """
+        ),
+    ]
+}

@@ -1,0 +1,4 @@
+import InvoiceService
+import ServiceKit
+
+await ServiceCommand<InvoiceAssembly>.main()

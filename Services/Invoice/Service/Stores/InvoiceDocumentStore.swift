@@ -1,0 +1,60 @@
+package import BillingCore
+package import InvoiceDomain
+package import Postgres
+
+/// Which invoices a list is narrowed to.
+package struct InvoiceFilter: Sendable {
+    /// Of this customer.
+    package var customerID: CustomerID?
+    /// Of this subscription.
+    package var subscriptionID: SubscriptionID?
+    /// In this state.
+    package var status: InvoiceStatus?
+
+    /// A filter; everything left out matches.
+    package init(
+        customerID: CustomerID? = nil, subscriptionID: SubscriptionID? = nil, status: InvoiceStatus? = nil
+    ) {
+        self.customerID = customerID
+        self.subscriptionID = subscriptionID
+        self.status = status
+    }
+}
+
+/// Reads whole invoices, as people see them: head, lines and address.
+package enum InvoiceDocumentStore {
+    /// One invoice; `nil` when there is none.
+    package static func find(_ id: InvoiceID, in db: borrowing PostgresTransaction) throws -> InvoiceDocument? {
+        try whole(
+            try db.query("SELECT \(InvoiceStore.columns) FROM invoices i WHERE i.id = \(id)", InvoiceStore.read), in: db
+        ).first
+    }
+
+    /// The newest invoices that match, at most `limit`, older than `after`.
+    package static func list(
+        _ filter: InvoiceFilter, after: InvoiceID?, limit: Int, in db: borrowing PostgresTransaction
+    ) throws -> [InvoiceDocument] {
+        var conditions: [SQL] = []
+        if let customer = filter.customerID { conditions.append("i.customer_id = \(customer)") }
+        if let subscription = filter.subscriptionID { conditions.append("i.subscription_id = \(subscription)") }
+        if let status = filter.status { conditions.append("i.status = \(status.rawValue)") }
+        if let after { conditions.append("i.id < \(after)") }
+        let matching: SQL = conditions.isEmpty ? "" : "WHERE \(SQL.joined(conditions, separator: " AND "))"
+        return try whole(
+            try db.query(
+                "SELECT \(InvoiceStore.columns) FROM invoices i \(matching) ORDER BY i.id DESC LIMIT \(limit)",
+                InvoiceStore.read), in: db)
+    }
+
+    private static func whole(
+        _ invoices: [Invoice], in db: borrowing PostgresTransaction
+    ) throws -> [InvoiceDocument] {
+        guard !invoices.isEmpty else { return [] }
+        let lines: [InvoiceID: [InvoiceLine]] = try InvoiceLineStore.lines(of: invoices, in: db)
+        let customers: [CustomerID: BilledCustomer] = try CustomerStore.find(
+            Array(Set(invoices.map(\.billing.customerID))), in: db)
+        return invoices.map {
+            InvoiceDocument(invoice: $0, lines: lines[$0.id] ?? [], customer: customers[$0.billing.customerID])
+        }
+    }
+}

@@ -1,0 +1,122 @@
+import BillingCore
+import BillingEvents
+import Messaging
+import PaymentDomain
+import Postgres
+
+/// Everything Payment listens to.
+struct PaymentConsumers: Sendable {
+    let verdicts: ApplyVerdicts
+    let provider: String
+
+    var consumer: EventConsumer {
+        let verdicts: ApplyVerdicts = verdicts
+        let provider: String = provider
+        return EventConsumer(
+            name: "payment", topics: [.customers, .subscriptions, .invoices, .fraud, .access],
+            routes: [
+                .on(CustomerCreatedV1.self) { events, db, _ in try ProjectCustomers.apply(events, in: db) },
+                .on(InvoiceFinalizedV1.self) { events, db, context in
+                    try CollectInvoices.begin(events, provider: provider, at: context.now, in: db)
+                },
+                .on(SubscriptionCollectionDueV1.self) { events, db, context in
+                    try CollectInvoices.again(events, provider: provider, at: context.now, in: db)
+                },
+                .on(InvoiceVoidedV1.self) { events, db, context in
+                    try CollectInvoices.stop(events, at: context.now, in: db)
+                },
+                .on(FraudAssessedV1.self) { events, db, context in
+                    try verdicts(events.map(Verdict.init), at: context.now, in: db)
+                },
+            ])
+    }
+}
+
+extension Verdict {
+    /// Fraud's word. A decision nobody knows is a review: the payment goes on and is marked.
+    init(_ event: Envelope<FraudAssessedV1>) {
+        let decision = RiskVerdict.Decision(rawValue: event.body.decision) ?? .review
+        self.init(
+            paymentID: event.body.paymentID, attemptID: event.body.attemptID,
+            risk: RiskVerdict(score: event.body.score, decision: decision, reasons: event.body.reasons))
+    }
+}
+
+/// Keeps what Payment needs of customers.
+enum ProjectCustomers {
+    static func apply(_ events: [Envelope<CustomerCreatedV1>], in db: borrowing PostgresTransaction) throws {
+        _ = try db.execute(
+            """
+            INSERT INTO customers (id, created_at)
+            SELECT * FROM unnest(\(events.map(\.body.customerID.rawValue))::text[], \(events.map(\.time))::timestamptz[])
+            ON CONFLICT DO NOTHING
+            """)
+    }
+}
+
+/// Collects finalized invoices from the customer's default payment method. One invoice has one payment for ever.
+enum CollectInvoices {
+    /// First attempts.
+    static func begin(
+        _ events: [Envelope<InvoiceFinalizedV1>], provider: String, at now: Instant,
+        in db: borrowing PostgresTransaction
+    ) throws {
+        let due: [InvoiceFinalizedV1] = events.map(\.body).filter { $0.amount.isPositive }
+        guard !due.isEmpty else { return }
+        let resolved: [ResolvedMethod] = try PaymentMethodStore.resolve(due.map { ($0.customerID, nil) }, in: db)
+        let payments: [NewPayment] = zip(due, resolved).map { invoice, resolved in
+            NewPayment(
+                id: PaymentID.new(at: now), attemptID: AttemptID.new(at: now), customerID: invoice.customerID,
+                method: resolved.method, amount: invoice.amount, invoiceID: invoice.invoiceID,
+                billingID: invoice.billingID, subscriptionID: invoice.subscriptionID,
+                description: "Invoice \(invoice.number)", metadata: "{}", offSession: true, createdAt: now)
+        }
+        let inserted: Set<PaymentID> = try PaymentStore.insert(payments, provider: provider, in: db)
+        let fresh: [NewPayment] = payments.filter { inserted.contains($0.id) }
+        try Outbox.append(
+            fresh.map { PaymentEvents.created($0) ?? PaymentEvents.failedAtOnce($0) }, in: db)
+    }
+
+    /// Further attempts for unpaid invoices, with whatever method is the default now. A payment that is under way or done
+    /// is left alone: a repeated or late request cannot charge twice.
+    static func again(
+        _ events: [Envelope<SubscriptionCollectionDueV1>], provider: String, at now: Instant,
+        in db: borrowing PostgresTransaction
+    ) throws {
+        let payments: [InvoiceID: PaymentRecord] = try PaymentStore.lock(invoices: events.map(\.body.invoiceID), in: db)
+        var asked: Set<InvoiceID> = []
+        let failed: [PaymentRecord] = events.compactMap { event in
+            guard let payment: PaymentRecord = payments[event.body.invoiceID], payment.status.after(.retry) != nil,
+                asked.insert(event.body.invoiceID).inserted
+            else { return nil }
+            return payment
+        }
+        let resolved: [ResolvedMethod] = try PaymentMethodStore.resolve(failed.map { ($0.customerID, nil) }, in: db)
+        let attempts: [NextAttempt] = zip(failed, resolved).compactMap { payment, resolved in
+            resolved.method.map {
+                NextAttempt(payment: payment, attemptID: AttemptID.new(at: now), method: $0, authenticated: false)
+            }
+        }
+        try PaymentStore.beginAttempts(attempts, provider: provider, at: now, in: db)
+        try Outbox.append(attempts.map { PaymentEvents.created($0, at: now) }, in: db)
+        let without: [PaymentRecord] = zip(failed, resolved).compactMap { $1.method == nil ? $0 : nil }
+        try Outbox.append(without.map { PaymentEvents.failed($0, .noPaymentMethod, at: now) }, in: db)
+    }
+
+    /// Gives up the payments of voided invoices that have not moved money. One that is with the provider at this moment
+    /// is left alone; when it succeeds, Invoice sees money for a void invoice and says so.
+    static func stop(
+        _ events: [Envelope<InvoiceVoidedV1>], at now: Instant, in db: borrowing PostgresTransaction
+    ) throws {
+        let payments: [InvoiceID: PaymentRecord] = try PaymentStore.lock(invoices: events.map(\.body.invoiceID), in: db)
+        let ended: [PaymentRecord] = payments.values.filter { $0.status.after(.cancel) == .canceled }
+            .sorted { $0.id < $1.id }
+        guard !ended.isEmpty else { return }
+        try db.enqueue(
+            """
+            UPDATE payments SET status = 'canceled', stepped_at = now()
+            WHERE id = ANY(\(ended.map(\.id.rawValue))::text[])
+            """)
+        try Outbox.append(ended.map { PaymentEvents.canceled($0, reason: "invoice_voided", at: now) }, in: db)
+    }
+}

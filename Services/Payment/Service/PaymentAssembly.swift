@@ -1,0 +1,76 @@
+import Crypto
+import Foundation
+public import HTTPKit
+import Logging
+public import Messaging
+import PaymentDomain
+public import Postgres
+public import ServiceKit
+public import BillingCore
+
+/// Builds the Payment service out of its configuration.
+public struct PaymentAssembly: ServiceAssembly {
+    public static let name = "payment"
+
+    public let endpoints: [Endpoint]
+    public let consumers: [EventConsumer]
+    public let loops: [BackgroundLoop]
+
+    /// Wires everything; reads the fingerprint key.
+    public init(_ parts: ServiceParts) throws {
+        let provider: any PaymentProvider = SandboxProvider(pool: parts.pool)
+        let waiters = PaymentWaiters()
+        let outcomes = RecordOutcomes(pool: parts.pool, provider: provider.name, waiters: waiters, clock: parts.clock)
+        let charge = ChargePayments(provider: provider, record: outcomes, logger: parts.logger)
+        let verdicts = ApplyVerdicts(charge: charge, waiters: waiters)
+        let refund = RefundPayment(provider: provider, pool: parts.pool, clock: parts.clock)
+        let create = CreatePayment(
+            record: RecordPayments(pool: parts.pool, provider: provider.name), waiters: waiters, pool: parts.pool)
+        let attach = AttachPaymentMethod(
+            pool: parts.pool, fingerprintKey: try Self.fingerprintKey(parts.configuration))
+        let sweep = SweepPayments(
+            pool: parts.pool, verdicts: verdicts, charge: charge, refund: refund, clock: parts.clock,
+            policy: SweepPolicy(parts.configuration), logger: parts.logger)
+        endpoints =
+            PaymentRoutes(create: create, provider: provider.name).endpoints
+            + PaymentMethodRoutes(attach: attach).endpoints + RefundRoutes(refund: refund).endpoints
+            + LedgerRoutes().endpoints
+        consumers = [PaymentConsumers(verdicts: verdicts, provider: provider.name).consumer]
+        loops = [BackgroundLoop(name: "sweep") { try await sweep.run() }]
+    }
+
+    public static func inFlight(_ db: borrowing PostgresTransaction) throws -> Int64 {
+        try db.first(
+            """
+            SELECT (SELECT count(*) FROM payments WHERE status IN ('created', 'processing'))
+                 + (SELECT count(*) FROM refunds WHERE status = 'processing')
+            """
+        ) { row in try row.next() } ?? 0
+    }
+
+    public static func consistency(_ db: borrowing PostgresTransaction, now: Instant) throws -> ConsistencyFacts {
+        try PaymentConsistency.facts(in: db)
+    }
+
+    /// The key file's bytes; a sandbox without one draws a key that lasts as long as the process.
+    private static func fingerprintKey(_ configuration: ServiceConfiguration) throws -> SymmetricKey {
+        guard let path: String = configuration.encryptionKeyPath else { return SymmetricKey(size: .bits256) }
+        let bytes: Data = try Data(contentsOf: URL(fileURLWithPath: path))
+        guard bytes.count >= 32 else {
+            throw ServiceConfiguration.Invalid(faults: ["ENCRYPTION_KEY_PATH must name a file of at least 32 bytes"])
+        }
+        let derived: SymmetricKey = HKDF<SHA256>.deriveKey(
+            inputKeyMaterial: SymmetricKey(data: bytes), info: Data("card fingerprint".utf8), outputByteCount: 32)
+        return derived
+    }
+}
+
+extension SweepPolicy {
+    init(_ configuration: ServiceConfiguration) {
+        self.init(
+            silenceSeconds: configuration.int("payment.fraud_timeout_seconds", default: 2),
+            offSessionSilenceSeconds: configuration.int("payment.fraud_timeout_off_session_seconds", default: 60),
+            lostSeconds: configuration.int("payment.lost_call_seconds", default: 5),
+            fallback: FraudFallback(rawValue: configuration.text("payment.fraud_fallback", default: "review")) ?? .review)
+    }
+}

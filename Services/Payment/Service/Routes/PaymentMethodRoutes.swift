@@ -1,0 +1,42 @@
+import BillingCore
+import HTTPKit
+import Postgres
+
+/// `/v1/payment_methods`.
+struct PaymentMethodRoutes: Sendable {
+    let attach: AttachPaymentMethod
+
+    var endpoints: [Endpoint] { [create, list, read] }
+
+    private var create: Endpoint {
+        let attach: AttachPaymentMethod = attach
+        return .task(
+            .post, "/v1/payment_methods", scope: "payment_methods:write", summary: "Attach a card to a customer",
+            body: CreatePaymentMethodInput.self, answers: PaymentMethodResource.self, problems: ["422 invalid_request"]
+        ) { call, input in try await attach(call, input) }
+    }
+
+    private var list: Endpoint {
+        .list(
+            "/v1/payment_methods", scope: "payment_methods:read", summary: "List payment methods, newest first",
+            filters: [.id("customer_id", as: CustomerID.self)], item: PaymentMethodResource.self
+        ) { db, call, request in
+            let rows: [PaymentMethodRecord] = try PaymentMethodStore.list(
+                customer: call.query.id("customer_id"), after: try request.cursor(), limit: request.fetchLimit, in: db)
+            return request.page(rows.map(PaymentMethodResource.init))
+        }
+    }
+
+    private var read: Endpoint {
+        .read(
+            "/v1/payment_methods/{id}", scope: "payment_methods:read", summary: "Read a payment method",
+            answers: PaymentMethodResource.self, problems: ["404 not_found"]
+        ) { db, call in
+            let id: PaymentMethodID = try call.id()
+            guard let method: PaymentMethodRecord = try PaymentMethodStore.find(id, in: db) else {
+                throw Problem.notFound("payment method", id.rawValue)
+            }
+            return PaymentMethodResource(method)
+        }
+    }
+}

@@ -1,0 +1,43 @@
+import BillingCore
+import HTTPKit
+import Postgres
+
+/// `/v1/refunds`.
+struct RefundRoutes: Sendable {
+    let refund: RefundPayment
+
+    var endpoints: [Endpoint] { [create, list, read] }
+
+    private var create: Endpoint {
+        let refund: RefundPayment = refund
+        return .task(
+            .post, "/v1/refunds", scope: "refunds:write", summary: "Give money back", body: CreateRefundInput.self,
+            answers: RefundResource.self, statuses: [201, 202],
+            problems: ["422 invalid_request", "409 payment_not_refundable"]
+        ) { call, input in try await refund(call, input) }
+    }
+
+    private var list: Endpoint {
+        .list(
+            "/v1/refunds", scope: "refunds:read", summary: "List refunds, newest first",
+            filters: [.id("payment_id", as: PaymentID.self)], item: RefundResource.self
+        ) { db, call, request in
+            let rows: [RefundRecord] = try RefundStore.list(
+                payment: call.query.id("payment_id"), after: try request.cursor(), limit: request.fetchLimit, in: db)
+            return request.page(rows.map(RefundResource.init))
+        }
+    }
+
+    private var read: Endpoint {
+        .read(
+            "/v1/refunds/{id}", scope: "refunds:read", summary: "Read a refund", answers: RefundResource.self,
+            problems: ["404 not_found"]
+        ) { db, call in
+            let id: RefundID = try call.id()
+            guard let refund: RefundRecord = try RefundStore.find(id, in: db) else {
+                throw Problem.notFound("refund", id.rawValue)
+            }
+            return RefundResource(refund)
+        }
+    }
+}

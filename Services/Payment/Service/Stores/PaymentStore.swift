@@ -1,0 +1,138 @@
+import BillingCore
+import PaymentDomain
+import Postgres
+
+/// A payment about to be recorded, with its first attempt.
+struct NewPayment: Sendable {
+    let id: PaymentID
+    let attemptID: AttemptID
+    let customerID: CustomerID
+    let method: ChargeableMethod?
+    let amount: Money
+    let invoiceID: InvoiceID?
+    let billingID: BillingID?
+    let subscriptionID: SubscriptionID?
+    let description: String?
+    let metadata: String
+    let offSession: Bool
+    let createdAt: Instant
+
+    /// Without a method the first attempt has failed before it began.
+    var status: PaymentStatus { method == nil ? .failed : .created }
+}
+
+/// SQL over payments and their attempts.
+enum PaymentStore {
+    /// Inserts payments and first attempts; an invoice that has a payment keeps it.
+    /// - Returns: The ids that were inserted.
+    static func insert(_ payments: [NewPayment], provider: String, in db: borrowing PostgresTransaction) throws -> Set<PaymentID> {
+        guard !payments.isEmpty else { return [] }
+        let inserted: [PaymentID] = try db.query(
+            """
+            WITH p AS (
+                INSERT INTO payments (id, customer_id, payment_method_id, amount, currency, status, invoice_id, billing_id,
+                    subscription_id, description, metadata, off_session, attempt_id, decline_code, decline_class, created_at)
+                SELECT n.id, n.customer_id, n.method_id, n.amount, n.currency, n.status, n.invoice_id, n.billing_id,
+                    n.subscription_id, n.description, n.metadata::jsonb, n.off_session, n.attempt_id,
+                    CASE WHEN n.status = 'failed' THEN 'no_payment_method' END,
+                    CASE WHEN n.status = 'failed' THEN 'soft' END, n.created_at
+                FROM unnest(
+                    \(payments.map(\.id.rawValue))::text[], \(payments.map(\.customerID.rawValue))::text[],
+                    \(payments.map { $0.method?.id.rawValue })::text[], \(payments.map(\.amount.minor))::bigint[],
+                    \(payments.map(\.amount.currency.code))::text[], \(payments.map(\.status.rawValue))::text[],
+                    \(payments.map { $0.invoiceID?.rawValue })::text[], \(payments.map { $0.billingID?.rawValue })::text[],
+                    \(payments.map { $0.subscriptionID?.rawValue })::text[], \(payments.map(\.description))::text[],
+                    \(payments.map(\.metadata))::text[], \(payments.map(\.offSession))::boolean[],
+                    \(payments.map(\.attemptID.rawValue))::text[], \(payments.map(\.createdAt))::timestamptz[]
+                ) AS n(id, customer_id, method_id, amount, currency, status, invoice_id, billing_id, subscription_id,
+                    description, metadata, off_session, attempt_id, created_at)
+                ON CONFLICT (invoice_id) DO NOTHING
+                RETURNING id, attempt_id, payment_method_id, status, decline_code, created_at),
+            a AS (
+                INSERT INTO payment_attempts
+                    (id, payment_id, number, payment_method_id, provider, status, decline_code, started_at)
+                SELECT attempt_id, id, 1, payment_method_id, \(provider),
+                    CASE WHEN status = 'failed' THEN 'failed' ELSE 'started' END, decline_code, created_at
+                FROM p)
+            SELECT id FROM p
+            """
+        ) { row in try row.next() }
+        return Set(inserted)
+    }
+
+    /// One payment; `nil` when there is none.
+    static func find(_ id: PaymentID, in db: borrowing PostgresTransaction) throws -> PaymentRecord? {
+        try db.first("SELECT \(PaymentRecord.columns) FROM payments p WHERE p.id = \(id)", as: PaymentRecord.self)
+    }
+
+    /// One payment, its row locked until the transaction ends; `nil` when there is none.
+    static func lock(_ id: PaymentID, in db: borrowing PostgresTransaction) throws -> PaymentRecord? {
+        try db.first(
+            "SELECT \(PaymentRecord.columns) FROM payments p WHERE p.id = \(id) FOR UPDATE", as: PaymentRecord.self)
+    }
+
+    /// The payments of invoices, their rows locked in order of id.
+    static func lock(
+        invoices: [InvoiceID], in db: borrowing PostgresTransaction
+    ) throws -> [InvoiceID: PaymentRecord] {
+        let found: [PaymentRecord] = try db.query(
+            """
+            SELECT \(PaymentRecord.columns) FROM payments p
+            WHERE p.invoice_id = ANY(\(invoices.map(\.rawValue))::text[]) ORDER BY p.id FOR UPDATE
+            """, as: PaymentRecord.self)
+        var byInvoice: [InvoiceID: PaymentRecord] = [:]
+        for payment in found { if let invoice: InvoiceID = payment.invoiceID { byInvoice[invoice] = payment } }
+        return byInvoice
+    }
+
+    /// Begins a new attempt of payments whose rows are locked: `failed` or `requires_action` becomes `created`.
+    static func beginAttempts(
+        _ attempts: [NextAttempt], provider: String, at now: Instant, in db: borrowing PostgresTransaction
+    ) throws {
+        guard !attempts.isEmpty else { return }
+        let ids: [String] = attempts.map(\.payment.id.rawValue)
+        let attemptIDs: [String] = attempts.map(\.attemptID.rawValue)
+        let methods: [String] = attempts.map(\.method.id.rawValue)
+        let numbers: [Int] = attempts.map(\.number)
+        try db.enqueue(
+            """
+            UPDATE payments p SET status = 'created', attempts = n.number, attempt_id = n.attempt_id,
+                payment_method_id = n.method_id, authenticated = n.authenticated, decline_code = NULL,
+                decline_class = NULL, stepped_at = now()
+            FROM unnest(\(ids)::text[], \(attemptIDs)::text[], \(methods)::text[], \(numbers)::int[],
+                \(attempts.map(\.authenticated))::boolean[]) AS n(id, attempt_id, method_id, number, authenticated)
+            WHERE p.id = n.id
+            """)
+        try db.enqueue(
+            """
+            INSERT INTO payment_attempts (id, payment_id, number, payment_method_id, provider, status, started_at)
+            SELECT n.attempt_id, n.id, n.number, n.method_id, \(provider), 'started', \(now)
+            FROM unnest(\(ids)::text[], \(attemptIDs)::text[], \(methods)::text[], \(numbers)::int[])
+                AS n(id, attempt_id, method_id, number)
+            """)
+    }
+
+    /// Newest first, after a cursor.
+    static func list(
+        customer: CustomerID?, invoice: InvoiceID?, after: PaymentID?, limit: Int, in db: borrowing PostgresTransaction
+    ) throws -> [PaymentRecord] {
+        try db.query(
+            """
+            SELECT \(PaymentRecord.columns) FROM payments p
+            WHERE (\(customer)::text IS NULL OR p.customer_id = \(customer))
+              AND (\(invoice)::text IS NULL OR p.invoice_id = \(invoice))
+              AND (\(after)::text IS NULL OR p.id < \(after))
+            ORDER BY p.id DESC LIMIT \(limit)
+            """, as: PaymentRecord.self)
+    }
+}
+
+/// Another attempt at a payment whose row is locked.
+struct NextAttempt: Sendable {
+    let payment: PaymentRecord
+    let attemptID: AttemptID
+    let method: ChargeableMethod
+    let authenticated: Bool
+
+    var number: Int { payment.attempts + 1 }
+}

@@ -1,0 +1,60 @@
+import BillingCore
+import Postgres
+
+/// A refund as stored.
+struct RefundRecord: PostgresRecord, Sendable {
+    let id: RefundID
+    let paymentID: PaymentID
+    let amount: Money
+    let status: String
+    let reason: String?
+    let createdAt: Instant
+
+    static let columns: SQL = "id, payment_id, amount, currency, status, reason, created_at"
+
+    init(row: inout PostgresRow) throws {
+        id = try row.next()
+        paymentID = try row.next()
+        amount = Money(minor: try row.next(), currency: try row.next())
+        status = try row.next()
+        reason = try row.next()
+        createdAt = try row.next()
+    }
+
+    init(id: RefundID, paymentID: PaymentID, amount: Money, status: String, reason: String?, createdAt: Instant) {
+        self.id = id
+        self.paymentID = paymentID
+        self.amount = amount
+        self.status = status
+        self.reason = reason
+        self.createdAt = createdAt
+    }
+}
+
+/// SQL over refunds.
+enum RefundStore {
+    static func find(_ id: RefundID, in db: borrowing PostgresTransaction) throws -> RefundRecord? {
+        try db.first("SELECT \(RefundRecord.columns) FROM refunds WHERE id = \(id)", as: RefundRecord.self)
+    }
+
+    /// What has been given back of a payment, minor units.
+    static func succeededTotal(of payment: PaymentID, in db: borrowing PostgresTransaction) throws -> Int64 {
+        try db.first(
+            """
+            SELECT coalesce(sum(amount), 0)::bigint FROM refunds WHERE payment_id = \(payment) AND status = 'succeeded'
+            """
+        ) { row in try row.next() } ?? 0
+    }
+
+    /// Newest first, after a cursor.
+    static func list(
+        payment: PaymentID?, after: RefundID?, limit: Int, in db: borrowing PostgresTransaction
+    ) throws -> [RefundRecord] {
+        try db.query(
+            """
+            SELECT \(RefundRecord.columns) FROM refunds
+            WHERE (\(payment)::text IS NULL OR payment_id = \(payment)) AND (\(after)::text IS NULL OR id < \(after))
+            ORDER BY id DESC LIMIT \(limit)
+            """, as: RefundRecord.self)
+    }
+}

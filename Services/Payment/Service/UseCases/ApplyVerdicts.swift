@@ -1,0 +1,105 @@
+import BillingCore
+import BillingEvents
+import HTTPKit
+import Messaging
+import PaymentDomain
+import Postgres
+
+/// A verdict on one attempt.
+struct Verdict: Sendable {
+    let paymentID: PaymentID
+    let attemptID: AttemptID
+    let risk: RiskVerdict
+}
+
+/// Lets attempts go on to the provider, or fails them, by Fraud's word or the fallback's.
+///
+/// `processing` is stored before the provider is asked: after a crash the sweeper reads the outcome back.
+struct ApplyVerdicts: Sendable {
+    let charge: ChargePayments
+    let waiters: PaymentWaiters
+
+    /// Applies verdicts in the caller's transaction; one for an attempt that is no longer waiting changes nothing.
+    func callAsFunction(_ verdicts: [Verdict], at now: Instant, in db: borrowing PostgresTransaction) throws {
+        var latest: [AttemptID: Verdict] = [:]
+        for verdict in verdicts where latest[verdict.attemptID] == nil { latest[verdict.attemptID] = verdict }
+        let unique: [Verdict] = Array(latest.values)
+        let approved: [ApprovedAttempt] = try approve(unique.filter { $0.risk.decision != .block }, in: db)
+        try block(unique.filter { $0.risk.decision == .block }, at: now, in: db)
+        guard !approved.isEmpty else { return }
+        let charge: ChargePayments = charge
+        db.onCommit { charge.start(approved) }
+    }
+
+    private func approve(
+        _ verdicts: [Verdict], in db: borrowing PostgresTransaction
+    ) throws -> [ApprovedAttempt] {
+        guard !verdicts.isEmpty else { return [] }
+        return try db.query(
+            """
+            UPDATE payments p SET status = 'processing', stepped_at = now(), risk_score = v.score,
+                risk_decision = v.decision, risk_reasons = string_to_array(v.reasons, ',')
+            FROM \(Self.rows(verdicts)), payment_methods m
+            WHERE p.id = v.id AND p.attempt_id = v.attempt_id AND p.status = 'created' AND m.id = p.payment_method_id
+            RETURNING p.id, p.attempt_id, m.provider_token, p.amount, p.currency, p.authenticated
+            """, as: ApprovedAttempt.self)
+    }
+
+    private func block(
+        _ verdicts: [Verdict], at now: Instant, in db: borrowing PostgresTransaction
+    ) throws {
+        guard !verdicts.isEmpty else { return }
+        let decline: Decline = .blockedByRisk
+        let blocked: [PaymentRecord] = try db.query(
+            """
+            UPDATE payments p SET status = 'failed', stepped_at = now(), risk_score = v.score,
+                risk_decision = v.decision, risk_reasons = string_to_array(v.reasons, ','),
+                decline_code = \(decline.code), decline_class = \(decline.declineClass.rawValue)
+            FROM \(Self.rows(verdicts))
+            WHERE p.id = v.id AND p.attempt_id = v.attempt_id AND p.status = 'created'
+            RETURNING \(PaymentRecord.columns)
+            """, as: PaymentRecord.self)
+        guard !blocked.isEmpty else { return }
+        try db.enqueue(
+            """
+            UPDATE payment_attempts SET status = 'failed', decline_code = \(decline.code), ended_at = \(now)
+            WHERE id = ANY(\(blocked.map(\.attemptID.rawValue))::text[])
+            """)
+        try Outbox.append(blocked.map { PaymentEvents.failed($0, decline, at: now) }, in: db)
+        try settleAnswers(blocked, in: db)
+    }
+
+    /// Stores the answers that waiting callers are owed and wakes them.
+    private func settleAnswers(_ payments: [PaymentRecord], in db: borrowing PostgresTransaction) throws {
+        let waiters: PaymentWaiters = waiters
+        let owed: [(claim: IdempotencyClaim, reply: StoredReply)] = payments.flatMap { payment in
+            waiters.claims(payment.id).map { ($0, PaymentResource(payment).reply.stored) }
+        }
+        try IdempotencyStore.complete(owed, in: db)
+        let ids: [PaymentID] = payments.map(\.id)
+        db.onCommit { waiters.settled(ids) }
+    }
+
+    private static func rows(_ verdicts: [Verdict]) -> SQL {
+        """
+        unnest(\(verdicts.map(\.paymentID.rawValue))::text[], \(verdicts.map(\.attemptID.rawValue))::text[],
+            \(verdicts.map(\.risk.score))::text[], \(verdicts.map(\.risk.decision.rawValue))::text[],
+            \(verdicts.map { $0.risk.reasons.joined(separator: ",") })::text[]
+        ) AS v(id, attempt_id, score, decision, reasons)
+        """
+    }
+}
+
+extension ApprovedAttempt: PostgresRecord {
+    init(row: inout PostgresRow) throws {
+        let paymentID: PaymentID = try row.next()
+        let key: AttemptID = try row.next()
+        let token: String = try row.next()
+        let amount = Money(minor: try row.next(), currency: try row.next())
+        self.init(
+            paymentID: paymentID,
+            request: ChargeRequest(
+                idempotencyKey: key, paymentID: paymentID, providerToken: token, amount: amount,
+                authenticated: try row.next()))
+    }
+}

@@ -1,0 +1,72 @@
+import BillingCore
+import Logging
+import PaymentDomain
+import Synchronization
+import Telemetry
+
+/// An approved attempt on its way to the provider; the payment is stored as `processing` before it gets here.
+struct ApprovedAttempt: Sendable {
+    let paymentID: PaymentID
+    let request: ChargeRequest
+}
+
+/// Asks the provider and has the outcome recorded. What is not known afterwards stays `processing` for the sweeper.
+final class ChargePayments: Sendable {
+    /// Attempts under way at once; more wait for the sweeper instead of piling up in memory.
+    static let limit = 4_096
+
+    private let provider: any PaymentProvider
+    private let record: RecordOutcomes
+    private let logger: Logger
+    private let inFlight = Atomic<Int>(0)
+    private let unknown: Counter = Metrics.shared.counter(
+        "provider_unknown_outcomes_total", help: "Provider calls without a known outcome")
+
+    init(provider: any PaymentProvider, record: RecordOutcomes, logger: Logger) {
+        self.provider = provider
+        self.record = record
+        self.logger = logger
+    }
+
+    /// Starts attempts without waiting for them.
+    func start(_ attempts: [ApprovedAttempt]) {
+        for attempt in attempts {
+            guard inFlight.load(ordering: .relaxed) < Self.limit else { return }
+            inFlight.add(1, ordering: .relaxed)
+            Task {
+                await self.run(attempt)
+                self.inFlight.subtract(1, ordering: .relaxed)
+            }
+        }
+    }
+
+    private func run(_ attempt: ApprovedAttempt) async {
+        do {
+            let answer: ChargeAnswer = try await ask(attempt)
+            try await record(Outcome(attempt: attempt, answer: answer))
+        } catch {
+            unknown.increment()
+            logger.warning(
+                "the outcome of a charge is not known yet",
+                metadata: ["payment_id": "\(attempt.paymentID)", "error": "\(error)"])
+        }
+    }
+
+    /// The provider's answer; after a fault it is read back, never guessed.
+    private func ask(_ attempt: ApprovedAttempt) async throws -> ChargeAnswer {
+        do { return try await provider.charge(attempt.request) } catch {
+            guard let answer: ChargeAnswer = try await provider.lookUp(attempt.request.idempotencyKey) else { throw error }
+            return answer
+        }
+    }
+
+    /// Settles an attempt whose outcome was lost: reads it back, and asks again under the same key only when the provider
+    /// never saw it.
+    func resume(_ attempt: ApprovedAttempt) async throws {
+        if let answer: ChargeAnswer = try await provider.lookUp(attempt.request.idempotencyKey) {
+            try await record(Outcome(attempt: attempt, answer: answer))
+        } else {
+            start([attempt])
+        }
+    }
+}

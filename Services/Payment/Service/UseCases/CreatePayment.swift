@@ -1,0 +1,105 @@
+import BillingCore
+import HTTPKit
+import PaymentDomain
+import Postgres
+
+/// Records a payment and waits, as long as the caller wants to, until it is settled.
+///
+/// Safe to crash anywhere: the order, its idempotency key and its event are one transaction. A repeat of the request finds
+/// either nothing, or the payment, whose way on does not depend on this caller.
+struct CreatePayment: Sendable {
+    /// How long a caller waits who does not say.
+    static let defaultWait: Duration = .seconds(5)
+    /// How long an order of a customer who is not known here yet is held: the news of them may be under way.
+    static let newsPatience: Duration = .seconds(1)
+
+    let record: RecordPayments
+    let waiters: PaymentWaiters
+    let pool: PostgresPool
+
+    /// - Returns: 201 with the settled payment, or 202 with its state when the wait is over.
+    /// - Throws: ``Problem``.
+    func callAsFunction(_ call: Call, _ input: CreatePaymentInput) async throws -> Reply<PaymentResource> {
+        let id = PaymentID.new(at: call.now)
+        let order = PaymentOrder(
+            id: id, customerID: input.customerID, paymentMethodID: input.paymentMethodID, amount: input.amount,
+            description: input.description, metadata: input.metadataJSON, claim: call.claim(resourceID: id.rawValue),
+            now: call.now)
+        waiters.expect(id, claim: order.claim)
+        defer { waiters.forget(id) }
+        switch try await recordPatiently(order, deadline: call.deadline) {
+        case .replay(let stored): return Reply(replaying: stored)
+        case .recorded(let recorded):
+            if recorded == id, await waiters.wait(id, atMost: call.preferWait ?? Self.defaultWait) {
+                return try await answer(recorded, nil)
+            }
+            if recorded != id { try await look(for: recorded, atMost: call.preferWait ?? Self.defaultWait) }
+            return try await answer(recorded, order.claim)
+        }
+    }
+
+    /// Asks again while the customer is unknown and the news may still come.
+    private func recordPatiently(
+        _ order: PaymentOrder, deadline: ContinuousClock.Instant
+    ) async throws -> RecordedOrder {
+        do {
+            return try await News.patiently(Self.newsPatience, until: { $0 is RecordPayments.Failure }) {
+                try await record(order, deadline: deadline)
+            }
+        } catch let failure as RecordPayments.Failure { throw failure.problem }
+    }
+
+    /// Looks now and then whether a payment recorded by an earlier request has settled.
+    private func look(for id: PaymentID, atMost: Duration) async throws {
+        let end: ContinuousClock.Instant = .now + atMost
+        while ContinuousClock.now < end {
+            let isSettled: Bool = try await pool.transaction(readOnly: true) { db in
+                try PaymentStore.find(id, in: db)?.status.isSettled ?? true
+            }
+            if isSettled { return }
+            try await Task.sleep(for: .milliseconds(100))
+        }
+    }
+
+    /// The answer as the payment stands; stored for repeats when nobody has stored one.
+    private func answer(_ id: PaymentID, _ claim: IdempotencyClaim?) async throws -> Reply<PaymentResource> {
+        try await pool.transactionRetrying { db in
+            guard let payment: PaymentRecord = try PaymentStore.find(id, in: db) else {
+                throw Problem.notFound("payment", id.rawValue)
+            }
+            let reply = PaymentResource(payment).reply
+            if let claim { try IdempotencyStore.complete([(claim, reply.stored)], in: db) }
+            return reply
+        }
+    }
+}
+
+extension RecordPayments.Failure: ProblemConvertible {
+    var problem: Problem {
+        switch self {
+        case .unknownCustomer: .invalid("customer_id", code: "unknown_customer", "there is no customer with this id")
+        case .noPaymentMethod:
+            .invalid("payment_method_id", code: "no_payment_method", "the customer has no default payment method")
+        case .unknownPaymentMethod:
+            .invalid("payment_method_id", code: "unknown_payment_method", "the customer has no such payment method")
+        }
+    }
+}
+
+/// Waiting for news that another service has published a moment ago.
+enum News {
+    /// Repeats `work` while it fails with something that news may change, for at most `patience`.
+    static func patiently<Result>(
+        _ patience: Duration, until mayChange: (any Error) -> Bool, _ work: () async throws -> Result
+    ) async throws -> Result {
+        let end: ContinuousClock.Instant = .now + patience
+        var pause: Duration = .milliseconds(10)
+        while true {
+            do { return try await work() } catch {
+                guard mayChange(error), ContinuousClock.now + pause < end else { throw error }
+            }
+            try await Task.sleep(for: pause)
+            pause = min(pause * 2, .milliseconds(160))
+        }
+    }
+}

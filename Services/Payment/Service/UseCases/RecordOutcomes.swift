@@ -1,0 +1,118 @@
+import BillingCore
+import BillingEvents
+import HTTPKit
+import Messaging
+import PaymentDomain
+import Postgres
+
+/// What the provider said of an attempt.
+struct Outcome: Sendable {
+    let attempt: ApprovedAttempt
+    let answer: ChargeAnswer
+
+    /// The state it leads to. An off-session payment cannot wait for the customer: it fails and may be confirmed later.
+    func settled(_ offSession: Bool) -> (status: PaymentStatus, decline: Decline?) {
+        switch answer {
+        case .captured: (.succeeded, nil)
+        case .declined(let code): (.failed, Decline(code: code))
+        case .actionRequired: offSession ? (.failed, .authenticationRequired) : (.requiresAction, nil)
+        }
+    }
+
+    var reference: String? {
+        if case .captured(let reference) = answer { return reference }
+        return nil
+    }
+}
+
+/// Records outcomes in batches: payment, attempt, journal entry, event and the caller's stored answer in one transaction.
+///
+/// An outcome counts once: only a payment that is `processing` with this very attempt moves.
+struct RecordOutcomes: Sendable {
+    private let group: GroupCommit<Outcome, Void>
+
+    init(pool: PostgresPool, provider: String, waiters: PaymentWaiters, clock: any WallClock) {
+        group = GroupCommit(pool, maxBatch: 200) { db, outcomes in
+            try Self.record(outcomes, provider, waiters, clock.now, db)
+            return outcomes.map { _ in .success(()) }
+        }
+    }
+
+    /// Records one outcome; it shares a transaction with what else is waiting.
+    func callAsFunction(_ outcome: Outcome) async throws { try await group.submit(outcome) }
+
+    private static func record(
+        _ outcomes: [Outcome], _ provider: String, _ waiters: PaymentWaiters, _ now: Instant,
+        _ db: borrowing PostgresTransaction
+    ) throws {
+        var byPayment: [PaymentID: Outcome] = [:]
+        for outcome in outcomes { byPayment[outcome.attempt.paymentID] = outcome }
+        let moved: [PaymentRecord] = try settle(Array(byPayment.values), in: db)
+        guard !moved.isEmpty else { return }
+        try endAttempts(moved, byPayment, at: now, in: db)
+        try LedgerStore.book(try moved.compactMap { try entry($0, provider, now) }, in: db)
+        try Outbox.append(moved.compactMap { event($0, provider, now) }, in: db)
+        let owed: [(claim: IdempotencyClaim, reply: StoredReply)] = moved.flatMap { payment in
+            waiters.claims(payment.id).map { ($0, PaymentResource(payment).reply.stored) }
+        }
+        try IdempotencyStore.complete(owed, in: db)
+        let ids: [PaymentID] = moved.map(\.id)
+        db.onCommit { waiters.settled(ids) }
+    }
+
+    /// Moves payments on; those that are not waiting for this attempt's outcome stay as they are.
+    private static func settle(
+        _ outcomes: [Outcome], in db: borrowing PostgresTransaction
+    ) throws -> [PaymentRecord] {
+        let onSession: [(status: PaymentStatus, decline: Decline?)] = outcomes.map { $0.settled(false) }
+        let offSession: [(status: PaymentStatus, decline: Decline?)] = outcomes.map { $0.settled(true) }
+        return try db.query(
+            """
+            UPDATE payments p SET stepped_at = now(),
+                status = CASE WHEN p.off_session THEN o.off_status ELSE o.on_status END,
+                decline_code = CASE WHEN p.off_session THEN o.off_code ELSE o.on_code END,
+                decline_class = CASE WHEN p.off_session THEN o.off_class ELSE o.on_class END
+            FROM unnest(\(outcomes.map(\.attempt.paymentID.rawValue))::text[],
+                \(outcomes.map(\.attempt.request.idempotencyKey.rawValue))::text[],
+                \(onSession.map(\.status.rawValue))::text[], \(onSession.map { $0.decline?.code })::text[],
+                \(onSession.map { $0.decline?.declineClass.rawValue })::text[],
+                \(offSession.map(\.status.rawValue))::text[], \(offSession.map { $0.decline?.code })::text[],
+                \(offSession.map { $0.decline?.declineClass.rawValue })::text[]
+            ) AS o(id, attempt_id, on_status, on_code, on_class, off_status, off_code, off_class)
+            WHERE p.id = o.id AND p.attempt_id = o.attempt_id AND p.status = 'processing'
+            RETURNING \(PaymentRecord.columns)
+            """, as: PaymentRecord.self)
+    }
+
+    private static func endAttempts(
+        _ payments: [PaymentRecord], _ outcomes: [PaymentID: Outcome], at now: Instant,
+        in db: borrowing PostgresTransaction
+    ) throws {
+        try db.enqueue(
+            """
+            UPDATE payment_attempts a
+            SET status = o.status, decline_code = o.code, provider_reference = o.reference, ended_at = \(now)
+            FROM unnest(\(payments.map(\.attemptID.rawValue))::text[], \(payments.map(\.status.rawValue))::text[],
+                \(payments.map(\.declineCode))::text[], \(payments.map { outcomes[$0.id]?.reference })::text[]
+            ) AS o(id, status, code, reference)
+            WHERE a.id = o.id
+            """)
+    }
+
+    private static func entry(
+        _ payment: PaymentRecord, _ provider: String, _ now: Instant
+    ) throws -> JournalEntry? {
+        guard payment.status == .succeeded else { return nil }
+        return JournalEntry(
+            id: JournalEntryID.new(at: now), kind: .payment, reference: payment.attemptID.rawValue,
+            paymentID: payment.id, occurredAt: now, postings: try Ledger.capture(payment.amount, provider: provider))
+    }
+
+    private static func event(_ payment: PaymentRecord, _ provider: String, _ now: Instant) -> OutboxEvent? {
+        switch payment.status {
+        case .succeeded: PaymentEvents.succeeded(payment, provider: provider, at: now)
+        case .requiresAction: PaymentEvents.requiresAction(payment, at: now)
+        default: PaymentEvents.failed(payment, payment.decline ?? .genericDecline, at: now)
+        }
+    }
+}

@@ -1,0 +1,93 @@
+import BillingCore
+import BillingEvents
+import HTTPKit
+import Messaging
+import PaymentDomain
+import Postgres
+
+/// A payment asked for over HTTP.
+struct PaymentOrder: Sendable {
+    let id: PaymentID
+    let customerID: CustomerID
+    let paymentMethodID: PaymentMethodID?
+    let amount: Money
+    let description: String?
+    let metadata: String
+    let claim: IdempotencyClaim?
+    let now: Instant
+}
+
+/// What became of an order.
+enum RecordedOrder: Sendable {
+    /// The payment is recorded and on its way to Fraud.
+    case recorded(PaymentID)
+    /// The same request was answered before.
+    case replay(StoredReply)
+}
+
+/// Records payments before anything happens to them: intent, idempotency key and event in one transaction, many orders
+/// at a time.
+struct RecordPayments: Sendable {
+    enum Failure: Error, Equatable { case unknownCustomer, noPaymentMethod, unknownPaymentMethod }
+
+    private let group: GroupCommit<PaymentOrder, RecordedOrder>
+
+    init(pool: PostgresPool, provider: String) {
+        group = GroupCommit(pool, maxBatch: 100) { db, orders in try Self.record(orders, provider: provider, in: db) }
+    }
+
+    /// Records one order; it shares a transaction with what else is waiting.
+    /// - Throws: ``Failure`` when it refers to what is not there, ``Problem`` when its key is taken.
+    func callAsFunction(_ order: PaymentOrder, deadline: ContinuousClock.Instant) async throws -> RecordedOrder {
+        try await group.submit(order, deadline: deadline)
+    }
+
+    private static func record(
+        _ orders: [PaymentOrder], provider: String, in db: borrowing PostgresTransaction
+    ) throws -> [Result<RecordedOrder, any Error>] {
+        let resolved: [ResolvedMethod] = try PaymentMethodStore.resolve(
+            orders.map { ($0.customerID, $0.paymentMethodID) }, in: db)
+        var results: [Result<RecordedOrder, any Error>?] = zip(orders, resolved).map { order, method in
+            failure(order, method).map { .failure($0) }
+        }
+        let claimants: [Int] = orders.indices.filter { results[$0] == nil && orders[$0].claim != nil }
+        let claims: [ClaimResult] = try IdempotencyStore.claim(claimants.compactMap { orders[$0].claim }, in: db)
+        for (index, claim) in zip(claimants, claims) { results[index] = settled(claim) }
+        let fresh: [Int] = orders.indices.filter { results[$0] == nil }
+        try insert(fresh.map { (orders[$0], resolved[$0]) }, provider: provider, in: db)
+        for index in fresh { results[index] = .success(.recorded(orders[index].id)) }
+        return results.map { $0 ?? .failure(Problem.unavailable()) }
+    }
+
+    private static func failure(_ order: PaymentOrder, _ resolved: ResolvedMethod) -> Failure? {
+        if resolved.method != nil { return nil }
+        if !resolved.customerIsKnown { return .unknownCustomer }
+        return order.paymentMethodID == nil ? .noPaymentMethod : .unknownPaymentMethod
+    }
+
+    /// The result of an order whose key was used before; `nil` when it is fresh.
+    private static func settled(_ claim: ClaimResult) -> Result<RecordedOrder, any Error>? {
+        switch claim {
+        case .fresh: nil
+        case .replay(let reply): .success(.replay(reply))
+        case .open(let resource):
+            resource.flatMap { PaymentID($0) }.map { .success(.recorded($0)) } ?? .failure(Problem.idempotencyTwin)
+        case .mismatch: .failure(Problem.idempotencyMismatch)
+        case .twin: .failure(Problem.idempotencyTwin)
+        }
+    }
+
+    private static func insert(
+        _ orders: [(PaymentOrder, ResolvedMethod)], provider: String, in db: borrowing PostgresTransaction
+    ) throws {
+        guard !orders.isEmpty else { return }
+        let payments: [NewPayment] = orders.map { order, resolved in
+            NewPayment(
+                id: order.id, attemptID: AttemptID.new(at: order.now), customerID: order.customerID,
+                method: resolved.method, amount: order.amount, invoiceID: nil, billingID: nil, subscriptionID: nil,
+                description: order.description, metadata: order.metadata, offSession: false, createdAt: order.now)
+        }
+        _ = try PaymentStore.insert(payments, provider: provider, in: db)
+        try Outbox.append(payments.compactMap(PaymentEvents.created), in: db)
+    }
+}

@@ -1,0 +1,142 @@
+import BillingCore
+import BillingEvents
+import HTTPKit
+import Messaging
+import PaymentDomain
+import Postgres
+
+/// Gives money back: the amount is reserved and the intent stored, the provider is asked under the refund's id, and the
+/// outcome is booked. A crash in between leaves a `processing` refund that the sweeper finishes.
+struct RefundPayment: Sendable {
+    enum Failure: Error, Equatable {
+        case notFound(PaymentID)
+        case notRefundable(PaymentStatus)
+        case tooMuch(left: Int64)
+    }
+
+    let provider: any PaymentProvider
+    let pool: PostgresPool
+    let clock: any WallClock
+
+    /// - Throws: ``Problem``; nothing is stored then.
+    func callAsFunction(_ call: Call, _ input: CreateRefundInput) async throws -> Reply<RefundResource> {
+        let claim: IdempotencyClaim? = call.claim()
+        let now: Instant = call.now
+        let begun: Begun = try await pool.transactionRetrying { db in
+            if let claim {
+                switch try IdempotencyStore.claim([claim], in: db)[0] {
+                case .fresh: break
+                case .replay(let stored): return .replay(stored)
+                case .open(let resource):
+                    guard let id: RefundID = resource.flatMap({ RefundID($0) }) else { throw Problem.idempotencyTwin }
+                    return .begun(id)
+                case .mismatch: throw Problem.idempotencyMismatch
+                case .twin: throw Problem.idempotencyTwin
+                }
+            }
+            let id: RefundID = try Self.reserve(input, at: now, in: db)
+            if let claim { try IdempotencyStore.reserve([(claim, id.rawValue)], in: db) }
+            return .begun(id)
+        }
+        guard case .begun(let id) = begun else {
+            guard case .replay(let stored) = begun else { throw Problem.idempotencyTwin }
+            return Reply(replaying: stored)
+        }
+        let refund: RefundRecord = try await finish(id)
+        let reply = Reply(status: refund.status == "succeeded" ? 201 : 202, RefundResource(refund))
+        if let claim {
+            _ = try await pool.transactionRetrying { db in
+                try IdempotencyStore.complete([(claim, reply.stored)], in: db)
+            }
+        }
+        return reply
+    }
+
+    private enum Begun: Sendable {
+        case begun(RefundID)
+        case replay(StoredReply)
+    }
+
+    /// Stores the intent; the reserved amount cannot be refunded a second time.
+    private static func reserve(
+        _ input: CreateRefundInput, at now: Instant, in db: borrowing PostgresTransaction
+    ) throws -> RefundID {
+        guard let payment: PaymentRecord = try PaymentStore.lock(input.paymentID, in: db) else {
+            throw Failure.notFound(input.paymentID)
+        }
+        guard payment.status == .succeeded else { throw Failure.notRefundable(payment.status) }
+        let left: Int64 = payment.amount.minor - payment.amountRefunded
+        let amount: Int64 = input.amount ?? left
+        guard amount > 0, amount <= left else { throw Failure.tooMuch(left: left) }
+        let id = RefundID.new(at: now)
+        try db.enqueue("UPDATE payments SET amount_refunded = amount_refunded + \(amount) WHERE id = \(payment.id)")
+        _ = try db.execute(
+            """
+            INSERT INTO refunds (id, payment_id, customer_id, amount, currency, status, reason, created_at)
+            VALUES (\(id), \(payment.id), \(payment.customerID), \(amount), \(payment.amount.currency), 'processing',
+                \(input.reason), \(now))
+            """)
+        return id
+    }
+
+    /// Asks the provider and books the outcome; harmless to repeat.
+    func finish(_ id: RefundID) async throws -> RefundRecord {
+        let read: (refund: RefundRecord, charge: AttemptID)? = try await pool.transaction(readOnly: true) { db in
+            guard let refund: RefundRecord = try RefundStore.find(id, in: db),
+                let payment: PaymentRecord = try PaymentStore.find(refund.paymentID, in: db)
+            else { return nil }
+            return (refund, payment.attemptID)
+        }
+        guard let read else { throw Problem.notFound("refund", id.rawValue) }
+        guard read.refund.status == "processing" else { return read.refund }
+        let request = RefundRequest(idempotencyKey: id, chargeKey: read.charge, amount: read.refund.amount)
+        let reference: String = try await provider.refund(request)
+        let provider: String = provider.name
+        let now: Instant = clock.now
+        return try await pool.transactionRetrying { db in
+            try Self.book(id, reference: reference, provider: provider, at: now, in: db)
+        }
+    }
+
+    private static func book(
+        _ id: RefundID, reference: String, provider: String, at now: Instant, in db: borrowing PostgresTransaction
+    ) throws -> RefundRecord {
+        let moved: RefundRecord? = try db.first(
+            """
+            UPDATE refunds SET status = 'succeeded', provider_reference = \(reference), stepped_at = now()
+            WHERE id = \(id) AND status = 'processing' RETURNING \(RefundRecord.columns)
+            """, as: RefundRecord.self)
+        guard let refund: RefundRecord = moved else {
+            guard let standing: RefundRecord = try RefundStore.find(id, in: db) else {
+                throw Problem.notFound("refund", id.rawValue)
+            }
+            return standing
+        }
+        guard let payment: PaymentRecord = try PaymentStore.lock(refund.paymentID, in: db) else {
+            throw Problem.notFound("payment", refund.paymentID.rawValue)
+        }
+        let entry = JournalEntry(
+            id: JournalEntryID.new(at: now), kind: .refund, reference: id.rawValue, paymentID: payment.id,
+            occurredAt: now, postings: try Ledger.refund(refund.amount, provider: provider))
+        try LedgerStore.book([entry], in: db)
+        let total: Int64 = try RefundStore.succeededTotal(of: payment.id, in: db)
+        let body = PaymentRefundedV1(
+            refundID: id, paymentID: payment.id, customerID: payment.customerID, amount: refund.amount,
+            refundedTotal: total, invoiceID: payment.invoiceID, reason: refund.reason, refundedAt: now)
+        try Outbox.append(body, key: payment.key, at: now, in: db)
+        return refund
+    }
+}
+
+extension RefundPayment.Failure: ProblemConvertible {
+    var problem: Problem {
+        switch self {
+        case .notFound:
+            .invalid("payment_id", code: "unknown_payment", "there is no payment with this id")
+        case .notRefundable(let status):
+            .conflict("payment_not_refundable", "A payment that is \(status.rawValue) cannot be refunded.")
+        case .tooMuch(let left):
+            .invalid("amount", code: "over_refund", "only \(left) of the payment is left to refund")
+        }
+    }
+}

@@ -1,0 +1,105 @@
+import BillingCore
+import Logging
+import PaymentDomain
+import Postgres
+
+/// Finds payments and refunds that stopped on their way (a crash, a silent Fraud, a lost answer) and moves them on.
+///
+/// Goes by real time: the test clock makes nobody late. Rows are skipped while another instance holds them.
+struct SweepPayments: Sendable {
+    /// How often it looks.
+    static let interval: Duration = .milliseconds(500)
+    /// Rows taken in one pass.
+    static let passLimit = 500
+
+    let pool: PostgresPool
+    let verdicts: ApplyVerdicts
+    let charge: ChargePayments
+    let refund: RefundPayment
+    let clock: any WallClock
+    let policy: SweepPolicy
+    let logger: Logger
+
+    /// Runs until cancelled.
+    func run() async throws {
+        while !Task.isCancelled {
+            try await pass()
+            try await Task.sleep(for: Self.interval)
+        }
+    }
+
+    /// One look at everything.
+    func pass() async throws {
+        try await decideForSilentFraud()
+        for attempt in try await lostCharges() { try await charge.resume(attempt) }
+        for id in try await lostRefunds() { _ = try await refund.finish(id) }
+    }
+
+    private func decideForSilentFraud() async throws {
+        let verdicts: ApplyVerdicts = verdicts
+        let policy: SweepPolicy = policy
+        let now: Instant = clock.now
+        let decided: Int = try await pool.transaction { db in
+            let waiting: [Verdict] = try db.query(
+                """
+                SELECT id, attempt_id FROM payments
+                WHERE status = 'created' AND stepped_at < now() - make_interval(secs =>
+                    CASE WHEN off_session THEN \(policy.offSessionSilenceSeconds) ELSE \(policy.silenceSeconds) END)
+                ORDER BY stepped_at LIMIT \(Self.passLimit) FOR UPDATE SKIP LOCKED
+                """
+            ) { row in
+                Verdict(paymentID: try row.next(), attemptID: try row.next(), risk: .fallback(policy.fallback))
+            }
+            try verdicts(waiting, at: now, in: db)
+            return waiting.count
+        }
+        if decided > 0 {
+            logger.warning(
+                "fraud was silent; the fallback decided",
+                metadata: ["payments": "\(decided)", "policy": "\(policy.fallback.rawValue)"])
+        }
+    }
+
+    /// Charges whose outcome nobody has recorded; taking them counts as a step, so that no other instance does.
+    private func lostCharges() async throws -> [ApprovedAttempt] {
+        let policy: SweepPolicy = policy
+        return try await pool.transaction { db in
+            try db.query(
+                """
+                UPDATE payments p SET stepped_at = now()
+                FROM (SELECT id FROM payments
+                      WHERE status = 'processing' AND stepped_at < now() - make_interval(secs => \(policy.lostSeconds))
+                      ORDER BY stepped_at LIMIT \(Self.passLimit) FOR UPDATE SKIP LOCKED) AS lost, payment_methods m
+                WHERE p.id = lost.id AND m.id = p.payment_method_id
+                RETURNING p.id, p.attempt_id, m.provider_token, p.amount, p.currency, p.authenticated
+                """, as: ApprovedAttempt.self)
+        }
+    }
+
+    private func lostRefunds() async throws -> [RefundID] {
+        let policy: SweepPolicy = policy
+        return try await pool.transaction { db in
+            try db.query(
+                """
+                UPDATE refunds SET stepped_at = now() WHERE id IN (
+                    SELECT id FROM refunds
+                    WHERE status = 'processing' AND stepped_at < now() - make_interval(secs => \(policy.lostSeconds))
+                    ORDER BY stepped_at LIMIT \(Self.passLimit) FOR UPDATE SKIP LOCKED)
+                RETURNING id
+                """
+            ) { row in try row.next() }
+        }
+    }
+}
+
+/// When something counts as stopped; `payment.*` tunables.
+struct SweepPolicy: Sendable {
+    /// Fraud is silent after this, with the customer waiting (`payment.fraud_timeout_seconds`).
+    let silenceSeconds: Int
+    /// Fraud is silent after this for renewals, which nobody waits for (`payment.fraud_timeout_off_session_seconds`).
+    let offSessionSilenceSeconds: Int
+    /// A provider call without an outcome is read back after this (`payment.lost_call_seconds`).
+    let lostSeconds: Int
+    /// What a silent Fraud means (`payment.fraud_fallback`).
+    let fallback: FraudFallback
+}

@@ -1,0 +1,136 @@
+public import BillingCore
+
+/// Why something is billed. The raw value travels in `subscription.billed.v1`.
+public enum BillingReason: String, CaseIterable, Sendable, Hashable {
+    /// First period of a subscription without a trial.
+    case signup
+    /// Any later period.
+    case cycle
+    /// First period after a trial.
+    case trialEnd = "trial_end"
+    /// An immediate change of plan.
+    case upgrade
+}
+
+/// How far a billing has come.
+public enum BillingStatus: String, CaseIterable, Sendable, Hashable {
+    /// Its invoice is being made or collected.
+    case open
+    /// Its invoice is paid.
+    case paid
+    /// Given up: its invoice is void.
+    case withdrawn
+}
+
+/// Why a billing was given up. The raw value travels in `subscription.billing_withdrawn.v1`.
+public enum WithdrawalReason: String, CaseIterable, Sendable, Hashable {
+    /// The sign-up was not paid in time.
+    case signupExpired = "signup_expired"
+    /// The payment for a change of plan failed for good.
+    case upgradeFailed = "upgrade_failed"
+    /// Dunning ended without a payment.
+    case dunningExhausted = "dunning_exhausted"
+    /// The subscription was canceled.
+    case canceled
+}
+
+/// One priced line of a billing, in the billing's currency.
+public struct BillingLine: Hashable, Sendable {
+    public let description: String
+    /// Minor units; negative for a credit.
+    public let amount: Int64
+    public let periodStart: Instant
+    public let periodEnd: Instant
+    /// Whether it is for a part of a period.
+    public let proration: Bool
+
+    /// Makes a line for one unit.
+    public init(description: String, amount: Int64, periodStart: Instant, periodEnd: Instant, proration: Bool) {
+        self.description = description
+        self.amount = amount
+        self.periodStart = periodStart
+        self.periodEnd = periodEnd
+        self.proration = proration
+    }
+}
+
+/// What a subscription was before an immediate change of plan, to go back to when the change is not paid.
+public struct UpgradeOrigin: Hashable, Sendable {
+    public let plan: Plan
+    public let anchor: BillingAnchor
+    public let period: BillingPeriod
+
+    /// Remembers a state.
+    public init(plan: Plan, anchor: BillingAnchor, period: BillingPeriod) {
+        self.plan = plan
+        self.anchor = anchor
+        self.period = period
+    }
+}
+
+/// One demand for money: becomes exactly one invoice.
+public struct Billing: Hashable, Sendable {
+    public let id: BillingID
+    public let reason: BillingReason
+    public internal(set) var status: BillingStatus
+    /// Sum of the lines; never negative.
+    public let amount: Money
+    public let lines: [BillingLine]
+    /// What is paid for.
+    public let period: BillingPeriod
+    /// Minor units taken from the subscription's credit balance.
+    public internal(set) var creditApplied: Int64
+    /// Minor units put into the subscription's credit balance.
+    public internal(set) var creditAdded: Int64
+    /// The invoice, once it is known.
+    public internal(set) var invoiceID: InvoiceID?
+    /// Attempts to collect that were asked for, the first one included.
+    public internal(set) var attempts: Int64
+    /// Whether an attempt is under way whose outcome is not known yet.
+    public internal(set) var isCollecting: Bool
+    /// When the latest attempt was asked for.
+    public internal(set) var requestedAt: Instant
+    /// When the first attempt failed.
+    public internal(set) var firstFailedAt: Instant?
+    /// How the latest attempt failed.
+    public internal(set) var lastDecline: DeclineClass?
+    /// Whether a new payment method came while an attempt was under way.
+    public internal(set) var hasNewMethod: Bool
+    /// What to go back to when an upgrade is not paid.
+    public let origin: UpgradeOrigin?
+    public let billedAt: Instant
+    /// When it was paid or given up.
+    public internal(set) var settledAt: Instant?
+    /// Whether it was paid after it had been given up.
+    public internal(set) var isPaidLate: Bool
+
+    /// Puts a stored billing together.
+    public init(
+        id: BillingID, reason: BillingReason, status: BillingStatus = .open, amount: Money, lines: [BillingLine],
+        period: BillingPeriod, creditApplied: Int64 = 0, creditAdded: Int64 = 0, invoiceID: InvoiceID? = nil,
+        attempts: Int64 = 1, isCollecting: Bool = true, requestedAt: Instant? = nil,
+        firstFailedAt: Instant? = nil,
+        lastDecline: DeclineClass? = nil, hasNewMethod: Bool = false, origin: UpgradeOrigin? = nil, billedAt: Instant,
+        settledAt: Instant? = nil, isPaidLate: Bool = false
+    ) {
+        self.id = id
+        self.reason = reason
+        self.status = status
+        self.amount = amount
+        self.lines = lines
+        self.period = period
+        self.creditApplied = creditApplied
+        self.creditAdded = creditAdded
+        self.invoiceID = invoiceID
+        self.attempts = attempts
+        self.isCollecting = isCollecting
+        self.requestedAt = requestedAt ?? billedAt
+        self.firstFailedAt = firstFailedAt
+        self.lastDecline = lastDecline
+        self.hasNewMethod = hasNewMethod
+        self.origin = origin
+        self.billedAt = billedAt
+        self.settledAt = settledAt
+        self.isPaidLate = isPaidLate
+    }
+}

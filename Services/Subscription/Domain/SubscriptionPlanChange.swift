@@ -1,0 +1,103 @@
+public import BillingCore
+
+/// Why a plan cannot be changed now.
+public enum PlanChangeRefusal: Error, Hashable, Sendable, CaseIterable {
+    /// Only an active subscription changes its plan.
+    case notActive
+    /// An invoice is still being collected.
+    case billingOpen
+    /// The period has ended and the renewal is about to be billed.
+    case renewalDue
+    /// The new plan's price is in another currency.
+    case currencyMismatch
+    /// The amounts do not fit.
+    case amountTooLarge
+}
+
+extension Subscription {
+    /// Moves to another plan at the end of the period. The current plan takes back an earlier such wish.
+    public mutating func changePlanAtPeriodEnd(to newPlan: Plan) throws(PlanChangeRefusal) {
+        try checkChange(to: newPlan)
+        pendingPlan = newPlan.id == plan.id ? nil : newPlan
+    }
+
+    /// Moves to another plan at once and bills the difference.
+    ///
+    /// With the same billing period the unused time of the old plan is credited and the rest of the period on the new
+    /// one charged. With another one a new period begins now: unused time credited, the new period charged in full.
+    /// What the credit exceeds the charge by is kept and used by the next billings.
+    /// - Returns: `false` when it is on that plan already; an earlier wish for the period's end is taken back.
+    @discardableResult
+    public mutating func changePlanNow(to newPlan: Plan, at now: Instant) throws(PlanChangeRefusal) -> Bool {
+        try checkChange(to: newPlan)
+        guard period.end > now else { throw .renewalDue }
+        pendingPlan = nil
+        guard newPlan.id != plan.id else { return false }
+        let origin = UpgradeOrigin(plan: plan, anchor: anchor, period: period)
+        let cut = max(Instant(seconds: now.seconds), period.start)
+        var target = BillingPeriod(index: period.index, start: cut, end: period.end)
+        var change: Proration.Change
+        do {
+            change = try Proration.change(
+                from: plan.price, to: newPlan.price, at: cut, periodStart: period.start, periodEnd: period.end)
+        } catch { throw .amountTooLarge }
+        if newPlan.rule != plan.rule {
+            anchor = BillingAnchor(at: cut, in: zone)
+            target = .first(from: cut, of: anchor.calendar(newPlan.rule, in: zone))
+            period = target
+            change = Proration.Change(credit: change.credit, charge: newPlan.price)
+        }
+        effects.events.append(.planChanged(from: plan, to: newPlan, reason: .upgrade, status: status, at: now))
+        plan = newPlan
+        billChange(change, origin: origin, target: target, at: now)
+        return true
+    }
+
+    /// Goes back to what it was before the upgrade that is not paid.
+    mutating func revertUpgrade(_ reason: WithdrawalReason?, at now: Instant) {
+        guard let origin = open?.origin else { return }
+        withdrawOpen(reason, at: now)
+        effects.events.append(
+            .planChanged(from: plan, to: origin.plan, reason: .reverted, status: status, at: now))
+        plan = origin.plan
+        anchor = origin.anchor
+        period = origin.period
+        nextActionAt = period.end
+    }
+
+    private func checkChange(to newPlan: Plan) throws(PlanChangeRefusal) {
+        guard status == .active else { throw .notActive }
+        guard open == nil else { throw .billingOpen }
+        guard newPlan.price.currency == plan.price.currency else { throw .currencyMismatch }
+    }
+
+    private mutating func billChange(
+        _ change: Proration.Change, origin: UpgradeOrigin, target: BillingPeriod, at now: Instant
+    ) {
+        let net: Int64 = change.charge.minor - change.credit.minor
+        let added: Int64 = max(-net, 0)
+        let applied: Int64 = min(credit, max(net, 0))
+        credit += added - applied
+        let isWhole: Bool = plan.rule != origin.plan.rule
+        var lines = [
+            BillingLine(
+                description: "Unused time on \(origin.plan.name)", amount: -change.credit.minor,
+                periodStart: target.start, periodEnd: origin.period.end, proration: true),
+            BillingLine(
+                description: isWhole ? plan.name : "Remaining time on \(plan.name)", amount: change.charge.minor,
+                periodStart: target.start, periodEnd: target.end, proration: !isWhole),
+        ]
+        if added > 0 {
+            lines.append(
+                BillingLine(
+                    description: "Kept as credit balance", amount: added, periodStart: target.start,
+                    periodEnd: target.end, proration: false))
+        }
+        if applied > 0 { lines.append(.creditUsed(applied, in: target)) }
+        openBilling(
+            Billing(
+                id: BillingID.new(at: now), reason: .upgrade,
+                amount: Money(minor: net + added - applied, currency: plan.price.currency), lines: lines,
+                period: target, creditApplied: applied, creditAdded: added, origin: origin, billedAt: now))
+    }
+}

@@ -1,0 +1,129 @@
+public import BillingCore
+
+extension Subscription {
+    /// Notes the invoice that was made of a billing.
+    public mutating func invoiceFinalized(_ billingID: BillingID, invoiceID: InvoiceID) {
+        guard let billing = open, billing.id == billingID, billing.invoiceID == nil else { return }
+        updateOpen { $0.invoiceID = invoiceID }
+    }
+
+    /// The open billing's invoice is paid: the period moves on and everything is as it should be, whatever was before.
+    /// - Returns: `false` when the billing is not the open one; see ``paidLate(_:invoiceID:at:)``.
+    @discardableResult
+    public mutating func paid(_ billingID: BillingID, invoiceID: InvoiceID, at now: Instant) -> Bool {
+        guard let billing = open, billing.id == billingID else { return false }
+        updateOpen { billing in
+            billing.status = .paid
+            billing.isCollecting = false
+            billing.invoiceID = invoiceID
+            billing.settledAt = now
+        }
+        open = nil
+        if billing.reason != .upgrade { period = billing.period }
+        switch status {
+        case .incomplete: move(to: .active, because: .firstPayment, at: now)
+        case .trialing: move(to: .active, because: .trialConverted, at: now)
+        case .pastDue, .unpaid: move(to: .active, because: .paymentRecovered, at: now)
+        case .active, .canceled, .incompleteExpired: break
+        }
+        nextActionAt = period.end
+        return true
+    }
+
+    /// Money came for a billing that had been given up. While the subscription lives it becomes credit; after its end
+    /// nothing is restored and the payment stays marked for a refund.
+    public mutating func paidLate(_ withdrawn: Billing, invoiceID: InvoiceID, at now: Instant) {
+        guard withdrawn.status == .withdrawn else { return }
+        var billing: Billing = withdrawn
+        billing.status = .paid
+        billing.isPaidLate = true
+        billing.invoiceID = invoiceID
+        billing.settledAt = now
+        billing.creditApplied = 0
+        billing.creditAdded = status.isFinal ? 0 : billing.amount.minor
+        credit += billing.creditAdded
+        effects.billings[billing.id] = billing
+    }
+
+    /// An attempt to collect failed, or cannot go on without the customer.
+    /// - Parameters:
+    ///   - attempt: Number of the attempt; an outcome older than the attempt last asked for is ignored.
+    ///   - reason: ``StatusReason/paymentFailed`` or ``StatusReason/actionRequired``.
+    public mutating func collectionFailed(
+        _ billingID: BillingID, invoiceID: InvoiceID, attempt: Int64, as declineClass: DeclineClass,
+        reason: StatusReason = .paymentFailed, policy: DunningPolicy, at now: Instant
+    ) {
+        guard let billing = open, billing.id == billingID, attempt >= billing.attempts else { return }
+        let firstFailedAt: Instant = billing.firstFailedAt ?? now
+        updateOpen { billing in
+            billing.invoiceID = invoiceID
+            billing.attempts = attempt
+            billing.isCollecting = false
+            billing.firstFailedAt = firstFailedAt
+            billing.lastDecline = declineClass
+        }
+        if status == .active || status == .trialing, billing.origin == nil {
+            move(to: .pastDue, because: reason, at: now)
+        }
+        if billing.hasNewMethod {
+            collect(.newPaymentMethod, policy: policy, at: now)
+            return
+        }
+        guard status != .incomplete else { return }
+        let waits: Bool = reason == .actionRequired
+        let step: DunningPolicy.Step = policy.step(after: declineClass, firstFailedAt: firstFailedAt, now: now)
+        if let origin = billing.origin {
+            planUpgrade(step, origin: origin, waitsForCustomer: waits, policy: policy, at: now)
+        } else {
+            plan(step, at: now)
+        }
+    }
+
+    /// The customer has a new default payment method: what is unpaid is collected with it at once.
+    /// - Parameter attachedAt: When it was attached; a method older than the attempt under way was used by that attempt.
+    public mutating func methodAttached(at attachedAt: Instant, policy: DunningPolicy, now: Instant) {
+        guard let billing = open, !status.isFinal else { return }
+        if billing.isCollecting {
+            if attachedAt > billing.requestedAt { updateOpen { $0.hasNewMethod = true } }
+        } else if attachedAt >= billing.requestedAt {
+            collect(.newPaymentMethod, policy: policy, at: now)
+        }
+    }
+
+    /// The open billing's invoice was voided by its owner: what was not paid for ends.
+    public mutating func invoiceVoided(_ billingID: BillingID, at now: Instant) {
+        guard let billing = open, billing.id == billingID else { return }
+        if billing.origin != nil {
+            revertUpgrade(nil, at: now)
+        } else {
+            withdrawOpen(nil, at: now)
+            move(to: .canceled, because: .invoiceVoided, at: now)
+        }
+    }
+}
+
+extension Subscription {
+    private mutating func plan(_ step: DunningPolicy.Step, at now: Instant) {
+        switch step {
+        case .retry(let time): nextActionAt = time
+        case .waitForMethod(let endsAt): nextActionAt = endsAt
+        case .exhausted(let endsAt):
+            if status == .pastDue { move(to: .unpaid, because: .retriesExhausted, at: now) }
+            nextActionAt = endsAt
+        }
+    }
+
+    /// A change of plan is given up sooner than a renewal: what is paid for already reaches to the old period's end.
+    private mutating func planUpgrade(
+        _ step: DunningPolicy.Step, origin: UpgradeOrigin, waitsForCustomer: Bool, policy: DunningPolicy, at now: Instant
+    ) {
+        let end: Instant = origin.period.end
+        if waitsForCustomer {
+            nextActionAt = min(end, now.adding(policy.signupExpiresAfter))
+        } else if case .retry(let time) = step, time < end {
+            nextActionAt = time
+        } else {
+            revertUpgrade(.upgradeFailed, at: now)
+        }
+    }
+}

@@ -1,0 +1,46 @@
+import BillingCore
+import BillingEvents
+import Messaging
+import Postgres
+import SubscriptionDomain
+
+/// Moves the period on when a billing's invoice is paid, and restores what was overdue.
+struct InvoicePaid: Sendable {
+    let afterCommit: SettlementNotice
+
+    var route: EventRoute {
+        .on(InvoicePaidV1.self) { events, db, context in try handle(events, in: db, context) }
+    }
+
+    func handle(
+        _ events: [Envelope<InvoicePaidV1>], in db: borrowing PostgresTransaction, _ context: EventContext
+    ) throws {
+        var batch: SubscriptionBatch = try .lock(events.map(\.body.subscriptionID), in: db)
+        var late: [InvoicePaidV1] = []
+        for event in events {
+            let body: InvoicePaidV1 = event.body
+            let isOpen: Bool = try batch.change(body.subscriptionID) { subscription in
+                subscription.paid(body.billingID, invoiceID: body.invoiceID, at: context.now)
+            }
+            if !isOpen { late.append(body) }
+        }
+        try settle(late, &batch, in: db, context)
+        afterCommit.notify(of: try batch.save(at: context.now, in: db), at: context.now, in: db)
+    }
+
+    /// Money that came for billings that are not open: given up before, or told of twice.
+    private func settle(
+        _ late: [InvoicePaidV1], _ batch: inout SubscriptionBatch, in db: borrowing PostgresTransaction,
+        _ context: EventContext
+    ) throws {
+        let billings: [BillingID: Billing] = try BillingStore.load(late.map(\.billingID), in: db)
+        for body in late {
+            guard let billing: Billing = billings[body.billingID] else {
+                throw Refusal.park(reason: "unknown billing \(body.billingID)")
+            }
+            try batch.change(body.subscriptionID) { subscription in
+                subscription.paidLate(billing, invoiceID: body.invoiceID, at: context.now)
+            }
+        }
+    }
+}

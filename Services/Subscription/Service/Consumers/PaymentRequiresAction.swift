@@ -1,0 +1,36 @@
+import BillingCore
+import BillingEvents
+import Messaging
+import Postgres
+import SubscriptionDomain
+
+/// Stops waiting for an attempt that only the customer can continue: a sign-up's answer is known then, a renewal is
+/// past due until the customer has authenticated.
+struct PaymentRequiresAction: Sendable {
+    let policy: DunningPolicy
+    let afterCommit: SettlementNotice
+
+    var route: EventRoute {
+        .on(PaymentRequiresActionV1.self) { events, db, context in try handle(events, in: db, context) }
+    }
+
+    func handle(
+        _ events: [Envelope<PaymentRequiresActionV1>], in db: borrowing PostgresTransaction, _ context: EventContext
+    ) throws {
+        let ours: [PaymentRequiresActionV1] = events.map(\.body).filter { $0.subscriptionID != nil }
+        var batch: SubscriptionBatch = try .lock(ours.compactMap(\.subscriptionID), in: db)
+        for body in ours {
+            guard let subscriptionID = body.subscriptionID, let invoiceID = body.invoiceID else { continue }
+            try batch.change(subscriptionID) { subscription in
+                // The invoice may still be unknown: it is told of on another topic.
+                guard let billing = subscription.open, billing.invoiceID == nil || billing.invoiceID == invoiceID else {
+                    return
+                }
+                subscription.collectionFailed(
+                    billing.id, invoiceID: invoiceID, attempt: body.attempt, as: .action, reason: .actionRequired,
+                    policy: policy, at: context.now)
+            }
+        }
+        afterCommit.notify(of: try batch.save(at: context.now, in: db), at: context.now, in: db)
+    }
+}

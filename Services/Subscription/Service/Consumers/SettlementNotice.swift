@@ -1,0 +1,22 @@
+import BillingCore
+import Postgres
+import ServiceKit
+import SubscriptionDomain
+
+/// What is to be woken after an outcome has been committed: requests that wait for it, and the scheduler when the next
+/// period is due already.
+struct SettlementNotice: Sendable {
+    let waiters: SettlementWaiters
+    let clock: any ServiceClock
+
+    func notify(of changed: [Subscription], at now: Instant, in db: borrowing PostgresTransaction) {
+        guard !changed.isEmpty else { return }
+        let ids: [SubscriptionID] = changed.map(\.id)
+        let isDue: Bool = changed.contains { subscription in subscription.nextActionAt.map { $0 <= now } ?? false }
+        let (waiters, clock) = (waiters, clock)
+        db.onCommit {
+            waiters.wake(ids)
+            if isDue { clock.poke() }
+        }
+    }
+}

@@ -1,0 +1,156 @@
+import BillingCore
+import Postgres
+import SubscriptionDomain
+
+enum BillingStore {
+    /// The columns in the order of ``readOptional(_:)``; the origin's plan is joined as `o`.
+    static let columns: SQL =
+        """
+        b.id, b.reason, b.status, b.amount, b.currency, b.lines, b.period_index, b.period_start, b.period_end,
+        b.credit_applied, b.credit_added, b.invoice_id, b.attempts, b.is_collecting, b.requested_at,
+        b.first_failed_at, b.last_decline, b.has_new_method, b.billed_at, b.settled_at, b.is_paid_late,
+        b.origin_anchor_date, b.origin_anchor_seconds, b.origin_period_index, b.origin_period_start,
+        b.origin_period_end,
+        o.id, o.name, o.amount, o.currency, o.billing_interval, o.interval_count, o.trial_days
+        """
+
+    /// Reads billings by id; the subscriptions they belong to should be locked.
+    static func load(_ ids: [BillingID], in db: borrowing PostgresTransaction) throws -> [BillingID: Billing] {
+        guard !ids.isEmpty else { return [:] }
+        let found: [Billing?] = try db.query(
+            """
+            SELECT \(columns) FROM billings b LEFT JOIN plans o ON o.id = b.origin_plan_id
+            WHERE b.id = ANY(\(ids)::text[])
+            """, readOptional)
+        var billings: [BillingID: Billing] = [:]
+        for billing in found.compactMap({ $0 }) { billings[billing.id] = billing }
+        return billings
+    }
+
+    /// Notes invoices on billings.
+    /// - Returns: How many billings were found.
+    /// - Note: One statement; locks the billings' rows.
+    static func setInvoices(
+        _ pairs: [(billing: BillingID, invoice: InvoiceID)], in db: borrowing PostgresTransaction
+    ) throws -> Int {
+        try db.execute(
+            """
+            UPDATE billings b SET invoice_id = coalesce(b.invoice_id, e.invoice_id)
+            FROM unnest(\(pairs.map(\.billing))::text[], \(pairs.map(\.invoice))::text[]) AS e(id, invoice_id)
+            WHERE b.id = e.id
+            """)
+    }
+
+    /// One INSERT for new billings. A second billing of a period, or a second open one, violates a unique index.
+    static func insertion(_ billings: [(billing: Billing, subscription: Subscription)]) -> SQL {
+        let all: [Billing] = billings.map(\.billing)
+        let origins: [UpgradeOrigin?] = all.map(\.origin)
+        let subscriptions: [SubscriptionID] = billings.map(\.subscription.id)
+        let customers: [CustomerID] = billings.map(\.subscription.customerID)
+        let plans: [PlanID?] = origins.map { $0?.plan.id }
+        let dates: [CivilDate?] = origins.map { $0?.anchor.date }
+        let seconds: [Int?] = origins.map { $0?.anchor.secondsOfDay }
+        let indices: [Int?] = origins.map { $0?.period.index }
+        let starts: [Instant?] = origins.map { $0?.period.start }
+        let ends: [Instant?] = origins.map { $0?.period.end }
+        return """
+            INSERT INTO billings (id, subscription_id, customer_id, reason, amount, currency, lines, period_index,
+                period_start, period_end, credit_applied, credit_added, billed_at, origin_plan_id, origin_anchor_date,
+                origin_anchor_seconds, origin_period_index, origin_period_start, origin_period_end, \(stateColumns))
+            SELECT n.* FROM unnest(\(all.map(\.id))::text[], \(subscriptions)::text[], \(customers)::text[],
+                \(all.map(\.reason))::text[], \(all.map(\.amount.minor))::bigint[],
+                \(all.map(\.amount.currency.code))::text[], \(all.map { LinesColumn.encode($0.lines) })::jsonb[],
+                \(all.map(\.period.index))::int[], \(all.map(\.period.start))::timestamptz[],
+                \(all.map(\.period.end))::timestamptz[], \(all.map(\.creditApplied))::bigint[],
+                \(all.map(\.creditAdded))::bigint[], \(all.map(\.billedAt))::timestamptz[], \(plans)::text[],
+                \(dates)::date[], \(seconds)::int[], \(indices)::int[], \(starts)::timestamptz[], \(ends)::timestamptz[],
+                \(stateArrays(all))) AS n
+            """
+    }
+
+    /// One UPDATE for what changes in a billing. The credit changes only when a withdrawn billing is paid late.
+    static func update(_ billings: [Billing]) -> SQL {
+        """
+        UPDATE billings b SET credit_applied = n.credit_applied, credit_added = n.credit_added, status = n.status,
+            invoice_id = coalesce(n.invoice_id, b.invoice_id), attempts = n.attempts,
+            is_collecting = n.is_collecting, requested_at = n.requested_at, first_failed_at = n.first_failed_at,
+            last_decline = n.last_decline, has_new_method = n.has_new_method, settled_at = n.settled_at,
+            is_paid_late = n.is_paid_late
+        FROM unnest(\(billings.map(\.id))::text[], \(billings.map(\.creditApplied))::bigint[],
+            \(billings.map(\.creditAdded))::bigint[], \(stateArrays(billings)))
+            AS n(id, credit_applied, credit_added, \(stateColumns))
+        WHERE b.id = n.id
+        """
+    }
+
+    private static let stateColumns: SQL =
+        """
+        status, invoice_id, attempts, is_collecting, requested_at, first_failed_at, last_decline, has_new_method,
+        settled_at, is_paid_late
+        """
+
+    private static func stateArrays(_ all: [Billing]) -> SQL {
+        """
+        \(all.map(\.status))::text[], \(all.map(\.invoiceID))::text[], \(all.map(\.attempts))::bigint[],
+        \(all.map(\.isCollecting))::boolean[], \(all.map(\.requestedAt))::timestamptz[],
+        \(all.map(\.firstFailedAt))::timestamptz[], \(all.map(\.lastDecline))::text[],
+        \(all.map(\.hasNewMethod))::boolean[], \(all.map(\.settledAt))::timestamptz[],
+        \(all.map(\.isPaidLate))::boolean[]
+        """
+    }
+}
+
+extension BillingStore {
+    /// Reads the columns of an outer join; `nil` when there is no billing.
+    static func readOptional(_ row: inout PostgresRow) throws -> Billing? {
+        guard let id: BillingID = try row.next() else {
+            for _ in 0..<32 { row.skip() }
+            return nil
+        }
+        let reason: BillingReason = try row.next()
+        let status: BillingStatus = try row.next()
+        let amount: Int64 = try row.next()
+        let currency: Currency = try row.next()
+        let lines: String = try row.next()
+        let period: BillingPeriod = try readPeriod(&row)
+        let creditApplied: Int64 = try row.next()
+        let creditAdded: Int64 = try row.next()
+        let invoiceID: InvoiceID? = try row.next()
+        let attempts: Int64 = try row.next()
+        let isCollecting: Bool = try row.next()
+        let requestedAt: Instant = try row.next()
+        let firstFailedAt: Instant? = try row.next()
+        let lastDecline: DeclineClass? = try row.next()
+        let hasNewMethod: Bool = try row.next()
+        let billedAt: Instant = try row.next()
+        let settledAt: Instant? = try row.next()
+        let isPaidLate: Bool = try row.next()
+        return Billing(
+            id: id, reason: reason, status: status, amount: Money(minor: amount, currency: currency),
+            lines: try LinesColumn.decode(lines), period: period, creditApplied: creditApplied,
+            creditAdded: creditAdded, invoiceID: invoiceID, attempts: attempts, isCollecting: isCollecting,
+            requestedAt: requestedAt, firstFailedAt: firstFailedAt, lastDecline: lastDecline,
+            hasNewMethod: hasNewMethod, origin: try readOrigin(&row), billedAt: billedAt, settledAt: settledAt,
+            isPaidLate: isPaidLate)
+    }
+
+    static func readPeriod(_ row: inout PostgresRow) throws -> BillingPeriod {
+        let index: Int = try row.next()
+        let start: Instant = try row.next()
+        let end: Instant = try row.next()
+        return BillingPeriod(index: index, start: start, end: end)
+    }
+
+    private static func readOrigin(_ row: inout PostgresRow) throws -> UpgradeOrigin? {
+        let date: CivilDate? = try row.next()
+        let seconds: Int? = try row.next()
+        let index: Int? = try row.next()
+        let start: Instant? = try row.next()
+        let end: Instant? = try row.next()
+        guard let plan: Plan = try PlanColumns.readOptional(&row) else { return nil }
+        guard let date, let seconds, let index, let start, let end else { throw StoredValueFault.incompleteOrigin }
+        return UpgradeOrigin(
+            plan: plan, anchor: BillingAnchor(date: date, secondsOfDay: seconds),
+            period: BillingPeriod(index: index, start: start, end: end))
+    }
+}

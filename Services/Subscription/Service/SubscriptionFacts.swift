@@ -1,0 +1,168 @@
+import BillingCore
+import JSON
+import Postgres
+import SubscriptionDomain
+
+/// What Subscription knows to be true of its own tables, and what would be wrong if it were found there.
+enum SubscriptionFacts {
+    /// How long an outcome may be awaited, or something due may wait, before it counts as stuck.
+    static let patience: Duration = .seconds(3_600)
+
+    static func facts(in db: borrowing PostgresTransaction) throws -> [(String, JSONValue)] {
+        var statuses: [JSONMember] = []
+        var counts: [String: Int64] = [:]
+        let found: [(String, Int64)] = try db.query(
+            "SELECT status, count(*) FROM subscriptions GROUP BY status ORDER BY status"
+        ) { row in (try row.next(), try row.next()) }
+        for (status, count) in found {
+            statuses.append(JSONMember(name: status, value: .number(String(count))))
+            counts[status] = count
+        }
+        return [
+            ("active", .number(String(counts["active"] ?? 0))),
+            ("past_due", .number(String(counts["past_due"] ?? 0))),
+            ("subscriptions", .object(statuses)),
+            ("mrr", .object(try monthlyRevenue(in: db))),
+            ("billings", .object(try billings(in: db))),
+            ("late_payments_to_refund", .number(String(try latePayments(in: db)))),
+        ]
+    }
+
+    /// Recurring revenue per month by currency over active and past due subscriptions: each subscription's price is
+    /// normalised to a month and rounded half up on its own, then added up. See ``MonthlyRecurringRevenue``.
+    private static func monthlyRevenue(in db: borrowing PostgresTransaction) throws -> [JSONMember] {
+        let groups: [(price: Money, rule: BillingPeriodRule, count: Int64)] = try db.query(
+            """
+            SELECT p.amount, p.currency, p.billing_interval, p.interval_count, count(*)
+            FROM subscriptions s JOIN plans p ON p.id = s.plan_id
+            WHERE s.status IN ('active', 'past_due')
+            GROUP BY p.amount, p.currency, p.billing_interval, p.interval_count
+            """
+        ) { row in
+            let amount: Int64 = try row.next()
+            let currency: Currency = try row.next()
+            let interval: String = try row.next()
+            let units: Int = try row.next()
+            let rule = BillingPeriodRule(interval: BillingInterval(rawValue: interval) ?? .month, count: units)
+            return (Money(minor: amount, currency: currency), rule, try row.next())
+        }
+        var sums: [Currency: Int128] = [:]
+        for group in groups {
+            let monthly: Money = try MonthlyRecurringRevenue.monthly(group.price, every: group.rule)
+            sums[group.price.currency, default: 0] += Int128(monthly.minor) * Int128(group.count)
+        }
+        return sums.sorted { $0.key < $1.key }.map { JSONMember(name: $0.key.code, value: .number("\($0.value)")) }
+    }
+
+    /// Per status: how many, a sum over the ids that other services can compare, and the amounts by currency.
+    private static func billings(in db: borrowing PostgresTransaction) throws -> [JSONMember] {
+        let found: [(status: String, count: Int64, sum: String)] = try db.query(
+            """
+            SELECT status, count(*), sum(('x' || substr(md5(id), 1, 8))::bit(32)::bigint)::text
+            FROM billings GROUP BY status ORDER BY status
+            """
+        ) { row in (try row.next(), try row.next(), try row.next()) }
+        let amounts: [(status: String, currency: String, amount: String)] = try db.query(
+            "SELECT status, currency, sum(amount)::text FROM billings GROUP BY status, currency ORDER BY status, currency"
+        ) { row in (try row.next(), try row.next(), try row.next()) }
+        return found.map { status, count, sum in
+            let byCurrency: [JSONMember] = amounts.filter { $0.status == status }.map {
+                JSONMember(name: $0.currency, value: .number($0.amount))
+            }
+            return JSONMember(
+                name: status,
+                value: .object([
+                    JSONMember(name: "count", value: .number(String(count))),
+                    JSONMember(name: "id_sum", value: .string(sum)),
+                    JSONMember(name: "amount", value: .object(byCurrency)),
+                ]))
+        }
+    }
+
+    private static func latePayments(in db: borrowing PostgresTransaction) throws -> Int64 {
+        try db.first(
+            "SELECT count(*) FROM billings WHERE is_paid_late AND credit_added = 0 AND amount > 0"
+        ) { row in try row.next() } ?? 0
+    }
+}
+
+extension SubscriptionFacts {
+    /// Every rule with the ids that break it.
+    static func violations(now: Instant, in db: borrowing PostgresTransaction) throws -> [String] {
+        let stuckSince: Instant = now.adding(.zero - patience)
+        let rules: [(String, SQL)] = [
+            (
+                "the period is over and nothing is billed or planned",
+                """
+                SELECT s.id FROM subscriptions s WHERE s.status IN ('active', 'trialing') AND s.period_end < \(stuckSince)
+                    AND NOT EXISTS (SELECT 1 FROM billings b WHERE b.subscription_id = s.id AND b.status = 'open')
+                """
+            ),
+            ("something due was not done", "SELECT id FROM subscriptions WHERE next_action_at < \(stuckSince)"),
+            (
+                "the outcome of an attempt is overdue",
+                """
+                SELECT subscription_id FROM billings
+                WHERE status = 'open' AND is_collecting AND requested_at < \(stuckSince)
+                """
+            ),
+            (
+                "there is nothing to wait for and nothing planned",
+                """
+                SELECT s.id FROM subscriptions s
+                WHERE s.status NOT IN ('canceled', 'incomplete_expired') AND s.next_action_at IS NULL
+                    AND NOT EXISTS (SELECT 1 FROM billings b
+                        WHERE b.subscription_id = s.id AND b.status = 'open' AND b.is_collecting)
+                """
+            ),
+            (
+                "more than one billing is open",
+                "SELECT subscription_id FROM billings WHERE status = 'open' GROUP BY 1 HAVING count(*) > 1"
+            ),
+            (
+                "a period is billed twice",
+                """
+                SELECT subscription_id FROM billings WHERE reason <> 'upgrade'
+                GROUP BY subscription_id, period_start HAVING count(*) > 1
+                """
+            ),
+            (
+                "an ended subscription has an open billing",
+                """
+                SELECT s.id FROM subscriptions s JOIN billings b ON b.subscription_id = s.id AND b.status = 'open'
+                WHERE s.status IN ('canceled', 'incomplete_expired')
+                """
+            ),
+            (
+                "an overdue subscription has no open billing",
+                """
+                SELECT s.id FROM subscriptions s WHERE s.status IN ('incomplete', 'past_due', 'unpaid')
+                    AND NOT EXISTS (SELECT 1 FROM billings b WHERE b.subscription_id = s.id AND b.status = 'open')
+                """
+            ),
+            (
+                "a billing's amount is not the sum of its lines",
+                """
+                SELECT id FROM billings b
+                WHERE amount <> (SELECT coalesce(sum((l ->> 'amount')::bigint), 0) FROM jsonb_array_elements(b.lines) l)
+                """
+            ),
+            (
+                "the credit balance is not what its billings say",
+                """
+                SELECT s.id FROM subscriptions s
+                WHERE s.credit <> (SELECT coalesce(sum(b.credit_added - b.credit_applied), 0) FROM billings b
+                    WHERE b.subscription_id = s.id AND b.status <> 'withdrawn')
+                """
+            ),
+        ]
+        return try rules.flatMap { rule, sql in try broken(rule, sql, in: db) }
+    }
+
+    private static func broken(
+        _ rule: String, _ sql: SQL, in db: borrowing PostgresTransaction
+    ) throws -> [String] {
+        let ids: [String] = try db.query(sql + " LIMIT 20") { row in try row.next() }
+        return ids.map { "\($0): \(rule)" }
+    }
+}

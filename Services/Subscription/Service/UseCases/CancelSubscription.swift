@@ -1,0 +1,20 @@
+import BillingCore
+import HTTPKit
+import Postgres
+import SubscriptionDomain
+
+/// Ends a subscription now or when the paid period ends.
+/// - Note: Now: emits `subscription.status_changed.v1`, and `subscription.billing_withdrawn.v1` when something was unpaid.
+///   Locks the subscription's row.
+struct CancelSubscription: Sendable {
+    func callAsFunction(
+        _ id: SubscriptionID, atPeriodEnd: Bool, at now: Instant, in db: borrowing PostgresTransaction
+    ) throws -> Subscription {
+        guard var subscription: Subscription = try SubscriptionStore.lock([id], in: db).first else {
+            throw Problem.notFound("subscription", id.rawValue)
+        }
+        let isDone: Bool = atPeriodEnd ? subscription.cancelAtPeriodEnd(at: now) : subscription.cancelNow(at: now)
+        guard isDone else { throw Problem.conflict("subscription_ended", "The subscription has ended before.") }
+        return try SubscriptionWriter.save([subscription], at: now, in: db).first ?? subscription
+    }
+}

@@ -1,0 +1,45 @@
+import BillingCore
+import HTTPKit
+import Postgres
+import SubscriptionDomain
+
+/// Moves a subscription to another plan, at once with proration or at the end of the period.
+/// - Note: At once: emits `subscription.plan_changed.v1` and `subscription.billed.v1`. Locks the subscription's row.
+struct ChangePlan: Sendable {
+    func callAsFunction(
+        _ id: SubscriptionID, _ input: SubscriptionChangeInput, at now: Instant, in db: borrowing PostgresTransaction
+    ) throws -> Subscription {
+        guard var subscription: Subscription = try SubscriptionStore.lock([id], in: db).first else {
+            throw Problem.notFound("subscription", id.rawValue)
+        }
+        guard let planID: PlanID = input.planID else { return subscription }
+        guard let stored: StoredPlan = try PlanStore.find(planID, in: db) else {
+            throw Problem.invalid([.unknownID("plan_id", "there is no such plan")])
+        }
+        switch input.proration {
+        case .immediate: try subscription.changePlanNow(to: stored.plan, at: now)
+        case .none: try subscription.changePlanAtPeriodEnd(to: stored.plan)
+        }
+        return try SubscriptionWriter.save([subscription], at: now, in: db).first ?? subscription
+    }
+}
+
+extension PlanChangeRefusal: ProblemConvertible {
+    /// What a caller is told.
+    public var problem: Problem {
+        switch self {
+        case .notActive:
+            .conflict("subscription_not_active", "Only an active subscription can change its plan.")
+        case .billingOpen:
+            .conflict("billing_open", "An invoice of this subscription is still being collected.")
+        case .renewalDue:
+            .conflict("renewal_due", "The period has just ended and the renewal is about to be billed. Ask again shortly.")
+        case .currencyMismatch:
+            .refused(
+                "currency_mismatch", "The new plan's price is in another currency than the subscription.",
+                param: "plan_id")
+        case .amountTooLarge:
+            .refused("amount_too_large", "The amounts of this change do not fit.", param: "plan_id")
+        }
+    }
+}

@@ -1,0 +1,52 @@
+import BillingCore
+import Logging
+import Postgres
+import ServiceKit
+import SubscriptionDomain
+import Telemetry
+
+/// The loop that does what is due, and then sleeps until something else is.
+struct Scheduler: Sendable {
+    /// The longest sleep: work may come from another instance, whose wake-ups do not reach this one.
+    static let longestSleep: Duration = .seconds(1)
+
+    let pool: PostgresPool
+    let clock: any ServiceClock
+    let runDueWork: RunDueWork
+    let logger: Logger
+
+    private static let handled = Metrics.shared.counter(
+        "subscription_scheduler_handled_total", help: "Subscriptions for which something was due")
+    private static let batches = Metrics.shared.counter(
+        "subscription_scheduler_batches_total", help: "Transactions of due work")
+
+    /// Runs until cancelled.
+    func run() async throws {
+        while !Task.isCancelled {
+            let count: Int = try await runBatch()
+            if count >= RunDueWork.batchLimit { continue }
+            let next: Instant? = try await pool.transaction(readOnly: true) { (db: borrowing PostgresTransaction) in
+                try SubscriptionStore.nextDue(upTo: nil, in: db)
+            }
+            let now: Instant = clock.now
+            let latest: Instant = now.adding(Self.longestSleep)
+            // What is due although nothing was found is held by another worker: no use in looking at once again.
+            let wake: Instant = next.map { $0 <= now ? now.adding(.milliseconds(20)) : min($0, latest) } ?? latest
+            await clock.sleep(until: wake, atMost: Self.longestSleep)
+        }
+    }
+
+    private func runBatch() async throws -> Int {
+        let now: Instant = clock.now
+        let work: RunDueWork = runDueWork
+        let count: Int = try await pool.transactionRetrying { (db: borrowing PostgresTransaction) in
+            try work(at: now, in: db)
+        }
+        if count > 0 {
+            Self.handled.increment(by: count)
+            Self.batches.increment()
+            logger.info("due work done", metadata: ["subscriptions": "\(count)"])
+        }
+        return count
+    }
+}

@@ -1,0 +1,105 @@
+import BillingCore
+import Logging
+import Postgres
+
+/// Turns an `Authorization` header into a principal.
+struct Authenticator: Sendable {
+    private let pool: PostgresPool
+    private let keyMode: String?
+    private let realm: String
+    private let tokens: TokenVerifier?
+    private let cache: CredentialCache
+    private let clock: any WallClock
+
+    /// - Parameter clock: The real time; business time does not end credentials.
+    init(
+        configuration: HTTPServerConfiguration, pool: PostgresPool, clock: any WallClock, logger: Logger
+    ) {
+        self.pool = pool
+        self.clock = clock
+        keyMode = configuration.keyMode
+        realm = configuration.serviceName
+        tokens = configuration.tokens.map { TokenVerifier($0, logger: logger) }
+        cache = CredentialCache(lifetime: configuration.credentialCacheTime)
+    }
+
+    /// Checks a credential.
+    /// - Throws: ``Problem`` 401 when it is missing, malformed or worthless; ``PostgresError`` when it cannot be checked.
+    func principal(_ header: String?, deadline: ContinuousClock.Instant) async throws -> Principal {
+        guard let header else {
+            throw unauthorized(
+                "authentication_required", "Send a secret API key as: Authorization: Bearer sk_…", error: nil)
+        }
+        guard let credential = bearer(header) else {
+            throw unauthorized("invalid_token", "The Authorization header is not Bearer with a key or token.")
+        }
+        let hash = RequestHash(secret: credential)
+        let changes = APIKeys.changes
+        let now = ContinuousClock.now
+        switch cache.look(hash, changes: changes, now: now) {
+        case .known(let principal?): return principal
+        case .known(nil): throw worthless
+        case .ask: break
+        }
+        let found = try await ask(credential, hash, deadline)
+        let life = found?.validUntil.map { $0 - clock.now }
+        cache.store(found?.principal, for: hash, changes: changes, validFor: life, now: now)
+        guard let found else { throw worthless }
+        return found.principal
+    }
+
+    /// 403 for a caller without a scope.
+    func forbidden(_ scope: String) -> Problem {
+        Problem(
+            403, code: "insufficient_scope", title: "The key does not allow this",
+            detail: "This needs the scope \(scope).",
+            headers: [
+                HeaderField(
+                    "WWW-Authenticate", "Bearer realm=\"\(realm)\", error=\"insufficient_scope\", scope=\"\(scope)\"")
+            ])
+    }
+
+    /// A principal with the end of its credential.
+    struct Found: Sendable {
+        let principal: Principal
+        let validUntil: Instant?
+    }
+
+    private func ask(
+        _ credential: String, _ hash: RequestHash, _ deadline: ContinuousClock.Instant
+    ) async throws -> Found? {
+        if credential.hasPrefix("sk_") {
+            guard let secret = APIKeySecret(credential), keyMode == nil || secret.mode == keyMode else { return nil }
+            let now = clock.now
+            let record = try await pool.transaction(deadline: deadline) { (db: borrowing PostgresTransaction) in
+                try APIKeys.find(hash: hash, now: now, in: db)
+            }
+            return record.map { (record: APIKeyRecord) -> Found in
+                let principal = Principal(id: record.id.rawValue, keyID: record.id, scopes: Scopes(record.scopes))
+                return Found(principal: principal, validUntil: record.expiresAt)
+            }
+        }
+        guard let tokens else { return nil }
+        return await tokens.verify(credential, now: clock.now)
+    }
+
+    private var worthless: Problem {
+        unauthorized("invalid_token", "The key or token is unknown, malformed, expired or revoked.")
+    }
+
+    private func unauthorized(_ code: String, _ detail: String, error: String? = "invalid_token") -> Problem {
+        let suffix = error.map { ", error=\"\($0)\"" } ?? ""
+        return Problem(
+            401, code: code, title: "The caller is not known", detail: detail,
+            headers: [HeaderField("WWW-Authenticate", "Bearer realm=\"\(realm)\"\(suffix)")])
+    }
+
+    /// The credential of a `Bearer` header, at most 8 KiB.
+    private func bearer(_ header: String) -> String? {
+        let parts = header.utf8.split(separator: UInt8(ascii: " "), maxSplits: 1, omittingEmptySubsequences: true)
+        guard parts.count == 2, parts[0].count == 6, let scheme = parts.first, let credential = parts.last,
+            Substring(scheme).lowercased() == "bearer", credential.count <= 8_192
+        else { return nil }
+        return String(Substring(credential))
+    }
+}

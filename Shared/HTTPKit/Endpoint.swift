@@ -1,0 +1,79 @@
+import JSON
+import Postgres
+
+/// A route, declared once: the router's entry and the operation in the OpenAPI document both come from it.
+///
+/// Make one with ``read(_:scope:summary:query:answers:problems:_:)``, ``list(_:scope:summary:filters:item:problems:_:)``,
+/// ``write(_:_:scope:summary:body:answers:statuses:problems:_:)`` or ``task(_:_:scope:summary:query:body:answers:statuses:prefersWait:timeout:needsKey:isInternal:problems:_:)``.
+public struct Endpoint: Sendable {
+    /// The HTTP methods that endpoints answer.
+    public enum Method: String, Sendable, CaseIterable {
+        case get = "GET"
+        case post = "POST"
+        case put = "PUT"
+        case patch = "PATCH"
+        case delete = "DELETE"
+
+        /// Whether requests of this method carry a JSON body.
+        var hasBody: Bool { self != .get && self != .delete }
+    }
+
+    /// The method.
+    public let method: Method
+    /// The path with its parameters in braces: `/v1/customers/{id}`.
+    public let path: String
+    /// The scope the caller must have; `nil` for an open route.
+    public let scope: String?
+    /// Whether the route is left out of the document because only our own services call it.
+    public let isInternal: Bool
+    let query: [QueryParameter]
+    let needsKey: Bool
+    let timeout: Duration?
+    let operation: OperationDocument
+    let run: @Sendable (Call, JSONValue, PostgresPool) async throws -> RawReply
+
+    init(
+        _ method: Method, _ path: String, scope: String?, isInternal: Bool = false, query: [QueryParameter] = [],
+        needsKey: Bool, timeout: Duration? = nil, operation: OperationDocument,
+        run: @escaping @Sendable (Call, JSONValue, PostgresPool) async throws -> RawReply
+    ) {
+        precondition(path.utf8.first == UInt8(ascii: "/"), "a path starts with a slash: \(path)")
+        if let scope { precondition(Scopes.isScope(scope) && scope != "*", "\(scope) is not a scope") }
+        self.method = method
+        self.path = path
+        self.scope = scope
+        self.isInternal = isInternal
+        self.query = query
+        self.needsKey = needsKey
+        self.timeout = timeout
+        self.operation = operation
+        self.run = run
+    }
+
+    /// The names of the path's parameters, in order.
+    var parameterNames: [String] {
+        path.split(separator: "/").compactMap { (segment: Substring) -> String? in
+            segment.hasPrefix("{") && segment.hasSuffix("}") ? String(segment.dropFirst().dropLast()) : nil
+        }
+    }
+
+    /// Reads the input out of a request's body.
+    static func input<In: JSONInput>(_ type: In.Type, _ json: JSONValue) throws(Problem) -> In {
+        do {
+            return try decode(type, from: json, unknownFields: .refuse)
+        } catch {
+            throw Problem.invalid(error.faults)
+        }
+    }
+}
+
+/// What the OpenAPI document says about an endpoint besides its route. Schemas are made when the document is asked for.
+struct OperationDocument: Sendable {
+    let summary: String
+    let statuses: [Int]
+    let problems: [String]
+    var prefersWait = false
+    let requestSchema: (@Sendable () -> JSONValue)?
+    let answerSchema: @Sendable () -> JSONValue
+    let answerExample: @Sendable () -> [UInt8]
+}

@@ -1,0 +1,158 @@
+import Synchronization
+import Telemetry
+
+/// Token buckets per principal, shared by all instances through Redis.
+///
+/// An instance takes tokens in small batches and spends them by itself, so most requests cost no round trip. A principal
+/// that is out of tokens is remembered as such until the next token, so floods cost Redis nothing. Without Redis each
+/// instance keeps buckets of its own.
+final class RateLimiter: Sendable {
+    /// What a request is told.
+    enum Decision: Sendable {
+        /// Go on; about this many tokens are left.
+        case allowed(remaining: Int)
+        /// Come back after so many milliseconds.
+        case refused(retryMilliseconds: Int)
+    }
+
+    private struct Lease {
+        var tokens = 0
+        var remaining = 0
+        var validUntil: ContinuousClock.Instant
+        var refusedUntil: ContinuousClock.Instant?
+    }
+
+    /// Takes tokens out of a shared bucket: how many were taken, how many are left, milliseconds until the next.
+    typealias SharedBucket = @Sendable (_ principal: String, _ wanted: Int) async throws -> (Int, Int, Int)
+
+    let limit: RateLimit
+    private let shared: SharedBucket?
+    private let batch: Int
+    private let leases = Mutex<[String: Lease]>([:])
+    private let local: LocalBuckets
+    private let fallbacks: Counter
+
+    init(_ limit: RateLimit, shared: SharedBucket?, metrics: Metrics) {
+        self.limit = limit
+        self.shared = shared
+        // A fortieth of the burst at once: exact for small limits, one round trip per 50 requests for the default.
+        batch = min(50, max(1, limit.burst / 40))
+        local = LocalBuckets(limit)
+        fallbacks = metrics.counter(
+            "http_rate_limit_fallbacks_total", help: "Decisions made without Redis because it did not answer.")
+    }
+
+    /// Takes one token.
+    func take(_ principal: String) async -> Decision {
+        let now = ContinuousClock.now
+        if let decision = spend(principal, now) { return decision }
+        guard let shared else { return local.take(principal, now) }
+        do {
+            let (granted, remaining, wait) = try await shared(principal, batch)
+            return settle(principal, now, granted: granted, remaining: remaining, wait: wait)
+        } catch {
+            // The shared bucket being away must not cost a request: the count goes on here.
+            fallbacks.increment()
+            return local.take(principal, now)
+        }
+    }
+
+    /// Decides out of what is known here; `nil` when Redis has to be asked.
+    private func spend(_ principal: String, _ now: ContinuousClock.Instant) -> Decision? {
+        leases.withLock { (leases: inout [String: Lease]) -> Decision? in
+            guard var lease = leases[principal] else { return nil }
+            if let refusedUntil = lease.refusedUntil, now < refusedUntil {
+                return .refused(retryMilliseconds: milliseconds(refusedUntil - now))
+            }
+            guard lease.tokens > 0, now < lease.validUntil else { return nil }
+            lease.tokens -= 1
+            leases[principal] = lease
+            return .allowed(remaining: lease.remaining + lease.tokens)
+        }
+    }
+
+    private func settle(
+        _ principal: String, _ now: ContinuousClock.Instant, granted: Int, remaining: Int, wait: Int
+    ) -> Decision {
+        leases.withLock { (leases: inout [String: Lease]) -> Decision in
+            if leases.count >= Self.maximumPrincipals { leases.removeAll(keepingCapacity: true) }
+            var lease = leases[principal] ?? Lease(validUntil: now)
+            // Tokens of an earlier batch that have not been used within a second go to waste: the bucket refills.
+            if now >= lease.validUntil { lease.tokens = 0 }
+            lease.remaining = remaining
+            lease.validUntil = now + .seconds(1)
+            guard granted > 0 else {
+                lease.refusedUntil = now + .milliseconds(wait)
+                leases[principal] = lease
+                return .refused(retryMilliseconds: wait)
+            }
+            lease.refusedUntil = nil
+            lease.tokens += granted - 1
+            leases[principal] = lease
+            return .allowed(remaining: remaining + lease.tokens)
+        }
+    }
+
+    private static let maximumPrincipals = 10_000
+}
+
+private func milliseconds(_ duration: Duration) -> Int {
+    let parts = duration.components
+    return max(1, Int(parts.seconds) * 1_000 + Int(parts.attoseconds / 1_000_000_000_000_000))
+}
+
+/// Token buckets of this process alone.
+final class LocalBuckets: Sendable {
+    private struct Bucket {
+        var tokens: Double
+        var at: ContinuousClock.Instant
+    }
+
+    private let limit: RateLimit
+    private let buckets = Mutex<[String: Bucket]>([:])
+
+    init(_ limit: RateLimit) {
+        self.limit = limit
+    }
+
+    /// Takes one token.
+    func take(_ principal: String, _ now: ContinuousClock.Instant) -> RateLimiter.Decision {
+        let rate = Double(limit.perSecond)
+        let burst = Double(limit.burst)
+        return buckets.withLock { (buckets: inout [String: Bucket]) -> RateLimiter.Decision in
+            if buckets.count >= 10_000 { buckets.removeAll(keepingCapacity: true) }
+            var bucket = buckets[principal] ?? Bucket(tokens: burst, at: now)
+            let elapsed = (now - bucket.at).components
+            let seconds = Double(elapsed.seconds) + Double(elapsed.attoseconds) * 1e-18
+            bucket.tokens = min(burst, bucket.tokens + max(0, seconds) * rate)
+            bucket.at = now
+            defer { buckets[principal] = bucket }
+            guard bucket.tokens >= 1 else {
+                return .refused(retryMilliseconds: max(1, Int(((1 - bucket.tokens) * 1_000 / rate).rounded(.up))))
+            }
+            bucket.tokens -= 1
+            return .allowed(remaining: Int(bucket.tokens))
+        }
+    }
+}
+
+extension RateLimiter {
+    /// The header that tells how much is left, after the IETF draft "RateLimit header fields for HTTP".
+    func header(_ remaining: Int) -> String {
+        "\"default\";r=\(remaining);t=1"
+    }
+
+    /// 429 with the time to wait.
+    func problem(retryMilliseconds: Int) -> Problem {
+        let seconds = max(1, (retryMilliseconds + 999) / 1_000)
+        return Problem(
+            429, code: "rate_limited", title: "Too many requests",
+            detail: "At most \(limit.perSecond) requests per second, \(limit.burst) at once.",
+            headers: [
+                HeaderField("Retry-After", String(seconds)),
+                HeaderField(
+                    "RateLimit-Policy", "\"default\";q=\(limit.burst);w=\(max(1, limit.burst / limit.perSecond))"),
+                HeaderField("RateLimit", "\"default\";r=0;t=\(seconds)"),
+            ])
+    }
+}

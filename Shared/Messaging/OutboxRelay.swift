@@ -1,0 +1,211 @@
+import BillingCore
+import BillingEvents
+import Glibc
+public import Kafka
+public import Logging
+public import Postgres
+import Synchronization
+import Telemetry
+
+/// Publishes committed events in order, at least once.
+///
+/// One relay at a time holds a service's advisory lock and publishes; the others stand by and pass their wake-ups on with
+/// NOTIFY. It reads rows behind the snapshot horizon (older than every running transaction) in (transaction, sequence)
+/// order, so that a row which commits late is never passed by, and moves its cursor only after the broker has confirmed.
+///
+/// Crash safety: before the cursor moves, the events are published again and the inboxes drop them. The cursor is written
+/// with `synchronous_commit` off: losing it repeats events, never skips one.
+public final class OutboxRelay: Sendable {
+    /// Rows published in one go.
+    static let batchLimit = 1_000
+    /// How long a pass waits when rows are still in front of the horizon.
+    static let horizonWaitMilliseconds: Int32 = 2
+    /// How long the relay sleeps when nothing wakes it: the fall-back after a crash of another instance.
+    static let idleWaitMilliseconds: Int32 = 1_000
+
+    private let configuration: PostgresConfiguration
+    private let producer: KafkaProducer
+    private let source: String
+    private let logger: Logger
+    private let wakeUp = WakePipe()
+    private let stopping = Atomic<Bool>(false)
+    private let stopped = Mutex<(done: Bool, waiter: CheckedContinuation<Void, Never>?)>((false, nil))
+    private let published: Counter
+    private let batches: Histogram
+
+    /// - Parameters:
+    ///   - configuration: How to reach the service's schema; the relay opens one connection of its own.
+    ///   - source: The CloudEvents source: `refrain/payment`.
+    public init(
+        _ configuration: PostgresConfiguration, producer: KafkaProducer, source: String, logger: Logger
+    ) {
+        var own: PostgresConfiguration = configuration
+        own.applicationName = "\(source) relay"
+        own.connections = 1
+        self.configuration = own
+        self.producer = producer
+        self.source = source
+        self.logger = logger
+        published = Metrics.shared.counter("outbox_published_total", help: "Events confirmed by the broker")
+        batches = Metrics.shared.histogram(
+            "outbox_batch_size", help: "Events published in one go", buckets: Histogram.sizes)
+    }
+
+    /// Starts the relay's thread. Call once.
+    public func start() {
+        let token: Int = OutboxSignal.shared.listen { [wakeUp] in wakeUp.wake() }
+        let thread = RelayThread { [self] in
+            loop()
+            OutboxSignal.shared.stopListening(token)
+            let waiter: CheckedContinuation<Void, Never>? = stopped.withLock { state in
+                state.done = true
+                return state.waiter
+            }
+            waiter?.resume()
+        }
+        thread.start()
+    }
+
+    /// Ends after the batch under way.
+    public func stop() async {
+        stopping.store(true, ordering: .releasing)
+        wakeUp.wake()
+        await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
+            let done: Bool = stopped.withLock { state in
+                if !state.done { state.waiter = continuation }
+                return state.done
+            }
+            if done { continuation.resume() }
+        }
+    }
+
+    private var isStopping: Bool { stopping.load(ordering: .acquiring) }
+
+    /// Connects, publishes until something breaks, and starts over.
+    private func loop() {
+        while !isStopping {
+            let session = PostgresSession(configuration, logger: logger)
+            do {
+                try session.connect()
+                try serve(session)
+            } catch {
+                if !isStopping { logger.warning("the outbox relay starts over", metadata: ["error": "\(error)"]) }
+            }
+            session.close()
+            if !isStopping { wakeUp.wait(alsoFor: nil, milliseconds: 200) }
+        }
+    }
+
+    private func serve(_ session: PostgresSession) throws {
+        _ = try session.execute("SET synchronous_commit = off")
+        let channel: String = try session.first("SELECT current_schema() || '_outbox'") { row in try row.next() } ?? ""
+        try session.listen(channel)
+        var isLeader = false
+        while !isStopping {
+            if !isLeader {
+                isLeader = try session.first(
+                    "SELECT pg_try_advisory_lock(hashtext(\(channel)))") { row in try row.next() } ?? false
+            }
+            if isLeader {
+                let more: PassResult = try pass(session)
+                if more == .again { continue }
+                wakeUp.wait(
+                    alsoFor: session.socketDescriptor,
+                    milliseconds: more == .horizon ? Self.horizonWaitMilliseconds : Self.idleWaitMilliseconds)
+            } else {
+                wakeUp.wait(alsoFor: nil, milliseconds: Self.idleWaitMilliseconds)
+                _ = try session.execute("SELECT pg_notify(\(channel), '')")
+            }
+            _ = try session.consumeNotifications()
+        }
+    }
+
+    private enum PassResult { case done, again, horizon }
+
+    /// Publishes what is behind the horizon.
+    private func pass(_ session: PostgresSession) throws -> PassResult {
+        let rows: [OutboxRow] = try session.query(
+            """
+            SELECT o.xid::text, o.seq, o.id, o.type, o.topic, o.key, o.time, o.recorded_at, o.traceparent, o.body,
+                o.xid < pg_snapshot_xmin(pg_current_snapshot()), r.xid::text, r.seq
+            FROM outbox_relay r, outbox o WHERE (o.xid, o.seq) > (r.xid, r.seq)
+            ORDER BY o.xid, o.seq LIMIT \(Self.batchLimit)
+            """, OutboxRow.init(row:))
+        let ready: ArraySlice<OutboxRow> = rows.prefix { $0.isBehindHorizon }
+        guard let last: OutboxRow = ready.last else { return rows.isEmpty ? .done : .horizon }
+        try producer.publishBlocking(ready.map { $0.record(source: source) }, timeout: .seconds(30))
+        // Left alone when `outbox replay` has set the cursor back meanwhile.
+        _ = try session.execute(
+            """
+            UPDATE outbox_relay SET xid = \(last.xid)::xid8, seq = \(last.seq)
+            WHERE xid = \(last.cursorXid)::xid8 AND seq = \(last.cursorSeq)
+            """)
+        published.increment(by: ready.count)
+        batches.observe(Double(ready.count))
+        if ready.count == rows.count { return rows.count == Self.batchLimit ? .again : .done }
+        return .horizon
+    }
+}
+
+/// One event as the relay reads it.
+private struct OutboxRow {
+    let xid: String
+    let seq: Int64
+    let id: String
+    let type: String
+    let topic: String
+    let key: String
+    let time: Instant
+    let recordedAt: Instant
+    let traceparent: String?
+    let body: String
+    let isBehindHorizon: Bool
+    /// Where the cursor stood when this was read.
+    let cursorXid: String
+    let cursorSeq: Int64
+
+    init(row: inout PostgresRow) throws {
+        xid = try row.next()
+        seq = try row.next()
+        id = try row.next()
+        type = try row.next()
+        topic = try row.next()
+        key = try row.next()
+        time = try row.next()
+        recordedAt = try row.next()
+        traceparent = try row.next()
+        body = try row.next()
+        isBehindHorizon = try row.next()
+        cursorXid = try row.next()
+        cursorSeq = try row.next()
+    }
+
+    /// CloudEvents 1.0 in Kafka's binary mode; `recordedtime` is the registered extension.
+    func record(source: String) -> KafkaRecord {
+        var headers: [(String, String)] = [
+            ("ce_specversion", "1.0"), ("ce_id", id), ("ce_type", type), ("ce_source", source),
+            ("ce_time", time.rfc3339), ("ce_recordedtime", recordedAt.rfc3339), ("content-type", "application/json"),
+        ]
+        if let traceparent { headers.append(("traceparent", traceparent)) }
+        return KafkaRecord(topic: topic, key: key, headers: headers, value: Array(body.utf8))
+    }
+}
+
+/// A thread of the relay's own: nothing of it runs on the cooperative pool.
+private final class RelayThread {
+    private let body: @Sendable () -> Void
+
+    init(_ body: @escaping @Sendable () -> Void) { self.body = body }
+
+    func start() {
+        var thread = pthread_t()
+        let argument: UnsafeMutableRawPointer = Unmanaged.passRetained(self).toOpaque()
+        let failure: Int32 = pthread_create(&thread, nil, { argument in
+            guard let argument else { return nil }
+            Unmanaged<RelayThread>.fromOpaque(argument).takeRetainedValue().body()
+            return nil
+        }, argument)
+        precondition(failure == 0, "the process may start one thread more")
+        pthread_detach(thread)
+    }
+}

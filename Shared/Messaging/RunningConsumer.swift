@@ -1,0 +1,44 @@
+public import BillingCore
+import BillingEvents
+public import Kafka
+public import Logging
+public import Postgres
+import Telemetry
+
+/// A consumer at work: the Kafka group member, the dispatcher and the retry loop.
+public final class RunningConsumer: Sendable {
+    private let kafka: KafkaConsumer
+    private let retries: RetryLoop
+
+    /// Makes a member of the consumer's group.
+    /// - Parameters:
+    ///   - group: The group's name; all instances of the service share it.
+    ///   - instance: The stable name of this instance.
+    ///   - clock: The business clock.
+    public init(
+        _ consumer: EventConsumer, kafka configuration: KafkaConfiguration, options: KafkaConsumerOptions,
+        group: String, instance: String, pool: PostgresPool, clock: any WallClock, logger: Logger
+    ) {
+        let dispatcher = EventDispatcher(
+            consumer: consumer, pool: pool, clock: clock, logger: logger, metrics: MessagingMetrics(consumer: consumer))
+        retries = RetryLoop(dispatcher: dispatcher, logger: logger)
+        kafka = KafkaConsumer(
+            configuration, group: group, instance: instance, topics: consumer.topics.map(\.rawValue), options: options,
+            logger: logger
+        ) { messages in await dispatcher.handle(messages) }
+        let kafka: KafkaConsumer = kafka
+        Metrics.shared.gauge("consumer_lag", help: "Messages not handled yet", labels: ["consumer": consumer.name]) {
+            Double(kafka.lag)
+        }
+    }
+
+    /// Whether partitions are assigned to this member.
+    public var isAssigned: Bool { kafka.isAssigned }
+
+    /// Runs until cancelled, then finishes the batch under way, stores its offsets and leaves.
+    public func run() async throws {
+        try kafka.start()
+        await retries.run()
+        await kafka.stop()
+    }
+}

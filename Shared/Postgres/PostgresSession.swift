@@ -1,0 +1,152 @@
+import CPostgres
+package import Logging
+
+/// Something another session sent with NOTIFY.
+public struct PostgresNotification: Sendable, Hashable {
+    /// The channel it was sent on.
+    public let channel: String
+    /// The text sent with it, possibly empty.
+    public let payload: String
+}
+
+/// A session for code that has a thread of its own and may block on it: the outbox relay, migrations, maintenance.
+///
+/// It is not `Sendable`: open, use and close it on one thread. Nothing is retried; after a lost connection, call
+/// ``connect()`` again.
+package final class PostgresSession {
+    let connection: Connection
+    private let logger: Logger
+
+    /// Prepares a session; nothing is opened yet.
+    package init(_ configuration: PostgresConfiguration, logger: Logger) {
+        connection = Connection(ConnectionSettings(configuration))
+        self.logger = logger
+    }
+
+    deinit {
+        connection.close()
+    }
+
+    /// Opens the session, closing an earlier one.
+    /// - Throws: ``PostgresError`` of kind `connectionFailed`.
+    package func connect() throws(PostgresError) {
+        connection.work = TransactionWork()
+        try connection.open()
+        logger.debug("postgres session opened")
+    }
+
+    /// Closes the session; an open transaction is rolled back by the server.
+    package func close() {
+        connection.work = TransactionWork()
+        connection.close()
+    }
+
+    /// Whether the session is open and the server has not hung up. Asks the socket, not the server.
+    package var isHealthy: Bool { connection.isAlive }
+
+    /// The socket to poll for notifications; -1 while closed. It changes with every ``connect()``.
+    package var socketDescriptor: Int32 { connection.socket }
+
+    /// Whether a transaction was begun and not yet ended.
+    package var isInTransaction: Bool { connection.work.phase != .none }
+
+    /// Begins a transaction; BEGIN travels with the first statement.
+    package func begin(readOnly: Bool = false, serializable: Bool = false) throws(PostgresError) {
+        guard !isInTransaction else { throw .misuse("a transaction is open already") }
+        let begin: SQL =
+            serializable ? Control.beginSerializable : readOnly ? Control.beginReadOnly : Control.begin
+        try connection.start(begin, readOnly: readOnly, deadline: nil)
+    }
+
+    /// Commits, then runs the actions left with `onCommit`.
+    /// - Throws: ``PostgresError``; of kind `commitUnknown` when the connection broke under it.
+    package func commit() throws(PostgresError) {
+        for action in try connection.commit() { action() }
+    }
+
+    /// Rolls back; a session that cannot is closed.
+    package func rollback() {
+        connection.rollBack()
+    }
+
+    /// Runs `body` between BEGIN and COMMIT, as ``PostgresPool/transaction(readOnly:deadline:_:)`` does.
+    @discardableResult
+    package func transaction<R>(
+        readOnly: Bool = false, _ body: (borrowing PostgresTransaction) throws -> R
+    ) throws -> R {
+        guard !isInTransaction else { throw PostgresError.misuse("a transaction is open already") }
+        return try connection.transaction(readOnly: readOnly, deadline: nil, body)
+    }
+
+    /// Runs a statement, in the open transaction or on its own.
+    /// - Returns: The number of affected rows.
+    @discardableResult
+    package func execute(_ sql: SQL) throws(PostgresError) -> Int {
+        let answer: Answer = try send([sql])
+        return answer.affected.first ?? 0
+    }
+
+    /// Runs a statement, in the open transaction or on its own, and reads every row.
+    package func query<T>(_ sql: SQL, _ decode: (inout PostgresRow) throws -> T) throws -> [T] {
+        let answer: Answer = try send([sql])
+        return try answer.rows(decode)
+    }
+
+    /// Runs a statement, in the open transaction or on its own, and reads its first row.
+    package func first<T>(_ sql: SQL, _ decode: (inout PostgresRow) throws -> T) throws -> T? {
+        let answer: Answer = try send([sql])
+        return try answer.first(decode)
+    }
+
+    /// Runs statements in one round trip; without an open transaction they are one implicit transaction.
+    /// - Returns: The affected rows of each.
+    @discardableResult
+    package func pipeline(_ statements: [SQL]) throws(PostgresError) -> [Int] {
+        let answer: Answer = try send(statements)
+        return answer.affected
+    }
+
+    /// Loads rows with COPY, in the open transaction or on its own.
+    @discardableResult
+    package func copyIn(
+        _ table: String, columns: [String], rows: some Sequence<[PostgresValue?]>
+    ) throws(PostgresError) -> Int {
+        if isInTransaction { return try connection.copyInTransaction(table, columns: columns, rows: rows) }
+        return try connection.copyIn(table, columns: columns, rows: rows)
+    }
+
+    /// Runs a text of several statements, which takes no parameters. Outside a transaction it is one implicit
+    /// transaction, unless the text has transaction commands or is a single statement that cannot be in one.
+    package func script(_ text: String) throws(PostgresError) {
+        if connection.work.phase == .pending { _ = try connection.run([]) }
+        try connection.script(text)
+    }
+
+    /// Starts listening on a channel.
+    package func listen(_ channel: String) throws(PostgresError) {
+        try execute("LISTEN \(identifier: channel)")
+    }
+
+    /// Takes the notifications that have arrived, without waiting.
+    /// - Throws: ``PostgresError`` of kind `connectionLost` when the server has hung up.
+    package func consumeNotifications() throws(PostgresError) -> [PostgresNotification] {
+        guard connection.isAlive, let handle = connection.handle else {
+            connection.close()
+            throw .lost("the server has hung up")
+        }
+        var found: [PostgresNotification] = []
+        while let notification = PQnotifies(handle) {
+            found.append(
+                PostgresNotification(
+                    channel: String(cString: notification.pointee.relname),
+                    payload: notification.pointee.extra.map { String(cString: $0) } ?? ""))
+            PQfreemem(notification)
+        }
+        return found
+    }
+
+    private func send(_ statements: [SQL]) throws(PostgresError) -> Answer {
+        if isInTransaction { return try connection.run(statements) }
+        return try connection.exchange(statements)
+    }
+}

@@ -1,0 +1,114 @@
+import BillingCore
+import BillingEvents
+import Kafka
+import Logging
+import Messaging
+import Postgres
+import Synchronization
+
+/// The event side of a daemon: topics, relay, consumers, and the sandbox's clock that they all go by.
+final class EventPlumbing<Assembly: ServiceAssembly>: Sendable {
+    let consumers: [EventConsumer]
+    private let parts: ServiceParts
+    private let clock: OffsetClock
+    private let running = Mutex<[RunningConsumer]>([])
+    private let clockRead = Atomic<Bool>(false)
+
+    init(parts: ServiceParts, consumers: [EventConsumer], clock: OffsetClock) {
+        self.parts = parts
+        self.consumers = consumers
+        self.clock = clock
+    }
+
+    /// Whether the stored offset of the test clock is known; in live mode there is none.
+    var isClockRead: Bool { clockRead.load(ordering: .acquiring) }
+
+    /// What is missing before events flow; `nil` when nothing is.
+    var missing: String? {
+        let running: [RunningConsumer] = running.withLock { $0 }
+        if running.count < consumers.count { return "the broker is not reachable" }
+        return running.allSatisfy(\.isAssigned) ? nil : "no partitions are assigned yet"
+    }
+
+    /// Runs until cancelled.
+    func run() async throws {
+        let kafka = parts.configuration.kafka
+        try await readClock()
+        let producer = try KafkaProducer(kafka, logger: parts.logger)
+        let relay = OutboxRelay(
+            parts.configuration.postgres, producer: producer, source: "refrain/\(Assembly.name)", logger: parts.logger)
+        relay.start()
+        await ensureTopics(kafka)
+        let members: [RunningConsumer] = consumers.map(member)
+        running.withLock { $0 = members }
+        await withTaskGroup(of: Void.self) { group in
+            for member in members { group.addTask { await self.keepRunning(member) } }
+            group.addTask { await self.followClock() }
+        }
+        await relay.stop()
+        await producer.close()
+    }
+
+    private func member(_ consumer: EventConsumer) -> RunningConsumer {
+        let configuration: ServiceConfiguration = parts.configuration
+        var options = KafkaConsumerOptions()
+        options.sessionTimeout = .seconds(configuration.int("kafka.session_timeout_seconds", default: 10))
+        options.maxBatch = configuration.int("kafka.max_batch", default: 500)
+        return RunningConsumer(
+            consumer, kafka: configuration.kafka, options: options, group: "refrain.\(consumer.name)",
+            instance: configuration.instance, pool: parts.pool, clock: clock, logger: parts.logger)
+    }
+
+    private func keepRunning(_ member: RunningConsumer) async {
+        while !Task.isCancelled {
+            do { try await member.run() } catch {
+                parts.logger.warning("a consumer starts over", metadata: ["error": "\(error)"])
+                try? await Task.sleep(for: .milliseconds(500))
+            }
+        }
+    }
+
+    private func ensureTopics(_ kafka: KafkaConfiguration) async {
+        let admin = KafkaAdmin(kafka, logger: parts.logger)
+        let names: [String] = Topic.allCases.flatMap { [$0.rawValue, $0.parked] }
+        while !Task.isCancelled {
+            do {
+                try await admin.ensureTopics(names, partitions: parts.configuration.kafkaPartitions)
+                return
+            } catch {
+                parts.logger.warning("topics wait for the broker", metadata: ["error": "\(error)"])
+                try? await Task.sleep(for: .milliseconds(500))
+            }
+        }
+    }
+
+    /// Reads the stored offset before anything goes by the clock.
+    private func readClock() async throws {
+        while parts.configuration.mode == .sandbox {
+            do {
+                try await takeStoredOffset()
+                break
+            } catch let error as PostgresError {
+                parts.logger.warning("the clock waits for the database", metadata: ["error": "\(error)"])
+                try await Task.sleep(for: .milliseconds(300))
+            }
+        }
+        clockRead.store(true, ordering: .releasing)
+    }
+
+    /// Follows jumps that another instance of the service was told of.
+    private func followClock() async {
+        guard parts.configuration.mode == .sandbox else { return }
+        while !Task.isCancelled {
+            try? await Task.sleep(for: .milliseconds(500))
+            do { try await takeStoredOffset() } catch {
+                parts.logger.debug("the clock was not read", metadata: ["error": "\(error)"])
+            }
+        }
+    }
+
+    private func takeStoredOffset() async throws {
+        let offset: Duration = try await parts.pool.transaction(readOnly: true) { db in try TestClockStore.offset(in: db) }
+        if offset > clock.offset { clock.setOffset(offset) }
+    }
+}

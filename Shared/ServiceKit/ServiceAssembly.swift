@@ -1,0 +1,106 @@
+public import ArgumentParser
+public import BillingCore
+public import HTTPKit
+public import JSON
+public import Logging
+public import Messaging
+public import Postgres
+public import Redis
+
+/// What every service is built from.
+public struct ServiceParts: Sendable {
+    public let configuration: ServiceConfiguration
+    public let pool: PostgresPool
+    public let redis: RedisClient
+    public let clock: any ServiceClock
+    public let logger: Logger
+    /// The other services, for the sandbox's test clock.
+    public let peers: PeerClient
+
+    /// Puts parts together; the daemon and tests do.
+    public init(
+        configuration: ServiceConfiguration, pool: PostgresPool, redis: RedisClient, clock: any ServiceClock,
+        logger: Logger, peers: PeerClient
+    ) {
+        self.configuration = configuration
+        self.pool = pool
+        self.redis = redis
+        self.clock = clock
+        self.logger = logger
+        self.peers = peers
+    }
+}
+
+/// Work that goes on as long as the daemon: started with it, cancelled with it, started over when it throws.
+public struct BackgroundLoop: Sendable {
+    /// For logs and metrics.
+    public let name: String
+    let run: @Sendable () async throws -> Void
+
+    /// Declares a loop.
+    /// - Parameter run: Returns only when cancelled.
+    public init(name: String, run: @escaping @Sendable () async throws -> Void) {
+        self.name = name
+        self.run = run
+    }
+}
+
+/// A service: what it answers, what it listens to, and what it does on its own.
+public protocol ServiceAssembly: Sendable {
+    /// The service's name: also its database role and schema, its consumer group and its event source.
+    static var name: String { get }
+    /// Wires the service.
+    init(_ parts: ServiceParts) throws
+    var endpoints: [Endpoint] { get }
+    var consumers: [EventConsumer] { get }
+    var loops: [BackgroundLoop] { get }
+    /// Whether this service issues the API keys; the others follow its events.
+    static var issuesAPIKeys: Bool { get }
+    /// Subcommands of its own, beside those every daemon has.
+    static var commands: [any ParsableCommand.Type] { get }
+    /// Work that is under way outside the event flow, such as provider calls.
+    static func inFlight(_ db: borrowing PostgresTransaction) throws -> Int64
+    /// What the service says of its own data, and which of its invariants do not hold.
+    static func consistency(_ db: borrowing PostgresTransaction, now: Instant) throws -> ConsistencyFacts
+}
+
+extension ServiceAssembly {
+    public static var issuesAPIKeys: Bool { false }
+    public static var commands: [any ParsableCommand.Type] { [] }
+    public static func inFlight(_ db: borrowing PostgresTransaction) throws -> Int64 { 0 }
+}
+
+/// A service's part of the consistency check.
+public struct ConsistencyFacts: Sendable {
+    /// Figures that other services' figures must equal.
+    public let facts: [(String, JSONValue)]
+    /// Invariants that do not hold, one sentence each; empty when all do.
+    public let violations: [String]
+
+    /// Collects facts.
+    public init(facts: [(String, JSONValue)], violations: [String]) {
+        self.facts = facts
+        self.violations = violations
+    }
+}
+
+/// Count and hash sum of a set of texts: equal sets have equal fingerprints, whoever computes them.
+public enum Fingerprint {
+    /// The fingerprint of a query's only column.
+    /// - Returns: `{"count": n, "id_sum": "…"}`; the sum of the first 32 bits of each text's MD5.
+    public static func of(_ query: SQL, in db: borrowing PostgresTransaction) throws -> JSONValue {
+        let found: JSONValue? = try db.first(
+            """
+            SELECT count(*), coalesce(sum(('x' || substr(md5(v), 1, 8))::bit(32)::bigint), 0)::text
+            FROM (\(query)) AS q(v)
+            """
+        ) { row in
+            let count: Int64 = try row.next()
+            return .object([
+                JSONMember(name: "count", value: .number(String(count))),
+                JSONMember(name: "id_sum", value: .string(try row.next())),
+            ])
+        }
+        return found ?? .null
+    }
+}

@@ -1,0 +1,122 @@
+import BillingCore
+import BillingEvents
+import HTTPKit
+import Kafka
+import Logging
+import Messaging
+import Postgres
+import Redis
+import Telemetry
+
+/// A service running: HTTP, consumers, relay and loops, from start to the last committed batch.
+struct ServiceDaemon<Assembly: ServiceAssembly>: Sendable {
+    let configuration: ServiceConfiguration
+    let logger: Logger
+
+    /// Runs until SIGTERM or SIGINT, then ends in order: no new requests, batches under way finished, relay drained.
+    func run() async throws {
+        let signal = StopSignal()
+        let pool = PostgresPool(configuration.postgres, logger: logger)
+        guard let address = RedisConfiguration(url: configuration.redisURL) else {
+            throw ServiceConfiguration.Invalid(faults: ["REDIS_BILLING_URL is not redis://host:port"])
+        }
+        let redis = try RedisClient(address, logger: logger)
+        let clock = OffsetClock()
+        let parts = ServiceParts(
+            configuration: configuration, pool: pool, redis: redis, clock: clock, logger: logger,
+            peers: PeerClient(urls: configuration.peers))
+        let assembly = try Assembly(parts)
+        let events = EventPlumbing<Assembly>(parts: parts, consumers: consumers(of: assembly), clock: clock)
+        let server: HTTPServer = server(assembly, events, parts, clock)
+        Metrics.shared.registerProcess()
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await server.run() }
+            group.addTask { try await events.run() }
+            group.addTask { await self.runLoops(assembly.loops + self.ownLoops(parts, clock)) }
+            group.addTask {
+                await signal.wait()
+                self.logger.info("stopping")
+                try await server.shutdown()
+                throw CancellationError()
+            }
+            do { try await group.next() } catch is CancellationError {}
+            group.cancelAll()
+            while true { do { guard try await group.next() != nil else { break } } catch is CancellationError {} }
+        }
+        await pool.shutdown()
+        await redis.shutdown()
+        logger.info("stopped")
+    }
+
+    /// The assembly's consumers; every service but the issuer also follows API keys.
+    private func consumers(of assembly: Assembly) -> [EventConsumer] {
+        guard !Assembly.issuesAPIKeys, let first: EventConsumer = assembly.consumers.first else {
+            return assembly.consumers
+        }
+        return [first.adding(FollowAPIKeys.route, on: .access)] + assembly.consumers.dropFirst()
+    }
+
+    private func server(
+        _ assembly: Assembly, _ events: EventPlumbing<Assembly>, _ parts: ServiceParts, _ clock: OffsetClock
+    ) -> HTTPServer {
+        let isSandbox: Bool = configuration.mode == .sandbox
+        let routes = InternalRoutes<Assembly>(pool: parts.pool, clock: clock, consumers: events.consumers)
+        let endpoints: [Endpoint] = assembly.endpoints + (isSandbox ? routes.endpoints : [])
+        let redis: RedisClient = parts.redis
+        let checks: [ReadinessCheck] = [
+            ReadinessCheck("events") { events.missing },
+            ReadinessCheck("clock") { events.isClockRead ? nil : "the test clock is not read yet" },
+        ]
+        Metrics.shared.gauge("redis_connected", help: "1 while Redis answers") { redis.isConnected ? 1 : 0 }
+        return HTTPServer(
+            endpoints: endpoints, configuration: configuration.http, pool: parts.pool, redis: redis, clock: clock,
+            checks: checks, logger: logger)
+    }
+
+    /// Loops that every service has.
+    private func ownLoops(_ parts: ServiceParts, _ clock: OffsetClock) -> [BackgroundLoop] {
+        let pool: PostgresPool = parts.pool
+        return [
+            BackgroundLoop(name: "prune idempotency keys") {
+                while !Task.isCancelled {
+                    _ = try await pool.transaction { db in
+                        try IdempotencyStore.prune(now: SystemClock().now, in: db)
+                    }
+                    try await Task.sleep(for: .seconds(60))
+                }
+            }
+        ]
+    }
+
+    /// Runs loops until cancelled; one that throws starts over after a pause.
+    private func runLoops(_ loops: [BackgroundLoop]) async {
+        await withTaskGroup(of: Void.self) { group in
+            for loop in loops {
+                group.addTask {
+                    while !Task.isCancelled {
+                        do { try await loop.run() } catch is CancellationError { return } catch {
+                            self.logger.warning(
+                                "a loop starts over", metadata: ["loop": "\(loop.name)", "error": "\(error)"])
+                        }
+                        try? await Task.sleep(for: .milliseconds(500))
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Keeps the keys that Subscription issues, so that this service can check them itself.
+enum FollowAPIKeys {
+    static var route: EventRoute {
+        .on(APIKeyChangedV1.self) { events, db, _ in
+            for event in events {
+                let body: APIKeyChangedV1 = event.body
+                let record = APIKeyRecord(
+                    id: body.keyID, name: body.name, display: body.display, hash: body.hash, scopes: body.scopes,
+                    createdAt: body.createdAt, expiresAt: body.expiresAt, revokedAt: body.revokedAt)
+                try APIKeys.project(record, in: db)
+            }
+        }
+    }
+}

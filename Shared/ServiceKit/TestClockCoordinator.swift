@@ -1,0 +1,146 @@
+public import BillingCore
+import JSON
+import Logging
+import Synchronization
+
+/// Moves the time of all services and waits until all work due by then is done.
+///
+/// Time goes from one due moment to the next, never over one: at each it waits until the whole system is at rest, so a
+/// year of billing runs in the order it would have. At rest means: every published event is handled by every consumer of
+/// its type, no outbox waits, nothing is in flight and nothing is due, seen twice in a row without a difference.
+public final class TestClockCoordinator: Sendable {
+    /// Where an advance stands.
+    public enum Status: Sendable, Equatable {
+        case idle
+        case advancing(to: Instant)
+        case failed(String)
+    }
+
+    /// Why a time cannot be gone to.
+    public enum Failure: Error, Equatable, Sendable {
+        /// The clock only goes forward.
+        case past(now: Instant)
+        /// Another advance is under way.
+        case busy
+    }
+
+    /// How long the system may take to come to rest at one moment.
+    static let restLimit: Duration = .seconds(120)
+
+    private let parts: ServiceParts
+    private let nextDue: @Sendable (Instant) async throws -> Instant?
+    private let state = Mutex<Status>(.idle)
+
+    /// - Parameter nextDue: The earliest time up to the given one at which this service has something to do.
+    public init(_ parts: ServiceParts, nextDue: @escaping @Sendable (_ upTo: Instant) async throws -> Instant?) {
+        self.parts = parts
+        self.nextDue = nextDue
+    }
+
+    /// Where the last advance stands.
+    public var status: Status { state.withLock { $0 } }
+
+    /// Goes to a time; returns when all is done.
+    /// - Throws: ``Failure``, or what kept the system from coming to rest.
+    public func advance(to target: Instant) async throws {
+        let now: Instant = parts.clock.now
+        guard target > now else { throw Failure.past(now: now) }
+        try state.withLock { status in
+            if case .advancing = status { throw Failure.busy }
+            status = .advancing(to: target)
+        }
+        do {
+            try await run(to: target)
+            state.withLock { $0 = .idle }
+        } catch {
+            state.withLock { $0 = .failed("\(error)") }
+            throw error
+        }
+    }
+
+    private func run(to target: Instant) async throws {
+        try await rest()
+        while let due: Instant = try await nextDue(target) {
+            try Task.checkCancellation()
+            if due > parts.clock.now { try await setClocks(to: due) }
+            try await rest()
+        }
+        try await setClocks(to: target)
+        try await rest()
+    }
+
+    /// Moves every service's clock; only forward.
+    private func setClocks(to instant: Instant) async throws {
+        guard instant > parts.clock.now else { return }
+        for service in parts.peers.urls.keys.sorted() {
+            _ = try await parts.peers.put(service, "/internal/test_clock", "{\"now\":\"\(instant.rfc3339)\"}")
+        }
+        parts.clock.poke()
+    }
+
+    /// Waits until two looks in a row show the same and nothing to do.
+    private func rest() async throws {
+        let end: ContinuousClock.Instant = .now + Self.restLimit
+        var before: [JSONValue]?
+        var pause: Duration = .milliseconds(5)
+        while true {
+            let look: [JSONValue] = try await reports()
+            let isDue: Bool = try await nextDue(parts.clock.now) != nil
+            if !isDue, Self.isAtRest(look) {
+                if look == before { return }
+                before = look
+                pause = .milliseconds(5)
+            } else {
+                before = nil
+                pause = min(pause * 2, .milliseconds(100))
+            }
+            guard ContinuousClock.now < end else {
+                throw PeerClient.Failure(description: "the services did not come to rest: \(Self.unrest(look))")
+            }
+            try await Task.sleep(for: pause)
+        }
+    }
+
+    private func reports() async throws -> [JSONValue] {
+        let peers: PeerClient = parts.peers
+        return try await withThrowingTaskGroup(of: (String, JSONValue).self) { group in
+            for service in peers.urls.keys {
+                group.addTask { (service, try await peers.get(service, "/internal/progress")) }
+            }
+            var found: [(String, JSONValue)] = []
+            for try await report in group { found.append(report) }
+            return found.sorted { $0.0 < $1.0 }.map(\.1)
+        }
+    }
+
+    private static func isAtRest(_ reports: [JSONValue]) -> Bool { unrest(reports).isEmpty }
+
+    /// What keeps the system from being at rest, for the error.
+    static func unrest(_ reports: [JSONValue]) -> [String] {
+        var published: [String: Int64] = [:]
+        var unrest: [String] = []
+        for report in reports {
+            let service: String = report["service"]?.stringValue ?? "?"
+            for (type, count) in counts(report["published"]) { published[type, default: 0] += count }
+            for waiting in ["outbox", "retries"] where (report["backlog"]?[waiting]?.intValue ?? 0) > 0 {
+                unrest.append("\(service) has \(waiting) waiting")
+            }
+            if (report["in_flight"]?.intValue ?? 0) > 0 { unrest.append("\(service) has work in flight") }
+        }
+        for report in reports {
+            let handled: [String: Int64] = counts(report["handled"])
+            guard case .array(let types)? = report["handles"] else { continue }
+            for type in types.compactMap(\.stringValue) where handled[type, default: 0] != published[type, default: 0] {
+                unrest.append("\(report["service"]?.stringValue ?? "?") has not handled all \(type)")
+            }
+        }
+        return unrest
+    }
+
+    private static func counts(_ value: JSONValue?) -> [String: Int64] {
+        guard case .object(let members)? = value else { return [:] }
+        var counts: [String: Int64] = [:]
+        for member in members { counts[member.name] = member.value["count"]?.intValue ?? 0 }
+        return counts
+    }
+}

@@ -1,0 +1,133 @@
+import Logging
+public import Postgres
+
+/// What the tests need from the machine and did not find. Missing infrastructure fails a test; it never skips it.
+public struct MissingInfrastructure: Error, CustomStringConvertible {
+    /// What is missing and how to provide it.
+    public let description: String
+
+    /// Makes the error from a sentence.
+    public init(_ description: String) {
+        self.description = description
+    }
+}
+
+/// A fresh database of the test server, for one test.
+public struct LentDatabase: Sendable {
+    /// The superuser's connection URL of the database.
+    public let url: String
+
+    /// A configuration for the superuser, with few connections.
+    public func configuration(schema: String? = nil, connections: Int = 2) -> PostgresConfiguration {
+        PostgresConfiguration(url: url, schema: schema, applicationName: "refrain-test", connections: connections)
+    }
+
+    /// A pool for the superuser. Shut it down before the test ends.
+    public func pool(schema: String? = nil, connections: Int = 2) -> PostgresPool {
+        PostgresPool(configuration(schema: schema, connections: connections), logger: LentDatabase.logger)
+    }
+
+    /// Creates a schema with a role of its own, whose name no other test uses.
+    /// - Returns: A configuration that logs in as that role.
+    public func provision(schema: String, connections: Int = 2) async throws -> PostgresConfiguration {
+        let role: String = "test_\(schema)_\(LentDatabase.uniqueName())"
+        let password: String = LentDatabase.uniqueName()
+        let url: String = url
+        try await OwnedThread.run("test-provision") {
+            try SchemaProvisioner(url: url).provision(schema: schema, role: role, password: password)
+        }
+        return PostgresConfiguration(
+            url: url, role: role, password: password, schema: schema, applicationName: "refrain-test",
+            connections: connections)
+    }
+
+    fileprivate static let logger: Logger = Logger(label: "test.postgres") { _ in SwiftLogNoOpLogHandler() }
+
+    fileprivate static func uniqueName() -> String {
+        String(UInt64.random(in: .min ... .max), radix: 36)
+    }
+}
+
+/// Lends a fresh, empty database and drops it afterwards, together with the roles made for it.
+///
+/// The server is the one `REFRAIN_TEST_POSTGRES` names: a libpq URL of a superuser.
+/// - Parameter body: Gets the superuser's URL of the database.
+/// - Throws: ``MissingInfrastructure`` when the variable is not set or the server is away; what `body` throws.
+public func withDatabase<R>(
+    isolation: isolated (any Actor)? = #isolation, _ body: (String) async throws -> R
+) async throws -> R {
+    try await withLentDatabase { database in try await body(database.url) }
+}
+
+/// Lends a fresh, empty database like ``withDatabase(isolation:_:)``, with helpers for pools and roles.
+public func withLentDatabase<R>(
+    isolation: isolated (any Actor)? = #isolation, _ body: (LentDatabase) async throws -> R
+) async throws -> R {
+    let server: String = try testSetting("REFRAIN_TEST_POSTGRES")
+    let name: String = "refrain_test_\(LentDatabase.uniqueName())"
+    try await administer(server, ["CREATE DATABASE \(name)"])
+    let database = LentDatabase(url: url(server, database: name))
+    let result: Result<R, any Error>
+    do {
+        result = .success(try await body(database))
+    } catch {
+        result = .failure(error)
+    }
+    try await drop(name, server)
+    return try result.get()
+}
+
+/// The server's URL with another database in its path.
+private func url(_ server: String, database: String) -> String {
+    let parts = server.split(separator: "?", maxSplits: 1)
+    let base = parts.first ?? ""
+    let query: String = parts.count > 1 ? "?\(parts[1])" : ""
+    guard let scheme = base.range(ofText: "://") else { return "\(server) dbname=\(database)" }
+    let authority = base[scheme...].prefix { $0 != "/" }
+    return "\(base[..<scheme])\(authority)/\(database)\(query)"
+}
+
+extension Substring {
+    /// The index just after the first occurrence of a text.
+    fileprivate func range(ofText text: String) -> Index? {
+        var start: Index = startIndex
+        while start < endIndex {
+            if self[start...].hasPrefix(text) { return index(start, offsetBy: text.count) }
+            start = index(after: start)
+        }
+        return nil
+    }
+}
+
+private func administer(_ server: String, _ statements: [String]) async throws {
+    try await OwnedThread.run("test-admin") {
+        var configuration = PostgresConfiguration(url: server, applicationName: "refrain-test-admin")
+        configuration.statementTimeout = .seconds(60)
+        let session = PostgresSession(configuration, logger: LentDatabase.logger)
+        do {
+            try session.connect()
+        } catch {
+            throw MissingInfrastructure("the Postgres server of REFRAIN_TEST_POSTGRES is away: \(error)")
+        }
+        defer { session.close() }
+        for statement in statements { try session.script(statement) }
+    }
+}
+
+/// Drops the database and then the roles that could log in to nothing else.
+private func drop(_ name: String, _ server: String) async throws {
+    let roles: [String] = try await OwnedThread.run("test-admin") {
+        let session = PostgresSession(PostgresConfiguration(url: server), logger: LentDatabase.logger)
+        try session.connect()
+        defer { session.close() }
+        return try session.query(
+            """
+            SELECT DISTINCT r.rolname FROM pg_db_role_setting s JOIN pg_roles r ON r.oid = s.setrole
+            JOIN pg_database d ON d.oid = s.setdatabase
+            WHERE d.datname = \(name) AND r.rolname LIKE 'test\\_%'
+            """
+        ) { row in try row.next() }
+    }
+    try await administer(
+        server, ["DROP DATABASE \(name) WITH (FORCE)"] + roles.map { "DROP ROLE IF EXISTS \"\($0)\"" })
+}

@@ -1,0 +1,214 @@
+import AnalyticsDomain
+import AnalyticsService
+import BillingCore
+import BillingEvents
+import JSON
+import Postgres
+import ServiceKit
+import Testing
+
+/// A payment whose events are told by hand.
+struct Paying {
+    let id: PaymentID
+    var amount = Money(minor: 999, currency: .usd)
+
+    init() { id = PaymentID.new(at: .sample) }
+
+    private let customer = CustomerID(unchecked: "cus_a")
+
+    func created(_ attempt: Int64, at time: String) -> RawEvent {
+        event(
+            PaymentCreatedV1(
+                paymentID: id, attemptID: .sample, attempt: attempt, customerID: customer, paymentMethodID: .sample,
+                fingerprint: "f", amount: amount, invoiceID: nil, subscriptionID: nil, offSession: true,
+                createdAt: instant(time)), key: customer.rawValue, at: instant(time))
+    }
+
+    func failed(_ attempt: Int64, at time: String) -> RawEvent {
+        event(
+            PaymentFailedV1(
+                paymentID: id, attempt: attempt, customerID: customer, amount: amount, invoiceID: nil, subscriptionID: nil,
+                declineCode: "insufficient_funds", declineClass: "soft", failedAt: instant(time)),
+            key: customer.rawValue, at: instant(time))
+    }
+
+    func succeeded(_ attempt: Int64, at time: String) -> RawEvent {
+        event(
+            PaymentSucceededV1(
+                paymentID: id, attempt: attempt, customerID: customer, paymentMethodID: .sample, amount: amount,
+                invoiceID: nil, subscriptionID: nil, provider: "sandbox", succeededAt: instant(time)),
+            key: customer.rawValue, at: instant(time))
+    }
+
+    func canceled(at time: String) -> RawEvent {
+        event(
+            PaymentCanceledV1(
+                paymentID: id, customerID: customer, amount: amount, invoiceID: nil, subscriptionID: nil, reason: "voided"),
+            key: customer.rawValue, at: instant(time))
+    }
+
+    func refunded(_ minor: Int64, at time: String) -> RawEvent {
+        event(
+            PaymentRefundedV1(
+                refundID: RefundID.new(at: .sample), paymentID: id, customerID: customer,
+                amount: Money(minor: minor, currency: amount.currency), refundedTotal: minor, invoiceID: nil, reason: nil,
+                refundedAt: instant(time)), key: customer.rawValue, at: instant(time))
+    }
+}
+
+@Suite("Payments as Analytics sees them") struct PaymentFiguresTests {
+    @Test("success is told for the first attempt and after retries, as of an instant") func rates() async throws {
+        try await withAnalytics { world in
+            let good = Paying(), recovers = Paying(), lost = Paying(), waiting = Paying()
+            let abandoned = Paying()
+            try await world.record([
+                good.created(1, at: "2027-01-01T00:00:00Z"), good.succeeded(1, at: "2027-01-01T00:00:01Z"),
+                recovers.created(1, at: "2027-01-01T00:00:00Z"), recovers.failed(1, at: "2027-01-01T00:00:01Z"),
+                lost.failed(1, at: "2027-01-01T00:00:01Z"), waiting.created(1, at: "2027-01-01T00:00:00Z"),
+                abandoned.created(1, at: "2027-01-01T00:00:00Z"), abandoned.canceled(at: "2027-01-02T00:00:00Z"),
+            ])
+            try await world.record([
+                recovers.created(2, at: "2027-01-04T00:00:00Z"), recovers.succeeded(2, at: "2027-01-04T00:00:01Z"),
+                lost.canceled(at: "2027-01-15T00:00:00Z"),
+            ])
+            let early = try await world.summary(at: "2027-01-03T00:00:00Z").successRate
+            #expect((early.payments, early.firstAttempt, early.afterRetries) == (3, "0.3333", "0.3333"))
+            let late = try await world.summary(at: "2027-02-01T00:00:00Z").successRate
+            #expect((late.payments, late.firstAttempt, late.afterRetries) == (3, "0.3333", "0.6667"))
+            #expect((late.succeeded, late.failed) == (2, 1))
+            let before = try await world.summary(at: "2026-12-31T00:00:00Z").successRate
+            #expect((before.payments, before.firstAttempt, before.afterRetries) == (0, nil, nil))
+        }
+    }
+
+    @Test("a payment ends the same in whatever order and batches its events come") func anyOrder() async throws {
+        var random = Seeded("payment order")
+        let pay = Paying()
+        let events: [RawEvent] = [
+            pay.created(1, at: "2027-01-01T00:00:00Z"), pay.failed(1, at: "2027-01-01T00:00:01Z"),
+            pay.created(2, at: "2027-01-02T00:00:00Z"), pay.failed(2, at: "2027-01-02T00:00:01Z"),
+            pay.created(3, at: "2027-01-03T00:00:00Z"), pay.succeeded(3, at: "2027-01-03T00:00:01Z"),
+        ]
+        for _ in 0..<3 {
+            let shuffled: [RawEvent] = events.shuffled(using: &random)
+            try await withAnalytics { world in
+                for event in shuffled { try await world.record([event]) }
+                let row: String? = try await world.pool.transaction { db in
+                    try db.first(
+                        """
+                        SELECT concat_ws(' ', status, attempts, first_attempt, first_outcome_at AT TIME ZONE 'UTC',
+                                         succeeded_at AT TIME ZONE 'UTC') FROM payments
+                        """
+                    ) { try $0.next() }
+                }
+                #expect(row == "succeeded 3 failed 2027-01-01 00:00:01 2027-01-03 00:00:01")
+            }
+        }
+    }
+
+    @Test("revenue is what came in and what went back, by currency") func revenue() async throws {
+        try await withAnalytics { world in
+            let dollars = Paying()
+            var yen = Paying()
+            yen.amount = Money(minor: 1_200, currency: .jpy)
+            try await world.record([
+                dollars.succeeded(1, at: "2027-01-01T00:00:00Z"), yen.succeeded(1, at: "2027-01-01T00:00:00Z"),
+                dollars.refunded(300, at: "2027-01-05T00:00:00Z"),
+            ])
+            try await world.record([dollars.refunded(100, at: "2027-01-07T00:00:00Z")])
+            func revenue(_ time: String) async throws -> [String] {
+                try await world.summary(at: time).revenue.map { "\($0.paid) \($0.refunded)" }
+            }
+            #expect(try await revenue("2027-01-06T00:00:00Z") == ["1200 JPY 0 JPY", "9.99 USD 3.00 USD"])
+            #expect(try await revenue("2027-01-08T00:00:00Z") == ["1200 JPY 0 JPY", "9.99 USD 4.00 USD"])
+        }
+    }
+}
+
+@Suite("What Analytics answers for") struct ConsistencyTests {
+    private func invoice(_ name: String, at time: String) -> (finalized: RawEvent, paid: RawEvent, voided: RawEvent) {
+        let id = InvoiceID.new(at: .sample)
+        let amount = Money(minor: 999, currency: .usd)
+        return (
+            event(
+                InvoiceFinalizedV1(
+                    invoiceID: id, number: "INV-\(name)", billingID: .sample, subscriptionID: .sample, customerID: .sample,
+                    amount: amount, periodStart: .sample, periodEnd: .sample, issuedAt: instant(time)),
+                key: "cus_a", at: instant(time)),
+            event(
+                InvoicePaidV1(
+                    invoiceID: id, billingID: .sample, subscriptionID: .sample, customerID: .sample, amount: amount,
+                    paymentID: .sample, paidAt: instant(time)), key: "cus_a", at: instant(time)),
+            event(
+                InvoiceVoidedV1(
+                    invoiceID: id, billingID: .sample, subscriptionID: .sample, customerID: .sample, amount: amount,
+                    reason: "upgrade_failed"), key: "cus_a", at: instant(time))
+        )
+    }
+
+    private func facts(_ world: World) async throws -> (facts: [String: String], violations: [String]) {
+        try await world.pool.transaction { db in
+            let answer = try CheckConsistency()(in: db)
+            return (
+                Dictionary(answer.facts.map { ($0.0, $0.1.description) }) { first, _ in first }, answer.violations
+            )
+        }
+    }
+
+    @Test("its facts are the totals the owners can be held against") func totals() async throws {
+        try await withAnalytics { world in
+            let open = invoice("open", at: "2027-01-01T00:00:00Z"), paid = invoice("paid", at: "2027-01-01T00:00:00Z")
+            let void = invoice("void", at: "2027-01-01T00:00:00Z")
+            let payment = Paying()
+            var active = Told("a"), pastDue = Told("b", amount: 12_000, interval: "year"), gone = Told("c")
+            try await world.record([
+                open.finalized, paid.finalized, paid.paid, void.finalized, void.voided,
+                payment.succeeded(1, at: "2027-01-01T00:00:00Z"), payment.refunded(300, at: "2027-01-02T00:00:00Z"),
+                active.created("active", at: "2027-01-01T00:00:00Z"),
+                pastDue.created("active", at: "2027-01-01T00:00:00Z"),
+                pastDue.moved("past_due", at: "2027-01-02T00:00:00Z"), gone.created("active", at: "2027-01-01T00:00:00Z"),
+                gone.moved("canceled", at: "2027-01-02T00:00:00Z"),
+            ])
+            let (facts, violations) = try await facts(world)
+            #expect(violations == [])
+            #expect(facts["active_subscriptions"] == "1")
+            #expect(facts["past_due_subscriptions"] == "1")
+            #expect(facts["mrr"] == #"{"USD":1999}"#)
+            #expect(facts["finalized_invoices"]?.hasPrefix(#"{"count":3,"#) == true)
+            #expect(facts["finalized_invoices"]?.hasSuffix(#""amount":{"USD":2997}}"#) == true)
+            #expect(facts["paid_invoices"]?.hasPrefix(#"{"count":1,"#) == true)
+            #expect(facts["succeeded_payments"]?.hasSuffix(#""amount":{"USD":999}}"#) == true)
+            #expect(facts["refunds"]?.hasSuffix(#""amount":{"USD":300}}"#) == true)
+            #expect(facts["event_history"]?.contains(#""invoice.finalized.v1":{"count":3,"#) == true)
+        }
+    }
+
+    @Test("a handled event that is missing from the history is a violation, unless it is parked") func missing() async throws {
+        try await withAnalytics { world in
+            _ = try await world.pool.transaction { db in
+                try db.pipeline([
+                    "INSERT INTO inbox (event_id, consumer, type) VALUES ('evt_lost', 'analytics', 'x'), ('evt_parked', 'analytics', 'x')",
+                    """
+                    INSERT INTO parked_events (consumer, fingerprint, event_id, topic, body, reason)
+                    VALUES ('analytics', 'f', 'evt_parked', 't', '', 'r')
+                    """,
+                ])
+            }
+            #expect(try await facts(world).violations == ["1 handled events are missing from the history"])
+        }
+    }
+
+    @Test("values that do not join up are a violation") func gap() async throws {
+        try await withAnalytics { world in
+            var sub = Told("a")
+            try await world.record([
+                sub.created("active", at: "2027-01-01T00:00:00Z"), sub.moved("canceled", at: "2027-02-01T00:00:00Z"),
+            ])
+            try await world.pool.transaction { db in
+                _ = try db.execute(
+                    "UPDATE subscription_values SET valid_to = '2027-01-15T00:00:00Z' WHERE valid_to IS NOT NULL")
+            }
+            #expect(try await facts(world).violations.count == 1)
+        }
+    }
+}

@@ -1,0 +1,89 @@
+import HTTPKit
+import JSON
+import NIOHTTP1
+import Testing
+
+@Suite("OpenAPI document") struct OpenAPITests {
+    @Test("it is served and is the document of the endpoints") func served() async throws {
+        try await withServer { world in
+            let answer = try await world.send(.GET, "/openapi.json", headers: [("Authorization", nil)])
+            #expect(answer.status == 200)
+            #expect(try answer.json == world.server.openAPI)
+            #expect(try answer.json["openapi"]?.stringValue == "3.1.0")
+        }
+    }
+
+    @Test("every published route is in it, nothing else is, and every operation answers") func routes() async throws {
+        let document = openAPIDocument(title: "Widgets", endpoints: Widgets.endpoints)
+        var described: Set<String> = []
+        for path in try #require(document["paths"]?.objectValue) {
+            for operation in try #require(path.value.objectValue) {
+                described.insert("\(operation.name.uppercased()) \(path.name)")
+            }
+        }
+        let published = Widgets.endpoints.filter { !$0.isInternal }.map { "\($0.method.rawValue) \($0.path)" }
+        #expect(described == Set(published))
+        try await withServer { world in
+            for route in described {
+                let parts = route.split(separator: " ").map(String.init)
+                let path = parts[1].replacing("{id}", with: "cus_1")
+                let answer = try await world.send(
+                    HTTPMethod(rawValue: parts[0]), path, headers: [("Authorization", nil)])
+                #expect(answer.status == 401, "\(route)")
+            }
+        }
+    }
+
+    @Test("an operation tells parameters, body, answers, problems, security and headers") func operation() throws {
+        let document = openAPIDocument(title: "Widgets", endpoints: Widgets.endpoints)
+        let create = try #require(document["paths"]?["/v1/widgets"]?["post"])
+        #expect(create["operationId"]?.stringValue == "post_v1_widgets")
+        #expect(create["security"]?[0]?["bearer"]?[0]?.stringValue == "widgets:write")
+        #expect(create["tags"]?[0]?.stringValue == "widgets")
+        let schema = try #require(create["requestBody"]?["content"]?["application/json"]?["schema"])
+        #expect(schema == JSON.schema(of: CreateWidget.self))
+        let answer = try #require(create["responses"]?["201"]?["content"]?["application/json"])
+        #expect(answer["schema"] == outputSchema(of: Widget.self))
+        #expect(try answer["example"] == parseJSON(encode(Widget.sample)))
+        #expect(create["responses"]?["409"]?["description"]?.stringValue?.contains("`widget_refused`") == true)
+        for status in ["400", "401", "403", "413", "415", "422", "429", "500", "503"] {
+            let content = create["responses"]?[status]?["content"]?["application/problem+json"]
+            #expect(content?["schema"]?["$ref"]?.stringValue == "#/components/schemas/Problem", "\(status)")
+        }
+        let headers = create["parameters"]?.arrayValue?.filter { $0["in"]?.stringValue == "header" } ?? []
+        #expect(headers.compactMap { $0["name"]?.stringValue } == ["Idempotency-Key"])
+        #expect(headers.first?["required"]?.boolValue == true)
+        let stall = document["paths"]?["/v1/stalls"]?["post"]
+        #expect(
+            stall?["parameters"]?.arrayValue?.compactMap { $0["name"]?.stringValue } == ["Idempotency-Key", "Prefer"])
+        #expect(stall?["requestBody"] == nil)
+        #expect(stall?["responses"]?["202"] != nil)
+        let read = document["paths"]?["/v1/widgets/{id}"]?["get"]
+        #expect(read?["parameters"]?[0]?["name"]?.stringValue == "id")
+        #expect(read?["parameters"]?[0]?["required"]?.boolValue == true)
+        let list = document["paths"]?["/v1/widgets"]?["get"]
+        #expect(
+            list?["parameters"]?.arrayValue?.compactMap { $0["name"]?.stringValue } == [
+                "currency", "limit", "starting_after",
+            ])
+        let listed = list?["responses"]?["200"]?["content"]?["application/json"]?["schema"]?["properties"]
+        #expect(listed?["data"]?["items"]?["properties"]?["amount"] != nil)
+    }
+
+    @Test("references lead somewhere and operation ids are unique") func structure() throws {
+        let document = openAPIDocument(title: "Widgets", endpoints: Widgets.endpoints)
+        var ids: [String] = []
+        func walk(_ value: JSONValue) throws {
+            if let reference = value["$ref"]?.stringValue {
+                let parts = reference.split(separator: "/").dropFirst().map(String.init)
+                #expect(parts.reduce(document as JSONValue?) { $0?[$1] } != nil, "\(reference)")
+            }
+            if let id = value["operationId"]?.stringValue { ids.append(id) }
+            for member in value.objectValue ?? [] { try walk(member.value) }
+            for element in value.arrayValue ?? [] { try walk(element) }
+        }
+        try walk(document)
+        #expect(Set(ids).count == ids.count)
+        #expect(ids.count == 6)
+    }
+}

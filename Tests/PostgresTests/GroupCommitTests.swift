@@ -1,0 +1,189 @@
+import Postgres
+import TestKit
+import Testing
+
+@Suite("Group commit", .serialized) struct GroupCommitTests {
+    /// Inserts numbers; a negative one makes the whole batch throw, a zero is refused alone.
+    private func group(
+        _ pool: PostgresPool, maxBatch: Int = 100, lanes: Int = 1, queueLimit: Int = 4096, gate: Gate? = nil
+    ) -> GroupCommit<Int, Int> {
+        GroupCommit(pool, maxBatch: maxBatch, lanes: lanes, queueLimit: queueLimit) { db, items in
+            if let gate, items.contains(1_000_000) { gate.pass() }
+            let good: [Int] = items.filter { $0 != 0 }
+            try db.execute("INSERT INTO t SELECT unnest(\(good)::int[])")
+            return items.map { $0 == 0 ? .failure(Refused()) : .success($0 * 2) }
+        }
+    }
+
+    private func withTable(
+        connections: Int = 2, _ body: (PostgresPool) async throws -> Void
+    ) async throws {
+        try await withPool(connections: connections) { pool, _ in
+            try await pool.prepare("CREATE TABLE t (n int CHECK (n > 0) UNIQUE)")
+            try await body(pool)
+        }
+    }
+
+    @Test("one item alone is done at once") func single() async throws {
+        try await withTable { pool in
+            let group = group(pool)
+            let doubled: Int = try await group.submit(21)
+            #expect(doubled == 42)
+            let stored: Int = try await pool.count("SELECT n FROM t")
+            #expect(stored == 21)
+            #expect(group.statistics.batches == 1)
+        }
+    }
+
+    @Test("what waits while a batch runs becomes the next batch") func batching() async throws {
+        try await withTable { pool in
+            let gate = Gate()
+            let group = group(pool, gate: gate)
+            let first = Task { try await group.submit(1_000_000) }
+            try await gate.awaitVisitor()
+            let rest = (1...50).map { number in Task { try await group.submit(number) } }
+            try await eventually(within: .seconds(5)) { group.statistics.queueDepth == 50 }
+            gate.open()
+            #expect(try await first.value == 2_000_000)
+            for (index, task) in rest.enumerated() { #expect(try await task.value == (index + 1) * 2) }
+            #expect(group.statistics.batches == 2)
+            #expect(group.statistics.largestBatch == 50)
+            #expect(try await pool.count("SELECT count(*) FROM t") == 51)
+        }
+    }
+
+    @Test("a batch is no larger than its limit") func maxBatch() async throws {
+        try await withTable { pool in
+            let gate = Gate()
+            let group = group(pool, maxBatch: 10, gate: gate)
+            let first = Task { try await group.submit(1_000_000) }
+            try await gate.awaitVisitor()
+            let rest = (1...35).map { number in Task { try await group.submit(number) } }
+            try await eventually(within: .seconds(5)) { group.statistics.queueDepth == 35 }
+            gate.open()
+            _ = try await first.value
+            for task in rest { _ = try await task.value }
+            #expect(group.statistics.batches == 5)
+            #expect(group.statistics.largestBatch == 10)
+        }
+    }
+
+    @Test("one bad item harms no other") func isolation() async throws {
+        try await withTable { pool in
+            let gate = Gate()
+            let group = group(pool, gate: gate)
+            let first = Task { try await group.submit(1_000_000) }
+            try await gate.awaitVisitor()
+            let numbers: [Int] = [1, 2, -3, 4, 0, 5]
+            let tasks = numbers.map { number in Task { try await group.submit(number) } }
+            try await eventually(within: .seconds(5)) { group.statistics.queueDepth == numbers.count }
+            gate.open()
+            _ = try await first.value
+            for (number, task) in zip(numbers, tasks) {
+                switch number {
+                case 0: await #expect(throws: Refused.self) { try await task.value }
+                case ..<0:
+                    let error = await failure { try await task.value }
+                    #expect(error?.kind == .checkViolation)
+                default: #expect(try await task.value == number * 2)
+                }
+            }
+            #expect(group.statistics.splits == 1)
+            #expect(try await pool.count("SELECT count(*) FROM t") == 5)
+        }
+    }
+
+    @Test("an item cancelled while it waits never runs") func cancelled() async throws {
+        try await withTable { pool in
+            let gate = Gate()
+            let group = group(pool, gate: gate)
+            let first = Task { try await group.submit(1_000_000) }
+            try await gate.awaitVisitor()
+            let victim = Task { try await group.submit(7) }
+            try await eventually(within: .seconds(5)) { group.statistics.queueDepth == 1 }
+            victim.cancel()
+            await #expect(throws: CancellationError.self) { try await victim.value }
+            gate.open()
+            _ = try await first.value
+            let before = Task {
+                while !Task.isCancelled { await Task.yield() }
+                return try await group.submit(8)
+            }
+            before.cancel()
+            await #expect(throws: CancellationError.self) { try await before.value }
+            #expect(try await pool.count("SELECT count(*) FROM t WHERE n IN (7, 8)") == 0)
+            #expect(group.statistics.cancelled == 2)
+            #expect(try await group.submit(9) == 18)
+        }
+    }
+
+    @Test("a full queue refuses, a passed deadline starts nothing") func limits() async throws {
+        try await withTable { pool in
+            let gate = Gate()
+            let group = group(pool, queueLimit: 1, gate: gate)
+            let first = Task { try await group.submit(1_000_000) }
+            try await gate.awaitVisitor()
+            let late = Task { await failure { try await group.submit(5, deadline: .now + .milliseconds(1)) } }
+            try await eventually(within: .seconds(5)) { group.statistics.queueDepth == 1 }
+            let refused = await failure { try await group.submit(6) }
+            #expect(refused?.kind == .queueFull)
+            try await Task.sleep(for: .milliseconds(5))
+            gate.open()
+            _ = try await first.value
+            #expect(await late.value?.kind == .deadlineExceeded)
+            #expect(try await pool.count("SELECT count(*) FROM t") == 1)
+        }
+    }
+
+    @Test("closing the pool answers every item") func shutdown() async throws {
+        try await withLentDatabase { database in
+            let pool: PostgresPool = database.pool()
+            try await pool.prepare("CREATE TABLE t (n int)")
+            let gate = Gate()
+            let group = group(pool, gate: gate)
+            let first = Task { try await group.submit(1_000_000) }
+            try await gate.awaitVisitor()
+            let rest = (1...5).map { number in Task { await failure { try await group.submit(number) } } }
+            try await eventually(within: .seconds(5)) { group.statistics.queueDepth == 5 }
+            let closing = Task { await pool.shutdown() }
+            try await eventually(within: .seconds(5)) {
+                await failure { try await pool.transaction { _ in } }?.kind == .shutdown
+            }
+            gate.open()
+            #expect(try await first.value == 2_000_000)
+            for task in rest { #expect(await task.value?.kind == .shutdown) }
+            await closing.value
+            #expect(await failure { try await group.submit(9) }?.kind == .shutdown)
+        }
+    }
+
+    @Test("several lanes run batches at once") func lanes() async throws {
+        try await withTable(connections: 3) { pool in
+            let gate = Gate()
+            let group = GroupCommit<Int, Int>(pool, maxBatch: 1, lanes: 2) { _, items in
+                gate.pass()
+                return items.map { .success($0) }
+            }
+            let tasks = (1...2).map { number in Task { try await group.submit(number) } }
+            try await gate.awaitVisitor(2)
+            gate.open()
+            gate.open()
+            for task in tasks { _ = try await task.value }
+            #expect(group.statistics.batches == 2)
+        }
+    }
+
+    @Test("a thousand submitters are each answered once") func storm() async throws {
+        try await withTable { pool in
+            let group = group(pool, maxBatch: 64, lanes: 2)
+            let sum: Int = try await withThrowingTaskGroup(of: Int.self) { tasks in
+                for number in 1...1_000 { tasks.addTask { try await group.submit(number) } }
+                return try await tasks.reduce(0, +)
+            }
+            #expect(sum == 1_001_000)
+            #expect(try await pool.count("SELECT count(*) FROM t") == 1_000)
+            #expect(group.statistics.items == 1_000)
+            #expect(group.statistics.batches < 1_000)
+        }
+    }
+}

@@ -1,0 +1,158 @@
+"""Starts a stack, or makes one that runs complete and current."""
+
+from __future__ import annotations
+
+import filecmp
+import os
+import shutil
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from . import environment, leftovers, postgres, secrets
+from .demo_key import ensure_demo_key
+from .layout import ROOT, SERVICES, Stack
+from .probes import Progress, accepts, redis_answers, unready, wait
+from .programs import every
+from .supervisor import Supervisor
+from .templates import fill
+
+INFRASTRUCTURE_SECONDS = 60
+READY_SECONDS = 60
+
+
+def start(stack: Stack, progress: Progress) -> None:
+    """Brings up everything and returns when all daemons are ready and the demo key is accepted."""
+    supervisor = Supervisor(stack)
+    if supervisor.is_running:
+        progress("already running: reusing it")
+    else:
+        _launch(stack, supervisor, progress)
+    _start_infrastructure(stack, supervisor, progress)
+    changed = stage_binaries(stack)
+    if changed and supervisor.processes()[f"{SERVICES[0]}-1"]["statename"] == "RUNNING":
+        progress(f"new build of {', '.join(changed)}: restarting the daemons")
+        supervisor.stop("daemons:*")
+    migrate(stack)
+    progress("schemas are current")
+    supervisor.start("daemons:*")
+    supervisor.start("gateway")
+    _wait_ready(stack)
+    progress("five daemons are ready")
+    ensure_demo_key(stack)
+    progress(f"gateway on {stack.gateway_url}")
+
+
+def start_infrastructure_only(stack: Stack, progress: Progress) -> None:
+    """Postgres, Redis and the broker, for tests that bring their own daemons or none."""
+    supervisor = Supervisor(stack)
+    if not supervisor.is_running:
+        _launch(stack, supervisor, progress)
+    _start_infrastructure(stack, supervisor, progress)
+
+
+def _launch(stack: Stack, supervisor: Supervisor, progress: Progress) -> None:
+    stack.directory.mkdir(mode=0o755, parents=True, exist_ok=True)
+    ended = leftovers.end(stack)
+    if ended:
+        progress(f"ended {ended} processes left over from a supervisor that was killed")
+    secrets.ensure(stack)
+    stack.save()
+    for directory in (stack.logs, stack.run, stack.binaries, *(p.directory for p in every(stack))):
+        directory.mkdir(mode=0o755, parents=True, exist_ok=True)
+    environment.write(stack)
+    postgres.prepare(stack)
+    _write_redis(stack)
+    _write_gateway(stack)
+    supervisor.write_config()
+    supervisor.launch()
+
+
+def _start_infrastructure(stack: Stack, supervisor: Supervisor, progress: Progress) -> None:
+    for name in ("postgres", "redis", "broker"):
+        supervisor.start(name)
+    hint = f"see {stack.logs}"
+    wait("Postgres", lambda: postgres.answers(stack), INFRASTRUCTURE_SECONDS, f"{hint}/postgres.log")
+    wait("Redis", lambda: redis_answers(stack), INFRASTRUCTURE_SECONDS, f"{hint}/redis.log")
+    wait("the broker", lambda: accepts(stack.kafka_port), INFRASTRUCTURE_SECONDS, f"{hint}/broker.log")
+    postgres.create_database(stack)
+    progress("Postgres, Redis and the broker are up")
+
+
+def stage_binaries(stack: Stack) -> list[str]:
+    """Links the built daemons into the stack, so that a later build, which makes new files, leaves running ones alone.
+
+    Returns the services whose binary changed.
+    """
+    scratch = Path(os.environ.get("REFRAIN_SCRATCH") or ROOT / ".build")
+    built = Path(os.environ.get("REFRAIN_BINARIES") or scratch / "release")
+    changed = []
+    for service in SERVICES:
+        source, target = built / f"{service}-service", stack.binaries / f"{service}-service"
+        if not source.exists():
+            raise SystemExit(f"stack: {source} is missing: run 'make build'")
+        if target.exists() and (target.samefile(source) or filecmp.cmp(source, target, shallow=True)):
+            continue
+        fresh = target.with_suffix(".new")
+        fresh.unlink(missing_ok=True)
+        try:
+            fresh.hardlink_to(source)
+        except OSError:  # the build is on another file system
+            shutil.copy2(source, fresh)
+        fresh.replace(target)
+        changed.append(service)
+    return changed
+
+
+def migrate(stack: Stack) -> None:
+    """Runs the five services' migrations side by side."""
+
+    def one(service: str) -> str:
+        command = [str(ROOT / "scripts/service"), service, "migrate"]
+        done = subprocess.run(
+            command, check=False, capture_output=True, text=True, env=os.environ | {"REFRAIN_STACK": stack.name}
+        )
+        return "" if done.returncode == 0 else f"stack: {service} migrate failed:\n{done.stdout}{done.stderr}"
+
+    with ThreadPoolExecutor(len(SERVICES)) as pool:
+        failures = [text for text in pool.map(one, SERVICES) if text]
+    if failures:
+        raise SystemExit("\n".join(failures))
+
+
+def _wait_ready(stack: Stack) -> None:
+    for service, instance in stack.daemons:
+        url = stack.service_url(service, instance)
+        reason = [""]
+
+        def ready(url: str = url, reason: list[str] = reason) -> bool:
+            reason[0] = unready(url)
+            return not reason[0]
+
+        try:
+            wait(f"{service}-{instance}", ready, READY_SECONDS, f"see {stack.logs}/{service}-{instance}.log")
+        except SystemExit as failure:
+            raise SystemExit(f"{failure}\n  last answer: {reason[0]}") from None
+    wait("the gateway", lambda: accepts(stack.gateway_port), READY_SECONDS, f"see {stack.logs}/gateway.log")
+
+
+def _write_redis(stack: Stack) -> None:
+    values = {"REFRAIN_REDIS_PORT": str(stack.redis_port), "REFRAIN_REDIS_DATA": str(stack.directory / "redis")}
+    (stack.run / "redis.conf").write_text(fill(ROOT / "deploy/local/redis.conf", values))
+
+
+def _write_gateway(stack: Stack) -> None:
+    values = {
+        "REFRAIN_GATEWAY_USER": "user www-data;" if os.getuid() == 0 else "",
+        "REFRAIN_GATEWAY_WORKERS": "1",
+        "REFRAIN_GATEWAY_DIRECTORY": str(stack.run / "gateway"),
+        "REFRAIN_GATEWAY_ACCESS_LOG": "off",
+        "REFRAIN_GATEWAY_LISTEN": f"127.0.0.1:{stack.gateway_port}",
+    }
+    for service in SERVICES:
+        servers = [
+            f"server 127.0.0.1:{stack.service_port(service, n)} max_fails=1 fail_timeout=1s;"
+            for n in range(1, stack.options.instances + 1)
+        ]
+        values[f"REFRAIN_UPSTREAM_{service.upper()}"] = " ".join(servers)
+    (stack.run / "nginx.conf").write_text(fill(ROOT / "deploy/gateway/nginx.conf", values))
