@@ -31,7 +31,7 @@ func service(_ name: String) -> [Target] {
             dependencies: [
                 .byName(name: "\(name)Domain"), "BillingCore", "BillingEvents", "JSON", "Telemetry", "Postgres",
                 "Redis", "Messaging", "HTTPKit", "ServiceKit", external("Logging", "swift-log"),
-                external("Crypto", "swift-crypto"),
+                external("Crypto", "swift-crypto"), external("ArgumentParser", "swift-argument-parser"),
             ],
             path: "Services/\(name)/Service", swiftSettings: strict),
         .executableTarget(

@@ -68,8 +68,8 @@ extension APIKeyRecord: PostgresRecord {
 
 /// Makes, lists, revokes, rotates and projects API keys in the table `api_keys` of the caller's schema.
 ///
-/// Every change returns records for the caller to publish as events in the same transaction. This process forgets what it
-/// had cached when the transaction commits; others do within the cache time after their projection.
+/// Every change returns records for the caller to publish as events in the same transaction. This process forgets what
+/// it had cached when the transaction commits; others do within the cache time after their projection.
 public enum APIKeys {
     /// Why a key cannot be made or changed.
     public enum Failure: Error, Equatable, Sendable {

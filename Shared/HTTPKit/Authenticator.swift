@@ -24,7 +24,8 @@ struct Authenticator: Sendable {
     }
 
     /// Checks a credential.
-    /// - Throws: ``Problem`` 401 when it is missing, malformed or worthless; ``PostgresError`` when it cannot be checked.
+    /// - Throws: ``Problem`` 401 when it is missing, malformed or worthless; ``PostgresError`` when it cannot be
+    ///   checked.
     func principal(_ header: String?, deadline: ContinuousClock.Instant) async throws -> Principal {
         guard let header else {
             throw unauthorized(

@@ -3,8 +3,7 @@ import Postgres
 
 /// A route, declared once: the router's entry and the operation in the OpenAPI document both come from it.
 ///
-/// Make one with ``read(_:scope:summary:query:answers:problems:_:)``, ``list(_:scope:summary:filters:item:problems:_:)``,
-/// ``write(_:_:scope:summary:body:answers:statuses:problems:_:)`` or ``task(_:_:scope:summary:query:body:answers:statuses:prefersWait:timeout:needsKey:isInternal:problems:_:)``.
+/// Make one with `Endpoint.read`, `.list`, `.write` or `.task`.
 public struct Endpoint: Sendable {
     /// The HTTP methods that endpoints answer.
     public enum Method: String, Sendable, CaseIterable {

@@ -56,9 +56,9 @@ extension Endpoint {
 
     /// A change whose idempotency key, effect and stored answer commit in one transaction.
     ///
-    /// POST needs an `Idempotency-Key`; other methods honour one. What the body **returns** is committed and replayed for
-    /// a day, whatever its status. What it **throws** rolls everything back, the key included: nothing is stored, and the
-    /// same request may be sent again. The body may run again after a deadlock or a lost connection.
+    /// POST needs an `Idempotency-Key`; other methods honour one. What the body **returns** is committed and replayed
+    /// for a day, whatever its status. What it **throws** rolls everything back, the key included: nothing is stored,
+    /// and the same request may be sent again. The body may run again after a deadlock or a lost connection.
     /// - Parameters:
     ///   - statuses: The statuses it returns, for the document; by default 201 for POST and 200 for the others.
     public static func write<In: JSONInput, Out: JSONOutput>(

@@ -5,8 +5,8 @@ import Postgres
 struct ErrorMapping: Sendable {
     let logger: Logger
 
-    /// Problems go out as they are; a database that cannot answer now is 503; anything else is 500 without internals, and
-    /// is logged.
+    /// Problems go out as they are; a database that cannot answer now is 503; anything else is 500 without internals,
+    /// and is logged.
     func problem(_ error: any Error, frame: Frame, route: String) -> Problem {
         if let problem = (error as? any ProblemConvertible)?.problem { return problem }
         if let error = error as? PostgresError, let problem = unavailable(error) {

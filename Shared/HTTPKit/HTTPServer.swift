@@ -121,37 +121,3 @@ public final class HTTPServer: Service {
             eventLoopGroup: EventLoopGroupProvider.singleton.eventLoopGroup, logger: quiet)
     }
 }
-
-/// The port of a server that is about to listen.
-final class OpenedPort: Sendable {
-    private struct State {
-        var result: Result<Int, any Error>?
-        var waiting: [CheckedContinuation<Int, any Error>] = []
-    }
-
-    private let state = Mutex(State())
-
-    func open(_ port: Int) { settle(.success(port)) }
-
-    func fail(_ error: any Error) { settle(.failure(error)) }
-
-    func value() async throws -> Int {
-        try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Int, any Error>) in
-            let known = state.withLock { (state: inout State) -> Result<Int, any Error>? in
-                if state.result == nil { state.waiting.append(continuation) }
-                return state.result
-            }
-            if let known { continuation.resume(with: known) }
-        }
-    }
-
-    private func settle(_ result: Result<Int, any Error>) {
-        let waiting = state.withLock { (state: inout State) -> [CheckedContinuation<Int, any Error>] in
-            guard state.result == nil else { return [] }
-            state.result = result
-            defer { state.waiting = [] }
-            return state.waiting
-        }
-        for continuation in waiting { continuation.resume(with: result) }
-    }
-}

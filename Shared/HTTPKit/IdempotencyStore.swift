@@ -4,9 +4,9 @@ public import Postgres
 
 /// Claims idempotency keys and keeps answers, in the caller's transaction.
 ///
-/// A claim takes a transaction-level advisory lock that it never waits for, so a twin on any instance hears of it at once.
-/// When the transaction rolls back, lock and row vanish together: a failed request leaves its key free, and only answers
-/// of committed work are ever replayed. Rows past their day count as absent.
+/// A claim takes a transaction-level advisory lock that it never waits for, so a twin on any instance hears of it at
+/// once. When the transaction rolls back, lock and row vanish together: a failed request leaves its key free, and only
+/// answers of committed work are ever replayed. Rows past their day count as absent.
 public struct IdempotencyStore {
     /// Claims many keys in a constant number of statements: one, or three when an expired row or a race is met.
     ///
@@ -97,8 +97,8 @@ public struct IdempotencyStore {
 }
 
 extension IdempotencyStore {
-    /// Locks one key and looks at its row without claiming it: for work that answers in the same transaction, which then
-    /// leaves one row version instead of two. An expired row is removed.
+    /// Locks one key and looks at its row without claiming it: for work that answers in the same transaction, which
+    /// then leaves one row version instead of two. An expired row is removed.
     /// - Returns: `fresh` when ``finish(_:_:in:)`` is to follow.
     static func begin(_ claim: IdempotencyClaim, in db: borrowing PostgresTransaction) throws -> ClaimResult {
         let key = claim.key.rawValue
@@ -127,8 +127,8 @@ extension IdempotencyStore {
             INSERT INTO idempotency_keys (scope, key, operation, request_hash, status, resource_id, response_status,
                 response_headers, response_body, created_at, expires_at)
             VALUES (\(claim.scope), \(claim.key.rawValue), \(claim.operation),
-                decode(\(claim.requestHash.description), 'hex'), 'closed', \(claim.resourceID.postgresValue), \(reply.status),
-                \(HeaderText.encode(reply.headers)), \(String(decoding: reply.body, as: UTF8.self)),
+                decode(\(claim.requestHash.description), 'hex'), 'closed', \(claim.resourceID.postgresValue),
+                \(reply.status), \(HeaderText.encode(reply.headers)), \(String(decoding: reply.body, as: UTF8.self)),
                 \(claim.claimedAt), \(claim.expiresAt))
             """)
     }
@@ -160,7 +160,8 @@ extension IdempotencyStore {
             ), inserted AS (
                 INSERT INTO idempotency_keys
                     (scope, key, operation, request_hash, status, resource_id, created_at, expires_at)
-                SELECT scope, key, operation, decode(hash, 'hex'), 'open', nullif(resource_id, ''), created_at, expires_at
+                SELECT scope, key, operation, decode(hash, 'hex'), 'open', nullif(resource_id, ''), created_at,
+                    expires_at
                 FROM wanted WHERE locked
                 ON CONFLICT (scope, key) DO NOTHING
                 RETURNING scope, key

@@ -15,8 +15,8 @@ struct KeyState {
     /// Whether there was no row when the statement began.
     var isAbsent: Bool { status.isEmpty }
 
-    /// Whether another look is needed: an expired row stands in the way, or a row that was committed after the statement
-    /// began, so that the insert met it and the read did not.
+    /// Whether another look is needed: an expired row stands in the way, or a row that was committed after the
+    /// statement began, so that the insert met it and the read did not.
     var isUnsettled: Bool { isLocked && !isFresh && (isAbsent || isExpired) }
 
     /// Reads locked, fresh, expired, status, hash, resource, answer's status, headers and body.

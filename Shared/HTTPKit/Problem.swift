@@ -2,7 +2,8 @@ public import JSON
 
 /// An error answer as `application/problem+json` (RFC 9457): what a caller gets instead of the result.
 ///
-/// Throwing one from an endpoint rolls the transaction back and answers with it. It never carries SQL, traces or secrets.
+/// Throwing one from an endpoint rolls the transaction back and answers with it. It never carries SQL, traces or
+/// secrets.
 public struct Problem: Error, Sendable, Equatable {
     /// The HTTP status.
     public var status: Int

@@ -3,9 +3,9 @@ import Telemetry
 
 /// Token buckets per principal, shared by all instances through Redis.
 ///
-/// An instance takes tokens in small batches and spends them by itself, so most requests cost no round trip. A principal
-/// that is out of tokens is remembered as such until the next token, so floods cost Redis nothing. Without Redis each
-/// instance keeps buckets of its own.
+/// An instance takes tokens in small batches and spends them by itself, so most requests cost no round trip. A
+/// principal that is out of tokens is remembered as such until the next token, so floods cost Redis nothing. Without
+/// Redis each instance keeps buckets of its own.
 final class RateLimiter: Sendable {
     /// What a request is told.
     enum Decision: Sendable {

@@ -7,8 +7,8 @@ import Postgres
 import Synchronization
 import Telemetry
 
-/// What happens to every request, in this order: route, room, body limit, content type, caller, scope, rate, idempotency
-/// key, body, endpoint; and whatever goes wrong becomes one kind of answer.
+/// What happens to every request, in this order: route, room, body limit, content type, caller, scope, rate,
+/// idempotency key, query, body, endpoint; and whatever goes wrong becomes one kind of answer.
 final class RequestPipeline: Sendable {
     private let configuration: HTTPServerConfiguration
     private let router: Router<Target>

@@ -100,7 +100,9 @@ final class Connection {
     func lastMessage(_ handle: OpaquePointer) -> String {
         let message: String = PQerrorMessage(handle).map { String(cString: $0) } ?? ""
         var end: String.Index = message.endIndex
-        while end > message.startIndex, message[message.index(before: end)].isNewline { end = message.index(before: end) }
+        while end > message.startIndex, message[message.index(before: end)].isNewline {
+            end = message.index(before: end)
+        }
         return String(message[..<end])
     }
 }

@@ -20,7 +20,8 @@ public final class GroupCommit<Item: Sendable, Output: Sendable>: Sendable {
         _ body: @escaping @Sendable (borrowing PostgresTransaction, [Item]) throws -> [Result<Output, any Error>]
     ) {
         self.lanes = GroupLanes(
-            core: pool.core, limits: GroupLimits(batch: max(1, maxBatch), lanes: max(1, lanes), queue: queueLimit), body)
+            core: pool.core, limits: GroupLimits(batch: max(1, maxBatch), lanes: max(1, lanes), queue: queueLimit), body
+        )
     }
 
     /// Adds an item to the next batch and returns when that has been committed.

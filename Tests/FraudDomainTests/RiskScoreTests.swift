@@ -15,7 +15,9 @@ import Testing
         #expect(RiskScore(clamping: 10_001) == .certain)
     }
 
-    @Test("are not read in any other form", arguments: ["", "0", "0.12", "0.12000", ".12000", "1.0001", "2.0000", "0,1200", "-0.120", "0.12e0"])
+    @Test(
+        "are not read in any other form",
+        arguments: ["", "0", "0.12", "0.12000", ".12000", "1.0001", "2.0000", "0,1200", "-0.120", "0.12e0"])
     func strict(text: String) {
         #expect(RiskScore(text) == nil)
     }

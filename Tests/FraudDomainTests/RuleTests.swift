@@ -46,7 +46,8 @@ import Testing
 
     @Test("reviews above the review limit and blocks above the block limit") func limits() {
         let table: [(count: Int, decision: RiskDecision)] = [
-            (1, .approve), (2, .approve), (60, .approve), (61, .review), (200, .review), (201, .block), (1_000_000, .block),
+            (1, .approve), (2, .approve), (60, .approve), (61, .review), (200, .review), (201, .block),
+            (1_000_000, .block),
         ]
         for (count, decision) in table {
             let hour = rule.score(hour: count, day: count, offSession: false)
@@ -71,7 +72,9 @@ import Testing
         #expect(RiskLevel(of: score).decision == .review)
     }
 
-    @Test("limits that contradict each other are refused", arguments: [(0, 10), (10, 10), (11, 10), (1, 1_000_001), (-5, 5)])
+    @Test(
+        "limits that contradict each other are refused",
+        arguments: [(0, 10), (10, 10), (11, 10), (1, 1_000_001), (-5, 5)])
     func invalid(review: Int, block: Int) {
         #expect(throws: VelocityLimits.Invalid.self) { try VelocityLimits(reviewPerHour: review, blockPerHour: block) }
     }

@@ -33,7 +33,8 @@ import Testing
         }
     }
 
-    @Test("a repeated delivery changes neither counts nor assessments and tells nothing again") func repeated() async throws {
+    @Test("a repeated delivery changes neither counts nor assessments and tells nothing again")
+    func repeated() async throws {
         try await withFraud { world in
             let attempts = Sample.burst(5)
             try await world.receive(attempts)
@@ -120,7 +121,8 @@ import Testing
         }
     }
 
-    @Test("of three thousand payments spread over two hundred customers with one test card block nobody") func benchmark() async throws {
+    @Test("of three thousand payments spread over two hundred customers with one test card block nobody")
+    func benchmark() async throws {
         try await withFraud { world in
             let customers = (0..<200).map { _ in CustomerID.new(at: FraudWorld.start) }
             let attempts = (0..<3_000).map { Sample.attempt(customer: customers[$0 % 200]) }

@@ -42,9 +42,13 @@ struct FraudWorld: Sendable {
     /// Everything published, in order.
     func published() async throws -> [FraudAssessedV1] {
         let bodies: [String] = try await database.transaction { db in
-            try db.query("SELECT body FROM outbox WHERE type = \(FraudAssessedV1.type) ORDER BY xid, seq") { try $0.next() }
+            try db.query("SELECT body FROM outbox WHERE type = \(FraudAssessedV1.type) ORDER BY xid, seq") {
+                try $0.next()
+            }
         }
-        return try bodies.map { try decode(FraudAssessedV1.self, from: parseJSON(Array($0.utf8), limits: JSONLimits())) }
+        return try bodies.map {
+            try decode(FraudAssessedV1.self, from: parseJSON(Array($0.utf8), limits: JSONLimits()))
+        }
     }
 
     /// Assessments as the API shows them, newest first.

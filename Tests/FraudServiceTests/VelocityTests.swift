@@ -13,7 +13,8 @@ import Testing
             let other = CustomerID.new(at: FraudWorld.start)
             let attempts = [
                 Sample.attempt(card: "a"), Sample.attempt(card: "b", after: .seconds(1)),
-                Sample.attempt(customer: other, card: "a", after: .seconds(2)), Sample.attempt(card: "", after: .seconds(3)),
+                Sample.attempt(customer: other, card: "a", after: .seconds(2)),
+                Sample.attempt(card: "", after: .seconds(3)),
             ]
             let readings = await world.velocity().count(attempts)
             let found = attempts.map { readings[AttemptKey($0)] }
@@ -55,7 +56,8 @@ import Testing
 }
 
 @Suite("Without Redis") struct RedisDownTests {
-    @Test("attempts are assessed by amount alone, at once, and say so; counting goes on when Redis is back") func down() async throws {
+    @Test("attempts are assessed by amount alone, at once, and say so; counting goes on when Redis is back")
+    func down() async throws {
         let server = try OwnRedis()
         try await server.start()
         let client = try RedisClient(server.configuration)

@@ -67,7 +67,7 @@ import Testing
             }
             #expect(statuses.filter { $0 == 202 }.count == 2)
             #expect(statuses.filter { $0 == 503 }.count == 6)
-            #expect(world.metrics.prometheusText.contains("http_requests_refused_total 6"))
+            #expect(world.metricsText.contains("http_requests_refused_total 6"))
             #expect(try await world.send(.POST, "/v1/stalls").status == 202)
         }
     }
@@ -93,7 +93,7 @@ import Testing
         try await withServer { world in
             let running = Task { try await world.send(.POST, "/v1/stalls") }
             try await eventually(within: .seconds(5), "the request runs") {
-                world.metrics.prometheusText.contains("http_requests_running 1")
+                world.metricsText.contains("http_requests_running 1")
             }
             let started = ContinuousClock.now
             try await world.server.shutdown()
@@ -110,8 +110,12 @@ import Testing
                 endpoints: [], configuration: configuration, pool: world.pool, clock: world.clock, metrics: Metrics(),
                 logger: world.log.logger)
             let port = Task { try await second.listeningPort() }
+            let abandoned = Task { try await second.listeningPort() }
+            abandoned.cancel()
+            await #expect(throws: CancellationError.self) { try await abandoned.value }
             await #expect(throws: (any Error).self) { try await second.run() }
             await #expect(throws: (any Error).self) { try await port.value }
+            await #expect(throws: (any Error).self) { try await second.listeningPort() }
         }
     }
 

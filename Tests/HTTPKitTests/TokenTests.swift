@@ -165,7 +165,8 @@ struct KeySetAnswer: JSONOutput {
             add(200) { $0.nbf = Issuer.now + 29 }
             add(200) { $0.exp = Issuer.now + 60.5 }
             for (claims, status) in table {
-                #expect(try await Self.status(world, try await issuer.token(claims, "es")) == status, "\(claims)")
+                let got = try await Self.status(world, try await issuer.token(claims, "es"))
+                #expect(got == status, "\(claims)")
             }
         }
     }

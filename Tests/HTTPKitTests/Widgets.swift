@@ -112,12 +112,12 @@ enum Widgets {
         "/v1/widgets", scope: "widgets:read", summary: "List widgets",
         filters: [.currency("currency", doc: "Only this currency")], item: Widget.self
     ) { db, call, request in
-        let after = try request.cursor(as: CustomerID.self)
+        let after = try request.cursor(as: CustomerID.self)?.rawValue.postgresValue ?? .null
         let currency = call.query.currency("currency")?.code
         let rows = try db.query(
             """
             SELECT id, name, amount, currency FROM widgets
-            WHERE (\(after?.rawValue.postgresValue ?? .null)::text IS NULL OR id < \(after?.rawValue.postgresValue ?? .null))
+            WHERE (\(after)::text IS NULL OR id < \(after))
                 AND (\(currency.postgresValue)::text IS NULL OR currency = \(currency.postgresValue))
             ORDER BY id DESC LIMIT \(request.fetchLimit)
             """, widget)

@@ -73,6 +73,8 @@ struct World: Sendable {
     let clock: ManualClock
     let realClock: ManualClock
 
+    var metricsText: String { metrics.prometheusText }
+
     /// Sends a request; the key and, on POST, a fresh idempotency key are added unless headers say otherwise.
     func send(
         _ method: HTTPMethod, _ path: String, _ body: String? = nil, headers: [(String, String?)] = [],

@@ -81,8 +81,10 @@ import Testing
 
     @Test(
         "are only read in the one form they are written in",
-        arguments: ["", "INV-", "INV-1", "INV-0000001", "INV-000000", "inv-000001", "INV-00000a", "INV-+00001", " INV-000001",
-            "INV-000001 ", "INV-99999999999999999999", "XYZ-000001"])
+        arguments: [
+            "", "INV-", "INV-1", "INV-0000001", "INV-000000", "inv-000001", "INV-00000a", "INV-+00001", " INV-000001",
+            "INV-000001 ", "INV-99999999999999999999", "XYZ-000001",
+        ])
     func strict(text: String) {
         #expect(InvoiceNumber(text) == nil)
     }

@@ -111,7 +111,8 @@ struct InvoiceWorld: Sendable {
 func withInvoices(connections: Int = 2, _ body: (InvoiceWorld) async throws -> Void) async throws {
     try await withLentDatabase { lent in
         let owner: PostgresConfiguration = try await lent.provision(schema: "invoice", connections: connections)
-        let root: String = String(#filePath.prefix(#filePath.count - "/Tests/InvoiceServiceTests/InvoiceWorld.swift".count))
+        let root: String = String(
+            #filePath.prefix(#filePath.count - "/Tests/InvoiceServiceTests/InvoiceWorld.swift".count))
         for (set, directory) in [("messaging", "Shared/Messaging"), ("invoice", "Services/Invoice")] {
             let migrator = Migrator(directory: "\(root)/\(directory)/Migrations", schema: "invoice", set: set)
             try await migrator.migrate(url: lent.url, role: owner.role, password: owner.password)

@@ -9,7 +9,8 @@ import TestKit
 import Testing
 
 @Suite("Issuing invoices") struct IssuingTests {
-    @Test("a billing becomes a finalized, numbered invoice with its lines, and everybody is told") func issue() async throws {
+    @Test("a billing becomes a finalized, numbered invoice with its lines, and everybody is told")
+    func issue() async throws {
         try await withInvoices { world in
             let billed = Sample.billed(lines: [Sample.line(2_000), Sample.line(-701, proration: true)])
             try await world.receive(billed)
@@ -61,7 +62,8 @@ import Testing
         }
     }
 
-    @Test("the same billing under another event id stays one invoice, in one batch and across batches") func twice() async throws {
+    @Test("the same billing under another event id stays one invoice, in one batch and across batches")
+    func twice() async throws {
         try await withInvoices { world in
             let billed = Sample.billed()
             try await world.receive(billed, billed)
@@ -72,7 +74,8 @@ import Testing
         }
     }
 
-    @Test("lines that do not add up, and credits that outweigh charges, are parked and use no number") func parked() async throws {
+    @Test("lines that do not add up, and credits that outweigh charges, are parked and use no number")
+    func parked() async throws {
         try await withInvoices { world in
             let bad = [
                 Sample.billed(lines: [Sample.line(1_298)]), Sample.billed(Money(minor: -5, currency: .usd)),

@@ -123,7 +123,8 @@ extension InvoiceWorld {
         }
     }
 
-    @Test("a withdrawn billing's invoice is void, keeps its number, and takes no payment any more") func withdrawn() async throws {
+    @Test("a withdrawn billing's invoice is void, keeps its number, and takes no payment any more")
+    func withdrawn() async throws {
         try await withInvoices { world in
             let billed = Sample.billed()
             try await world.receive(billed)
@@ -159,7 +160,8 @@ extension InvoiceWorld {
         }
     }
 
-    @Test("payments and withdrawals of the same invoices, in opposite order and at once, never deadlock") func locks() async throws {
+    @Test("payments and withdrawals of the same invoices, in opposite order and at once, never deadlock")
+    func locks() async throws {
         try await withInvoices(connections: 8) { world in
             let bills = (0..<40).map { _ in Sample.billed() }
             try await world.bill(bills)
@@ -170,8 +172,14 @@ extension InvoiceWorld {
             let reversed = world.envelopes(bills.reversed().map { Sample.withdrawn($0.billingID) })
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for _ in 0..<10 {
-                    group.addTask { try await world.database.transaction { db in try pay.handle(payments, in: db, at: world.now) } }
-                    group.addTask { try await world.database.transaction { db in try withdraw.handle(reversed, in: db, at: world.now) } }
+                    group.addTask {
+                        try await world.database.transaction { db in try pay.handle(payments, in: db, at: world.now) }
+                    }
+                    group.addTask {
+                        try await world.database.transaction { db in
+                            try withdraw.handle(reversed, in: db, at: world.now)
+                        }
+                    }
                 }
                 try await group.waitForAll()
             }

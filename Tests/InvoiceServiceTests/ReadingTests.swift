@@ -9,7 +9,8 @@ import TestKit
 import Testing
 
 @Suite("Reading invoices") struct ReadingTests {
-    @Test("lists are newest first, narrowed by customer, subscription and status, and page by id") func lists() async throws {
+    @Test("lists are newest first, narrowed by customer, subscription and status, and page by id")
+    func lists() async throws {
         try await withInvoices { world in
             let (ada, bob) = (CustomerID.new(at: Sample.start), CustomerID.new(at: Sample.start))
             let subscription = SubscriptionID.new(at: Sample.start)
@@ -38,7 +39,8 @@ import Testing
             try await world.receive(Sample.billed(customer: id))
             #expect(try await world.invoice()["bill_to"] == .null)
             try await world.receive(
-                CustomerCreatedV1(customerID: id, email: "a@example.com", name: "Ada", country: "DE", timeZone: "Europe/Berlin"))
+                CustomerCreatedV1(
+                    customerID: id, email: "a@example.com", name: "Ada", country: "DE", timeZone: "Europe/Berlin"))
             try await world.receive(
                 CustomerUpdatedV1(customerID: id, email: "b@example.com", name: "Ada L."),
                 CustomerUpdatedV1(customerID: id, email: "c@example.com", name: "Ada Lovelace"))
@@ -47,7 +49,29 @@ import Testing
             #expect(address?["email"]?.stringValue == "c@example.com")
             #expect(address?["country"]?.stringValue == "DE")
             await #expect(throws: Refusal.self) {
-                try await world.receive(CustomerUpdatedV1(customerID: .new(at: Sample.start), email: "x@y.z", name: "X"))
+                try await world.receive(
+                    CustomerUpdatedV1(customerID: .new(at: Sample.start), email: "x@y.z", name: "X"))
+            }
+        }
+    }
+
+    @Test("every filter of a list is answered by an index in order, without a sort")
+    func plans() async throws {
+        try await withInvoices { world in
+            try await world.bill((0..<3_000).map { _ in Sample.billed() })
+            try await world.execute("ANALYZE invoices")
+            let id = CustomerID.new(at: Sample.start)
+            let subscription = SubscriptionID.new(at: Sample.start)
+            let filters = [
+                InvoiceFilter(), InvoiceFilter(customerID: id), InvoiceFilter(subscriptionID: subscription),
+                InvoiceFilter(status: .void),
+            ]
+            for filter in filters {
+                let listing = InvoiceDocumentStore.listing(filter, after: .new(at: Sample.end), limit: 20)
+                let plan: String = try await world.database.transaction { db in
+                    try db.query("EXPLAIN \(listing)") { try $0.next() as String }.joined(separator: "\n")
+                }
+                #expect(plan.contains("Index Scan") && !plan.contains("Seq Scan"), "\(plan)")
             }
         }
     }
@@ -67,9 +91,11 @@ import Testing
         try await withInvoices { world in
             let withdrawn = Sample.billed()
             try await world.receive(
-                Sample.billed(), withdrawn, Sample.billed(Money(minor: 500, currency: .jpy)), Sample.billed(.zero(.usd)))
+                Sample.billed(), withdrawn, Sample.billed(Money(minor: 500, currency: .jpy)), Sample.billed(.zero(.usd))
+            )
             let ids = try await world.published(InvoiceFinalizedV1.self).map(\.invoiceID)
-            try await world.receive(Sample.succeeded(ids[0]), Sample.succeeded(ids[2], Money(minor: 500, currency: .jpy)))
+            try await world.receive(
+                Sample.succeeded(ids[0]), Sample.succeeded(ids[2], Money(minor: 500, currency: .jpy)))
             try await world.receive(Sample.withdrawn(withdrawn.billingID))
             let facts = try await world.facts()
             #expect(facts["finalized_invoices"]?["count"]?.intValue == 4)

@@ -69,9 +69,29 @@ func milliseconds(_ duration: Duration) -> Double {
     Double(duration.components.seconds) * 1_000 + Double(duration.components.attoseconds) / 1e15
 }
 
-func microsecondsNow() -> Int64 {
-    let parts = ContinuousClock.now.duration(to: Epoch.start).components
-    return -(parts.seconds * 1_000_000 + parts.attoseconds / 1_000_000_000_000)
+extension Duration {
+    /// The duration as a number, for printing.
+    var seconds: Double { Double(components.seconds) + Double(components.attoseconds) / 1e18 }
 }
 
-private enum Epoch { static let start = ContinuousClock.now }
+/// Delays between sending one message and its arrival.
+final class Times: Sendable {
+    private struct State {
+        var sentAt: ContinuousClock.Instant?
+        var delays: [Double] = []
+    }
+    private let state = Mutex(State())
+
+    func sent() { state.withLock { $0.sentAt = .now } }
+
+    func arrived() {
+        let now = ContinuousClock.now
+        state.withLock { state in
+            guard let sentAt = state.sentAt else { return }
+            state.delays.append(milliseconds(sentAt.duration(to: now)))
+        }
+    }
+
+    /// In milliseconds, sorted.
+    var delays: [Double] { state.withLock { $0.delays.sorted() } }
+}

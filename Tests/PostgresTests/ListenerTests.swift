@@ -4,7 +4,8 @@ import TestKit
 import Testing
 
 @Suite("Listening", .serialized) struct ListenerTests {
-    @Test("notifications arrive in order after COMMIT, from every channel, with hostile payloads") func delivery() async throws
+    @Test("notifications arrive in order after COMMIT, from every channel, with hostile payloads") func delivery()
+        async throws
     {
         try await withPool { pool, database in
             let heard = Ledger<PostgresNotification>()
@@ -41,7 +42,8 @@ import Testing
             listener.start()
             try await eventually(within: .seconds(5)) { connections.entries.count == 1 }
             try await pool.prepare(
-                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = 'listener under test'")
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = 'listener under test'"
+            )
             try await eventually(within: .seconds(5)) { connections.entries.count == 2 }
             try await pool.prepare("SELECT pg_notify('one', 'after')")
             try await eventually(within: .seconds(5)) { heard.entries == ["after"] }

@@ -92,7 +92,9 @@ private struct MigrationFolder {
         }
     }
 
-    @Test("a file that comes before an applied one is refused; a newer instance's files are not") func order() async throws {
+    @Test("a file that comes before an applied one is refused; a newer instance's files are not") func order()
+        async throws
+    {
         try await withFolder(["0002_b.sql": "SELECT 1;"]) { database, folder, migrator in
             _ = try await migrator.migrate(url: database.url)
             try folder.write("0001_a.sql", "SELECT 1;")
@@ -107,7 +109,8 @@ private struct MigrationFolder {
 
     @Test("a failing file leaves nothing of itself and keeps what came before") func failing() async throws {
         let files: [String: String] = [
-            "0001_songs.sql": first, "0002_bad.sql": "CREATE TABLE half (n int); SELECT 1/0; CREATE TABLE rest (n int);",
+            "0001_songs.sql": first,
+            "0002_bad.sql": "CREATE TABLE half (n int); SELECT 1/0; CREATE TABLE rest (n int);",
         ]
         try await withFolder(files) { database, folder, migrator in
             #expect(await refusal(migrator, database)?.code == "22012")
@@ -187,7 +190,8 @@ private struct MigrationFolder {
             let statements: [SQL] = [
                 "SELECT * FROM alpha.mine", "INSERT INTO alpha.mine VALUES (2)", "DROP TABLE alpha.mine",
                 "CREATE TABLE alpha.theirs (n int)", "CREATE TABLE public.theirs (n int)", "CREATE SCHEMA gamma",
-                "GRANT USAGE ON SCHEMA alpha TO CURRENT_USER", "CREATE ROLE intruder", "SELECT pg_read_file('/etc/passwd')",
+                "GRANT USAGE ON SCHEMA alpha TO CURRENT_USER", "CREATE ROLE intruder",
+                "SELECT pg_read_file('/etc/passwd')",
             ]
             for statement in statements {
                 let error = await failure { try await beta.transaction { db in try db.execute(statement) } }
@@ -202,7 +206,9 @@ private struct MigrationFolder {
         }
     }
 
-    @Test("provisioning again changes the password and keeps the tables; many at once are safe") func again() async throws {
+    @Test("provisioning again changes the password and keeps the tables; many at once are safe") func again()
+        async throws
+    {
         try await withLentDatabase { database in
             let configuration: PostgresConfiguration = try await database.provision(schema: "alpha")
             let pool = PostgresPool(configuration, logger: quiet)

@@ -94,7 +94,9 @@ private struct RawLibpq: @unchecked Sendable {
         }
     }
 
-    @Test("printed, not asserted: microseconds per trivial transaction against libpq itself") func overhead() async throws {
+    @Test("printed, not asserted: microseconds per trivial transaction against libpq itself") func overhead()
+        async throws
+    {
         try await withPool(connections: 4) { pool, database in
             let configuration: PostgresConfiguration = database.configuration()
             for _ in 0..<2 {

@@ -122,7 +122,8 @@ import Testing
         }
     }
 
-    @Test("work that has begun runs to its end although its caller was cancelled") func cancelledRunning() async throws {
+    @Test("work that has begun runs to its end although its caller was cancelled") func cancelledRunning() async throws
+    {
         try await withPool(connections: 1) { pool, _ in
             try await pool.prepare("CREATE TABLE t (n int)")
             let gate = Gate()

@@ -177,7 +177,8 @@ import Testing
         }
     }
 
-    @Test("a caller's deadline stops the running statement and keeps the session") func deadlineWhileRunning() async throws
+    @Test("a caller's deadline stops the running statement and keeps the session") func deadlineWhileRunning()
+        async throws
     {
         try await withPool(connections: 1) { pool, _ in
             let pid: Int = try await pool.backendPID()

@@ -101,7 +101,8 @@ import Testing
         }
     }
 
-    @Test("a pipeline's first failure is thrown, the rest is not run, the session goes on") func failingPipeline() async throws
+    @Test("a pipeline's first failure is thrown, the rest is not run, the session goes on") func failingPipeline()
+        async throws
     {
         try await withTable { pool in
             let pid: Int = try await pool.backendPID()
@@ -129,7 +130,8 @@ import Testing
     @Test("a pipeline reads the rows of its last statement") func pipelineRows() async throws {
         try await withTable { pool in
             let rows: [Int] = try await pool.transaction { db in
-                try db.pipeline(["INSERT INTO t VALUES (1)", "INSERT INTO t VALUES (2)"], last: "SELECT n FROM t") { row in
+                try db.pipeline(["INSERT INTO t VALUES (1)", "INSERT INTO t VALUES (2)"], last: "SELECT n FROM t") {
+                    row in
                     try row.next()
                 }
             }

@@ -30,7 +30,8 @@ import Testing
         }
     }
 
-    @Test("many new statements in one pipeline overflow the cache without harm") func overflowInPipeline() async throws {
+    @Test("many new statements in one pipeline overflow the cache without harm") func overflowInPipeline() async throws
+    {
         try await withPool(connections: 1, { $0.preparedStatementLimit = 16 }) { pool, _ in
             for round in 0..<3 {
                 let statements: [SQL] = (0..<100).map { SQL(stringLiteral: "SELECT \($0 % 40), \(round)") }
@@ -50,7 +51,9 @@ import Testing
     @Test("unprepared statements leave nothing behind") func unprepared() async throws {
         try await withPool(connections: 1) { pool, _ in
             let before: Int = try await preparedCount(pool)
-            for number in 0..<10 { #expect(try await pool.count(("SELECT \(number)::int" as SQL).unprepared) == number) }
+            for number in 0..<10 {
+                #expect(try await pool.count(("SELECT \(number)::int" as SQL).unprepared) == number)
+            }
             #expect(try await preparedCount(pool) == before)
         }
     }

@@ -41,7 +41,8 @@ import Testing
         }
     }
 
-    @Test("a deferred constraint that refuses COMMIT is reported and nothing stays") func deferredConstraint() async throws
+    @Test("a deferred constraint that refuses COMMIT is reported and nothing stays") func deferredConstraint()
+        async throws
     {
         try await withPool { pool, _ in
             try await pool.prepare(
@@ -150,8 +151,9 @@ import Testing
     @Test("a failed COPY leaves nothing and the session usable") func failedCopy() async throws {
         try await withPool(connections: 1) { pool, _ in
             try await pool.prepare("CREATE TABLE t (n int)")
-            for rows: [[PostgresValue?]] in [[["1".postgresValue], ["x".postgresValue]], [[nil, nil]], [["\0".postgresValue]]]
-            {
+            for rows: [[PostgresValue?]] in [
+                [["1".postgresValue], ["x".postgresValue]], [[nil, nil]], [["\0".postgresValue]],
+            ] {
                 let error = await failure {
                     try await pool.transaction { db in try db.copyIn("t", columns: ["n"], rows: rows) }
                 }

@@ -1,4 +1,4 @@
 import AnalyticsService
 import ServiceKit
 
-ServiceCommand<AnalyticsAssembly>.main()
+await runService(AnalyticsAssembly.self)

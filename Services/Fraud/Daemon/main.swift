@@ -1,4 +1,4 @@
 import FraudService
 import ServiceKit
 
-await ServiceCommand<FraudAssembly>.main()
+await runService(FraudAssembly.self)

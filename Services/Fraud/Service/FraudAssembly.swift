@@ -1,4 +1,5 @@
 public import BillingCore
+import BillingEvents
 import FraudDomain
 public import HTTPKit
 import Logging

@@ -1,4 +1,4 @@
 import InvoiceService
 import ServiceKit
 
-await ServiceCommand<InvoiceAssembly>.main()
+await runService(InvoiceAssembly.self)

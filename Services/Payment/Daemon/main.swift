@@ -1,4 +1,4 @@
 import PaymentService
 import ServiceKit
 
-await ServiceCommand<PaymentAssembly>.main()
+await runService(PaymentAssembly.self)

@@ -1,1 +1,4 @@
-print("not yet")
+import ServiceKit
+import SubscriptionService
+
+await runService(SubscriptionAssembly.self)

@@ -1,6 +1,7 @@
+public import ArgumentParser
 public import BillingCore
+import BillingEvents
 public import HTTPKit
-import JSON
 public import Messaging
 public import Postgres
 public import ServiceKit
@@ -11,6 +12,9 @@ import SubscriptionDomain
 public struct SubscriptionAssembly: ServiceAssembly {
     /// Also the database role and schema, the consumer group and the event source.
     public static let name = "subscription"
+
+    /// The other services follow the keys it issues.
+    public static let issuesAPIKeys = true
 
     private let parts: ServiceParts
     private let settings: SubscriptionSettings
@@ -26,7 +30,8 @@ public struct SubscriptionAssembly: ServiceAssembly {
     /// Every route; those of the test clock in the sandbox only.
     public var endpoints: [Endpoint] {
         let signup = SignupRoute(
-            pool: parts.pool, subscribe: SubscribeCustomer(policy: settings.policy), waiters: waiters)
+            signUp: SignUp(
+                pool: parts.pool, subscribe: SubscribeCustomer(policy: settings.policy), waiters: waiters))
         let routes: [Endpoint] =
             CustomerRoutes().endpoints + PlanRoutes().endpoints + signup.endpoints + SubscriptionRoutes().endpoints
         guard parts.configuration.mode == .sandbox else { return routes }
@@ -59,6 +64,9 @@ public struct SubscriptionAssembly: ServiceAssembly {
             BackgroundLoop(name: "scheduler-\(number)") { try await scheduler.run() }
         }
     }
+
+    /// `keys`
+    public static var commands: [any ParsableCommand.Type] { [KeysCommand.self] }
 
     /// Facts about customers' subscriptions and billings, and the rules they break.
     public static func consistency(_ db: borrowing PostgresTransaction, now: Instant) throws -> ConsistencyFacts {

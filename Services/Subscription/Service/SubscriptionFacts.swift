@@ -1,14 +1,15 @@
-import BillingCore
-import JSON
-import Postgres
+package import BillingCore
+package import JSON
+package import Postgres
 import SubscriptionDomain
 
 /// What Subscription knows to be true of its own tables, and what would be wrong if it were found there.
-enum SubscriptionFacts {
+package enum SubscriptionFacts {
     /// How long an outcome may be awaited, or something due may wait, before it counts as stuck.
     static let patience: Duration = .seconds(3_600)
 
-    static func facts(in db: borrowing PostgresTransaction) throws -> [(String, JSONValue)] {
+    /// The figures that other services' figures must equal.
+    package static func facts(in db: borrowing PostgresTransaction) throws -> [(String, JSONValue)] {
         var statuses: [JSONMember] = []
         var counts: [String: Int64] = [:]
         let found: [(String, Int64)] = try db.query(
@@ -88,7 +89,7 @@ enum SubscriptionFacts {
 
 extension SubscriptionFacts {
     /// Every rule with the ids that break it.
-    static func violations(now: Instant, in db: borrowing PostgresTransaction) throws -> [String] {
+    package static func violations(now: Instant, in db: borrowing PostgresTransaction) throws -> [String] {
         let stuckSince: Instant = now.adding(.zero - patience)
         let rules: [(String, SQL)] = [
             (

@@ -7,6 +7,9 @@ import Postgres
 enum MovementStore {
     /// What customers did in each month, equal steps counted together: the answer has as many rows as there are
     /// different steps, not customers.
+    ///
+    /// Each value at a month end counts twice: as what the customer has now (side 0), and as what the customer had
+    /// before when seen from the next month end (side 1).
     static func steps(
         from first: Month, through last: Month, currency: Currency?, in db: borrowing PostgresTransaction
     ) throws -> [CustomerStep] {
@@ -17,11 +20,6 @@ enum MovementStore {
             earning AS MATERIALIZED (
                 SELECT customer_id, currency, valid_from, valid_to, mrr_minor FROM subscription_values
                 WHERE mrr_minor > 0 AND (\(currency)::text IS NULL OR currency = \(currency)::text)),
-            at_end AS MATERIALIZED (
-                SELECT e.n, v.customer_id, v.currency, sum(v.mrr_minor)::bigint AS mrr
-                FROM ends e JOIN earning v
-                  ON v.valid_from < e.boundary AND (v.valid_to >= e.boundary OR v.valid_to IS NULL)
-                GROUP BY e.n, v.customer_id, v.currency),
             first_seen AS (
                 SELECT customer_id, currency, min(month_end) AS month_end
                 FROM (SELECT customer_id, currency, valid_to,
@@ -31,11 +29,12 @@ enum MovementStore {
                 WHERE valid_to >= month_end OR valid_to IS NULL
                 GROUP BY customer_id, currency),
             steps AS (
-                SELECT COALESCE(c.n, p.n + 1) AS n, COALESCE(c.customer_id, p.customer_id) AS customer_id,
-                       COALESCE(c.currency, p.currency) AS currency,
-                       COALESCE(p.mrr, 0) AS previous, COALESCE(c.mrr, 0) AS current
-                FROM at_end p FULL JOIN at_end c
-                  ON c.customer_id = p.customer_id AND c.currency = p.currency AND c.n = p.n + 1)
+                SELECT e.n + side AS n, v.customer_id, v.currency,
+                       sum(v.mrr_minor * side)::bigint AS previous, sum(v.mrr_minor * (1 - side))::bigint AS current
+                FROM ends e
+                JOIN earning v ON v.valid_from < e.boundary AND (v.valid_to >= e.boundary OR v.valid_to IS NULL)
+                CROSS JOIN (VALUES (0), (1)) AS sides(side)
+                GROUP BY e.n + side, v.customer_id, v.currency)
             SELECT s.n, s.currency, s.previous, s.current, f.month_end < e.boundary AS seen, count(*)
             FROM steps s JOIN ends e ON e.n = s.n JOIN first_seen f USING (customer_id, currency)
             WHERE s.n > 1

@@ -46,7 +46,8 @@ package struct BillingWithdrawnConsumer: Sendable {
         try db.enqueue(InvoiceStore.update(voided))
         try db.enqueue(
             Outbox.insertion(
-                voided.map { OutboxEvent($0.voidedEvent(reason: $0.state.voidReason ?? ""), key: $0.eventKey, at: now) }))
+                voided.map { OutboxEvent($0.voidedEvent(reason: $0.state.voidReason ?? ""), key: $0.eventKey, at: now) }
+            ))
         Outbox.wakeOnCommit(db)
         InvoiceMetrics.shared.voided(voided.count, in: db)
         logger.info("invoices voided", metadata: ["count": "\(voided.count)"])

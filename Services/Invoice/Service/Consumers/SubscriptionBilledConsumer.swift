@@ -70,7 +70,9 @@ package struct SubscriptionBilledConsumer: Sendable {
         var issued: [OutboxEvent] = []
         for index in invoices.indices {
             let at: Instant = billedAt[invoices[index].billing.id] ?? now
-            guard let number = InvoiceNumber(sequence: first + Int64(index)) else { throw InvoiceNumberStore.Failure.spent }
+            guard let number = InvoiceNumber(sequence: first + Int64(index)) else {
+                throw InvoiceNumberStore.Failure.spent
+            }
             try invoices[index].finalize(number: number, at: at)
             if invoices[index].total.isZero { try invoices[index].settleZero(at: at) }
             let invoice: Invoice = invoices[index]

@@ -25,8 +25,10 @@ package enum InvoiceBooks {
             (
                 "refunded_amount",
                 try amounts(
-                    "SELECT currency, sum(amount_refunded)::text FROM invoices WHERE amount_refunded > 0 GROUP BY 1 ORDER BY 1",
-                    in: db)
+                    """
+                    SELECT currency, sum(amount_refunded)::text FROM invoices
+                    WHERE amount_refunded > 0 GROUP BY 1 ORDER BY 1
+                    """, in: db)
             ),
             ("last_number", .number(lastNumber ?? "0")),
         ]
@@ -50,7 +52,10 @@ package enum InvoiceBooks {
     private static let promises: [(String, SQL)] = [
         ("a number is used twice", "SELECT number::text AS id FROM invoices GROUP BY number HAVING count(number) > 1"),
         ("drafts outlived their transaction", "SELECT id FROM invoices WHERE status = 'draft'"),
-        ("paid without a payment", "SELECT id FROM invoices WHERE status = 'paid' AND total <> 0 AND payment_id IS NULL"),
+        (
+            "paid without a payment",
+            "SELECT id FROM invoices WHERE status = 'paid' AND total <> 0 AND payment_id IS NULL"
+        ),
         (
             "the lines do not add up to the total",
             """

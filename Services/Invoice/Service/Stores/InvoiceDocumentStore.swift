@@ -34,16 +34,18 @@ package enum InvoiceDocumentStore {
     package static func list(
         _ filter: InvoiceFilter, after: InvoiceID?, limit: Int, in db: borrowing PostgresTransaction
     ) throws -> [InvoiceDocument] {
+        try whole(try db.query(listing(filter, after: after, limit: limit), InvoiceStore.read), in: db)
+    }
+
+    /// The statement behind ``list(_:after:limit:in:)``. Each filter has an index that ends in the id.
+    package static func listing(_ filter: InvoiceFilter, after: InvoiceID?, limit: Int) -> SQL {
         var conditions: [SQL] = []
         if let customer = filter.customerID { conditions.append("i.customer_id = \(customer)") }
         if let subscription = filter.subscriptionID { conditions.append("i.subscription_id = \(subscription)") }
         if let status = filter.status { conditions.append("i.status = \(status.rawValue)") }
         if let after { conditions.append("i.id < \(after)") }
         let matching: SQL = conditions.isEmpty ? "" : "WHERE \(SQL.joined(conditions, separator: " AND "))"
-        return try whole(
-            try db.query(
-                "SELECT \(InvoiceStore.columns) FROM invoices i \(matching) ORDER BY i.id DESC LIMIT \(limit)",
-                InvoiceStore.read), in: db)
+        return "SELECT \(InvoiceStore.columns) FROM invoices i \(matching) ORDER BY i.id DESC LIMIT \(limit)"
     }
 
     private static func whole(

@@ -1,18 +1,24 @@
 import BillingCore
-import BillingEvents
-import Messaging
-import Postgres
+package import BillingEvents
+package import Messaging
+package import Postgres
 import SubscriptionDomain
 
 /// Moves the period on when a billing's invoice is paid, and restores what was overdue.
-struct InvoicePaid: Sendable {
+package struct InvoicePaid: Sendable {
     let afterCommit: SettlementNotice
+
+    /// Wires the handler.
+    package init(afterCommit: SettlementNotice) {
+        self.afterCommit = afterCommit
+    }
 
     var route: EventRoute {
         .on(InvoicePaidV1.self) { events, db, context in try handle(events, in: db, context) }
     }
 
-    func handle(
+    /// Handles a batch inside the transaction that claimed it.
+    package func handle(
         _ events: [Envelope<InvoicePaidV1>], in db: borrowing PostgresTransaction, _ context: EventContext
     ) throws {
         var batch: SubscriptionBatch = try .lock(events.map(\.body.subscriptionID), in: db)

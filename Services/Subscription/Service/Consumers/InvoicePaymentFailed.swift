@@ -1,19 +1,26 @@
 import BillingCore
-import BillingEvents
-import Messaging
-import Postgres
-import SubscriptionDomain
+package import BillingEvents
+package import Messaging
+package import Postgres
+package import SubscriptionDomain
 
 /// Starts or continues dunning when an attempt to collect fails; gives up an upgrade that cannot be paid.
-struct InvoicePaymentFailed: Sendable {
+package struct InvoicePaymentFailed: Sendable {
     let policy: DunningPolicy
     let afterCommit: SettlementNotice
+
+    /// Wires the handler.
+    package init(policy: DunningPolicy, afterCommit: SettlementNotice) {
+        self.policy = policy
+        self.afterCommit = afterCommit
+    }
 
     var route: EventRoute {
         .on(InvoicePaymentFailedV1.self) { events, db, context in try handle(events, in: db, context) }
     }
 
-    func handle(
+    /// Handles a batch inside the transaction that claimed it.
+    package func handle(
         _ events: [Envelope<InvoicePaymentFailedV1>], in db: borrowing PostgresTransaction, _ context: EventContext
     ) throws {
         var batch: SubscriptionBatch = try .lock(events.map(\.body.subscriptionID), in: db)

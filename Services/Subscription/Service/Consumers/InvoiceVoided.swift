@@ -1,18 +1,24 @@
 import BillingCore
-import BillingEvents
-import Messaging
-import Postgres
+package import BillingEvents
+package import Messaging
+package import Postgres
 import SubscriptionDomain
 
 /// Ends what an invoice was for when Invoice voids it on its own. The voiding that a withdrawal asked for changes nothing.
-struct InvoiceVoided: Sendable {
+package struct InvoiceVoided: Sendable {
     let afterCommit: SettlementNotice
+
+    /// Wires the handler.
+    package init(afterCommit: SettlementNotice) {
+        self.afterCommit = afterCommit
+    }
 
     var route: EventRoute {
         .on(InvoiceVoidedV1.self) { events, db, context in try handle(events, in: db, context) }
     }
 
-    func handle(
+    /// Handles a batch inside the transaction that claimed it.
+    package func handle(
         _ events: [Envelope<InvoiceVoidedV1>], in db: borrowing PostgresTransaction, _ context: EventContext
     ) throws {
         var batch: SubscriptionBatch = try .lock(events.map(\.body.subscriptionID), in: db)

@@ -1,18 +1,24 @@
 import BillingCore
-import BillingEvents
-import Messaging
-import Postgres
-import SubscriptionDomain
+package import BillingEvents
+package import Messaging
+package import Postgres
+package import SubscriptionDomain
 
 /// Collects what is unpaid at once when its customer has a new default payment method.
-struct PaymentMethodAttached: Sendable {
+package struct PaymentMethodAttached: Sendable {
     let policy: DunningPolicy
+
+    /// Wires the handler.
+    package init(policy: DunningPolicy) {
+        self.policy = policy
+    }
 
     var route: EventRoute {
         .on(PaymentMethodAttachedV1.self) { events, db, context in try handle(events, in: db, context) }
     }
 
-    func handle(
+    /// Handles a batch inside the transaction that claimed it.
+    package func handle(
         _ events: [Envelope<PaymentMethodAttachedV1>], in db: borrowing PostgresTransaction, _ context: EventContext
     ) throws {
         var attachedAt: [CustomerID: Instant] = [:]

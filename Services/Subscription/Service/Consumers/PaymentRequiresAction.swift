@@ -1,20 +1,27 @@
 import BillingCore
-import BillingEvents
-import Messaging
-import Postgres
-import SubscriptionDomain
+package import BillingEvents
+package import Messaging
+package import Postgres
+package import SubscriptionDomain
 
 /// Stops waiting for an attempt that only the customer can continue: a sign-up's answer is known then, a renewal is
 /// past due until the customer has authenticated.
-struct PaymentRequiresAction: Sendable {
+package struct PaymentRequiresAction: Sendable {
     let policy: DunningPolicy
     let afterCommit: SettlementNotice
+
+    /// Wires the handler.
+    package init(policy: DunningPolicy, afterCommit: SettlementNotice) {
+        self.policy = policy
+        self.afterCommit = afterCommit
+    }
 
     var route: EventRoute {
         .on(PaymentRequiresActionV1.self) { events, db, context in try handle(events, in: db, context) }
     }
 
-    func handle(
+    /// Handles a batch inside the transaction that claimed it.
+    package func handle(
         _ events: [Envelope<PaymentRequiresActionV1>], in db: borrowing PostgresTransaction, _ context: EventContext
     ) throws {
         let ours: [PaymentRequiresActionV1] = events.map(\.body).filter { $0.subscriptionID != nil }

@@ -1,13 +1,19 @@
 import BillingCore
 import Postgres
-import ServiceKit
+package import ServiceKit
 import SubscriptionDomain
 
 /// What is to be woken after an outcome has been committed: requests that wait for it, and the scheduler when the next
 /// period is due already.
-struct SettlementNotice: Sendable {
+package struct SettlementNotice: Sendable {
     let waiters: SettlementWaiters
     let clock: any ServiceClock
+
+    /// Wires the notice.
+    package init(waiters: SettlementWaiters, clock: any ServiceClock) {
+        self.waiters = waiters
+        self.clock = clock
+    }
 
     func notify(of changed: [Subscription], at now: Instant, in db: borrowing PostgresTransaction) {
         guard !changed.isEmpty else { return }

@@ -1,8 +1,8 @@
 import BillingCore
-import JSON
+package import JSON
 
 /// What `POST /v1/customers` takes.
-struct NewCustomerInput: JSONInput {
+package struct NewCustomerInput: JSONInput {
     let id: CustomerID?
     let email: String
     let name: String
@@ -11,7 +11,7 @@ struct NewCustomerInput: JSONInput {
     let timeZone: TimeZoneID
     let metadata: [String: String]
 
-    init(_ f: inout InputFields) {
+    package init(_ f: inout InputFields) {
         id = f.optionalID("id", as: CustomerID.self, doc: "An id of your own; made up when left out")
         email = f.string("email", min: 3, max: 254, doc: "Mail address")
         name = f.string("name", min: 1, max: 200, doc: "Full name")
@@ -31,12 +31,12 @@ struct NewCustomerInput: JSONInput {
 }
 
 /// What `PATCH /v1/customers/{id}` takes; what is left out stays.
-struct CustomerChangeInput: JSONInput {
+package struct CustomerChangeInput: JSONInput {
     let email: String?
     let name: String?
     let metadata: [String: String]?
 
-    init(_ f: inout InputFields) {
+    package init(_ f: inout InputFields) {
         email = f.optionalString("email", min: 3, max: 254, doc: "Mail address")
         name = f.optionalString("name", min: 1, max: 200, doc: "Full name")
         metadata = f.optionalStringMap("metadata", doc: "Keys to set; an empty value removes a key")

@@ -1,11 +1,11 @@
 import BillingCore
 import HTTPKit
-import JSON
+package import JSON
 import Postgres
 import SubscriptionDomain
 
 /// What `POST /v1/plans` takes.
-struct NewPlanInput: JSONInput {
+package struct NewPlanInput: JSONInput {
     let id: PlanID?
     let name: String
     let price: Money
@@ -13,7 +13,7 @@ struct NewPlanInput: JSONInput {
     let trialDays: Int
     let metadata: [String: String]
 
-    init(_ f: inout InputFields) {
+    package init(_ f: inout InputFields) {
         id = f.optionalID("id", as: PlanID.self, doc: "An id of your own; made up when left out")
         name = f.string("name", min: 1, max: 200, doc: "Printed on invoices")
         price = f.positiveMoney("amount", doc: "Price of one billing period, in minor units")

@@ -1,15 +1,15 @@
 import BillingCore
-import JSON
+package import JSON
 import SubscriptionDomain
 
 /// What `POST /v1/subscriptions` takes.
-struct NewSubscriptionInput: JSONInput {
+package struct NewSubscriptionInput: JSONInput {
     let customerID: CustomerID
     let planID: PlanID
     let trialDays: Int?
     let metadata: [String: String]
 
-    init(_ f: inout InputFields) {
+    package init(_ f: inout InputFields) {
         customerID = f.id("customer_id", as: CustomerID.self, doc: "Who subscribes")
         planID = f.id("plan_id", as: PlanID.self, doc: "What to")
         trialDays = f.optionalInt(
@@ -28,11 +28,11 @@ enum ProrationChoice: String, CaseIterable, Sendable {
 }
 
 /// What `PATCH /v1/subscriptions/{id}` takes; what is left out stays.
-struct SubscriptionChangeInput: JSONInput {
+package struct SubscriptionChangeInput: JSONInput {
     let planID: PlanID?
     let proration: ProrationChoice
 
-    init(_ f: inout InputFields) {
+    package init(_ f: inout InputFields) {
         planID = f.optionalID("plan_id", as: PlanID.self, doc: "The plan to move to; the current one takes back a pending move")
         proration = f.enumeration(
             "proration", of: ProrationChoice.self, default: .immediate,
@@ -44,7 +44,7 @@ struct SubscriptionChangeInput: JSONInput {
 struct CancelInput: JSONInput {
     let atPeriodEnd: Bool
 
-    init(_ f: inout InputFields) {
+    package init(_ f: inout InputFields) {
         atPeriodEnd = f.bool("at_period_end", default: true, doc: "Whether the paid period is still used up")
     }
 }

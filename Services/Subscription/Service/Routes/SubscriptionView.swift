@@ -1,14 +1,15 @@
 import BillingCore
-import JSON
-import SubscriptionDomain
+package import JSON
+package import SubscriptionDomain
 
 /// A subscription as the API shows it.
-struct SubscriptionView: JSONOutput {
+package struct SubscriptionView: JSONOutput {
     let subscription: Subscription
 
-    init(_ subscription: Subscription) { self.subscription = subscription }
+    /// Shows a subscription.
+    package init(_ subscription: Subscription) { self.subscription = subscription }
 
-    func write(to o: inout ObjectWriter) {
+    package func write(to o: inout ObjectWriter) {
         o.field("object", "subscription", doc: "Always `subscription`")
         o.field("id", subscription.id.rawValue)
         o.field("customer_id", subscription.customerID.rawValue)
@@ -26,7 +27,7 @@ struct SubscriptionView: JSONOutput {
         o.field("metadata", subscription.metadata)
     }
 
-    static var sample: SubscriptionView {
+    package static var sample: SubscriptionView {
         let plan = PlanView.sample.stored.plan
         let anchor = BillingAnchor(at: .sample, in: .utc)
         let period: BillingPeriod = .first(from: .sample, of: anchor.calendar(plan.rule, in: .utc))

@@ -1,19 +1,19 @@
-import BillingCore
-import Postgres
+package import BillingCore
+package import Postgres
 
 /// A customer as it is stored.
-struct Customer: Sendable, Equatable {
-    let id: CustomerID
-    var email: String
-    var name: String
-    let country: String
-    let currency: Currency?
-    let timeZone: TimeZoneID
-    var metadata: [String: String]
-    let createdAt: Instant
+package struct Customer: Sendable, Equatable {
+    package let id: CustomerID
+    package var email: String
+    package var name: String
+    package let country: String
+    package let currency: Currency?
+    package let timeZone: TimeZoneID
+    package var metadata: [String: String]
+    package let createdAt: Instant
 }
 
-enum CustomerStore {
+package enum CustomerStore {
     private static let columns: SQL = "id, email, name, country, currency, time_zone, metadata, created_at"
 
     /// Adds a customer.
@@ -50,7 +50,7 @@ enum CustomerStore {
     }
 
     /// A page, newest first.
-    static func list(
+    package static func list(
         after cursor: CustomerID?, limit: Int, in db: borrowing PostgresTransaction
     ) throws -> [Customer] {
         var sql: SQL = "SELECT \(columns) FROM customers"

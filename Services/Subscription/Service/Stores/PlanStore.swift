@@ -1,16 +1,16 @@
-import BillingCore
-import Postgres
-import SubscriptionDomain
+package import BillingCore
+package import Postgres
+package import SubscriptionDomain
 
 /// A plan with what only the API knows of it.
-struct StoredPlan: Sendable, Equatable {
-    let plan: Plan
-    let isActive: Bool
-    let metadata: [String: String]
-    let createdAt: Instant
+package struct StoredPlan: Sendable, Equatable {
+    package let plan: Plan
+    package let isActive: Bool
+    package let metadata: [String: String]
+    package let createdAt: Instant
 }
 
-enum PlanStore {
+package enum PlanStore {
     private static let columns: SQL =
         """
         id, name, amount, currency, billing_interval, interval_count, trial_days, active, metadata, created_at
@@ -36,7 +36,7 @@ enum PlanStore {
     }
 
     /// A page, newest first.
-    static func list(after cursor: PlanID?, limit: Int, in db: borrowing PostgresTransaction) throws -> [StoredPlan] {
+    package static func list(after cursor: PlanID?, limit: Int, in db: borrowing PostgresTransaction) throws -> [StoredPlan] {
         var sql: SQL = "SELECT \(columns) FROM plans"
         if let cursor {
             sql += " WHERE (created_at, id) < (SELECT p.created_at, p.id FROM plans p WHERE p.id = \(cursor))"

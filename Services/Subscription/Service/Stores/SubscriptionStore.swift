@@ -1,9 +1,9 @@
-import BillingCore
+package import BillingCore
 import Messaging
-import Postgres
-import SubscriptionDomain
+package import Postgres
+package import SubscriptionDomain
 
-enum SubscriptionStore {
+package enum SubscriptionStore {
     /// Locks subscriptions in the order of their ids, waiting where another transaction has one, and reads them with
     /// their plans and open billings.
     ///
@@ -45,20 +45,20 @@ enum SubscriptionStore {
     }
 
     /// When the scheduler has something to do next, if it is not later than a time.
-    static func nextDue(upTo limit: Instant?, in db: borrowing PostgresTransaction) throws -> Instant? {
+    package static func nextDue(upTo limit: Instant?, in db: borrowing PostgresTransaction) throws -> Instant? {
         var sql: SQL = "SELECT next_action_at FROM subscriptions WHERE next_action_at IS NOT NULL"
         if let limit { sql += " AND next_action_at <= \(limit)" }
         return try db.first(sql + " ORDER BY next_action_at LIMIT 1") { row in try row.next() }
     }
 
     /// Reads subscriptions without locking them, in no particular order.
-    static func read(_ ids: [SubscriptionID], in db: borrowing PostgresTransaction) throws -> [Subscription] {
+    package static func read(_ ids: [SubscriptionID], in db: borrowing PostgresTransaction) throws -> [Subscription] {
         guard !ids.isEmpty else { return [] }
         return try db.query(selection(ids), read)
     }
 
     /// A page, newest first.
-    static func list(
+    package static func list(
         customer: CustomerID?, status: SubscriptionStatus?, after cursor: SubscriptionID?, limit: Int,
         in db: borrowing PostgresTransaction
     ) throws -> [Subscription] {

@@ -1,13 +1,17 @@
-import BillingCore
+package import BillingCore
 import HTTPKit
-import Postgres
-import SubscriptionDomain
+package import Postgres
+package import SubscriptionDomain
 
 /// Ends a subscription now or when the paid period ends.
 /// - Note: Now: emits `subscription.status_changed.v1`, and `subscription.billing_withdrawn.v1` when something was unpaid.
 ///   Locks the subscription's row.
-struct CancelSubscription: Sendable {
-    func callAsFunction(
+package struct CancelSubscription: Sendable {
+    /// Needs nothing.
+    package init() {}
+
+    /// Runs in the caller's transaction.
+    package func callAsFunction(
         _ id: SubscriptionID, atPeriodEnd: Bool, at now: Instant, in db: borrowing PostgresTransaction
     ) throws -> Subscription {
         guard var subscription: Subscription = try SubscriptionStore.lock([id], in: db).first else {

@@ -1,12 +1,16 @@
-import BillingCore
-import HTTPKit
-import Postgres
-import SubscriptionDomain
+package import BillingCore
+public import HTTPKit
+package import Postgres
+public import SubscriptionDomain
 
 /// Moves a subscription to another plan, at once with proration or at the end of the period.
 /// - Note: At once: emits `subscription.plan_changed.v1` and `subscription.billed.v1`. Locks the subscription's row.
-struct ChangePlan: Sendable {
-    func callAsFunction(
+package struct ChangePlan: Sendable {
+    /// Needs nothing.
+    package init() {}
+
+    /// Runs in the caller's transaction.
+    package func callAsFunction(
         _ id: SubscriptionID, _ input: SubscriptionChangeInput, at now: Instant, in db: borrowing PostgresTransaction
     ) throws -> Subscription {
         guard var subscription: Subscription = try SubscriptionStore.lock([id], in: db).first else {

@@ -1,13 +1,17 @@
-import BillingCore
+package import BillingCore
 import BillingEvents
 import HTTPKit
 import Messaging
-import Postgres
+package import Postgres
 
 /// Adds a customer under the caller's own id or a new one.
 /// - Note: Emits `customer.created.v1` in the same transaction.
-struct CreateCustomer: Sendable {
-    func callAsFunction(
+package struct CreateCustomer: Sendable {
+    /// Needs nothing.
+    package init() {}
+
+    /// Runs in the caller's transaction.
+    package func callAsFunction(
         _ input: NewCustomerInput, at now: Instant, in db: borrowing PostgresTransaction
     ) throws -> Customer {
         let customer = Customer(
@@ -26,8 +30,12 @@ struct CreateCustomer: Sendable {
 
 /// Changes a customer's contact data and metadata.
 /// - Note: Emits `customer.updated.v1` in the same transaction when the contact data changed. Locks the customer's row.
-struct UpdateCustomer: Sendable {
-    func callAsFunction(
+package struct UpdateCustomer: Sendable {
+    /// Needs nothing.
+    package init() {}
+
+    /// Runs in the caller's transaction.
+    package func callAsFunction(
         _ id: CustomerID, _ input: CustomerChangeInput, at now: Instant, in db: borrowing PostgresTransaction
     ) throws -> Customer {
         guard let before: Customer = try CustomerStore.lock(id, in: db) else {

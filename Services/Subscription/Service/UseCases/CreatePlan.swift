@@ -1,14 +1,18 @@
-import BillingCore
+package import BillingCore
 import BillingEvents
 import HTTPKit
 import Messaging
-import Postgres
+package import Postgres
 import SubscriptionDomain
 
 /// Adds a plan under the caller's own id or a new one. It can be subscribed to at once and never changes.
 /// - Note: Emits `plan.created.v1`, keyed by the plan, in the same transaction.
-struct CreatePlan: Sendable {
-    func callAsFunction(
+package struct CreatePlan: Sendable {
+    /// Needs nothing.
+    package init() {}
+
+    /// Runs in the caller's transaction.
+    package func callAsFunction(
         _ input: NewPlanInput, at now: Instant, in db: borrowing PostgresTransaction
     ) throws -> StoredPlan {
         let plan = Plan(

@@ -1,19 +1,19 @@
-public import BillingCore
+package import BillingCore
 import BillingEvents
-public import HTTPKit
+package import HTTPKit
 import Messaging
-public import Postgres
+package import Postgres
 
 /// Makes, revokes and rotates API keys for all services: the row here and the event for the others commit together.
 /// - Note: Emits `api_key.changed.v1`, keyed by the key's id.
-public enum IssueAPIKeys {
+package enum IssueAPIKeys {
     /// Makes a key.
     /// - Parameters:
     ///   - mode: `sandbox` or `live`.
     ///   - now: The real time.
     /// - Returns: The secret, which cannot be had again.
     /// - Throws: ``APIKeys/Failure`` for scopes that are none and an expiry that is not in the future.
-    public static func create(
+    package static func create(
         name: String, scopes: [String], mode: String, expiresAt: Instant?, now: Instant,
         in db: borrowing PostgresTransaction
     ) throws -> (record: APIKeyRecord, secret: String) {
@@ -24,7 +24,7 @@ public enum IssueAPIKeys {
     }
 
     /// Ends a key at once.
-    public static func revoke(
+    package static func revoke(
         _ id: APIKeyID, now: Instant, in db: borrowing PostgresTransaction
     ) throws -> APIKeyRecord {
         let record: APIKeyRecord = try APIKeys.revoke(id, now: now, in: db)
@@ -34,7 +34,7 @@ public enum IssueAPIKeys {
 
     /// Replaces a key by a new one; the old one works for another day.
     /// - Returns: The new record and its secret.
-    public static func rotate(
+    package static func rotate(
         _ id: APIKeyID, mode: String, now: Instant, in db: borrowing PostgresTransaction
     ) throws -> (record: APIKeyRecord, secret: String) {
         let rotated = try APIKeys.rotate(id, mode: mode, now: now, in: db)

@@ -1,25 +1,25 @@
-import BillingCore
+package import BillingCore
 import Messaging
-import Postgres
-import SubscriptionDomain
+package import Postgres
+package import SubscriptionDomain
 
 /// Does one batch of what is due: renewals, trial ends, retries, expiries, ends.
 ///
 /// One transaction: lock what is due and free, decide, store, tell. Any number of workers and instances may run it at
 /// once: a row that another one holds is passed over. Whoever dies leaves nothing behind but a rolled-back transaction.
 /// - Note: Emits every event of the schedule. Locks the subscriptions of the batch.
-public struct RunDueWork: Sendable {
+package struct RunDueWork: Sendable {
     /// How many subscriptions one transaction handles at most.
-    public static let batchLimit = 500
+    package static let batchLimit = 500
 
     private let policy: DunningPolicy
 
     /// Works by a policy.
-    public init(policy: DunningPolicy) { self.policy = policy }
+    package init(policy: DunningPolicy) { self.policy = policy }
 
     /// Runs one batch.
     /// - Returns: How many subscriptions were due; fewer than `limit` means that nothing free is left.
-    public func callAsFunction(
+    package func callAsFunction(
         at now: Instant, limit: Int = RunDueWork.batchLimit, in db: borrowing PostgresTransaction
     ) throws -> Int {
         var due: [Subscription] = try SubscriptionStore.lockDue(by: now, limit: limit, in: db)

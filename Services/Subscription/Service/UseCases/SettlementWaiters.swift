@@ -1,12 +1,11 @@
-import BillingCore
-import SubscriptionDomain
+package import BillingCore
 import Synchronization
 
 /// Lets a request wait until the first invoice of a sign-up is settled. The consumer that hears of the outcome in this
 /// process wakes it; another instance may hear of it instead, so waiting ends after a while and the caller looks again.
-public final class SettlementWaiters: Sendable {
+package final class SettlementWaiters: Sendable {
     /// How often a waiting request looks for itself.
-    public static let pollInterval: Duration = .milliseconds(250)
+    package static let pollInterval: Duration = .milliseconds(250)
 
     private struct State {
         var nextID: Int = 0
@@ -16,10 +15,10 @@ public final class SettlementWaiters: Sendable {
     private let state = Mutex(State())
 
     /// Nobody waits.
-    public init() {}
+    package init() {}
 
     /// Signals that something happened to subscriptions. Cheap when nobody waits for them.
-    public func wake(_ ids: some Sequence<SubscriptionID>) {
+    package func wake(_ ids: some Sequence<SubscriptionID>) {
         let signals: [Signal] = state.withLock { state in
             state.waiters.isEmpty ? [] : ids.flatMap { id in state.waiters[id].map { Array($0.values) } ?? [] }
         }
@@ -32,7 +31,7 @@ public final class SettlementWaiters: Sendable {
     ///   - look: Reads the present state.
     ///   - isSettled: Whether waiting is over.
     /// - Returns: The last state found.
-    public func wait<Found: Sendable>(
+    package func wait<Found: Sendable>(
         for id: SubscriptionID, atMost limit: Duration, look: @Sendable () async throws -> Found,
         until isSettled: @Sendable (Found) -> Bool
     ) async throws -> Found {

@@ -1,17 +1,20 @@
-import BillingCore
+package import BillingCore
 import HTTPKit
 import JSON
-import Postgres
-import SubscriptionDomain
+package import Postgres
+package import SubscriptionDomain
 
 /// Subscribes a customer to a plan. Without a trial the first period is billed in the same transaction.
 /// - Note: Emits `subscription.created.v1` and, without a trial, `subscription.billed.v1`.
-struct SubscribeCustomer: Sendable {
+package struct SubscribeCustomer: Sendable {
     let policy: DunningPolicy
+
+    /// Works by a policy.
+    package init(policy: DunningPolicy) { self.policy = policy }
 
     /// - Parameter id: The new subscription's id, drawn before so that a repeated request finds it.
     /// - Throws: ``Problem`` naming the customer and the plan when they do not exist.
-    func callAsFunction(
+    package func callAsFunction(
         _ id: SubscriptionID, _ input: NewSubscriptionInput, at now: Instant, in db: borrowing PostgresTransaction
     ) throws -> Subscription {
         let customer: Customer? = try CustomerStore.find(input.customerID, in: db)

@@ -1,0 +1,109 @@
+import BillingCore
+import BillingEvents
+import JSON
+import Messaging
+import Postgres
+import SubscriptionDomain
+import SubscriptionService
+import TestKit
+import Testing
+
+@Suite("Renewals that are not paid") struct DunningFlowTests {
+    /// Active, renewed, the new billing open.
+    func renewing(_ world: SubscriptionWorld) async throws -> Subscription {
+        try await world.customer()
+        try await world.plan()
+        let subscription = try await world.active()
+        world.time.set(subscription.period.end)
+        try await world.runDue()
+        return try await world.subscription(subscription.id)
+    }
+
+    @Test("retries ask Payment for attempts 2 to 5 on the planned days, then it is unpaid, then canceled")
+    func schedule() async throws {
+        try await withSubscriptions { world in
+            var subscription = try await world.fail(renewing(world), "soft")
+            #expect(subscription.status == .pastDue)
+            let due: Instant = world.now
+            for (attempt, day) in [(Int64(2), 1), (3, 3), (4, 5), (5, 7)] {
+                world.time.set(due.adding(.seconds(86_400 * day - 1)))
+                #expect(try await world.runDue() == 0)
+                world.time.set(due.adding(.seconds(86_400 * day)))
+                #expect(try await world.runDue() == 1)
+                #expect(try await world.published(SubscriptionCollectionDueV1.self).last?.attempt == attempt)
+                subscription = try await world.fail(world.subscription(subscription.id), "soft")
+            }
+            #expect(subscription.status == .unpaid)
+            world.time.set(due.adding(.seconds(86_400 * 14)))
+            #expect(try await world.runDue() == 1)
+            subscription = try await world.subscription(subscription.id)
+            #expect(subscription.status == .canceled && subscription.open == nil)
+            let moves = try await world.published(SubscriptionStatusChangedV1.self).map(\.newStatus)
+            #expect(moves == ["active", "past_due", "unpaid", "canceled"])
+            #expect(try await world.published(SubscriptionBillingWithdrawnV1.self).map(\.reason) == ["dunning_exhausted"])
+            #expect(try await world.violations().isEmpty)
+        }
+    }
+
+    @Test("a new default card is charged at once; another card is not") func newCard() async throws {
+        try await withSubscriptions { world in
+            let subscription = try await world.fail(renewing(world), "hard")
+            world.time.advance(by: .seconds(3_600))
+            try await world.attachCard(subscription.customerID, isDefault: false)
+            #expect(try await world.published(SubscriptionCollectionDueV1.self).isEmpty)
+            try await world.attachCard(subscription.customerID)
+            let asked = try await world.published(SubscriptionCollectionDueV1.self)
+            #expect(asked.map(\.reason) == ["new_payment_method"] && asked.first?.attempt == 2)
+            #expect(asked.first?.invoiceID == subscription.open.map { SubscriptionWorld.invoice(of: $0.id) })
+            let recovered = try await world.pay(world.subscription(subscription.id))
+            #expect(recovered.status == .active && recovered.nextActionAt == recovered.period.end)
+        }
+    }
+
+    @Test("a card of a customer without anything unpaid changes nothing") func idleCard() async throws {
+        try await withSubscriptions { world in
+            try await world.customer()
+            try await world.plan()
+            let subscription = try await world.active()
+            try await world.attachCard(subscription.customerID)
+            try await world.attachCard(CustomerID(unchecked: "stranger"))
+            #expect(try await world.subscription(subscription.id) == subscription)
+        }
+    }
+
+    @Test("an invoice that became known late does not undo what happened since") func lateInvoice() async throws {
+        try await withSubscriptions { world in
+            let subscription = try await renewing(world)
+            let billing = try #require(subscription.open)
+            let paid = try await world.pay(subscription)
+            try await world.finalize(paid, billing: billing.id)
+            #expect(try await world.subscription(paid.id) == paid)
+        }
+    }
+
+    @Test("events about what does not exist are parked with a reason") func unknown() async throws {
+        try await withSubscriptions { world in
+            let subscription = try await renewing(world)
+            await #expect(throws: Refusal.park(reason: "unknown billing")) {
+                try await world.finalize(subscription, billing: BillingID(unchecked: "bil_none"))
+            }
+            await #expect(throws: Refusal.self) { try await world.fail(subscription, "sunspots") }
+        }
+    }
+
+    @Test("one batch with outcomes of many subscriptions is applied whole") func batch() async throws {
+        try await withSubscriptions { world in
+            try await world.customer()
+            try await world.plan()
+            var all: [Subscription] = []
+            for _ in 0..<60 { all.append(try await world.subscribe()) }
+            try await world.pay(all + all.prefix(5))
+            let facts = try await world.facts()
+            #expect(facts["active"]?.intValue == 60)
+            #expect(facts["mrr"]?["USD"]?.intValue == 60_000)
+            #expect(facts["billings"]?["paid"]?["count"]?.intValue == 60)
+            #expect(try await world.published(SubscriptionStatusChangedV1.self).count == 60)
+            #expect(try await world.violations().isEmpty)
+        }
+    }
+}

@@ -1,0 +1,102 @@
+import BillingCore
+import BillingEvents
+import HTTPKit
+import SubscriptionDomain
+import SubscriptionService
+import TestKit
+import Testing
+
+@Suite("Changing and ending subscriptions") struct PlanChangeFlowTests {
+    func prepared(_ world: SubscriptionWorld) async throws -> Subscription {
+        try await world.customer()
+        try await world.plan("basic", 1_000)
+        try await world.plan("pro", 3_100)
+        return try await world.active()
+    }
+
+    @Test("an upgrade is billed by the second and kept when it is paid") func upgrade() async throws {
+        try await withSubscriptions { world in
+            let subscription = try await prepared(world)
+            world.time.set(time("2027-01-31T10:00:00Z"))
+            let changed = try await world.change(subscription.id, #"{"plan_id":"pro","proration":"immediate"}"#)
+            #expect(changed.plan.id.rawValue == "pro")
+            let billed = try #require(try await world.published(SubscriptionBilledV1.self).last)
+            // 15 of 31 days are left.
+            #expect(billed.lines.map(\.amount) == [-484, 1_500] && billed.amount.minor == 1_016)
+            let problem = await #expect(throws: PlanChangeRefusal.self) {
+                try await world.change(subscription.id, #"{"plan_id":"basic"}"#)
+            }
+            #expect(problem?.problem.status == 409)
+            let paid = try await world.pay(changed)
+            #expect(paid.plan.id.rawValue == "pro" && paid.period == subscription.period)
+            #expect(try await world.violations().isEmpty)
+        }
+    }
+
+    @Test("an upgrade that cannot be paid goes back, with its invoice withdrawn") func revert() async throws {
+        try await withSubscriptions { world in
+            let subscription = try await prepared(world)
+            world.time.set(time("2027-01-31T10:00:00Z"))
+            let changed = try await world.change(subscription.id, #"{"plan_id":"pro"}"#)
+            let reverted = try await world.fail(changed, "hard")
+            #expect(reverted.plan.id.rawValue == "basic" && reverted.status == .active)
+            #expect(reverted.period == subscription.period && reverted.nextActionAt == subscription.period.end)
+            let changes = try await world.published(SubscriptionPlanChangedV1.self)
+            #expect(changes.map(\.reason) == ["upgrade", "reverted"])
+            #expect(changes.map(\.newPlanID.rawValue) == ["pro", "basic"])
+            #expect(try await world.published(SubscriptionBillingWithdrawnV1.self).map(\.reason) == ["upgrade_failed"])
+            #expect(try await world.violations().isEmpty)
+        }
+    }
+
+    @Test("money for an upgrade that was given up becomes credit, and the next billing uses it") func lateUpgrade() async throws {
+        try await withSubscriptions { world in
+            let subscription = try await prepared(world)
+            world.time.set(time("2027-01-31T10:00:00Z"))
+            let changed = try await world.change(subscription.id, #"{"plan_id":"pro"}"#)
+            try await world.fail(changed, "hard")
+            let credited = try await world.pay(changed)
+            #expect(credited.credit == 1_016)
+            world.time.set(credited.period.end)
+            try await world.runDue()
+            let renewed = try await world.subscription(subscription.id)
+            #expect(renewed.open?.amount.minor == 0 && renewed.credit == 16)
+            #expect(try await world.violations().isEmpty)
+        }
+    }
+
+    @Test("a change at the period's end is remembered and made with the renewal") func atPeriodEnd() async throws {
+        try await withSubscriptions { world in
+            let subscription = try await prepared(world)
+            let pending = try await world.change(subscription.id, #"{"plan_id":"pro","proration":"none"}"#)
+            #expect(pending.pendingPlan?.id.rawValue == "pro" && pending.plan.id.rawValue == "basic")
+            world.time.set(subscription.period.end)
+            try await world.runDue()
+            let renewed = try await world.subscription(subscription.id)
+            #expect(renewed.plan.id.rawValue == "pro" && renewed.pendingPlan == nil)
+            #expect(renewed.open?.amount.minor == 3_100)
+        }
+    }
+
+    @Test("ending at the period's end bills nothing more; ending twice is refused") func ending() async throws {
+        try await withSubscriptions { world in
+            let subscription = try await prepared(world)
+            #expect(try await world.cancel(subscription.id, atPeriodEnd: true).cancelsAtPeriodEnd)
+            world.time.set(subscription.period.end)
+            try await world.runDue()
+            #expect(try await world.subscription(subscription.id).status == .canceled)
+            #expect(try await world.published(SubscriptionBilledV1.self).count == 1)
+            let problem = await #expect(throws: Problem.self) { try await world.cancel(subscription.id, atPeriodEnd: false) }
+            #expect(problem?.code == "subscription_ended")
+        }
+    }
+
+    @Test("ending now withdraws what is unpaid") func endingNow() async throws {
+        try await withSubscriptions { world in
+            _ = try await prepared(world)
+            let unpaid = try await world.subscribe()
+            #expect(try await world.cancel(unpaid.id, atPeriodEnd: true).status == .canceled)
+            #expect(try await world.published(SubscriptionBillingWithdrawnV1.self).map(\.reason) == ["canceled"])
+        }
+    }
+}
