@@ -16,6 +16,7 @@ final class ConsumerClient {
     private let data: OpaquePointer?
     private let pacing: FetchPacing
     private var forwarded: [OpaquePointer] = []
+    private var hasStored = false
     private var names: [OpaquePointer: String] = [:]
 
     init(_ plan: ConsumerPlan, owner: ConsumerLoop, wake: WakeSignal) throws(KafkaError) {
@@ -44,7 +45,7 @@ final class ConsumerClient {
             rd_kafka_subscribe(handle, $0)
         }
         guard error == RD_KAFKA_RESP_ERR_NO_ERROR else {
-            abandon()
+            close()
             throw KafkaError(error, detail: "subscribe")
         }
     }
@@ -99,13 +100,15 @@ final class ConsumerClient {
     /// Stores offsets for the next commit; partitions that are gone meanwhile are left out by librdkafka.
     func store(_ offsets: [KafkaPartition: Int64]) {
         _ = withPartitionList(offsets.map { ($0.key, $0.value) }) { rd_kafka_offsets_store(handle, $0) }
+        hasStored = true
     }
 
-    /// Commits what is stored and waits for the answer, a few seconds at most.
+    /// Commits what was stored since the last call and waits for the answer, a few seconds at most.
     /// - Returns: Why it was not committed, `nil` when it was or there was nothing to commit.
     func commitStored() -> KafkaError? {
-        guard let answers = rd_kafka_queue_new(handle) else { return nil }
+        guard hasStored, let answers = rd_kafka_queue_new(handle) else { return nil }
         defer { rd_kafka_queue_destroy(answers) }
+        hasStored = false
         var code = rd_kafka_commit_queue(handle, nil, answers, nil, nil)
         if code == RD_KAFKA_RESP_ERR_NO_ERROR {
             guard let event = rd_kafka_queue_poll(answers, Self.commitTimeoutMilliseconds) else {
@@ -165,29 +168,16 @@ final class ConsumerClient {
         return error == RD_KAFKA_RESP_ERR_NO_ERROR && high >= 0 ? high : nil
     }
 
-    /// Leaves in order: the loop's `revoked()` is called, offsets are committed.
+    /// Closes the handle without a word to the group. `rd_kafka_consumer_close` would add nothing: offsets are
+    /// committed before, static members do not take leave, and it never returns while the broker is away.
     func close() {
-        silence()
-        rd_kafka_consumer_close(handle)
-        releaseForwarded()
-        rd_kafka_queue_destroy(data)
-        rd_kafka_queue_destroy(queue)
-        rd_kafka_destroy(handle)
-    }
-
-    /// Goes without a word, as a killed process would.
-    func abandon() {
-        silence()
+        // The descriptor may be closed before librdkafka's threads are gone.
+        rd_kafka_queue_io_event_enable(queue, -1, nil, 0)
+        rd_kafka_queue_io_event_enable(data, -1, nil, 0)
         releaseForwarded()
         rd_kafka_queue_destroy(data)
         rd_kafka_queue_destroy(queue)
         rd_kafka_destroy_flags(handle, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE)
-    }
-
-    /// The descriptor may be closed before librdkafka's threads are gone.
-    private func silence() {
-        rd_kafka_queue_io_event_enable(queue, -1, nil, 0)
-        rd_kafka_queue_io_event_enable(data, -1, nil, 0)
     }
 
     private func topic(_ topic: OpaquePointer?) -> String {

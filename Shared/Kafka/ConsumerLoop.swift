@@ -35,13 +35,11 @@ final class ConsumerLoop: KafkaHandleOwner {
             turn()
             if metFatalError { rebuild() }
         }
-        if mailbox.isAbandoned {
-            client?.abandon()
-        } else {
+        if !mailbox.isAbandoned {
             if !mailbox.waitUntilIdle(plan.options.stopTimeout) { mailbox.change { $0.revoke { _ in true } } }
-            storeFinished()
-            client?.close()
+            revoked()
         }
+        client?.close()
         client = nil
         mailbox.finish()
     }
@@ -170,7 +168,7 @@ final class ConsumerLoop: KafkaHandleOwner {
     /// Replaces a handle that met a fatal error, for instance because another process uses the same instance name.
     private func rebuild() {
         revoked()
-        client?.abandon()
+        client?.close()
         client = nil
         metFatalError = false
         let retryAt = ContinuousClock.now.advanced(by: .seconds(1))

@@ -34,15 +34,22 @@ def parked(world: World) -> None:
     for service in ("payment", "subscription", "invoice", "fraud", "analytics"):
         for ident, _ in open_parked(world, service):
             world.service(service, "parked", "discard", ident)
+    forget(world)
     world.assert_consistent(30)
+
+
+def forget(world: World) -> None:
+    """Removes the claims on events that nobody published: the books count every claim against what was published."""
+    for service in ("fraud", "analytics", "payment", "invoice", "subscription"):
+        world.sql(f"DELETE FROM {service}.inbox WHERE event_id LIKE 'evt_forged%'")
 
 
 def poison(customer: str) -> list[dict[str, Any]]:
     """Broken JSON, JSON of the wrong shape, a type nobody knows, and no headers at all."""
 
-    def record(value: bytes, kind: str = "", ident: str = "") -> dict[str, Any]:
+    def record(value: bytes, kind: str = "") -> dict[str, Any]:
         headers = {
-            "ce_id": ident or f"evt_{uuid.uuid4().hex[:26]}",
+            "ce_id": f"evt_forged{uuid.uuid4().hex[:20]}",
             "ce_type": kind,
             "ce_source": "test",
             "ce_specversion": "1.0",

@@ -1,3 +1,4 @@
+import BillingCore
 import Glibc
 import HTTPKit
 import Testing

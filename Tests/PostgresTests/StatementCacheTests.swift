@@ -50,6 +50,7 @@ import Testing
 
     @Test("unprepared statements leave nothing behind") func unprepared() async throws {
         try await withPool(connections: 1) { pool, _ in
+            _ = try await preparedCount(pool)
             let before: Int = try await preparedCount(pool)
             for number in 0..<10 {
                 #expect(try await pool.count(("SELECT \(number)::int" as SQL).unprepared) == number)
@@ -97,7 +98,12 @@ import Testing
     @Test("statements closed behind our back are prepared again") func deallocated() async throws {
         try await withPool(connections: 1) { pool, _ in
             #expect(try await pool.count("SELECT 11") == 11)
-            try await pool.transaction { db in try db.execute(("DEALLOCATE ALL" as SQL).unprepared) }
+            try await pool.transaction { db in
+                let name: String? = try db.first(
+                    "SELECT name FROM pg_prepared_statements WHERE statement = 'SELECT 11'"
+                ) { row in try row.next() }
+                try db.execute(("DEALLOCATE \(identifier: try #require(name))" as SQL).unprepared)
+            }
             #expect(try await pool.count("SELECT 11") == 11)
         }
     }

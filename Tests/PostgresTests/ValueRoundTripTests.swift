@@ -67,6 +67,21 @@ private let hostile: [String] = [
         try await check([[], [0], Array(0...255), [0x5c, 0x22, 0x27]], as: "bytea", "bytea[]")
     }
 
+    @Test("byte arrays are text that can be looked at") func byteArrays() throws {
+        let bytes: [UInt8] = [0, 255]
+        #expect(bytes.postgresValue.text == "\\x00ff")
+        #expect([bytes, []].postgresValue.text == #"{"\\x00ff","\\x"}"#)
+        let optional: [[UInt8]?] = [bytes, nil]
+        #expect(optional.postgresValue.text == #"{"\\x00ff",NULL}"#)
+        #expect(try decoded("\\x00ff") == bytes)
+        #expect(try decoded(#"{"\\x00ff"}"#) == [bytes])
+        #expect(try decoded(#"{"\\x00ff",NULL}"#) == optional)
+    }
+
+    private func decoded<T: PostgresDecodable>(_ text: String) throws -> T {
+        try Array(text.utf8).withUnsafeBytes { try T.decode($0) }
+    }
+
     @Test("instants to the microsecond") func instants() async throws {
         let values: [Instant] = [
             .epoch, Instant(microseconds: 1), Instant(microseconds: -1), Instant(microseconds: 1_800_000_000_123_456),

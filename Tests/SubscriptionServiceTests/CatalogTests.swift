@@ -43,7 +43,7 @@ import Testing
             let names = ["zoe", "ada", "mia", "bob", "eve"]
             for name in names {
                 try await world.customer(name)
-                world.time.advance(by: .seconds(1))
+                world.ticker.advance(by: .seconds(1))
             }
             var found: [String] = []
             var cursor: CustomerID?

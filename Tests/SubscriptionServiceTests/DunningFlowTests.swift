@@ -14,7 +14,7 @@ import Testing
         try await world.customer()
         try await world.plan()
         let subscription = try await world.active()
-        world.time.set(subscription.period.end)
+        world.ticker.set(subscription.period.end)
         try await world.runDue()
         return try await world.subscription(subscription.id)
     }
@@ -26,15 +26,15 @@ import Testing
             #expect(subscription.status == .pastDue)
             let due: Instant = world.now
             for (attempt, day) in [(Int64(2), 1), (3, 3), (4, 5), (5, 7)] {
-                world.time.set(due.adding(.seconds(86_400 * day - 1)))
+                world.ticker.set(due.adding(.seconds(86_400 * day - 1)))
                 #expect(try await world.runDue() == 0)
-                world.time.set(due.adding(.seconds(86_400 * day)))
+                world.ticker.set(due.adding(.seconds(86_400 * day)))
                 #expect(try await world.runDue() == 1)
                 #expect(try await world.published(SubscriptionCollectionDueV1.self).last?.attempt == attempt)
                 subscription = try await world.fail(world.subscription(subscription.id), "soft")
             }
             #expect(subscription.status == .unpaid)
-            world.time.set(due.adding(.seconds(86_400 * 14)))
+            world.ticker.set(due.adding(.seconds(86_400 * 14)))
             #expect(try await world.runDue() == 1)
             subscription = try await world.subscription(subscription.id)
             #expect(subscription.status == .canceled && subscription.open == nil)
@@ -48,7 +48,7 @@ import Testing
     @Test("a new default card is charged at once; another card is not") func newCard() async throws {
         try await withSubscriptions { world in
             let subscription = try await world.fail(renewing(world), "hard")
-            world.time.advance(by: .seconds(3_600))
+            world.ticker.advance(by: .seconds(3_600))
             try await world.attachCard(subscription.customerID, isDefault: false)
             #expect(try await world.published(SubscriptionCollectionDueV1.self).isEmpty)
             try await world.attachCard(subscription.customerID)

@@ -17,7 +17,7 @@ import Testing
     @Test("an upgrade is billed by the second and kept when it is paid") func upgrade() async throws {
         try await withSubscriptions { world in
             let subscription = try await prepared(world)
-            world.time.set(time("2027-01-31T10:00:00Z"))
+            world.ticker.set(time("2027-01-31T10:00:00Z"))
             let changed = try await world.change(subscription.id, #"{"plan_id":"pro","proration":"immediate"}"#)
             #expect(changed.plan.id.rawValue == "pro")
             let billed = try #require(try await world.published(SubscriptionBilledV1.self).last)
@@ -36,7 +36,7 @@ import Testing
     @Test("an upgrade that cannot be paid goes back, with its invoice withdrawn") func revert() async throws {
         try await withSubscriptions { world in
             let subscription = try await prepared(world)
-            world.time.set(time("2027-01-31T10:00:00Z"))
+            world.ticker.set(time("2027-01-31T10:00:00Z"))
             let changed = try await world.change(subscription.id, #"{"plan_id":"pro"}"#)
             let reverted = try await world.fail(changed, "hard")
             #expect(reverted.plan.id.rawValue == "basic" && reverted.status == .active)
@@ -52,12 +52,12 @@ import Testing
     @Test("money for an upgrade that was given up becomes credit, and the next billing uses it") func lateUpgrade() async throws {
         try await withSubscriptions { world in
             let subscription = try await prepared(world)
-            world.time.set(time("2027-01-31T10:00:00Z"))
+            world.ticker.set(time("2027-01-31T10:00:00Z"))
             let changed = try await world.change(subscription.id, #"{"plan_id":"pro"}"#)
             try await world.fail(changed, "hard")
             let credited = try await world.pay(changed)
             #expect(credited.credit == 1_016)
-            world.time.set(credited.period.end)
+            world.ticker.set(credited.period.end)
             try await world.runDue()
             let renewed = try await world.subscription(subscription.id)
             #expect(renewed.open?.amount.minor == 0 && renewed.credit == 16)
@@ -70,7 +70,7 @@ import Testing
             let subscription = try await prepared(world)
             let pending = try await world.change(subscription.id, #"{"plan_id":"pro","proration":"none"}"#)
             #expect(pending.pendingPlan?.id.rawValue == "pro" && pending.plan.id.rawValue == "basic")
-            world.time.set(subscription.period.end)
+            world.ticker.set(subscription.period.end)
             try await world.runDue()
             let renewed = try await world.subscription(subscription.id)
             #expect(renewed.plan.id.rawValue == "pro" && renewed.pendingPlan == nil)
@@ -82,7 +82,7 @@ import Testing
         try await withSubscriptions { world in
             let subscription = try await prepared(world)
             #expect(try await world.cancel(subscription.id, atPeriodEnd: true).cancelsAtPeriodEnd)
-            world.time.set(subscription.period.end)
+            world.ticker.set(subscription.period.end)
             try await world.runDue()
             #expect(try await world.subscription(subscription.id).status == .canceled)
             #expect(try await world.published(SubscriptionBilledV1.self).count == 1)

@@ -14,7 +14,7 @@ import Testing
             var subscriptions: [Subscription] = []
             for _ in 0..<40 { subscriptions.append(try await world.subscribe()) }
             try await world.pay(subscriptions)
-            world.time.set(time("2027-02-15T10:00:00Z"))
+            world.ticker.set(time("2027-02-15T10:00:00Z"))
             let handled = try await withThrowingTaskGroup(of: Int.self) { group in
                 for _ in 0..<6 {
                     group.addTask {
@@ -37,7 +37,7 @@ import Testing
             try await world.customer()
             try await world.plan()
             let subscription = try await world.active()
-            world.time.set(time("2027-02-15T10:00:00Z"))
+            world.ticker.set(time("2027-02-15T10:00:00Z"))
             struct Killed: Error {}
             let (work, now) = (RunDueWork(policy: .standard), world.now)
             await #expect(throws: Killed.self) {
@@ -58,7 +58,7 @@ import Testing
             try await world.customer()
             try await world.plan()
             var subscription = try await world.active()
-            world.time.set(time("2027-05-20T00:00:00Z"))
+            world.ticker.set(time("2027-05-20T00:00:00Z"))
             for month in ["2027-02-15", "2027-03-15", "2027-04-15", "2027-05-15"] {
                 #expect(try await world.runDue() == 1)
                 subscription = try await world.subscription(subscription.id)

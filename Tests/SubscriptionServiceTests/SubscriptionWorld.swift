@@ -16,11 +16,11 @@ struct SubscriptionWorld: Sendable {
 
     let database: PostgresPool
     let clock = OffsetClock()
-    let time = ManualClock(SubscriptionWorld.start)
+    let ticker = ManualClock(SubscriptionWorld.start)
     let waiters = SettlementWaiters()
     let policy = DunningPolicy.standard
 
-    var now: Instant { time.now }
+    var now: Instant { ticker.now }
     private var notice: SettlementNotice { SettlementNotice(waiters: waiters, clock: clock) }
 
     @discardableResult

@@ -22,9 +22,9 @@ package struct SignUp: Sendable {
 
     /// One request, its key claimed for the subscription it is about to make.
     package struct Request: Sendable {
-        let id: SubscriptionID
-        let input: NewSubscriptionInput
-        let claim: IdempotencyClaim?
+        package let id: SubscriptionID
+        package let input: NewSubscriptionInput
+        package let claim: IdempotencyClaim?
         let now: Instant
         let wait: Duration
         let deadline: ContinuousClock.Instant
