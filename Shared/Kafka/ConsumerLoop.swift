@@ -37,7 +37,8 @@ final class ConsumerLoop: KafkaHandleOwner {
         }
         if !mailbox.isAbandoned {
             if !mailbox.waitUntilIdle(plan.options.stopTimeout) { mailbox.change { $0.revoke { _ in true } } }
-            revoked()
+            // Closing without a broker takes librdkafka ten seconds; nobody needs to wait for that.
+            if !revoked() { mailbox.finish() }
         }
         client?.close()
         client = nil
@@ -131,12 +132,18 @@ final class ConsumerLoop: KafkaHandleOwner {
     }
 
     /// The group takes the share back: what runs may finish, what waits is dropped and comes again elsewhere.
-    func revoked() {
-        guard let client else { return }
+    /// - Returns: Whether everything handled is committed.
+    @discardableResult
+    func revoked() -> Bool {
+        guard let client else { return true }
+        var isCommitted = true
         fresh.removeAll(keepingCapacity: true)
         if !client.isAssignmentLost, mailbox.waitUntilIdle(plan.options.revokeTimeout) {
             storeFinished()
-            if let error = client.commitStored() { failed(error) }
+            if let error = client.commitStored() {
+                failed(error)
+                isCommitted = false
+            }
         }
         mailbox.change { state in
             state.revoke { _ in true }
@@ -150,6 +157,7 @@ final class ConsumerLoop: KafkaHandleOwner {
             $0.assignedPartitions = 0
             $0.lag = 0
         }
+        return isCommitted
     }
 
     // MARK: Errors
