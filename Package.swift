@@ -36,7 +36,9 @@ func service(_ name: String) -> [Target] {
             path: "Services/\(name)/Service", swiftSettings: strict),
         .executableTarget(
             name: "\(name.lowercased())-service",
-            dependencies: [.byName(name: "\(name)Service"), "ServiceKit", external("ArgumentParser", "swift-argument-parser")],
+            dependencies: [
+                .byName(name: "\(name)Service"), "ServiceKit", external("ArgumentParser", "swift-argument-parser"),
+            ],
             path: "Services/\(name)/Daemon", swiftSettings: strict),
     ]
 }
@@ -66,7 +68,10 @@ func testTargets() -> [Target] {
         tests("BillingEventsTests", ["BillingEvents", "BillingCore", "JSON"]),
         tests(
             "MessagingTests",
-            ["Messaging", "BillingEvents", "BillingCore", "JSON", "Postgres", "Kafka", "Telemetry", "TestKit", external("Logging", "swift-log")]),
+            [
+                "Messaging", "BillingEvents", "BillingCore", "JSON", "Postgres", "Kafka", "Telemetry", "TestKit",
+                external("Logging", "swift-log"),
+            ]),
     ]
     let perService: [Target] = services.flatMap { name -> [Target] in
         [
@@ -74,7 +79,8 @@ func testTargets() -> [Target] {
             tests(
                 "\(name)ServiceTests",
                 [
-                    .byName(name: "\(name)Domain"), .byName(name: "\(name)Service"), "BillingCore", "BillingEvents", "JSON",
+                    .byName(name: "\(name)Domain"), .byName(name: "\(name)Service"), "BillingCore", "BillingEvents",
+                    "JSON",
                     "Postgres", "Redis", "Messaging", "HTTPKit", "ServiceKit", "Telemetry", "TestKit",
                     external("Logging", "swift-log"),
                 ]),
@@ -84,7 +90,6 @@ func testTargets() -> [Target] {
     let wanted = only.split(separator: ",").map(String.init)
     return (all + perService).filter { wanted.contains($0.name) }
 }
-
 
 let package = Package(
     name: "refrain",
@@ -129,13 +134,16 @@ let package = Package(
         shared(
             "ServiceKit",
             [
-                "BillingCore", "BillingEvents", "JSON", "Postgres", "Kafka", "Redis", "Messaging", "HTTPKit", "Telemetry",
+                "BillingCore", "BillingEvents", "JSON", "Postgres", "Kafka", "Redis", "Messaging", "HTTPKit",
+                "Telemetry",
                 external("Logging", "swift-log"), external("ArgumentParser", "swift-argument-parser"),
                 external("AsyncHTTPClient", "async-http-client"), external("NIOCore", "swift-nio"),
                 external("NIOHTTP1", "swift-nio"), external("ServiceLifecycle", "swift-service-lifecycle"),
                 external("Yams", "Yams"),
             ]),
-        shared("TestKit", ["BillingCore", "JSON", "Postgres", "Kafka", "Redis", "Telemetry", external("Logging", "swift-log")]),
+        shared(
+            "TestKit",
+            ["BillingCore", "JSON", "Postgres", "Kafka", "Redis", "Telemetry", external("Logging", "swift-log")]),
     ] + services.flatMap(service) + testTargets(),
     swiftLanguageModes: [.v6]
 )

@@ -3,9 +3,12 @@ public import JSON
 
 /// An API key was created, rotated or revoked; the whole new state. Keyed by key id.
 public struct APIKeyChangedV1: EventBody, Equatable {
+    /// Its wire name.
     public static let type = "api_key.changed.v1"
+    /// Where it is published.
     public static let topic = Topic.access
 
+    /// The key.
     public let keyID: APIKeyID
     /// What it is for.
     public let name: String
@@ -37,6 +40,7 @@ public struct APIKeyChangedV1: EventBody, Equatable {
         self.revokedAt = revokedAt
     }
 
+    /// Reads the fields.
     public init(_ f: inout InputFields) {
         keyID = f.id("key_id", as: APIKeyID.self)
         name = f.string("name", doc: "What it is for")
@@ -48,6 +52,7 @@ public struct APIKeyChangedV1: EventBody, Equatable {
         revokedAt = f.optionalInstant("revoked_at", doc: "Revocation")
     }
 
+    /// Writes the fields.
     public func write(to o: inout ObjectWriter) {
         o.field("key_id", keyID.rawValue)
         o.field("name", name)
@@ -59,6 +64,7 @@ public struct APIKeyChangedV1: EventBody, Equatable {
         o.field("revoked_at", revokedAt?.rfc3339)
     }
 
+    /// An example for documents.
     public static var sample: Self {
         Self(
             keyID: .sample, name: "Premium", display: "sk_sandbox_1a2b", hash: "9f86d081", scopes: ["payments:read"],

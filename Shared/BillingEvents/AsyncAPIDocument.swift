@@ -38,15 +38,17 @@ public enum AsyncAPIDocument {
     private static let info: JSONValue = [
         "title": "Refrain events", "version": "1",
         "description": """
-            How the five services of Refrain meet. Events are CloudEvents 1.0 in Kafka binary mode with a JSON body. \
-            The record key is the customer id, so everything about one customer stays in order within a topic. \
-            Delivery is at least once: drop an event whose ce_id you have handled. Fields are added, never changed; \
-            ignore those you do not know. A message that can never be handled is told of on the topic with .parked \
-            after its name, and the partition moves on.
-            """,
+        How the five services of Refrain meet. Events are CloudEvents 1.0 in Kafka binary mode with a JSON body. \
+        The record key is the customer id, so everything about one customer stays in order within a topic. \
+        Delivery is at least once: drop an event whose ce_id you have handled. Fields are added, never changed; \
+        ignore those you do not know. A message that can never be handled is told of on the topic with .parked \
+        after its name, and the partition moves on.
+        """,
     ]
 
-    private static func events(of topic: Topic) -> [any EventBody.Type] { EventCatalog.all.filter { $0.topic == topic } }
+    private static func events(of topic: Topic) -> [any EventBody.Type] {
+        EventCatalog.all.filter { $0.topic == topic }
+    }
 
     private static func name(of topic: Topic) -> String {
         String(topic.rawValue.drop { $0 != "." }.dropFirst())
@@ -106,7 +108,10 @@ extension AsyncAPIDocument {
                 "headers": reference("components/schemas/cloudEvent"),
                 "payload": reference("components/schemas/\(Body.type)"),
                 "bindings": [
-                    "kafka": ["key": ["type": "string", "description": .string(key(of: Body.type))], "bindingVersion": "0.5.0"]
+                    "kafka": [
+                        "key": ["type": "string", "description": .string(key(of: Body.type))],
+                        "bindingVersion": "0.5.0",
+                    ]
                 ],
                 "examples": [["name": "sample", "payload": example]],
             ])
@@ -145,7 +150,8 @@ extension AsyncAPIDocument {
             "payload": reference("components/schemas/message.parked.v1"),
             "bindings": [
                 "kafka": [
-                    "key": ["type": "string", "description": "Key of the message, or unknown"], "bindingVersion": "0.5.0",
+                    "key": ["type": "string", "description": "Key of the message, or unknown"],
+                    "bindingVersion": "0.5.0",
                 ]
             ],
         ])

@@ -3,11 +3,16 @@ public import JSON
 
 /// A period or a change is due: priced lines for Invoice to turn into one invoice.
 public struct SubscriptionBilledV1: EventBody, Equatable {
+    /// Its wire name.
     public static let type = "subscription.billed.v1"
+    /// Where it is published.
     public static let topic = Topic.subscriptions
 
+    /// The billing.
     public let billingID: BillingID
+    /// The subscription.
     public let subscriptionID: SubscriptionID
+    /// The customer.
     public let customerID: CustomerID
     /// signup, cycle, trial_end or upgrade.
     public let reason: String
@@ -38,6 +43,7 @@ public struct SubscriptionBilledV1: EventBody, Equatable {
         self.billedAt = billedAt
     }
 
+    /// Reads the fields.
     public init(_ f: inout InputFields) {
         billingID = f.id("billing_id", as: BillingID.self)
         subscriptionID = f.id("subscription_id", as: SubscriptionID.self)
@@ -50,6 +56,7 @@ public struct SubscriptionBilledV1: EventBody, Equatable {
         billedAt = f.instant("billed_at", doc: "Business time")
     }
 
+    /// Writes the fields.
     public func write(to o: inout ObjectWriter) {
         o.field("billing_id", billingID.rawValue)
         o.field("subscription_id", subscriptionID.rawValue)
@@ -62,6 +69,7 @@ public struct SubscriptionBilledV1: EventBody, Equatable {
         o.field("billed_at", billedAt.rfc3339)
     }
 
+    /// An example for documents.
     public static var sample: Self {
         Self(
             billingID: .sample, subscriptionID: .sample, customerID: .sample, reason: "cycle",
@@ -72,12 +80,18 @@ public struct SubscriptionBilledV1: EventBody, Equatable {
 
 /// An unpaid invoice is to be collected again.
 public struct SubscriptionCollectionDueV1: EventBody, Equatable {
+    /// Its wire name.
     public static let type = "subscription.collection_due.v1"
+    /// Where it is published.
     public static let topic = Topic.subscriptions
 
+    /// The subscription.
     public let subscriptionID: SubscriptionID
+    /// The customer.
     public let customerID: CustomerID
+    /// The billing.
     public let billingID: BillingID
+    /// The invoice.
     public let invoiceID: InvoiceID
     /// Number of the attempt, from 2.
     public let attempt: Int64
@@ -97,6 +111,7 @@ public struct SubscriptionCollectionDueV1: EventBody, Equatable {
         self.reason = reason
     }
 
+    /// Reads the fields.
     public init(_ f: inout InputFields) {
         subscriptionID = f.id("subscription_id", as: SubscriptionID.self)
         customerID = f.id("customer_id", as: CustomerID.self)
@@ -106,6 +121,7 @@ public struct SubscriptionCollectionDueV1: EventBody, Equatable {
         reason = f.string("reason", doc: "retry or new_payment_method")
     }
 
+    /// Writes the fields.
     public func write(to o: inout ObjectWriter) {
         o.field("subscription_id", subscriptionID.rawValue)
         o.field("customer_id", customerID.rawValue)
@@ -115,6 +131,7 @@ public struct SubscriptionCollectionDueV1: EventBody, Equatable {
         o.field("reason", reason)
     }
 
+    /// An example for documents.
     public static var sample: Self {
         Self(
             subscriptionID: .sample, customerID: .sample, billingID: .sample, invoiceID: .sample, attempt: 1,
@@ -124,11 +141,16 @@ public struct SubscriptionCollectionDueV1: EventBody, Equatable {
 
 /// A billing will not be collected any more: its invoice is to be voided.
 public struct SubscriptionBillingWithdrawnV1: EventBody, Equatable {
+    /// Its wire name.
     public static let type = "subscription.billing_withdrawn.v1"
+    /// Where it is published.
     public static let topic = Topic.subscriptions
 
+    /// The billing.
     public let billingID: BillingID
+    /// The subscription.
     public let subscriptionID: SubscriptionID
+    /// The customer.
     public let customerID: CustomerID
     /// Why, from a fixed set.
     public let reason: String
@@ -143,6 +165,7 @@ public struct SubscriptionBillingWithdrawnV1: EventBody, Equatable {
         self.reason = reason
     }
 
+    /// Reads the fields.
     public init(_ f: inout InputFields) {
         billingID = f.id("billing_id", as: BillingID.self)
         subscriptionID = f.id("subscription_id", as: SubscriptionID.self)
@@ -150,6 +173,7 @@ public struct SubscriptionBillingWithdrawnV1: EventBody, Equatable {
         reason = f.string("reason", doc: "Why, from a fixed set")
     }
 
+    /// Writes the fields.
     public func write(to o: inout ObjectWriter) {
         o.field("billing_id", billingID.rawValue)
         o.field("subscription_id", subscriptionID.rawValue)
@@ -157,6 +181,7 @@ public struct SubscriptionBillingWithdrawnV1: EventBody, Equatable {
         o.field("reason", reason)
     }
 
+    /// An example for documents.
     public static var sample: Self {
         Self(
             billingID: .sample, subscriptionID: .sample, customerID: .sample, reason: "cycle")
@@ -165,13 +190,17 @@ public struct SubscriptionBillingWithdrawnV1: EventBody, Equatable {
 
 /// One priced line of a billing.
 public struct BilledLineV1: JSONInput, JSONOutput, Equatable {
+    /// What it is, for people.
     public let description: String
+    /// How many.
     public let quantity: Int64
     /// Price of one, minor units of the billing's currency.
     public let unitAmount: Int64
     /// Price of the line, minor units; negative for a credit.
     public let amount: Int64
+    /// Start of the time paid for.
     public let periodStart: Instant
+    /// End of the time paid for.
     public let periodEnd: Instant
     /// Whether it is a part of a period.
     public let proration: Bool
@@ -190,6 +219,7 @@ public struct BilledLineV1: JSONInput, JSONOutput, Equatable {
         self.proration = proration
     }
 
+    /// Reads the fields.
     public init(_ f: inout InputFields) {
         description = f.string("description", doc: "What it is for")
         quantity = f.int("quantity", doc: "How many")
@@ -200,6 +230,7 @@ public struct BilledLineV1: JSONInput, JSONOutput, Equatable {
         proration = f.bool("proration", doc: "Whether it is a part of a period")
     }
 
+    /// Writes the fields.
     public func write(to o: inout ObjectWriter) {
         o.field("description", description)
         o.field("quantity", quantity)
@@ -210,6 +241,7 @@ public struct BilledLineV1: JSONInput, JSONOutput, Equatable {
         o.field("proration", proration)
     }
 
+    /// An example for documents.
     public static var sample: Self {
         Self(
             description: "Premium", quantity: 1, unitAmount: 999, amount: 999, periodStart: .sample, periodEnd: .sample,

@@ -3,9 +3,12 @@ public import JSON
 
 /// A plan can be subscribed to from now on. Keyed by plan id.
 public struct PlanCreatedV1: EventBody, Equatable {
+    /// Its wire name.
     public static let type = "plan.created.v1"
+    /// Where it is published.
     public static let topic = Topic.subscriptions
 
+    /// The plan.
     public let planID: PlanID
     /// Plan name.
     public let name: String
@@ -30,6 +33,7 @@ public struct PlanCreatedV1: EventBody, Equatable {
         self.trialDays = trialDays
     }
 
+    /// Reads the fields.
     public init(_ f: inout InputFields) {
         planID = f.id("plan_id", as: PlanID.self)
         name = f.string("name", doc: "Plan name")
@@ -39,6 +43,7 @@ public struct PlanCreatedV1: EventBody, Equatable {
         trialDays = f.int("trial_days", doc: "Free days at the start")
     }
 
+    /// Writes the fields.
     public func write(to o: inout ObjectWriter) {
         o.field("plan_id", planID.rawValue)
         o.field("name", name)
@@ -48,6 +53,7 @@ public struct PlanCreatedV1: EventBody, Equatable {
         o.field("trial_days", trialDays)
     }
 
+    /// An example for documents.
     public static var sample: Self {
         Self(
             planID: .sample, name: "Premium", amount: Money(minor: 999, currency: .usd), interval: "month",

@@ -3,11 +3,16 @@ public import JSON
 
 /// A customer exists from now on.
 public struct CustomerCreatedV1: EventBody, Equatable {
+    /// Its wire name.
     public static let type = "customer.created.v1"
+    /// Where it is published.
     public static let topic = Topic.customers
 
+    /// The customer.
     public let customerID: CustomerID
+    /// Mail address.
     public let email: String
+    /// The name.
     public let name: String
     /// ISO 3166-1 alpha-2.
     public let country: String
@@ -23,6 +28,7 @@ public struct CustomerCreatedV1: EventBody, Equatable {
         self.timeZone = timeZone
     }
 
+    /// Reads the fields.
     public init(_ f: inout InputFields) {
         customerID = f.id("customer_id", as: CustomerID.self)
         email = f.string("email", doc: "Mail address")
@@ -31,6 +37,7 @@ public struct CustomerCreatedV1: EventBody, Equatable {
         timeZone = f.string("time_zone", doc: "IANA time zone")
     }
 
+    /// Writes the fields.
     public func write(to o: inout ObjectWriter) {
         o.field("customer_id", customerID.rawValue)
         o.field("email", email)
@@ -39,6 +46,7 @@ public struct CustomerCreatedV1: EventBody, Equatable {
         o.field("time_zone", timeZone)
     }
 
+    /// An example for documents.
     public static var sample: Self {
         Self(customerID: .sample, email: "ada@example.com", name: "Ada", country: "DE", timeZone: "Europe/Berlin")
     }
@@ -46,11 +54,16 @@ public struct CustomerCreatedV1: EventBody, Equatable {
 
 /// A customer's contact data changed; the whole new state is carried.
 public struct CustomerUpdatedV1: EventBody, Equatable {
+    /// Its wire name.
     public static let type = "customer.updated.v1"
+    /// Where it is published.
     public static let topic = Topic.customers
 
+    /// The customer.
     public let customerID: CustomerID
+    /// Mail address.
     public let email: String
+    /// The name.
     public let name: String
 
     /// The whole fact.
@@ -60,17 +73,20 @@ public struct CustomerUpdatedV1: EventBody, Equatable {
         self.name = name
     }
 
+    /// Reads the fields.
     public init(_ f: inout InputFields) {
         customerID = f.id("customer_id", as: CustomerID.self)
         email = f.string("email", doc: "Mail address")
         name = f.string("name", doc: "Name")
     }
 
+    /// Writes the fields.
     public func write(to o: inout ObjectWriter) {
         o.field("customer_id", customerID.rawValue)
         o.field("email", email)
         o.field("name", name)
     }
 
+    /// An example for documents.
     public static var sample: Self { Self(customerID: .sample, email: "ada@example.com", name: "Ada") }
 }

@@ -42,13 +42,21 @@ public struct RawEvent: Sendable {
         case body(String)
     }
 
+    /// Its id.
     public let id: EventID
+    /// The wire name.
     public let type: String
+    /// Who published it.
     public let source: String
+    /// When it became true.
     public let time: Instant
+    /// The record key.
     public let key: String
+    /// W3C trace context of the publishing transaction.
     public let traceparent: String?
+    /// The topic it came on.
     public let topic: String
+    /// The JSON body.
     public let body: [UInt8]
 
     /// Builds one from known parts.

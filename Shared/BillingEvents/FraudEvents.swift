@@ -3,14 +3,20 @@ public import JSON
 
 /// A payment attempt was scored.
 public struct FraudAssessedV1: EventBody, Equatable {
+    /// Its wire name.
     public static let type = "fraud.assessed.v1"
+    /// Where it is published.
     public static let topic = Topic.fraud
 
+    /// The assessment.
     public let assessmentID: AssessmentID
+    /// The payment.
     public let paymentID: PaymentID
+    /// The attempt.
     public let attemptID: AttemptID
     /// Number of the attempt.
     public let attempt: Int64
+    /// The customer.
     public let customerID: CustomerID
     /// Four decimals, 0.0000 to 1.0000.
     public let score: String
@@ -37,6 +43,7 @@ public struct FraudAssessedV1: EventBody, Equatable {
         self.model = model
     }
 
+    /// Reads the fields.
     public init(_ f: inout InputFields) {
         assessmentID = f.id("assessment_id", as: AssessmentID.self)
         paymentID = f.id("payment_id", as: PaymentID.self)
@@ -49,6 +56,7 @@ public struct FraudAssessedV1: EventBody, Equatable {
         model = f.string("model", doc: "What scored it")
     }
 
+    /// Writes the fields.
     public func write(to o: inout ObjectWriter) {
         o.field("assessment_id", assessmentID.rawValue)
         o.field("payment_id", paymentID.rawValue)
@@ -61,6 +69,7 @@ public struct FraudAssessedV1: EventBody, Equatable {
         o.field("model", model)
     }
 
+    /// An example for documents.
     public static var sample: Self {
         Self(
             assessmentID: .sample, paymentID: .sample, attemptID: .sample, attempt: 1, customerID: .sample,

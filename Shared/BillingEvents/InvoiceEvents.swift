@@ -3,14 +3,20 @@ public import JSON
 
 /// An invoice has its number and cannot change any more; its total is to be collected.
 public struct InvoiceFinalizedV1: EventBody, Equatable {
+    /// Its wire name.
     public static let type = "invoice.finalized.v1"
+    /// Where it is published.
     public static let topic = Topic.invoices
 
+    /// The invoice.
     public let invoiceID: InvoiceID
     /// Gapless number.
     public let number: String
+    /// The billing.
     public let billingID: BillingID
+    /// The subscription.
     public let subscriptionID: SubscriptionID
+    /// The customer.
     public let customerID: CustomerID
     /// Total.
     public let amount: Money
@@ -37,6 +43,7 @@ public struct InvoiceFinalizedV1: EventBody, Equatable {
         self.issuedAt = issuedAt
     }
 
+    /// Reads the fields.
     public init(_ f: inout InputFields) {
         invoiceID = f.id("invoice_id", as: InvoiceID.self)
         number = f.string("number", doc: "Gapless number")
@@ -49,6 +56,7 @@ public struct InvoiceFinalizedV1: EventBody, Equatable {
         issuedAt = f.instant("issued_at", doc: "Business time")
     }
 
+    /// Writes the fields.
     public func write(to o: inout ObjectWriter) {
         o.field("invoice_id", invoiceID.rawValue)
         o.field("number", number)
@@ -61,6 +69,7 @@ public struct InvoiceFinalizedV1: EventBody, Equatable {
         o.field("issued_at", issuedAt.rfc3339)
     }
 
+    /// An example for documents.
     public static var sample: Self {
         Self(
             invoiceID: .sample, number: "INV-000001", billingID: .sample, subscriptionID: .sample, customerID: .sample,
@@ -70,15 +79,22 @@ public struct InvoiceFinalizedV1: EventBody, Equatable {
 
 /// An invoice is paid in full.
 public struct InvoicePaidV1: EventBody, Equatable {
+    /// Its wire name.
     public static let type = "invoice.paid.v1"
+    /// Where it is published.
     public static let topic = Topic.invoices
 
+    /// The invoice.
     public let invoiceID: InvoiceID
+    /// The billing.
     public let billingID: BillingID
+    /// The subscription.
     public let subscriptionID: SubscriptionID
+    /// The customer.
     public let customerID: CustomerID
     /// Total.
     public let amount: Money
+    /// The payment.
     public let paymentID: PaymentID?
     /// Business time.
     public let paidAt: Instant
@@ -97,6 +113,7 @@ public struct InvoicePaidV1: EventBody, Equatable {
         self.paidAt = paidAt
     }
 
+    /// Reads the fields.
     public init(_ f: inout InputFields) {
         invoiceID = f.id("invoice_id", as: InvoiceID.self)
         billingID = f.id("billing_id", as: BillingID.self)
@@ -107,6 +124,7 @@ public struct InvoicePaidV1: EventBody, Equatable {
         paidAt = f.instant("paid_at", doc: "Business time")
     }
 
+    /// Writes the fields.
     public func write(to o: inout ObjectWriter) {
         o.field("invoice_id", invoiceID.rawValue)
         o.field("billing_id", billingID.rawValue)
@@ -117,6 +135,7 @@ public struct InvoicePaidV1: EventBody, Equatable {
         o.field("paid_at", paidAt.rfc3339)
     }
 
+    /// An example for documents.
     public static var sample: Self {
         Self(
             invoiceID: .sample, billingID: .sample, subscriptionID: .sample, customerID: .sample,
@@ -126,13 +145,20 @@ public struct InvoicePaidV1: EventBody, Equatable {
 
 /// An attempt to collect an invoice failed.
 public struct InvoicePaymentFailedV1: EventBody, Equatable {
+    /// Its wire name.
     public static let type = "invoice.payment_failed.v1"
+    /// Where it is published.
     public static let topic = Topic.invoices
 
+    /// The invoice.
     public let invoiceID: InvoiceID
+    /// The billing.
     public let billingID: BillingID
+    /// The subscription.
     public let subscriptionID: SubscriptionID
+    /// The customer.
     public let customerID: CustomerID
+    /// The payment.
     public let paymentID: PaymentID
     /// Number of the attempt, from 1.
     public let attempt: Int64
@@ -159,6 +185,7 @@ public struct InvoicePaymentFailedV1: EventBody, Equatable {
         self.failedAt = failedAt
     }
 
+    /// Reads the fields.
     public init(_ f: inout InputFields) {
         invoiceID = f.id("invoice_id", as: InvoiceID.self)
         billingID = f.id("billing_id", as: BillingID.self)
@@ -171,6 +198,7 @@ public struct InvoicePaymentFailedV1: EventBody, Equatable {
         failedAt = f.instant("failed_at", doc: "Business time")
     }
 
+    /// Writes the fields.
     public func write(to o: inout ObjectWriter) {
         o.field("invoice_id", invoiceID.rawValue)
         o.field("billing_id", billingID.rawValue)
@@ -183,6 +211,7 @@ public struct InvoicePaymentFailedV1: EventBody, Equatable {
         o.field("failed_at", failedAt.rfc3339)
     }
 
+    /// An example for documents.
     public static var sample: Self {
         Self(
             invoiceID: .sample, billingID: .sample, subscriptionID: .sample, customerID: .sample, paymentID: .sample,
@@ -192,12 +221,18 @@ public struct InvoicePaymentFailedV1: EventBody, Equatable {
 
 /// Money of a paid invoice went back to the customer.
 public struct InvoiceRefundedV1: EventBody, Equatable {
+    /// Its wire name.
     public static let type = "invoice.refunded.v1"
+    /// Where it is published.
     public static let topic = Topic.invoices
 
+    /// The invoice.
     public let invoiceID: InvoiceID
+    /// The customer.
     public let customerID: CustomerID
+    /// The payment.
     public let paymentID: PaymentID
+    /// The refund.
     public let refundID: RefundID
     /// Refunded now.
     public let amount: Money
@@ -217,6 +252,7 @@ public struct InvoiceRefundedV1: EventBody, Equatable {
         self.refundedTotal = refundedTotal
     }
 
+    /// Reads the fields.
     public init(_ f: inout InputFields) {
         invoiceID = f.id("invoice_id", as: InvoiceID.self)
         customerID = f.id("customer_id", as: CustomerID.self)
@@ -226,6 +262,7 @@ public struct InvoiceRefundedV1: EventBody, Equatable {
         refundedTotal = f.int("refunded_total", doc: "Refunded so far, minor units")
     }
 
+    /// Writes the fields.
     public func write(to o: inout ObjectWriter) {
         o.field("invoice_id", invoiceID.rawValue)
         o.field("customer_id", customerID.rawValue)
@@ -235,6 +272,7 @@ public struct InvoiceRefundedV1: EventBody, Equatable {
         o.field("refunded_total", refundedTotal)
     }
 
+    /// An example for documents.
     public static var sample: Self {
         Self(
             invoiceID: .sample, customerID: .sample, paymentID: .sample, refundID: .sample,
@@ -244,12 +282,18 @@ public struct InvoiceRefundedV1: EventBody, Equatable {
 
 /// A finalized, unpaid invoice was withdrawn; its number stays used.
 public struct InvoiceVoidedV1: EventBody, Equatable {
+    /// Its wire name.
     public static let type = "invoice.voided.v1"
+    /// Where it is published.
     public static let topic = Topic.invoices
 
+    /// The invoice.
     public let invoiceID: InvoiceID
+    /// The billing.
     public let billingID: BillingID
+    /// The subscription.
     public let subscriptionID: SubscriptionID
+    /// The customer.
     public let customerID: CustomerID
     /// Total that is no longer due.
     public let amount: Money
@@ -269,6 +313,7 @@ public struct InvoiceVoidedV1: EventBody, Equatable {
         self.reason = reason
     }
 
+    /// Reads the fields.
     public init(_ f: inout InputFields) {
         invoiceID = f.id("invoice_id", as: InvoiceID.self)
         billingID = f.id("billing_id", as: BillingID.self)
@@ -278,6 +323,7 @@ public struct InvoiceVoidedV1: EventBody, Equatable {
         reason = f.string("reason", doc: "Why, from a fixed set")
     }
 
+    /// Writes the fields.
     public func write(to o: inout ObjectWriter) {
         o.field("invoice_id", invoiceID.rawValue)
         o.field("billing_id", billingID.rawValue)
@@ -287,6 +333,7 @@ public struct InvoiceVoidedV1: EventBody, Equatable {
         o.field("reason", reason)
     }
 
+    /// An example for documents.
     public static var sample: Self {
         Self(
             invoiceID: .sample, billingID: .sample, subscriptionID: .sample, customerID: .sample,

@@ -3,20 +3,28 @@ public import JSON
 
 /// A payment attempt is to be assessed by Fraud before the provider is asked.
 public struct PaymentCreatedV1: EventBody, Equatable {
+    /// Its wire name.
     public static let type = "payment.created.v1"
+    /// Where it is published.
     public static let topic = Topic.payments
 
+    /// The payment.
     public let paymentID: PaymentID
+    /// The attempt.
     public let attemptID: AttemptID
     /// Number of the attempt, from 1.
     public let attempt: Int64
+    /// The customer.
     public let customerID: CustomerID
+    /// The payment method.
     public let paymentMethodID: PaymentMethodID
     /// Card fingerprint.
     public let fingerprint: String
     /// Amount.
     public let amount: Money
+    /// The invoice, when there is one.
     public let invoiceID: InvoiceID?
+    /// The subscription, when there is one.
     public let subscriptionID: SubscriptionID?
     /// Without the customer present.
     public let offSession: Bool
@@ -42,6 +50,7 @@ public struct PaymentCreatedV1: EventBody, Equatable {
         self.createdAt = createdAt
     }
 
+    /// Reads the fields.
     public init(_ f: inout InputFields) {
         paymentID = f.id("payment_id", as: PaymentID.self)
         attemptID = f.id("attempt_id", as: AttemptID.self)
@@ -56,6 +65,7 @@ public struct PaymentCreatedV1: EventBody, Equatable {
         createdAt = f.instant("created_at", doc: "Business time")
     }
 
+    /// Writes the fields.
     public func write(to o: inout ObjectWriter) {
         o.field("payment_id", paymentID.rawValue)
         o.field("attempt_id", attemptID.rawValue)
@@ -70,6 +80,7 @@ public struct PaymentCreatedV1: EventBody, Equatable {
         o.field("created_at", createdAt.rfc3339)
     }
 
+    /// An example for documents.
     public static var sample: Self {
         Self(
             paymentID: .sample, attemptID: .sample, attempt: 1, customerID: .sample, paymentMethodID: .sample,
@@ -80,16 +91,22 @@ public struct PaymentCreatedV1: EventBody, Equatable {
 
 /// The customer has to authenticate before the payment can go on.
 public struct PaymentRequiresActionV1: EventBody, Equatable {
+    /// Its wire name.
     public static let type = "payment.requires_action.v1"
+    /// Where it is published.
     public static let topic = Topic.payments
 
+    /// The payment.
     public let paymentID: PaymentID
     /// Number of the attempt.
     public let attempt: Int64
+    /// The customer.
     public let customerID: CustomerID
     /// Amount.
     public let amount: Money
+    /// The invoice, when there is one.
     public let invoiceID: InvoiceID?
+    /// The subscription, when there is one.
     public let subscriptionID: SubscriptionID?
 
     /// The whole fact.
@@ -105,6 +122,7 @@ public struct PaymentRequiresActionV1: EventBody, Equatable {
         self.subscriptionID = subscriptionID
     }
 
+    /// Reads the fields.
     public init(_ f: inout InputFields) {
         paymentID = f.id("payment_id", as: PaymentID.self)
         attempt = f.int("attempt", doc: "Number of the attempt")
@@ -114,6 +132,7 @@ public struct PaymentRequiresActionV1: EventBody, Equatable {
         subscriptionID = f.optionalID("subscription_id", as: SubscriptionID.self)
     }
 
+    /// Writes the fields.
     public func write(to o: inout ObjectWriter) {
         o.field("payment_id", paymentID.rawValue)
         o.field("attempt", attempt)
@@ -123,6 +142,7 @@ public struct PaymentRequiresActionV1: EventBody, Equatable {
         o.field("subscription_id", subscriptionID?.rawValue)
     }
 
+    /// An example for documents.
     public static var sample: Self {
         Self(
             paymentID: .sample, attempt: 1, customerID: .sample, amount: Money(minor: 999, currency: .usd),
@@ -132,17 +152,24 @@ public struct PaymentRequiresActionV1: EventBody, Equatable {
 
 /// Money was captured and is booked.
 public struct PaymentSucceededV1: EventBody, Equatable {
+    /// Its wire name.
     public static let type = "payment.succeeded.v1"
+    /// Where it is published.
     public static let topic = Topic.payments
 
+    /// The payment.
     public let paymentID: PaymentID
     /// Number of the attempt.
     public let attempt: Int64
+    /// The customer.
     public let customerID: CustomerID
+    /// The payment method.
     public let paymentMethodID: PaymentMethodID
     /// Amount.
     public let amount: Money
+    /// The invoice, when there is one.
     public let invoiceID: InvoiceID?
+    /// The subscription, when there is one.
     public let subscriptionID: SubscriptionID?
     /// Provider that took it.
     public let provider: String
@@ -165,6 +192,7 @@ public struct PaymentSucceededV1: EventBody, Equatable {
         self.succeededAt = succeededAt
     }
 
+    /// Reads the fields.
     public init(_ f: inout InputFields) {
         paymentID = f.id("payment_id", as: PaymentID.self)
         attempt = f.int("attempt", doc: "Number of the attempt")
@@ -177,6 +205,7 @@ public struct PaymentSucceededV1: EventBody, Equatable {
         succeededAt = f.instant("succeeded_at", doc: "Business time")
     }
 
+    /// Writes the fields.
     public func write(to o: inout ObjectWriter) {
         o.field("payment_id", paymentID.rawValue)
         o.field("attempt", attempt)
@@ -189,6 +218,7 @@ public struct PaymentSucceededV1: EventBody, Equatable {
         o.field("succeeded_at", succeededAt.rfc3339)
     }
 
+    /// An example for documents.
     public static var sample: Self {
         Self(
             paymentID: .sample, attempt: 1, customerID: .sample, paymentMethodID: .sample,
@@ -199,16 +229,22 @@ public struct PaymentSucceededV1: EventBody, Equatable {
 
 /// One attempt failed; the payment can be attempted again.
 public struct PaymentFailedV1: EventBody, Equatable {
+    /// Its wire name.
     public static let type = "payment.failed.v1"
+    /// Where it is published.
     public static let topic = Topic.payments
 
+    /// The payment.
     public let paymentID: PaymentID
     /// Number of the attempt.
     public let attempt: Int64
+    /// The customer.
     public let customerID: CustomerID
     /// Amount.
     public let amount: Money
+    /// The invoice, when there is one.
     public let invoiceID: InvoiceID?
+    /// The subscription, when there is one.
     public let subscriptionID: SubscriptionID?
     /// Reason of the decline.
     public let declineCode: String
@@ -233,6 +269,7 @@ public struct PaymentFailedV1: EventBody, Equatable {
         self.failedAt = failedAt
     }
 
+    /// Reads the fields.
     public init(_ f: inout InputFields) {
         paymentID = f.id("payment_id", as: PaymentID.self)
         attempt = f.int("attempt", doc: "Number of the attempt")
@@ -245,6 +282,7 @@ public struct PaymentFailedV1: EventBody, Equatable {
         failedAt = f.instant("failed_at", doc: "Business time")
     }
 
+    /// Writes the fields.
     public func write(to o: inout ObjectWriter) {
         o.field("payment_id", paymentID.rawValue)
         o.field("attempt", attempt)
@@ -257,6 +295,7 @@ public struct PaymentFailedV1: EventBody, Equatable {
         o.field("failed_at", failedAt.rfc3339)
     }
 
+    /// An example for documents.
     public static var sample: Self {
         Self(
             paymentID: .sample, attempt: 1, customerID: .sample, amount: Money(minor: 999, currency: .usd),
@@ -267,14 +306,20 @@ public struct PaymentFailedV1: EventBody, Equatable {
 
 /// A payment ended without money moving and will not be attempted again.
 public struct PaymentCanceledV1: EventBody, Equatable {
+    /// Its wire name.
     public static let type = "payment.canceled.v1"
+    /// Where it is published.
     public static let topic = Topic.payments
 
+    /// The payment.
     public let paymentID: PaymentID
+    /// The customer.
     public let customerID: CustomerID
     /// Amount.
     public let amount: Money
+    /// The invoice, when there is one.
     public let invoiceID: InvoiceID?
+    /// The subscription, when there is one.
     public let subscriptionID: SubscriptionID?
     /// Why, from a fixed set.
     public let reason: String
@@ -292,6 +337,7 @@ public struct PaymentCanceledV1: EventBody, Equatable {
         self.reason = reason
     }
 
+    /// Reads the fields.
     public init(_ f: inout InputFields) {
         paymentID = f.id("payment_id", as: PaymentID.self)
         customerID = f.id("customer_id", as: CustomerID.self)
@@ -301,6 +347,7 @@ public struct PaymentCanceledV1: EventBody, Equatable {
         reason = f.string("reason", doc: "Why, from a fixed set")
     }
 
+    /// Writes the fields.
     public func write(to o: inout ObjectWriter) {
         o.field("payment_id", paymentID.rawValue)
         o.field("customer_id", customerID.rawValue)
@@ -310,71 +357,10 @@ public struct PaymentCanceledV1: EventBody, Equatable {
         o.field("reason", reason)
     }
 
+    /// An example for documents.
     public static var sample: Self {
         Self(
             paymentID: .sample, customerID: .sample, amount: Money(minor: 999, currency: .usd), invoiceID: .sample,
             subscriptionID: .sample, reason: "cycle")
-    }
-}
-
-/// Money went back and is booked.
-public struct PaymentRefundedV1: EventBody, Equatable {
-    public static let type = "payment.refunded.v1"
-    public static let topic = Topic.payments
-
-    public let refundID: RefundID
-    public let paymentID: PaymentID
-    public let customerID: CustomerID
-    /// Refunded now.
-    public let amount: Money
-    /// Refunded so far, minor units.
-    public let refundedTotal: Int64
-    public let invoiceID: InvoiceID?
-    /// Reason given.
-    public let reason: String?
-    /// Business time.
-    public let refundedAt: Instant
-
-    /// The whole fact.
-    public init(
-        refundID: RefundID, paymentID: PaymentID, customerID: CustomerID, amount: Money, refundedTotal: Int64,
-        invoiceID: InvoiceID?, reason: String?, refundedAt: Instant
-    ) {
-        self.refundID = refundID
-        self.paymentID = paymentID
-        self.customerID = customerID
-        self.amount = amount
-        self.refundedTotal = refundedTotal
-        self.invoiceID = invoiceID
-        self.reason = reason
-        self.refundedAt = refundedAt
-    }
-
-    public init(_ f: inout InputFields) {
-        refundID = f.id("refund_id", as: RefundID.self)
-        paymentID = f.id("payment_id", as: PaymentID.self)
-        customerID = f.id("customer_id", as: CustomerID.self)
-        amount = f.money("amount", doc: "Refunded now")
-        refundedTotal = f.int("refunded_total", doc: "Refunded so far, minor units")
-        invoiceID = f.optionalID("invoice_id", as: InvoiceID.self)
-        reason = f.optionalString("reason", doc: "Reason given")
-        refundedAt = f.instant("refunded_at", doc: "Business time")
-    }
-
-    public func write(to o: inout ObjectWriter) {
-        o.field("refund_id", refundID.rawValue)
-        o.field("payment_id", paymentID.rawValue)
-        o.field("customer_id", customerID.rawValue)
-        o.money("amount", amount)
-        o.field("refunded_total", refundedTotal)
-        o.field("invoice_id", invoiceID?.rawValue)
-        o.field("reason", reason)
-        o.field("refunded_at", refundedAt.rfc3339)
-    }
-
-    public static var sample: Self {
-        Self(
-            refundID: .sample, paymentID: .sample, customerID: .sample, amount: Money(minor: 999, currency: .usd),
-            refundedTotal: 500, invoiceID: .sample, reason: "cycle", refundedAt: .sample)
     }
 }

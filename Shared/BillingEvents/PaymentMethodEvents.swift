@@ -3,10 +3,14 @@ public import JSON
 
 /// A customer can be charged through this method from now on.
 public struct PaymentMethodAttachedV1: EventBody, Equatable {
+    /// Its wire name.
     public static let type = "payment_method.attached.v1"
+    /// Where it is published.
     public static let topic = Topic.payments
 
+    /// The payment method.
     public let paymentMethodID: PaymentMethodID
+    /// The customer.
     public let customerID: CustomerID
     /// Card brand.
     public let brand: String
@@ -36,6 +40,7 @@ public struct PaymentMethodAttachedV1: EventBody, Equatable {
         self.isDefault = isDefault
     }
 
+    /// Reads the fields.
     public init(_ f: inout InputFields) {
         paymentMethodID = f.id("payment_method_id", as: PaymentMethodID.self)
         customerID = f.id("customer_id", as: CustomerID.self)
@@ -47,6 +52,7 @@ public struct PaymentMethodAttachedV1: EventBody, Equatable {
         isDefault = f.bool("is_default", doc: "Whether renewals use it")
     }
 
+    /// Writes the fields.
     public func write(to o: inout ObjectWriter) {
         o.field("payment_method_id", paymentMethodID.rawValue)
         o.field("customer_id", customerID.rawValue)
@@ -58,6 +64,7 @@ public struct PaymentMethodAttachedV1: EventBody, Equatable {
         o.field("is_default", isDefault)
     }
 
+    /// An example for documents.
     public static var sample: Self {
         Self(
             paymentMethodID: .sample, customerID: .sample, brand: "visa", last4: "4242", expMonth: 12, expYear: 2030,

@@ -3,11 +3,16 @@ public import JSON
 
 /// A customer subscribed; the status says whether money is still awaited.
 public struct SubscriptionCreatedV1: EventBody, Equatable {
+    /// Its wire name.
     public static let type = "subscription.created.v1"
+    /// Where it is published.
     public static let topic = Topic.subscriptions
 
+    /// The subscription.
     public let subscriptionID: SubscriptionID
+    /// The customer.
     public let customerID: CustomerID
+    /// The plan.
     public let planID: PlanID
     /// Price of one billing period.
     public let amount: Money
@@ -38,6 +43,7 @@ public struct SubscriptionCreatedV1: EventBody, Equatable {
         self.createdAt = createdAt
     }
 
+    /// Reads the fields.
     public init(_ f: inout InputFields) {
         subscriptionID = f.id("subscription_id", as: SubscriptionID.self)
         customerID = f.id("customer_id", as: CustomerID.self)
@@ -50,6 +56,7 @@ public struct SubscriptionCreatedV1: EventBody, Equatable {
         createdAt = f.instant("created_at", doc: "When")
     }
 
+    /// Writes the fields.
     public func write(to o: inout ObjectWriter) {
         o.field("subscription_id", subscriptionID.rawValue)
         o.field("customer_id", customerID.rawValue)
@@ -62,6 +69,7 @@ public struct SubscriptionCreatedV1: EventBody, Equatable {
         o.field("created_at", createdAt.rfc3339)
     }
 
+    /// An example for documents.
     public static var sample: Self {
         Self(
             subscriptionID: .sample, customerID: .sample, planID: .sample, amount: Money(minor: 999, currency: .usd),
@@ -71,11 +79,16 @@ public struct SubscriptionCreatedV1: EventBody, Equatable {
 
 /// A subscription moved from one status to another.
 public struct SubscriptionStatusChangedV1: EventBody, Equatable {
+    /// Its wire name.
     public static let type = "subscription.status_changed.v1"
+    /// Where it is published.
     public static let topic = Topic.subscriptions
 
+    /// The subscription.
     public let subscriptionID: SubscriptionID
+    /// The customer.
     public let customerID: CustomerID
+    /// The plan.
     public let planID: PlanID
     /// Price of one billing period.
     public let amount: Money
@@ -109,6 +122,7 @@ public struct SubscriptionStatusChangedV1: EventBody, Equatable {
         self.effectiveAt = effectiveAt
     }
 
+    /// Reads the fields.
     public init(_ f: inout InputFields) {
         subscriptionID = f.id("subscription_id", as: SubscriptionID.self)
         customerID = f.id("customer_id", as: CustomerID.self)
@@ -122,6 +136,7 @@ public struct SubscriptionStatusChangedV1: EventBody, Equatable {
         effectiveAt = f.instant("effective_at", doc: "Business time of the change")
     }
 
+    /// Writes the fields.
     public func write(to o: inout ObjectWriter) {
         o.field("subscription_id", subscriptionID.rawValue)
         o.field("customer_id", customerID.rawValue)
@@ -135,6 +150,7 @@ public struct SubscriptionStatusChangedV1: EventBody, Equatable {
         o.field("effective_at", effectiveAt.rfc3339)
     }
 
+    /// An example for documents.
     public static var sample: Self {
         Self(
             subscriptionID: .sample, customerID: .sample, planID: .sample, amount: Money(minor: 999, currency: .usd),
@@ -145,12 +161,18 @@ public struct SubscriptionStatusChangedV1: EventBody, Equatable {
 
 /// A subscription moved to another plan, or back when the payment for the change failed.
 public struct SubscriptionPlanChangedV1: EventBody, Equatable {
+    /// Its wire name.
     public static let type = "subscription.plan_changed.v1"
+    /// Where it is published.
     public static let topic = Topic.subscriptions
 
+    /// The subscription.
     public let subscriptionID: SubscriptionID
+    /// The customer.
     public let customerID: CustomerID
+    /// The plan before.
     public let oldPlanID: PlanID
+    /// The plan from now on.
     public let newPlanID: PlanID
     /// Price of one billing period of the new plan.
     public let amount: Money
@@ -182,6 +204,7 @@ public struct SubscriptionPlanChangedV1: EventBody, Equatable {
         self.effectiveAt = effectiveAt
     }
 
+    /// Reads the fields.
     public init(_ f: inout InputFields) {
         subscriptionID = f.id("subscription_id", as: SubscriptionID.self)
         customerID = f.id("customer_id", as: CustomerID.self)
@@ -195,6 +218,7 @@ public struct SubscriptionPlanChangedV1: EventBody, Equatable {
         effectiveAt = f.instant("effective_at", doc: "Business time of the change")
     }
 
+    /// Writes the fields.
     public func write(to o: inout ObjectWriter) {
         o.field("subscription_id", subscriptionID.rawValue)
         o.field("customer_id", customerID.rawValue)
@@ -208,6 +232,7 @@ public struct SubscriptionPlanChangedV1: EventBody, Equatable {
         o.field("effective_at", effectiveAt.rfc3339)
     }
 
+    /// An example for documents.
     public static var sample: Self {
         Self(
             subscriptionID: .sample, customerID: .sample, oldPlanID: .sample, newPlanID: .sample,

@@ -64,9 +64,10 @@ struct YAMLText {
             default: false
             }
         }
-        let startsPlain: Bool = string.utf8.first.map { byte in
-            (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte) || byte == UInt8(ascii: "$")
-        } ?? false
+        let startsPlain: Bool =
+            string.utf8.first.map { byte in
+                (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte) || byte == UInt8(ascii: "$")
+            } ?? false
         if isPlain, startsPlain, string.utf8.last != UInt8(ascii: " "), !reserved.contains(string.lowercased()) {
             return string
         }

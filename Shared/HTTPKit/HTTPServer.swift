@@ -15,7 +15,7 @@ public import Telemetry
 /// HTTP/1.1 behind the gateway, which ends TLS. As a member of a service group it stops gracefully: no new connections,
 /// requests under way are answered, `/readyz` says so.
 public final class HTTPServer: Service {
-    private let server: Server<HTTP1Channel>
+    private let server: Server<EventLoopChannel>
     private let operations: OperationsRoutes
     private let pipeline: RequestPipeline
     private let opened: OpenedPort
@@ -100,7 +100,7 @@ public final class HTTPServer: Service {
 
     private static func server(
         _ configuration: HTTPServerConfiguration, _ pipeline: RequestPipeline, _ opened: OpenedPort, _ logger: Logger
-    ) -> Server<HTTP1Channel> {
+    ) -> Server<EventLoopChannel> {
         let channel = HTTP1Channel(
             responder: { (request: Request, writer: consuming ResponseWriter, channel: any Channel) in
                 let response = try await pipeline.respond(to: request, from: channel.remoteAddress)
@@ -114,7 +114,7 @@ public final class HTTPServer: Service {
         // The server tells of every failed connection; the access log and metrics say what matters.
         quiet.logLevel = max(logger.logLevel, .warning)
         return Server(
-            childChannelSetup: channel,
+            childChannelSetup: EventLoopChannel(http: channel),
             configuration: ServerConfiguration(
                 address: .hostname(configuration.host, port: configuration.port), backlog: 1_024),
             onServerRunning: { opened.open($0.localAddress?.port ?? configuration.port) },

@@ -1,14 +1,8 @@
 import HTTPTypes
 
 extension HTTPField.Name {
-    static let idempotencyKey = known("Idempotency-Key")
     static let idempotencyReplayed = known("Idempotency-Replayed")
-    static let prefer = known("Prefer")
-    static let rateLimit = known("RateLimit")
     static let requestID = known("X-Request-Id")
-    static let requestTimeout = known("X-Request-Timeout")
-    static let traceparent = known("traceparent")
-    static let forwardedFor = known("X-Forwarded-For")
 
     /// A name that is written in the source and therefore valid.
     private static func known(_ name: String) -> HTTPField.Name {

@@ -50,10 +50,12 @@ final class RequestPipeline: Sendable {
     /// - Throws: Only when the connection failed while the body was read; there is nobody to answer then.
     func respond(to request: Request, from socket: SocketAddress?) async throws -> Response {
         let started = ContinuousClock.now
-        let requestID = RequestReading.requestID(request.headers)
-        let trace = RequestReading.trace(request.headers)
+        let headers = RequestHeaders(request.headers)
+        let requestID = RequestReading.requestID(headers)
+        let trace = RequestReading.trace(headers)
         return try await TraceContext.$current.withValue(trace) {
-            let frame = Frame(request: request, requestID: requestID, trace: trace, started: started, socket: socket)
+            let frame = Frame(
+                request: request, headers: headers, requestID: requestID, trace: trace, started: started, socket: socket)
             running.wrappingAdd(1, ordering: .relaxed)
             defer { running.wrappingSubtract(1, ordering: .relaxed) }
             let (reply, target) = try await answer(frame)
@@ -95,22 +97,22 @@ final class RequestPipeline: Sendable {
             refused.increment()
             throw Problem.unavailable("Too many requests are running.")
         }
-        let request = frame.request
-        try reading.checkHead(request, hasBody: endpoint.method.hasBody)
-        let wait = reading.preferredWait(request.headers)
-        let deadline = frame.started + (try reading.timeout(request.headers, endpoint: endpoint.timeout, wait: wait))
-        let principal = try await caller(endpoint, request, deadline)
+        let headers = frame.headers
+        try reading.checkHead(headers)
+        let wait = reading.preferredWait(headers)
+        let deadline = frame.started + (try reading.timeout(headers, endpoint: endpoint.timeout, wait: wait))
+        let principal = try await caller(endpoint, headers, deadline)
         let left = try await takeToken(principal)
-        let key = try reading.idempotencyKey(request.headers, isNeeded: endpoint.needsKey)
+        let key = try reading.idempotencyKey(headers, isNeeded: endpoint.needsKey)
         let queryValues = try QueryReading.read(query, endpoint.query)
-        let bytes = try await reading.body(request)
+        let bytes = try await reading.body(frame.request)
         let json = try reading.json(bytes)
         let fullPath = query.isEmpty ? String(path) : "\(path)?\(query)"
         let call = Call(
             requestID: frame.requestID, principal: principal, trace: frame.trace, deadline: deadline, now: clock.now,
             receivedAt: realClock.now, idempotencyKey: key, preferWait: wait,
-            clientAddress: RequestReading.clientAddress(request.headers, frame.socket),
-            userAgent: request.headers[.userAgent] ?? "", query: queryValues, method: endpoint.method.rawValue,
+            clientAddress: RequestReading.clientAddress(headers, frame.socket),
+            userAgent: headers.userAgent ?? "", query: queryValues, method: endpoint.method.rawValue,
             path: String(path), pathParameters: parameters,
             requestHash: key.map { _ in RequestHash(method: endpoint.method.rawValue, path: fullPath, body: bytes) })
         var reply = try await endpoint.run(call, json, pool)
@@ -119,10 +121,10 @@ final class RequestPipeline: Sendable {
     }
 
     private func caller(
-        _ endpoint: Endpoint, _ request: Request, _ deadline: ContinuousClock.Instant
+        _ endpoint: Endpoint, _ headers: RequestHeaders, _ deadline: ContinuousClock.Instant
     ) async throws -> Principal {
         guard let scope = endpoint.scope else { return .anonymous }
-        let principal = try await authenticator.principal(request.headers[.authorization], deadline: deadline)
+        let principal = try await authenticator.principal(headers.authorization, deadline: deadline)
         guard principal.scopes.allows(scope) else { throw authenticator.forbidden(scope) }
         return principal
     }
@@ -185,6 +187,7 @@ struct PipelineParts {
 /// One request with what belongs to it from the start.
 struct Frame: Sendable {
     let request: Request
+    let headers: RequestHeaders
     let requestID: String
     let trace: TraceContext
     let started: ContinuousClock.Instant

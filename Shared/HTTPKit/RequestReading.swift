@@ -1,5 +1,4 @@
 import BillingCore
-import HTTPTypes
 import HummingbirdCore
 import JSON
 import NIOCore
@@ -10,39 +9,34 @@ struct RequestReading: Sendable {
     let configuration: HTTPServerConfiguration
 
     /// The caller's request id when it is short and plain, a new one otherwise.
-    static func requestID(_ headers: HTTPFields) -> String {
-        if let given = headers[.requestID], isPlainID(given) { return given }
-        var generator = SystemRandomNumberGenerator()
-        let digits = String(generator.next() as UInt64, radix: 36) + String(generator.next() as UInt64, radix: 36)
-        return "req_" + digits
+    static func requestID(_ headers: RequestHeaders) -> String {
+        if let given = headers.requestID, isPlainID(given) { return given }
+        return "req_" + String(FastRandom.next(), radix: 36) + String(FastRandom.next(), radix: 36)
     }
 
     /// A span of the caller's trace, or of a new one.
-    static func trace(_ headers: HTTPFields) -> TraceContext {
-        headers[.traceparent].flatMap { TraceContext(traceparent: $0) }?.child() ?? TraceContext.new()
+    static func trace(_ headers: RequestHeaders) -> TraceContext {
+        headers.traceparent.flatMap { TraceContext(traceparent: $0) }?.child() ?? TraceContext.new()
     }
 
     /// 413 for a body that says it is too long, 415 for one that says it is not JSON.
-    func checkHead(_ request: Request, hasBody: Bool) throws(Problem) {
-        guard hasBody || request.headers[.contentLength] != nil || request.headers[.transferEncoding] != nil else {
-            return
-        }
-        if let length = request.headers[.contentLength] {
+    func checkHead(_ headers: RequestHeaders) throws(Problem) {
+        if let length = headers.contentLength {
             guard let bytes = Int(length), bytes <= configuration.maxBodyBytes else { throw tooLarge }
             if bytes == 0 { return }
-        } else if request.headers[.transferEncoding] == nil {
+        } else if headers.transferEncoding == nil {
             return
         }
-        guard let type = request.headers[.contentType], Self.isJSON(type) else {
+        guard let type = headers.contentType, Self.isJSON(type) else {
             throw Problem(
                 415, code: "unsupported_media_type", title: "The body is not JSON",
                 detail: "Send the body as application/json.", headers: [HeaderField("Accept", "application/json")])
         }
-        if let encoding = request.headers[.contentEncoding], encoding.lowercased() != "identity" {
+        if let encoding = headers.contentEncoding, encoding.lowercased() != "identity" {
             throw Problem(
                 415, code: "unsupported_content_encoding", title: "The body is compressed",
-                detail: "Send the body without Content-Encoding.", headers: [HeaderField("Accept-Encoding", "identity")]
-            )
+                detail: "Send the body without Content-Encoding.",
+                headers: [HeaderField("Accept-Encoding", "identity")])
         }
     }
 
@@ -78,8 +72,8 @@ struct RequestReading: Sendable {
 
     /// The idempotency key.
     /// - Throws: ``Problem`` 400 when it is needed and missing, or malformed.
-    func idempotencyKey(_ headers: HTTPFields, isNeeded: Bool) throws(Problem) -> IdempotencyKey? {
-        guard let text = headers[.idempotencyKey] else {
+    func idempotencyKey(_ headers: RequestHeaders, isNeeded: Bool) throws(Problem) -> IdempotencyKey? {
+        guard let text = headers.idempotencyKey else {
             if !isNeeded { return nil }
             throw .badRequest(
                 "idempotency_key_required", "Send an Idempotency-Key header, so that repeating the request is safe.",
@@ -94,8 +88,8 @@ struct RequestReading: Sendable {
     }
 
     /// `wait=N` of `Prefer` headers (RFC 7240), at most the longest deadline; what cannot be read is not a preference.
-    func preferredWait(_ headers: HTTPFields) -> Duration? {
-        guard let text = headers[.prefer] else { return nil }
+    func preferredWait(_ headers: RequestHeaders) -> Duration? {
+        guard let text = headers.prefer else { return nil }
         for preference in text.split(whereSeparator: { $0 == "," || $0 == ";" }) {
             let parts = preference.split(separator: "=", maxSplits: 1)
             guard parts.count == 2, trimmed(parts[0]).lowercased() == "wait", let seconds = UInt32(trimmed(parts[1]))
@@ -109,8 +103,8 @@ struct RequestReading: Sendable {
 
     /// When the answer is no longer of use: the caller's `X-Request-Timeout` in seconds, or the endpoint's, or the
     /// configured time; never before the time the caller prefers to wait.
-    func timeout(_ headers: HTTPFields, endpoint: Duration?, wait: Duration?) throws(Problem) -> Duration {
-        if let text = headers[.requestTimeout] {
+    func timeout(_ headers: RequestHeaders, endpoint: Duration?, wait: Duration?) throws(Problem) -> Duration {
+        if let text = headers.requestTimeout {
             guard let seconds = UInt32(text), seconds > 0 else {
                 throw .badRequest(
                     "invalid_header", "X-Request-Timeout is a whole number of seconds.", param: "X-Request-Timeout")
@@ -122,8 +116,8 @@ struct RequestReading: Sendable {
     }
 
     /// The caller's address: the last hop that the gateway added, or the socket's.
-    static func clientAddress(_ headers: HTTPFields, _ socket: SocketAddress?) -> String {
-        if let forwarded = headers[.forwardedFor]?.split(separator: ",").last {
+    static func clientAddress(_ headers: RequestHeaders, _ socket: SocketAddress?) -> String {
+        if let forwarded = headers.forwardedFor?.split(separator: ",").last {
             return String(trimmed(forwarded).prefix(45))
         }
         return socket?.ipAddress ?? ""

@@ -60,11 +60,19 @@ public struct InputFields: Sendable {
 public func decode<T: JSONInput>(
     _ type: T.Type, from json: JSONValue, unknownFields: UnknownFields = .refuse
 ) throws(InvalidInput) -> T {
+    try decode(from: json, unknownFields: unknownFields) { T(&$0) }
+}
+
+/// Reads an object's fields with a closure, where a type of its own would say nothing more.
+/// - Throws: ``InvalidInput`` with every fault; what the closure returned is thrown away then.
+public func decode<T>(
+    from json: JSONValue, unknownFields: UnknownFields = .refuse, _ read: (inout InputFields) -> T
+) throws(InvalidInput) -> T {
     guard case .object(let members) = json else {
         throw InvalidInput(faults: [Fault(code: FaultCode.invalidType, message: "must be an object")])
     }
     var fields = InputFields(reading: members, unknownFields: unknownFields)
-    let value = T(&fields)
+    let value = read(&fields)
     let faults = fields.finish()
     guard faults.isEmpty else { throw InvalidInput(faults: faults) }
     return value

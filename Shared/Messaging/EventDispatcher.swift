@@ -73,7 +73,8 @@ struct EventDispatcher: Sendable {
         } catch {
             let reason: String = "\(error)"
             logger.warning(
-                "an event is retried later", metadata: ["event": "\(event.id)", "type": "\(event.type)", "error": "\(reason)"])
+                "an event is retried later",
+                metadata: ["event": "\(event.id)", "type": "\(event.type)", "error": "\(reason)"])
             metrics.retried.increment()
             let name: String = consumer.name
             try await pool.transaction { db in

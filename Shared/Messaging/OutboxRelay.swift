@@ -103,8 +103,10 @@ public final class OutboxRelay: Sendable {
         var isLeader = false
         while !isStopping {
             if !isLeader {
-                isLeader = try session.first(
-                    "SELECT pg_try_advisory_lock(hashtext(\(channel)))") { row in try row.next() } ?? false
+                isLeader =
+                    try session.first(
+                        "SELECT pg_try_advisory_lock(hashtext(\(channel)))"
+                    ) { row in try row.next() } ?? false
             }
             if isLeader {
                 let more: PassResult = try pass(session)
@@ -200,11 +202,13 @@ private final class RelayThread {
     func start() {
         var thread = pthread_t()
         let argument: UnsafeMutableRawPointer = Unmanaged.passRetained(self).toOpaque()
-        let failure: Int32 = pthread_create(&thread, nil, { argument in
-            guard let argument else { return nil }
-            Unmanaged<RelayThread>.fromOpaque(argument).takeRetainedValue().body()
-            return nil
-        }, argument)
+        let failure: Int32 = pthread_create(
+            &thread, nil,
+            { argument in
+                guard let argument else { return nil }
+                Unmanaged<RelayThread>.fromOpaque(argument).takeRetainedValue().body()
+                return nil
+            }, argument)
         precondition(failure == 0, "the process may start one thread more")
         pthread_detach(thread)
     }

@@ -21,13 +21,21 @@ struct ParkedMessage: Sendable {
 public enum ParkingLot {
     /// One parked message, for lists.
     public struct Entry: Sendable {
+        /// Its id.
         public let id: Int64
+        /// Who could not handle it.
         public let consumer: String
+        /// The topic it came on.
         public let topic: String
+        /// The wire name.
         public let type: String?
+        /// The record key.
         public let key: String?
+        /// The event's id.
         public let eventID: String?
+        /// Why.
         public let reason: String
+        /// When it was parked.
         public let parkedAt: Instant
         /// The bytes as they came.
         public let body: [UInt8]

@@ -42,9 +42,10 @@ public struct EventRoute: Sendable {
     public static func on<Body: EventBody, Prepared: Sendable>(
         _ type: Body.Type,
         prepare: @escaping @Sendable ([Envelope<Body>], EventContext) async throws -> Prepared,
-        handle: @escaping @Sendable (
-            [Envelope<Body>], Prepared, borrowing PostgresTransaction, EventContext
-        ) throws -> Void
+        handle:
+            @escaping @Sendable (
+                [Envelope<Body>], Prepared, borrowing PostgresTransaction, EventContext
+            ) throws -> Void
     ) -> EventRoute {
         EventRoute(type: Body.type) { raw, context in
             let events: [Envelope<Body>] = raw.compactMap { try? $0.decode(as: Body.self) }

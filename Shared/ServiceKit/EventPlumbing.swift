@@ -108,7 +108,9 @@ final class EventPlumbing<Assembly: ServiceAssembly>: Sendable {
     }
 
     private func takeStoredOffset() async throws {
-        let offset: Duration = try await parts.pool.transaction(readOnly: true) { db in try TestClockStore.offset(in: db) }
+        let offset: Duration = try await parts.pool.transaction(readOnly: true) { db in
+            try TestClockStore.offset(in: db)
+        }
         if offset > clock.offset { clock.setOffset(offset) }
     }
 }

@@ -12,7 +12,8 @@ enum Declared {
         _ type: Assembly.Type, _ context: CommandContext
     ) throws -> [EventConsumer] {
         let logger = Logger(label: "refrain.\(Assembly.name)")
-        let address: RedisConfiguration = RedisConfiguration(url: context.configuration.redisURL) ?? RedisConfiguration(host: "127.0.0.1")
+        let address: RedisConfiguration =
+            RedisConfiguration(url: context.configuration.redisURL) ?? RedisConfiguration(host: "127.0.0.1")
         let parts = ServiceParts(
             configuration: context.configuration, pool: context.pool, redis: try RedisClient(address, logger: logger),
             clock: OffsetClock(), logger: logger, peers: PeerClient(urls: [:]))
@@ -46,7 +47,9 @@ struct ParkedList<Assembly: ServiceAssembly>: AsyncParsableCommand {
             try await context.pool.transaction(readOnly: true) { db in try ParkingLot.list(limit: limit, in: db) }
         }
         for entry in entries {
-            print("\(entry.id)\t\(entry.parkedAt)\t\(entry.topic)\t\(entry.type ?? "-")\t\(entry.key ?? "-")\t\(entry.reason)")
+            print(
+                "\(entry.id)\t\(entry.parkedAt)\t\(entry.topic)\t\(entry.type ?? "-")\t\(entry.key ?? "-")\t\(entry.reason)"
+            )
         }
     }
 }

@@ -9,10 +9,15 @@ public import Redis
 
 /// What every service is built from.
 public struct ServiceParts: Sendable {
+    /// What the service is configured with.
     public let configuration: ServiceConfiguration
+    /// Connections to the service's schema.
     public let pool: PostgresPool
+    /// Shared counters and limits.
     public let redis: RedisClient
+    /// The business clock.
     public let clock: any ServiceClock
+    /// The service's log.
     public let logger: Logger
     /// The other services, for the sandbox's test clock.
     public let peers: PeerClient
@@ -65,8 +70,11 @@ public protocol ServiceAssembly: Sendable {
 }
 
 extension ServiceAssembly {
+    /// None: only one service issues keys.
     public static var issuesAPIKeys: Bool { false }
+    /// None.
     public static var commands: [any ParsableCommand.Type] { [] }
+    /// Work under way outside the event flow.
     public static func inFlight(_ db: borrowing PostgresTransaction) throws -> Int64 { 0 }
 }
 

@@ -9,6 +9,7 @@ import Telemetry
 
 /// A daemon's command line: `serve`, `migrate` and maintenance.
 public struct ServiceCommand<Assembly: ServiceAssembly>: AsyncParsableCommand {
+    /// What the service is configured with.
     public static var configuration: CommandConfiguration {
         CommandConfiguration(
             commandName: "\(Assembly.name)-service", abstract: "Refrain's \(Assembly.name) service.",
@@ -24,7 +25,9 @@ public struct ServiceCommand<Assembly: ServiceAssembly>: AsyncParsableCommand {
 
 /// What commands share: a pool on the service's schema for as long as the command runs.
 public struct CommandContext: Sendable {
+    /// What the service is configured with.
     public let configuration: ServiceConfiguration
+    /// Connections to the service's schema.
     public let pool: PostgresPool
 
     /// Reads the environment of a service.
@@ -56,7 +59,8 @@ struct Serve<Assembly: ServiceAssembly>: AsyncParsableCommand {
         let configuration = try ServiceConfiguration(service: Assembly.name)
         bootstrapLogging(service: Assembly.name, level: configuration.logLevel)
         let logger = Logger(label: "refrain.\(Assembly.name)")
-        logger.info("starting", metadata: ["instance": "\(configuration.instance)", "mode": "\(configuration.mode.rawValue)"])
+        logger.info(
+            "starting", metadata: ["instance": "\(configuration.instance)", "mode": "\(configuration.mode.rawValue)"])
         try await ServiceDaemon<Assembly>(configuration: configuration, logger: logger).run()
     }
 }

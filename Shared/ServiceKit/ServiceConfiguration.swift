@@ -25,20 +25,29 @@ public struct ServiceConfiguration: Sendable {
 
     /// The service: also its database role and schema.
     public let service: String
+    /// Whether real money can move.
     public let mode: RefrainMode
     /// Stable name of this instance; a restart under the same name gets its Kafka partitions back at once.
     public let instance: String
     /// libpq URL of the database, without a role.
     public let databaseURL: String
+    /// The role's password.
     public let databasePassword: Secret
+    /// Connections in the pool.
     public let databaseConnections: Int
+    /// Brokers to start from, as host:port,host:port.
     public let kafkaBrokers: String
+    /// Partitions of a topic that is made here.
     public let kafkaPartitions: Int
+    /// Where Redis is.
     public let redisURL: String
+    /// The address to listen on.
     public let httpHost: String
+    /// The port to listen on.
     public let httpPort: Int
     /// Base URL of every service, for the sandbox's test clock only.
     public let peers: [String: String]
+    /// What is logged.
     public let logLevel: Logger.Level
     /// File with 32 random bytes.
     public let encryptionKeyPath: String?
@@ -51,7 +60,9 @@ public struct ServiceConfiguration: Sendable {
 
     /// Where JWTs come from.
     public struct JWTSettings: Sendable {
+        /// The `iss` a token must have.
         public let issuer: String
+        /// The audience a token must name.
         public let audience: String
         /// `https://…` or a file path.
         public let jwks: String

@@ -26,11 +26,13 @@ final class StopSignal: Sendable {
         await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
             var thread = pthread_t()
             let box = SignalWait(reader, continuation)
-            let failure: Int32 = pthread_create(&thread, nil, { argument in
-                guard let argument else { return nil }
-                Unmanaged<SignalWait>.fromOpaque(argument).takeRetainedValue().run()
-                return nil
-            }, Unmanaged.passRetained(box).toOpaque())
+            let failure: Int32 = pthread_create(
+                &thread, nil,
+                { argument in
+                    guard let argument else { return nil }
+                    Unmanaged<SignalWait>.fromOpaque(argument).takeRetainedValue().run()
+                    return nil
+                }, Unmanaged.passRetained(box).toOpaque())
             precondition(failure == 0, "the process may start one thread more")
             pthread_detach(thread)
         }

@@ -27,6 +27,7 @@ public final class OffsetClock: ServiceClock {
     /// A clock without an offset.
     public init(system: any WallClock = SystemClock()) { self.system = system }
 
+    /// The business time.
     public var now: Instant { system.now.adding(state.withLock { $0.offset }) }
 
     /// How far it is ahead of the system.
@@ -44,6 +45,7 @@ public final class OffsetClock: ServiceClock {
     /// The offset that makes it this time now.
     public func offset(reaching instant: Instant) -> Duration { instant.duration(since: system.now) }
 
+    /// Wakes everything that sleeps.
     public func poke() {
         let waiters: [CheckedContinuation<Void, Never>] = state.withLock { state in
             defer { state.waiters = [:] }
@@ -52,6 +54,7 @@ public final class OffsetClock: ServiceClock {
         for waiter in waiters { waiter.resume() }
     }
 
+    /// Sleeps by business time, see ``ServiceClock``.
     public func sleep(until instant: Instant, atMost: Duration) async {
         let wait: Duration = min(max(.zero, instant.duration(since: now)), atMost)
         guard wait > .zero, !Task.isCancelled else { return }

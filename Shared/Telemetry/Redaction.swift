@@ -1,3 +1,5 @@
+import Synchronization
+
 /// What must not appear in a log line: fields by name, and values that look like card numbers or keys.
 ///
 /// This is the last net, not the first: code passes secrets as ``Secret`` and never logs bodies.
@@ -11,6 +13,19 @@ public enum Redaction {
     /// `authorization`, `client_secret` and `cardNumber` are hidden, `invoice_number`, `key_id` and
     /// `idempotency_key` are not.
     public static func hides(field name: String) -> Bool {
+        if let known = decided.withLock({ $0[name] }) { return known }
+        let verdict = decide(name)
+        decided.withLock { (decided: inout [String: Bool]) in
+            if decided.count < decidedLimit { decided[name] = verdict }
+        }
+        return verdict
+    }
+
+    /// Names seen so far: a program uses a few dozen, over and over.
+    private static let decided = Mutex<[String: Bool]>([:])
+    private static let decidedLimit = 1_000
+
+    private static func decide(_ name: String) -> Bool {
         let words = splitWords(name)
         guard let last = words.last else { return false }
         if words.count == 1 { return wholeNames.contains(last) || lastWords.contains(last) }

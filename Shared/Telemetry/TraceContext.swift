@@ -44,15 +44,14 @@ public struct TraceContext: Sendable, Hashable {
     /// Starts a trace with random ids.
     /// - Parameter sampled: Whether the trace is to be recorded downstream.
     public static func new(sampled: Bool = true) -> TraceContext {
-        var generator = SystemRandomNumberGenerator()
-        return TraceContext(
-            traceHigh: generator.next(), traceLow: UInt64.random(in: 1...UInt64.max, using: &generator),
-            span: UInt64.random(in: 1...UInt64.max, using: &generator), flags: sampled ? 1 : 0)
+        TraceContext(
+            traceHigh: FastRandom.next(), traceLow: FastRandom.nextNonZero(), span: FastRandom.nextNonZero(),
+            flags: sampled ? 1 : 0)
     }
 
     /// A new span of the same trace.
     public func child() -> TraceContext {
-        TraceContext(traceHigh: traceHigh, traceLow: traceLow, span: UInt64.random(in: 1...UInt64.max), flags: flags)
+        TraceContext(traceHigh: traceHigh, traceLow: traceLow, span: FastRandom.nextNonZero(), flags: flags)
     }
 
     /// The trace id as 32 lower-case hexadecimal digits.

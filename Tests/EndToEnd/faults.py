@@ -13,6 +13,7 @@ from deploy.local.layout import SERVICES
 from .harness import Case, World
 from .killing import kill
 from .main_job import print_nothing
+from .paying import Payer
 
 TARGETS = (*(f"{service}-1" for service in SERVICES), "broker", "redis", "postgres")
 BETWEEN_KILLS_SECONDS = 2.0
@@ -65,6 +66,20 @@ def killed_in_turn(world: World) -> None:
     print(f"     {len(TARGETS)} kills, {len(player.jobs)} main jobs, {player.client.repeats} requests repeated")
 
 
+def payments_while_killed(world: World) -> None:
+    """The same under clients that pay through the API all the time, each payment under a key of its own."""
+    payer = Payer(world, workers=4)
+    for target in TARGETS:
+        time.sleep(BETWEEN_KILLS_SECONDS / 2)
+        kill(world, target)
+    time.sleep(BETWEEN_KILLS_SECONDS)
+    payer.finish()
+    world.assert_consistent(SETTLE_SECONDS)
+    payer.assert_one_payment_for_each_key()
+    proofs(world)
+    print(f"     {len(TARGETS)} kills, {len(payer.answers)} payments, {payer.client.repeats} requests repeated")
+
+
 def proofs(world: World) -> None:
     """What the books must show, read from the tables and not from the services."""
     unbalanced = world.sql(
@@ -82,4 +97,5 @@ def proofs(world: World) -> None:
 
 CASES: list[Case] = [
     ("every part is killed in turn: nothing is lost, doubled or out of balance", killed_in_turn),
+    ("clients pay all the time while every part is killed: each payment is there once", payments_while_killed),
 ]

@@ -12,7 +12,7 @@ from deploy.demo.client import Answer, Client
 
 from .harness import Case, World, eventually
 from .hostile_rows import JSON_TYPE, Row, rows
-from .restart import new_customer
+from .paying import new_customer
 
 SCHEMAS = "('payment', 'subscription', 'invoice', 'fraud', 'analytics')"
 # Bookkeeping that may move while nothing is stored for a caller.

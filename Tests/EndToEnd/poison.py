@@ -11,7 +11,7 @@ from typing import Any
 from deploy.local.layout import ROOT
 
 from .harness import Case, World, eventually
-from .restart import new_customer
+from .paying import new_customer
 
 TOPIC = "refrain.payments"
 PARK_SECONDS = 30.0

@@ -12,7 +12,7 @@ from deploy.local.layout import ROOT, SERVICES
 
 from .harness import Case, World, eventually
 from .killing import kill_for_good
-from .restart import new_customer
+from .paying import new_customer
 
 CUSTOMERS = 12
 PLAN = "premium_monthly"

@@ -1,14 +1,15 @@
 import JSON
 import Testing
 
-/// One field read in the way a test wants.
-private struct OneField: JSONInput {
-    @TaskLocal static var read: @Sendable (inout InputFields) -> Void = { _ in }
-    init(_ f: inout InputFields) { Self.read(&f) }
-}
-
-private func fault(_ json: String, _ read: @escaping @Sendable (inout InputFields) -> Void) throws -> [String] {
-    try OneField.$read.withValue(read) { try faults(OneField.self, json) }
+/// The faults of reading with a closure, as `param code`.
+private func fault(_ json: String, _ read: (inout InputFields) -> Void) throws -> [String] {
+    let json = try parseJSON(json)
+    do throws(InvalidInput) {
+        try decode(from: json, read)
+        return []
+    } catch {
+        return error.faults.map { "\($0.param) \($0.code)" }
+    }
 }
 
 @Suite("Reading declared fields") struct InputTests {
@@ -79,11 +80,11 @@ private func fault(_ json: String, _ read: @escaping @Sendable (inout InputField
 
     @Test("a range is named in the message") func ranges() throws {
         func message(_ range: ClosedRange<Int64>) throws -> String? {
-            try OneField.$read.withValue({ _ = $0.int("n", range: range) }) {
-                let json = try parseJSON("{\"n\":99999999999999999999}")
-                let input = #expect(throws: InvalidInput.self) { try decode(OneField.self, from: json) }
-                return input?.faults.first?.message
+            let json = try parseJSON("{\"n\":99999999999999999999}")
+            let input = #expect(throws: InvalidInput.self) {
+                try decode(from: json) { $0.int("n", range: range) }
             }
+            return input?.faults.first?.message
         }
         #expect(try message(Int64.min...Int64.max) == "must fit 64 bits")
         #expect(try message(1...Int64.max) == "must be at least 1")

@@ -108,14 +108,36 @@ import Testing
         #expect(subscription.names == ["status past_due"])
     }
 
-    @Test("an outcome of an attempt before the last one asked for is ignored") func staleOutcome() throws {
+    @Test("with no attempt under way, a repeated outcome of an older attempt is ignored") func staleOutcome() throws {
         var subscription = renewing()
         subscription.failOpen(.soft, at: due)
         subscription.act()
+        subscription.failOpen(.soft, at: due.adding(days(1)))
+        let before: Subscription = subscription
         let billing = try #require(subscription.open)
         subscription.collectionFailed(
-            billing.id, invoiceID: invoice, attempt: 1, as: .hard, policy: policy, at: due.adding(days(1)))
-        #expect(subscription.open == billing && subscription.open?.isCollecting == true)
+            billing.id, invoiceID: invoice, attempt: 1, as: .hard, policy: policy, at: due.adding(days(2)))
+        #expect(subscription == before)
+    }
+
+    @Test("a customer without any card is retried and given up like anybody, though no attempt gets a number")
+    func neverAnAttempt() throws {
+        var subscription = renewing()
+        var failures: Int = 0
+        while subscription.status != .canceled, let billing = subscription.open {
+            let now: Instant = subscription.nextActionAt ?? due.adding(days(failures))
+            if billing.isCollecting {
+                subscription.collectionFailed(
+                    billing.id, invoiceID: invoice, attempt: 1, as: .soft, policy: policy,
+                    at: max(due, billing.requestedAt))
+                failures += 1
+            } else {
+                subscription.performDue(policy: policy, at: now)
+            }
+            try #require(failures < 10)
+        }
+        #expect(failures == 5)
+        #expect(subscription.moves.last == "unpaid > canceled: dunning_exhausted")
     }
 
     @Test("a payment that waits for the customer is past due without retries, and restores when it succeeds")

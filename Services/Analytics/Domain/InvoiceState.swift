@@ -7,14 +7,21 @@ public struct InvoiceState: Hashable, Sendable {
         case finalized, paid, void
     }
 
+    /// The invoice.
     public let invoiceID: InvoiceID
+    /// The customer.
     public let customerID: CustomerID
+    /// The subscription.
     public let subscriptionID: SubscriptionID
+    /// The amount.
     public let amount: Money
+    /// Where it stands.
     public private(set) var status: Status
     /// Its gapless number; `nil` while the finalized invoice itself has not been seen.
     public private(set) var number: String?
+    /// When it was issued.
     public private(set) var issuedAt: Instant?
+    /// When it was paid.
     public private(set) var paidAt: Instant?
 
     /// What one event says.

@@ -2,7 +2,9 @@ public import BillingCore
 
 /// How customers who did the same thing in one month changed recurring revenue.
 public struct CustomerStep: Hashable, Sendable {
+    /// The month.
     public let month: Month
+    /// The currency.
     public let currency: Currency
     /// Monthly value of one such customer at the end of the month before, minor units.
     public let previous: Int64
@@ -30,7 +32,9 @@ public struct CustomerStep: Hashable, Sendable {
 ///
 /// `start + new + reactivation + expansion − contraction − churn = end` holds exactly.
 public struct MRRMonth: Hashable, Sendable {
+    /// The month.
     public let month: Month
+    /// The currency.
     public let currency: Currency
     /// At the end of the month before, minor units; so are all that follow.
     public private(set) var start: Int64 = 0

@@ -35,6 +35,7 @@ public struct Month: Hashable, Comparable, Sendable, LosslessStringConvertible {
         self.init(String(instant.rfc3339.prefix(7)))
     }
 
+    /// What it is, for people.
     public var description: String { Self.pad(index / 12, 4) + "-" + Self.pad(index % 12 + 1, 2) }
 
     /// Its first instant, which is where the month before it ends.
@@ -55,6 +56,7 @@ public struct Month: Hashable, Comparable, Sendable, LosslessStringConvertible {
     /// How many months later the other one is.
     public func distance(to other: Month) -> Int { other.index - index }
 
+    /// Whether the first comes before the second.
     public static func < (a: Month, b: Month) -> Bool { a.index < b.index }
 
     private static func pad(_ value: Int, _ width: Int) -> String {

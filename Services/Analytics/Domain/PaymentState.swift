@@ -22,11 +22,15 @@ public struct PaymentState: Hashable, Sendable {
         case succeeded, failed
     }
 
+    /// The payment.
     public let paymentID: PaymentID
+    /// The customer.
     public let customerID: CustomerID
+    /// The amount.
     public let amount: Money
     /// Attempts seen so far; 0 when it was canceled before any.
     public private(set) var attempts: Int64
+    /// Where it stands.
     public private(set) var status: Status
     /// Orders the states of one payment; the highest is the one it is in.
     public private(set) var progress: Int64

@@ -24,16 +24,23 @@ public struct SubscriptionChange: Hashable, Sendable {
     /// How far an owner's clock may lag behind that of the one before it without the order of arrival being doubted.
     public static let skewToleranceSeconds: Int64 = 60
 
+    /// The event's id.
     public let eventID: EventID
+    /// What kind it is.
     public let kind: Kind
+    /// The subscription.
     public let subscriptionID: SubscriptionID
+    /// The customer.
     public let customerID: CustomerID
+    /// The plan.
     public let planID: PlanID
     /// Price of one billing period.
     public let amount: Money
+    /// The interval.
     public let interval: BillingInterval
     /// Intervals in one billing period.
     public let intervalCount: Int64
+    /// Where it stands.
     public let status: SubscriptionStatus
     /// Business time from which this holds; it may lie before ``toldAt``, when something due was done late.
     public let effectiveAt: Instant

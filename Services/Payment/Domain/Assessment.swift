@@ -17,7 +17,9 @@ public struct RiskVerdict: Sendable, Hashable {
 
     /// Four decimals; `nil` from the fallback.
     public let score: String?
+    /// What is done.
     public let decision: Decision
+    /// The rules that spoke.
     public let reasons: [String]
 
     /// A verdict of Fraud's.

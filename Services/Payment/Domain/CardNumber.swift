@@ -6,7 +6,9 @@ public struct CardNumber: Sendable, CustomStringConvertible, CustomReflectable {
     /// Reads 12 to 19 digits (spaces allowed) with a right check digit (ISO/IEC 7812-1, Luhn).
     public init?(_ text: String) {
         let digits: String = text.filter { $0 != " " }
-        guard (12...19).contains(digits.utf8.count), digits.utf8.allSatisfy({ (48...57).contains($0) }) else { return nil }
+        guard (12...19).contains(digits.utf8.count), digits.utf8.allSatisfy({ (48...57).contains($0) }) else {
+            return nil
+        }
         var sum = 0
         for (position, digit) in digits.utf8.reversed().enumerated() {
             let value = Int(digit) - 48
@@ -35,6 +37,8 @@ public struct CardNumber: Sendable, CustomStringConvertible, CustomReflectable {
         }
     }
 
+    /// What it is, for people.
     public var description: String { "•••• \(last4)" }
+    /// Shows nothing.
     public var customMirror: Mirror { Mirror(self, children: [], displayStyle: .struct) }
 }

@@ -21,13 +21,21 @@ public struct Decline: Hashable, Sendable {
     /// Wraps a code.
     public init(code: String) { self.code = code }
 
+    /// Not enough money on the account.
     public static let insufficientFunds = Decline(code: "insufficient_funds")
+    /// The bank says no without a reason.
     public static let doNotHonor = Decline(code: "do_not_honor")
+    /// Declined without a usable code.
     public static let genericDecline = Decline(code: "generic_decline")
+    /// The card is past its expiry.
     public static let expiredCard = Decline(code: "expired_card")
+    /// The bank wants the customer to authenticate.
     public static let authenticationRequired = Decline(code: "authentication_required")
+    /// The customer did not authenticate.
     public static let authenticationFailed = Decline(code: "authentication_failed")
+    /// The risk rules blocked it.
     public static let blockedByRisk = Decline(code: "blocked_by_risk")
+    /// There is nothing to charge.
     public static let noPaymentMethod = Decline(code: "no_payment_method")
 
     /// The class of the code; a code nobody knows is soft: nothing is concluded from it.

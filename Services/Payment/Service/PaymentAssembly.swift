@@ -10,10 +10,14 @@ public import BillingCore
 
 /// Builds the Payment service out of its configuration.
 public struct PaymentAssembly: ServiceAssembly {
+    /// The name.
     public static let name = "payment"
 
+    /// What it answers.
     public let endpoints: [Endpoint]
+    /// What it listens to.
     public let consumers: [EventConsumer]
+    /// What it does on its own.
     public let loops: [BackgroundLoop]
 
     /// Wires everything; reads the fingerprint key.
@@ -39,6 +43,7 @@ public struct PaymentAssembly: ServiceAssembly {
         loops = [BackgroundLoop(name: "sweep") { try await sweep.run() }]
     }
 
+    /// Work under way outside the event flow.
     public static func inFlight(_ db: borrowing PostgresTransaction) throws -> Int64 {
         try db.first(
             """
@@ -48,6 +53,7 @@ public struct PaymentAssembly: ServiceAssembly {
         ) { row in try row.next() } ?? 0
     }
 
+    /// Facts and broken invariants, see ``ServiceAssembly``.
     public static func consistency(_ db: borrowing PostgresTransaction, now: Instant) throws -> ConsistencyFacts {
         try PaymentConsistency.facts(in: db)
     }
@@ -71,6 +77,7 @@ extension SweepPolicy {
             silenceSeconds: configuration.int("payment.fraud_timeout_seconds", default: 2),
             offSessionSilenceSeconds: configuration.int("payment.fraud_timeout_off_session_seconds", default: 60),
             lostSeconds: configuration.int("payment.lost_call_seconds", default: 5),
-            fallback: FraudFallback(rawValue: configuration.text("payment.fraud_fallback", default: "review")) ?? .review)
+            fallback: FraudFallback(rawValue: configuration.text("payment.fraud_fallback", default: "review"))
+                ?? .review)
     }
 }

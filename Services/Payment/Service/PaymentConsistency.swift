@@ -14,16 +14,47 @@ enum PaymentConsistency {
         ) { row in
             let currency: String = try row.next()
             let debits: String = try row.next()
-            return (currency, .object([.init(name: "debits", value: .number(debits)), .init(name: "credits", value: .number(try row.next()))]))
+            return (
+                currency,
+                .object([
+                    .init(name: "debits", value: .number(debits)),
+                    .init(name: "credits", value: .number(try row.next())),
+                ])
+            )
         }
         return ConsistencyFacts(
             facts: [
                 ("ledger", .object(ledger.map { JSONMember(name: $0.0, value: $0.1) })),
-                ("succeeded_payments", try amounts("SELECT currency, count(*), sum(amount)::text FROM payments WHERE status = 'succeeded' GROUP BY currency ORDER BY currency", in: db)),
-                ("refunds", try amounts("SELECT currency, count(*), sum(amount)::text FROM refunds WHERE status = 'succeeded' GROUP BY currency ORDER BY currency", in: db)),
-                ("paid_invoices", try Fingerprint.of("SELECT invoice_id FROM payments WHERE status = 'succeeded' AND invoice_id IS NOT NULL", in: db)),
-                ("assessed_attempts", try Fingerprint.of("SELECT a.payment_id || '/' || a.number FROM payment_attempts a WHERE a.payment_method_id IS NOT NULL", in: db)),
-                ("in_flight", .number(String(try count("SELECT count(*) FROM payments WHERE status IN ('created', 'processing')", in: db)))),
+                (
+                    "succeeded_payments",
+                    try amounts(
+                        "SELECT currency, count(*), sum(amount)::text FROM payments WHERE status = 'succeeded' GROUP BY currency ORDER BY currency",
+                        in: db)
+                ),
+                (
+                    "refunds",
+                    try amounts(
+                        "SELECT currency, count(*), sum(amount)::text FROM refunds WHERE status = 'succeeded' GROUP BY currency ORDER BY currency",
+                        in: db)
+                ),
+                (
+                    "paid_invoices",
+                    try Fingerprint.of(
+                        "SELECT invoice_id FROM payments WHERE status = 'succeeded' AND invoice_id IS NOT NULL", in: db)
+                ),
+                (
+                    "assessed_attempts",
+                    try Fingerprint.of(
+                        "SELECT a.payment_id || '/' || a.number FROM payment_attempts a WHERE a.payment_method_id IS NOT NULL",
+                        in: db)
+                ),
+                (
+                    "in_flight",
+                    .number(
+                        String(
+                            try count("SELECT count(*) FROM payments WHERE status IN ('created', 'processing')", in: db)
+                        ))
+                ),
             ],
             violations: try violations(in: db))
     }
@@ -35,7 +66,9 @@ enum PaymentConsistency {
             let amount: String = try row.next()
             return JSONMember(
                 name: currency,
-                value: .object([.init(name: "count", value: .number(String(count))), .init(name: "amount", value: .number(amount))]))
+                value: .object([
+                    .init(name: "count", value: .number(String(count))), .init(name: "amount", value: .number(amount)),
+                ]))
         }
         return .object(rows)
     }
@@ -47,20 +80,34 @@ enum PaymentConsistency {
     /// Own invariants that do not hold, one sentence each.
     private static func violations(in db: borrowing PostgresTransaction) throws -> [String] {
         let checks: [(SQL, String)] = [
-            ("SELECT count(*) FROM (SELECT entry_id FROM journal_lines GROUP BY entry_id, currency HAVING sum(amount) <> 0) AS e",
-             "journal entries that do not balance"),
-            ("SELECT count(*) FROM (SELECT invoice_id FROM payments WHERE status = 'succeeded' AND invoice_id IS NOT NULL GROUP BY invoice_id HAVING count(*) > 1) AS i",
-             "invoices paid more than once"),
-            ("SELECT count(*) FROM payments p WHERE p.status = 'succeeded' AND NOT EXISTS (SELECT 1 FROM journal_entries e WHERE e.kind = 'payment' AND e.reference = p.attempt_id)",
-             "succeeded payments that are not booked"),
-            ("SELECT count(*) FROM sandbox_charges c WHERE c.outcome = 'succeeded' AND NOT EXISTS (SELECT 1 FROM journal_entries e WHERE e.kind = 'payment' AND e.reference = c.idempotency_key)",
-             "charges at the sandbox provider that are not booked"),
-            ("SELECT count(*) FROM (SELECT a.payment_id FROM sandbox_charges c JOIN payment_attempts a ON a.id = c.idempotency_key WHERE c.outcome = 'succeeded' GROUP BY a.payment_id HAVING count(*) > 1) AS d",
-             "payments charged more than once at the sandbox provider"),
-            ("SELECT count(*) FROM journal_entries e JOIN sandbox_refunds r ON r.idempotency_key = e.reference FULL JOIN refunds f ON f.id = r.idempotency_key WHERE (f.status = 'succeeded') IS DISTINCT FROM (e.id IS NOT NULL)",
-             "refunds whose booking and provider disagree"),
-            ("SELECT count(*) FROM (SELECT currency, sum(amount) AS amount FROM (SELECT currency, amount FROM sandbox_charges WHERE outcome = 'succeeded' UNION ALL SELECT c.currency, -r.amount FROM sandbox_refunds r JOIN sandbox_charges c ON c.idempotency_key = r.charge_key) AS b GROUP BY currency) AS b WHERE b.amount <> (SELECT coalesce(sum(x.amount), 0) FROM journal_lines x WHERE x.account = 'assets:provider:sandbox' AND x.currency = b.currency)",
-             "currencies in which the sandbox provider's books and the ledger differ"),
+            (
+                "SELECT count(*) FROM (SELECT entry_id FROM journal_lines GROUP BY entry_id, currency HAVING sum(amount) <> 0) AS e",
+                "journal entries that do not balance"
+            ),
+            (
+                "SELECT count(*) FROM (SELECT invoice_id FROM payments WHERE status = 'succeeded' AND invoice_id IS NOT NULL GROUP BY invoice_id HAVING count(*) > 1) AS i",
+                "invoices paid more than once"
+            ),
+            (
+                "SELECT count(*) FROM payments p WHERE p.status = 'succeeded' AND NOT EXISTS (SELECT 1 FROM journal_entries e WHERE e.kind = 'payment' AND e.reference = p.attempt_id)",
+                "succeeded payments that are not booked"
+            ),
+            (
+                "SELECT count(*) FROM sandbox_charges c WHERE c.outcome = 'succeeded' AND NOT EXISTS (SELECT 1 FROM journal_entries e WHERE e.kind = 'payment' AND e.reference = c.idempotency_key)",
+                "charges at the sandbox provider that are not booked"
+            ),
+            (
+                "SELECT count(*) FROM (SELECT a.payment_id FROM sandbox_charges c JOIN payment_attempts a ON a.id = c.idempotency_key WHERE c.outcome = 'succeeded' GROUP BY a.payment_id HAVING count(*) > 1) AS d",
+                "payments charged more than once at the sandbox provider"
+            ),
+            (
+                "SELECT count(*) FROM journal_entries e JOIN sandbox_refunds r ON r.idempotency_key = e.reference FULL JOIN refunds f ON f.id = r.idempotency_key WHERE (f.status = 'succeeded') IS DISTINCT FROM (e.id IS NOT NULL)",
+                "refunds whose booking and provider disagree"
+            ),
+            (
+                "SELECT count(*) FROM (SELECT currency, sum(amount) AS amount FROM (SELECT currency, amount FROM sandbox_charges WHERE outcome = 'succeeded' UNION ALL SELECT c.currency, -r.amount FROM sandbox_refunds r JOIN sandbox_charges c ON c.idempotency_key = r.charge_key) AS b GROUP BY currency) AS b WHERE b.amount <> (SELECT coalesce(sum(x.amount), 0) FROM journal_lines x WHERE x.account = 'assets:provider:sandbox' AND x.currency = b.currency)",
+                "currencies in which the sandbox provider's books and the ledger differ"
+            ),
         ]
         var found: [String] = []
         for (sql, what) in checks {

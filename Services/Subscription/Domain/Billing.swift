@@ -36,10 +36,13 @@ public enum WithdrawalReason: String, CaseIterable, Sendable, Hashable {
 
 /// One priced line of a billing, in the billing's currency.
 public struct BillingLine: Hashable, Sendable {
+    /// What it is, for people.
     public let description: String
     /// Minor units; negative for a credit.
     public let amount: Int64
+    /// Start of the time paid for.
     public let periodStart: Instant
+    /// End of the time paid for.
     public let periodEnd: Instant
     /// Whether it is for a part of a period.
     public let proration: Bool
@@ -56,8 +59,11 @@ public struct BillingLine: Hashable, Sendable {
 
 /// What a subscription was before an immediate change of plan, to go back to when the change is not paid.
 public struct UpgradeOrigin: Hashable, Sendable {
+    /// The plan.
     public let plan: Plan
+    /// What its periods are counted from.
     public let anchor: BillingAnchor
+    /// The period.
     public let period: BillingPeriod
 
     /// Remembers a state.
@@ -70,11 +76,15 @@ public struct UpgradeOrigin: Hashable, Sendable {
 
 /// One demand for money: becomes exactly one invoice.
 public struct Billing: Hashable, Sendable {
+    /// Its id.
     public let id: BillingID
+    /// Why.
     public let reason: BillingReason
+    /// Where it stands.
     public internal(set) var status: BillingStatus
     /// Sum of the lines; never negative.
     public let amount: Money
+    /// The priced lines.
     public let lines: [BillingLine]
     /// What is paid for.
     public let period: BillingPeriod
@@ -98,6 +108,7 @@ public struct Billing: Hashable, Sendable {
     public internal(set) var hasNewMethod: Bool
     /// What to go back to when an upgrade is not paid.
     public let origin: UpgradeOrigin?
+    /// When it was billed.
     public let billedAt: Instant
     /// When it was paid or given up.
     public internal(set) var settledAt: Instant?

@@ -2,6 +2,7 @@ public import BillingCore
 
 /// The day and the local time of day from which all boundaries of a subscription are computed.
 public struct BillingAnchor: Hashable, Sendable {
+    /// The day.
     public let date: CivilDate
     /// Seconds after midnight on the clocks of the customer's zone.
     public let secondsOfDay: Int
@@ -27,6 +28,7 @@ public struct BillingAnchor: Hashable, Sendable {
 public struct BillingPeriod: Hashable, Sendable {
     /// Which period counted from the anchor; -1 is a trial.
     public let index: Int
+    /// The start.
     public let start: Instant
     /// Not part of it.
     public let end: Instant

@@ -9,6 +9,7 @@ public struct Plan: Hashable, Sendable {
     /// The most intervals one billing period may have.
     public static let maxIntervalCount: Int64 = 365
 
+    /// Its id.
     public let id: PlanID
     /// Printed on invoices.
     public let name: String

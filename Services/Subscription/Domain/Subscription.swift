@@ -5,28 +5,39 @@ public import BillingCore
 /// Its methods change it in memory and note what is to be stored and told in ``effects``. They read no clock and do no
 /// I/O, so the same code serves the scheduler, the event handlers and the API, one at a time or in batches.
 public struct Subscription: Hashable, Sendable {
+    /// Its id.
     public let id: SubscriptionID
+    /// The customer.
     public let customerID: CustomerID
     /// Where the customer's days are counted.
     public let zone: TimeZoneID
+    /// The plan.
     public internal(set) var plan: Plan
     /// What the plan becomes at the end of the period.
     public internal(set) var pendingPlan: Plan?
+    /// Where it stands.
     public internal(set) var status: SubscriptionStatus
+    /// What its periods are counted from.
     public internal(set) var anchor: BillingAnchor
     /// The period that is paid for, or the trial; during a sign-up the one to be paid for.
     public internal(set) var period: BillingPeriod
+    /// End of the trial.
     public let trialEnd: Instant?
+    /// Whether it ends with the period.
     public internal(set) var cancelsAtPeriodEnd: Bool
+    /// When it was canceled.
     public internal(set) var canceledAt: Instant?
+    /// When it was made.
     public let createdAt: Instant
     /// Minor units that the next billings use up; never negative.
     public internal(set) var credit: Int64
     /// The billing being made or collected; there is at most one.
     public internal(set) var open: Billing?
+    /// The billing made last.
     public internal(set) var latestBillingID: BillingID?
     /// When the scheduler has to look again; none while an outcome is awaited.
     public internal(set) var nextActionAt: Instant?
+    /// Keys of the caller's own.
     public let metadata: [String: String]
     /// What is to be stored and told.
     public internal(set) var effects = SubscriptionEffects()

@@ -47,17 +47,21 @@ extension Subscription {
 
     /// An attempt to collect failed, or cannot go on without the customer.
     /// - Parameters:
-    ///   - attempt: Number of the attempt; an outcome older than the attempt last asked for is ignored.
+    ///   - attempt: Number of the attempt; with none under way, an outcome of an older one is ignored.
     ///   - reason: ``StatusReason/paymentFailed`` or ``StatusReason/actionRequired``.
     public mutating func collectionFailed(
         _ billingID: BillingID, invoiceID: InvoiceID, attempt: Int64, as declineClass: DeclineClass,
         reason: StatusReason = .paymentFailed, policy: DunningPolicy, at now: Instant
     ) {
-        guard let billing = open, billing.id == billingID, attempt >= billing.attempts else { return }
+        // While an attempt is under way any outcome is its outcome, whatever number Payment gave it: only one is asked for
+        // at a time, and one that could not even begin, for want of a payment method, gets no number of its own.
+        guard let billing = open, billing.id == billingID, billing.isCollecting || attempt >= billing.attempts else {
+            return
+        }
         let firstFailedAt: Instant = billing.firstFailedAt ?? now
         updateOpen { billing in
             billing.invoiceID = invoiceID
-            billing.attempts = attempt
+            billing.attempts = max(billing.attempts, attempt)
             billing.isCollecting = false
             billing.firstFailedAt = firstFailedAt
             billing.lastDecline = declineClass

@@ -14,7 +14,8 @@ struct CreatePaymentInput: JSONInput {
     init(_ f: inout InputFields) {
         amount = f.positiveMoney("amount", doc: "Minor units of the currency: 999 is 9.99 USD and 999 JPY")
         customerID = f.id("customer_id", as: CustomerID.self)
-        paymentMethodID = f.optionalID("payment_method_id", as: PaymentMethodID.self, doc: "The customer's default when left out")
+        paymentMethodID = f.optionalID(
+            "payment_method_id", as: PaymentMethodID.self, doc: "The customer's default when left out")
         description = f.optionalString("description", max: 500, doc: "For people")
         metadataJSON = Metadata.encode(f.metadata())
     }

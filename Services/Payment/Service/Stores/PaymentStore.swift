@@ -25,7 +25,9 @@ struct NewPayment: Sendable {
 enum PaymentStore {
     /// Inserts payments and first attempts; an invoice that has a payment keeps it.
     /// - Returns: The ids that were inserted.
-    static func insert(_ payments: [NewPayment], provider: String, in db: borrowing PostgresTransaction) throws -> Set<PaymentID> {
+    static func insert(_ payments: [NewPayment], provider: String, in db: borrowing PostgresTransaction) throws -> Set<
+        PaymentID
+    > {
         guard !payments.isEmpty else { return [] }
         let inserted: [PaymentID] = try db.query(
             """

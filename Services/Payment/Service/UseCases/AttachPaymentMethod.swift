@@ -51,7 +51,8 @@ struct AttachPaymentMethod: Sendable {
     }
 
     private func fingerprint(of number: CardNumber) -> String {
-        let code: HMAC<SHA256>.MAC = HMAC<SHA256>.authenticationCode(for: Array(number.digits.utf8), using: fingerprintKey)
+        let code: HMAC<SHA256>.MAC = HMAC<SHA256>.authenticationCode(
+            for: Array(number.digits.utf8), using: fingerprintKey)
         return code.prefix(12).map { byte in
             let text = String(byte, radix: 16)
             return text.count == 1 ? "0" + text : text

@@ -55,7 +55,9 @@ final class ChargePayments: Sendable {
     /// The provider's answer; after a fault it is read back, never guessed.
     private func ask(_ attempt: ApprovedAttempt) async throws -> ChargeAnswer {
         do { return try await provider.charge(attempt.request) } catch {
-            guard let answer: ChargeAnswer = try await provider.lookUp(attempt.request.idempotencyKey) else { throw error }
+            guard let answer: ChargeAnswer = try await provider.lookUp(attempt.request.idempotencyKey) else {
+                throw error
+            }
             return answer
         }
     }

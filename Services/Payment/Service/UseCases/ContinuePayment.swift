@@ -17,8 +17,11 @@ enum ContinuePayment {
     static func confirm(
         _ id: PaymentID, passed: Bool, provider: String, at now: Instant, in db: borrowing PostgresTransaction
     ) throws -> PaymentRecord {
-        guard let payment: PaymentRecord = try PaymentStore.lock(id, in: db) else { throw Failure.notFound(id.rawValue) }
-        let waits: Bool = payment.status == .requiresAction
+        guard let payment: PaymentRecord = try PaymentStore.lock(id, in: db) else {
+            throw Failure.notFound(id.rawValue)
+        }
+        let waits: Bool =
+            payment.status == .requiresAction
             || (payment.status == .failed && payment.decline?.declineClass == .action)
         guard waits, let method: ChargeableMethod = try method(of: payment, in: db) else {
             throw Failure.notWaiting(payment.status)
@@ -41,7 +44,9 @@ enum ContinuePayment {
     static func cancel(
         _ id: PaymentID, at now: Instant, in db: borrowing PostgresTransaction
     ) throws -> PaymentRecord {
-        guard let payment: PaymentRecord = try PaymentStore.lock(id, in: db) else { throw Failure.notFound(id.rawValue) }
+        guard let payment: PaymentRecord = try PaymentStore.lock(id, in: db) else {
+            throw Failure.notFound(id.rawValue)
+        }
         if payment.status == .canceled { return payment }
         guard payment.status.after(.cancel) == .canceled else { throw Failure.notWaiting(payment.status) }
         try db.enqueue("UPDATE payments SET status = 'canceled', stepped_at = now() WHERE id = \(id)")
@@ -58,7 +63,8 @@ enum ContinuePayment {
                 decline_class = \(decline.declineClass.rawValue), stepped_at = now() WHERE id = \(payment.id)
             """)
         try db.enqueue(
-            "UPDATE payment_attempts SET status = 'failed', decline_code = \(decline.code) WHERE id = \(payment.attemptID)")
+            "UPDATE payment_attempts SET status = 'failed', decline_code = \(decline.code) WHERE id = \(payment.attemptID)"
+        )
     }
 
     private static func method(
@@ -69,7 +75,9 @@ enum ContinuePayment {
     }
 
     private static func reread(_ id: PaymentID, in db: borrowing PostgresTransaction) throws -> PaymentRecord {
-        guard let payment: PaymentRecord = try PaymentStore.find(id, in: db) else { throw Failure.notFound(id.rawValue) }
+        guard let payment: PaymentRecord = try PaymentStore.find(id, in: db) else {
+            throw Failure.notFound(id.rawValue)
+        }
         return payment
     }
 }
