@@ -1,8 +1,8 @@
-import BillingCore
+package import BillingCore
 import BillingEvents
-import Kafka
-import Logging
-import Postgres
+package import Kafka
+package import Logging
+package import Postgres
 import Telemetry
 
 /// Turns Kafka batches into transactions: claim, effect and counters commit together, and the batch is done only when
@@ -10,15 +10,25 @@ import Telemetry
 ///
 /// A crash at any line is safe: offsets move only after ``handle(_:)`` has returned, and a repeated delivery finds its
 /// claims in the inbox.
-struct EventDispatcher: Sendable {
+package struct EventDispatcher: Sendable {
     let consumer: EventConsumer
     let pool: PostgresPool
     let clock: any WallClock
     let logger: Logger
     let metrics: MessagingMetrics
 
+    /// Makes a dispatcher that has yet to be given batches.
+    /// - Parameter clock: The business clock.
+    package init(_ consumer: EventConsumer, pool: PostgresPool, clock: any WallClock, logger: Logger) {
+        self.consumer = consumer
+        self.pool = pool
+        self.clock = clock
+        self.logger = logger
+        metrics = MessagingMetrics(consumer: consumer)
+    }
+
     /// Handles a batch to the end. Infrastructure faults are waited out here; a bad event harms no other key.
-    func handle(_ messages: [KafkaMessage]) async {
+    package func handle(_ messages: [KafkaMessage]) async {
         let sorted: SortedBatch = SortedBatch(messages, consumer: consumer)
         guard !sorted.events.isEmpty || !sorted.parked.isEmpty else { return }
         if await attempt(sorted) { return }
@@ -120,9 +130,13 @@ struct EventDispatcher: Sendable {
         _ context: EventContext, _ db: borrowing PostgresTransaction
     ) throws {
         guard !events.isEmpty else { return }
-        try consumer.observe?(events, db, context)
-        for wave in Waves.split(events) {
-            for (type, batch) in wave { try handlers[type]?.handle(batch, in: db) }
+        var traces: [String: String] = [:]
+        for event in events { traces[event.key] = event.traceparent }
+        try CausalTraces.$byKey.withValue(traces) {
+            try consumer.observe?(events, db, context)
+            for wave in Waves.split(events) {
+                for (type, batch) in wave { try handlers[type]?.handle(batch, in: db) }
+            }
         }
     }
 

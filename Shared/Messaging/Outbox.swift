@@ -2,7 +2,6 @@ public import BillingCore
 public import BillingEvents
 import JSON
 public import Postgres
-import Telemetry
 
 /// One event on its way into the outbox: encoded, with its id drawn.
 public struct OutboxEvent: Sendable {
@@ -13,6 +12,7 @@ public struct OutboxEvent: Sendable {
     let key: String
     let time: Instant
     let body: String
+    let traceparent: String?
 
     /// Encodes a fact.
     /// - Parameters:
@@ -26,6 +26,7 @@ public struct OutboxEvent: Sendable {
         self.key = key
         self.time = time
         self.body = encodeString(body)
+        traceparent = CausalTraces.traceparent(for: key)
     }
 }
 
@@ -52,14 +53,14 @@ public enum Outbox {
 
     /// The INSERT alone, for callers that put several statements into one pipeline; they call ``wakeOnCommit(_:)`` too.
     public static func insertion(_ events: [OutboxEvent]) -> SQL {
-        let trace: String? = TraceContext.current?.traceparent
-        return """
+        """
             INSERT INTO outbox (id, type, topic, key, time, traceparent, body)
-            SELECT e.id, e.type, e.topic, e.key, e.time, \(trace), e.body
+            SELECT e.id, e.type, e.topic, e.key, e.time, e.traceparent, e.body
             FROM unnest(\(events.map(\.id.rawValue))::text[], \(events.map(\.type))::text[],
                         \(events.map(\.topic.rawValue))::text[], \(events.map(\.key))::text[],
-                        \(events.map(\.time))::timestamptz[], \(events.map(\.body))::text[])
-                 WITH ORDINALITY AS e(id, type, topic, key, time, body, position)
+                        \(events.map(\.time))::timestamptz[], \(events.map(\.traceparent))::text[],
+                        \(events.map(\.body))::text[])
+                 WITH ORDINALITY AS e(id, type, topic, key, time, traceparent, body, position)
             ORDER BY e.position
             """
     }

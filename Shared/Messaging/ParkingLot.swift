@@ -15,6 +15,22 @@ struct ParkedMessage: Sendable {
     var traceparent: String?
     var body: [UInt8]
     var reason: String
+
+    /// Postgres has no text with a NUL character, and a message that cannot be parked would hold up its partition.
+    var storable: ParkedMessage {
+        var message: ParkedMessage = self
+        message.type = type?.withoutNUL
+        message.source = source.withoutNUL
+        message.key = key?.withoutNUL
+        message.traceparent = traceparent?.withoutNUL
+        message.reason = reason.withoutNUL
+        return message
+    }
+}
+
+extension String {
+    /// The text with every NUL shown as `␀`.
+    var withoutNUL: String { utf8.contains(0) ? String(map { $0 == "\0" ? "␀" : $0 }) : self }
 }
 
 /// Messages that can never work: kept with their reason, published on `<topic>.parked`, and open to a person's decision.
@@ -42,10 +58,12 @@ public enum ParkingLot {
     }
 
     /// Stores messages and publishes them on their parking topics; a repeated delivery changes nothing.
+    ///
+    /// An event that was requeued and is refused again (its fingerprint is its id) is parked again.
     static func park(
         _ messages: [ParkedMessage], for consumer: String, at now: Instant, in db: borrowing PostgresTransaction
     ) throws {
-        for message in messages {
+        for message in messages.map(\.storable) {
             let inserted: Int = try db.execute(
                 """
                 INSERT INTO parked_events
@@ -53,7 +71,9 @@ public enum ParkingLot {
                 VALUES (\(consumer), \(message.fingerprint), \(message.eventID), \(message.type), \(message.source),
                         \(message.topic), \(message.key), \(message.time), \(message.traceparent), \(message.body),
                         \(message.reason))
-                ON CONFLICT (consumer, fingerprint) DO NOTHING
+                ON CONFLICT (consumer, fingerprint) DO UPDATE
+                    SET status = 'parked', reason = excluded.reason, parked_at = now(), resolved_at = NULL
+                    WHERE parked_events.status = 'requeued' AND excluded.fingerprint = excluded.event_id
                 """)
             guard inserted == 1 else { continue }
             _ = try db.execute(
@@ -110,6 +130,9 @@ public enum ParkingLot {
     /// Hands a message back to its consumer, behind whatever waits for its key.
     /// - Returns: Whether it was parked and is a readable event; a malformed one can only be discarded.
     public static func requeue(_ id: Int64, in db: borrowing PostgresTransaction) throws -> Bool {
+        guard let entry: Entry = try show(id, in: db), !entry.body.contains(0),
+            String(validating: entry.body, as: UTF8.self) != nil
+        else { return false }
         let moved: Int = try db.execute(
             """
             WITH taken AS (

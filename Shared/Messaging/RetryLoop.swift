@@ -1,10 +1,10 @@
 import BillingCore
 import BillingEvents
-import Logging
+package import Logging
 import Postgres
 
 /// Works off events that failed earlier: the first of each key, when its time has come; its successors follow in order.
-struct RetryLoop: Sendable {
+package struct RetryLoop: Sendable {
     /// Rows looked at in one pass.
     static let passLimit = 100
     /// How often the table is looked at when nothing was due.
@@ -12,6 +12,12 @@ struct RetryLoop: Sendable {
 
     let dispatcher: EventDispatcher
     let logger: Logger
+
+    /// Makes a loop over the events that the dispatcher has put off.
+    package init(dispatcher: EventDispatcher, logger: Logger) {
+        self.dispatcher = dispatcher
+        self.logger = logger
+    }
 
     /// Runs until cancelled; faults of the database are waited out.
     func run() async {
@@ -26,7 +32,7 @@ struct RetryLoop: Sendable {
 
     /// Tries what is due once.
     /// - Returns: Whether any event was settled, so that its successor may be due now.
-    func pass() async throws -> Bool {
+    package func pass() async throws -> Bool {
         let name: String = dispatcher.consumer.name
         let due: [Int64] = try await dispatcher.pool.transaction { db in
             try RetryStore.due(for: name, limit: Self.passLimit, in: db)
@@ -50,6 +56,8 @@ struct RetryLoop: Sendable {
             try RetryStore.lock(id, in: db)
         }
         guard let read else { return false }
+        // A message of an unknown type that was requeued too early: no handler would ever see it.
+        guard SortedBatch.knows(read.event.type) else { throw Refusal.park(reason: SortedBatch.unknown(read.event.type)) }
         let handlers: [String: any PreparedHandler] = try await dispatcher.prepare([read.event], context)
         return try await dispatcher.pool.transaction { db in
             guard let row: (event: RawEvent, attempts: Int) = try RetryStore.lock(id, in: db) else { return false }

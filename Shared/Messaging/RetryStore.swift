@@ -20,7 +20,7 @@ enum RetryStore {
                     (consumer, event_id, type, source, topic, key, time, traceparent, body, attempts, next_at, reason)
                 SELECT \(consumer), \(event.id.rawValue), \(event.type), \(event.source), \(event.topic), \(event.key),
                        \(event.time), \(event.traceparent), \(String(decoding: event.body, as: UTF8.self)),
-                       \(attempts), now() + make_interval(secs => \(waitSeconds(afterAttempts: attempts))), \(reason)
+                       \(attempts), now() + make_interval(secs => \(waitSeconds(afterAttempts: attempts))), \(reason.withoutNUL)
                 WHERE NOT EXISTS (
                     SELECT 1 FROM inbox WHERE event_id = \(event.id.rawValue) AND consumer = \(consumer))
                 ON CONFLICT (consumer, event_id) DO NOTHING
@@ -64,7 +64,7 @@ enum RetryStore {
         _ = try db.execute(
             """
             UPDATE event_retries
-            SET attempts = \(attempts), reason = \(reason),
+            SET attempts = \(attempts), reason = \(reason.withoutNUL),
                 next_at = now() + make_interval(secs => \(waitSeconds(afterAttempts: attempts)))
             WHERE id = \(id)
             """)

@@ -19,8 +19,7 @@ public final class RunningConsumer: Sendable {
         _ consumer: EventConsumer, kafka configuration: KafkaConfiguration, options: KafkaConsumerOptions,
         group: String, instance: String, pool: PostgresPool, clock: any WallClock, logger: Logger
     ) {
-        let dispatcher = EventDispatcher(
-            consumer: consumer, pool: pool, clock: clock, logger: logger, metrics: MessagingMetrics(consumer: consumer))
+        let dispatcher = EventDispatcher(consumer, pool: pool, clock: clock, logger: logger)
         retries = RetryLoop(dispatcher: dispatcher, logger: logger)
         kafka = KafkaConsumer(
             configuration, group: group, instance: instance, topics: consumer.topics.map(\.rawValue), options: options,

@@ -11,6 +11,8 @@ struct SortedBatch: Sendable {
     /// When each event was recorded, for the delay metric; microseconds since the epoch.
     private(set) var recordedAt: [Int64] = []
 
+    /// Keys are ids of ours; one beyond this could not be indexed.
+    static let maxKeyBytes = 512
     private static let knownTypes: Set<String> = Set(EventCatalog.all.map { $0.type })
 
     init(_ messages: [KafkaMessage], consumer: EventConsumer) {
@@ -18,13 +20,13 @@ struct SortedBatch: Sendable {
             do throws(RawEvent.Malformed) {
                 let event: RawEvent = try RawEvent(
                     headers: message.headers, key: message.key, topic: message.topic, body: message.value)
-                guard Self.knownTypes.contains(event.type) else {
-                    parked.append(ParkedMessage(message, reason: "unknown event type \(event.type.prefix(100))"))
+                guard Self.knows(event.type) else {
+                    parked.append(ParkedMessage(message, reason: Self.unknown(event.type)))
                     continue
                 }
                 guard consumer.observe != nil || consumer.routes[event.type] != nil else { continue }
-                guard String(validating: event.body, as: UTF8.self) != nil else {
-                    parked.append(ParkedMessage(message, reason: "the body is not UTF-8"))
+                if let fault: String = Self.unstorable(event) {
+                    parked.append(ParkedMessage(message, reason: fault))
                     continue
                 }
                 events.append(event)
@@ -35,6 +37,22 @@ struct SortedBatch: Sendable {
                 parked.append(ParkedMessage(message, reason: "malformed: \(error)"))
             }
         }
+    }
+
+    /// Whether there is an event of this type.
+    static func knows(_ type: String) -> Bool { knownTypes.contains(type) }
+
+    /// Why an event of an unknown type is parked.
+    static func unknown(_ type: String) -> String { "unknown event type \(type.prefix(100))" }
+
+    /// Why an event could not be kept for a retry, were its handler to fail; `nil` when it could.
+    private static func unstorable(_ event: RawEvent) -> String? {
+        guard String(validating: event.body, as: UTF8.self) != nil else { return "the body is not UTF-8" }
+        if event.body.contains(0) { return "the body holds a NUL byte" }
+        if event.key.utf8.count > maxKeyBytes { return "the key is longer than \(maxKeyBytes) bytes" }
+        let texts: [String] = [event.key, event.source, event.traceparent ?? ""]
+        if texts.contains(where: { $0.utf8.contains(0) }) { return "a header or the key holds a NUL byte" }
+        return nil
     }
 }
 

@@ -1,12 +1,12 @@
-import BillingEvents
+package import BillingEvents
 
 /// Splits a batch so that a handler gets many events at once and no key loses its order.
 ///
 /// An event goes into the earliest wave in which nothing of another type with its key stands at or after it: several
 /// events of one type and key stay together, in order; another type of the same key waits for the next wave.
-enum Waves {
+package enum Waves {
     /// - Returns: Waves in the order they must run; in each, the events of every type in their order of arrival.
-    static func split(_ events: [RawEvent]) -> [[(type: String, events: [RawEvent])]] {
+    package static func split(_ events: [RawEvent]) -> [[(type: String, events: [RawEvent])]] {
         var lastOfKey: [String: (wave: Int, type: String)] = [:]
         var waves: [[String: [RawEvent]]] = []
         var typeOrder: [[String]] = []

@@ -1,4 +1,5 @@
 public import Logging
+import Telemetry
 
 /// A fixed number of connections, each on a thread of its own, and a bounded queue in front of them.
 ///
@@ -37,7 +38,8 @@ public final class PostgresPool: Sendable {
         _ body: @Sendable @escaping (borrowing PostgresTransaction) throws -> R
     ) async throws -> R {
         let (limit, isCallers) = core.startLimit(deadline)
-        let job = TransactionJob(startLimit: limit, isCallersLimit: isCallers, readOnly, deadline, body)
+        let job = TransactionJob(
+            startLimit: limit, isCallersLimit: isCallers, readOnly, deadline, Self.traced(TraceContext.current, body))
         return try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in
                 job.continuation = continuation
@@ -66,6 +68,16 @@ public final class PostgresPool: Sendable {
                 try await Task.sleep(for: Self.pause(afterAttempt: attempt))
                 attempt += 1
             }
+        }
+    }
+
+    /// The body with the caller's trace in place, although it runs on a thread of the pool.
+    private static func traced<R: Sendable>(
+        _ trace: TraceContext?, _ body: @Sendable @escaping (borrowing PostgresTransaction) throws -> R
+    ) -> @Sendable (borrowing PostgresTransaction) throws -> R {
+        guard let trace else { return body }
+        return { (db: borrowing PostgresTransaction) in
+            try TraceContext.$current.withValue(trace) { try body(db) }
         }
     }
 

@@ -78,8 +78,8 @@ final class RedisLoop {
             sent[head].replies.append(reply)
             let entry = sent[head]
             if entry.replies.count == entry.request.count {
-                mailbox.finish(entry.request, .success(entry.replies))
                 mailbox.release(entry.request)
+                mailbox.finish(entry.request, .success(entry.replies))
                 head += 1
             }
         }
@@ -121,8 +121,8 @@ final class RedisLoop {
     /// Fails everything that was sent or waits.
     private func giveUp(_ waiting: [RedisRequest], _ error: RedisError) {
         for request in sent[head...].map(\.request) + waiting {
-            mailbox.finish(request, .failure(error))
             mailbox.release(request)
+            mailbox.finish(request, .failure(error))
         }
         sent.removeAll(keepingCapacity: true)
         head = 0

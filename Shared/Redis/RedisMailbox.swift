@@ -10,9 +10,10 @@ final class RedisCompletion<Value: Sendable>: Sendable {
 
     var isFinished: Bool { state.withLock { $0.outcome != nil } }
 
+    /// - Parameter first: Called when this call decides the result, before any waiter goes on.
     /// - Returns: Whether this call decided the result.
     @discardableResult
-    func finish(_ outcome: Result<Value, RedisError>) -> Bool {
+    func finish(_ outcome: Result<Value, RedisError>, first: () -> Void = {}) -> Bool {
         let waiters: [CheckedContinuation<Result<Value, RedisError>, Never>]? = state.withLock { state in
             if state.outcome != nil { return nil }
             state.outcome = outcome
@@ -20,6 +21,7 @@ final class RedisCompletion<Value: Sendable>: Sendable {
             return state.waiters
         }
         guard let waiters else { return false }
+        first()
         for waiter in waiters { waiter.resume(returning: outcome) }
         return true
     }
@@ -108,15 +110,17 @@ final class RedisMailbox: Sendable {
         }
     }
 
-    /// Decides a request once and counts it; a later answer to it is only counted.
+    /// Decides a request unless it is decided already, and counts it.
     func finish(_ request: RedisRequest, _ outcome: Result<[RedisReply], RedisError>) {
-        let isFirst = request.completion.finish(outcome)
-        let isTimeout: Bool = if case .failure(.timedOut) = outcome { isFirst } else { false }
-        let isAnswer: Bool = if case .success = outcome { isFirst } else { false }
-        state.withLock { state in
-            if isAnswer { state.statistics.answered += request.count }
-            if isTimeout { state.statistics.timedOut += request.count }
-            if !isAnswer, isFirst { state.statistics.failed += request.count }
+        request.completion.finish(outcome) {
+            state.withLock { state in
+                switch outcome {
+                case .success: state.statistics.answered += request.count
+                case .failure(let error):
+                    state.statistics.failed += request.count
+                    if error == .timedOut { state.statistics.timedOut += request.count }
+                }
+            }
         }
     }
 

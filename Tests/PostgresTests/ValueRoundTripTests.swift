@@ -78,6 +78,24 @@ private let hostile: [String] = [
         #expect(try decoded(#"{"\\x00ff",NULL}"#) == optional)
     }
 
+    @Test("DEBUG") func debugBytes() async throws {
+        try await withPool { pool, _ in
+            let values: [[UInt8]] = [[], [0]]
+            let optional: [[UInt8]?] = [nil, [0]]
+            try await pool.transaction { db in
+                let a: String? = try db.first("SELECT \(values[1])::bytea") { row in try row.next() }
+                print("DEBUG a", a ?? "-")
+                let b: String? = try db.first("SELECT \(values)::bytea[]") { row in try row.next() }
+                print("DEBUG b", b ?? "-")
+                let c: String? = try db.first("SELECT \(optional)::bytea[]") { row in try row.next() }
+                print("DEBUG c", c ?? "-")
+                do { print("DEBUG d", try db.first("SELECT \(values)::bytea[]") { row in try row.next([[UInt8]].self) } ?? []) } catch { print("DEBUG d", error) }
+                do { print("DEBUG e", try db.first("SELECT \(optional)::bytea[]") { row in try row.next([[UInt8]?].self) } ?? []) } catch { print("DEBUG e", error) }
+                do { print("DEBUG f", try db.first("SELECT \(values[1])::bytea") { row in try row.next([UInt8].self) } ?? []) } catch { print("DEBUG f", error) }
+            }
+        }
+    }
+
     private func decoded<T: PostgresDecodable>(_ text: String) throws -> T {
         try Array(text.utf8).withUnsafeBytes { try T.decode($0) }
     }

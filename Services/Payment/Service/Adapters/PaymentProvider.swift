@@ -1,17 +1,28 @@
-import BillingCore
+package import BillingCore
 
 /// One attempt at charging, as a provider is asked for it. The key makes a repeated question harmless.
-struct ChargeRequest: Sendable {
-    let idempotencyKey: AttemptID
-    let paymentID: PaymentID
-    let providerToken: String
-    let amount: Money
+package struct ChargeRequest: Sendable {
+    package let idempotencyKey: AttemptID
+    package let paymentID: PaymentID
+    package let providerToken: String
+    package let amount: Money
     /// The customer passed 3-D Secure for this attempt.
-    let authenticated: Bool
+    package let authenticated: Bool
+
+    /// Asks for a charge.
+    package init(
+        idempotencyKey: AttemptID, paymentID: PaymentID, providerToken: String, amount: Money, authenticated: Bool
+    ) {
+        self.idempotencyKey = idempotencyKey
+        self.paymentID = paymentID
+        self.providerToken = providerToken
+        self.amount = amount
+        self.authenticated = authenticated
+    }
 }
 
 /// A provider's word on a charge. Not knowing is not a word: the call throws then.
-enum ChargeAnswer: Sendable, Equatable {
+package enum ChargeAnswer: Sendable, Equatable {
     /// The money is captured.
     case captured(reference: String)
     /// It was refused for this reason.
@@ -21,15 +32,22 @@ enum ChargeAnswer: Sendable, Equatable {
 }
 
 /// One refund, as a provider is asked for it.
-struct RefundRequest: Sendable {
-    let idempotencyKey: RefundID
+package struct RefundRequest: Sendable {
+    package let idempotencyKey: RefundID
     /// The attempt whose charge is refunded.
-    let chargeKey: AttemptID
-    let amount: Money
+    package let chargeKey: AttemptID
+    package let amount: Money
+
+    /// Asks for a refund.
+    package init(idempotencyKey: RefundID, chargeKey: AttemptID, amount: Money) {
+        self.idempotencyKey = idempotencyKey
+        self.chargeKey = chargeKey
+        self.amount = amount
+    }
 }
 
 /// The outcome of a call is not known: it may or may not have happened.
-enum ProviderFault: Error, Sendable, Equatable {
+package enum ProviderFault: Error, Sendable, Equatable {
     /// No answer in time.
     case timedOut
     /// An answer that makes no sense.
@@ -37,7 +55,7 @@ enum ProviderFault: Error, Sendable, Equatable {
 }
 
 /// A system that moves money. Every call carries a key under which it happens at most once, and can be read back.
-protocol PaymentProvider: Sendable {
+package protocol PaymentProvider: Sendable {
     /// Its name in records, metrics and account names.
     var name: String { get }
 

@@ -1,17 +1,17 @@
 import BillingCore
 import HTTPKit
-import JSON
+package import JSON
 import PaymentDomain
 
 /// `POST /v1/payments`.
-struct CreatePaymentInput: JSONInput {
+package struct CreatePaymentInput: JSONInput {
     let amount: Money
     let customerID: CustomerID
     let paymentMethodID: PaymentMethodID?
     let description: String?
     let metadataJSON: String
 
-    init(_ f: inout InputFields) {
+    package init(_ f: inout InputFields) {
         amount = f.positiveMoney("amount", doc: "Minor units of the currency: 999 is 9.99 USD and 999 JPY")
         customerID = f.id("customer_id", as: CustomerID.self)
         paymentMethodID = f.optionalID(
@@ -34,14 +34,14 @@ struct ConfirmPaymentInput: JSONInput {
 }
 
 /// `POST /v1/payment_methods`.
-struct CreatePaymentMethodInput: JSONInput {
+package struct CreatePaymentMethodInput: JSONInput {
     enum Kind: String, CaseIterable, Sendable { case card }
 
     let customerID: CustomerID
     let card: CardInput
     let isDefault: Bool
 
-    init(_ f: inout InputFields) {
+    package init(_ f: inout InputFields) {
         customerID = f.id("customer_id", as: CustomerID.self)
         _ = f.enumeration("type", of: Kind.self, doc: "The kind of method")
         card = f.object("card", as: CardInput.self, doc: "The card; the number is handed to the provider and not kept")
@@ -81,12 +81,12 @@ struct CardInput: JSONInput {
 }
 
 /// `POST /v1/refunds`.
-struct CreateRefundInput: JSONInput {
+package struct CreateRefundInput: JSONInput {
     let paymentID: PaymentID
     let amount: Int64?
     let reason: String?
 
-    init(_ f: inout InputFields) {
+    package init(_ f: inout InputFields) {
         paymentID = f.id("payment_id", as: PaymentID.self)
         amount = f.optionalInt("amount", range: 1...Int64.max, doc: "Minor units; all that is left when left out")
         reason = f.optionalString("reason", max: 500, doc: "For people")

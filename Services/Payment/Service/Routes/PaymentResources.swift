@@ -1,10 +1,10 @@
 import BillingCore
 import HTTPKit
-import JSON
+package import JSON
 import PaymentDomain
 
 /// A payment as callers see it.
-struct PaymentResource: JSONOutput {
+package struct PaymentResource: JSONOutput {
     let payment: PaymentRecord
 
     init(_ payment: PaymentRecord) { self.payment = payment }
@@ -12,7 +12,7 @@ struct PaymentResource: JSONOutput {
     /// 201 once it is settled, 202 while it is under way.
     var reply: Reply<PaymentResource> { Reply(status: payment.status.isSettled ? 201 : 202, self) }
 
-    func write(to o: inout ObjectWriter) {
+    package func write(to o: inout ObjectWriter) {
         o.field("object", "payment")
         o.field("id", payment.id)
         o.field("customer_id", payment.customerID)
@@ -31,7 +31,7 @@ struct PaymentResource: JSONOutput {
         o.field("created_at", payment.createdAt)
     }
 
-    static var sample: Self { Self(PaymentRecord.sample) }
+    package static var sample: Self { Self(PaymentRecord.sample) }
 }
 
 /// Why the last attempt failed.
@@ -81,12 +81,12 @@ struct RiskResource: JSONOutput {
 }
 
 /// A stored card as callers see it.
-struct PaymentMethodResource: JSONOutput {
+package struct PaymentMethodResource: JSONOutput {
     let method: PaymentMethodRecord
 
     init(_ method: PaymentMethodRecord) { self.method = method }
 
-    func write(to o: inout ObjectWriter) {
+    package func write(to o: inout ObjectWriter) {
         o.field("object", "payment_method")
         o.field("id", method.id)
         o.field("customer_id", method.customerID)
@@ -96,7 +96,7 @@ struct PaymentMethodResource: JSONOutput {
         o.field("created_at", method.createdAt)
     }
 
-    static var sample: Self {
+    package static var sample: Self {
         Self(
             PaymentMethodRecord(
                 id: .sample, customerID: .sample, brand: "visa", last4: "4242", expMonth: 12, expYear: 2030,
@@ -120,12 +120,12 @@ struct CardResource: JSONOutput {
 }
 
 /// A refund as callers see it.
-struct RefundResource: JSONOutput {
+package struct RefundResource: JSONOutput {
     let refund: RefundRecord
 
     init(_ refund: RefundRecord) { self.refund = refund }
 
-    func write(to o: inout ObjectWriter) {
+    package func write(to o: inout ObjectWriter) {
         o.field("object", "refund")
         o.field("id", refund.id)
         o.field("payment_id", refund.paymentID)
@@ -135,7 +135,7 @@ struct RefundResource: JSONOutput {
         o.field("created_at", refund.createdAt)
     }
 
-    static var sample: Self {
+    package static var sample: Self {
         Self(
             RefundRecord(
                 id: .sample, paymentID: .sample, amount: Money(minor: 999, currency: .usd), status: "succeeded",

@@ -1,28 +1,28 @@
-import BillingCore
-import PaymentDomain
-import Postgres
+package import BillingCore
+package import PaymentDomain
+package import Postgres
 
 /// A payment as stored.
-struct PaymentRecord: PostgresRecord, Sendable {
-    let id: PaymentID
-    let customerID: CustomerID
-    let paymentMethodID: PaymentMethodID?
-    let amount: Money
-    let amountRefunded: Int64
-    let status: PaymentStatus
-    let invoiceID: InvoiceID?
-    let subscriptionID: SubscriptionID?
-    let description: String?
-    let metadata: String
-    let offSession: Bool
-    let authenticated: Bool
-    let attempts: Int
-    let attemptID: AttemptID
-    let declineCode: String?
-    let riskScore: String?
-    let riskDecision: String?
-    let riskReasons: [String]
-    let createdAt: Instant
+package struct PaymentRecord: PostgresRecord, Sendable {
+    package let id: PaymentID
+    package let customerID: CustomerID
+    package let paymentMethodID: PaymentMethodID?
+    package let amount: Money
+    package let amountRefunded: Int64
+    package let status: PaymentStatus
+    package let invoiceID: InvoiceID?
+    package let subscriptionID: SubscriptionID?
+    package let description: String?
+    package let metadata: String
+    package let offSession: Bool
+    package let authenticated: Bool
+    package let attempts: Int
+    package let attemptID: AttemptID
+    package let declineCode: String?
+    package let riskScore: String?
+    package let riskDecision: String?
+    package let riskReasons: [String]
+    package let createdAt: Instant
 
     /// The columns in the order ``init(row:)`` reads them, of a table or alias named `p`.
     static let columns: SQL = """
@@ -58,7 +58,7 @@ struct PaymentRecord: PostgresRecord, Sendable {
         self.createdAt = createdAt
     }
 
-    init(row: inout PostgresRow) throws {
+    package init(row: inout PostgresRow) throws {
         id = try row.next()
         customerID = try row.next()
         paymentMethodID = try row.next()
@@ -81,7 +81,7 @@ struct PaymentRecord: PostgresRecord, Sendable {
     }
 
     /// Why the last attempt failed.
-    var decline: Decline? { declineCode.map(Decline.init(code:)) }
+    package var decline: Decline? { declineCode.map(Decline.init(code:)) }
 
     /// The record key of its events.
     var key: String { customerID.rawValue }

@@ -1,6 +1,6 @@
-import BillingCore
+package import BillingCore
 import PaymentDomain
-import Postgres
+package import Postgres
 
 /// A payment about to be recorded, with its first attempt.
 struct NewPayment: Sendable {
@@ -22,7 +22,7 @@ struct NewPayment: Sendable {
 }
 
 /// SQL over payments and their attempts.
-enum PaymentStore {
+package enum PaymentStore {
     /// Inserts payments and first attempts; an invoice that has a payment keeps it.
     /// - Returns: The ids that were inserted.
     static func insert(_ payments: [NewPayment], provider: String, in db: borrowing PostgresTransaction) throws -> Set<
@@ -63,7 +63,7 @@ enum PaymentStore {
     }
 
     /// One payment; `nil` when there is none.
-    static func find(_ id: PaymentID, in db: borrowing PostgresTransaction) throws -> PaymentRecord? {
+    package static func find(_ id: PaymentID, in db: borrowing PostgresTransaction) throws -> PaymentRecord? {
         try db.first("SELECT \(PaymentRecord.columns) FROM payments p WHERE p.id = \(id)", as: PaymentRecord.self)
     }
 

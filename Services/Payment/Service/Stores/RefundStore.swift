@@ -1,18 +1,18 @@
-import BillingCore
-import Postgres
+package import BillingCore
+package import Postgres
 
 /// A refund as stored.
-struct RefundRecord: PostgresRecord, Sendable {
-    let id: RefundID
-    let paymentID: PaymentID
-    let amount: Money
-    let status: String
-    let reason: String?
-    let createdAt: Instant
+package struct RefundRecord: PostgresRecord, Sendable {
+    package let id: RefundID
+    package let paymentID: PaymentID
+    package let amount: Money
+    package let status: String
+    package let reason: String?
+    package let createdAt: Instant
 
     static let columns: SQL = "id, payment_id, amount, currency, status, reason, created_at"
 
-    init(row: inout PostgresRow) throws {
+    package init(row: inout PostgresRow) throws {
         id = try row.next()
         paymentID = try row.next()
         amount = Money(minor: try row.next(), currency: try row.next())

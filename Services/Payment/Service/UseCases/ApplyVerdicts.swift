@@ -1,6 +1,5 @@
 import BillingCore
 import BillingEvents
-import HTTPKit
 import Messaging
 import PaymentDomain
 import Postgres
@@ -41,7 +40,7 @@ struct ApplyVerdicts: Sendable {
                 risk_decision = v.decision, risk_reasons = string_to_array(v.reasons, ',')
             FROM \(Self.rows(verdicts)), payment_methods m
             WHERE p.id = v.id AND p.attempt_id = v.attempt_id AND p.status = 'created' AND m.id = p.payment_method_id
-            RETURNING p.id, p.attempt_id, m.provider_token, p.amount, p.currency, p.authenticated
+            RETURNING p.customer_id, p.id, p.attempt_id, m.provider_token, p.amount, p.currency, p.authenticated
             """, as: ApprovedAttempt.self)
     }
 
@@ -66,18 +65,7 @@ struct ApplyVerdicts: Sendable {
             WHERE id = ANY(\(blocked.map(\.attemptID.rawValue))::text[])
             """)
         try Outbox.append(blocked.map { PaymentEvents.failed($0, decline, at: now) }, in: db)
-        try settleAnswers(blocked, in: db)
-    }
-
-    /// Stores the answers that waiting callers are owed and wakes them.
-    private func settleAnswers(_ payments: [PaymentRecord], in db: borrowing PostgresTransaction) throws {
-        let waiters: PaymentWaiters = waiters
-        let owed: [(claim: IdempotencyClaim, reply: StoredReply)] = payments.flatMap { payment in
-            waiters.claims(payment.id).map { ($0, PaymentResource(payment).reply.stored) }
-        }
-        try IdempotencyStore.complete(owed, in: db)
-        let ids: [PaymentID] = payments.map(\.id)
-        db.onCommit { waiters.settled(ids) }
+        try waiters.answer(blocked, in: db)
     }
 
     private static func rows(_ verdicts: [Verdict]) -> SQL {
@@ -92,6 +80,7 @@ struct ApplyVerdicts: Sendable {
 
 extension ApprovedAttempt: PostgresRecord {
     init(row: inout PostgresRow) throws {
+        let customer: String = try row.next()
         let paymentID: PaymentID = try row.next()
         let key: AttemptID = try row.next()
         let token: String = try row.next()
@@ -100,6 +89,7 @@ extension ApprovedAttempt: PostgresRecord {
             paymentID: paymentID,
             request: ChargeRequest(
                 idempotencyKey: key, paymentID: paymentID, providerToken: token, amount: amount,
-                authenticated: try row.next()))
+                authenticated: try row.next()),
+            trace: CausalTraces.byKey[customer].map { (customer, $0) })
     }
 }

@@ -1,13 +1,13 @@
 import BillingCore
 import BillingEvents
 import Crypto
-import HTTPKit
+package import HTTPKit
 import Messaging
 import PaymentDomain
 import Postgres
 
 /// Hands a card to the provider and stores what may be known of it. The number lives for the length of this call.
-struct AttachPaymentMethod: Sendable {
+package struct AttachPaymentMethod: Sendable {
     enum Failure: Error, Equatable { case unknownCustomer }
 
     let pool: PostgresPool
@@ -15,7 +15,7 @@ struct AttachPaymentMethod: Sendable {
     let fingerprintKey: SymmetricKey
 
     /// - Throws: ``Problem``; nothing is stored then.
-    func callAsFunction(_ call: Call, _ input: CreatePaymentMethodInput) async throws -> Reply<PaymentMethodResource> {
+    package func callAsFunction(_ call: Call, _ input: CreatePaymentMethodInput) async throws -> Reply<PaymentMethodResource> {
         let method = PaymentMethodRecord(
             id: PaymentMethodID.new(at: call.now), customerID: input.customerID, brand: input.card.number.brand,
             last4: input.card.number.last4, expMonth: input.card.expMonth, expYear: input.card.expYear,

@@ -8,6 +8,8 @@ import Telemetry
 struct ApprovedAttempt: Sendable {
     let paymentID: PaymentID
     let request: ChargeRequest
+    /// The trace that the outcome's events continue, by the customer's key.
+    let trace: (key: String, traceparent: String)?
 }
 
 /// Asks the provider and has the outcome recorded. What is not known afterwards stays `processing` for the sweeper.

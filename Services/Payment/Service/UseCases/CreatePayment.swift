@@ -2,6 +2,7 @@ import BillingCore
 import HTTPKit
 import PaymentDomain
 import Postgres
+import Telemetry
 
 /// Records a payment and waits, as long as the caller wants to, until it is settled.
 ///
@@ -24,16 +25,18 @@ struct CreatePayment: Sendable {
         let order = PaymentOrder(
             id: id, customerID: input.customerID, paymentMethodID: input.paymentMethodID, amount: input.amount,
             description: input.description, metadata: input.metadataJSON, claim: call.claim(resourceID: id.rawValue),
-            now: call.now)
+            traceparent: call.trace.traceparent, now: call.now)
         waiters.expect(id, claim: order.claim)
         defer { waiters.forget(id) }
         switch try await recordPatiently(order, deadline: call.deadline) {
         case .replay(let stored): return Reply(replaying: stored)
         case .recorded(let recorded):
-            if recorded == id, await waiters.wait(id, atMost: call.preferWait ?? Self.defaultWait) {
-                return try await answer(recorded, nil)
+            let patience: Duration = call.preferWait ?? Self.defaultWait
+            if recorded != id {
+                try await look(for: recorded, atMost: patience)
+            } else if let settled: PaymentRecord = await waiters.wait(id, atMost: patience) {
+                return PaymentResource(settled).reply
             }
-            if recorded != id { try await look(for: recorded, atMost: call.preferWait ?? Self.defaultWait) }
             return try await answer(recorded, order.claim)
         }
     }

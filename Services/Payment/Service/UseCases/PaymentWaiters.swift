@@ -1,80 +1,86 @@
 import BillingCore
 import HTTPKit
+import Postgres
 import Synchronization
 
 /// The callers of this process who wait for a payment to settle, with the idempotency claims whose answers they owe.
 ///
-/// Whoever settles a payment stores the answer in the same transaction and wakes the caller after it. A caller of another
-/// instance is not here: its instance finds the settled payment by looking.
+/// Whoever settles a payment stores the answer in the same transaction and hands the caller the payment after it. A caller
+/// of another instance is not here: its instance finds the settled payment by looking.
 final class PaymentWaiters: Sendable {
-    private struct Waiter {
-        var claims: [IdempotencyClaim] = []
-        var continuations: [Int: CheckedContinuation<Bool, Never>] = [:]
-    }
-    private struct State {
-        var waiters: [PaymentID: Waiter] = [:]
-        var nextToken = 0
+    private typealias Waiting = CheckedContinuation<PaymentRecord?, Never>
+
+    private struct Caller {
+        let claim: IdempotencyClaim?
+        var settled: PaymentRecord?
+        var waiting: Waiting?
     }
 
-    private let state = Mutex(State())
+    private let callers = Mutex<[PaymentID: Caller]>([:])
 
-    /// Announces a caller before the payment can settle.
+    /// Announces a caller before the payment can settle; end with ``forget(_:)``.
     func expect(_ id: PaymentID, claim: IdempotencyClaim?) {
-        state.withLock { $0.waiters[id, default: Waiter()].claims += claim.map { [$0] } ?? [] }
+        callers.withLock { $0[id] = Caller(claim: claim) }
     }
 
-    /// The claims whose answers are owed for a payment.
-    func claims(_ id: PaymentID) -> [IdempotencyClaim] {
-        state.withLock { $0.waiters[id]?.claims ?? [] }
+    /// The claim whose answer is owed for a payment; `nil` when nobody here waits for it.
+    func claim(_ id: PaymentID) -> IdempotencyClaim? {
+        callers.withLock { $0[id]?.claim }
     }
 
-    /// Wakes the callers of settled payments.
-    func settled(_ ids: [PaymentID]) {
-        let woken: [CheckedContinuation<Bool, Never>] = state.withLock { state in
-            ids.flatMap { id in state.waiters.removeValue(forKey: id).map { Array($0.continuations.values) } ?? [] }
+    /// Hands settled payments to their callers.
+    func settled(_ payments: [PaymentRecord]) {
+        let woken: [(Waiting, PaymentRecord)] = callers.withLock { callers in
+            payments.compactMap { payment in
+                guard callers[payment.id] != nil else { return nil }
+                callers[payment.id]?.settled = payment
+                return callers[payment.id]?.waiting.take().map { ($0, payment) }
+            }
         }
-        for continuation in woken { continuation.resume(returning: true) }
+        for (waiting, payment) in woken { waiting.resume(returning: payment) }
     }
 
-    /// Gives up waiting for a payment.
+    /// Ends the announcement of a caller.
     func forget(_ id: PaymentID) {
-        let left: [CheckedContinuation<Bool, Never>] = state.withLock { state in
-            state.waiters.removeValue(forKey: id).map { Array($0.continuations.values) } ?? []
-        }
-        for continuation in left { continuation.resume(returning: false) }
+        callers.withLock { $0.removeValue(forKey: id)?.waiting }?.resume(returning: nil)
     }
 
     /// Waits until the payment is settled by this process.
-    /// - Returns: `false` when the time passed first, or when nobody announced a caller or it has settled already: then
-    ///   the caller looks for itself.
-    func wait(_ id: PaymentID, atMost: Duration) async -> Bool {
-        let token: Int = state.withLock { state in
-            state.nextToken += 1
-            return state.nextToken
-        }
+    /// - Returns: `nil` when the time passed first: then the caller looks for itself.
+    func wait(_ id: PaymentID, atMost: Duration) async -> PaymentRecord? {
         let timer = Task {
             try await Task.sleep(for: atMost)
-            self.end(id, token)
+            self.end(id)
         }
         defer { timer.cancel() }
         return await withTaskCancellationHandler {
-            await withCheckedContinuation { (continuation: CheckedContinuation<Bool, Never>) in
-                let isLate: Bool = state.withLock { state in
-                    guard state.waiters[id] != nil, !Task.isCancelled else { return true }
-                    state.waiters[id]?.continuations[token] = continuation
-                    return false
+            await withCheckedContinuation { (continuation: Waiting) in
+                let known: PaymentRecord?? = callers.withLock { callers in
+                    guard let caller: Caller = callers[id], !Task.isCancelled else { return .some(nil) }
+                    if let settled: PaymentRecord = caller.settled { return .some(settled) }
+                    callers[id]?.waiting = continuation
+                    return nil
                 }
-                if isLate { continuation.resume(returning: false) }
+                if let known { continuation.resume(returning: known) }
             }
         } onCancel: {
-            self.end(id, token)
+            self.end(id)
         }
     }
 
-    private func end(_ id: PaymentID, _ token: Int) {
-        let continuation: CheckedContinuation<Bool, Never>? = state.withLock { state in
-            state.waiters[id]?.continuations.removeValue(forKey: token)
+    private func end(_ id: PaymentID) {
+        callers.withLock { $0[id]?.waiting.take() }?.resume(returning: nil)
+    }
+}
+
+extension PaymentWaiters {
+    /// Stores the answers that callers are owed for settled payments, in the transaction that settles them, and hands
+    /// them over after it.
+    func answer(_ payments: [PaymentRecord], in db: borrowing PostgresTransaction) throws {
+        let owed: [(claim: IdempotencyClaim, reply: StoredReply)] = payments.compactMap { payment in
+            claim(payment.id).map { ($0, PaymentResource(payment).reply.stored) }
         }
-        continuation?.resume(returning: false)
+        try IdempotencyStore.complete(owed, in: db)
+        db.onCommit { self.settled(payments) }
     }
 }

@@ -51,13 +51,12 @@ struct RecordOutcomes: Sendable {
         guard !moved.isEmpty else { return }
         try endAttempts(moved, byPayment, at: now, in: db)
         try LedgerStore.book(try moved.compactMap { try entry($0, provider, now) }, in: db)
-        try Outbox.append(moved.compactMap { event($0, provider, now) }, in: db)
-        let owed: [(claim: IdempotencyClaim, reply: StoredReply)] = moved.flatMap { payment in
-            waiters.claims(payment.id).map { ($0, PaymentResource(payment).reply.stored) }
+        var traces: [String: String] = [:]
+        for outcome in outcomes { if let trace = outcome.attempt.trace { traces[trace.key] = trace.traceparent } }
+        try CausalTraces.$byKey.withValue(traces) {
+            try Outbox.append(moved.compactMap { event($0, provider, now) }, in: db)
         }
-        try IdempotencyStore.complete(owed, in: db)
-        let ids: [PaymentID] = moved.map(\.id)
-        db.onCommit { waiters.settled(ids) }
+        try waiters.answer(moved, in: db)
     }
 
     /// Moves payments on; those that are not waiting for this attempt's outcome stay as they are.

@@ -14,6 +14,8 @@ struct PaymentOrder: Sendable {
     let description: String?
     let metadata: String
     let claim: IdempotencyClaim?
+    /// The request's trace, which the payment's events continue.
+    let traceparent: String?
     let now: Instant
 }
 
@@ -88,6 +90,10 @@ struct RecordPayments: Sendable {
                 description: order.description, metadata: order.metadata, offSession: false, createdAt: order.now)
         }
         _ = try PaymentStore.insert(payments, provider: provider, in: db)
-        try Outbox.append(payments.compactMap(PaymentEvents.created), in: db)
+        var traces: [String: String] = [:]
+        for (order, _) in orders { traces[order.customerID.rawValue] = order.traceparent }
+        try CausalTraces.$byKey.withValue(traces) {
+            try Outbox.append(payments.compactMap(PaymentEvents.created), in: db)
+        }
     }
 }

@@ -71,7 +71,7 @@ struct SweepPayments: Sendable {
                       WHERE status = 'processing' AND stepped_at < now() - make_interval(secs => \(policy.lostSeconds))
                       ORDER BY stepped_at LIMIT \(Self.passLimit) FOR UPDATE SKIP LOCKED) AS lost, payment_methods m
                 WHERE p.id = lost.id AND m.id = p.payment_method_id
-                RETURNING p.id, p.attempt_id, m.provider_token, p.amount, p.currency, p.authenticated
+                RETURNING p.customer_id, p.id, p.attempt_id, m.provider_token, p.amount, p.currency, p.authenticated
                 """, as: ApprovedAttempt.self)
         }
     }

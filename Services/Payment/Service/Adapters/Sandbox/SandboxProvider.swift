@@ -1,24 +1,25 @@
-import BillingCore
+package import BillingCore
 import PaymentDomain
-import Postgres
+package import Postgres
 
 /// The built-in provider: answers by test card and keeps books of its own, as an outside one would.
 ///
 /// A charge under a key happens once, however often and from wherever it is asked for.
-struct SandboxProvider: PaymentProvider {
+package struct SandboxProvider: PaymentProvider {
     /// How long the `slow` card takes.
     static let slowAnswer: Duration = .seconds(3)
 
-    let name = "sandbox"
+    package let name = "sandbox"
     private let charges: GroupCommit<SandboxCharge, ChargeAnswer>
     private let pool: PostgresPool
 
-    init(pool: PostgresPool) {
+    /// A provider whose books are in the pool's schema.
+    package init(pool: PostgresPool) {
         self.pool = pool
         charges = GroupCommit(pool, maxBatch: 200) { db, items in try SandboxBooks.charge(items, in: db) }
     }
 
-    func charge(_ request: ChargeRequest) async throws -> ChargeAnswer {
+    package func charge(_ request: ChargeRequest) async throws -> ChargeAnswer {
         guard let card = SandboxCard(token: request.providerToken) else {
             return .declined(code: Decline.genericDecline.code)
         }
@@ -28,11 +29,11 @@ struct SandboxProvider: PaymentProvider {
         return answer
     }
 
-    func lookUp(_ key: AttemptID) async throws -> ChargeAnswer? {
+    package func lookUp(_ key: AttemptID) async throws -> ChargeAnswer? {
         try await pool.transaction(readOnly: true) { db in try SandboxBooks.answers(to: [key], in: db)[key] }
     }
 
-    func refund(_ request: RefundRequest) async throws -> String {
+    package func refund(_ request: RefundRequest) async throws -> String {
         try await pool.transactionRetrying { db in try SandboxBooks.refund(request, in: db) }
     }
 }
@@ -99,19 +100,25 @@ enum SandboxBooks {
     }
 
     /// Books a refund under its key; the books refuse to give back more than was charged.
+    ///
+    /// The charge's row is locked first: what is read after it is read with every earlier refund in sight.
     static func refund(_ request: RefundRequest, in db: borrowing PostgresTransaction) throws -> String {
+        let charged: Int64? = try db.first(
+            """
+            SELECT amount FROM sandbox_charges WHERE idempotency_key = \(request.chargeKey) AND outcome = 'succeeded'
+            FOR UPDATE
+            """
+        ) { row in try row.next() }
         let known: String? = try db.first(
             "SELECT reference FROM sandbox_refunds WHERE idempotency_key = \(request.idempotencyKey)"
         ) { row in try row.next() }
         if let known { return known }
-        let left: Int64? = try db.first(
+        let returned: Int64? = try db.first(
             """
-            SELECT c.amount - coalesce((SELECT sum(r.amount) FROM sandbox_refunds r WHERE r.charge_key = c.idempotency_key), 0)::bigint
-            FROM sandbox_charges c
-            WHERE c.idempotency_key = \(request.chargeKey) AND c.outcome = 'succeeded' FOR UPDATE OF c
+            SELECT coalesce(sum(amount), 0)::bigint FROM sandbox_refunds WHERE charge_key = \(request.chargeKey)
             """
         ) { row in try row.next() }
-        guard let left, left >= request.amount.minor else {
+        guard let charged, let returned, charged - returned >= request.amount.minor else {
             throw ProviderFault.unusable("the charge does not have that much left")
         }
         let reference = "re_\(request.idempotencyKey.rawValue)"
