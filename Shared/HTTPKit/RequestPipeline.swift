@@ -55,7 +55,8 @@ final class RequestPipeline: Sendable {
         let trace = RequestReading.trace(headers)
         return try await TraceContext.$current.withValue(trace) {
             let frame = Frame(
-                request: request, headers: headers, requestID: requestID, trace: trace, started: started, socket: socket)
+                request: request, headers: headers, requestID: requestID, trace: trace, started: started, socket: socket
+            )
             running.wrappingAdd(1, ordering: .relaxed)
             defer { running.wrappingSubtract(1, ordering: .relaxed) }
             let (reply, target) = try await answer(frame)

@@ -2,8 +2,8 @@ import Synchronization
 
 /// Random numbers for ids that must differ but need not be secret: no system call, no lock.
 ///
-/// SplitMix64 (Steele, Lea, Flood, "Fast Splittable Pseudorandom Number Generators") over one shared counter that starts
-/// at a secret place of this process, so two processes do not meet.
+/// SplitMix64 (Steele, Lea, Flood, "Fast Splittable Pseudorandom Number Generators") over one shared counter that
+/// starts at a random place of each process.
 package enum FastRandom {
     private static let state = Atomic<UInt64>(UInt64.random(in: 0...UInt64.max))
     private static let mask = UInt64.random(in: 0...UInt64.max)

@@ -111,7 +111,7 @@ import Testing
             weekday = DayOfWeek(rawValue: weekday.rawValue % 7 + 1) ?? .monday
             date = next
         }
-        #expect(date.description == "2228-07-20")
+        #expect(date.description == "2228-07-19")
         #expect(try #require(CivilDate("2026-11-22")).dayOfWeek == .sunday)
     }
 
@@ -119,6 +119,6 @@ import Testing
         let date = try #require(CivilDate("2027-01-31"))
         #expect(date.adding(days: .max) > date && date.adding(days: .min) < date)
         #expect(date.adding(months: .max) > date && date.adding(months: .min) < date)
-        #expect(CivilDate(dayNumber: -800_000).description == "-0221-08-31")
+        #expect(CivilDate(dayNumber: -800_000).description == "-0221-09-04")
     }
 }

@@ -13,7 +13,7 @@ from .harness import World, eventually
 PATIENCE_SECONDS = 120.0
 
 
-def new_customer(client: Client, card: str = "") -> str:
+def new_customer(client: Client, card: str = "", seconds: float = 30) -> str:
     """A customer with a card that Payment knows; returns the id."""
     body = {"email": "test@example.com", "name": "Test", "country": "US"}
     customer: str = client.post("/v1/customers", body)["id"]
@@ -22,7 +22,7 @@ def new_customer(client: Client, card: str = "") -> str:
     eventually(
         lambda: client.settled("POST", "/v1/payment_methods", attach).status,
         lambda status: status == 201,
-        30,
+        seconds,
         "the card is not attached",
     )
     return customer

@@ -67,7 +67,7 @@ def one_dies(world: World) -> None:
 
 def subscribe(world: World, count: int) -> list[str]:
     """Signs up customers and waits until each is active: their keys are spread over all partitions."""
-    customers = [new_customer(world.client) for _ in range(count)]
+    customers = [new_customer(world.client, seconds=TAKEOVER_SECONDS) for _ in range(count)]
     subscriptions = [
         world.client.post("/v1/subscriptions", {"customer_id": c, "plan_id": PLAN}, prefer="wait=0")["id"]
         for c in customers

@@ -69,10 +69,12 @@ private func seconds(_ clock: clockid_t) -> Double {
         ) { _, input in
             .accepted(Widget(id: "1", name: input.name, amount: input.price.minor, currency: input.price.currency.code))
         }
-        try await withServer(endpoints: [echo], { $0.rateLimit = RateLimit(perSecond: 100_000, burst: 100_000) }) { world in
+        try await withServer(endpoints: [echo], { $0.rateLimit = RateLimit(perSecond: 100_000, burst: 100_000) }) {
+            world in
             let body = ConventionTests.lamp
             let request = Array(
-                ("POST /v1/echoes HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer \(world.key)\r\nIdempotency-Key: some-key-1\r\n"
+                ("POST /v1/echoes HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer \(world.key)\r\n"
+                    + "Idempotency-Key: some-key-1\r\n"
                     + "Content-Type: application/json\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)").utf8)
             let cost = try await Self.measure(world, request)
             print("processor time of a small POST: \(cost.rounded()) µs")

@@ -92,7 +92,7 @@ enum Widgets {
             """)
         switch input.mood {
         case .calm: break
-        case .slow: try db.execute("SELECT pg_sleep(0.5)")
+        case .slow: try db.execute("SELECT pg_sleep(1)")
         case .failing: throw WidgetFailure.refused
         case .unexpected: throw Unforeseen()
         case .refusing: return Reply(status: 402, widget)

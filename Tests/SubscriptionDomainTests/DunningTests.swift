@@ -24,10 +24,11 @@ import Testing
         }
         #expect(subscription.status == .unpaid && subscription.nextActionAt == due.adding(days(14)))
         subscription.act()
-        #expect(subscription.moves == [
-            "active > past_due: payment_failed", "past_due > unpaid: retries_exhausted",
-            "unpaid > canceled: dunning_exhausted",
-        ])
+        #expect(
+            subscription.moves == [
+                "active > past_due: payment_failed", "past_due > unpaid: retries_exhausted",
+                "unpaid > canceled: dunning_exhausted",
+            ])
         #expect(subscription.names.suffix(2) == ["withdrawn dunning_exhausted", "status canceled"])
         #expect(subscription.open == nil && subscription.nextActionAt == nil)
     }

@@ -30,7 +30,8 @@ let policy = DunningPolicy.standard
 let invoice = InvoiceID(unchecked: "inv_1")
 let start = time("2027-01-31T10:30:00Z")
 
-func signUp(_ plan: Plan = plan(), zone: TimeZoneID = .utc, trial: Int? = nil, at now: Instant = start) -> Subscription {
+func signUp(_ plan: Plan = plan(), zone: TimeZoneID = .utc, trial: Int? = nil, at now: Instant = start) -> Subscription
+{
     .signUp(
         id: .new(at: now), customerID: .new(at: now), zone: zone, plan: plan, trialDays: trial ?? plan.trialDays,
         policy: policy, at: now)

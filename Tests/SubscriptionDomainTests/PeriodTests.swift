@@ -33,9 +33,10 @@ import Testing
         let berlin = zone("Europe/Berlin")
         let subscription = signUp(zone: berlin, at: time("2027-03-15T09:00:00Z"))
         #expect(ends(subscription, count: 2) == [time("2027-04-15T08:00:00Z"), time("2027-05-15T08:00:00Z")])
-        #expect(ends(signUp(plan(every: 1, .day), zone: berlin, at: time("2027-03-27T01:30:00Z")), count: 3) == [
-            time("2027-03-28T01:30:00Z"), time("2027-03-29T00:30:00Z"), time("2027-03-30T00:30:00Z"),
-        ])
+        #expect(
+            ends(signUp(plan(every: 1, .day), zone: berlin, at: time("2027-03-27T01:30:00Z")), count: 3) == [
+                time("2027-03-28T01:30:00Z"), time("2027-03-29T00:30:00Z"), time("2027-03-30T00:30:00Z"),
+            ])
     }
 
     @Test("the billing day is counted in the customer's zone") func zones() {
@@ -53,9 +54,11 @@ import Testing
         #expect(subscription.open?.period.end == time("2027-05-03T08:15:30Z"))
     }
 
-    @Test("periods join without gaps for years, in zones with odd rules", arguments: [
-        "America/New_York", "Australia/Lord_Howe", "Pacific/Apia", "Asia/Kathmandu",
-    ])
+    @Test(
+        "periods join without gaps for years, in zones with odd rules",
+        arguments: [
+            "America/New_York", "Australia/Lord_Howe", "Pacific/Apia", "Asia/Kathmandu",
+        ])
     func noGaps(_ name: String) {
         var subscription = signUp(plan(every: 1, .day), zone: zone(name), at: time("2011-10-29T05:00:00Z"))
         var previous: Instant = subscription.period.start

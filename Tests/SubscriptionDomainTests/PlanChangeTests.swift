@@ -19,7 +19,8 @@ import Testing
         #expect(billing.lines.map(\.amount) == [-500, 1_000] && billing.lines.allSatisfy(\.proration))
         #expect(billing.period.start == middle && billing.period.end == end)
         subscription.payOpen(at: middle)
-        #expect(subscription.plan.id == pro.id && subscription.period.start == begin && subscription.nextActionAt == end)
+        #expect(
+            subscription.plan.id == pro.id && subscription.period.start == begin && subscription.nextActionAt == end)
         subscription.act()
         #expect(subscription.open?.amount == usd(2_000))
     }
@@ -36,7 +37,8 @@ import Testing
         #expect(subscription.open == nil && subscription.credit == 0)
     }
 
-    @Test("a soft decline is retried while the old period lasts, the subscription staying active") func retries() throws {
+    @Test("a soft decline is retried while the old period lasts, the subscription staying active") func retries() throws
+    {
         var subscription = active()
         let now = day("2025-04-27")
         try subscription.changePlanNow(to: pro, at: now)
@@ -128,10 +130,13 @@ import Testing
         #expect(subscription == before)
     }
 
-    @Test("refuses while money is open, when not active, at the boundary, and across currencies") func refusals() throws {
+    @Test("refuses while money is open, when not active, at the boundary, and across currencies") func refusals() throws
+    {
         var upgrading = active()
         try upgrading.changePlanNow(to: pro, at: middle)
-        #expect(throws: PlanChangeRefusal.billingOpen) { try upgrading.changePlanNow(to: plan("max", 9_000), at: middle) }
+        #expect(throws: PlanChangeRefusal.billingOpen) {
+            try upgrading.changePlanNow(to: plan("max", 9_000), at: middle)
+        }
         #expect(throws: PlanChangeRefusal.billingOpen) { try upgrading.changePlanAtPeriodEnd(to: plan("max", 9_000)) }
         var trial = signUp(plan(trial: 3))
         #expect(throws: PlanChangeRefusal.notActive) { try trial.changePlanNow(to: pro, at: start) }

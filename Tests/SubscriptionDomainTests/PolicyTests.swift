@@ -18,9 +18,11 @@ import Testing
         }
     }
 
-    @Test("hard, fraud and unfinished authentication wait for a new payment method", arguments: [
-        DeclineClass.hard, .fraud, .action,
-    ])
+    @Test(
+        "hard, fraud and unfinished authentication wait for a new payment method",
+        arguments: [
+            DeclineClass.hard, .fraud, .action,
+        ])
     func hard(_ decline: DeclineClass) {
         for day in [0, 1, 7, 13] {
             let step = policy.step(after: decline, firstFailedAt: failed, now: failed.adding(days(day)))
@@ -30,12 +32,14 @@ import Testing
 }
 
 @Suite("Monthly recurring revenue") struct RevenueTests {
-    @Test("normalises by the length of the period, half up", arguments: [
-        (BillingInterval.month, 1, Int64(999), Int64(999)), (.month, 3, 1_000, 333), (.month, 6, 999, 167),
-        (.year, 1, 11_988, 999), (.year, 1, 100, 8), (.year, 2, 12, 1), (.year, 1, 6, 1), (.year, 1, 5, 0),
-        (.week, 1, 300, 1_300), (.week, 2, 100, 217), (.day, 1, 12, 365), (.day, 30, 1_000, 1_014),
-        (.year, 1, 8_388_608, 699_051),
-    ])
+    @Test(
+        "normalises by the length of the period, half up",
+        arguments: [
+            (BillingInterval.month, 1, Int64(999), Int64(999)), (.month, 3, 1_000, 333), (.month, 6, 999, 167),
+            (.year, 1, 11_988, 999), (.year, 1, 100, 8), (.year, 2, 12, 1), (.year, 1, 6, 1), (.year, 1, 5, 0),
+            (.week, 1, 300, 1_300), (.week, 2, 100, 217), (.day, 1, 12, 365), (.day, 30, 1_000, 1_014),
+            (.year, 1, 8_388_608, 699_051),
+        ])
     func table(_ interval: BillingInterval, _ count: Int, _ price: Int64, _ expected: Int64) throws {
         let rule = BillingPeriodRule(interval: interval, count: count)
         #expect(try MonthlyRecurringRevenue.monthly(usd(price), every: rule).minor == expected)

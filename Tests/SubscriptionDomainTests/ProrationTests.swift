@@ -100,14 +100,17 @@ struct ChangeCase: Sendable, CustomTestStringConvertible {
     @Test("counts seconds, the begun one as still to come") func seconds() throws {
         let end = time("2027-01-01T00:01:40Z")
         let begun = time("2027-01-01T00:00:33.999999Z")
-        #expect(try Proration.shareLeft(at: begun, from: day("2027-01-01"), to: end) == Ratio(numerator: 67, denominator: 100))
+        #expect(
+            try Proration.shareLeft(at: begun, from: day("2027-01-01"), to: end)
+                == Ratio(numerator: 67, denominator: 100))
     }
 
     @Test("never gives or takes more than the price, at any time") func bounds() throws {
         let (begin, end) = (day("2027-03-01"), day("2027-04-01"))
         for hour in stride(from: -50, through: 900, by: 7) {
             let now: Instant = begin.adding(.seconds(3_600 * hour))
-            let change = try Proration.change(from: usd(999), to: usd(2_499), at: now, periodStart: begin, periodEnd: end)
+            let change = try Proration.change(
+                from: usd(999), to: usd(2_499), at: now, periodStart: begin, periodEnd: end)
             #expect((0...999).contains(change.credit.minor) && (0...2_499).contains(change.charge.minor))
         }
     }

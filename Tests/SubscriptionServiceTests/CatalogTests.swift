@@ -49,7 +49,9 @@ import Testing
             var cursor: CustomerID?
             repeat {
                 let after = cursor
-                let page = try await world.database.transaction { db in try CustomerStore.list(after: after, limit: 2, in: db) }
+                let page = try await world.database.transaction { db in
+                    try CustomerStore.list(after: after, limit: 2, in: db)
+                }
                 found += page.map(\.id.rawValue)
                 cursor = page.count == 2 ? page.last?.id : nil
             } while cursor != nil
@@ -75,27 +77,31 @@ import Testing
         }
     }
 
-    @Test("every fault of the input is named at once", arguments: [
-        (#"{}"#, ["email", "name", "country"]),
-        (#"{"email":"ada","name":"A","country":"XX","time_zone":"Mars/Base"}"#, ["time_zone", "email", "country"]),
-        (#"{"email":"a@b.de","name":"A","country":"DE","surname":"B"}"#, ["surname"]),
-    ])
+    @Test(
+        "every fault of the input is named at once",
+        arguments: [
+            (#"{}"#, ["email", "name", "country"]),
+            (#"{"email":"ada","name":"A","country":"XX","time_zone":"Mars/Base"}"#, ["time_zone", "email", "country"]),
+            (#"{"email":"a@b.de","name":"A","country":"DE","surname":"B"}"#, ["surname"]),
+        ])
     func customerFaults(_ body: String, _ params: [String]) throws {
         let invalid = #expect(throws: InvalidInput.self) { try decode(NewCustomerInput.self, from: parseJSON(body)) }
         #expect(Set((invalid?.faults ?? []).map(\.param)) == Set(params))
     }
 
-    @Test("a plan's price must be above zero, in a known currency, and within bounds", arguments: [
-        #"{"name":"P","amount":0,"currency":"USD","interval":"month"}"#,
-        #"{"name":"P","amount":-5,"currency":"USD","interval":"month"}"#,
-        #"{"name":"P","amount":1.5,"currency":"USD","interval":"month"}"#,
-        #"{"name":"P","amount":99999999999999999999,"currency":"USD","interval":"month"}"#,
-        #"{"name":"P","amount":9000000000000000000,"currency":"USD","interval":"month"}"#,
-        #"{"name":"P","amount":5,"currency":"XXX","interval":"month"}"#,
-        #"{"name":"P","amount":5,"currency":"USD","interval":"fortnight"}"#,
-        #"{"name":"P","amount":5,"currency":"USD","interval":"month","interval_count":0}"#,
-        #"{"name":"P","amount":5,"currency":"USD","interval":"month","trial_days":-1}"#,
-    ])
+    @Test(
+        "a plan's price must be above zero, in a known currency, and within bounds",
+        arguments: [
+            #"{"name":"P","amount":0,"currency":"USD","interval":"month"}"#,
+            #"{"name":"P","amount":-5,"currency":"USD","interval":"month"}"#,
+            #"{"name":"P","amount":1.5,"currency":"USD","interval":"month"}"#,
+            #"{"name":"P","amount":99999999999999999999,"currency":"USD","interval":"month"}"#,
+            #"{"name":"P","amount":9000000000000000000,"currency":"USD","interval":"month"}"#,
+            #"{"name":"P","amount":5,"currency":"XXX","interval":"month"}"#,
+            #"{"name":"P","amount":5,"currency":"USD","interval":"fortnight"}"#,
+            #"{"name":"P","amount":5,"currency":"USD","interval":"month","interval_count":0}"#,
+            #"{"name":"P","amount":5,"currency":"USD","interval":"month","trial_days":-1}"#,
+        ])
     func planFaults(_ body: String) {
         #expect(throws: InvalidInput.self) { try decode(NewPlanInput.self, from: parseJSON(body)) }
     }

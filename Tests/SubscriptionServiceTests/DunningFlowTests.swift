@@ -40,7 +40,8 @@ import Testing
             #expect(subscription.status == .canceled && subscription.open == nil)
             let moves = try await world.published(SubscriptionStatusChangedV1.self).map(\.newStatus)
             #expect(moves == ["active", "past_due", "unpaid", "canceled"])
-            #expect(try await world.published(SubscriptionBillingWithdrawnV1.self).map(\.reason) == ["dunning_exhausted"])
+            #expect(
+                try await world.published(SubscriptionBillingWithdrawnV1.self).map(\.reason) == ["dunning_exhausted"])
             #expect(try await world.violations().isEmpty)
         }
     }

@@ -49,7 +49,9 @@ import Testing
         }
     }
 
-    @Test("money for an upgrade that was given up becomes credit, and the next billing uses it") func lateUpgrade() async throws {
+    @Test("money for an upgrade that was given up becomes credit, and the next billing uses it") func lateUpgrade()
+        async throws
+    {
         try await withSubscriptions { world in
             let subscription = try await prepared(world)
             world.ticker.set(time("2027-01-31T10:00:00Z"))
@@ -86,7 +88,9 @@ import Testing
             try await world.runDue()
             #expect(try await world.subscription(subscription.id).status == .canceled)
             #expect(try await world.published(SubscriptionBilledV1.self).count == 1)
-            let problem = await #expect(throws: Problem.self) { try await world.cancel(subscription.id, atPeriodEnd: false) }
+            let problem = await #expect(throws: Problem.self) {
+                try await world.cancel(subscription.id, atPeriodEnd: false)
+            }
             #expect(problem?.code == "subscription_ended")
         }
     }

@@ -74,7 +74,9 @@ import Testing
         }
     }
 
-    @Test("a request repeated after a crash goes on with the subscription that was made") func crashRecovery() async throws {
+    @Test("a request repeated after a crash goes on with the subscription that was made") func crashRecovery()
+        async throws
+    {
         try await withSubscriptions { world in
             try await world.customer()
             try await world.plan()
@@ -116,7 +118,8 @@ import Testing
         }
     }
 
-    @Test("a sign-up that is never paid expires after 23 hours and its invoice is withdrawn") func expiry() async throws {
+    @Test("a sign-up that is never paid expires after 23 hours and its invoice is withdrawn") func expiry() async throws
+    {
         try await withSubscriptions { world in
             try await world.customer()
             try await world.plan()

@@ -32,9 +32,12 @@ struct SubscriptionWorld: Sendable {
     }
 
     @discardableResult
-    func plan(_ id: String = "basic", _ amount: Int64 = 1_000, interval: String = "month", trial: Int = 0) async throws -> PlanID {
+    func plan(_ id: String = "basic", _ amount: Int64 = 1_000, interval: String = "month", trial: Int = 0) async throws
+        -> PlanID
+    {
         let input: NewPlanInput = try read(
-            #"{"id":"\#(id)","name":"\#(id)","amount":\#(amount),"currency":"USD","interval":"\#(interval)","trial_days":\#(trial)}"#)
+            #"{"id":"\#(id)","name":"\#(id)","amount":\#(amount),"currency":"USD","interval":"\#(interval)","trial_days":\#(trial)}"#
+        )
         let now: Instant = now
         return try await database.transaction { db in try CreatePlan()(input, at: now, in: db).plan.id }
     }
@@ -119,7 +122,8 @@ struct SubscriptionWorld: Sendable {
     /// Everything published of one type, in order.
     func published<Body: EventBody>(_ type: Body.Type) async throws -> [Body] {
         let bodies: [String] = try await database.transaction { db in
-            try db.query("SELECT body FROM outbox WHERE type = \(Body.type) ORDER BY xid, seq") { row in try row.next() }
+            try db.query("SELECT body FROM outbox WHERE type = \(Body.type) ORDER BY xid, seq") { row in try row.next()
+            }
         }
         return try bodies.map { try decode(Body.self, from: parseJSON($0), unknownFields: .ignore) }
     }
@@ -137,7 +141,9 @@ extension SubscriptionWorld {
         try await database.transaction { db in try handler(events, db, EventContext(now: now)) }
     }
 
-    static func invoice(of billing: BillingID) -> InvoiceID { InvoiceID(unchecked: "inv_\(billing.rawValue.dropFirst(4))") }
+    static func invoice(of billing: BillingID) -> InvoiceID {
+        InvoiceID(unchecked: "inv_\(billing.rawValue.dropFirst(4))")
+    }
 
     /// Invoice says that the open billings are paid.
     func pay(_ subscriptions: [Subscription]) async throws {

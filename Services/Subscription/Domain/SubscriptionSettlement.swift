@@ -119,7 +119,8 @@ extension Subscription {
 
     /// A change of plan is given up sooner than a renewal: what is paid for already reaches to the old period's end.
     private mutating func planUpgrade(
-        _ step: DunningPolicy.Step, origin: UpgradeOrigin, waitsForCustomer: Bool, policy: DunningPolicy, at now: Instant
+        _ step: DunningPolicy.Step, origin: UpgradeOrigin, waitsForCustomer: Bool, policy: DunningPolicy,
+        at now: Instant
     ) {
         let end: Instant = origin.period.end
         if waitsForCustomer {

@@ -73,7 +73,8 @@ struct KeysRevoke: AsyncParsableCommand {
 struct KeysRotate: AsyncParsableCommand {
     static var configuration: CommandConfiguration {
         CommandConfiguration(
-            commandName: "rotate", abstract: "Replaces a key and prints the new secret, once; the old one works for a day.")
+            commandName: "rotate",
+            abstract: "Replaces a key and prints the new secret, once; the old one works for a day.")
     }
 
     @Argument(help: "The id that `keys list` shows.") var id: String

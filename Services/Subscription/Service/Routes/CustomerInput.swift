@@ -17,7 +17,8 @@ package struct NewCustomerInput: JSONInput {
         name = f.string("name", min: 1, max: 200, doc: "Full name")
         country = f.string("country", min: 2, max: 2, doc: "Country, ISO 3166-1 alpha-2")
         currency = f.optionalCurrency("currency", doc: "Preferred currency, ISO 4217")
-        let zone: String = f.optionalString("time_zone", max: 64, doc: "IANA time zone of the billing day; UTC by default") ?? "UTC"
+        let zone: String =
+            f.optionalString("time_zone", max: 64, doc: "IANA time zone of the billing day; UTC by default") ?? "UTC"
         metadata = f.metadata()
         timeZone = TimeZoneID(zone) ?? .utc
         if TimeZoneID(zone) == nil {

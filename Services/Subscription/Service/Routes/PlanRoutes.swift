@@ -19,7 +19,8 @@ package struct NewPlanInput: JSONInput {
         price = f.positiveMoney("amount", doc: "Price of one billing period, in minor units")
         let interval = f.enumeration("interval", of: BillingInterval.self, doc: "Unit of the billing period")
         let count: Int64 =
-            f.optionalInt("interval_count", range: 1...Plan.maxIntervalCount, doc: "Units in one billing period; 1 by default")
+            f.optionalInt(
+                "interval_count", range: 1...Plan.maxIntervalCount, doc: "Units in one billing period; 1 by default")
             ?? 1
         rule = BillingPeriodRule(interval: interval, count: max(1, Int(clamping: count)))
         trialDays = Int(

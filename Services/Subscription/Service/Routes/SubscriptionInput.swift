@@ -33,7 +33,8 @@ package struct SubscriptionChangeInput: JSONInput {
     let proration: ProrationChoice
 
     package init(_ f: inout InputFields) {
-        planID = f.optionalID("plan_id", as: PlanID.self, doc: "The plan to move to; the current one takes back a pending move")
+        planID = f.optionalID(
+            "plan_id", as: PlanID.self, doc: "The plan to move to; the current one takes back a pending move")
         proration = f.enumeration(
             "proration", of: ProrationChoice.self, default: .immediate,
             doc: "`immediate` bills the difference now, `none` waits for the end of the period")

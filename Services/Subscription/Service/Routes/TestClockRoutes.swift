@@ -50,7 +50,8 @@ struct TestClockRoutes: Sendable {
                 .post, "/v1/test_clock/advance", scope: "test_clock:write",
                 summary: "Move the time of all services; answers when all work due by then is done",
                 body: AdvanceInput.self, answers: TestClockView.self, statuses: [200, 202], prefersWait: true,
-                timeout: Self.longestWait + .seconds(10), problems: ["409 test_clock_busy", "422 invalid_request"], post),
+                timeout: Self.longestWait + .seconds(10), problems: ["409 test_clock_busy", "422 invalid_request"], post
+            ),
             .read(
                 "/v1/test_clock", scope: "test_clock:read", summary: "Where the clock stands",
                 answers: TestClockView.self, get),

@@ -36,7 +36,9 @@ package enum PlanStore {
     }
 
     /// A page, newest first.
-    package static func list(after cursor: PlanID?, limit: Int, in db: borrowing PostgresTransaction) throws -> [StoredPlan] {
+    package static func list(after cursor: PlanID?, limit: Int, in db: borrowing PostgresTransaction) throws
+        -> [StoredPlan]
+    {
         var sql: SQL = "SELECT \(columns) FROM plans"
         if let cursor {
             sql += " WHERE (created_at, id) < (SELECT p.created_at, p.id FROM plans p WHERE p.id = \(cursor))"

@@ -9,7 +9,9 @@ package enum SubscriptionStore {
     ///
     /// Two statements: what is joined must be read after the locks are held, or it may be from before the change that
     /// was waited for.
-    static func lock(_ ids: some Sequence<SubscriptionID>, in db: borrowing PostgresTransaction) throws -> [Subscription] {
+    static func lock(_ ids: some Sequence<SubscriptionID>, in db: borrowing PostgresTransaction) throws
+        -> [Subscription]
+    {
         let wanted: [SubscriptionID] = Set(ids).sorted()
         guard !wanted.isEmpty else { return [] }
         return try db.pipeline(

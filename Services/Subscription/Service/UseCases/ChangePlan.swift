@@ -37,7 +37,8 @@ extension PlanChangeRefusal: ProblemConvertible {
         case .billingOpen:
             .conflict("billing_open", "An invoice of this subscription is still being collected.")
         case .renewalDue:
-            .conflict("renewal_due", "The period has just ended and the renewal is about to be billed. Ask again shortly.")
+            .conflict(
+                "renewal_due", "The period has just ended and the renewal is about to be billed. Ask again shortly.")
         case .currencyMismatch:
             .refused(
                 "currency_mismatch", "The new plan's price is in another currency than the subscription.",

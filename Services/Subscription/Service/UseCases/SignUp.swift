@@ -89,7 +89,9 @@ package struct SignUp: Sendable {
                 (db: borrowing PostgresTransaction) -> Subscription in
                 try SubscriptionStore.read([id], in: db).first ?? subscription
             }
-        } until: { $0.isSignupSettled }
+        } until: {
+            $0.isSignupSettled
+        }
         return try await pool.transactionRetrying(deadline: request.deadline) {
             (db: borrowing PostgresTransaction) -> Reply<SubscriptionView> in
             try Self.answer(latest, claim: request.claim, in: db)
