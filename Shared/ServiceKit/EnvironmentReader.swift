@@ -106,6 +106,20 @@ struct EnvironmentReader {
         }
     }
 
+    /// Tunables that must be whole numbers, by the end of their name.
+    private static let numberSuffixes = [
+        "_seconds", "_hours", "give_up_days", "_workers", "_per_hour", "_per_second", "_limit", "_requests", "max_batch",
+        ".burst",
+    ]
+
+    /// A number that cannot be read is a fault, not the default.
+    mutating func checkNumbers(_ tunables: [String: String]) {
+        for (name, value) in tunables.sorted(by: { $0.key < $1.key })
+        where Self.numberSuffixes.contains(where: { name.hasSuffix($0) }) && (Int(value) ?? -1) < 0 {
+            faults.append("\(name) must be a whole number, zero or more")
+        }
+    }
+
     /// `REFRAIN_HOME`, or the nearest directory above the executable that holds the migrations.
     mutating func home() -> String {
         if let text: String = value("REFRAIN_HOME") { return text }

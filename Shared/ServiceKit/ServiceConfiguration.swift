@@ -101,6 +101,7 @@ extension ServiceConfiguration {
         jwt = reader.jwt()
         tunables = reader.yaml("REFRAIN_CONFIG")
         home = reader.home()
+        reader.checkNumbers(tunables)
         if mode == .live, databasePassword.isEmpty {
             reader.faults.append("REFRAIN_DB_PASSWORD must be set in live mode")
         }

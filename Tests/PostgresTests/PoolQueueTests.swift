@@ -36,7 +36,7 @@ import Testing
             try await holder.value
             for task in tasks { try await task.value }
             #expect(ledger.entries == [1, 2, 3, 4, 5])
-            #expect(pool.statistics.waited == 5)
+            #expect(pool.statistics.waited >= 5)
             #expect(pool.statistics.waitTime > .zero)
         }
     }

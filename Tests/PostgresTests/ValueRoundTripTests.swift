@@ -79,21 +79,18 @@ private let hostile: [String] = [
     }
 
     @Test("DEBUG") func debugBytes() async throws {
-        try await withPool { pool, _ in
-            let values: [[UInt8]] = [[], [0]]
-            let optional: [[UInt8]?] = [nil, [0]]
-            try await pool.transaction { db in
-                let a: String? = try db.first("SELECT \(values[1])::bytea") { row in try row.next() }
-                print("DEBUG a", a ?? "-")
-                let b: String? = try db.first("SELECT \(values)::bytea[]") { row in try row.next() }
-                print("DEBUG b", b ?? "-")
-                let c: String? = try db.first("SELECT \(optional)::bytea[]") { row in try row.next() }
-                print("DEBUG c", c ?? "-")
-                do { print("DEBUG d", try db.first("SELECT \(values)::bytea[]") { row in try row.next([[UInt8]].self) } ?? []) } catch { print("DEBUG d", error) }
-                do { print("DEBUG e", try db.first("SELECT \(optional)::bytea[]") { row in try row.next([[UInt8]?].self) } ?? []) } catch { print("DEBUG e", error) }
-                do { print("DEBUG f", try db.first("SELECT \(values[1])::bytea") { row in try row.next([UInt8].self) } ?? []) } catch { print("DEBUG f", error) }
-            }
-        }
+        try debug([[], [0]] as [[UInt8]])
+    }
+
+    @inline(never) @_semantics("optimize.sil.specialize.generic.never")
+    private func debug<T: PostgresCodable & Equatable & Sendable>(_ values: [T]) throws {
+        for value in values { print("DEBUG 1", value.postgresValue) }
+        print("DEBUG 2", values.postgresValue)
+        let withNull: [T?] = [nil] + values.map { $0 } + [nil]
+        print("DEBUG 3", withNull.postgresValue)
+        do { print("DEBUG 4", try decoded("\\x00") as T) } catch { print("DEBUG 4", error) }
+        do { print("DEBUG 5", try decoded(#"{"\\x00"}"#) as [T]) } catch { print("DEBUG 5", error) }
+        do { print("DEBUG 6", try decoded(#"{NULL,"\\x00"}"#) as [T?]) } catch { print("DEBUG 6", error) }
     }
 
     private func decoded<T: PostgresDecodable>(_ text: String) throws -> T {
