@@ -72,6 +72,7 @@ func testTargets() -> [Target] {
                 "Messaging", "BillingEvents", "BillingCore", "JSON", "Postgres", "Kafka", "Telemetry", "TestKit",
                 external("Logging", "swift-log"),
             ]),
+        tests("ServiceKitTests", ["ServiceKit", "BillingCore", "JSON"]),
     ]
     let perService: [Target] = services.flatMap { name -> [Target] in
         [

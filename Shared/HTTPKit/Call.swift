@@ -77,6 +77,23 @@ public struct Call: Sendable {
     }
 }
 
+extension Call {
+    /// A POST as it comes out of the pipeline, for tests of what handles calls.
+    /// - Parameters:
+    ///   - body: What the key's request hash covers.
+    ///   - key: The idempotency key.
+    package init(
+        post path: String, body: [UInt8], key: IdempotencyKey?, preferWait: Duration? = nil, now: Instant,
+        receivedAt: Instant
+    ) {
+        self.init(
+            requestID: "req_test", principal: Principal(id: "key_test", scopes: .none), trace: .new(),
+            deadline: .now + .seconds(30), now: now, receivedAt: receivedAt, idempotencyKey: key,
+            preferWait: preferWait, clientAddress: "127.0.0.1", userAgent: "test", query: .none, method: "POST",
+            path: path, pathParameters: [], requestHash: RequestHash(method: "POST", path: path, body: body))
+    }
+}
+
 /// A named part of a path with its text.
 struct PathParameter: Sendable {
     let name: String

@@ -33,14 +33,16 @@ final class ConsumerLoop: KafkaHandleOwner {
         }
         while !mailbox.isStopping {
             turn()
+            if mailbox.takeSimulatedError() { client?.simulateFatalError() }
             if metFatalError { rebuild() }
         }
-        if !mailbox.isAbandoned {
+        if mailbox.isAbandoned {
+            client?.abandon(owner: self)
+        } else {
             if !mailbox.waitUntilIdle(plan.options.stopTimeout) { mailbox.change { $0.revoke { _ in true } } }
-            // Closing without a broker takes librdkafka ten seconds; nobody needs to wait for that.
-            if !revoked() { mailbox.finish() }
+            revoked()
+            client?.close(owner: self)
         }
-        client?.close()
         client = nil
         mailbox.finish()
     }
@@ -132,18 +134,12 @@ final class ConsumerLoop: KafkaHandleOwner {
     }
 
     /// The group takes the share back: what runs may finish, what waits is dropped and comes again elsewhere.
-    /// - Returns: Whether everything handled is committed.
-    @discardableResult
-    func revoked() -> Bool {
-        guard let client else { return true }
-        var isCommitted = true
+    func revoked() {
+        guard let client else { return }
         fresh.removeAll(keepingCapacity: true)
         if !client.isAssignmentLost, mailbox.waitUntilIdle(plan.options.revokeTimeout) {
             storeFinished()
-            if let error = client.commitStored() {
-                failed(error)
-                isCommitted = false
-            }
+            if let error = client.commitStored() { failed(error) }
         }
         mailbox.change { state in
             state.revoke { _ in true }
@@ -157,7 +153,6 @@ final class ConsumerLoop: KafkaHandleOwner {
             $0.assignedPartitions = 0
             $0.lag = 0
         }
-        return isCommitted
     }
 
     // MARK: Errors
@@ -176,7 +171,7 @@ final class ConsumerLoop: KafkaHandleOwner {
     /// Replaces a handle that met a fatal error, for instance because another process uses the same instance name.
     private func rebuild() {
         revoked()
-        client?.close()
+        client?.close(owner: self)
         client = nil
         metFatalError = false
         let retryAt = ContinuousClock.now.advanced(by: .seconds(1))

@@ -9,6 +9,7 @@ final class ConsumerMailbox: Sendable {
         var end: End = .running
         /// No batch will come any more: the handler's task may end.
         var isOver = false
+        var simulatesError = false
     }
     /// A batch for a handler task that waits for one, or the news that none will come.
     private struct Delivery {
@@ -79,6 +80,18 @@ final class ConsumerMailbox: Sendable {
             if abandoning { state.end = .abandoned } else if state.end == .running { state.end = .stopping }
         }
         wake.wake()
+    }
+
+    func simulateFatalError() {
+        state.withLock { $0.simulatesError = true }
+        wake.wake()
+    }
+
+    func takeSimulatedError() -> Bool {
+        state.withLock { state in
+            defer { state.simulatesError = false }
+            return state.simulatesError
+        }
     }
 
     /// Ends the handler's task, when the thread is gone.

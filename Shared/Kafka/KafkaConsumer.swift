@@ -76,6 +76,9 @@ public final class KafkaConsumer: Sendable {
     /// Ends like a killed process: nothing is stored, nobody is told. For tests of redelivery.
     package func abandon() async { await end(abandoning: true) }
 
+    /// Makes librdkafka believe that it met a fatal error, so that a test can watch the recovery.
+    package func simulateFatalError() { mailbox.withLock { $0 }?.simulateFatalError() }
+
     private func end(abandoning: Bool) async {
         guard let mailbox = mailbox.withLock({ $0 }) else { return }
         mailbox.stop(abandoning: abandoning)

@@ -39,8 +39,8 @@ enum Inbox {
         return claims
     }
 
-    /// How many events of each type a consumer has handled, with the sum of their ids' hashes: what was published must
-    /// equal it.
+    /// Claims one event.
+    /// - Returns: `false` when it is claimed already.
     static func claimOne(_ event: RawEvent, for consumer: String, in db: borrowing PostgresTransaction) throws -> Bool {
         let inserted: Int = try db.execute(
             """

@@ -1,5 +1,6 @@
 import Foundation
 public import Logging
+import Redis
 public import Telemetry
 import Yams
 
@@ -104,6 +105,9 @@ extension ServiceConfiguration {
         reader.checkNumbers(tunables)
         if mode == .live, databasePassword.isEmpty {
             reader.faults.append("REFRAIN_DB_PASSWORD must be set in live mode")
+        }
+        if !redisURL.isEmpty, RedisConfiguration(url: redisURL) == nil {
+            reader.faults.append("REDIS_BILLING_URL must look like redis://[user:password@]host[:port][/database]")
         }
         if mode == .live, redisURL.hasPrefix("redis://"), !redisURL.contains("127.0.0.1") {
             reader.faults.append("REDIS_BILLING_URL must not be plain text in live mode")

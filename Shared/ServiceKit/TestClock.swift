@@ -19,6 +19,7 @@ public final class OffsetClock: ServiceClock {
         var waiters: [Int: CheckedContinuation<Void, Never>] = [:]
         var cancelled: Set<Int> = []
         var nextID = 0
+        var pokes = 0
     }
 
     private let system: any WallClock
@@ -49,6 +50,7 @@ public final class OffsetClock: ServiceClock {
     public func poke() {
         let waiters: [CheckedContinuation<Void, Never>] = state.withLock { state in
             defer { state.waiters = [:] }
+            state.pokes += 1
             return Array(state.waiters.values)
         }
         for waiter in waiters { waiter.resume() }
@@ -56,17 +58,19 @@ public final class OffsetClock: ServiceClock {
 
     /// Sleeps by business time, see ``ServiceClock``.
     public func sleep(until instant: Instant, atMost: Duration) async {
+        // Taken before the clock is read: a jump between here and the first wait ends that wait at once.
+        let pokes: Int = state.withLock { $0.pokes }
         let wait: Duration = min(max(.zero, instant.duration(since: now)), atMost)
         guard wait > .zero, !Task.isCancelled else { return }
         await withTaskGroup(of: Void.self) { group in
-            group.addTask { await self.waitForPoke() }
+            group.addTask { await self.waitForPoke(after: pokes) }
             group.addTask { try? await Task.sleep(for: wait) }
             await group.next()
             group.cancelAll()
         }
     }
 
-    private func waitForPoke() async {
+    private func waitForPoke(after seen: Int) async {
         let id: Int = state.withLock { state in
             state.nextID += 1
             return state.nextID
@@ -74,7 +78,7 @@ public final class OffsetClock: ServiceClock {
         await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 let ended: Bool = state.withLock { state in
-                    if state.cancelled.remove(id) != nil { return true }
+                    if state.cancelled.remove(id) != nil || state.pokes != seen { return true }
                     state.waiters[id] = continuation
                     return false
                 }

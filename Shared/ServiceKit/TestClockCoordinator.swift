@@ -1,5 +1,5 @@
 public import BillingCore
-import JSON
+package import JSON
 import Logging
 import Synchronization
 
@@ -116,7 +116,7 @@ public final class TestClockCoordinator: Sendable {
     private static func isAtRest(_ reports: [JSONValue]) -> Bool { unrest(reports).isEmpty }
 
     /// What keeps the system from being at rest, for the error.
-    static func unrest(_ reports: [JSONValue]) -> [String] {
+    package static func unrest(_ reports: [JSONValue]) -> [String] {
         var published: [String: Int64] = [:]
         var unrest: [String] = []
         for report in reports {

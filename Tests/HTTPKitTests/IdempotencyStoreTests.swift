@@ -80,15 +80,15 @@ import Testing
                 try await pool.transaction { (db: borrowing PostgresTransaction) in
                     #expect(try IdempotencyStore.claim([claim], in: db) == [.fresh])
                     let both = SharedResults()
-                    let done = Latch()
+                    let done = Switch()
                     Task {
                         both.set(
                             try await pool.transaction { (db: borrowing PostgresTransaction) in
                                 try IdempotencyStore.claim([claim, other], in: db)
                             })
-                        done.open()
+                        done.turnOn()
                     }
-                    done.wait()
+                    done.block()
                     #expect(both.value == [.twin, .fresh])
                     throw Abandoned()
                 }

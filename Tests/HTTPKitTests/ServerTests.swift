@@ -60,46 +60,68 @@ import Testing
     }
 
     @Test("more requests than allowed at once get 503") func backpressure() async throws {
-        try await withServer({ $0.maxConcurrentRequests = 2 }) { world in
-            let statuses = try await withThrowingTaskGroup(of: Answer.self) { group in
-                for _ in 0..<8 { group.addTask { try await world.send(.POST, "/v1/stalls") } }
-                return try await group.reduce(into: [Int]()) { $0.append($1.status) }
+        let gate = Switch()
+        try await withServer(endpoints: [Widgets.waiting(for: gate)], { $0.maxConcurrentRequests = 2 }) { world in
+            let running = [
+                Task { try await world.send(.POST, "/v1/waits") }, Task { try await world.send(.POST, "/v1/waits") },
+            ]
+            try await eventually(within: .seconds(10), "two requests run") {
+                world.metricsText.contains("http_requests_running 2")
             }
-            #expect(statuses.filter { $0 == 202 }.count == 2)
-            #expect(statuses.filter { $0 == 503 }.count == 6)
-            #expect(world.metricsText.contains("http_requests_refused_total 6"))
-            #expect(try await world.send(.POST, "/v1/stalls").status == 202)
+            for _ in 0..<3 {
+                let refused = try await world.send(.POST, "/v1/waits")
+                #expect(try refused.problem(503) == "unavailable")
+                #expect(refused["Retry-After"] == "1")
+            }
+            #expect(try await world.send(.GET, "/healthz").status == 200)
+            gate.turnOn()
+            for task in running { #expect(try await task.value.status == 202) }
+            #expect(world.metricsText.contains("http_requests_refused_total 3"))
+            #expect(try await world.send(.POST, "/v1/waits").status == 202)
         }
     }
 
     @Test("a request past its deadline in the queue gets 503") func deadline() async throws {
         try await withServer(connections: 1) { world in
-            let body = #"{"name":"a","amount":1,"currency":"USD","mood":"slow"}"#
             _ = try await world.send(.GET, "/v1/widgets")
+            let release = Switch()
             let held = Task {
-                try await world.pool.transaction { (db: borrowing PostgresTransaction) in
-                    try db.execute("SELECT pg_sleep(2)")
-                }
+                try await world.pool.transaction { (db: borrowing PostgresTransaction) in release.block() }
             }
-            try await eventually(within: .seconds(5), "the connection is busy") { world.pool.statistics.busy == 1 }
-            let answer = try await world.send(.POST, "/v1/widgets", body, headers: [("X-Request-Timeout", "1")])
+            try await eventually(within: .seconds(10), "the connection is busy") { world.pool.statistics.busy == 1 }
+            let answer = try await world.send(
+                .POST, "/v1/widgets", ConventionTests.lamp, headers: [("X-Request-Timeout", "1")])
             #expect(try answer.problem(503) == "unavailable")
-            _ = try await held.value
+            release.turnOn()
+            try await held.value
             #expect(try await world.count("widgets") == 0)
         }
     }
 
     @Test("shutting down lets running requests finish and takes no new ones") func shutdown() async throws {
-        try await withServer { world in
-            let running = Task { try await world.send(.POST, "/v1/stalls") }
-            try await eventually(within: .seconds(5), "the request runs") {
+        let gate = Switch()
+        try await withServer(endpoints: [Widgets.waiting(for: gate)]) { world in
+            let running = Task { try await world.send(.POST, "/v1/waits") }
+            try await eventually(within: .seconds(10), "the request runs") {
                 world.metricsText.contains("http_requests_running 1")
             }
-            let started = ContinuousClock.now
-            try await world.server.shutdown()
-            #expect(ContinuousClock.now - started >= .milliseconds(100))
+            let isDown = Switch()
+            let stopping = Task {
+                try await world.server.shutdown()
+                isDown.turnOn()
+            }
+            try await eventually(within: .seconds(10), "new connections are refused") {
+                do {
+                    _ = try await rawRequest(port: world.port, "GET /healthz HTTP/1.1\r\nConnection: close\r\n\r\n")
+                    return false
+                } catch {
+                    return true
+                }
+            }
+            #expect(!isDown.isOn)
+            gate.turnOn()
             #expect(try await running.value.status == 202)
-            await #expect(throws: (any Error).self) { try await world.send(.GET, "/healthz") }
+            try await stopping.value
         }
     }
 
@@ -127,11 +149,4 @@ import Testing
             #expect(answer.split(separator: "HTTP/1.1 200 OK").count == 3, "\(answer)")
         }
     }
-}
-
-/// Something that is off until it is turned on.
-final class Switch: Sendable {
-    private let state = Atomic<Bool>(false)
-    var isOn: Bool { state.load(ordering: .relaxed) }
-    func turnOn() { state.store(true, ordering: .relaxed) }
 }

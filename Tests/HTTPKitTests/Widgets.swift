@@ -3,6 +3,7 @@ import HTTPKit
 import JSON
 import Postgres
 import Telemetry
+import TestKit
 
 /// The resource that the tests' endpoints deal in.
 struct Widget: JSONOutput, Equatable {
@@ -92,7 +93,7 @@ enum Widgets {
             """)
         switch input.mood {
         case .calm: break
-        case .slow: try db.execute("SELECT pg_sleep(1)")
+        case .slow: try db.execute("SELECT pg_advisory_xact_lock(\(Gate.lock))")
         case .failing: throw WidgetFailure.refused
         case .unexpected: throw Unforeseen()
         case .refusing: return Reply(status: 402, widget)
@@ -152,11 +153,21 @@ enum Widgets {
     ) { call, _ in .ok(Seen(call: call)) }
 
     static let stall = Endpoint.task(
-        .post, "/v1/stalls", scope: "widgets:write", summary: "Take a while", body: NoInput.self, answers: Widget.self,
+        .post, "/v1/stalls", scope: "widgets:write", summary: "Accept", body: NoInput.self, answers: Widget.self,
         statuses: [201, 202], prefersWait: true
     ) { _, _ in
-        try await Task.sleep(for: .milliseconds(400))
-        return .accepted(.sample)
+        .accepted(.sample)
+    }
+
+    /// An endpoint that answers when the gate is opened.
+    static func waiting(for gate: Switch) -> Endpoint {
+        .task(
+            .post, "/v1/waits", scope: "widgets:write", summary: "Wait", body: NoInput.self, answers: Widget.self,
+            statuses: [202]
+        ) { _, _ in
+            try await eventually(within: .seconds(30), "the gate opens") { gate.isOn }
+            return .accepted(.sample)
+        }
     }
 
     private static func find(_ id: CustomerID, _ db: borrowing PostgresTransaction) throws -> Widget? {

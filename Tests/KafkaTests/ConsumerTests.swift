@@ -174,6 +174,21 @@ import Testing
         await producer.close()
     }
 
+    @Test("joins again by itself after a fatal error") func fatal() async throws {
+        let topic = try await TestBroker.topic("fatal-consumer")
+        let producer = try KafkaProducer(TestBroker.configuration())
+        try await producer.publish(records(10, topic: topic))
+        try await withConsumer(topic) { collector, consumer in
+            try await eventually(within: .seconds(10)) { collector.count == 10 }
+            consumer.simulateFatalError()
+            try await eventually(within: .seconds(5)) { !consumer.isAssigned }
+            try await producer.publish(records(10, topic: topic, from: 10))
+            try await eventually(within: .seconds(10)) { collector.distinctValues.count == 20 }
+            #expect(consumer.statistics.errors > 0)
+        }
+        await producer.close()
+    }
+
     @Test("finds a topic that is made later") func laterTopic() async throws {
         let topic = TestBroker.uniqueName("later")
         try await withConsumer(topic) { collector, _ in

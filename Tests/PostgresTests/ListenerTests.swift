@@ -121,14 +121,3 @@ import Testing
         }
     }
 }
-
-/// Hands a session from one test thread to the next.
-///
-/// `@unchecked Sendable`: the test uses it on one thread at a time, each after the other's end.
-private final class Box<Value>: @unchecked Sendable {
-    let value: Value
-
-    init(_ value: Value) {
-        self.value = value
-    }
-}

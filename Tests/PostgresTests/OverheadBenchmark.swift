@@ -75,76 +75,60 @@ private struct RawLibpq: @unchecked Sendable {
 }
 
 @Suite("What a transaction costs", .serialized) struct OverheadBenchmark {
-    private static let rounds = 4_000
+    private static let batches = 20
+    private static let batchSize = 200
 
-    private func microseconds(_ rounds: Int = rounds, _ body: () async throws -> Void) async rethrows -> Double {
-        for _ in 0..<200 { try await body() }
-        let start: ContinuousClock.Instant = .now
-        for _ in 0..<rounds { try await body() }
-        return (ContinuousClock.now - start) / .microseconds(1) / Double(rounds)
+    /// Times of one way of doing it, in microseconds per transaction.
+    private struct Times: CustomStringConvertible {
+        let name: String
+        var batches: [Double] = []
+
+        var description: String {
+            let sorted: [Double] = batches.sorted()
+            return "\(name) \(Int(sorted.first ?? 0)) (median \(Int(sorted[sorted.count / 2])))"
+        }
     }
 
-    /// The same on a thread that may block.
     private func blocking(_ body: @escaping @Sendable () throws -> Void) async throws -> Double {
         try await OwnedThread.run("benchmark") {
-            for _ in 0..<200 { try body() }
             let start: ContinuousClock.Instant = .now
-            for _ in 0..<Self.rounds { try body() }
-            return (ContinuousClock.now - start) / .microseconds(1) / Double(Self.rounds)
+            for _ in 0..<Self.batchSize { try body() }
+            return (ContinuousClock.now - start) / .microseconds(1) / Double(Self.batchSize)
         }
+    }
+
+    private func awaiting(_ body: () async throws -> Void) async rethrows -> Double {
+        let start: ContinuousClock.Instant = .now
+        for _ in 0..<Self.batchSize { try await body() }
+        return (ContinuousClock.now - start) / .microseconds(1) / Double(Self.batchSize)
     }
 
     @Test("printed, not asserted: microseconds per trivial transaction against libpq itself") func overhead()
         async throws
     {
         try await withPool(connections: 4) { pool, database in
-            let configuration: PostgresConfiguration = database.configuration()
-            for _ in 0..<2 {
-                let plain: Double = try await RawLibpqRun.plain(database.url, blocking)
-                let pipelined: Double = try await RawLibpqRun.pipelined(database.url, blocking)
-                let session: Double = try await OwnedThread.run("benchmark") {
-                    let session = PostgresSession(configuration, logger: quiet)
-                    try session.connect()
-                    defer { session.close() }
-                    let once: () throws -> Void = {
-                        try session.transaction { db in _ = try db.execute("SELECT 1") }
-                    }
-                    for _ in 0..<200 { try once() }
-                    let start: ContinuousClock.Instant = .now
-                    for _ in 0..<Self.rounds { try once() }
-                    return (ContinuousClock.now - start) / .microseconds(1) / Double(Self.rounds)
-                }
-                let pooled: Double = try await microseconds {
-                    try await pool.transaction { db in _ = try db.execute("SELECT 1") }
-                }
-                let enqueued: Double = try await microseconds {
-                    try await pool.transaction { db in try db.enqueue("SELECT 1") }
-                }
-                let empty: Double = try await microseconds { try await pool.transaction { _ in } }
-                print(
-                    """
-                    transaction, µs: libpq 3 trips \(Int(plain)), libpq 2 trips \(Int(pipelined)), \
-                    session \(Int(session)), pool \(Int(pooled)), pool in 1 trip \(Int(enqueued)), \
-                    pool without statement \(Int(empty))
-                    """)
+            let plain: RawLibpq = try RawLibpq(database.url)
+            let piped: RawLibpq = try RawLibpq(database.url)
+            piped.startPipelines()
+            let session = Box(PostgresSession(database.configuration(), logger: quiet))
+            try await OwnedThread.run("benchmark") { try session.value.connect() }
+            let names: [String] = ["libpq 3 trips", "libpq 2 trips", "session", "pool", "pool in 1 trip", "empty"]
+            var times: [Times] = names.map { Times(name: $0) }
+            for _ in 0..<Self.batches {
+                times[0].batches.append(try await blocking { plain.plain() })
+                times[1].batches.append(try await blocking { piped.pipelined() })
+                times[2].batches.append(
+                    try await blocking { try session.value.transaction { db in try db.execute("SELECT 1") } })
+                times[3].batches.append(
+                    try await awaiting { try await pool.transaction { db in try db.execute("SELECT 1") } })
+                times[4].batches.append(
+                    try await awaiting { try await pool.transaction { db in try db.enqueue("SELECT 1") } })
+                times[5].batches.append(try await awaiting { try await pool.transaction { _ in } })
             }
+            print("µs per transaction, best:", times.map(\.description).joined(separator: ", "))
+            plain.close()
+            piped.close()
+            try await OwnedThread.run("benchmark") { session.value.close() }
         }
-    }
-}
-
-private enum RawLibpqRun {
-    typealias Measure = (@escaping @Sendable () throws -> Void) async throws -> Double
-
-    static func plain(_ url: String, _ measure: Measure) async throws -> Double {
-        let raw: RawLibpq = try RawLibpq(url)
-        defer { raw.close() }
-        return try await measure { raw.plain() }
-    }
-
-    static func pipelined(_ url: String, _ measure: Measure) async throws -> Double {
-        let raw: RawLibpq = try RawLibpq(url)
-        defer { raw.close() }
-        raw.startPipelines()
-        return try await measure { raw.pipelined() }
     }
 }

@@ -83,3 +83,14 @@ extension PostgresPool {
 
     func backendPID() async throws -> Int { try await count("SELECT pg_backend_pid()") }
 }
+
+/// Hands a session from one test thread to the next.
+///
+/// `@unchecked Sendable`: the test uses it on one thread at a time, each after the other's end.
+final class Box<Value>: @unchecked Sendable {
+    let value: Value
+
+    init(_ value: Value) {
+        self.value = value
+    }
+}

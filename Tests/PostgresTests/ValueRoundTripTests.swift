@@ -64,7 +64,8 @@ private let hostile: [String] = [
     }
 
     @Test("bytes") func bytes() async throws {
-        try await check([[], [0], Array(0...255), [0x5c, 0x22, 0x27]], as: "bytea", "bytea[]")
+        let values: [[UInt8]] = [[], [0], Array(0...255), [0x5c, 0x22, 0x27]]
+        try await check(values, as: "bytea", "bytea[]")
     }
 
     @Test("byte arrays are text that can be looked at") func byteArrays() throws {
@@ -76,21 +77,6 @@ private let hostile: [String] = [
         #expect(try decoded("\\x00ff") == bytes)
         #expect(try decoded(#"{"\\x00ff"}"#) == [bytes])
         #expect(try decoded(#"{"\\x00ff",NULL}"#) == optional)
-    }
-
-    @Test("DEBUG") func debugBytes() async throws {
-        try debug([[], [0]] as [[UInt8]])
-    }
-
-    @inline(never) @_semantics("optimize.sil.specialize.generic.never")
-    private func debug<T: PostgresCodable & Equatable & Sendable>(_ values: [T]) throws {
-        for value in values { print("DEBUG 1", value.postgresValue) }
-        print("DEBUG 2", values.postgresValue)
-        let withNull: [T?] = [nil] + values.map { $0 } + [nil]
-        print("DEBUG 3", withNull.postgresValue)
-        do { print("DEBUG 4", try decoded("\\x00") as T) } catch { print("DEBUG 4", error) }
-        do { print("DEBUG 5", try decoded(#"{"\\x00"}"#) as [T]) } catch { print("DEBUG 5", error) }
-        do { print("DEBUG 6", try decoded(#"{NULL,"\\x00"}"#) as [T?]) } catch { print("DEBUG 6", error) }
     }
 
     private func decoded<T: PostgresDecodable>(_ text: String) throws -> T {

@@ -34,6 +34,7 @@ RENEWALS = int(os.environ.get("REFRAIN_BENCH_RENEWALS", "20000"))
 CUSTOMERS = 1000
 LATEST = ROOT / ".local/bench/latest.json"
 IDLE_SECONDS = 10
+PROBE_SECONDS = 5
 RENEWAL_SECONDS = 600
 SETTLE_SECONDS = 120
 
@@ -113,8 +114,7 @@ class Bench:
 
     def half_load(self, rate: float) -> None:
         connections = 64
-        # A connection pays, waits, pays: the pause is what is left of its share of the rate after a payment's time.
-        pause = max(1.0, connections / rate * 1000 - 15)
+        pause = self.pause(connections, rate)
         reference = pgbench(self.stack, SCRIPTS / "payment_reference.sql", connections, SECONDS, CUSTOMERS, rate=rate)
         found = self.wrk(connections, pause)
         self.say(f"half load: {found['succeeded'] / found['seconds']:.0f} payments/s of {rate:.0f} wanted")
@@ -123,8 +123,9 @@ class Bench:
 
     def events(self, rate: float) -> None:
         connections = 16
+        pause = self.pause(connections, rate)
         before = Snapshot(self.stack)
-        self.wrk(connections, max(1.0, connections / rate * 1000 - 10))
+        self.wrk(connections, pause)
         after = Snapshot(self.stack)
         self.note("event_delay_p99_ms", after.delay_ms(before, 0.99), "ms")
         self.note("event_delay_p50_ms", after.delay_ms(before, 0.50), "ms")
@@ -148,8 +149,16 @@ class Bench:
 
     # Helpers
 
-    def wrk(self, connections: int, pause: float) -> dict[str, Any]:
-        found = wrk(self.stack, "payments.lua", connections, SECONDS, str(CUSTOMERS), f"{pause:.1f}")
+    def pause(self, connections: int, rate: float) -> float:
+        """The mean pause in ms at which so many connections pay at a rate: found by two short runs."""
+        pause = connections / rate * 1000
+        for _ in range(2):
+            found = self.wrk(connections, pause, PROBE_SECONDS)
+            pause = max(1.0, pause + (connections / rate - connections * found["seconds"] / found["succeeded"]) * 1000)
+        return pause
+
+    def wrk(self, connections: int, pause: float, seconds: int = SECONDS) -> dict[str, Any]:
+        found = wrk(self.stack, "payments.lua", connections, seconds, str(CUSTOMERS), f"{pause:.1f}")
         bad = found["refused"] + found["socket_errors"]
         if bad:
             self.say(f"WARNING: {bad} payments were refused or broke off: {found['reason']}")

@@ -22,24 +22,16 @@ public struct PaymentAssembly: ServiceAssembly {
 
     /// Wires everything; reads the fingerprint key.
     public init(_ parts: ServiceParts) throws {
-        let provider: any PaymentProvider = SandboxProvider(pool: parts.pool)
-        let waiters = PaymentWaiters()
-        let outcomes = RecordOutcomes(pool: parts.pool, provider: provider.name, waiters: waiters, clock: parts.clock)
-        let charge = ChargePayments(provider: provider, record: outcomes, logger: parts.logger)
-        let verdicts = ApplyVerdicts(charge: charge, waiters: waiters)
-        let refund = RefundPayment(provider: provider, pool: parts.pool, clock: parts.clock)
-        let create = CreatePayment(
-            record: RecordPayments(pool: parts.pool, provider: provider.name), waiters: waiters, pool: parts.pool)
-        let attach = AttachPaymentMethod(
-            pool: parts.pool, fingerprintKey: try Self.fingerprintKey(parts.configuration))
-        let sweep = SweepPayments(
-            pool: parts.pool, verdicts: verdicts, charge: charge, refund: refund, clock: parts.clock,
-            policy: SweepPolicy(parts.configuration), logger: parts.logger)
+        let work = PaymentUseCases(
+            pool: parts.pool, provider: SandboxProvider(pool: parts.pool), clock: parts.clock,
+            policy: SweepPolicy(parts.configuration), fingerprintKey: try Self.fingerprintKey(parts.configuration),
+            logger: parts.logger)
         endpoints =
-            PaymentRoutes(create: create, provider: provider.name).endpoints
-            + PaymentMethodRoutes(attach: attach).endpoints + RefundRoutes(refund: refund).endpoints
+            PaymentRoutes(create: work.create, provider: work.provider.name).endpoints
+            + PaymentMethodRoutes(attach: work.attach).endpoints + RefundRoutes(refund: work.refund).endpoints
             + LedgerRoutes().endpoints
-        consumers = [PaymentConsumers(verdicts: verdicts, provider: provider.name).consumer]
+        consumers = [work.consumer]
+        let sweep: SweepPayments = work.sweep
         loops = [BackgroundLoop(name: "sweep") { try await sweep.run() }]
     }
 

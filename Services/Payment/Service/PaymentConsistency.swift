@@ -1,10 +1,11 @@
 import JSON
-import Postgres
-import ServiceKit
+package import Postgres
+package import ServiceKit
 
 /// What Payment says of itself in the consistency check.
-enum PaymentConsistency {
-    static func facts(in db: borrowing PostgresTransaction) throws -> ConsistencyFacts {
+package enum PaymentConsistency {
+    /// Figures other services must agree with, and own invariants that do not hold.
+    package static func facts(in db: borrowing PostgresTransaction) throws -> ConsistencyFacts {
         let ledger: [(String, JSONValue)] = try db.query(
             """
             SELECT currency, coalesce(sum(amount) FILTER (WHERE amount > 0), 0)::text,
@@ -105,8 +106,12 @@ enum PaymentConsistency {
                 "refunds whose booking and provider disagree"
             ),
             (
-                "SELECT count(*) FROM (SELECT currency, sum(amount) AS amount FROM (SELECT currency, amount FROM sandbox_charges WHERE outcome = 'succeeded' UNION ALL SELECT c.currency, -r.amount FROM sandbox_refunds r JOIN sandbox_charges c ON c.idempotency_key = r.charge_key) AS b GROUP BY currency) AS b WHERE b.amount <> (SELECT coalesce(sum(x.amount), 0) FROM journal_lines x WHERE x.account = 'assets:provider:sandbox' AND x.currency = b.currency)",
+                "SELECT count(*) FROM (SELECT currency, sum(amount) AS amount FROM (SELECT currency, amount FROM sandbox_charges WHERE outcome = 'succeeded' UNION ALL SELECT c.currency, -r.amount FROM sandbox_refunds r JOIN sandbox_charges c ON c.idempotency_key = r.charge_key) AS b GROUP BY currency) AS b FULL JOIN (SELECT currency, sum(amount) AS amount FROM journal_lines WHERE account = 'assets:provider:sandbox' GROUP BY currency) AS l ON l.currency = b.currency WHERE coalesce(b.amount, 0) <> coalesce(l.amount, 0)",
                 "currencies in which the sandbox provider's books and the ledger differ"
+            ),
+            (
+                "SELECT count(*) FROM payments p WHERE p.amount_refunded <> (SELECT coalesce(sum(r.amount), 0) FROM refunds r WHERE r.payment_id = p.id)",
+                "payments whose refunds do not add up"
             ),
         ]
         var found: [String] = []

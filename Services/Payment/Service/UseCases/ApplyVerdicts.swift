@@ -2,7 +2,7 @@ import BillingCore
 import BillingEvents
 import Messaging
 import PaymentDomain
-import Postgres
+package import Postgres
 
 /// A verdict on one attempt.
 struct Verdict: Sendable {
@@ -79,7 +79,7 @@ struct ApplyVerdicts: Sendable {
 }
 
 extension ApprovedAttempt: PostgresRecord {
-    init(row: inout PostgresRow) throws {
+    package init(row: inout PostgresRow) throws {
         let customer: String = try row.next()
         let paymentID: PaymentID = try row.next()
         let key: AttemptID = try row.next()

@@ -1,15 +1,24 @@
-import BillingCore
+package import BillingCore
 import Logging
 import PaymentDomain
 import Synchronization
 import Telemetry
 
 /// An approved attempt on its way to the provider; the payment is stored as `processing` before it gets here.
-struct ApprovedAttempt: Sendable {
+package struct ApprovedAttempt: Sendable {
     let paymentID: PaymentID
     let request: ChargeRequest
     /// The trace that the outcome's events continue, by the customer's key.
     let trace: (key: String, traceparent: String)?
+
+    /// An attempt at a payment.
+    package init(
+        paymentID: PaymentID, request: ChargeRequest, trace: (key: String, traceparent: String)? = nil
+    ) {
+        self.paymentID = paymentID
+        self.request = request
+        self.trace = trace
+    }
 }
 
 /// Asks the provider and has the outcome recorded. What is not known afterwards stays `processing` for the sweeper.

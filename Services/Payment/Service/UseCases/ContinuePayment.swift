@@ -1,20 +1,21 @@
-import BillingCore
+package import BillingCore
 import BillingEvents
-import HTTPKit
+package import HTTPKit
 import Messaging
-import PaymentDomain
-import Postgres
+package import PaymentDomain
+package import Postgres
 
 /// What a customer or merchant does with a payment that waits: pass or fail the challenge, or give it up.
-enum ContinuePayment {
-    enum Failure: Error, Equatable {
+package enum ContinuePayment {
+    /// Why it is refused.
+    package enum Failure: Error, Equatable {
         case notFound(String)
         case notWaiting(PaymentStatus)
     }
 
     /// The customer came back from 3-D Secure. Passed: a new, authenticated attempt begins; the answer shows it under way.
     /// - Throws: ``Failure``; nothing is stored then.
-    static func confirm(
+    package static func confirm(
         _ id: PaymentID, passed: Bool, provider: String, at now: Instant, in db: borrowing PostgresTransaction
     ) throws -> PaymentRecord {
         guard let payment: PaymentRecord = try PaymentStore.lock(id, in: db) else {
@@ -41,7 +42,7 @@ enum ContinuePayment {
 
     /// Gives a payment up before money moved.
     /// - Throws: ``Failure``; nothing is stored then.
-    static func cancel(
+    package static func cancel(
         _ id: PaymentID, at now: Instant, in db: borrowing PostgresTransaction
     ) throws -> PaymentRecord {
         guard let payment: PaymentRecord = try PaymentStore.lock(id, in: db) else {
@@ -83,7 +84,7 @@ enum ContinuePayment {
 }
 
 extension ContinuePayment.Failure: ProblemConvertible {
-    var problem: Problem {
+    package var problem: Problem {
         switch self {
         case .notFound(let id): .notFound("payment", id)
         case .notWaiting(let status):

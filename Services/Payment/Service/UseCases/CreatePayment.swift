@@ -1,5 +1,5 @@
 import BillingCore
-import HTTPKit
+package import HTTPKit
 import PaymentDomain
 import Postgres
 import Telemetry
@@ -8,7 +8,7 @@ import Telemetry
 ///
 /// Safe to crash anywhere: the order, its idempotency key and its event are one transaction. A repeat of the request finds
 /// either nothing, or the payment, whose way on does not depend on this caller.
-struct CreatePayment: Sendable {
+package struct CreatePayment: Sendable {
     /// How long a caller waits who does not say.
     static let defaultWait: Duration = .seconds(5)
     /// How long an order of a customer who is not known here yet is held: the news of them may be under way.
@@ -20,7 +20,7 @@ struct CreatePayment: Sendable {
 
     /// - Returns: 201 with the settled payment, or 202 with its state when the wait is over.
     /// - Throws: ``Problem``.
-    func callAsFunction(_ call: Call, _ input: CreatePaymentInput) async throws -> Reply<PaymentResource> {
+    package func callAsFunction(_ call: Call, _ input: CreatePaymentInput) async throws -> Reply<PaymentResource> {
         let id = PaymentID.new(at: call.now)
         let order = PaymentOrder(
             id: id, customerID: input.customerID, paymentMethodID: input.paymentMethodID, amount: input.amount,

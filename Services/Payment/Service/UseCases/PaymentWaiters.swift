@@ -1,5 +1,5 @@
-import BillingCore
-import HTTPKit
+package import BillingCore
+package import HTTPKit
 import Postgres
 import Synchronization
 
@@ -7,7 +7,7 @@ import Synchronization
 ///
 /// Whoever settles a payment stores the answer in the same transaction and hands the caller the payment after it. A caller
 /// of another instance is not here: its instance finds the settled payment by looking.
-final class PaymentWaiters: Sendable {
+package final class PaymentWaiters: Sendable {
     private typealias Waiting = CheckedContinuation<PaymentRecord?, Never>
 
     private struct Caller {
@@ -18,18 +18,21 @@ final class PaymentWaiters: Sendable {
 
     private let callers = Mutex<[PaymentID: Caller]>([:])
 
+    /// Nobody waits yet.
+    package init() {}
+
     /// Announces a caller before the payment can settle; end with ``forget(_:)``.
-    func expect(_ id: PaymentID, claim: IdempotencyClaim?) {
+    package func expect(_ id: PaymentID, claim: IdempotencyClaim?) {
         callers.withLock { $0[id] = Caller(claim: claim) }
     }
 
     /// The claim whose answer is owed for a payment; `nil` when nobody here waits for it.
-    func claim(_ id: PaymentID) -> IdempotencyClaim? {
+    package func claim(_ id: PaymentID) -> IdempotencyClaim? {
         callers.withLock { $0[id]?.claim }
     }
 
     /// Hands settled payments to their callers.
-    func settled(_ payments: [PaymentRecord]) {
+    package func settled(_ payments: [PaymentRecord]) {
         let woken: [(Waiting, PaymentRecord)] = callers.withLock { callers in
             payments.compactMap { payment in
                 guard callers[payment.id] != nil else { return nil }
@@ -41,18 +44,16 @@ final class PaymentWaiters: Sendable {
     }
 
     /// Ends the announcement of a caller.
-    func forget(_ id: PaymentID) {
+    package func forget(_ id: PaymentID) {
         callers.withLock { $0.removeValue(forKey: id)?.waiting }?.resume(returning: nil)
     }
 
     /// Waits until the payment is settled by this process.
     /// - Returns: `nil` when the time passed first: then the caller looks for itself.
-    func wait(_ id: PaymentID, atMost: Duration) async -> PaymentRecord? {
-        let timer = Task {
-            try await Task.sleep(for: atMost)
-            self.end(id)
-        }
-        defer { timer.cancel() }
+    package func wait(_ id: PaymentID, atMost: Duration) async -> PaymentRecord? {
+        // Begun when the caller is on the list, so that it cannot ring before there is anybody to wake.
+        var timer: Task<Void, any Error>?
+        defer { timer?.cancel() }
         return await withTaskCancellationHandler {
             await withCheckedContinuation { (continuation: Waiting) in
                 let known: PaymentRecord?? = callers.withLock { callers in
@@ -61,7 +62,11 @@ final class PaymentWaiters: Sendable {
                     callers[id]?.waiting = continuation
                     return nil
                 }
-                if let known { continuation.resume(returning: known) }
+                if let known { return continuation.resume(returning: known) }
+                timer = Task {
+                    try await Task.sleep(for: atMost)
+                    self.end(id)
+                }
             }
         } onCancel: {
             self.end(id)

@@ -6,9 +6,15 @@ import PaymentDomain
 import Postgres
 
 /// What the provider said of an attempt.
-struct Outcome: Sendable {
+package struct Outcome: Sendable {
     let attempt: ApprovedAttempt
     let answer: ChargeAnswer
+
+    /// An answer to an attempt.
+    package init(attempt: ApprovedAttempt, answer: ChargeAnswer) {
+        self.attempt = attempt
+        self.answer = answer
+    }
 
     /// The state it leads to. An off-session payment cannot wait for the customer: it fails and may be confirmed later.
     func settled(_ offSession: Bool) -> (status: PaymentStatus, decline: Decline?) {
@@ -28,7 +34,7 @@ struct Outcome: Sendable {
 /// Records outcomes in batches: payment, attempt, journal entry, event and the caller's stored answer in one transaction.
 ///
 /// An outcome counts once: only a payment that is `processing` with this very attempt moves.
-struct RecordOutcomes: Sendable {
+package struct RecordOutcomes: Sendable {
     private let group: GroupCommit<Outcome, Void>
 
     init(pool: PostgresPool, provider: String, waiters: PaymentWaiters, clock: any WallClock) {
@@ -39,17 +45,18 @@ struct RecordOutcomes: Sendable {
     }
 
     /// Records one outcome; it shares a transaction with what else is waiting.
-    func callAsFunction(_ outcome: Outcome) async throws { try await group.submit(outcome) }
+    package func callAsFunction(_ outcome: Outcome) async throws { try await group.submit(outcome) }
 
     private static func record(
         _ outcomes: [Outcome], _ provider: String, _ waiters: PaymentWaiters, _ now: Instant,
         _ db: borrowing PostgresTransaction
     ) throws {
-        var byPayment: [PaymentID: Outcome] = [:]
-        for outcome in outcomes { byPayment[outcome.attempt.paymentID] = outcome }
-        let moved: [PaymentRecord] = try settle(Array(byPayment.values), in: db)
+        // By attempt, not by payment: a late word on an earlier attempt must not push the current one's aside.
+        var byAttempt: [AttemptID: Outcome] = [:]
+        for outcome in outcomes { byAttempt[outcome.attempt.request.idempotencyKey] = outcome }
+        let moved: [PaymentRecord] = try settle(Array(byAttempt.values), in: db)
         guard !moved.isEmpty else { return }
-        try endAttempts(moved, byPayment, at: now, in: db)
+        try endAttempts(moved, byAttempt, at: now, in: db)
         try LedgerStore.book(try moved.compactMap { try entry($0, provider, now) }, in: db)
         var traces: [String: String] = [:]
         for outcome in outcomes { if let trace = outcome.attempt.trace { traces[trace.key] = trace.traceparent } }
@@ -84,7 +91,7 @@ struct RecordOutcomes: Sendable {
     }
 
     private static func endAttempts(
-        _ payments: [PaymentRecord], _ outcomes: [PaymentID: Outcome], at now: Instant,
+        _ payments: [PaymentRecord], _ outcomes: [AttemptID: Outcome], at now: Instant,
         in db: borrowing PostgresTransaction
     ) throws {
         try db.enqueue(
@@ -92,7 +99,7 @@ struct RecordOutcomes: Sendable {
             UPDATE payment_attempts a
             SET status = o.status, decline_code = o.code, provider_reference = o.reference, ended_at = \(now)
             FROM unnest(\(payments.map(\.attemptID.rawValue))::text[], \(payments.map(\.status.rawValue))::text[],
-                \(payments.map(\.declineCode))::text[], \(payments.map { outcomes[$0.id]?.reference })::text[]
+                \(payments.map(\.declineCode))::text[], \(payments.map { outcomes[$0.attemptID]?.reference })::text[]
             ) AS o(id, status, code, reference)
             WHERE a.id = o.id
             """)

@@ -1,14 +1,15 @@
-import BillingCore
+package import BillingCore
 import BillingEvents
-import HTTPKit
+package import HTTPKit
 import Messaging
-import PaymentDomain
+package import PaymentDomain
 import Postgres
 
 /// Gives money back: the amount is reserved and the intent stored, the provider is asked under the refund's id, and the
 /// outcome is booked. A crash in between leaves a `processing` refund that the sweeper finishes.
-struct RefundPayment: Sendable {
-    enum Failure: Error, Equatable {
+package struct RefundPayment: Sendable {
+    /// Why it is refused.
+    package enum Failure: Error, Equatable {
         case notFound(PaymentID)
         case notRefundable(PaymentStatus)
         case tooMuch(left: Int64)
@@ -18,8 +19,9 @@ struct RefundPayment: Sendable {
     let pool: PostgresPool
     let clock: any WallClock
 
-    /// - Throws: ``Problem``; nothing is stored then.
-    func callAsFunction(_ call: Call, _ input: CreateRefundInput) async throws -> Reply<RefundResource> {
+    /// - Returns: 201 with the refund, or 202 while the provider's word is not known; the sweeper finishes it then.
+    /// - Throws: ``Failure`` or ``Problem``; nothing is stored then.
+    package func callAsFunction(_ call: Call, _ input: CreateRefundInput) async throws -> Reply<RefundResource> {
         let claim: IdempotencyClaim? = call.claim()
         let now: Instant = call.now
         let begun: Begun = try await pool.transactionRetrying { db in
@@ -42,7 +44,7 @@ struct RefundPayment: Sendable {
             guard case .replay(let stored) = begun else { throw Problem.idempotencyTwin }
             return Reply(replaying: stored)
         }
-        let refund: RefundRecord = try await finish(id)
+        let refund: RefundRecord = try await finishIfPossible(id)
         let reply = Reply(status: refund.status == "succeeded" ? 201 : 202, RefundResource(refund))
         if let claim {
             _ = try await pool.transactionRetrying { db in
@@ -50,6 +52,17 @@ struct RefundPayment: Sendable {
             }
         }
         return reply
+    }
+
+    /// An outcome that is not known leaves the refund `processing`.
+    private func finishIfPossible(_ id: RefundID) async throws -> RefundRecord {
+        do { return try await finish(id) } catch let fault as ProviderFault {
+            let standing: RefundRecord? = try await pool.transaction(readOnly: true) { db in
+                try RefundStore.find(id, in: db)
+            }
+            guard let standing else { throw fault }
+            return standing
+        }
     }
 
     private enum Begun: Sendable {
@@ -80,7 +93,7 @@ struct RefundPayment: Sendable {
     }
 
     /// Asks the provider and books the outcome; harmless to repeat.
-    func finish(_ id: RefundID) async throws -> RefundRecord {
+    package func finish(_ id: RefundID) async throws -> RefundRecord {
         let read: (refund: RefundRecord, charge: AttemptID)? = try await pool.transaction(readOnly: true) { db in
             guard let refund: RefundRecord = try RefundStore.find(id, in: db),
                 let payment: PaymentRecord = try PaymentStore.find(refund.paymentID, in: db)
@@ -129,7 +142,7 @@ struct RefundPayment: Sendable {
 }
 
 extension RefundPayment.Failure: ProblemConvertible {
-    var problem: Problem {
+    package var problem: Problem {
         switch self {
         case .notFound:
             .invalid("payment_id", code: "unknown_payment", "there is no payment with this id")

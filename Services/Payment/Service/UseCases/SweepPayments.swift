@@ -1,12 +1,12 @@
 import BillingCore
 import Logging
-import PaymentDomain
+package import PaymentDomain
 import Postgres
 
 /// Finds payments and refunds that stopped on their way (a crash, a silent Fraud, a lost answer) and moves them on.
 ///
 /// Goes by real time: the test clock makes nobody late. Rows are skipped while another instance holds them.
-struct SweepPayments: Sendable {
+package struct SweepPayments: Sendable {
     /// How often it looks.
     static let interval: Duration = .milliseconds(500)
     /// Rows taken in one pass.
@@ -28,11 +28,21 @@ struct SweepPayments: Sendable {
         }
     }
 
-    /// One look at everything.
-    func pass() async throws {
+    /// One look at everything. What cannot be moved on yet is looked at again later and holds up nothing else.
+    package func pass() async throws {
         try await decideForSilentFraud()
-        for attempt in try await lostCharges() { try await charge.resume(attempt) }
-        for id in try await lostRefunds() { _ = try await refund.finish(id) }
+        for attempt in try await lostCharges() {
+            await holdingUpNobody("payment", attempt.paymentID.rawValue) { try await charge.resume(attempt) }
+        }
+        for id in try await lostRefunds() {
+            await holdingUpNobody("refund", id.rawValue) { _ = try await refund.finish(id) }
+        }
+    }
+
+    private func holdingUpNobody(_ what: String, _ id: String, _ work: () async throws -> Void) async {
+        do { try await work() } catch {
+            logger.warning("a lost \(what) stays where it is", metadata: ["\(what)_id": "\(id)", "error": "\(error)"])
+        }
     }
 
     private func decideForSilentFraud() async throws {
@@ -93,7 +103,7 @@ struct SweepPayments: Sendable {
 }
 
 /// When something counts as stopped; `payment.*` tunables.
-struct SweepPolicy: Sendable {
+package struct SweepPolicy: Sendable {
     /// Fraud is silent after this, with the customer waiting (`payment.fraud_timeout_seconds`).
     let silenceSeconds: Int
     /// Fraud is silent after this for renewals, which nobody waits for (`payment.fraud_timeout_off_session_seconds`).
@@ -102,4 +112,12 @@ struct SweepPolicy: Sendable {
     let lostSeconds: Int
     /// What a silent Fraud means (`payment.fraud_fallback`).
     let fallback: FraudFallback
+
+    /// Sets every limit.
+    package init(silenceSeconds: Int, offSessionSilenceSeconds: Int, lostSeconds: Int, fallback: FraudFallback) {
+        self.silenceSeconds = silenceSeconds
+        self.offSessionSilenceSeconds = offSessionSilenceSeconds
+        self.lostSeconds = lostSeconds
+        self.fallback = fallback
+    }
 }

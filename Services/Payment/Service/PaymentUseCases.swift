@@ -1,0 +1,53 @@
+package import BillingCore
+import Crypto
+package import Logging
+package import Messaging
+package import Postgres
+
+/// What Payment does, wired to one provider: everything but HTTP.
+package struct PaymentUseCases: Sendable {
+    /// Who moves the money.
+    package let provider: any PaymentProvider
+    /// The callers of this process.
+    package let waiters: PaymentWaiters
+    /// Books what the provider said.
+    package let outcomes: RecordOutcomes
+    /// `POST /v1/payments`.
+    package let create: CreatePayment
+    /// `POST /v1/payment_methods`.
+    package let attach: AttachPaymentMethod
+    /// `POST /v1/refunds`.
+    package let refund: RefundPayment
+    /// Moves on what stopped on its way.
+    package let sweep: SweepPayments
+    /// What Payment listens to.
+    package let consumer: EventConsumer
+
+    init(
+        pool: PostgresPool, provider: any PaymentProvider, clock: any WallClock, policy: SweepPolicy,
+        fingerprintKey: SymmetricKey, logger: Logger
+    ) {
+        self.provider = provider
+        waiters = PaymentWaiters()
+        outcomes = RecordOutcomes(pool: pool, provider: provider.name, waiters: waiters, clock: clock)
+        let charge = ChargePayments(provider: provider, record: outcomes, logger: logger)
+        let verdicts = ApplyVerdicts(charge: charge, waiters: waiters)
+        refund = RefundPayment(provider: provider, pool: pool, clock: clock)
+        create = CreatePayment(
+            record: RecordPayments(pool: pool, provider: provider.name), waiters: waiters, pool: pool)
+        attach = AttachPaymentMethod(pool: pool, fingerprintKey: fingerprintKey)
+        sweep = SweepPayments(
+            pool: pool, verdicts: verdicts, charge: charge, refund: refund, clock: clock, policy: policy,
+            logger: logger)
+        consumer = PaymentConsumers(verdicts: verdicts, provider: provider.name).consumer
+    }
+
+    /// Wires them with a fingerprint key that lasts as long as this value.
+    package init(
+        pool: PostgresPool, provider: any PaymentProvider, clock: any WallClock, policy: SweepPolicy, logger: Logger
+    ) {
+        self.init(
+            pool: pool, provider: provider, clock: clock, policy: policy, fingerprintKey: SymmetricKey(size: .bits256),
+            logger: logger)
+    }
+}

@@ -1,0 +1,99 @@
+import Kafka
+import Postgres
+import Testing
+
+@Suite("Handling events once and in order") struct InboxTests {
+    @Test("a batch that comes again, whole or in part, has no second effect") func redelivery() async throws {
+        try await withMessaging { world in
+            let batch: [KafkaMessage] = (0..<20).map { Message.created("n\($0)", key: "k\($0 % 4)", updated: $0 % 3 == 0) }
+            await world.dispatcher.handle(batch)
+            let first: [String] = try await world.effects()
+            #expect(Set(first).count == 20 && first.count == 20)
+            await world.dispatcher.handle(batch)
+            await world.dispatcher.handle(Array(batch[5..<9]) + [Message.created("new")])
+            #expect(try await world.effects() == first + ["new"])
+            #expect(try await world.count("SELECT count(*) FROM inbox WHERE consumer = 'test'") == 21)
+        }
+    }
+
+    @Test("an event that stands twice in one batch is handled once") func twice() async throws {
+        try await withMessaging { world in
+            let message: KafkaMessage = Message.created("once")
+            await world.handle(message, Message.created("other"), message)
+            #expect(try await world.effects() == ["once", "other"])
+        }
+    }
+
+    @Test("the same batch at two members at once has one effect") func concurrent() async throws {
+        try await withMessaging { world in
+            let batch: [KafkaMessage] = (0..<50).map { Message.created("n\($0)", key: "k\($0)") }
+            await withTaskGroup(of: Void.self) { group in
+                for _ in 0..<4 { group.addTask { await world.dispatcher.handle(batch) } }
+            }
+            #expect(try await world.effects().count == 50)
+            #expect(try await world.waiting().isEmpty)
+        }
+    }
+
+    @Test("a failing event waits, later ones of its key wait behind it in order, and other keys go on")
+    func retryBehindKey() async throws {
+        try await withMessaging { world in
+            world.recorder.fail("bad")
+            let bad: KafkaMessage = Message.created("bad", key: "a")
+            await world.handle(Message.created("a1", key: "a"), bad, Message.created("a2", key: "a"), Message.created("b1", key: "b"))
+            await world.handle(Message.created("a3", key: "a", updated: true), Message.created("b2", key: "b"))
+            #expect(try await world.effects() == ["a1", "b1", "b2"])
+            #expect(try await world.waiting().count == 3)
+            try await world.retryNow()
+            #expect(try await world.effects(of: "a") == ["a1"], "it still fails, and nobody passes it")
+            await world.handle(bad)
+            #expect(try await world.waiting().count == 3, "a repeated delivery does not queue twice")
+            world.recorder.heal()
+            try await world.retryNow()
+            #expect(try await world.effects(of: "a") == ["a1", "bad", "a2", "a3"])
+            #expect(try await world.waiting().isEmpty)
+            await world.handle(Message.created("a4", key: "a"), bad)
+            #expect(try await world.effects(of: "a") == ["a1", "bad", "a2", "a3", "a4"])
+        }
+    }
+
+    @Test("attempts and the reason are kept, and the waits grow") func attempts() async throws {
+        try await withMessaging { world in
+            world.recorder.fail("bad")
+            await world.handle(Message.created("bad"))
+            for _ in 0..<3 { try await world.retryNow() }
+            #expect(try await world.texts("SELECT attempts || ' ' || reason FROM event_retries") == ["4 forNow"])
+            let waits: [String] = try await world.texts(
+                "SELECT CASE WHEN next_at > now() + interval '5 seconds' THEN 'long' ELSE 'short' END FROM event_retries")
+            #expect(waits == ["long"])
+            #expect(try await world.retries.pass() == false, "it is not due")
+        }
+    }
+
+    @Test("two retry loops at once handle each event once, in order") func twoLoops() async throws {
+        try await withMessaging { world in
+            world.recorder.fail("0")
+            for number in 0..<20 { await world.handle(Message.created("\(number)", key: "a")) }
+            world.recorder.heal()
+            try await world.execute("UPDATE event_retries SET next_at = now() - interval '1 second'")
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for _ in 0..<2 {
+                    group.addTask { while try await world.waiting().isEmpty == false { _ = try await world.retries.pass() } }
+                }
+                try await group.waitForAll()
+            }
+            #expect(try await world.effects() == (0..<20).map(String.init))
+        }
+    }
+
+    @Test("a batch that fails as a whole is split: what can be handled is handled, alone") func split() async throws {
+        try await withMessaging { world in
+            world.recorder.fail("bad")
+            let names: [String] = (0..<9).map { $0 == 4 ? "bad" : "n\($0)" }
+            await world.dispatcher.handle(names.enumerated().map { Message.created($1, key: "k\($0)") })
+            #expect(try await world.effects() == names.filter { $0 != "bad" })
+            #expect(world.recorder.batches == Array(repeating: 1, count: 8))
+            #expect(try await world.waiting().count == 1)
+        }
+    }
+}

@@ -1,0 +1,299 @@
+import BillingCore
+import Kafka
+import Messaging
+import Postgres
+import Synchronization
+import Telemetry
+import TestKit
+import Testing
+
+/// Reads a topic from its beginning.
+private final class Reader: Sendable {
+    private let received = Mutex<[KafkaMessage]>([])
+    private let arrivals = Mutex<[String: ContinuousClock.Instant]>([:])
+    private let consumer = Mutex<KafkaConsumer?>(nil)
+
+    init(_ topic: String) throws {
+        let reader = KafkaConsumer(
+            try TestBroker.configuration(), group: TestBroker.uniqueName("group"), instance: TestBroker.uniqueName("i"),
+            topics: [topic]
+        ) { [weak self] batch in
+            guard let self else { return }
+            let now: ContinuousClock.Instant = .now
+            arrivals.withLock { arrivals in
+                for message in batch where arrivals[Self.name(message)] == nil { arrivals[Self.name(message)] = now }
+            }
+            received.withLock { $0 += batch }
+        }
+        try reader.start()
+        consumer.withLock { $0 = reader }
+    }
+
+    private static func name(_ message: KafkaMessage) -> String { String(decoding: message.value, as: UTF8.self) }
+
+    var isAssigned: Bool { consumer.withLock { $0 }?.isAssigned ?? false }
+    /// Every body, repeated ones too, in order of arrival.
+    var names: [String] { received.withLock { $0.map(Self.name) } }
+    /// Each body's first arrival, in order.
+    var firsts: [String] {
+        var seen: Set<String> = []
+        return names.filter { seen.insert($0).inserted }
+    }
+    func arrival(_ name: String) -> ContinuousClock.Instant? { arrivals.withLock { $0[name] } }
+    func stop() async { await consumer.withLock { $0 }?.stop() }
+}
+
+/// A relay's stage: a schema, a topic of its own and a reader of it.
+private struct Stage {
+    let world: MessagingWorld
+    let topic: String
+    let reader: Reader
+    let producer: KafkaProducer
+
+    func relay() -> OutboxRelay {
+        let relay = OutboxRelay(world.configuration, producer: producer, source: "refrain/test", logger: world.logger)
+        relay.start()
+        return relay
+    }
+
+    /// Writes rows as ``Outbox`` does, on the stage's topic.
+    func append(_ names: [String], key: String = "k") async throws {
+        let topic: String = topic
+        try await world.database.transaction { db in try Self.insert(names, key, topic, db) }
+    }
+
+    static func insert(_ names: [String], _ key: String, _ topic: String, _ db: borrowing PostgresTransaction) throws {
+        _ = try db.execute(
+            """
+            INSERT INTO outbox (id, type, topic, key, time, body)
+            SELECT 'evt_' || n, 'test.v1', \(topic), \(key), now(), n
+            FROM unnest(\(names)::text[]) WITH ORDINALITY AS u(n, position) ORDER BY position
+            """)
+        Outbox.wakeOnCommit(db)
+    }
+
+    func arrives(_ names: [String], within limit: Duration = .seconds(30)) async throws {
+        try await eventually(within: limit, "\(names.count) events arrive") { reader.firsts.count >= names.count }
+        #expect(reader.firsts == names)
+    }
+
+    func backlog() async throws -> Int { try await world.database.transaction { db in try Outbox.backlog(in: db) } }
+}
+
+private func withStage(_ body: (Stage) async throws -> Void) async throws {
+    try await withMessaging { world in
+        let topic: String = try await TestBroker.topic("relay", partitions: 1)
+        let reader = try Reader(topic)
+        let producer = try KafkaProducer(try TestBroker.configuration(), logger: world.logger)
+        let result: Result<Void, any Error>
+        do {
+            try await eventually(within: .seconds(20), "reader assigned") { reader.isAssigned }
+            result = .success(
+                try await body(Stage(world: world, topic: topic, reader: reader, producer: producer)))
+        } catch { result = .failure(error) }
+        await reader.stop()
+        await producer.close()
+        try result.get()
+    }
+}
+
+@Suite("The outbox relay", .serialized) struct RelayTests {
+    @Test("committed events arrive in the order of their transactions and, inside one, of their writing; none of a rollback")
+    func order() async throws {
+        try await withStage { stage in
+            let relay: OutboxRelay = stage.relay()
+            var names: [String] = []
+            for number in 0..<40 {
+                let batch: [String] = (0...(number % 5)).map { "\(number)-\($0)" }
+                names += batch
+                try await stage.append(batch)
+                if number % 7 == 0 {
+                    let topic: String = stage.topic
+                    await #expect(throws: CancellationError.self) {
+                        try await stage.world.database.transaction { db in
+                            try Stage.insert(["never\(number)"], "k", topic, db)
+                            throw CancellationError()
+                        }
+                    }
+                }
+            }
+            try await stage.arrives(names)
+            try await eventually(within: .seconds(10), "the cursor follows") { try await stage.backlog() == 0 }
+            #expect(stage.reader.names == names, "nothing was published twice")
+            await relay.stop()
+        }
+    }
+
+    @Test("more events than one pass takes arrive whole and in order") func manyPasses() async throws {
+        try await withStage { stage in
+            let names: [String] = (0..<2_500).map { "n\($0)" }
+            try await stage.append(names)
+            let relay: OutboxRelay = stage.relay()
+            try await stage.arrives(names)
+            await relay.stop()
+        }
+    }
+
+    @Test("an event of a transaction that began earlier and commits later is neither lost nor overtaken")
+    func lateCommit() async throws {
+        try await withStage { stage in
+            let relay: OutboxRelay = stage.relay()
+            try await stage.append(["before"])
+            try await stage.arrives(["before"])
+            let (opened, release): (Flag, Flag) = (Flag(), Flag())
+            let topic: String = stage.topic
+            async let late: Void = stage.world.database.transaction { db in
+                try Stage.insert(["late"], "k", topic, db)
+                opened.raise()
+                release.block()
+            }
+            try await eventually(within: .seconds(10), "the early transaction is open") { opened.isRaised }
+            try await stage.append(["early1", "early2"])
+            try await stage.append(["early3"])
+            // The later ones are committed and stay in front of the horizon as long as the earlier one is open.
+            for _ in 0..<20 { #expect(try await stage.backlog() == 3) }
+            #expect(stage.reader.firsts == ["before"])
+            release.raise()
+            try await late
+            try await stage.arrives(["before", "late", "early1", "early2", "early3"])
+            await relay.stop()
+        }
+    }
+
+    @Test("relays that are ended and started again publish everything, in order of first arrival") func restart() async throws {
+        try await withStage { stage in
+            let names: [String] = (0..<300).map { "n\($0)" }
+            async let writing: Void = {
+                for name in names { try await stage.append([name]) }
+            }()
+            for _ in 0..<5 {
+                let relay: OutboxRelay = stage.relay()
+                let seen: Int = stage.reader.firsts.count
+                try await eventually(within: .seconds(10), "it publishes") {
+                    stage.reader.firsts.count > seen || stage.reader.firsts.count == names.count
+                }
+                await relay.stop()
+            }
+            try await writing
+            let last: OutboxRelay = stage.relay()
+            try await stage.arrives(names)
+            try await eventually(within: .seconds(10), "the cursor follows") { try await stage.backlog() == 0 }
+            #expect(stage.reader.names.count == names.count, "a clean end repeats nothing")
+            await last.stop()
+        }
+    }
+
+    @Test("a relay whose session is killed starts over; events may repeat, none is lost or out of order") func killed() async throws {
+        try await withStage { stage in
+            let relay: OutboxRelay = stage.relay()
+            let names: [String] = (0..<200).map { "n\($0)" }
+            let admin: PostgresPool = stage.world.lent.pool()
+            for (number, name) in names.enumerated() {
+                try await stage.append([name])
+                guard number % 50 == 25 else { continue }
+                try await admin.transaction { db in
+                    _ = try db.query(
+                        """
+                        SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                        WHERE datname = current_database() AND application_name = 'refrain/test relay'
+                        """) { row in try row.next() as Bool }
+                }
+            }
+            await admin.shutdown()
+            try await stage.arrives(names)
+            await relay.stop()
+        }
+    }
+
+    @Test("one of two relays leads; the other takes over when it ends") func takeover() async throws {
+        try await withStage { stage in
+            let first: OutboxRelay = stage.relay()
+            try await stage.append(["a"])
+            try await stage.arrives(["a"])
+            let second: OutboxRelay = stage.relay()
+            let locks: SQL = """
+                SELECT count(*) FROM pg_locks l JOIN pg_stat_activity s USING (pid)
+                WHERE l.locktype = 'advisory' AND l.granted AND s.datname = current_database()
+                    AND s.application_name = 'refrain/test relay'
+                """
+            try await eventually(within: .seconds(10), "both are connected") {
+                try await stage.world.count(
+                    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'refrain/test relay'"
+                ) == 2
+            }
+            #expect(try await stage.world.count(locks) == 1)
+            let names: [String] = (0..<50).map { "n\($0)" }
+            for name in names { try await stage.append([name]) }
+            try await stage.arrives(["a"] + names)
+            #expect(stage.reader.names.count == 51, "only one published")
+            await first.stop()
+            let ended: ContinuousClock.Instant = .now
+            try await stage.append(["after"])
+            try await stage.arrives(["a"] + names + ["after"])
+            print("takeover after \(milliseconds(ended.duration(to: .now))) ms")
+            #expect(try await stage.world.count(locks) == 1)
+            await second.stop()
+        }
+    }
+
+    @Test("replay publishes what was recorded since a time again, and moves on after it") func replay() async throws {
+        try await withStage { stage in
+            let relay: OutboxRelay = stage.relay()
+            try await stage.append(["old1", "old2"])
+            try await stage.arrives(["old1", "old2"])
+            try await stage.world.execute("UPDATE outbox SET recorded_at = recorded_at - interval '1 hour'")
+            try await stage.append(["new1", "new2"])
+            try await stage.arrives(["old1", "old2", "new1", "new2"])
+            try await eventually(within: .seconds(10), "the cursor follows") { try await stage.backlog() == 0 }
+            let since: Instant = SystemClock().now.adding(.seconds(-600))
+            let again: Int = try await stage.world.database.transaction { db in try Outbox.replay(from: since, in: db) }
+            #expect(again == 2)
+            try await eventually(within: .seconds(20), "they come again") { stage.reader.names.count >= 6 }
+            #expect(stage.reader.names == ["old1", "old2", "new1", "new2", "new1", "new2"])
+            let none: Int = try await stage.world.database.transaction { db in
+                try Outbox.replay(from: SystemClock().now.adding(.seconds(600)), in: db)
+            }
+            #expect(none == 0)
+            try await stage.append(["next"])
+            try await stage.arrives(["old1", "old2", "new1", "new2", "next"])
+            await relay.stop()
+        }
+    }
+
+    @Test("a commit wakes the relay at once") func latency() async throws {
+        try await withStage { stage in
+            let relay: OutboxRelay = stage.relay()
+            try await stage.append(["warm"])
+            try await stage.arrives(["warm"])
+            var delays: [Double] = []
+            for number in 0..<20 {
+                try await stage.append(["n\(number)"])
+                let committed: ContinuousClock.Instant = .now
+                try await eventually(within: .seconds(10), "it arrives") { stage.reader.arrival("n\(number)") != nil }
+                guard let arrival: ContinuousClock.Instant = stage.reader.arrival("n\(number)") else { continue }
+                delays.append(milliseconds(committed.duration(to: arrival)))
+            }
+            delays.sort()
+            print("commit to arrival: median \(delays[10]) ms, worst \(delays[19]) ms")
+            #expect(delays[10] < 1_000)
+            await relay.stop()
+        }
+    }
+}
+
+/// A flag that one thread may block for.
+private final class Flag: Sendable {
+    private let raised = Atomic<Bool>(false)
+    var isRaised: Bool { raised.load(ordering: .acquiring) }
+    func raise() { raised.store(true, ordering: .releasing) }
+
+    /// Holds up the calling thread, which is the pool's own.
+    func block() {
+        let end: ContinuousClock.Instant = .now + .seconds(20)
+        while !isRaised, ContinuousClock.now < end {}
+    }
+}
+
+private func milliseconds(_ duration: Duration) -> Double {
+    Double(duration.components.seconds) * 1_000 + Double(duration.components.attoseconds) / 1e15
+}

@@ -1,0 +1,100 @@
+import PaymentDomain
+import Testing
+
+@Suite("The states of a payment") struct PaymentStatusTests {
+    /// Every state and every step; `nil` where the step is refused.
+    private static let table: [(PaymentStatus, PaymentStatus.Step, PaymentStatus?)] = [
+        (.created, .approve, .processing),
+        (.created, .block, .failed),
+        (.created, .capture, nil),
+        (.created, .decline, nil),
+        (.created, .challenge, nil),
+        (.created, .authenticate, nil),
+        (.created, .retry, nil),
+        (.created, .cancel, .canceled),
+
+        (.processing, .approve, nil),
+        (.processing, .block, nil),
+        (.processing, .capture, .succeeded),
+        (.processing, .decline, .failed),
+        (.processing, .challenge, .requiresAction),
+        (.processing, .authenticate, nil),
+        (.processing, .retry, nil),
+        (.processing, .cancel, nil),
+
+        (.requiresAction, .approve, nil),
+        (.requiresAction, .block, nil),
+        (.requiresAction, .capture, nil),
+        (.requiresAction, .decline, .failed),
+        (.requiresAction, .challenge, nil),
+        (.requiresAction, .authenticate, .created),
+        (.requiresAction, .retry, nil),
+        (.requiresAction, .cancel, .canceled),
+
+        (.succeeded, .approve, nil),
+        (.succeeded, .block, nil),
+        (.succeeded, .capture, nil),
+        (.succeeded, .decline, nil),
+        (.succeeded, .challenge, nil),
+        (.succeeded, .authenticate, nil),
+        (.succeeded, .retry, nil),
+        (.succeeded, .cancel, nil),
+
+        (.failed, .approve, nil),
+        (.failed, .block, nil),
+        (.failed, .capture, nil),
+        (.failed, .decline, nil),
+        (.failed, .challenge, nil),
+        (.failed, .authenticate, nil),
+        (.failed, .retry, .created),
+        (.failed, .cancel, .canceled),
+
+        (.canceled, .approve, nil),
+        (.canceled, .block, nil),
+        (.canceled, .capture, nil),
+        (.canceled, .decline, nil),
+        (.canceled, .challenge, nil),
+        (.canceled, .authenticate, nil),
+        (.canceled, .retry, nil),
+        (.canceled, .cancel, nil),
+    ]
+
+    @Test("every step in every state leads where the table says, and the table is whole") func steps() {
+        var seen: Set<String> = []
+        for (status, step, expected) in Self.table {
+            #expect(status.after(step) == expected, "\(status) \(step)")
+            seen.insert("\(status.rawValue)/\(step.rawValue)")
+        }
+        #expect(seen.count == Self.table.count)
+        #expect(seen.count == PaymentStatus.allCases.count * PaymentStatus.Step.allCases.count)
+    }
+
+    @Test("a settled payment is one that nothing more happens to by itself") func settled() {
+        let settled: [(PaymentStatus, Bool)] = [
+            (.created, false), (.processing, false), (.requiresAction, true), (.succeeded, true), (.failed, true),
+            (.canceled, true),
+        ]
+        for (status, expected) in settled { #expect(status.isSettled == expected, "\(status)") }
+        #expect(settled.count == PaymentStatus.allCases.count)
+    }
+
+    @Test("no way of steps leaves succeeded or canceled, and none reaches succeeded but by a capture") func walks() {
+        var random = Seeded()
+        for _ in 0..<500 {
+            var status: PaymentStatus = .created
+            for _ in 0..<20 {
+                let step: PaymentStatus.Step = PaymentStatus.Step.allCases.randomElement(using: &random) ?? .approve
+                guard let next: PaymentStatus = status.after(step) else { continue }
+                #expect(status != .succeeded && status != .canceled, "seed \(random.seed)")
+                #expect((next == .succeeded) == (step == .capture), "seed \(random.seed)")
+                status = next
+            }
+        }
+    }
+
+    @Test("stored names of states are as the database checks them") func names() {
+        #expect(
+            PaymentStatus.allCases.map(\.rawValue)
+                == ["created", "processing", "requires_action", "succeeded", "failed", "canceled"])
+    }
+}

@@ -1,0 +1,89 @@
+import ServiceKit
+import Testing
+
+@Suite("What a daemon reads from its surroundings") struct ConfigurationTests {
+    private static let least: [String: String] = [
+        "BILLING_DB_URL": "postgresql://127.0.0.1/refrain", "KAFKA_BROKERS": "127.0.0.1:9092",
+        "REDIS_BILLING_URL": "redis://127.0.0.1:6379",
+    ]
+
+    private func faults(_ changes: [String: String], of service: String = "payment") -> [String] {
+        let environment: [String: String] = Self.least.merging(changes) { $1 }
+        do {
+            _ = try ServiceConfiguration(service: service, environment: environment)
+            return []
+        } catch { return error.faults }
+    }
+
+    @Test("the least that is needed gives defaults") func defaults() throws {
+        let read = try ServiceConfiguration(service: "invoice", environment: Self.least)
+        #expect(read.mode == .sandbox)
+        #expect(read.instance == "invoice-1")
+        #expect(read.httpHost == "127.0.0.1" && read.httpPort == 7103)
+        #expect(read.databaseConnections == 8)
+        #expect(read.jwt == nil && read.peers.isEmpty && read.tunables.isEmpty)
+        #expect(read.int("payment.lost_call_seconds", default: 5) == 5)
+    }
+
+    @Test("everything that is wrong is said at once") func allFaults() {
+        let found: [String] = faults([
+            "BILLING_DB_URL": "", "KAFKA_BROKERS": "", "REDIS_BILLING_URL": "", "REFRAIN_MODE": "production",
+            "REFRAIN_DB_CONNECTIONS": "0", "REFRAIN_KAFKA_PARTITIONS": "many", "HTTP_PORT": "70000",
+            "REFRAIN_LOG_LEVEL": "loud", "REFRAIN_PEERS": "payment", "REFRAIN_JWT_ISSUER": "https://issuer",
+            "REFRAIN_CONFIG": "/nowhere/refrain.yaml",
+        ])
+        let named: [String] = [
+            "BILLING_DB_URL", "KAFKA_BROKERS", "REDIS_BILLING_URL", "REFRAIN_MODE", "REFRAIN_DB_CONNECTIONS",
+            "REFRAIN_KAFKA_PARTITIONS", "HTTP_PORT", "REFRAIN_LOG_LEVEL", "REFRAIN_PEERS", "REFRAIN_JWT_ISSUER",
+            "REFRAIN_CONFIG",
+        ]
+        for name in named { #expect(found.filter { $0.contains(name) }.count == 1, "\(name)") }
+        #expect(found.count == named.count, "\(found)")
+    }
+
+    @Test(
+        "one wrong value is one fault",
+        arguments: [
+            ("REFRAIN_DB_CONNECTIONS", "201"), ("REFRAIN_DB_CONNECTIONS", "8 "), ("REFRAIN_DB_CONNECTIONS", "-1"),
+            ("HTTP_PORT", "65536"), ("HTTP_PORT", "0x50"), ("REFRAIN_KAFKA_PARTITIONS", "1e3"),
+            ("REFRAIN_MODE", "Sandbox"), ("REFRAIN_LOG_LEVEL", "WARN"), ("REFRAIN_PEERS", "a=http://a,b"),
+            ("REDIS_BILLING_URL", "127.0.0.1:6379"), ("REDIS_BILLING_URL", "redis://:0"),
+            ("REDIS_BILLING_URL", "redis://h:99999"),
+        ])
+    func single(name: String, value: String) {
+        let found: [String] = faults([name: value])
+        #expect(found.count == 1 && found[0].contains(name), "\(found)")
+    }
+
+    @Test("live mode asks for a password and for no plain text beyond the machine") func live() {
+        let found: [String] = faults(["REFRAIN_MODE": "live", "REDIS_BILLING_URL": "redis://cache.internal:6379"])
+        #expect(found.contains { $0.contains("REFRAIN_DB_PASSWORD") })
+        #expect(found.contains { $0.contains("plain text") })
+        #expect(faults(["REFRAIN_MODE": "live", "REFRAIN_DB_PASSWORD": "s3cret-enough"]).isEmpty)
+    }
+
+    @Test("a password appears neither in the faults nor in the printed configuration") func secrecy() throws {
+        let found: [String] = faults(["REFRAIN_DB_PASSWORD": "hunter2hunter2", "HTTP_PORT": "none"])
+        #expect(!found.joined().contains("hunter2"))
+        let read = try ServiceConfiguration(
+            service: "payment", environment: Self.least.merging(["REFRAIN_DB_PASSWORD": "hunter2hunter2"]) { $1 })
+        var dumped = ""
+        dump(read, to: &dumped)
+        #expect(!dumped.contains("hunter2") && !"\(read)".contains("hunter2"))
+        #expect(read.databasePassword.reveal() == "hunter2hunter2")
+    }
+
+    @Test("JWT settings are set together") func jwt() throws {
+        let whole: [String: String] = [
+            "REFRAIN_JWT_ISSUER": "https://issuer", "REFRAIN_JWT_AUDIENCE": "refrain", "REFRAIN_JWKS": "/keys.json",
+        ]
+        let read = try ServiceConfiguration(service: "payment", environment: Self.least.merging(whole) { $1 })
+        #expect(read.jwt?.issuer == "https://issuer" && read.jwt?.audience == "refrain")
+        for name in whole.keys { #expect(faults(whole.filter { $0.key != name }).count == 1, "\(name)") }
+    }
+
+    @Test("the description lists one fault a line") func description() {
+        let invalid = ServiceConfiguration.Invalid(faults: ["a is not set", "b is not set"])
+        #expect("\(invalid)" == "the configuration is not usable:\n  a is not set\n  b is not set")
+    }
+}
