@@ -41,7 +41,7 @@ public final class HTTPServer: Service {
         let operations = OperationsRoutes(checks: [.database(pool)] + checks, metrics: metrics) {
             openAPIDocument(title: title, version: version, endpoints: endpoints)
         }
-        let limiter = configuration.rateLimit.map { Self.limiter($0, configuration.serviceName, redis, metrics) }
+        let limiter = configuration.rateLimit.map { Self.limiter($0, configuration, redis, metrics) }
         let pipeline = RequestPipeline(
             PipelineParts(
                 endpoints: endpoints, configuration: configuration,
@@ -91,10 +91,12 @@ public final class HTTPServer: Service {
     }
 
     private static func limiter(
-        _ limit: RateLimit, _ service: String, _ redis: RedisClient?, _ metrics: Metrics
+        _ limit: RateLimit, _ configuration: HTTPServerConfiguration, _ redis: RedisClient?, _ metrics: Metrics
     ) -> RateLimiter {
         guard let redis else { return RateLimiter(limit, shared: nil, metrics: metrics) }
-        let bucket = RedisBucket(redis: redis, prefix: "refrain:\(service)", limit: limit)
+        let bucket = RedisBucket(
+            redis: redis, prefix: "refrain:\(configuration.serviceName)", limit: limit,
+            timeout: configuration.rateLimitTimeout)
         return RateLimiter(limit, shared: { try await bucket.take($0, $1) }, metrics: metrics)
     }
 

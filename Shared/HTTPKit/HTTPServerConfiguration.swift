@@ -28,6 +28,8 @@ public struct HTTPServerConfiguration: Sendable {
     public var credentialCacheTime: Duration
     /// Requests per principal; `nil` sets no limit.
     public var rateLimit: RateLimit?
+    /// How long Redis may take over a rate limit before this instance decides by itself.
+    public var rateLimitTimeout: Duration
     /// How JSON web tokens are checked; `nil` accepts none.
     public var tokens: TokenConfiguration?
 
@@ -38,6 +40,7 @@ public struct HTTPServerConfiguration: Sendable {
         requestTimeout: Duration = .seconds(30), maxRequestTimeout: Duration = .seconds(120),
         idleTimeout: Duration = .seconds(75), accessLog: Bool = true, keyMode: String? = nil,
         credentialCacheTime: Duration = .seconds(5), rateLimit: RateLimit? = RateLimit(),
+        rateLimitTimeout: Duration = .milliseconds(50),
         tokens: TokenConfiguration? = nil
     ) {
         self.host = host
@@ -54,6 +57,7 @@ public struct HTTPServerConfiguration: Sendable {
         self.keyMode = keyMode
         self.credentialCacheTime = credentialCacheTime
         self.rateLimit = rateLimit
+        self.rateLimitTimeout = rateLimitTimeout
         self.tokens = tokens
     }
 }

@@ -23,7 +23,7 @@ final class ConsumerClient {
 
     init(_ plan: ConsumerPlan, owner: ConsumerLoop, wake: WakeSignal) throws(KafkaError) {
         let options = plan.options
-        pacing = FetchPacing(FetchPacer(longestPause: options.idleFetchPause, fetchWait: options.fetchWait))
+        pacing = FetchPacing(FetchPacer(longestPause: options.idleFetchPause, fetchWait: options.fetchWait, gather: options.gather))
         let builder = try KafkaHandleBuilder.start(plan.configuration, owner: owner)
         for (name, value) in Self.settings(plan) { try builder.set(name, value) }
         try builder.set(plan.configuration.extra)

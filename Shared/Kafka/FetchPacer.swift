@@ -14,6 +14,7 @@ import Synchronization
 package struct FetchPacer: Sendable {
     private static let firstPauseMicroseconds = 500
     private let longestPauseMicroseconds: Int
+    private let gatherMicroseconds: Int
     private let holdMicroseconds: Int
     private var requestBytes = 0
     private var emptyBytes = Int.max
@@ -22,7 +23,9 @@ package struct FetchPacer: Sendable {
     /// - Parameters:
     ///   - longestPause: Limit of a rest; zero switches the pacing off.
     ///   - fetchWait: How long the broker was asked to hold an empty fetch.
-    package init(longestPause: Duration, fetchWait: Duration) {
+    ///   - gather: The rest after an answer that carried something, so that the next carries more.
+    package init(longestPause: Duration, fetchWait: Duration, gather: Duration = .zero) {
+        gatherMicroseconds = Int(gather.wholeMilliseconds) * 1_000
         longestPauseMicroseconds = Int(longestPause.wholeMilliseconds) * 1_000
         holdMicroseconds = Int(fetchWait.wholeMilliseconds) * 1_000 / 2
     }
@@ -41,7 +44,7 @@ package struct FetchPacer: Sendable {
         emptyBytes = min(emptyBytes, bytes)
         guard isEmpty, roundTripMicroseconds < holdMicroseconds else {
             pauseMicroseconds = 0
-            return 0
+            return isEmpty ? 0 : gatherMicroseconds
         }
         pauseMicroseconds = min(max(Self.firstPauseMicroseconds, pauseMicroseconds * 2), longestPauseMicroseconds)
         return pauseMicroseconds

@@ -107,7 +107,8 @@ struct Consistency<Assembly: ServiceAssembly>: AsyncParsableCommand {
         let report: JSONValue = try await CommandContext.run(service: Assembly.name) { context in
             let consumers: [EventConsumer] = try Declared.consumers(Assembly.self, context)
             return try await context.pool.transaction(readOnly: true) { db in
-                let facts: ConsistencyFacts = try Assembly.consistency(db, now: SystemClock().now)
+                let now: Instant = SystemClock().now.adding(try TestClockStore.offset(in: db))
+                let facts: ConsistencyFacts = try Assembly.consistency(db, now: now)
                 var members: [JSONMember] = try Progress.report(service: Assembly.name, consumers: consumers, in: db)
                 members.append(JSONMember(name: "in_flight", value: .number(String(try Assembly.inFlight(db)))))
                 let stated: [JSONMember] = facts.facts.map { JSONMember(name: $0.0, value: $0.1) }

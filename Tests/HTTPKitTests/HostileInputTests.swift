@@ -122,8 +122,8 @@ struct Hostile: Sendable, CustomTestStringConvertible {
             }
             let both = try await rawRequest(
                 port: world.port,
-                "POST /v1/widgets HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
-            )
+                "POST /v1/widgets HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n"
+                    + "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n")
             #expect(!both.hasPrefix("HTTP/1.1 2"), "\(both.prefix(80))")
             #expect(try await world.send(.GET, "/healthz").status == 200)
         }

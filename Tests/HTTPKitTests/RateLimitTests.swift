@@ -61,6 +61,7 @@ struct Burst {
         let adjust: (inout HTTPServerConfiguration) -> Void = {
             $0.rateLimit = limit
             $0.serviceName = name
+            $0.rateLimitTimeout = .seconds(10)
         }
         try await withServer(redis: redis, adjust) { world in
             let burst = try await Self.burst([world], 40)
@@ -86,6 +87,7 @@ struct Burst {
         let adjust: (inout HTTPServerConfiguration) -> Void = {
             $0.rateLimit = limit
             $0.serviceName = name
+            $0.rateLimitTimeout = .seconds(10)
             $0.tokens = tokens.configuration
         }
         try await withServer(redis: redis, adjust) { first in
@@ -104,6 +106,7 @@ struct Burst {
         let adjust: (inout HTTPServerConfiguration) -> Void = {
             $0.rateLimit = RateLimit()
             $0.serviceName = name
+            $0.rateLimitTimeout = .seconds(10)
         }
         try await withServer(redis: redis, adjust) { world in
             let before = redis.statistics.answered
@@ -128,7 +131,11 @@ struct Burst {
         let redis = try RedisClient(own.configuration)
         try await eventually(within: .seconds(10), "connected") { redis.isConnected }
         let limit = RateLimit(perSecond: 1, burst: 3)
-        try await withServer(redis: redis, { $0.rateLimit = limit }) { world in
+        let adjust: (inout HTTPServerConfiguration) -> Void = {
+            $0.rateLimit = limit
+            $0.rateLimitTimeout = .seconds(10)
+        }
+        try await withServer(redis: redis, adjust) { world in
             #expect(try await Self.burst([world], 40).fits(limit, sent: 40))
             own.kill()
             try await eventually(within: .seconds(10), "disconnected") { !redis.isConnected }

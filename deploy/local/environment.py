@@ -32,6 +32,8 @@ def daemon(stack: Stack, service: str, instance: int) -> dict[str, str]:
         "HTTP_HOST": "127.0.0.1",
         "HTTP_PORT": str(stack.service_port(service, instance)),
         "REFRAIN_PEERS": ",".join(f"{peer}={stack.service_url(peer)}" for peer in SERVICES),
+        # Few partitions: on one machine they only make every fetch larger.
+        "REFRAIN_KAFKA_PARTITIONS": "4",
         "REFRAIN_LOG_LEVEL": "info",
         "ENCRYPTION_KEY_PATH": str(stack.secrets / "encryption_key"),
     }
