@@ -72,7 +72,7 @@ func testTargets() -> [Target] {
                 "Messaging", "BillingEvents", "BillingCore", "JSON", "Postgres", "Kafka", "Telemetry", "TestKit",
                 external("Logging", "swift-log"),
             ]),
-        tests("ServiceKitTests", ["ServiceKit", "BillingCore", "JSON"]),
+        tests("ServiceKitTests", ["ServiceKit", "BillingCore", "JSON", "Telemetry"]),
     ]
     let perService: [Target] = services.flatMap { name -> [Target] in
         [

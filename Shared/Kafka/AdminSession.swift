@@ -25,7 +25,7 @@ final class AdminSession: KafkaHandleOwner {
     }
 
     func close() {
-        if let handle { rd_kafka_destroy_flags(handle, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE) }
+        if let handle { HandleDisposal.destroy(handle, needed: [self], wait: .milliseconds(100), logger: logger) }
         handle = nil
     }
 

@@ -1,5 +1,4 @@
 import CKafka
-import Logging
 
 /// The consumer's librdkafka handle; every call comes from the thread that made it.
 final class ConsumerClient {
@@ -175,39 +174,32 @@ final class ConsumerClient {
         return error == RD_KAFKA_RESP_ERR_NO_ERROR && high >= 0 ? high : nil
     }
 
-    /// Closes the handle, after the partitions were given back. While the broker is away librdkafka takes long to
-    /// close, or never returns; so what does not close in time is left to a thread of its own.
+    /// Closes the handle, after the partitions were given back; takes a few seconds at most.
     func close(owner: KafkaHandleOwner) {
-        // The descriptor may be closed before librdkafka's threads are gone.
-        rd_kafka_queue_io_event_enable(queue, -1, nil, 0)
-        rd_kafka_queue_io_event_enable(data, -1, nil, 0)
-        releaseForwarded()
-        let isClosed = closeMembership()
-        rd_kafka_queue_destroy(data)
-        rd_kafka_queue_destroy(queue)
-        if isClosed { rd_kafka_destroy(handle) } else { abandon(owner: owner) }
+        closeMembership()
+        abandon(owner: owner)
     }
 
     /// Goes without a word, as a killed process would.
     func abandon(owner: KafkaHandleOwner) {
-        ConsumerRemains(handle: handle, needed: [owner, pacing]).dispose(owner.logger)
+        // The descriptor may be closed before librdkafka's threads are gone.
+        rd_kafka_queue_io_event_enable(queue, -1, nil, 0)
+        rd_kafka_queue_io_event_enable(data, -1, nil, 0)
+        releaseForwarded()
+        rd_kafka_queue_destroy(data)
+        rd_kafka_queue_destroy(queue)
+        HandleDisposal.destroy(handle, needed: [owner, pacing], wait: Self.closeTimeout, logger: owner.logger)
     }
 
-    /// Leaves the group's protocol.
-    /// - Returns: Whether that was done in time.
-    private func closeMembership() -> Bool {
-        guard let events = rd_kafka_queue_new(handle) else { return false }
+    /// Leaves the group's protocol; `rd_kafka_consumer_close` would not return while the broker is away.
+    private func closeMembership() {
+        guard let events = rd_kafka_queue_new(handle) else { return }
         defer { rd_kafka_queue_destroy(events) }
-        if let error = rd_kafka_consumer_close_queue(handle, events) {
-            rd_kafka_error_destroy(error)
-            return false
-        }
+        if let error = rd_kafka_consumer_close_queue(handle, events) { return rd_kafka_error_destroy(error) }
         let deadline = ContinuousClock.now.advanced(by: Self.closeTimeout)
-        while rd_kafka_consumer_closed(handle) == 0 {
-            if ContinuousClock.now >= deadline { return false }
+        while rd_kafka_consumer_closed(handle) == 0, ContinuousClock.now < deadline {
             rd_kafka_queue_poll_callback(events, 10)
         }
-        return true
     }
 
     private func topic(_ topic: OpaquePointer?) -> String {
@@ -235,32 +227,5 @@ final class ConsumerClient {
             index += 1
         }
         return found
-    }
-}
-
-/// A handle that does not close now, with what its callbacks need.
-///
-/// `@unchecked Sendable` is true because the thread that made the handle gives it up for good before the disposing
-/// thread, its only user from then on, touches it.
-private final class ConsumerRemains: @unchecked Sendable {
-    private let handle: OpaquePointer
-    private let needed: [AnyObject]
-
-    init(handle: OpaquePointer, needed: [AnyObject]) {
-        self.handle = handle
-        self.needed = needed
-    }
-
-    /// Destroys the handle on a thread of its own, however long that takes.
-    func dispose(_ logger: Logger) {
-        do {
-            try OwnedThread.start("kafka-dispose") {
-                rd_kafka_destroy_flags(self.handle, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE)
-                withExtendedLifetime(self.needed) {}
-            }
-        } catch {
-            // The handle stays in memory; the process has no threads left, which is the larger trouble.
-            logger.debug("kafka handle not destroyed", metadata: ["error": "\(error)"])
-        }
     }
 }

@@ -7,6 +7,7 @@ final class ProducerClient {
         case accepted, full
         case refused(KafkaError)
     }
+    private static let closeTimeout: Duration = .seconds(1)
     private static let metadataTimeoutMilliseconds: Int32 = 1_000
     private let handle: OpaquePointer
     private let queue: OpaquePointer?
@@ -75,12 +76,12 @@ final class ProducerClient {
     func purge() { rd_kafka_purge(handle, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT) }
 
     /// Closes the handle; no callback comes after it.
-    func close() {
+    func close(owner: ProducerLoop) {
         for topic in topics.values { rd_kafka_topic_destroy(topic) }
         topics = [:]
         rd_kafka_queue_io_event_enable(queue, -1, nil, 0)
         rd_kafka_queue_destroy(queue)
-        rd_kafka_destroy(handle)
+        HandleDisposal.destroy(handle, needed: [owner], wait: Self.closeTimeout, logger: owner.logger)
     }
 
     func simulateFatalError() {

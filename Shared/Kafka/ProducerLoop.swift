@@ -173,7 +173,7 @@ final class ProducerLoop: KafkaHandleOwner {
     private func closeClient() {
         client?.purge()
         for _ in 0..<100 where inFlight > 0 { client?.serve(milliseconds: 20) }
-        client?.close()
+        client?.close(owner: self)
         client = nil
         // After the close no callback comes any more: what is undecided is decided here.
         mailbox.delivered(0, failed: inFlight)

@@ -18,6 +18,7 @@ import Testing
         #expect(started.duration(to: .now) < .seconds(4))
         #expect(await !KafkaAdmin(broker.configuration).reachable(timeout: .milliseconds(200)))
         try await broker.start()
+        try await KafkaAdmin(broker.configuration).ensureTopics(["t"], partitions: 2)
         await repeatedly { try await producer.publish(records(10, topic: "t", from: 10)) }
         let lag = try await KafkaAdmin(broker.configuration).groupLag("nobody", topics: ["t"])
         // What the first batch wrote may be lost with the process on a broker that does not flush; the outbox is for that.
@@ -77,6 +78,8 @@ import Testing
         broker.kill()
         try await eventually(within: .seconds(5)) { consumer.statistics.errors > 0 }
         try await broker.start()
+        // A broker killed soon after may have forgotten the topic.
+        try await KafkaAdmin(broker.configuration).ensureTopics(["t"], partitions: 2)
         await repeatedly { try await producer.publish(records(100, topic: "t", from: 100)) }
         let started = ContinuousClock.now
         try await eventually(within: .seconds(20)) { collector.distinctValues.count == 200 }

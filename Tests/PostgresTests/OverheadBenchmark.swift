@@ -118,9 +118,9 @@ private struct RawLibpq: @unchecked Sendable {
                 times[0].batches.append(try await blocking { plain.plain() })
                 times[1].batches.append(try await blocking { piped.pipelined() })
                 times[2].batches.append(
-                    try await blocking { try session.value.transaction { db in try db.execute("SELECT 1") } })
+                    try await blocking { try session.value.transaction { db in _ = try db.execute("SELECT 1") } })
                 times[3].batches.append(
-                    try await awaiting { try await pool.transaction { db in try db.execute("SELECT 1") } })
+                    try await awaiting { try await pool.transaction { db in _ = try db.execute("SELECT 1") } })
                 times[4].batches.append(
                     try await awaiting { try await pool.transaction { db in try db.enqueue("SELECT 1") } })
                 times[5].batches.append(try await awaiting { try await pool.transaction { _ in } })

@@ -1,4 +1,5 @@
 import ServiceKit
+import Telemetry
 import Testing
 
 @Suite("What a daemon reads from its surroundings") struct ConfigurationTests {

@@ -1,0 +1,105 @@
+import BillingCore
+import Kafka
+import PaymentDomain
+import PaymentService
+import Postgres
+import Testing
+
+@Suite("Collecting invoices") struct CollectingTests {
+    @Test("an invoice has one payment, however often and in whatever batches its finalizing is told") func onePayment() async throws {
+        try await withPayments { world in
+            let customer: CustomerID = try await world.payer()
+            let invoices: [InvoiceID] = (0..<5).map { _ in .new(at: PaymentWorld.start) }
+            let told: [KafkaMessage] = invoices.map { world.message(world.finalized($0, customer)) }
+            await world.deliver(told)
+            await world.deliver(told)
+            await world.deliver((invoices + invoices).map { world.finalized($0, customer) })
+            await withTaskGroup(of: Void.self) { group in
+                for _ in 0..<4 { group.addTask { await world.deliver(invoices.map { world.finalized($0, customer) }) } }
+            }
+            #expect(try await world.number("SELECT count(*) FROM payments") == 5)
+            #expect(try await world.number("SELECT count(*) FROM payment_attempts") == 5)
+            #expect(try await world.published("payment.created.v1") == 5)
+        }
+    }
+
+    @Test("an invoice over nothing, or less, has no payment") func nothingToCollect() async throws {
+        try await withPayments { world in
+            let customer: CustomerID = try await world.payer()
+            for minor: Int64 in [0, -500] {
+                await world.deliver([world.finalized(.new(at: PaymentWorld.start), customer, amount: Money(minor: minor, currency: .usd))])
+            }
+            #expect(try await world.number("SELECT count(*) FROM payments") == 0)
+            #expect(try await world.number("SELECT count(*) FROM event_retries") == 0)
+        }
+    }
+
+    @Test("without a card the payment fails at once; with one later, collection goes on") func noCard() async throws {
+        try await withPayments { world in
+            let customer: CustomerID = await world.customer()
+            let invoice = InvoiceID.new(at: PaymentWorld.start)
+            await world.deliver([world.finalized(invoice, customer)])
+            #expect(try await world.payment(of: invoice).decline == .noPaymentMethod)
+            await world.deliver([world.due(invoice, customer)])
+            #expect(try await world.payment(of: invoice).attempts == 1)
+            #expect(try await world.published("payment.failed.v1") == 2, "who asked is answered")
+            try await world.attach("4242424242424242", to: customer)
+            await world.deliver([world.due(invoice, customer)])
+            let again: PaymentRecord = try await world.payment(of: invoice)
+            #expect(again.status == .created && again.attempts == 2)
+            await world.decide(again)
+            #expect(try await world.settled(again.id).status == .succeeded)
+            #expect(try await world.violations().isEmpty)
+        }
+    }
+
+    @Test("collection again begins only where the last attempt failed") func onlyFailed() async throws {
+        try await withPayments { world in
+            let customer: CustomerID = try await world.payer("4000000000009995")
+            let invoice = InvoiceID.new(at: PaymentWorld.start)
+            await world.deliver([world.finalized(invoice, customer)])
+            await world.deliver([world.due(invoice, customer)])
+            var payment: PaymentRecord = try await world.payment(of: invoice)
+            #expect(payment.attempts == 1 && payment.status == .created, "under way: left alone")
+            await world.decide(payment)
+            payment = try await world.settled(payment.id)
+            #expect(payment.status == .failed && payment.decline == .insufficientFunds)
+            try await world.attach("4242424242424242", to: customer)
+            await world.deliver([world.due(invoice, customer), world.due(invoice, customer)])
+            payment = try await world.payment(of: invoice)
+            #expect(payment.attempts == 2, "asked twice in one batch, tried once")
+            await world.decide(payment)
+            payment = try await world.settled(payment.id)
+            #expect(payment.status == .succeeded)
+            await world.deliver([world.due(invoice, customer)])
+            #expect(try await world.payment(of: invoice).attempts == 2, "paid: left alone")
+            await world.deliver([world.due(.new(at: PaymentWorld.start), customer)])
+            #expect(try await world.number("SELECT count(*) FROM payments") == 1, "an unknown invoice begins nothing")
+            #expect(try await world.violations().isEmpty)
+        }
+    }
+
+    @Test("a voided invoice's payment is given up unless money may have moved") func voided() async throws {
+        try await withPayments { world in
+            let customer: CustomerID = try await world.payer()
+            let (waiting, failed, done): (InvoiceID, InvoiceID, InvoiceID) = (
+                .new(at: PaymentWorld.start), .new(at: PaymentWorld.start), .new(at: PaymentWorld.start)
+            )
+            await world.deliver([waiting, failed, done].map { world.finalized($0, customer) })
+            await world.decide(try await world.payment(of: failed), "block")
+            await world.decide(try await world.payment(of: done))
+            _ = try await world.settled(try await world.payment(of: done).id)
+            let late: PaymentRecord = try await world.payment(of: waiting)
+            await world.deliver([waiting, failed, done, waiting].map { world.voided($0, customer) })
+            #expect(try await world.payment(of: waiting).status == .canceled)
+            #expect(try await world.payment(of: failed).status == .canceled)
+            #expect(try await world.payment(of: done).status == .succeeded)
+            #expect(try await world.published("payment.canceled.v1") == 2)
+            await world.decide(late)
+            await world.deliver([world.due(waiting, customer)])
+            #expect(try await world.payment(of: waiting).status == .canceled, "neither a late verdict nor a retry revives it")
+            #expect(world.provider.charges == 1)
+            #expect(try await world.violations().isEmpty)
+        }
+    }
+}

@@ -1,0 +1,135 @@
+import BillingCore
+import BillingEvents
+import HTTPKit
+import JSON
+import PaymentDomain
+import PaymentService
+import Postgres
+import TestKit
+import Testing
+
+@Suite("Creating payments") struct CreatingTests {
+    @Test("a caller who waits gets the settled payment, and a repeat gets the same answer") func waits() async throws {
+        try await withPayments { world in
+            let customer: CustomerID = try await world.payer()
+            async let reply = world.create(customer, key: "once", wait: .seconds(20))
+            try await eventually(within: .seconds(10), "it is recorded") { try await world.published("payment.created.v1") == 1 }
+            let id = PaymentID(unchecked: try await world.texts("SELECT id FROM payments")[0])
+            await world.decide(try await world.payment(id))
+            let answered: Reply<PaymentResource> = try await reply
+            #expect(answered.status == 201)
+            #expect(try parseJSON(answered.body)["status"]?.stringValue == "succeeded")
+            let again: Reply<PaymentResource> = try await world.create(customer, key: "once", wait: .seconds(20))
+            #expect(again.isReplay && again.body == answered.body && again.status == 201)
+            #expect(try await world.number("SELECT count(*) FROM payments") == 1)
+        }
+    }
+
+    @Test("a caller who does not wait gets 202 at once, however short the wait", .timeLimit(.minutes(1)))
+    func doesNotWait() async throws {
+        try await withPayments { world in
+            let customer: CustomerID = try await world.payer()
+            for microseconds in [0, 0, 0, 1, 1, 10, 100] {
+                let reply: Reply<PaymentResource> = try await world.create(customer, wait: .microseconds(microseconds))
+                #expect(reply.status == 202)
+            }
+        }
+    }
+
+    @Test("a wait that ends while it begins is not slept through", .timeLimit(.minutes(1))) func shortWaits() async {
+        let waiters = PaymentWaiters()
+        await withTaskGroup(of: Void.self) { group in
+            for number in 0..<2_000 {
+                group.addTask {
+                    let id = PaymentID.new(at: PaymentWorld.start)
+                    waiters.expect(id, claim: nil)
+                    #expect(await waiters.wait(id, atMost: .microseconds(number % 50)) == nil)
+                    waiters.forget(id)
+                }
+            }
+        }
+    }
+
+    @Test("one key, many callers at once: one payment, and each is answered or told of its twin") func twins() async throws {
+        try await withPayments(connections: 8) { world in
+            let customer: CustomerID = try await world.payer()
+            let ids: [PaymentID] = await withTaskGroup(of: PaymentID?.self) { group in
+                for _ in 0..<40 {
+                    group.addTask {
+                        do { return try world.id(try await world.create(customer, key: "same")) } catch let problem as Problem {
+                            #expect(problem.status == 409)
+                            return nil
+                        } catch {
+                            Issue.record(error)
+                            return nil
+                        }
+                    }
+                }
+                return await group.reduce(into: []) { if let id = $1 { $0.append(id) } }
+            }
+            #expect(Set(ids).count == 1)
+            #expect(try await world.number("SELECT count(*) FROM payments") == 1)
+            #expect(try await world.published("payment.created.v1") == 1)
+        }
+    }
+
+    @Test("in a batch of many each order has its own end: good ones, unknown customers, twins and mismatches")
+    func mixedBatch() async throws {
+        try await withPayments(connections: 8) { world in
+            let customer: CustomerID = try await world.payer()
+            _ = try await world.create(customer, amount: 7, key: "taken")
+            let stranger = CustomerID.new(at: PaymentWorld.start)
+            let cardless: CustomerID = await world.customer()
+            let statuses: [Int] = await withTaskGroup(of: Int.self) { group in
+                for number in 0..<60 {
+                    group.addTask {
+                        do {
+                            switch number % 5 {
+                            case 0: return try await world.create(stranger, key: "s\(number)").status
+                            case 1: return try await world.create(cardless, key: "c\(number)").status
+                            case 2: return try await world.create(customer, amount: 8, key: "taken").status
+                            default: return try await world.create(customer, key: "good\(number)").status
+                            }
+                        } catch { return ((error as? Problem)?.status ?? 500) }
+                    }
+                }
+                return await group.reduce(into: []) { $0.append($1) }
+            }
+            #expect(statuses.filter { $0 == 202 }.count == 24)
+            #expect(statuses.filter { $0 == 422 }.count == 36)
+            #expect(try await world.number("SELECT count(*) FROM payments") == 25)
+            #expect(try await world.number("SELECT count(*) FROM idempotency_keys") == 25)
+        }
+    }
+
+    @Test("an order of a customer whose news is still under way is held for a moment") func news() async throws {
+        try await withPayments { world in
+            let customer = CustomerID.new(at: PaymentWorld.start)
+            async let attaching = world.attach("4242424242424242", to: customer)
+            await world.deliver([
+                CustomerCreatedV1(customerID: customer, email: "e", name: "n", country: "GB", timeZone: "UTC")
+            ])
+            let attached: JSONValue = try await attaching
+            #expect(attached["is_default"]?.boolValue == true)
+            #expect(try await world.create(customer).status == 202)
+        }
+    }
+
+    @Test("of a card only what may be shown is stored, and a new default takes the place of the old") func cards() async throws {
+        try await withPayments { world in
+            let customer: CustomerID = await world.customer()
+            let first: JSONValue = try await world.attach("4242 4242 4242 4242", to: customer)
+            let second: JSONValue = try await world.attach("4242424242424242", to: customer)
+            #expect(first["card"]?["fingerprint"] == second["card"]?["fingerprint"])
+            #expect(try await world.number("SELECT count(*) FROM payment_methods WHERE is_default") == 1)
+            await withTaskGroup(of: Void.self) { group in
+                for _ in 0..<6 { group.addTask { _ = try? await world.attach("5555555555554444", to: customer) } }
+            }
+            #expect(try await world.number("SELECT count(*) FROM payment_methods") == 8)
+            #expect(try await world.number("SELECT count(*) FROM payment_methods WHERE is_default") == 1)
+            let stored: [String] = try await world.texts(
+                "SELECT m::text FROM payment_methods m UNION ALL SELECT o::text FROM outbox o UNION ALL SELECT k::text FROM idempotency_keys k")
+            #expect(stored.allSatisfy { !$0.contains("424242424242") && !$0.contains("555555555555") })
+        }
+    }
+}

@@ -1,0 +1,274 @@
+import BillingCore
+import BillingEvents
+import HTTPKit
+import JSON
+import Kafka
+import Logging
+import Messaging
+import PaymentDomain
+import PaymentService
+import Postgres
+import ServiceKit
+import Synchronization
+import TestKit
+
+/// The sandbox provider with faults of a real one: it may book and not answer, not hear, or be away.
+final class ScriptedProvider: PaymentProvider {
+    /// What goes wrong with the calls from now on.
+    enum Mood: Sendable {
+        case well
+        /// Books a charge or refund; the answer is lost, and nothing can be read back.
+        case booksAndVanishes
+        /// Hears nothing.
+        case away
+    }
+
+    let name = "sandbox"
+    private let sandbox: SandboxProvider
+    private let mood = Mutex<Mood>(.well)
+    private let asked = Atomic<Int>(0)
+
+    init(_ pool: PostgresPool) { sandbox = SandboxProvider(pool: pool) }
+
+    /// How many charges were asked for.
+    var charges: Int { asked.load(ordering: .relaxed) }
+
+    func turn(_ new: Mood) { mood.withLock { $0 = new } }
+    private var now: Mood { mood.withLock { $0 } }
+
+    func charge(_ request: ChargeRequest) async throws -> ChargeAnswer {
+        asked.add(1, ordering: .relaxed)
+        if now == .away { throw ProviderFault.timedOut }
+        let answer: ChargeAnswer = try await sandbox.charge(request)
+        if now == .booksAndVanishes { throw ProviderFault.timedOut }
+        return answer
+    }
+
+    func lookUp(_ key: AttemptID) async throws -> ChargeAnswer? {
+        if now != .well { throw ProviderFault.timedOut }
+        return try await sandbox.lookUp(key)
+    }
+
+    func refund(_ request: RefundRequest) async throws -> String {
+        if now == .away { throw ProviderFault.timedOut }
+        let reference: String = try await sandbox.refund(request)
+        if now == .booksAndVanishes { throw ProviderFault.timedOut }
+        return reference
+    }
+}
+
+/// Payment's handlers and use cases on a database of their own.
+struct PaymentWorld: Sendable {
+    static let start = Instant(seconds: 1_800_000_000)
+    static let price = Money(minor: 1_299, currency: .usd)
+
+    let database: PostgresPool
+    let provider: ScriptedProvider
+    let work: PaymentUseCases
+    private let dispatcher: EventDispatcher
+    private let offsets = Counting()
+
+    init(_ database: PostgresPool, fallback: FraudFallback = .review) {
+        let logger = Logger(label: "test.payment") { _ in SwiftLogNoOpLogHandler() }
+        let clock = ManualClock(Self.start)
+        self.database = database
+        provider = ScriptedProvider(database)
+        // Nothing is waited for: whatever is under way when the sweeper looks counts as stopped.
+        work = PaymentUseCases(
+            pool: database, provider: provider, clock: clock,
+            policy: SweepPolicy(
+                silenceSeconds: 0, offSessionSilenceSeconds: 0, lostSeconds: 0, fallback: fallback),
+            logger: logger)
+        dispatcher = EventDispatcher(work.consumer, pool: database, clock: clock, logger: logger)
+    }
+
+    /// Delivers facts as one batch, each in an event of its own.
+    func deliver<Body: EventBody>(_ bodies: [Body]) async { await dispatcher.handle(bodies.map { message($0) }) }
+
+    func deliver(_ messages: [KafkaMessage]) async { await dispatcher.handle(messages) }
+
+    func message<Body: EventBody>(_ body: Body) -> KafkaMessage {
+        KafkaMessage(
+            topic: Body.topic.rawValue, partition: 0, offset: offsets.next(), key: "customer",
+            headers: [
+                "ce_specversion": "1.0", "ce_id": EventID.new(at: Self.start).rawValue, "ce_type": Body.type,
+                "ce_source": "refrain/test", "ce_time": Self.start.rfc3339,
+            ], value: encode(body))
+    }
+
+    func customer() async -> CustomerID {
+        let id = CustomerID.new(at: Self.start)
+        await deliver([CustomerCreatedV1(customerID: id, email: "a@example.com", name: "Ada", country: "GB", timeZone: "UTC")])
+        return id
+    }
+
+    @discardableResult
+    func attach(_ number: String, to customer: CustomerID) async throws -> JSONValue {
+        let input: CreatePaymentMethodInput = try read(
+            #"{"customer_id":"\#(customer)","type":"card","card":{"number":"\#(number)","exp_month":12,"exp_year":2030,"cvc":"123"}}"#)
+        return try parseJSON(try await work.attach(call("/v1/payment_methods"), input).body)
+    }
+
+    /// A customer with a card.
+    func payer(_ number: String = "4242424242424242") async throws -> CustomerID {
+        let id: CustomerID = await customer()
+        try await attach(number, to: id)
+        return id
+    }
+
+    func call(_ path: String, key: String? = nil, body: String = "", wait: Duration = .zero) -> Call {
+        Call(
+            post: path, body: Array(body.utf8), key: key.flatMap { IdempotencyKey($0) }, preferWait: wait,
+            now: Self.start, receivedAt: Self.start)
+    }
+
+    /// `POST /v1/payments`.
+    func create(
+        _ customer: CustomerID, amount: Int64 = 1_299, key: String? = nil, wait: Duration = .zero
+    ) async throws -> Reply<PaymentResource> {
+        let body = #"{"amount":\#(amount),"currency":"USD","customer_id":"\#(customer)"}"#
+        return try await work.create(call("/v1/payments", key: key, body: body, wait: wait), read(body))
+    }
+
+    func id(_ reply: Reply<PaymentResource>) throws -> PaymentID {
+        PaymentID(unchecked: try parseJSON(reply.body)["id"]?.stringValue ?? "")
+    }
+
+    /// A payment that waits for Fraud.
+    func created(_ customer: CustomerID, amount: Int64 = 1_299) async throws -> PaymentRecord {
+        try await payment(id(create(customer, amount: amount)))
+    }
+
+    /// A payment that went through.
+    func paid(_ customer: CustomerID, amount: Int64 = 1_299) async throws -> PaymentRecord {
+        let payment: PaymentRecord = try await created(customer, amount: amount)
+        await decide(payment)
+        return try await settled(payment.id)
+    }
+
+    func payment(_ id: PaymentID) async throws -> PaymentRecord {
+        let found: PaymentRecord? = try await database.transaction(readOnly: true) { db in try PaymentStore.find(id, in: db) }
+        guard let found else { throw Absent() }
+        return found
+    }
+
+    struct Absent: Error {}
+
+    /// The payment once it is no longer on its way.
+    func settled(_ id: PaymentID) async throws -> PaymentRecord {
+        try await eventually(within: .seconds(20), "the payment settles") { try await payment(id).status.isSettled }
+        return try await payment(id)
+    }
+
+    func payment(of invoice: InvoiceID) async throws -> PaymentRecord {
+        let ids: [String] = try await texts("SELECT id FROM payments WHERE invoice_id = \(invoice)")
+        guard ids.count == 1 else { throw Absent() }
+        return try await payment(PaymentID(unchecked: ids[0]))
+    }
+
+    func verdict(_ payment: PaymentRecord, _ decision: String = "approve") -> FraudAssessedV1 {
+        FraudAssessedV1(
+            assessmentID: .new(at: Self.start), paymentID: payment.id, attemptID: payment.attemptID,
+            attempt: Int64(payment.attempts), customerID: payment.customerID, score: "0.1000", decision: decision,
+            reasons: ["amount_high"], model: "rules-1")
+    }
+
+    /// Fraud's word.
+    func decide(_ payment: PaymentRecord, _ decision: String = "approve") async {
+        await deliver([verdict(payment, decision)])
+    }
+
+    func finalized(_ invoice: InvoiceID, _ customer: CustomerID, amount: Money = price) -> InvoiceFinalizedV1 {
+        InvoiceFinalizedV1(
+            invoiceID: invoice, number: "INV-000001", billingID: .new(at: Self.start),
+            subscriptionID: .new(at: Self.start), customerID: customer, amount: amount, periodStart: Self.start,
+            periodEnd: Self.start, issuedAt: Self.start)
+    }
+
+    func due(_ invoice: InvoiceID, _ customer: CustomerID) -> SubscriptionCollectionDueV1 {
+        SubscriptionCollectionDueV1(
+            subscriptionID: .new(at: Self.start), customerID: customer, billingID: .new(at: Self.start),
+            invoiceID: invoice, attempt: 2, reason: "retry")
+    }
+
+    func voided(_ invoice: InvoiceID, _ customer: CustomerID) -> InvoiceVoidedV1 {
+        InvoiceVoidedV1(
+            invoiceID: invoice, billingID: .new(at: Self.start), subscriptionID: .new(at: Self.start),
+            customerID: customer, amount: Self.price, reason: "withdrawn")
+    }
+
+    /// `POST /v1/refunds`.
+    func refund(_ payment: PaymentID, _ amount: Int64?, key: String? = nil) async throws -> Reply<RefundResource> {
+        let body = #"{"payment_id":"\#(payment)"\#(amount.map { #","amount":\#($0)"# } ?? "")}"#
+        return try await work.refund(call("/v1/refunds", key: key, body: body), read(body))
+    }
+
+    func confirm(_ id: PaymentID, passed: Bool) async throws -> PaymentRecord {
+        try await database.transaction { db in
+            try ContinuePayment.confirm(id, passed: passed, provider: "sandbox", at: Self.start, in: db)
+        }
+    }
+
+    func cancel(_ id: PaymentID) async throws -> PaymentRecord {
+        try await database.transaction { db in try ContinuePayment.cancel(id, at: Self.start, in: db) }
+    }
+
+    func read<Input: JSONInput>(_ text: String) throws -> Input { try decode(Input.self, from: parseJSON(text)) }
+
+    func execute(_ sql: SQL) async throws { try await database.transaction { db in _ = try db.execute(sql) } }
+
+    func texts(_ sql: SQL) async throws -> [String] {
+        try await database.transaction { db in try db.query(sql) { row in try row.next() } }
+    }
+
+    func number(_ sql: SQL) async throws -> Int {
+        try await database.transaction { db in try db.first(sql) { row in try row.next() } ?? -1 }
+    }
+
+    /// How many events of a type were published.
+    func published(_ type: String) async throws -> Int {
+        try await number("SELECT count(*) FROM outbox WHERE type = \(type)")
+    }
+
+    /// Kinds of the entries booked for a payment.
+    func booked(_ id: PaymentID) async throws -> [String] {
+        try await texts("SELECT kind FROM journal_entries WHERE payment_id = \(id) ORDER BY id")
+    }
+
+    func balances() async throws -> [String] {
+        try await texts("SELECT account || ' ' || sum(amount) FROM journal_lines GROUP BY account ORDER BY account")
+    }
+
+    func violations() async throws -> [String] {
+        try await database.transaction { db in try PaymentConsistency.facts(in: db).violations }
+    }
+}
+
+/// Numbers without end.
+final class Counting: Sendable {
+    private let last = Atomic<Int64>(0)
+    func next() -> Int64 { last.add(1, ordering: .relaxed).newValue }
+}
+
+/// Lends a migrated schema and the service on it.
+func withPayments(
+    connections: Int = 4, fallback: FraudFallback = .review, _ body: (PaymentWorld) async throws -> Void
+) async throws {
+    try await withLentDatabase { lent in
+        let owner: PostgresConfiguration = try await lent.provision(schema: "payment", connections: connections)
+        let path = "/Tests/PaymentServiceTests/PaymentWorld.swift"
+        let root: String = String(#filePath.prefix(#filePath.count - path.count))
+        for (set, folder) in [
+            ("messaging", "Shared/Messaging"), ("http", "Shared/HTTPKit"), ("service_kit", "Shared/ServiceKit"),
+            ("main", "Services/Payment"),
+        ] {
+            let migrator = Migrator(directory: "\(root)/\(folder)/Migrations", schema: "payment", set: set)
+            try await migrator.migrate(url: lent.url, role: owner.role, password: owner.password)
+        }
+        let pool = PostgresPool(owner, logger: Logger(label: "test.postgres") { _ in SwiftLogNoOpLogHandler() })
+        let result: Result<Void, any Error>
+        do { result = .success(try await body(PaymentWorld(pool, fallback: fallback))) } catch { result = .failure(error) }
+        await pool.shutdown()
+        try result.get()
+    }
+}

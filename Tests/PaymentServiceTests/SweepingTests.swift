@@ -1,0 +1,116 @@
+import BillingCore
+import HTTPKit
+import PaymentDomain
+import PaymentService
+import Postgres
+import TestKit
+import Testing
+
+@Suite("Moving on what stopped") struct SweepingTests {
+    @Test("the provider booked and the process died: the outcome is read back and recorded once") func lostOutcome() async throws {
+        try await withPayments { world in
+            let customer: CustomerID = try await world.payer()
+            world.provider.turn(.booksAndVanishes)
+            let payment: PaymentRecord = try await world.created(customer)
+            await world.decide(payment)
+            try await eventually(within: .seconds(10), "the provider has booked") {
+                try await world.number("SELECT count(*) FROM sandbox_charges") == 1
+            }
+            try await world.work.sweep.pass()
+            #expect(try await world.payment(payment.id).status == .processing, "nothing is guessed")
+            #expect(try await world.violations() == [
+                "1 charges at the sandbox provider that are not booked",
+                "1 currencies in which the sandbox provider's books and the ledger differ",
+            ])
+            // Another process, which knows nothing of the first.
+            let other = PaymentWorld(world.database)
+            try await other.work.sweep.pass()
+            try await other.work.sweep.pass()
+            #expect(try await world.payment(payment.id).status == .succeeded)
+            #expect(other.provider.charges == 0, "it is read back, not asked for again")
+            #expect(try await world.booked(payment.id) == ["payment"])
+            #expect(try await world.published("payment.succeeded.v1") == 1)
+            #expect(try await world.violations().isEmpty)
+        }
+    }
+
+    @Test("the provider never heard of it: it is asked again under the same key") func lostQuestion() async throws {
+        try await withPayments { world in
+            let customer: CustomerID = try await world.payer()
+            world.provider.turn(.away)
+            let payment: PaymentRecord = try await world.created(customer)
+            await world.decide(payment)
+            try await eventually(within: .seconds(10), "it is asked") { world.provider.charges == 1 }
+            world.provider.turn(.well)
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for _ in 0..<4 { group.addTask { try await PaymentWorld(world.database).work.sweep.pass() } }
+                try await group.waitForAll()
+            }
+            #expect(try await world.settled(payment.id).status == .succeeded)
+            #expect(try await world.texts("SELECT idempotency_key FROM sandbox_charges") == [payment.attemptID.rawValue])
+            #expect(try await world.booked(payment.id) == ["payment"])
+            #expect(try await world.violations().isEmpty)
+        }
+    }
+
+    @Test(
+        "when Fraud is silent the policy decides, and says so",
+        arguments: [
+            (FraudFallback.approve, PaymentStatus.succeeded), (.review, .succeeded), (.block, .failed),
+        ])
+    func silentFraud(policy: FraudFallback, status: PaymentStatus) async throws {
+        try await withPayments(fallback: policy) { world in
+            let customer: CustomerID = try await world.payer()
+            let payment: PaymentRecord = try await world.created(customer)
+            let invoice = InvoiceID.new(at: PaymentWorld.start)
+            await world.deliver([world.finalized(invoice, customer)])
+            try await world.work.sweep.pass()
+            for id in [payment.id, try await world.payment(of: invoice).id] {
+                let settled: PaymentRecord = try await world.settled(id)
+                #expect(settled.status == status)
+                #expect(settled.riskDecision == policy.rawValue && settled.riskScore == nil)
+                #expect(settled.riskReasons == ["fraud_silent"])
+            }
+            await world.decide(payment, status == .failed ? "approve" : "block")
+            #expect(try await world.payment(payment.id).status == status, "Fraud's word comes too late")
+            #expect(try await world.violations().isEmpty)
+        }
+    }
+
+    @Test("whoever is not late is left alone") func notLate() async throws {
+        try await withPayments { world in
+            let customer: CustomerID = try await world.payer()
+            let payment: PaymentRecord = try await world.created(customer)
+            let patient = PaymentUseCases(
+                pool: world.database, provider: world.provider, clock: SystemClock(),
+                policy: SweepPolicy(silenceSeconds: 60, offSessionSilenceSeconds: 60, lostSeconds: 60, fallback: .block),
+                logger: .init(label: "test"))
+            try await patient.sweep.pass()
+            #expect(try await world.payment(payment.id).status == .created)
+            try await world.execute("UPDATE payments SET stepped_at = now() - interval '61 seconds'")
+            try await patient.sweep.pass()
+            #expect(try await world.payment(payment.id).status == .failed)
+        }
+    }
+
+    @Test("a refund lost in between is finished once, and one that cannot be holds up no other") func lostRefunds() async throws {
+        try await withPayments { world in
+            let customer: CustomerID = try await world.payer()
+            let stuck: PaymentRecord = try await world.paid(customer)
+            let payment: PaymentRecord = try await world.paid(customer)
+            world.provider.turn(.away)
+            #expect(try await world.refund(stuck.id, nil).status == 202)
+            world.provider.turn(.booksAndVanishes)
+            #expect(try await world.refund(payment.id, 300).status == 202)
+            #expect(try await world.payment(payment.id).amountRefunded == 300, "the amount is reserved")
+            // The provider's books no longer know the first charge: its refund can never be made.
+            try await world.execute("UPDATE sandbox_charges SET outcome = 'declined' WHERE idempotency_key = \(stuck.attemptID)")
+            world.provider.turn(.well)
+            for _ in 0..<3 { try await world.work.sweep.pass() }
+            #expect(try await world.texts("SELECT status FROM refunds ORDER BY id") == ["processing", "succeeded"])
+            #expect(try await world.booked(payment.id) == ["payment", "refund"])
+            #expect(try await world.number("SELECT count(*) FROM sandbox_refunds") == 1)
+            #expect(try await world.published("payment.refunded.v1") == 1)
+        }
+    }
+}
