@@ -128,7 +128,9 @@ let package = Package(
             "HTTPKit",
             [
                 "BillingCore", "JSON", "Postgres", "Redis", "Telemetry",
-                external("Hummingbird", "hummingbird"), external("HTTPTypes", "swift-http-types"),
+                external("Hummingbird", "hummingbird"), external("HummingbirdCore", "hummingbird"),
+                external("HTTPTypes", "swift-http-types"),
+                external("NIOHTTP1", "swift-nio"), external("ServiceLifecycle", "swift-service-lifecycle"),
                 external("NIOCore", "swift-nio"), external("Crypto", "swift-crypto"), external("JWTKit", "jwt-kit"),
                 external("AsyncHTTPClient", "async-http-client"), external("Logging", "swift-log"),
             ]),

@@ -54,9 +54,9 @@ final class ConsumerClient {
     private static func settings(_ plan: ConsumerPlan) -> [(String, String)] {
         let options = plan.options
         let session = max(1_000, options.sessionTimeout.wholeMilliseconds)
-        return [
+        let membership: [(String, String)] = options.staticMembership ? [("group.instance.id", plan.instance)] : []
+        return membership + [
             ("group.id", plan.group),
-            ("group.instance.id", plan.instance),
             ("partition.assignment.strategy", "range"),
             ("session.timeout.ms", "\(session)"),
             ("heartbeat.interval.ms", "\(min(3_000, max(200, session / 10)))"),

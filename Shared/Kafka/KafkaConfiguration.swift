@@ -38,6 +38,9 @@ public struct KafkaConsumerOptions: Sendable {
     public var credit: Int = 2_000
     /// How long the group waits for a silent member before it gives its partitions away.
     public var sessionTimeout: Duration = .seconds(10)
+    /// Whether the member is known by its instance name, so that a restart gets its partitions back at once. Some brokers
+    /// do not give a dead static member's partitions to others; there it must be off.
+    public var staticMembership: Bool = true
     /// How long partitions that are being taken away wait for the running batch.
     public var revokeTimeout: Duration = .seconds(8)
     /// How long ``KafkaConsumer/stop()`` waits for the running batch.

@@ -62,6 +62,9 @@ public final class KafkaProducer: Sendable {
     /// Counters since the start.
     public var statistics: KafkaProducerStatistics { mailbox.statistics }
 
+    /// How often there was trouble with a broker; when it has grown, what was confirmed before may be in doubt.
+    public var troubles: Int { mailbox.statistics.troubles }
+
     /// Makes librdkafka believe that it met a fatal error, so that a test can watch the rebuild.
     package func simulateFatalError() { mailbox.simulateFatalError() }
 }

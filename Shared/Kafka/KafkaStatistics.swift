@@ -12,6 +12,8 @@ public struct KafkaProducerStatistics: Sendable, Equatable {
     public var inFlight: Int = 0
     /// Records waiting in the producer's own queue.
     public var queued: Int = 0
+    /// Times the client reported trouble with a broker, such as a lost connection.
+    public var troubles: Int = 0
     /// Times the idempotent producer had to be built afresh.
     public var rebuilds: Int = 0
 }

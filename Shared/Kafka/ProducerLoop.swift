@@ -68,6 +68,7 @@ final class ProducerLoop: KafkaHandleOwner {
 
     override func clientFailed(_ error: rd_kafka_resp_err_t, _ reason: String) {
         super.clientFailed(error, reason)
+        mailbox.troubled()
         if error == RD_KAFKA_RESP_ERR__FATAL { metFatalError = true }
     }
 

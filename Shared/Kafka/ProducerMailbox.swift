@@ -119,6 +119,8 @@ final class ProducerMailbox: Sendable {
         for batch in left { batch.completion.finish(.failure(error)) }
     }
 
+    func troubled() { counters.update { $0.troubles += 1 } }
+
     func rebuilt() { counters.update { $0.rebuilds += 1 } }
 
     func simulateFatalError() {

@@ -81,6 +81,9 @@ public final class OutboxRelay: Sendable {
 
     private var isStopping: Bool { stopping.load(ordering: .acquiring) }
 
+    /// What a broker may have confirmed and lost: events of this time are published again after a start and after trouble.
+    static let doubtSeconds = 60
+
     /// Connects, publishes until something breaks, and starts over.
     private func loop() {
         while !isStopping {
@@ -101,13 +104,16 @@ public final class OutboxRelay: Sendable {
         let channel: String = try session.first("SELECT current_schema() || '_outbox'") { row in try row.next() } ?? ""
         try session.listen(channel)
         var isLeader = false
+        var doubt = BrokerDoubt(troubles: producer.troubles)
         while !isStopping {
             if !isLeader {
                 isLeader =
                     try session.first(
                         "SELECT pg_try_advisory_lock(hashtext(\(channel)))"
                     ) { row in try row.next() } ?? false
+                if isLeader { try rewind(session) }
             }
+            if doubt.isDue(producer.troubles), isLeader { try rewind(session) }
             if isLeader {
                 let more: PassResult = try pass(session)
                 if more == .again { continue }
@@ -120,6 +126,20 @@ public final class OutboxRelay: Sendable {
             }
             _ = try session.consumeNotifications()
         }
+    }
+
+    /// Goes back over what was published a moment ago: a broker that died may not have kept what it had confirmed. The
+    /// inboxes drop what had arrived.
+    private func rewind(_ session: PostgresSession) throws {
+        _ = try session.execute(
+            """
+            UPDATE outbox_relay r SET xid = o.xid, seq = o.seq - 1
+            FROM (WITH recent AS MATERIALIZED (
+                      SELECT xid, seq FROM outbox
+                      WHERE recorded_at > clock_timestamp() - make_interval(secs => \(Self.doubtSeconds)))
+                  SELECT xid, seq FROM recent ORDER BY xid, seq LIMIT 1) AS o
+            WHERE (o.xid, o.seq) <= (r.xid, r.seq)
+            """)
     }
 
     private enum PassResult { case done, again, horizon }
@@ -146,6 +166,28 @@ public final class OutboxRelay: Sendable {
         batches.observe(Double(ready.count))
         if ready.count == rows.count { return rows.count == Self.batchLimit ? .again : .done }
         return .horizon
+    }
+}
+
+/// When to publish the recent past again: at trouble with the broker, and once more a while later. The second time reaches
+/// consumers that had read on before the broker fell back to an earlier end of its log.
+private struct BrokerDoubt {
+    static let secondLook: Duration = .seconds(10)
+
+    var troubles: Int
+    private var lookAgain: ContinuousClock.Instant?
+
+    init(troubles: Int) { self.troubles = troubles }
+
+    mutating func isDue(_ now: Int) -> Bool {
+        if now != troubles {
+            troubles = now
+            lookAgain = .now + Self.secondLook
+            return true
+        }
+        guard let time: ContinuousClock.Instant = lookAgain, ContinuousClock.now > time else { return false }
+        lookAgain = nil
+        return true
     }
 }
 

@@ -73,9 +73,23 @@ public final class TestClockCoordinator: Sendable {
     private func setClocks(to instant: Instant) async throws {
         guard instant > parts.clock.now else { return }
         for service in parts.peers.urls.keys.sorted() {
-            _ = try await parts.peers.put(service, "/internal/test_clock", "{\"now\":\"\(instant.rfc3339)\"}")
+            try await setClock(of: service, to: instant)
         }
         parts.clock.poke()
+    }
+
+    /// Asks again while the service is away: setting a clock twice is setting it once.
+    private func setClock(of service: String, to instant: Instant) async throws {
+        let end: ContinuousClock.Instant = .now + Self.restLimit
+        while true {
+            do {
+                _ = try await parts.peers.put(service, "/internal/test_clock", "{\"now\":\"\(instant.rfc3339)\"}")
+                return
+            } catch {
+                guard ContinuousClock.now < end else { throw error }
+                try await Task.sleep(for: .milliseconds(200))
+            }
+        }
     }
 
     /// Waits until two looks in a row show the same and nothing to do.
@@ -84,9 +98,8 @@ public final class TestClockCoordinator: Sendable {
         var before: [JSONValue]?
         var pause: Duration = .milliseconds(5)
         while true {
-            let look: [JSONValue] = try await reports()
-            let isDue: Bool = try await nextDue(parts.clock.now) != nil
-            if !isDue, Self.isAtRest(look) {
+            let look: [JSONValue]? = try await lookAround()
+            if let look, Self.unrest(look).isEmpty {
                 if look == before { return }
                 before = look
                 pause = .milliseconds(5)
@@ -95,9 +108,22 @@ public final class TestClockCoordinator: Sendable {
                 pause = min(pause * 2, .milliseconds(100))
             }
             guard ContinuousClock.now < end else {
-                throw PeerClient.Failure(description: "the services did not come to rest: \(Self.unrest(look))")
+                let what: String = look.map { "\(Self.unrest($0))" } ?? "work is due, or a service does not answer"
+                throw PeerClient.Failure(description: "the services did not come to rest: \(what)")
             }
             try await Task.sleep(for: pause)
+        }
+    }
+
+    /// Every service's report; `nil` while work is due here or a service cannot be asked.
+    private func lookAround() async throws -> [JSONValue]? {
+        do {
+            let look: [JSONValue] = try await reports()
+            return try await nextDue(parts.clock.now) == nil ? look : nil
+        } catch {
+            try Task.checkCancellation()
+            parts.logger.debug("a service cannot be asked yet", metadata: ["error": "\(error)"])
+            return nil
         }
     }
 
@@ -112,8 +138,6 @@ public final class TestClockCoordinator: Sendable {
             return found.sorted { $0.0 < $1.0 }.map(\.1)
         }
     }
-
-    private static func isAtRest(_ reports: [JSONValue]) -> Bool { unrest(reports).isEmpty }
 
     /// What keeps the system from being at rest, for the error.
     package static func unrest(_ reports: [JSONValue]) -> [String] {

@@ -21,7 +21,14 @@ SETTLE_SECONDS = 120.0
 
 
 def options() -> dict[str, Any]:
-    return {"broker": "tansu", "instances": 2, "spares_stay_dead": True, "library_path": str(newer_librdkafka())}
+    return {
+        "broker": "tansu",
+        "instances": 2,
+        "spares_stay_dead": True,
+        "library_path": str(newer_librdkafka()),
+        # This broker keeps a dead static member's partitions for it; a dynamic member's go to the others.
+        "daemon_env": {"REFRAIN_CONFIG": str(ROOT / "Tests/EndToEnd/takeover.yaml")},
+    }
 
 
 def newer_librdkafka() -> Path:

@@ -74,6 +74,12 @@ struct CardInput: JSONInput {
         }
     }
 
+    /// Whether the month printed on the card is over everywhere on Earth.
+    func isExpired(at now: Instant) -> Bool {
+        let today: CivilDate = CivilDate(dayNumber: Int((now.seconds - 43_200) / 86_400))
+        return (expYear, expMonth) < (today.year, today.month)
+    }
+
     private static var placeholder: CardNumber {
         guard let number = CardNumber("4242424242424242") else { preconditionFailure("the test card is a card number") }
         return number

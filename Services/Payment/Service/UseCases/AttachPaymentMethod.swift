@@ -16,6 +16,9 @@ package struct AttachPaymentMethod: Sendable {
 
     /// - Throws: ``Problem``; nothing is stored then.
     package func callAsFunction(_ call: Call, _ input: CreatePaymentMethodInput) async throws -> Reply<PaymentMethodResource> {
+        guard !input.card.isExpired(at: call.now) else {
+            throw Problem.invalid("card.exp_year", code: "expired_card", "the card has expired")
+        }
         let method = PaymentMethodRecord(
             id: PaymentMethodID.new(at: call.now), customerID: input.customerID, brand: input.card.number.brand,
             last4: input.card.number.last4, expMonth: input.card.expMonth, expYear: input.card.expYear,

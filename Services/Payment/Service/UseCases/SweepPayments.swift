@@ -54,7 +54,8 @@ package struct SweepPayments: Sendable {
                 """
                 SELECT id, attempt_id FROM payments
                 WHERE status = 'created' AND stepped_at < now() - make_interval(secs =>
-                    CASE WHEN off_session THEN \(policy.offSessionSilenceSeconds) ELSE \(policy.silenceSeconds) END)
+                    CASE WHEN off_session THEN \(policy.offSessionSilenceSeconds)::double precision
+                         ELSE \(policy.silenceSeconds)::double precision END)
                 ORDER BY stepped_at LIMIT \(Self.passLimit) FOR UPDATE SKIP LOCKED
                 """
             ) { row in
