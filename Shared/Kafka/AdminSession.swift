@@ -56,7 +56,8 @@ final class AdminSession: KafkaHandleOwner {
         return Self.failures(result)
     }
 
-    private static func request(_ name: String, _ specification: TopicSpecification) throws(KafkaError) -> OpaquePointer {
+    private static func request(_ name: String, _ specification: TopicSpecification) throws(KafkaError) -> OpaquePointer
+    {
         var text = [CChar](repeating: 0, count: 512)
         let request = rd_kafka_NewTopic_new(
             name, Int32(clamping: specification.partitions), Int32(clamping: specification.replicas), &text, text.count)
@@ -115,7 +116,9 @@ final class AdminSession: KafkaHandleOwner {
     }
 
     private func partitions(_ name: String, _ milliseconds: Int32) throws(KafkaError) -> [KafkaPartition] {
-        guard let topic = rd_kafka_topic_new(handle, name, nil) else { throw KafkaError(rd_kafka_last_error(), detail: name) }
+        guard let topic = rd_kafka_topic_new(handle, name, nil) else {
+            throw KafkaError(rd_kafka_last_error(), detail: name)
+        }
         defer { rd_kafka_topic_destroy(topic) }
         var metadata: UnsafePointer<rd_kafka_metadata>?
         let error = rd_kafka_metadata(handle, 0, topic, &metadata, milliseconds)

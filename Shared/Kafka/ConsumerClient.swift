@@ -9,8 +9,8 @@ final class ConsumerClient {
         case failure(KafkaError)
     }
     private static let committedTimeoutMilliseconds: Int32 = 2_000
-    private static let commitTimeoutMilliseconds: Int32 = 3_000
-    private static let closeTimeout: Duration = .seconds(2)
+    private static let commitTimeoutMilliseconds: Int32 = 2_000
+    private static let closeTimeout: Duration = .seconds(1)
     private let handle: OpaquePointer
     private let queue: OpaquePointer?
     /// Messages of all assigned partitions; apart from rebalances and errors, which stay in the consumer's queue.
@@ -22,7 +22,8 @@ final class ConsumerClient {
 
     init(_ plan: ConsumerPlan, owner: ConsumerLoop, wake: WakeSignal) throws(KafkaError) {
         let options = plan.options
-        pacing = FetchPacing(FetchPacer(longestPause: options.idleFetchPause, fetchWait: options.fetchWait, gather: options.gather))
+        pacing = FetchPacing(
+            FetchPacer(longestPause: options.idleFetchPause, fetchWait: options.fetchWait, gather: options.gather))
         let builder = try KafkaHandleBuilder.start(plan.configuration, owner: owner)
         for (name, value) in Self.settings(plan) { try builder.set(name, value) }
         try builder.set(plan.configuration.extra)
@@ -94,7 +95,8 @@ final class ConsumerClient {
         return .message(
             KafkaMessage(
                 topic: topic(raw.rkt), partition: raw.partition, offset: raw.offset, key: key,
-                headers: Self.headers(message), value: Array(UnsafeRawBufferPointer(start: raw.payload, count: raw.len)),
+                headers: Self.headers(message),
+                value: Array(UnsafeRawBufferPointer(start: raw.payload, count: raw.len)),
                 timestampMilliseconds: rd_kafka_message_timestamp(message, nil)))
     }
 

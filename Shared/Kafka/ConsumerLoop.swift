@@ -164,7 +164,9 @@ final class ConsumerLoop: KafkaHandleOwner {
     }
 
     private func failed(_ error: KafkaError) {
-        mailbox.counters.update { $0.errors += 1; $0.lastError = error.description }
+        mailbox.counters.update {
+            $0.errors += 1; $0.lastError = error.description
+        }
         if error.code == "_FATAL" { metFatalError = true }
     }
 

@@ -40,7 +40,9 @@ final class ConsumerMailbox: Sendable {
     /// The batch returned by ``nextBatch()`` has been handled.
     func finishedBatch() {
         let count = state.withLock { $0.consumer.finishBatch() }
-        counters.update { $0.handled += count; $0.batches += 1 }
+        counters.update {
+            $0.handled += count; $0.batches += 1
+        }
         wake.wake()
     }
 

@@ -12,7 +12,8 @@ public final class KafkaProducer: Sendable {
     ///   - configuration: Brokers and limits.
     ///   - logger: Receives `debug` lines only; failures are thrown.
     /// - Throws: ``KafkaError`` of kind `configuration` or `resources`.
-    public init(_ configuration: KafkaConfiguration, logger: Logger = Logger(label: "refrain.kafka")) throws(KafkaError) {
+    public init(_ configuration: KafkaConfiguration, logger: Logger = Logger(label: "refrain.kafka")) throws(KafkaError)
+    {
         let mailbox = try ProducerMailbox(configuration: configuration)
         self.mailbox = mailbox
         try OwnedThread.start("kafka-producer") {

@@ -76,7 +76,9 @@ final class ProducerMailbox: Sendable {
     /// Records have left this queue for the client library's.
     func produced(_ count: Int) {
         state.withLock { $0.queued -= count }
-        counters.update { $0.produced += count; $0.inFlight += count }
+        counters.update {
+            $0.produced += count; $0.inFlight += count
+        }
     }
 
     /// Records that will not be produced any more.

@@ -44,7 +44,11 @@ public final class ChildProcess: Sendable {
 
     /// Kills it and its own children as `kill -9` does, and waits until it is gone.
     public func kill() {
-        guard let running = pid.withLock({ pid in defer { pid = nil }; return pid }) else { return }
+        guard
+            let running = pid.withLock({ pid in
+                defer { pid = nil }; return pid
+            })
+        else { return }
         Glibc.kill(-running, SIGKILL)
         var status: Int32 = 0
         waitpid(running, &status, 0)

@@ -53,7 +53,9 @@ public final class OwnBroker: Sendable {
     public func start() async throws {
         try process.start()
         let admin = KafkaAdmin(configuration)
-        try await eventually(within: .seconds(15), "broker answers") { await admin.reachable(timeout: .milliseconds(300)) }
+        try await eventually(within: .seconds(15), "broker answers") {
+            await admin.reachable(timeout: .milliseconds(300))
+        }
     }
 
     /// Kills it as `kill -9` does; its data stays.

@@ -33,12 +33,19 @@ class Player(threading.Thread):
         self.enough = threading.Event()
         self.error: BaseException | None = None
 
+    def verify(self, job: Job) -> None:
+        """Holds the year against the calendar, before the next one adds to it."""
+        invoices = {member.customer_id: job.invoices(member) for member in job.members}
+        payments = {member.customer_id: job.payments(member) for member in job.members}
+        verify(job, invoices, payments)
+
     def run(self) -> None:
         try:
             while not self.enough.is_set():
                 job = Job(self.client, print_nothing, patience=PATIENCE_SECONDS)
                 self.jobs.append(job)
                 play(job)
+                self.verify(job)
         except BaseException as error:  # told to the test, which runs in another thread
             self.error = error
 
@@ -58,9 +65,6 @@ def killed_in_turn(world: World) -> None:
         raise AssertionError(f"the main job broke off: {player.error!r}") from player.error
     world.assert_consistent(SETTLE_SECONDS)
     for job in player.jobs:
-        invoices = {member.customer_id: job.invoices(member) for member in job.members}
-        payments = {member.customer_id: job.payments(member) for member in job.members}
-        verify(job, invoices, payments)
         assert not job.failures, "\n".join(job.failures)
     proofs(world)
     print(f"     {len(TARGETS)} kills, {len(player.jobs)} main jobs, {player.client.repeats} requests repeated")

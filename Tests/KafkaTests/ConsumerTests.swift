@@ -64,12 +64,14 @@ import Testing
         let topic = try await TestBroker.topic("static")
         let group = TestBroker.uniqueName("group")
         let first = KafkaConsumer(
-            try TestBroker.configuration(), group: group, instance: "one", topics: [topic]) { _ in }
+            try TestBroker.configuration(), group: group, instance: "one", topics: [topic]
+        ) { _ in }
         try first.start()
         try await eventually(within: .seconds(10)) { first.statistics.assignedPartitions == 4 }
         await first.abandon()
         let second = KafkaConsumer(
-            try TestBroker.configuration(), group: group, instance: "one", topics: [topic]) { _ in }
+            try TestBroker.configuration(), group: group, instance: "one", topics: [topic]
+        ) { _ in }
         let started = ContinuousClock.now
         try second.start()
         try await eventually(within: .seconds(5)) { second.statistics.assignedPartitions == 4 }
@@ -202,7 +204,8 @@ import Testing
 
     @Test("can be stopped before it was started, and twice") func stopsTwice() async throws {
         let consumer = KafkaConsumer(
-            try TestBroker.configuration(), group: "g", instance: "one", topics: ["t"]) { _ in }
+            try TestBroker.configuration(), group: "g", instance: "one", topics: ["t"]
+        ) { _ in }
         await consumer.stop()
         try consumer.start()
         try consumer.start()

@@ -40,7 +40,9 @@ import Testing
         await producer.close()
     }
 
-    @Test("a single message arrives within a few milliseconds at idle, and idling costs little") func latency() async throws {
+    @Test("a single message arrives within a few milliseconds at idle, and idling costs little") func latency()
+        async throws
+    {
         let topic = try await TestBroker.topic("delay", partitions: 12)
         let producer = try KafkaProducer(TestBroker.configuration())
         let arrivals = Collector()

@@ -25,7 +25,9 @@ final class Collector: Sendable {
 
     /// Values by key, in order of arrival.
     var byKey: [String: [String]] {
-        Dictionary(grouping: messages) { $0.key ?? "" }.mapValues { $0.map { String(decoding: $0.value, as: UTF8.self) } }
+        Dictionary(grouping: messages) { $0.key ?? "" }.mapValues {
+            $0.map { String(decoding: $0.value, as: UTF8.self) }
+        }
     }
 }
 

@@ -30,7 +30,7 @@ import Testing
             #expect(payment.riskDecision == "approve" && payment.riskScore == "0.1000")
             #expect(try await world.booked(payment.id) == (status == .succeeded ? ["payment"] : []))
             #expect(try await world.published(event) == 1)
-            #expect(try await world.number("SELECT count(*) FROM outbox WHERE type LIKE 'payment.%'") == 3)
+            #expect(try await world.number("SELECT count(*) FROM outbox WHERE type LIKE 'payment.%'") == 2)
             let attempts: [String] = try await world.texts("SELECT status FROM payment_attempts")
             #expect(attempts == [status.rawValue])
             #expect(try await world.violations().isEmpty)

@@ -26,19 +26,23 @@ import Testing
             invoices.append((invoice, customer))
             payments.append(try await world.payment(of: invoice).id)
         case 3, 4, 5:
-            guard let payment else { return }
-            let decision: String = ["approve", "approve", "review", "block"].randomElement(using: &random) ?? "block"
-            await world.decide(try await world.payment(payment), decision)
+            let waiting: [String] = try await world.texts("SELECT id FROM payments WHERE status = 'created' ORDER BY id")
+            guard let id: String = waiting.randomElement(using: &random) else { return }
+            let decision: String = ["approve", "approve", "approve", "review", "block"].randomElement(using: &random) ?? ""
+            await world.decide(try await world.payment(PaymentID(unchecked: id)), decision)
         case 6: if let invoice = invoices.randomElement(using: &random) { await world.deliver([world.due(invoice.0, invoice.1)]) }
         case 7: if let invoice = invoices.randomElement(using: &random) { await world.deliver([world.voided(invoice.0, invoice.1)]) }
-        case 8: if let payment { _ = try? await world.refund(payment, .random(in: 1...3_000, using: &random)) }
+        case 8:
+            let paid: [String] = try await world.texts("SELECT id FROM payments WHERE status = 'succeeded' ORDER BY id")
+            guard let id: String = paid.randomElement(using: &random) else { return }
+            _ = try? await world.refund(PaymentID(unchecked: id), .random(in: 1...3_000, using: &random))
         case 9:
             guard let payment else { return }
             _ = try? await world.confirm(payment, passed: Bool.random(using: &random))
         case 10: if let payment, Bool.random(using: &random) { _ = try? await world.cancel(payment) }
         default:
             let mood: ScriptedProvider.Mood =
-                [.well, .booksAndVanishes, .away].randomElement(using: &random) ?? .well
+                [.well, .well, .booksAndVanishes, .away].randomElement(using: &random) ?? .well
             world.provider.turn(mood)
             if Bool.random(using: &random) { try await world.work.sweep.pass() }
             if Bool.random(using: &random) { try await world.attach(cards.randomElement(using: &random) ?? cards[0], to: customer) }
@@ -74,7 +78,8 @@ import Testing
                 "seed \(random.seed)")
             let succeeded: Int = try await world.number("SELECT count(*) FROM payments WHERE status = 'succeeded'")
             #expect(try await world.published("payment.succeeded.v1") == succeeded, "seed \(random.seed)")
-            print("history \(run): \(payments.count) payments, \(succeeded) succeeded, \(world.provider.charges) charges asked for")
+            let refunds: Int = try await world.number("SELECT count(*) FROM refunds")
+            print("history \(run): \(payments.count) payments, \(succeeded) succeeded, \(refunds) refunds, \(world.provider.charges) charges asked for")
         }
     }
 
@@ -85,7 +90,7 @@ import Testing
         ("UPDATE payments SET invoice_id = 'inv_same' WHERE status = 'succeeded'", "invoices paid more than once"),
         ("UPDATE payments SET attempt_id = 'att_other' WHERE status = 'succeeded'", "succeeded payments that are not booked"),
         ("UPDATE journal_entries SET reference = 'att_other' WHERE kind = 'payment' AND id = (SELECT min(id) FROM journal_entries)", "charges at the sandbox provider that are not booked"),
-        ("UPDATE payment_attempts SET payment_id = (SELECT min(id) FROM payments WHERE status = 'succeeded'), number = number + 100", "payments charged more than once"),
+        ("UPDATE payment_attempts SET payment_id = (SELECT min(id) FROM payments), number = CASE WHEN payment_id = (SELECT min(id) FROM payments) THEN 1 ELSE 2 END", "payments charged more than once"),
         ("UPDATE refunds SET status = 'processing'", "refunds whose booking and provider disagree"),
         ("DELETE FROM refunds", "refunds whose booking and provider disagree"),
         ("UPDATE journal_lines SET amount = amount * 2", "the sandbox provider's books and the ledger differ"),

@@ -1,5 +1,6 @@
 import BillingCore
 import HTTPKit
+import Logging
 import PaymentDomain
 import PaymentService
 import Postgres

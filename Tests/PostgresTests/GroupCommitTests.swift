@@ -123,11 +123,12 @@ import Testing
             let group = group(pool, queueLimit: 1, gate: gate)
             let first = Task { try await group.submit(1_000_000) }
             try await gate.awaitVisitor()
-            let late = Task { await failure { try await group.submit(5, deadline: .now + .milliseconds(1)) } }
+            let deadline: ContinuousClock.Instant = .now + .milliseconds(1)
+            let late = Task { await failure { try await group.submit(5, deadline: deadline) } }
             try await eventually(within: .seconds(5)) { group.statistics.queueDepth == 1 }
             let refused = await failure { try await group.submit(6) }
             #expect(refused?.kind == .queueFull)
-            try await Task.sleep(for: .milliseconds(5))
+            try await eventually(within: .seconds(5)) { ContinuousClock.now > deadline }
             gate.open()
             _ = try await first.value
             #expect(await late.value?.kind == .deadlineExceeded)

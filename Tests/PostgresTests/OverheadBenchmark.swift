@@ -103,6 +103,16 @@ private struct RawLibpq: @unchecked Sendable {
         return (ContinuousClock.now - start) / .microseconds(1) / Double(Self.batchSize)
     }
 
+    /// Microseconds per transaction when several do a batch each at once.
+    private func together(_ callers: [@Sendable () async throws -> Double]) async throws -> Double {
+        let start: ContinuousClock.Instant = .now
+        try await withThrowingTaskGroup(of: Double.self) { group in
+            for caller in callers { group.addTask { try await caller() } }
+            for try await _ in group {}
+        }
+        return (ContinuousClock.now - start) / .microseconds(1) / Double(Self.batchSize * callers.count)
+    }
+
     @Test("printed, not asserted: microseconds per trivial transaction against libpq itself") func overhead()
         async throws
     {
@@ -112,7 +122,10 @@ private struct RawLibpq: @unchecked Sendable {
             piped.startPipelines()
             let session = Box(PostgresSession(database.configuration(), logger: quiet))
             try await OwnedThread.run("benchmark") { try session.value.connect() }
-            let names: [String] = ["libpq 3 trips", "libpq 2 trips", "session", "pool", "pool in 1 trip", "empty"]
+            let names: [String] = [
+                "libpq 3 trips", "libpq 2 trips", "session", "pool", "pool in 1 trip", "empty", "libpq on 4 threads",
+                "pool of 4, 16 callers",
+            ]
             var times: [Times] = names.map { Times(name: $0) }
             for _ in 0..<Self.batches {
                 times[0].batches.append(try await blocking { plain.plain() })
@@ -125,6 +138,20 @@ private struct RawLibpq: @unchecked Sendable {
                     try await awaiting { try await pool.transaction { db in try db.enqueue("SELECT 1") } })
                 times[5].batches.append(try await awaiting { try await pool.transaction { _ in } })
             }
+            let four: [RawLibpq] = try (0..<4).map { _ in
+                let raw: RawLibpq = try RawLibpq(database.url)
+                raw.startPipelines()
+                return raw
+            }
+            for _ in 0..<Self.batches {
+                times[6].batches.append(
+                    try await together(four.map { raw in { try await self.blocking { raw.pipelined() } } }))
+                let caller: @Sendable () async throws -> Double = {
+                    try await self.awaiting { try await pool.transaction { db in _ = try db.execute("SELECT 1") } }
+                }
+                times[7].batches.append(try await together(Array(repeating: caller, count: 16)))
+            }
+            for raw in four { raw.close() }
             print("µs per transaction, best:", times.map(\.description).joined(separator: ", "))
             plain.close()
             piped.close()

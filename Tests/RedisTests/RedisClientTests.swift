@@ -139,8 +139,11 @@ import Testing
         #expect(configuration.database == database)
     }
 
-    @Test("refuses an address it cannot use", arguments: [
-        "rediss://host", "host:1", "redis://", "redis://:1", "redis://h:0", "redis://h:x", "redis://h/x", "redis://u@h",
-    ])
+    @Test(
+        "refuses an address it cannot use",
+        arguments: [
+            "rediss://host", "host:1", "redis://", "redis://:1", "redis://h:0", "redis://h:x", "redis://h/x",
+            "redis://u@h",
+        ])
     func badAddress(url: String) { #expect(RedisConfiguration(url: url) == nil) }
 }

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from .layout import SERVICES, Stack
 
-NAMES = {"postgres", "redis-server", "nginx", "noida-db", "tansu", "supervisord", *(f"{s}-service" for s in SERVICES)}
+# Debian's redis-server is a link to redis-check-rdb, which is the name the kernel shows.
+NAMES = {"postgres", "redis-server", "redis-check-rdb", "nginx", "noida-db", "tansu", "supervisord", *(f"{s}-service" for s in SERVICES)}
 TERM_SECONDS = 15
 
 
