@@ -96,7 +96,8 @@ extension InputFields {
     private static func parseInstant(_ value: JSONValue) -> Result<Instant, Fault> {
         guard case .string(let text) = value else { return .failure(invalidType("must be a string")) }
         guard let instant = Instant(rfc3339: text) else {
-            return .failure(Fault(code: "invalid_time", message: "is not an RFC 3339 time such as 2027-01-31T00:00:00Z"))
+            return .failure(
+                Fault(code: "invalid_time", message: "is not an RFC 3339 time such as 2027-01-31T00:00:00Z"))
         }
         return .success(instant)
     }

@@ -54,15 +54,15 @@ public enum Outbox {
     /// The INSERT alone, for callers that put several statements into one pipeline; they call ``wakeOnCommit(_:)`` too.
     public static func insertion(_ events: [OutboxEvent]) -> SQL {
         """
-            INSERT INTO outbox (id, type, topic, key, time, traceparent, body)
-            SELECT e.id, e.type, e.topic, e.key, e.time, e.traceparent, e.body
-            FROM unnest(\(events.map(\.id.rawValue))::text[], \(events.map(\.type))::text[],
-                        \(events.map(\.topic.rawValue))::text[], \(events.map(\.key))::text[],
-                        \(events.map(\.time))::timestamptz[], \(events.map(\.traceparent))::text[],
-                        \(events.map(\.body))::text[])
-                 WITH ORDINALITY AS e(id, type, topic, key, time, traceparent, body, position)
-            ORDER BY e.position
-            """
+        INSERT INTO outbox (id, type, topic, key, time, traceparent, body)
+        SELECT e.id, e.type, e.topic, e.key, e.time, e.traceparent, e.body
+        FROM unnest(\(events.map(\.id.rawValue))::text[], \(events.map(\.type))::text[],
+                    \(events.map(\.topic.rawValue))::text[], \(events.map(\.key))::text[],
+                    \(events.map(\.time))::timestamptz[], \(events.map(\.traceparent))::text[],
+                    \(events.map(\.body))::text[])
+             WITH ORDINALITY AS e(id, type, topic, key, time, traceparent, body, position)
+        ORDER BY e.position
+        """
     }
 
     /// Wakes the relay when the transaction has committed.

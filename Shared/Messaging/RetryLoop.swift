@@ -57,7 +57,9 @@ package struct RetryLoop: Sendable {
         }
         guard let read else { return false }
         // A message of an unknown type that was requeued too early: no handler would ever see it.
-        guard SortedBatch.knows(read.event.type) else { throw Refusal.park(reason: SortedBatch.unknown(read.event.type)) }
+        guard SortedBatch.knows(read.event.type) else {
+            throw Refusal.park(reason: SortedBatch.unknown(read.event.type))
+        }
         let handlers: [String: any PreparedHandler] = try await dispatcher.prepare([read.event], context)
         return try await dispatcher.pool.transaction { db in
             guard let row: (event: RawEvent, attempts: Int) = try RetryStore.lock(id, in: db) else { return false }

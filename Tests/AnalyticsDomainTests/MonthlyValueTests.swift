@@ -47,7 +47,9 @@ import Testing
     }
 
     @Test("keeps the currency") func currency() throws {
-        #expect(try MonthlyValue.of(Money(minor: 1_200, currency: .jpy), every: 1, .year) == Money(minor: 100, currency: .jpy))
+        #expect(
+            try MonthlyValue.of(Money(minor: 1_200, currency: .jpy), every: 1, .year)
+                == Money(minor: 100, currency: .jpy))
     }
 
     @Test("refuses counts out of range, negative prices and what does not fit") func refusals() {

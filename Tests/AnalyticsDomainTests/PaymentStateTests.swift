@@ -11,7 +11,8 @@ import Testing
         try #require(
             PaymentState(
                 paymentID: id ?? self.id, customerID: CustomerID(unchecked: "cus_a"),
-                amount: Money(minor: 999, currency: .usd), status: status, attempt: attempt, at: Instant(seconds: seconds)))
+                amount: Money(minor: 999, currency: .usd), status: status, attempt: attempt,
+                at: Instant(seconds: seconds)))
     }
 
     private func fold(_ states: [PaymentState]) throws -> PaymentState {
@@ -61,7 +62,9 @@ import Testing
             let attempts = Int64.random(in: 1...4, using: &random)
             for attempt in 1...attempts {
                 states.append(try state(.created, attempt, at: attempt * 10))
-                if Bool.random(using: &random) { states.append(try state(.requiresAction, attempt, at: attempt * 10 + 1)) }
+                if Bool.random(using: &random) {
+                    states.append(try state(.requiresAction, attempt, at: attempt * 10 + 1))
+                }
                 if attempt < attempts { states.append(try state(.failed, attempt, at: attempt * 10 + 2)) }
             }
             switch round % 3 {
@@ -111,11 +114,13 @@ import Testing
     private func state(_ status: InvoiceState.Status, number: String? = nil, at seconds: Int64) -> InvoiceState {
         InvoiceState(
             invoiceID: InvoiceID(unchecked: "inv_a"), customerID: CustomerID(unchecked: "cus_a"),
-            subscriptionID: SubscriptionID(unchecked: "sub_a"), amount: Money(minor: 999, currency: .usd), status: status,
+            subscriptionID: SubscriptionID(unchecked: "sub_a"), amount: Money(minor: 999, currency: .usd),
+            status: status,
             number: number, at: Instant(seconds: seconds))
     }
 
-    @Test("is finalized, then paid or void, in whatever order it is heard", arguments: [InvoiceState.Status.paid, .void])
+    @Test(
+        "is finalized, then paid or void, in whatever order it is heard", arguments: [InvoiceState.Status.paid, .void])
     func order(last: InvoiceState.Status) {
         let issued = state(.finalized, number: "INV-000001", at: 1)
         let ended = state(last, at: 2)

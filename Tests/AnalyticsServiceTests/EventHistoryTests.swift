@@ -69,12 +69,15 @@ import Testing
         }
     }
 
-    @Test("is filtered by customer and by type; a plan is not taken for a customer of the same name") func filters() async throws {
+    @Test("is filtered by customer and by type; a plan is not taken for a customer of the same name") func filters()
+        async throws
+    {
         try await withAnalytics { world in
             let plan = PlanCreatedV1(
                 planID: PlanID(unchecked: "premium"), name: "Premium", amount: Money(minor: 999, currency: .usd),
                 interval: "month", intervalCount: 1, trialDays: 0)
-            let customer = CustomerUpdatedV1(customerID: CustomerID(unchecked: "premium"), email: "p@example.com", name: "P")
+            let customer = CustomerUpdatedV1(
+                customerID: CustomerID(unchecked: "premium"), email: "p@example.com", name: "P")
             try await world.record([
                 event(plan, key: "premium", at: .sample), event(customer, key: "premium", at: .sample),
                 event(FraudAssessedV1.sample, key: "cus_other", at: .sample),

@@ -25,7 +25,8 @@ import Testing
             var returns = Told("returns")
             var second = Told("second", customer: "cus_stays", amount: 500)
             try await world.record([
-                stays.created("active", at: "2027-01-05T00:00:00Z"), grows.created("active", at: "2027-01-05T00:00:00Z"),
+                stays.created("active", at: "2027-01-05T00:00:00Z"),
+                grows.created("active", at: "2027-01-05T00:00:00Z"),
                 leaves.created("active", at: "2027-01-05T00:00:00Z"),
                 returns.created("active", at: "2027-01-05T00:00:00Z"),
                 grows.changed("premium", 1_999, at: "2027-02-10T00:00:00Z"),
@@ -73,7 +74,8 @@ import Testing
             var short = Told("short", customer: "cus_a")
             var long = Told("long", customer: "cus_a")
             try await world.record([
-                short.created("active", at: "2027-01-05T00:00:00Z"), short.moved("canceled", at: "2027-01-20T00:00:00Z"),
+                short.created("active", at: "2027-01-05T00:00:00Z"),
+                short.moved("canceled", at: "2027-01-20T00:00:00Z"),
                 long.created("active", at: "2027-03-05T00:00:00Z"),
             ])
             #expect(try await world.months("2027-03", "2027-03").map(\.revenue.new) == [999])
@@ -85,7 +87,8 @@ import Testing
             var dollars = Told("usd", customer: "cus_a")
             var euros = Told("eur", customer: "cus_a", amount: 500, currency: .eur)
             try await world.record([
-                dollars.created("active", at: "2027-01-05T00:00:00Z"), euros.created("active", at: "2027-01-06T00:00:00Z"),
+                dollars.created("active", at: "2027-01-05T00:00:00Z"),
+                euros.created("active", at: "2027-01-06T00:00:00Z"),
             ])
             #expect(try await world.months("2027-01", "2027-01").map(\.revenue.currency.code) == ["EUR", "USD"])
             #expect(try await world.months("2027-01", "2027-01", currency: .eur).map(\.revenue.new) == [500])
@@ -99,7 +102,8 @@ import Testing
             #expect(months.map(\.revenue.month.description).first == "2026-06")
             #expect(months.map(\.revenue.month.description).last == "2027-05")
             #expect(months.count == ListMRRMonths.defaultMonths)
-            #expect(try await world.months("2027-04", "2027-09", currency: .usd, now: "2027-05-10T00:00:00Z").count == 2)
+            #expect(
+                try await world.months("2027-04", "2027-09", currency: .usd, now: "2027-05-10T00:00:00Z").count == 2)
             #expect(try await world.months("2027-08", "2027-09", currency: .usd, now: "2027-05-10T00:00:00Z").isEmpty)
         }
     }
@@ -132,7 +136,9 @@ import Testing
                 }
                 #expect(end > 0)
             }
-            let violations: [String] = try await world.pool.transaction { db in try CheckConsistency()(in: db).violations }
+            let violations: [String] = try await world.pool.transaction { db in
+                try CheckConsistency()(in: db).violations
+            }
             #expect(violations == [])
         }
     }
@@ -163,8 +169,10 @@ struct GeneratedHistory {
     private mutating func live(
         _ name: String, _ customer: String, _ currency: Currency, using random: inout Seeded
     ) -> [RawEvent] {
-        var sub = Told(name, customer: customer, amount: Int64.random(in: 0...5_000, using: &random), currency: currency)
-        var time: Instant = instant("2026-01-01T00:00:00Z").adding(.seconds(Int64.random(in: 0...20_000_000, using: &random)))
+        var sub = Told(
+            name, customer: customer, amount: Int64.random(in: 0...5_000, using: &random), currency: currency)
+        var time: Instant = instant("2026-01-01T00:00:00Z").adding(
+            .seconds(Int64.random(in: 0...20_000_000, using: &random)))
         var points: [Point] = []
         var events: [RawEvent] = [sub.created("incomplete", at: time.rfc3339)]
         for _ in 0..<Int.random(in: 1...8, using: &random) {
@@ -177,7 +185,8 @@ struct GeneratedHistory {
                 let statuses: [String] = ["active", "past_due", "canceled", "trialing", "unpaid"]
                 events.append(sub.moved(statuses.randomElement(using: &random) ?? "active", at: time.rfc3339))
             } else {
-                events.append(sub.changed("p\(points.count)", Int64.random(in: 0...5_000, using: &random), at: time.rfc3339))
+                events.append(
+                    sub.changed("p\(points.count)", Int64.random(in: 0...5_000, using: &random), at: time.rfc3339))
             }
             let earns: Bool = sub.status == "active" || sub.status == "past_due"
             points.append(Point(at: time, value: earns ? sub.amount.minor : 0))

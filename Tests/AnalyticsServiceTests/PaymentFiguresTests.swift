@@ -27,7 +27,8 @@ struct Paying {
     func failed(_ attempt: Int64, at time: String) -> RawEvent {
         event(
             PaymentFailedV1(
-                paymentID: id, attempt: attempt, customerID: customer, amount: amount, invoiceID: nil, subscriptionID: nil,
+                paymentID: id, attempt: attempt, customerID: customer, amount: amount, invoiceID: nil,
+                subscriptionID: nil,
                 declineCode: "insufficient_funds", declineClass: "soft", failedAt: instant(time)),
             key: customer.rawValue, at: instant(time))
     }
@@ -43,7 +44,8 @@ struct Paying {
     func canceled(at time: String) -> RawEvent {
         event(
             PaymentCanceledV1(
-                paymentID: id, customerID: customer, amount: amount, invoiceID: nil, subscriptionID: nil, reason: "voided"),
+                paymentID: id, customerID: customer, amount: amount, invoiceID: nil, subscriptionID: nil,
+                reason: "voided"),
             key: customer.rawValue, at: instant(time))
     }
 
@@ -51,7 +53,8 @@ struct Paying {
         event(
             PaymentRefundedV1(
                 refundID: RefundID.new(at: .sample), paymentID: id, customerID: customer,
-                amount: Money(minor: minor, currency: amount.currency), refundedTotal: minor, invoiceID: nil, reason: nil,
+                amount: Money(minor: minor, currency: amount.currency), refundedTotal: minor, invoiceID: nil,
+                reason: nil,
                 refundedAt: instant(time)), key: customer.rawValue, at: instant(time))
     }
 }
@@ -132,7 +135,8 @@ struct Paying {
         return (
             event(
                 InvoiceFinalizedV1(
-                    invoiceID: id, number: "INV-\(name)", billingID: .sample, subscriptionID: .sample, customerID: .sample,
+                    invoiceID: id, number: "INV-\(name)", billingID: .sample, subscriptionID: .sample,
+                    customerID: .sample,
                     amount: amount, periodStart: .sample, periodEnd: .sample, issuedAt: instant(time)),
                 key: "cus_a", at: instant(time)),
             event(
@@ -166,7 +170,8 @@ struct Paying {
                 payment.succeeded(1, at: "2027-01-01T00:00:00Z"), payment.refunded(300, at: "2027-01-02T00:00:00Z"),
                 active.created("active", at: "2027-01-01T00:00:00Z"),
                 pastDue.created("active", at: "2027-01-01T00:00:00Z"),
-                pastDue.moved("past_due", at: "2027-01-02T00:00:00Z"), gone.created("active", at: "2027-01-01T00:00:00Z"),
+                pastDue.moved("past_due", at: "2027-01-02T00:00:00Z"),
+                gone.created("active", at: "2027-01-01T00:00:00Z"),
                 gone.moved("canceled", at: "2027-01-02T00:00:00Z"),
             ])
             let (facts, violations) = try await facts(world)
@@ -183,7 +188,9 @@ struct Paying {
         }
     }
 
-    @Test("a handled event that is missing from the history is a violation, unless it is parked") func missing() async throws {
+    @Test("a handled event that is missing from the history is a violation, unless it is parked") func missing()
+        async throws
+    {
         try await withAnalytics { world in
             _ = try await world.pool.transaction { db in
                 try db.pipeline([

@@ -73,7 +73,9 @@ import Testing
         }
     }
 
-    @Test("a change due before the one it follows does not undo it, and is the state now") func dueBeforeRecovery() async throws {
+    @Test("a change due before the one it follows does not undo it, and is the state now") func dueBeforeRecovery()
+        async throws
+    {
         try await withAnalytics { world in
             var sub = Told("a", interval: "week")
             try await world.record([
@@ -121,7 +123,10 @@ import Testing
             }
             var weekly = Told("w", amount: 100, currency: .eur, interval: "week")
             var free = Told("f", amount: 0)
-            events += [weekly.created("active", at: "2027-01-01T00:00:00Z"), free.created("active", at: "2027-01-01T00:00:00Z")]
+            events += [
+                weekly.created("active", at: "2027-01-01T00:00:00Z"),
+                free.created("active", at: "2027-01-01T00:00:00Z"),
+            ]
             try await world.record(events)
             let summary = try await world.summary(at: "2027-01-01T00:00:00Z")
             #expect(summary.mrr == [Money(minor: 433, currency: .eur), Money(minor: 2_502, currency: .usd)])
@@ -162,12 +167,15 @@ import Testing
 
     @Test("an attempt that cannot be is parked") func attempt() async throws {
         let body = PaymentFailedV1(
-            paymentID: .sample, attempt: 0, customerID: .sample, amount: Money(minor: 1, currency: .usd), invoiceID: nil,
+            paymentID: .sample, attempt: 0, customerID: .sample, amount: Money(minor: 1, currency: .usd),
+            invoiceID: nil,
             subscriptionID: nil, declineCode: "x", declineClass: "soft", failedAt: .sample)
         try await expectParked(event(body, key: "cus_1", at: .sample), "attempt 0")
     }
 
-    @Test("a body of the wrong shape is parked, also for a type without a projection", arguments: ["{}", "[]", "{\"a\":", "nonsense"])
+    @Test(
+        "a body of the wrong shape is parked, also for a type without a projection",
+        arguments: ["{}", "[]", "{\"a\":", "nonsense"])
     func malformed(_ body: String) async throws {
         let raw = RawEvent(
             id: .sample, type: FraudAssessedV1.type, source: "test", time: .sample, key: "cus_1", traceparent: nil,

@@ -66,7 +66,9 @@ struct World: Sendable {
     /// Status and plan of a subscription now.
     func state(_ id: SubscriptionID) async throws -> String? {
         try await pool.transaction { db in
-            try db.first("SELECT status || ' ' || plan_id FROM subscriptions WHERE subscription_id = \(id)") { try $0.next() }
+            try db.first("SELECT status || ' ' || plan_id FROM subscriptions WHERE subscription_id = \(id)") {
+                try $0.next()
+            }
         }
     }
 }
@@ -114,7 +116,10 @@ struct Told {
     var count: Int64 = 1
     var status = "incomplete"
 
-    init(_ name: String, customer: String? = nil, amount: Int64 = 999, currency: Currency = .usd, interval: String = "month") {
+    init(
+        _ name: String, customer: String? = nil, amount: Int64 = 999, currency: Currency = .usd,
+        interval: String = "month"
+    ) {
         id = SubscriptionID.new(at: .sample)
         self.customer = CustomerID(unchecked: customer ?? "cus_\(name)")
         self.amount = Money(minor: amount, currency: currency)

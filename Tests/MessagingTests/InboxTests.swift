@@ -6,7 +6,9 @@ import Testing
 @Suite("Handling events once and in order") struct InboxTests {
     @Test("a batch that comes again, whole or in part, has no second effect") func redelivery() async throws {
         try await withMessaging { world in
-            let batch: [KafkaMessage] = (0..<20).map { Message.created("n\($0)", key: "k\($0 % 4)", updated: $0 % 3 == 0) }
+            let batch: [KafkaMessage] = (0..<20).map {
+                Message.created("n\($0)", key: "k\($0 % 4)", updated: $0 % 3 == 0)
+            }
             await world.dispatcher.handle(batch)
             let first: [String] = try await world.effects()
             #expect(Set(first).count == 20 && first.count == 20)
@@ -43,7 +45,8 @@ import Testing
         try await withMessaging { world in
             world.recorder.fail("bad")
             let bad: KafkaMessage = Message.created("bad", key: "a")
-            await world.handle(Message.created("a1", key: "a"), bad, Message.created("a2", key: "a"), Message.created("b1", key: "b"))
+            await world.handle(
+                Message.created("a1", key: "a"), bad, Message.created("a2", key: "a"), Message.created("b1", key: "b"))
             await world.handle(Message.created("a3", key: "a", updated: true), Message.created("b2", key: "b"))
             #expect(try await world.effects() == ["a1", "b1", "b2"])
             #expect(try await world.waiting().count == 3)
@@ -67,7 +70,8 @@ import Testing
             for _ in 0..<3 { try await world.retryNow() }
             #expect(try await world.texts("SELECT attempts || ' ' || reason FROM event_retries") == ["4 forNow"])
             let waits: [String] = try await world.texts(
-                "SELECT CASE WHEN next_at > now() + interval '5 seconds' THEN 'long' ELSE 'short' END FROM event_retries")
+                "SELECT CASE WHEN next_at > now() + interval '5 seconds' THEN 'long' ELSE 'short' END FROM event_retries"
+            )
             #expect(waits == ["long"])
             #expect(try await world.retries.pass() == false, "it is not due")
         }
@@ -81,7 +85,9 @@ import Testing
             try await world.execute("UPDATE event_retries SET next_at = now() - interval '1 second'")
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for _ in 0..<2 {
-                    group.addTask { while try await world.waiting().isEmpty == false { _ = try await world.retries.pass() } }
+                    group.addTask {
+                        while try await world.waiting().isEmpty == false { _ = try await world.retries.pass() }
+                    }
                 }
                 try await group.waitForAll()
             }

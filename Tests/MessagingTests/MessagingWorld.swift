@@ -81,8 +81,9 @@ struct MessagingWorld: Sendable {
 
     /// Tries what is put off, whatever its waiting time, until nothing moves.
     func retryNow() async throws {
-        repeat { try await execute("UPDATE event_retries SET next_at = now() - interval '1 second'") } while
-            try await retries.pass()
+        repeat {
+            try await execute("UPDATE event_retries SET next_at = now() - interval '1 second'")
+        } while try await retries.pass()
     }
 
     func execute(_ sql: SQL) async throws { try await database.transaction { db in _ = try db.execute(sql) } }

@@ -107,7 +107,9 @@ import Testing
         }
     }
 
-    @Test("an unknown type that is requeued while still unknown is parked again, not dropped") func unknownAgain() async throws {
+    @Test("an unknown type that is requeued while still unknown is parked again, not dropped") func unknownAgain()
+        async throws
+    {
         try await withMessaging { world in
             await world.handle(Message.raw(Message.headers(type: "customer.exploded.v9"), Array("{}".utf8)))
             for _ in 0..<2 {
@@ -128,12 +130,14 @@ import Testing
             let entries: [ParkingLot.Entry] = try await world.parked()
             #expect(entries.count == 3)
             for entry in entries where entry.eventID != bad.headers["ce_id"] {
-                #expect(try await world.database.transaction { db in try ParkingLot.requeue(entry.id, in: db) } == false)
+                #expect(
+                    try await world.database.transaction { db in try ParkingLot.requeue(entry.id, in: db) } == false)
             }
             #expect(try await world.parked().count == 3)
             for entry in entries {
                 #expect(try await world.database.transaction { db in try ParkingLot.discard(entry.id, in: db) })
-                #expect(try await world.database.transaction { db in try ParkingLot.discard(entry.id, in: db) } == false)
+                #expect(
+                    try await world.database.transaction { db in try ParkingLot.discard(entry.id, in: db) } == false)
                 #expect(try await world.database.transaction { db in try ParkingLot.show(entry.id, in: db) } == nil)
             }
             await world.handle(bad, unreadable)

@@ -98,7 +98,9 @@ private func withStage(_ body: (Stage) async throws -> Void) async throws {
 }
 
 @Suite("The outbox relay", .serialized) struct RelayTests {
-    @Test("committed events arrive in the order of their transactions and, inside one, of their writing; none of a rollback")
+    @Test(
+        "committed events arrive in the order of their transactions and, inside one, of their writing; none of a rollback"
+    )
     func order() async throws {
         try await withStage { stage in
             let relay: OutboxRelay = stage.relay()
@@ -160,7 +162,9 @@ private func withStage(_ body: (Stage) async throws -> Void) async throws {
         }
     }
 
-    @Test("relays that are ended and started again publish everything, in order of first arrival") func restart() async throws {
+    @Test("relays that are ended and started again publish everything, in order of first arrival") func restart()
+        async throws
+    {
         try await withStage { stage in
             let names: [String] = (0..<300).map { "n\($0)" }
             async let writing: Void = {
@@ -183,7 +187,9 @@ private func withStage(_ body: (Stage) async throws -> Void) async throws {
         }
     }
 
-    @Test("a relay whose session is killed starts over; events may repeat, none is lost or out of order") func killed() async throws {
+    @Test("a relay whose session is killed starts over; events may repeat, none is lost or out of order") func killed()
+        async throws
+    {
         try await withStage { stage in
             let relay: OutboxRelay = stage.relay()
             let names: [String] = (0..<200).map { "n\($0)" }
@@ -196,7 +202,8 @@ private func withStage(_ body: (Stage) async throws -> Void) async throws {
                         """
                         SELECT pg_terminate_backend(pid) FROM pg_stat_activity
                         WHERE datname = current_database() AND application_name = 'refrain/test relay'
-                        """) { row in try row.next() as Bool }
+                        """
+                    ) { row in try row.next() as Bool }
                 }
             }
             await admin.shutdown()

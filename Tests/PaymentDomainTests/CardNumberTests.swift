@@ -63,7 +63,8 @@ import Testing
         var dumpedInside = ""
         dump([("card", number)], to: &dumpedInside)
         let texts: [String] = [
-            "\(number)", String(describing: number), String(reflecting: number), "\([number])", "\(Optional(number) as Any)",
+            "\(number)", String(describing: number), String(reflecting: number), "\([number])",
+            "\(Optional(number) as Any)",
             "\((1, number))", dumped, dumpedInside, number.description,
         ]
         for text in texts {

@@ -7,10 +7,13 @@ import Testing
         var random = Seeded()
         for _ in 0..<2_000 {
             let currency: Currency = Currency.all.randomElement(using: &random) ?? .usd
-            let minor: Int64 = [1, Int64.max, Int64.random(in: 1...Int64.max, using: &random)]
+            let minor: Int64 =
+                [1, Int64.max, Int64.random(in: 1...Int64.max, using: &random)]
                 .randomElement(using: &random) ?? 1
             let amount = Money(minor: minor, currency: currency)
-            for postings in [try Ledger.capture(amount, provider: "sandbox"), try Ledger.refund(amount, provider: "sandbox")] {
+            for postings in [
+                try Ledger.capture(amount, provider: "sandbox"), try Ledger.refund(amount, provider: "sandbox"),
+            ] {
                 var sum: Money = .zero(currency)
                 for posting in postings { sum = try sum.adding(posting.amount) }
                 #expect(sum.isZero, "seed \(random.seed)")
@@ -23,7 +26,8 @@ import Testing
     @Test("a capture and its refund leave the provider's account as it was") func undone() throws {
         let amount = Money(minor: 1_299, currency: .eur)
         let account: String = Ledger.providerBalance("stripe")
-        let lines: [Posting] = try Ledger.capture(amount, provider: "stripe") + Ledger.refund(amount, provider: "stripe")
+        let lines: [Posting] =
+            try Ledger.capture(amount, provider: "stripe") + Ledger.refund(amount, provider: "stripe")
         let onAccount: [Int64] = lines.filter { $0.account == account }.map(\.amount.minor)
         #expect(onAccount == [1_299, -1_299])
     }

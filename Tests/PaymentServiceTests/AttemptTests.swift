@@ -66,7 +66,8 @@ import Testing
             #expect(try await world.settled(challenged.id).status == .requiresAction)
             let next: PaymentRecord = try await world.confirm(challenged.id, passed: true)
             await world.decide(challenged, "block")
-            #expect(try await world.payment(next.id).status == .created, "a word on the earlier attempt is not one on this")
+            #expect(
+                try await world.payment(next.id).status == .created, "a word on the earlier attempt is not one on this")
             await world.decide(next)
             let done: PaymentRecord = try await world.settled(next.id)
             #expect(done.status == .succeeded && done.attempts == 2 && done.authenticated)
@@ -147,8 +148,10 @@ import Testing
             let answer: ChargeAnswer = try await world.provider.charge(request)
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for index in 0..<30 {
-                    let outcome: Outcome = index % 3 == 0
-                        ? Outcome(attempt: stale, answer: .declined(code: "stale")) : Outcome(attempt: attempt, answer: answer)
+                    let outcome: Outcome =
+                        index % 3 == 0
+                        ? Outcome(attempt: stale, answer: .declined(code: "stale"))
+                        : Outcome(attempt: attempt, answer: answer)
                     group.addTask { try await world.work.outcomes(outcome) }
                 }
                 try await group.waitForAll()

@@ -6,7 +6,9 @@ import Postgres
 import Testing
 
 @Suite("Collecting invoices") struct CollectingTests {
-    @Test("an invoice has one payment, however often and in whatever batches its finalizing is told") func onePayment() async throws {
+    @Test("an invoice has one payment, however often and in whatever batches its finalizing is told") func onePayment()
+        async throws
+    {
         try await withPayments { world in
             let customer: CustomerID = try await world.payer()
             let invoices: [InvoiceID] = (0..<5).map { _ in .new(at: PaymentWorld.start) }
@@ -27,7 +29,9 @@ import Testing
         try await withPayments { world in
             let customer: CustomerID = try await world.payer()
             for minor: Int64 in [0, -500] {
-                await world.deliver([world.finalized(.new(at: PaymentWorld.start), customer, amount: Money(minor: minor, currency: .usd))])
+                await world.deliver([
+                    world.finalized(.new(at: PaymentWorld.start), customer, amount: Money(minor: minor, currency: .usd))
+                ])
             }
             #expect(try await world.number("SELECT count(*) FROM payments") == 0)
             #expect(try await world.number("SELECT count(*) FROM event_retries") == 0)
@@ -97,7 +101,9 @@ import Testing
             #expect(try await world.published("payment.canceled.v1") == 2)
             await world.decide(late)
             await world.deliver([world.due(waiting, customer)])
-            #expect(try await world.payment(of: waiting).status == .canceled, "neither a late verdict nor a retry revives it")
+            #expect(
+                try await world.payment(of: waiting).status == .canceled,
+                "neither a late verdict nor a retry revives it")
             #expect(world.provider.charges == 1)
             #expect(try await world.violations().isEmpty)
         }

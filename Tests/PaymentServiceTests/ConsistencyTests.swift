@@ -26,12 +26,20 @@ import Testing
             invoices.append((invoice, customer))
             payments.append(try await world.payment(of: invoice).id)
         case 3, 4, 5:
-            let waiting: [String] = try await world.texts("SELECT id FROM payments WHERE status = 'created' ORDER BY id")
+            let waiting: [String] = try await world.texts(
+                "SELECT id FROM payments WHERE status = 'created' ORDER BY id")
             guard let id: String = waiting.randomElement(using: &random) else { return }
-            let decision: String = ["approve", "approve", "approve", "review", "block"].randomElement(using: &random) ?? ""
+            let decision: String =
+                ["approve", "approve", "approve", "review", "block"].randomElement(using: &random) ?? ""
             await world.decide(try await world.payment(PaymentID(unchecked: id)), decision)
-        case 6: if let invoice = invoices.randomElement(using: &random) { await world.deliver([world.due(invoice.0, invoice.1)]) }
-        case 7: if let invoice = invoices.randomElement(using: &random) { await world.deliver([world.voided(invoice.0, invoice.1)]) }
+        case 6:
+            if let invoice = invoices.randomElement(using: &random) {
+                await world.deliver([world.due(invoice.0, invoice.1)])
+            }
+        case 7:
+            if let invoice = invoices.randomElement(using: &random) {
+                await world.deliver([world.voided(invoice.0, invoice.1)])
+            }
         case 8:
             let paid: [String] = try await world.texts("SELECT id FROM payments WHERE status = 'succeeded' ORDER BY id")
             guard let id: String = paid.randomElement(using: &random) else { return }
@@ -45,7 +53,9 @@ import Testing
                 [.well, .well, .booksAndVanishes, .away].randomElement(using: &random) ?? .well
             world.provider.turn(mood)
             if Bool.random(using: &random) { try await world.work.sweep.pass() }
-            if Bool.random(using: &random) { try await world.attach(cards.randomElement(using: &random) ?? cards[0], to: customer) }
+            if Bool.random(using: &random) {
+                try await world.attach(cards.randomElement(using: &random) ?? cards[0], to: customer)
+            }
         }
     }
 
@@ -79,24 +89,41 @@ import Testing
             let succeeded: Int = try await world.number("SELECT count(*) FROM payments WHERE status = 'succeeded'")
             #expect(try await world.published("payment.succeeded.v1") == succeeded, "seed \(random.seed)")
             let refunds: Int = try await world.number("SELECT count(*) FROM refunds")
-            print("history \(run): \(payments.count) payments, \(succeeded) succeeded, \(refunds) refunds, \(world.provider.charges) charges asked for")
+            print(
+                "history \(run): \(payments.count) payments, \(succeeded) succeeded, \(refunds) refunds, \(world.provider.charges) charges asked for"
+            )
         }
     }
 
     /// Statements that break the books, and the sentence that must report each.
     private static let tampering: [(SQL, String)] = [
-        ("UPDATE journal_lines SET amount = amount + 1 WHERE account = 'income:customer_payments'", "journal entries that do not balance"),
+        (
+            "UPDATE journal_lines SET amount = amount + 1 WHERE account = 'income:customer_payments'",
+            "journal entries that do not balance"
+        ),
         ("DELETE FROM journal_lines", "the ledger differ"),
         ("UPDATE payments SET invoice_id = 'inv_same' WHERE status = 'succeeded'", "invoices paid more than once"),
-        ("UPDATE payments SET attempt_id = 'att_other' WHERE status = 'succeeded'", "succeeded payments that are not booked"),
-        ("UPDATE journal_entries SET reference = 'att_other' WHERE kind = 'payment' AND id = (SELECT min(id) FROM journal_entries)", "charges at the sandbox provider that are not booked"),
-        ("UPDATE payment_attempts SET payment_id = (SELECT min(id) FROM payments), number = CASE WHEN payment_id = (SELECT min(id) FROM payments) THEN 1 ELSE 2 END", "payments charged more than once"),
+        (
+            "UPDATE payments SET attempt_id = 'att_other' WHERE status = 'succeeded'",
+            "succeeded payments that are not booked"
+        ),
+        (
+            "UPDATE journal_entries SET reference = 'att_other' WHERE kind = 'payment' AND id = (SELECT min(id) FROM journal_entries)",
+            "charges at the sandbox provider that are not booked"
+        ),
+        (
+            "UPDATE payment_attempts SET payment_id = (SELECT min(id) FROM payments), number = CASE WHEN payment_id = (SELECT min(id) FROM payments) THEN 1 ELSE 2 END",
+            "payments charged more than once"
+        ),
         ("UPDATE refunds SET status = 'processing'", "refunds whose booking and provider disagree"),
         ("DELETE FROM refunds", "refunds whose booking and provider disagree"),
         ("UPDATE journal_lines SET amount = amount * 2", "the sandbox provider's books and the ledger differ"),
         ("UPDATE journal_lines SET currency = 'EUR'", "2 currencies"),
         ("DELETE FROM sandbox_refunds", "the sandbox provider's books and the ledger differ"),
-        ("UPDATE payments SET amount_refunded = amount_refunded + 1 WHERE status = 'succeeded'", "payments whose refunds do not add up"),
+        (
+            "UPDATE payments SET amount_refunded = amount_refunded + 1 WHERE status = 'succeeded'",
+            "payments whose refunds do not add up"
+        ),
     ]
 
     @Test("every kind of tampering is reported") func tampered() async throws {

@@ -13,7 +13,9 @@ import Testing
         try await withPayments { world in
             let customer: CustomerID = try await world.payer()
             async let reply = world.create(customer, key: "once", wait: .seconds(20))
-            try await eventually(within: .seconds(10), "it is recorded") { try await world.published("payment.created.v1") == 1 }
+            try await eventually(within: .seconds(10), "it is recorded") {
+                try await world.published("payment.created.v1") == 1
+            }
             let id = PaymentID(unchecked: try await world.texts("SELECT id FROM payments")[0])
             await world.decide(try await world.payment(id))
             let answered: Reply<PaymentResource> = try await reply
@@ -50,13 +52,17 @@ import Testing
         }
     }
 
-    @Test("one key, many callers at once: one payment, and each is answered or told of its twin") func twins() async throws {
+    @Test("one key, many callers at once: one payment, and each is answered or told of its twin") func twins()
+        async throws
+    {
         try await withPayments(connections: 8) { world in
             let customer: CustomerID = try await world.payer()
             let ids: [PaymentID] = await withTaskGroup(of: PaymentID?.self) { group in
                 for _ in 0..<40 {
                     group.addTask {
-                        do { return try world.id(try await world.create(customer, key: "same")) } catch let problem as Problem {
+                        do { return try world.id(try await world.create(customer, key: "same")) } catch let problem
+                            as Problem
+                        {
                             #expect(problem.status == 409)
                             return nil
                         } catch {
@@ -115,7 +121,9 @@ import Testing
         }
     }
 
-    @Test("of a card only what may be shown is stored, and a new default takes the place of the old") func cards() async throws {
+    @Test("of a card only what may be shown is stored, and a new default takes the place of the old") func cards()
+        async throws
+    {
         try await withPayments { world in
             let customer: CustomerID = await world.customer()
             let first: JSONValue = try await world.attach("4242 4242 4242 4242", to: customer)
@@ -128,7 +136,8 @@ import Testing
             #expect(try await world.number("SELECT count(*) FROM payment_methods") == 8)
             #expect(try await world.number("SELECT count(*) FROM payment_methods WHERE is_default") == 1)
             let stored: [String] = try await world.texts(
-                "SELECT m::text FROM payment_methods m UNION ALL SELECT o::text FROM outbox o UNION ALL SELECT k::text FROM idempotency_keys k")
+                "SELECT m::text FROM payment_methods m UNION ALL SELECT o::text FROM outbox o UNION ALL SELECT k::text FROM idempotency_keys k"
+            )
             #expect(stored.allSatisfy { !$0.contains("424242424242") && !$0.contains("555555555555") })
         }
     }

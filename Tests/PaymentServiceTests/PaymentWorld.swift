@@ -98,14 +98,17 @@ struct PaymentWorld: Sendable {
 
     func customer() async -> CustomerID {
         let id = CustomerID.new(at: Self.start)
-        await deliver([CustomerCreatedV1(customerID: id, email: "a@example.com", name: "Ada", country: "GB", timeZone: "UTC")])
+        await deliver([
+            CustomerCreatedV1(customerID: id, email: "a@example.com", name: "Ada", country: "GB", timeZone: "UTC")
+        ])
         return id
     }
 
     @discardableResult
     func attach(_ number: String, to customer: CustomerID) async throws -> JSONValue {
         let input: CreatePaymentMethodInput = try read(
-            #"{"customer_id":"\#(customer)","type":"card","card":{"number":"\#(number)","exp_month":12,"exp_year":2030,"cvc":"123"}}"#)
+            #"{"customer_id":"\#(customer)","type":"card","card":{"number":"\#(number)","exp_month":12,"exp_year":2030,"cvc":"123"}}"#
+        )
         return try parseJSON(try await work.attach(call("/v1/payment_methods"), input).body)
     }
 
@@ -147,7 +150,9 @@ struct PaymentWorld: Sendable {
     }
 
     func payment(_ id: PaymentID) async throws -> PaymentRecord {
-        let found: PaymentRecord? = try await database.transaction(readOnly: true) { db in try PaymentStore.find(id, in: db) }
+        let found: PaymentRecord? = try await database.transaction(readOnly: true) { db in
+            try PaymentStore.find(id, in: db)
+        }
         guard let found else { throw Absent() }
         return found
     }
@@ -267,7 +272,9 @@ func withPayments(
         }
         let pool = PostgresPool(owner, logger: Logger(label: "test.postgres") { _ in SwiftLogNoOpLogHandler() })
         let result: Result<Void, any Error>
-        do { result = .success(try await body(PaymentWorld(pool, fallback: fallback))) } catch { result = .failure(error) }
+        do { result = .success(try await body(PaymentWorld(pool, fallback: fallback))) } catch {
+            result = .failure(error)
+        }
         await pool.shutdown()
         try result.get()
     }

@@ -16,7 +16,8 @@ import Testing
             #expect(try await world.booked(payment.id) == ["payment", "refund", "refund"])
             #expect(
                 try await world.balances() == [
-                    "assets:provider:sandbox 0", "contra_income:customer_refunds 1299", "income:customer_payments -1299",
+                    "assets:provider:sandbox 0", "contra_income:customer_refunds 1299",
+                    "income:customer_payments -1299",
                 ])
             #expect(try await world.violations().isEmpty)
         }
@@ -37,7 +38,9 @@ import Testing
             let open: PaymentRecord = try await world.created(customer)
             await #expect(throws: RefundPayment.Failure.notRefundable(.created)) { try await world.refund(open.id, 1) }
             let unknown = PaymentID.new(at: PaymentWorld.start)
-            await #expect(throws: RefundPayment.Failure.notFound(unknown)) { try await world.refund(unknown, 1, key: "k") }
+            await #expect(throws: RefundPayment.Failure.notFound(unknown)) {
+                try await world.refund(unknown, 1, key: "k")
+            }
             #expect(try await world.number("SELECT count(*) FROM refunds") == 2)
             #expect(try await world.number("SELECT count(*) FROM idempotency_keys") == 0)
         }
@@ -57,7 +60,9 @@ import Testing
         }
     }
 
-    @Test("the provider's own books refuse too much, at once, and answer a repeated key alike") func provider() async throws {
+    @Test("the provider's own books refuse too much, at once, and answer a repeated key alike") func provider()
+        async throws
+    {
         try await withPayments(connections: 8) { world in
             let payment: PaymentRecord = try await world.paid(world.payer(), amount: 1_000)
             let provider = world.provider

@@ -8,7 +8,9 @@ import TestKit
 import Testing
 
 @Suite("Moving on what stopped") struct SweepingTests {
-    @Test("the provider booked and the process died: the outcome is read back and recorded once") func lostOutcome() async throws {
+    @Test("the provider booked and the process died: the outcome is read back and recorded once") func lostOutcome()
+        async throws
+    {
         try await withPayments { world in
             let customer: CustomerID = try await world.payer()
             world.provider.turn(.booksAndVanishes)
@@ -19,10 +21,11 @@ import Testing
             }
             try await world.work.sweep.pass()
             #expect(try await world.payment(payment.id).status == .processing, "nothing is guessed")
-            #expect(try await world.violations() == [
-                "1 charges at the sandbox provider that are not booked",
-                "1 currencies in which the sandbox provider's books and the ledger differ",
-            ])
+            #expect(
+                try await world.violations() == [
+                    "1 charges at the sandbox provider that are not booked",
+                    "1 currencies in which the sandbox provider's books and the ledger differ",
+                ])
             // Another process, which knows nothing of the first.
             let other = PaymentWorld(world.database)
             try await other.work.sweep.pass()
@@ -48,7 +51,8 @@ import Testing
                 try await group.waitForAll()
             }
             #expect(try await world.settled(payment.id).status == .succeeded)
-            #expect(try await world.texts("SELECT idempotency_key FROM sandbox_charges") == [payment.attemptID.rawValue])
+            #expect(
+                try await world.texts("SELECT idempotency_key FROM sandbox_charges") == [payment.attemptID.rawValue])
             #expect(try await world.booked(payment.id) == ["payment"])
             #expect(try await world.violations().isEmpty)
         }
@@ -84,7 +88,8 @@ import Testing
             let payment: PaymentRecord = try await world.created(customer)
             let patient = PaymentUseCases(
                 pool: world.database, provider: world.provider, clock: SystemClock(),
-                policy: SweepPolicy(silenceSeconds: 60, offSessionSilenceSeconds: 60, lostSeconds: 60, fallback: .block),
+                policy: SweepPolicy(
+                    silenceSeconds: 60, offSessionSilenceSeconds: 60, lostSeconds: 60, fallback: .block),
                 logger: .init(label: "test"))
             try await patient.sweep.pass()
             #expect(try await world.payment(payment.id).status == .created)
@@ -94,7 +99,9 @@ import Testing
         }
     }
 
-    @Test("a refund lost in between is finished once, and one that cannot be holds up no other") func lostRefunds() async throws {
+    @Test("a refund lost in between is finished once, and one that cannot be holds up no other") func lostRefunds()
+        async throws
+    {
         try await withPayments { world in
             let customer: CustomerID = try await world.payer()
             let stuck: PaymentRecord = try await world.paid(customer)
@@ -105,7 +112,8 @@ import Testing
             #expect(try await world.refund(payment.id, 300).status == 202)
             #expect(try await world.payment(payment.id).amountRefunded == 300, "the amount is reserved")
             // The provider's books no longer know the first charge: its refund can never be made.
-            try await world.execute("UPDATE sandbox_charges SET outcome = 'declined' WHERE idempotency_key = \(stuck.attemptID)")
+            try await world.execute(
+                "UPDATE sandbox_charges SET outcome = 'declined' WHERE idempotency_key = \(stuck.attemptID)")
             world.provider.turn(.well)
             for _ in 0..<3 { try await world.work.sweep.pass() }
             #expect(try await world.texts("SELECT status FROM refunds ORDER BY id") == ["processing", "succeeded"])

@@ -117,7 +117,8 @@ extension EventReaders {
                     planID: body.planID, amount: body.amount,
                     interval: try word(body.interval, "interval", as: BillingInterval.self),
                     intervalCount: body.intervalCount,
-                    status: try word(body.newStatus, "status", as: SubscriptionStatus.self), effectiveAt: body.effectiveAt,
+                    status: try word(body.newStatus, "status", as: SubscriptionStatus.self),
+                    effectiveAt: body.effectiveAt,
                     toldAt: event.time))
         },
         SubscriptionPlanChangedV1.type: reader(of: SubscriptionPlanChangedV1.self) { event, batch in

@@ -12,7 +12,8 @@ struct EventRoutes: Sendable {
             .list(
                 "/v1/analytics/events", scope: "analytics:read", summary: "Everything that happened, newest first",
                 filters: [
-                    .id("customer_id", as: CustomerID.self, doc: "Only what happened to this customer"), Self.typeFilter,
+                    .id("customer_id", as: CustomerID.self, doc: "Only what happened to this customer"),
+                    Self.typeFilter,
                 ],
                 item: EventResource.self
             ) { db, call, request in

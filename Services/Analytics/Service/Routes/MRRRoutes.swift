@@ -65,7 +65,8 @@ struct MRRMonthResource: JSONOutput {
         o.field("contraction", revenue.contraction, doc: "Lost with customers who stayed")
         o.field("churn", revenue.churn, doc: "Lost with customers who left")
         o.field("mrr", revenue.end, doc: "start + new + reactivation + expansion - contraction - churn")
-        o.field("active_subscriptions", month.subscriptions, doc: "Paid subscriptions behind mrr, past_due ones included")
+        o.field(
+            "active_subscriptions", month.subscriptions, doc: "Paid subscriptions behind mrr, past_due ones included")
     }
 
     static var sample: Self {

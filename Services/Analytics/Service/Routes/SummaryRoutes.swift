@@ -43,7 +43,8 @@ struct SummaryResource: JSONOutput {
         let mrr = Money(minor: 29_970, currency: .usd)
         return Self(
             summary: BusinessSummary(
-                at: .sample, mrr: [mrr], arr: [Money(minor: 359_640, currency: .usd)], active: 29, pastDue: 1, trialing: 2,
+                at: .sample, mrr: [mrr], arr: [Money(minor: 359_640, currency: .usd)], active: 29, pastDue: 1,
+                trialing: 2,
                 successRate: SuccessRate(payments: 30, succeededAtOnce: 29, succeeded: 30),
                 revenue: [.init(paid: mrr, refunded: Money(minor: 999, currency: .usd))]))
     }
@@ -66,8 +67,12 @@ struct SuccessRateResource: JSONOutput {
     let rate: SuccessRate
 
     func write(to o: inout ObjectWriter) {
-        o.field("first_attempt", rate.firstAttempt, doc: "Share that succeeded at once, four decimals; null without payments")
-        o.field("after_retries", rate.afterRetries, doc: "Share that succeeded at last, four decimals; null without payments")
+        o.field(
+            "first_attempt", rate.firstAttempt,
+            doc: "Share that succeeded at once, four decimals; null without payments")
+        o.field(
+            "after_retries", rate.afterRetries,
+            doc: "Share that succeeded at last, four decimals; null without payments")
         o.field("payments", rate.payments, doc: "Payments of which an attempt has ended")
         o.field("succeeded", rate.succeeded, doc: "Of those, the ones that succeeded")
         o.field("failed", rate.failed, doc: "Of those, the ones that did not, or not yet")

@@ -13,12 +13,15 @@ enum FactStore {
 
     /// Recurring revenue per month now, by currency; currencies without any are left out.
     static func mrr(in db: borrowing PostgresTransaction) throws -> JSONValue {
-        try amounts("SELECT currency, sum(mrr_minor)::text FROM subscriptions WHERE mrr_minor > 0 GROUP BY 1 ORDER BY 1", in: db)
+        try amounts(
+            "SELECT currency, sum(mrr_minor)::text FROM subscriptions WHERE mrr_minor > 0 GROUP BY 1 ORDER BY 1", in: db
+        )
     }
 
     /// Payments that succeeded.
     static func succeededPayments(in db: borrowing PostgresTransaction) throws -> JSONValue {
-        try total(ids: "SELECT payment_id AS id, currency, amount_minor FROM payments WHERE status = 'succeeded'", in: db)
+        try total(
+            ids: "SELECT payment_id AS id, currency, amount_minor FROM payments WHERE status = 'succeeded'", in: db)
     }
 
     /// Money that went back.
@@ -43,7 +46,8 @@ enum FactStore {
             FROM event_history GROUP BY type ORDER BY type
             """
         ) { row in
-            JSONMember(name: try row.next(), value: ["count": .number(try row.next()), "id_sum": .string(try row.next())])
+            JSONMember(
+                name: try row.next(), value: ["count": .number(try row.next()), "id_sum": .string(try row.next())])
         }
         return .object(members)
     }

@@ -37,7 +37,8 @@ package struct ListMRRMonths: Sendable {
     ///   - now: Business time.
     /// - Throws: ``Failure``; ``TotalTooLarge``; ``PostgresError`` when storage cannot answer.
     package func callAsFunction(
-        from first: Month?, through last: Month?, currency: Currency?, now: Instant, in db: borrowing PostgresTransaction
+        from first: Month?, through last: Month?, currency: Currency?, now: Instant,
+        in db: borrowing PostgresTransaction
     ) throws -> [MRRReportMonth] {
         guard let current = Month(containing: now) else { return [] }
         let end: Month = last ?? current

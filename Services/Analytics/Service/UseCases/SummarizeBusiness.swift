@@ -47,7 +47,8 @@ package struct SummarizeBusiness: Sendable {
         do {
             let mrr: [Money] = try Self.sum(totals)
             return BusinessSummary(
-                at: instant, mrr: mrr, arr: try mrr.map { (month: Money) throws(MoneyError) in try month.multiplied(by: 12) },
+                at: instant, mrr: mrr,
+                arr: try mrr.map { (month: Money) throws(MoneyError) in try month.multiplied(by: 12) },
                 active: count(.active), pastDue: count(.pastDue), trialing: count(.trialing),
                 successRate: try PaymentStore.successRate(at: instant, in: db),
                 revenue: revenue.map { total in

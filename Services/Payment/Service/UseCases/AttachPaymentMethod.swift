@@ -15,7 +15,9 @@ package struct AttachPaymentMethod: Sendable {
     let fingerprintKey: SymmetricKey
 
     /// - Throws: ``Problem``; nothing is stored then.
-    package func callAsFunction(_ call: Call, _ input: CreatePaymentMethodInput) async throws -> Reply<PaymentMethodResource> {
+    package func callAsFunction(_ call: Call, _ input: CreatePaymentMethodInput) async throws -> Reply<
+        PaymentMethodResource
+    > {
         guard !input.card.isExpired(at: call.now) else {
             throw Problem.invalid("card.exp_year", code: "expired_card", "the card has expired")
         }
