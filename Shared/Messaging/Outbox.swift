@@ -87,14 +87,20 @@ public enum Outbox {
         guard moved > 0 else { return 0 }
         try notifyRelay(in: db)
         return try db.first(
-            "SELECT count(*) FROM outbox o, outbox_relay r WHERE (o.xid, o.seq) > (r.xid, r.seq)"
+            """
+            SELECT count(*) FROM outbox o
+            WHERE (o.xid, o.seq) > ((SELECT xid FROM outbox_relay), (SELECT seq FROM outbox_relay))
+            """
         ) { row in try row.next() } ?? 0
     }
 
     /// How many events the broker has not confirmed yet.
     public static func backlog(in db: borrowing PostgresTransaction) throws -> Int {
         try db.first(
-            "SELECT count(*) FROM outbox o, outbox_relay r WHERE (o.xid, o.seq) > (r.xid, r.seq)"
+            """
+            SELECT count(*) FROM outbox o
+            WHERE (o.xid, o.seq) > ((SELECT xid FROM outbox_relay), (SELECT seq FROM outbox_relay))
+            """
         ) { row in try row.next() } ?? 0
     }
 }

@@ -144,13 +144,16 @@ public final class OutboxRelay: Sendable {
 
     private enum PassResult { case done, again, horizon }
 
-    /// Publishes what is behind the horizon.
+    /// Publishes what is behind the horizon. The cursor is read by subselects and not by a join: the plan is then an
+    /// index scan that stops at the limit, however large the outbox is.
     private func pass(_ session: PostgresSession) throws -> PassResult {
         let rows: [OutboxRow] = try session.query(
             """
             SELECT o.xid::text, o.seq, o.id, o.type, o.topic, o.key, o.time, o.recorded_at, o.traceparent, o.body,
-                o.xid < pg_snapshot_xmin(pg_current_snapshot()), r.xid::text, r.seq
-            FROM outbox_relay r, outbox o WHERE (o.xid, o.seq) > (r.xid, r.seq)
+                o.xid < pg_snapshot_xmin(pg_current_snapshot()), (SELECT xid::text FROM outbox_relay),
+                (SELECT seq FROM outbox_relay)
+            FROM outbox o
+            WHERE (o.xid, o.seq) > ((SELECT xid FROM outbox_relay), (SELECT seq FROM outbox_relay))
             ORDER BY o.xid, o.seq LIMIT \(Self.batchLimit)
             """, OutboxRow.init(row:))
         let ready: ArraySlice<OutboxRow> = rows.prefix { $0.isBehindHorizon }

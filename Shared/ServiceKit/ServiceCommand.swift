@@ -38,6 +38,8 @@ public struct CommandContext: Sendable {
         bootstrapLogging(service: service, level: .warning)
         var postgres: PostgresConfiguration = configuration.postgres
         postgres.connections = 1
+        // Maintenance reads whole tables.
+        postgres.statementTimeout = .seconds(600)
         let pool = PostgresPool(postgres, logger: Logger(label: "refrain.\(service)"))
         do {
             let result: Result = try await body(CommandContext(configuration: configuration, pool: pool))
@@ -109,7 +111,7 @@ struct Consistency<Assembly: ServiceAssembly>: AsyncParsableCommand {
             return try await context.pool.transaction(readOnly: true) { db in
                 let now: Instant = SystemClock().now.adding(try TestClockStore.offset(in: db))
                 let facts: ConsistencyFacts = try Assembly.consistency(db, now: now)
-                var members: [JSONMember] = try Progress.report(service: Assembly.name, consumers: consumers, in: db)
+                var members: [JSONMember] = try Progress.report(service: Assembly.name, consumers: consumers, withSums: true, in: db)
                 members.append(JSONMember(name: "in_flight", value: .number(String(try Assembly.inFlight(db)))))
                 let stated: [JSONMember] = facts.facts.map { JSONMember(name: $0.0, value: $0.1) }
                 members.append(JSONMember(name: "facts", value: .object(stated)))
