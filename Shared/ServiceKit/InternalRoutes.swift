@@ -20,7 +20,8 @@ struct InternalRoutes<Assembly: ServiceAssembly>: Sendable {
             body: NoInput.self, answers: ProgressReport.self, statuses: [200], needsKey: false, isInternal: true
         ) { _, _ in
             let members: [JSONMember] = try await pool.transaction(readOnly: true) { db in
-                let report: [JSONMember] = try Progress.report(service: Assembly.name, consumers: consumers, withSums: false, in: db)
+                let report: [JSONMember] = try Progress.report(
+                    service: Assembly.name, consumers: consumers, withSums: false, in: db)
                 let inFlight: Int64 = try Assembly.inFlight(db)
                 return report + [JSONMember(name: "in_flight", value: .number(String(inFlight)))]
             }

@@ -111,7 +111,8 @@ struct Consistency<Assembly: ServiceAssembly>: AsyncParsableCommand {
             return try await context.pool.transaction(readOnly: true) { db in
                 let now: Instant = SystemClock().now.adding(try TestClockStore.offset(in: db))
                 let facts: ConsistencyFacts = try Assembly.consistency(db, now: now)
-                var members: [JSONMember] = try Progress.report(service: Assembly.name, consumers: consumers, withSums: true, in: db)
+                var members: [JSONMember] = try Progress.report(
+                    service: Assembly.name, consumers: consumers, withSums: true, in: db)
                 members.append(JSONMember(name: "in_flight", value: .number(String(try Assembly.inFlight(db)))))
                 let stated: [JSONMember] = facts.facts.map { JSONMember(name: $0.0, value: $0.1) }
                 members.append(JSONMember(name: "facts", value: .object(stated)))
