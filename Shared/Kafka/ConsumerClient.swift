@@ -15,19 +15,14 @@ final class ConsumerClient {
     private let queue: OpaquePointer?
     /// Messages of all assigned partitions; apart from rebalances and errors, which stay in the consumer's queue.
     private let data: OpaquePointer?
-    private let pacing: FetchPacing
     private var forwarded: [OpaquePointer] = []
     private var hasStored = false
     private var names: [OpaquePointer: String] = [:]
 
     init(_ plan: ConsumerPlan, owner: ConsumerLoop, wake: WakeSignal) throws(KafkaError) {
-        let options = plan.options
-        pacing = FetchPacing(
-            FetchPacer(longestPause: options.idleFetchPause, fetchWait: options.fetchWait, gather: options.gather))
         let builder = try KafkaHandleBuilder.start(plan.configuration, owner: owner)
         for (name, value) in Self.settings(plan) { try builder.set(name, value) }
         try builder.set(plan.configuration.extra)
-        pacing.install(in: builder.conf)
         rd_kafka_conf_set_rebalance_cb(builder.conf) { _, event, partitions, opaque in
             guard let loop = KafkaHandleOwner.from(opaque) as? ConsumerLoop else { return }
             if event == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS, let partitions {
@@ -190,7 +185,7 @@ final class ConsumerClient {
         releaseForwarded()
         rd_kafka_queue_destroy(data)
         rd_kafka_queue_destroy(queue)
-        HandleDisposal.destroy(handle, needed: [owner, pacing], wait: Self.closeTimeout, logger: owner.logger)
+        HandleDisposal.destroy(handle, needed: [owner], wait: Self.closeTimeout, logger: owner.logger)
     }
 
     /// Leaves the group's protocol; `rd_kafka_consumer_close` would not return while the broker is away.

@@ -48,13 +48,7 @@ public struct KafkaConsumerOptions: Sendable {
     /// How often finished offsets are committed.
     public var commitInterval: Duration = .milliseconds(200)
     /// How long the broker may hold a fetch that finds nothing.
-    public var fetchWait: Duration = .milliseconds(100)
-    /// Longest own pause between fetches when the broker answers empty ones at once instead of holding them. Half of
-    /// it is the mean delay of a message at idle; less costs processor time on such a broker. See ``FetchPacer``.
-    public var idleFetchPause: Duration = .milliseconds(4)
-    /// Rest after a fetch that brought something. Under load it makes fewer, larger fetches of many tiny ones; that is
-    /// where most of the client's processor time goes otherwise.
-    public var gather: Duration = .milliseconds(1)
+    public var fetchWait: Duration = .milliseconds(500)
     /// Bytes fetched ahead of the handler, in kibibytes.
     public var prefetchKibibytes: Int = 8_192
 

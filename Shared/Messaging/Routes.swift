@@ -75,12 +75,22 @@ struct TypedHandler<Body: EventBody>: PreparedHandler {
     }
 }
 
+/// Whether somebody waits for what a consumer does.
+public enum Urgency: Sendable {
+    /// A customer or another service may wait: every batch is handled as soon as it is there.
+    case waitedFor
+    /// Nobody waits. After each batch the consumer rests twice as long as the batch took, so that under load it works on fewer,
+    /// larger batches and leaves the database to the others; alone it is no later than they are.
+    case background
+}
+
 /// What a service listens to.
 public struct EventConsumer: Sendable {
     /// Names the consumer group and the inbox claims: the service's name.
     public let name: String
     /// The topics subscribed to.
     public let topics: [Topic]
+    let urgency: Urgency
     let routes: [String: EventRoute]
     let observe: (@Sendable ([RawEvent], borrowing PostgresTransaction, EventContext) throws -> Void)?
 
@@ -88,11 +98,12 @@ public struct EventConsumer: Sendable {
     /// - Parameter observe: Called in the same transaction with all newly claimed events of the batch, whatever their
     ///   type; with it every known type counts as handled.
     public init(
-        name: String, topics: [Topic], routes: [EventRoute],
+        name: String, topics: [Topic], urgency: Urgency = .waitedFor, routes: [EventRoute],
         observe: (@Sendable ([RawEvent], borrowing PostgresTransaction, EventContext) throws -> Void)? = nil
     ) {
         self.name = name
         self.topics = topics
+        self.urgency = urgency
         var byType: [String: EventRoute] = [:]
         for route in routes {
             precondition(byType[route.type] == nil, "two routes for \(route.type)")
@@ -105,7 +116,8 @@ public struct EventConsumer: Sendable {
     /// The same consumer with one more topic and route.
     public func adding(_ route: EventRoute, on topic: Topic) -> EventConsumer {
         let topics: [Topic] = topics.contains(topic) ? topics : topics + [topic]
-        return EventConsumer(name: name, topics: topics, routes: Array(routes.values) + [route], observe: observe)
+        return EventConsumer(
+            name: name, topics: topics, urgency: urgency, routes: Array(routes.values) + [route], observe: observe)
     }
 
     /// The types it claims.

@@ -7,6 +7,10 @@ import Telemetry
 
 /// A consumer at work: the Kafka group member, the dispatcher and the retry loop.
 public final class RunningConsumer: Sendable {
+    /// How long a background consumer rests, by the time its batch took.
+    private static let restPerWork = 2
+    private static let longestRest: Duration = .milliseconds(50)
+
     private let kafka: KafkaConsumer
     private let retries: RetryLoop
 
@@ -24,7 +28,12 @@ public final class RunningConsumer: Sendable {
         kafka = KafkaConsumer(
             configuration, group: group, instance: instance, topics: consumer.topics.map(\.rawValue), options: options,
             logger: logger
-        ) { messages in await dispatcher.handle(messages) }
+        ) { messages in
+            let began = ContinuousClock.now
+            await dispatcher.handle(messages)
+            guard consumer.urgency == .background else { return }
+            try? await Task.sleep(for: min(Self.longestRest, (ContinuousClock.now - began) * Self.restPerWork))
+        }
         let kafka: KafkaConsumer = kafka
         Metrics.shared.gauge("consumer_lag", help: "Messages not handled yet", labels: ["consumer": consumer.name]) {
             Double(kafka.lag)

@@ -63,7 +63,9 @@ public final class Histogram: Sendable {
 
     /// Bounds for durations in seconds, 100 µs to 30 s.
     public static let seconds: [Double] = [
-        0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30,
+        0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.007_5, 0.01, 0.015, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15,
+        0.25,
+        0.5, 1, 2.5, 5, 10, 30,
     ]
     /// Bounds for numbers of things, 1 to 10,000.
     public static let sizes: [Double] = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000]

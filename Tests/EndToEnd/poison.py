@@ -67,7 +67,7 @@ def poison(customer: str) -> list[dict[str, Any]]:
 
 def produce(world: World, records: list[dict[str, Any]]) -> None:
     command = [
-        str(ROOT / ".local/venv-takeover/bin/python3"),
+        str(ROOT / ".local/venv/bin/python3"),
         str(ROOT / "Tests/EndToEnd/produce_raw.py"),
         f"127.0.0.1:{world.stack.kafka_port}",
         TOPIC,

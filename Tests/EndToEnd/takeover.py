@@ -36,7 +36,7 @@ def newer_librdkafka() -> Path:
 
     Debian's 2.0.2 does not get on with this broker.
     """
-    found = sorted((ROOT / ".local/venv-takeover/lib").glob("python3*/site-packages/confluent_kafka.libs/librdkafka*"))
+    found = sorted((ROOT / ".local/venv/lib").glob("python3*/site-packages/confluent_kafka.libs/librdkafka*"))
     if not found:
         raise SystemExit("takeover: run scripts/setup --takeover first")
     directory = ROOT / ".local/venv-takeover/librdkafka"

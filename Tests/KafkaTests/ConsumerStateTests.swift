@@ -82,39 +82,3 @@ import Testing
         #expect(seen == Array(0..<500))
     }
 }
-
-@Suite("Fetching from a broker that does not hold empty fetches") struct FetchPacerTests {
-    private let pacer = FetchPacer(longestPause: .milliseconds(3), fetchWait: .milliseconds(100))
-
-    @Test("rests longer after each empty answer, up to the limit") func rests() {
-        var pacer = pacer
-        pacer.sent(bytes: 400)
-        let pauses = (0..<6).map { _ in pacer.received(bytes: 528, roundTripMicroseconds: 90) }
-        #expect(pauses == [0, 500, 1_000, 2_000, 3_000, 3_000])
-    }
-
-    @Test("does not rest after an answer that carried something") func data() {
-        var pacer = pacer
-        pacer.sent(bytes: 400)
-        for _ in 0..<5 { _ = pacer.received(bytes: 528, roundTripMicroseconds: 90) }
-        #expect(pacer.received(bytes: 700, roundTripMicroseconds: 90) == 0)
-        #expect(pacer.received(bytes: 528, roundTripMicroseconds: 90) == 500)
-    }
-
-    @Test("does not rest in front of a broker that holds fetches") func holding() {
-        var pacer = pacer
-        pacer.sent(bytes: 400)
-        for _ in 0..<5 { #expect(pacer.received(bytes: 528, roundTripMicroseconds: 100_000) == 0) }
-    }
-
-    @Test("learns anew what an empty answer is when other partitions are asked for") func learns() {
-        var pacer = pacer
-        pacer.sent(bytes: 400)
-        for _ in 0..<5 { _ = pacer.received(bytes: 528, roundTripMicroseconds: 90) }
-        pacer.sent(bytes: 800)
-        #expect(pacer.received(bytes: 1_500, roundTripMicroseconds: 90) == 0)
-        #expect(pacer.received(bytes: 1_000, roundTripMicroseconds: 90) == 0)
-        #expect(pacer.received(bytes: 1_000, roundTripMicroseconds: 90) > 0)
-        #expect(pacer.received(bytes: 1_500, roundTripMicroseconds: 90) == 0)
-    }
-}

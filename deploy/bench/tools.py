@@ -52,7 +52,7 @@ def pgbench(stack: Stack, script: Path, clients: int, seconds: int, customers: i
         command = [str(POSTGRES_BIN / "pgbench"), "-n", "-M", "prepared", "-f", str(script)]
         command += ["-c", str(clients), "-j", "2", "-T", str(seconds), "-D", f"customers={customers}"]
         command += ["-l", f"--log-prefix={logs}/log", *([f"--rate={rate:.1f}"] if rate else [])]
-        command += ["-h", "127.0.0.1", "-p", str(stack.postgres_port), "-U", "postgres", REFERENCE]
+        command += ["-h", str(stack.postgres_home), "-p", str(stack.postgres_port), "-U", "postgres", REFERENCE]
         environment = os.environ | {"PGPASSWORD": read(stack, "db_admin")}
         done = subprocess.run(command, check=False, capture_output=True, text=True, env=environment)
         match = re.search(r"tps = ([0-9.]+)", done.stdout)

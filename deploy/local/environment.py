@@ -25,7 +25,7 @@ def daemon(stack: Stack, service: str, instance: int) -> dict[str, str]:
         "REFRAIN_INSTANCE": f"{service}-{instance}",
         "REFRAIN_HOME": str(ROOT),
         "REFRAIN_BINARY": str(stack.binaries / f"{service}-service"),
-        "BILLING_DB_URL": f"postgresql://127.0.0.1:{stack.postgres_port}/{DATABASE}",
+        "BILLING_DB_URL": f"postgresql:///{DATABASE}?host={stack.postgres_home}&port={stack.postgres_port}",
         "REFRAIN_DB_PASSWORD": read(stack, f"db_{service}"),
         "KAFKA_BROKERS": f"127.0.0.1:{stack.kafka_port}",
         "REDIS_BILLING_URL": f"redis://127.0.0.1:{stack.redis_port}",

@@ -97,6 +97,11 @@ class Stack:
     def kafka_port(self) -> int:
         return self.options.port_base + 92
 
+    @property
+    def hidden_kafka_port(self) -> int:
+        """Where the development broker listens; everybody talks to its front on `kafka_port`."""
+        return self.options.port_base + 93
+
     def service_port(self, service: str, instance: int = 1) -> int:
         return self.options.port_base + 100 * instance + SERVICES.index(service) + 1
 

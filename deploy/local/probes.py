@@ -57,6 +57,11 @@ def redis_answers(stack: Stack) -> bool:
         return False
 
 
+def broker_answers(stack: Stack) -> bool:
+    ports = {stack.kafka_port, stack.kafka_port if stack.options.broker == "tansu" else stack.hidden_kafka_port}
+    return all(accepts(port) for port in ports)
+
+
 def unready(url: str) -> str:
     """Why a daemon is not ready; empty when it is."""
     try:

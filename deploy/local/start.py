@@ -12,8 +12,8 @@ from pathlib import Path
 from . import environment, leftovers, postgres, secrets
 from .demo_key import ensure_demo_key
 from .layout import ROOT, SERVICES, Stack
-from .probes import Progress, accepts, redis_answers, unready, wait
-from .programs import every
+from .probes import Progress, accepts, broker_answers, redis_answers, unready, wait
+from .programs import every, infrastructure
 from .supervisor import Supervisor
 from .templates import fill
 
@@ -69,12 +69,12 @@ def _launch(stack: Stack, supervisor: Supervisor, progress: Progress) -> None:
 
 
 def _start_infrastructure(stack: Stack, supervisor: Supervisor, progress: Progress) -> None:
-    for name in ("postgres", "redis", "broker"):
-        supervisor.start(name)
+    for program in infrastructure(stack):
+        supervisor.start(program.name)
     hint = f"see {stack.logs}"
     wait("Postgres", lambda: postgres.answers(stack), INFRASTRUCTURE_SECONDS, f"{hint}/postgres.log")
     wait("Redis", lambda: redis_answers(stack), INFRASTRUCTURE_SECONDS, f"{hint}/redis.log")
-    wait("the broker", lambda: accepts(stack.kafka_port), INFRASTRUCTURE_SECONDS, f"{hint}/broker.log")
+    wait("the broker", lambda: broker_answers(stack), INFRASTRUCTURE_SECONDS, f"{hint}/broker.log")
     postgres.create_database(stack)
     progress("Postgres, Redis and the broker are up")
 

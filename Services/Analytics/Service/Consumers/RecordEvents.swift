@@ -26,8 +26,8 @@ public struct RecordEvents: Sendable {
 
     /// The consumer of every topic.
     var consumer: EventConsumer {
-        EventConsumer(name: AnalyticsAssembly.name, topics: Topic.allCases, routes: []) { events, db, _ in
-            try self(events, in: db)
-        }
+        EventConsumer(
+            name: AnalyticsAssembly.name, topics: Topic.allCases, urgency: .background, routes: []
+        ) { events, db, _ in try self(events, in: db) }
     }
 }
