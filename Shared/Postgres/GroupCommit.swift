@@ -12,16 +12,20 @@ public final class GroupCommit<Item: Sendable, Output: Sendable>: Sendable {
     ///   - pool: Where the batches run.
     ///   - maxBatch: Items in a transaction at most.
     ///   - lanes: How many batches may run at once.
+    ///   - interval: The least time between the starts of two batches. An item after a quiet moment is still not
+    ///     delayed; a steady stream is cut into batches of this length, and what follows them works in such batches too.
     ///   - queueLimit: Items that may wait before more are refused.
     ///   - body: Does the work of all items in one transaction and returns one result per item, in order. An item that
     ///     fails must leave nothing behind (a savepoint helps). When `body` throws, every item is run again alone.
     public init(
-        _ pool: PostgresPool, maxBatch: Int, lanes: Int = 1, queueLimit: Int = 4096,
+        _ pool: PostgresPool, maxBatch: Int, lanes: Int = 1, interval: Duration = .zero,
+        queueLimit: Int = 4096,
         _ body: @escaping @Sendable (borrowing PostgresTransaction, [Item]) throws -> [Result<Output, any Error>]
     ) {
         self.lanes = GroupLanes(
-            core: pool.core, limits: GroupLimits(batch: max(1, maxBatch), lanes: max(1, lanes), queue: queueLimit), body
-        )
+            core: pool.core,
+            limits: GroupLimits(
+                batch: max(1, maxBatch), lanes: max(1, lanes), interval: interval, queue: queueLimit), body)
     }
 
     /// Adds an item to the next batch and returns when that has been committed.
@@ -65,6 +69,7 @@ public struct GroupCommitStatistics: Sendable, Equatable {
 struct GroupLimits: Sendable {
     let batch: Int
     let lanes: Int
+    let interval: Duration
     let queue: Int
 }
 
@@ -98,6 +103,8 @@ final class GroupLanes<Item: Sendable, Output: Sendable>: Sendable {
     private struct State {
         var waiting: [Entry] = []
         var running: Int = 0
+        /// When the next batch may start.
+        var nextStart: ContinuousClock.Instant = .now
         var statistics = GroupCommitStatistics()
     }
 
@@ -153,8 +160,23 @@ final class GroupLanes<Item: Sendable, Output: Sendable>: Sendable {
         if wasWaiting { entry.resume(with: .failure(CancellationError())) }
     }
 
-    /// Hands a batch job to the pool. It takes its items when it starts, so late ones still join.
+    /// Hands a batch job to the pool, at once or when the interval is over.
     func startBatch() {
+        let now: ContinuousClock.Instant = .now
+        let start: ContinuousClock.Instant = state.withLock { state in
+            let start: ContinuousClock.Instant = max(now, state.nextStart)
+            state.nextStart = start + limits.interval
+            return start
+        }
+        // Behind what is ready to run already: callers that one batch has woken together meet in the next one.
+        Task { [self] in
+            if start > now { try? await Task.sleep(until: start, clock: .continuous) }
+            submitBatch()
+        }
+    }
+
+    /// The job takes its items when it starts, so late ones still join.
+    private func submitBatch() {
         core.submit(GroupJob(self, startLimit: core.startLimit(nil).limit))
     }
 

@@ -60,6 +60,13 @@ public struct SQL: ExpressibleByStringInterpolation, Sendable, CustomStringConve
         return result
     }
 
+    /// `WHERE` with the conditions that are there; empty text when none is. Each choice of filters is a statement of its
+    /// own with a plan of its own, which `$1 IS NULL OR …` would not be.
+    public static func matching(_ conditions: SQL?...) -> SQL {
+        let given: [SQL] = conditions.compactMap { $0 }
+        return given.isEmpty ? "" : "WHERE \(SQL.joined(given, separator: " AND "))"
+    }
+
     mutating func append(text piece: String) {
         text += piece
     }

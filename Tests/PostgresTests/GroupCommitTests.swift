@@ -5,9 +5,10 @@ import Testing
 @Suite("Group commit", .serialized) struct GroupCommitTests {
     /// Inserts numbers; a negative one makes the whole batch throw, a zero is refused alone.
     private func group(
-        _ pool: PostgresPool, maxBatch: Int = 100, lanes: Int = 1, queueLimit: Int = 4096, gate: Gate? = nil
+        _ pool: PostgresPool, maxBatch: Int = 100, lanes: Int = 1, interval: Duration = .zero, queueLimit: Int = 4096,
+        gate: Gate? = nil
     ) -> GroupCommit<Int, Int> {
-        GroupCommit(pool, maxBatch: maxBatch, lanes: lanes, queueLimit: queueLimit) { db, items in
+        GroupCommit(pool, maxBatch: maxBatch, lanes: lanes, interval: interval, queueLimit: queueLimit) { db, items in
             if let gate, items.contains(1_000_000) { gate.pass() }
             let good: [Int] = items.filter { $0 != 0 }
             try db.execute("INSERT INTO t SELECT unnest(\(good)::int[])")
@@ -49,6 +50,20 @@ import Testing
             #expect(group.statistics.batches == 2)
             #expect(group.statistics.largestBatch == 50)
             #expect(try await pool.count("SELECT count(*) FROM t") == 51)
+        }
+    }
+
+    @Test("with an interval the first item is done at once and what follows it closely goes together") func interval()
+        async throws
+    {
+        try await withTable { pool in
+            let group = group(pool, interval: .milliseconds(400))
+            let began: ContinuousClock.Instant = .now
+            _ = try await group.submit(100)
+            let rest = (1...20).map { number in Task { try await group.submit(number) } }
+            for (index, task) in rest.enumerated() { #expect(try await task.value == (index + 1) * 2) }
+            #expect(ContinuousClock.now - began >= .milliseconds(400))
+            #expect(group.statistics.batches == 2)
         }
     }
 

@@ -61,11 +61,9 @@ package enum AssessmentStore {
     package static func list(
         _ filter: AssessmentFilter, after: AssessmentID?, limit: Int, in db: borrowing PostgresTransaction
     ) throws -> [Assessment] {
-        var conditions: [SQL] = []
-        if let payment = filter.paymentID { conditions.append("payment_id = \(payment)") }
-        if let customer = filter.customerID { conditions.append("customer_id = \(customer)") }
-        if let after { conditions.append("id < \(after)") }
-        let matching: SQL = conditions.isEmpty ? "" : "WHERE \(SQL.joined(conditions, separator: " AND "))"
+        let matching: SQL = .matching(
+            filter.paymentID.map { "payment_id = \($0)" }, filter.customerID.map { "customer_id = \($0)" },
+            after.map { "id < \($0)" })
         return try db.query("SELECT \(columns) FROM assessments \(matching) ORDER BY id DESC LIMIT \(limit)", read)
     }
 

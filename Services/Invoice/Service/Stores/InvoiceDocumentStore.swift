@@ -39,12 +39,10 @@ package enum InvoiceDocumentStore {
 
     /// The statement behind ``list(_:after:limit:in:)``. Each filter has an index that ends in the id.
     package static func listing(_ filter: InvoiceFilter, after: InvoiceID?, limit: Int) -> SQL {
-        var conditions: [SQL] = []
-        if let customer = filter.customerID { conditions.append("i.customer_id = \(customer)") }
-        if let subscription = filter.subscriptionID { conditions.append("i.subscription_id = \(subscription)") }
-        if let status = filter.status { conditions.append("i.status = \(status.rawValue)") }
-        if let after { conditions.append("i.id < \(after)") }
-        let matching: SQL = conditions.isEmpty ? "" : "WHERE \(SQL.joined(conditions, separator: " AND "))"
+        let matching: SQL = .matching(
+            filter.customerID.map { "i.customer_id = \($0)" },
+            filter.subscriptionID.map { "i.subscription_id = \($0)" },
+            filter.status.map { "i.status = \($0.rawValue)" }, after.map { "i.id < \($0)" })
         return "SELECT \(InvoiceStore.columns) FROM invoices i \(matching) ORDER BY i.id DESC LIMIT \(limit)"
     }
 

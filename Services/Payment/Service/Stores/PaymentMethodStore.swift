@@ -89,12 +89,10 @@ enum PaymentMethodStore {
     static func list(
         customer: CustomerID?, after: PaymentMethodID?, limit: Int, in db: borrowing PostgresTransaction
     ) throws -> [PaymentMethodRecord] {
-        try db.query(
-            """
-            SELECT \(PaymentMethodRecord.columns) FROM payment_methods
-            WHERE (\(customer)::text IS NULL OR customer_id = \(customer)) AND (\(after)::text IS NULL OR id < \(after))
-            ORDER BY id DESC LIMIT \(limit)
-            """, as: PaymentMethodRecord.self)
+        let matching: SQL = .matching(customer.map { "customer_id = \($0)" }, after.map { "id < \($0)" })
+        return try db.query(
+            "SELECT \(PaymentMethodRecord.columns) FROM payment_methods \(matching) ORDER BY id DESC LIMIT \(limit)",
+            as: PaymentMethodRecord.self)
     }
 
     /// The method each payment would use: the named one when it is the customer's, else the default.

@@ -118,14 +118,12 @@ package enum PaymentStore {
     static func list(
         customer: CustomerID?, invoice: InvoiceID?, after: PaymentID?, limit: Int, in db: borrowing PostgresTransaction
     ) throws -> [PaymentRecord] {
-        try db.query(
-            """
-            SELECT \(PaymentRecord.columns) FROM payments p
-            WHERE (\(customer)::text IS NULL OR p.customer_id = \(customer))
-              AND (\(invoice)::text IS NULL OR p.invoice_id = \(invoice))
-              AND (\(after)::text IS NULL OR p.id < \(after))
-            ORDER BY p.id DESC LIMIT \(limit)
-            """, as: PaymentRecord.self)
+        let matching: SQL = .matching(
+            customer.map { "p.customer_id = \($0)" }, invoice.map { "p.invoice_id = \($0)" },
+            after.map { "p.id < \($0)" })
+        return try db.query(
+            "SELECT \(PaymentRecord.columns) FROM payments p \(matching) ORDER BY p.id DESC LIMIT \(limit)",
+            as: PaymentRecord.self)
     }
 }
 

@@ -50,11 +50,9 @@ enum RefundStore {
     static func list(
         payment: PaymentID?, after: RefundID?, limit: Int, in db: borrowing PostgresTransaction
     ) throws -> [RefundRecord] {
-        try db.query(
-            """
-            SELECT \(RefundRecord.columns) FROM refunds
-            WHERE (\(payment)::text IS NULL OR payment_id = \(payment)) AND (\(after)::text IS NULL OR id < \(after))
-            ORDER BY id DESC LIMIT \(limit)
-            """, as: RefundRecord.self)
+        let matching: SQL = .matching(payment.map { "payment_id = \($0)" }, after.map { "id < \($0)" })
+        return try db.query(
+            "SELECT \(RefundRecord.columns) FROM refunds \(matching) ORDER BY id DESC LIMIT \(limit)",
+            as: RefundRecord.self)
     }
 }

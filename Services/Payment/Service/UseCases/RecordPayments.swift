@@ -32,10 +32,16 @@ enum RecordedOrder: Sendable {
 struct RecordPayments: Sendable {
     enum Failure: Error, Equatable { case unknownCustomer, noPaymentMethod, unknownPaymentMethod }
 
+    /// Payments that come faster than this travel together, from here to the answer: a pass through five services costs
+    /// the same for one payment as for ten. One that comes alone does not wait.
+    private static let interval: Duration = .milliseconds(15)
+
     private let group: GroupCommit<PaymentOrder, RecordedOrder>
 
     init(pool: PostgresPool, provider: String) {
-        group = GroupCommit(pool, maxBatch: 100) { db, orders in try Self.record(orders, provider: provider, in: db) }
+        group = GroupCommit(pool, maxBatch: 100, interval: Self.interval) { db, orders in
+            try Self.record(orders, provider: provider, in: db)
+        }
     }
 
     /// Records one order; it shares a transaction with what else is waiting.

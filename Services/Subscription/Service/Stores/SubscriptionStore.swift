@@ -64,17 +64,12 @@ package enum SubscriptionStore {
         customer: CustomerID?, status: SubscriptionStatus?, after cursor: SubscriptionID?, limit: Int,
         in db: borrowing PostgresTransaction
     ) throws -> [Subscription] {
-        var conditions: [SQL] = []
-        if let customer { conditions.append("s.customer_id = \(customer)") }
-        if let status { conditions.append("s.status = \(status)") }
-        if let cursor {
-            conditions.append(
-                "(s.created_at, s.id) < (SELECT c.created_at, c.id FROM subscriptions c WHERE c.id = \(cursor))")
-        }
-        var sql: SQL = "SELECT s.id FROM subscriptions s"
-        if !conditions.isEmpty { sql += " WHERE " + SQL.joined(conditions, separator: " AND ") }
-        sql += " ORDER BY s.created_at DESC, s.id DESC LIMIT \(limit)"
-        let ids: [SubscriptionID] = try db.query(sql) { row in try row.next() }
+        let matching: SQL = .matching(
+            customer.map { "s.customer_id = \($0)" }, status.map { "s.status = \($0)" },
+            cursor.map { "(s.created_at, s.id) < (SELECT c.created_at, c.id FROM subscriptions c WHERE c.id = \($0))" })
+        let ids: [SubscriptionID] = try db.query(
+            "SELECT s.id FROM subscriptions s \(matching) ORDER BY s.created_at DESC, s.id DESC LIMIT \(limit)"
+        ) { row in try row.next() }
         var byID: [SubscriptionID: Subscription] = [:]
         for subscription in try read(ids, in: db) { byID[subscription.id] = subscription }
         return ids.compactMap { byID[$0] }
