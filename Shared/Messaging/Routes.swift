@@ -79,7 +79,7 @@ struct TypedHandler<Body: EventBody>: PreparedHandler {
 public enum Urgency: Sendable {
     /// A customer or another service may wait: every batch is handled as soon as it is there.
     case waitedFor
-    /// Nobody waits. After each batch the consumer rests twice as long as the batch took, so that under load it works on fewer,
+    /// Nobody waits. After each batch the consumer rests as long as the batch took, so that under load it works on fewer,
     /// larger batches and leaves the database to the others; alone it is no later than they are.
     case background
 }

@@ -7,8 +7,6 @@ import Telemetry
 
 /// A consumer at work: the Kafka group member, the dispatcher and the retry loop.
 public final class RunningConsumer: Sendable {
-    /// How long a background consumer rests, by the time its batch took.
-    private static let restPerWork = 2
     private static let longestRest: Duration = .milliseconds(50)
 
     private let kafka: KafkaConsumer
@@ -32,7 +30,7 @@ public final class RunningConsumer: Sendable {
             let began = ContinuousClock.now
             await dispatcher.handle(messages)
             guard consumer.urgency == .background else { return }
-            try? await Task.sleep(for: min(Self.longestRest, (ContinuousClock.now - began) * Self.restPerWork))
+            try? await Task.sleep(for: min(Self.longestRest, ContinuousClock.now - began))
         }
         let kafka: KafkaConsumer = kafka
         Metrics.shared.gauge("consumer_lag", help: "Messages not handled yet", labels: ["consumer": consumer.name]) {

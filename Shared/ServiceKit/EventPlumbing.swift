@@ -44,6 +44,8 @@ final class EventPlumbing<Assembly: ServiceAssembly>: Sendable {
         await withTaskGroup(of: Void.self) { group in
             for member in members { group.addTask { await self.keepRunning(member) } }
             group.addTask { await self.followClock() }
+            group.addTask { await self.keepTopics(kafka, producer) }
+            group.addTask { await self.prune() }
         }
         await relay.stop()
         await producer.close()
@@ -81,6 +83,23 @@ final class EventPlumbing<Assembly: ServiceAssembly>: Sendable {
                 try? await Task.sleep(for: .milliseconds(500))
             }
         }
+    }
+
+    /// Makes the topics again after trouble with the broker: one that lost its data would make them with other settings.
+    private func keepTopics(_ kafka: KafkaConfiguration, _ producer: KafkaProducer) async {
+        var seen: Int = producer.troubles
+        while !Task.isCancelled {
+            try? await Task.sleep(for: .seconds(1))
+            let troubles: Int = producer.troubles
+            guard troubles != seen else { continue }
+            seen = troubles
+            await ensureTopics(kafka)
+        }
+    }
+
+    private func prune() async {
+        let keepDays: Int = parts.configuration.int("events.keep_days", default: 30)
+        await Pruning(keepDays: keepDays, pool: parts.pool, logger: parts.logger).run()
     }
 
     /// Reads the stored offset before anything goes by the clock.

@@ -13,33 +13,28 @@ public enum Progress {
     public static func report(
         service: String, consumers: [EventConsumer], withSums: Bool, in db: borrowing PostgresTransaction
     ) throws -> [JSONMember] {
-        let hash: SQL = withSums ? "sum(('x' || substr(md5(id), 1, 8))::bit(32)::bigint)::text" : "''"
-        let published: JSONValue = try byType("SELECT type, count(*), \(hash) FROM outbox GROUP BY type", in: db)
-        let handled: JSONValue = try byType(
-            "SELECT type, count(*), \(hash) FROM (SELECT type, event_id AS id FROM inbox) AS i GROUP BY type", in: db)
+        let published: [EventTally] = try EventTally.published(withSums: withSums, in: db)
+        let handled: [EventTally] = try EventTally.handled(withSums: withSums, in: db)
         let types: [String] = consumers.flatMap(\.handledTypes)
         return [
             JSONMember(name: "service", value: .string(service)),
-            JSONMember(name: "published", value: published),
-            JSONMember(name: "handled", value: handled),
+            JSONMember(name: "published", value: byType(published)),
+            JSONMember(name: "handled", value: byType(handled)),
             JSONMember(name: "handles", value: .array(types.map(JSONValue.string))),
             JSONMember(name: "backlog", value: try backlog(consumers, in: db)),
         ]
     }
 
-    private static func byType(_ sql: SQL, in db: borrowing PostgresTransaction) throws -> JSONValue {
-        let rows: [JSONMember] = try db.query(sql) { row in
-            let type: String = try row.next()
-            let count: Int64 = try row.next()
-            let sum: String = try row.next()
-            return JSONMember(
-                name: type,
-                value: .object([
-                    JSONMember(name: "count", value: .number(String(count))),
-                    JSONMember(name: "id_sum", value: .string(sum)),
-                ]))
-        }
-        return .object(rows.sorted { $0.name < $1.name })
+    private static func byType(_ tallies: [EventTally]) -> JSONValue {
+        .object(
+            tallies.map { tally in
+                JSONMember(
+                    name: tally.type,
+                    value: .object([
+                        JSONMember(name: "count", value: .number(String(tally.count))),
+                        JSONMember(name: "id_sum", value: .string(tally.idSum ?? "")),
+                    ]))
+            })
     }
 
     private static func backlog(

@@ -1,4 +1,4 @@
-"""Runs the end to end tests: `python3 -m Tests.EndToEnd [main_job hostile_input poison faults restart takeover]`."""
+"""Runs the end to end tests: `python3 -m Tests.EndToEnd [main_job api_documents hostile_input poison faults restart takeover]`."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ import traceback
 
 from deploy.local.__main__ import reset, stop
 
-from . import faults, hostile_input, main_job, poison, restart, takeover
+from . import api_documents, faults, hostile_input, main_job, poison, restart, takeover
 from .harness import Case, World, free_stack
 
 MODULES: dict[str, list[Case]] = {
     "main_job": main_job.CASES,
+    "api_documents": api_documents.CASES,
     "hostile_input": hostile_input.CASES,
     "poison": poison.CASES,
     "faults": faults.CASES,

@@ -35,6 +35,8 @@ def daemon(stack: Stack, service: str, instance: int) -> dict[str, str]:
         # Few partitions: on one machine they only make every fetch larger.
         "REFRAIN_KAFKA_PARTITIONS": "4",
         "REFRAIN_LOG_LEVEL": "info",
+        # One heap for every thread would keep what each of them once needed.
+        "MALLOC_ARENA_MAX": "2",
         "ENCRYPTION_KEY_PATH": str(stack.secrets / "encryption_key"),
     }
     if CONFIG.exists():

@@ -13,7 +13,7 @@ from . import environment, leftovers, postgres, secrets
 from .demo_key import ensure_demo_key
 from .layout import ROOT, SERVICES, Stack
 from .probes import Progress, accepts, broker_answers, redis_answers, unready, wait
-from .programs import every, infrastructure
+from .programs import every, infrastructure, site_packages
 from .supervisor import Supervisor
 from .templates import fill
 
@@ -141,12 +141,24 @@ def _write_redis(stack: Stack) -> None:
     (stack.run / "redis.conf").write_text(fill(ROOT / "deploy/local/redis.conf", values))
 
 
+def _stage_docs(stack: Stack) -> Path:
+    """The API's document and the page that shows it, where the gateway's user can read them."""
+    target = stack.run / "gateway" / "docs"
+    target.mkdir(exist_ok=True)
+    swagger = site_packages("venv") / "drf_spectacular_sidecar/static/drf_spectacular_sidecar/swagger-ui-dist"
+    ours = [ROOT / "docs/openapi.json", *(ROOT / "deploy/gateway/docs").iterdir()]
+    for source in (*ours, swagger / "swagger-ui.css", swagger / "swagger-ui-bundle.js"):
+        shutil.copyfile(source, target / source.name)
+    return target
+
+
 def _write_gateway(stack: Stack) -> None:
     values = {
         "REFRAIN_GATEWAY_USER": "user www-data;" if os.getuid() == 0 else "",
         "REFRAIN_GATEWAY_WORKERS": "1",
         "REFRAIN_GATEWAY_DIRECTORY": str(stack.run / "gateway"),
         "REFRAIN_GATEWAY_ACCESS_LOG": "off",
+        "REFRAIN_GATEWAY_DOCS": str(_stage_docs(stack)),
         "REFRAIN_GATEWAY_LISTEN": f"127.0.0.1:{stack.gateway_port}",
     }
     for service in SERVICES:

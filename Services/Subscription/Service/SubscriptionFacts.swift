@@ -151,9 +151,10 @@ extension SubscriptionFacts {
             (
                 "the credit balance is not what its billings say",
                 """
-                SELECT s.id FROM subscriptions s
-                WHERE s.credit <> (SELECT coalesce(sum(b.credit_added - b.credit_applied), 0) FROM billings b
-                    WHERE b.subscription_id = s.id AND b.status <> 'withdrawn')
+                SELECT s.id FROM subscriptions s LEFT JOIN (
+                    SELECT subscription_id, sum(credit_added - credit_applied) AS credit FROM billings
+                    WHERE status <> 'withdrawn' GROUP BY subscription_id) b ON b.subscription_id = s.id
+                WHERE s.credit <> coalesce(b.credit, 0)
                 """
             ),
         ]

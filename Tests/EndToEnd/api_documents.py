@@ -1,0 +1,66 @@
+"""What the gateway serves for people who write against the API."""
+
+from __future__ import annotations
+
+import json
+import os
+import urllib.request
+from typing import Any
+
+from deploy.gateway.openapi import merge, render
+from deploy.local.layout import ROOT, SERVICES
+
+from .harness import Case, World
+
+FILE = ROOT / "docs/openapi.json"
+
+
+def get(world: World, path: str) -> tuple[str, bytes]:
+    with urllib.request.urlopen(f"{world.stack.gateway_url}{path}", timeout=10) as answer:
+        return answer.headers["Content-Type"], answer.read()
+
+
+def document_is_current(world: World) -> None:
+    merged = merge({service: json.loads(get(world, f"/openapi/{service}.json")[1]) for service in SERVICES})
+    if os.environ.get("REFRAIN_UPDATE_DOCS"):
+        FILE.write_text(render(merged))
+    assert FILE.read_text() == render(merged), "docs/openapi.json is old: run this test with REFRAIN_UPDATE_DOCS=1"
+    check_references(merged)
+    kind, body = get(world, "/openapi.json")
+    assert kind == "application/json"
+    assert json.loads(body) == json.loads(FILE.read_text()), "the gateway serves another document"
+
+
+def check_references(document: dict[str, Any]) -> None:
+    """Every reference leads somewhere, every operation has a name of its own."""
+    names = [operation["operationId"] for path in document["paths"].values() for operation in path.values()]
+    assert len(names) == len(set(names)) > 20, "operations share a name"
+
+    def walk(value: Any) -> None:
+        if isinstance(value, dict):
+            if "$ref" in value:
+                target: Any = document
+                for step in value["$ref"].removeprefix("#/").split("/"):
+                    assert step in target, f"{value['$ref']} leads nowhere"
+                    target = target[step]
+            for member in value.values():
+                walk(member)
+        elif isinstance(value, list):
+            for member in value:
+                walk(member)
+
+    walk(document)
+
+
+def page_is_served(world: World) -> None:
+    kind, body = get(world, "/docs")
+    assert kind.startswith("text/html") and b"start.js" in body
+    for name, wanted in (("start.js", "javascript"), ("swagger-ui-bundle.js", "javascript"), ("swagger-ui.css", "css")):
+        kind, body = get(world, f"/docs/{name}")
+        assert wanted in kind and len(body) > 100, f"/docs/{name} is {kind} of {len(body)} bytes"
+
+
+CASES: list[Case] = [
+    ("the merged API document is what the services serve", document_is_current),
+    ("the page that shows it is served with all its parts", page_is_served),
+]
