@@ -102,10 +102,7 @@ extension SubscriptionFacts {
             ("something due was not done", "SELECT id FROM subscriptions WHERE next_action_at < \(stuckSince)"),
             (
                 "the outcome of an attempt is overdue",
-                """
-                SELECT subscription_id FROM billings
-                WHERE status = 'open' AND is_collecting AND requested_at < \(stuckSince)
-                """
+                "SELECT subscription_id FROM billings WHERE status = 'open' AND is_collecting AND requested_at < \(stuckSince)"
             ),
             (
                 "there is nothing to wait for and nothing planned",
