@@ -79,8 +79,8 @@ struct TypedHandler<Body: EventBody>: PreparedHandler {
 public enum Urgency: Sendable {
     /// A customer or another service may wait: every batch is handled as soon as it is there.
     case waitedFor
-    /// Nobody waits. After each batch the consumer rests as long as the batch took, so that under load it works on fewer,
-    /// larger batches and leaves the database to the others; alone it is no later than they are.
+    /// Nobody waits. After a batch the consumer rests, the longer the larger the batch was: under load it works on fewer,
+    /// larger ones and leaves the database to the others; at ease it is hardly later than they are.
     case background
 }
 

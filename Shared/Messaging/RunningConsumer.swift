@@ -7,6 +7,9 @@ import Telemetry
 
 /// A consumer at work: the Kafka group member, the dispatcher and the retry loop.
 public final class RunningConsumer: Sendable {
+    /// How long a background consumer rests for each event it has handled: below a thousand per second it hardly does,
+    /// above that its batches grow until they reach the longest rest.
+    private static let restPerEvent: Duration = .milliseconds(1)
     private static let longestRest: Duration = .milliseconds(50)
 
     private let kafka: KafkaConsumer
@@ -27,10 +30,9 @@ public final class RunningConsumer: Sendable {
             configuration, group: group, instance: instance, topics: consumer.topics.map(\.rawValue), options: options,
             logger: logger
         ) { messages in
-            let began = ContinuousClock.now
             await dispatcher.handle(messages)
             guard consumer.urgency == .background else { return }
-            try? await Task.sleep(for: min(Self.longestRest, ContinuousClock.now - began))
+            try? await Task.sleep(for: min(Self.longestRest, Self.restPerEvent * messages.count))
         }
         let kafka: KafkaConsumer = kafka
         Metrics.shared.gauge("consumer_lag", help: "Messages not handled yet", labels: ["consumer": consumer.name]) {

@@ -9,7 +9,7 @@ import traceback
 from deploy.local.__main__ import reset, stop
 
 from . import api_documents, faults, hostile_input, main_job, poison, restart, takeover
-from .harness import Case, World, free_stack
+from .harness import Case, World, free_stack, ordinary_stack
 
 MODULES: dict[str, list[Case]] = {
     "main_job": main_job.CASES,
@@ -29,7 +29,7 @@ def main() -> int:
     passed = failed = 0
     shared = [name for name in wanted if name in MODULES]
     if shared:
-        world = World(free_stack("test"))
+        world = World(ordinary_stack())
         world.start()
         for name in shared:
             for case in MODULES[name]:

@@ -85,6 +85,11 @@ def eventually(look: Callable[[], Any], good: Callable[[Any], bool], seconds: fl
         time.sleep(POLL_SECONDS)
 
 
+def ordinary_stack() -> Stack:
+    """The stack of all tests but the takeover's. With several partitions, so that what holds per key is seen to hold."""
+    return free_stack("test", daemon_env={"REFRAIN_KAFKA_PARTITIONS": "4"})
+
+
 def free_stack(name: str, **options: Any) -> Stack:
     """A stack whose ports nobody uses; the one that runs under this name, if any."""
     existing = Stack.load(name)
@@ -92,7 +97,7 @@ def free_stack(name: str, **options: Any) -> Stack:
         return existing
     for base in range(FIRST_TEST_PORT_BASE, 30000, 1500):
         stack = Stack(name, Options(port_base=base, **options))
-        ports = [stack.gateway_port, stack.postgres_port, stack.redis_port, stack.kafka_port]
+        ports = [stack.gateway_port, stack.postgres_port, stack.redis_port, stack.kafka_port, stack.hidden_kafka_port]
         ports += [stack.service_port(service, instance) for service, instance in stack.daemons]
         if not any(accepts(port) for port in ports):
             return stack

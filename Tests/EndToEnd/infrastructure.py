@@ -10,11 +10,11 @@ from deploy.local.probes import Progress
 from deploy.local.programs import site_packages
 from deploy.local.start import start_infrastructure_only
 
-from .harness import free_stack
+from .harness import ordinary_stack
 
 
 def main() -> int:
-    stack = free_stack("test")
+    stack = ordinary_stack()
     start_infrastructure_only(stack, Progress(quiet=True))
     values = {
         "REFRAIN_TEST_POSTGRES": stack.admin_url("postgres"),

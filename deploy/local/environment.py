@@ -32,8 +32,9 @@ def daemon(stack: Stack, service: str, instance: int) -> dict[str, str]:
         "HTTP_HOST": "127.0.0.1",
         "HTTP_PORT": str(stack.service_port(service, instance)),
         "REFRAIN_PEERS": ",".join(f"{peer}={stack.service_url(peer)}" for peer in SERVICES),
-        # Few partitions: on one machine they only make every fetch larger.
-        "REFRAIN_KAFKA_PARTITIONS": "4",
+        # One instance reads all partitions alone: with several, a batch would only arrive in pieces, and each piece costs
+        # a pass through the services.
+        "REFRAIN_KAFKA_PARTITIONS": "1" if stack.options.instances == 1 else "4",
         "REFRAIN_LOG_LEVEL": "info",
         # One heap for every thread would keep what each of them once needed.
         "MALLOC_ARENA_MAX": "2",
