@@ -52,10 +52,10 @@ let services: [String] = ["Payment", "Subscription", "Invoice", "Fraud", "Analyt
 /// Every test target; `REFRAIN_ONLY_TESTS=Name,Name` builds just those (`make test ONLY=…`).
 func testTargets() -> [Target] {
     let all: [Target] = [
-        tests("BillingCoreTests", ["BillingCore"]),
-        tests("JSONTests", ["JSON", "BillingCore"]),
+        tests("BillingCoreTests", ["BillingCore", "TestKit"]),
+        tests("JSONTests", ["JSON", "BillingCore", "TestKit"]),
         tests("TelemetryTests", ["Telemetry", "JSON", external("Logging", "swift-log")]),
-        tests("PostgresTests", ["Postgres", "BillingCore", "TestKit", external("Logging", "swift-log")]),
+        tests("PostgresTests", ["Postgres", "BillingCore", "TestKit", "Threads", external("Logging", "swift-log")]),
         tests("KafkaTests", ["Kafka", "TestKit", external("Logging", "swift-log")]),
         tests("RedisTests", ["Redis", "TestKit", external("Logging", "swift-log")]),
         tests(
@@ -76,7 +76,7 @@ func testTargets() -> [Target] {
     ]
     let perService: [Target] = services.flatMap { name -> [Target] in
         [
-            tests("\(name)DomainTests", [.byName(name: "\(name)Domain"), "BillingCore"]),
+            tests("\(name)DomainTests", [.byName(name: "\(name)Domain"), "BillingCore", "TestKit"]),
             tests(
                 "\(name)ServiceTests",
                 [
@@ -109,19 +109,20 @@ let package = Package(
     ],
     targets: [
         shared("BillingCore"),
+        shared("Threads"),
         shared("JSON", ["BillingCore"]),
         shared("BillingEvents", ["BillingCore", "JSON"]),
         shared("Telemetry", [external("Logging", "swift-log"), "JSON"]),
         system("CPostgres", pkgConfig: "libpq", apt: "libpq-dev"),
-        shared("Postgres", ["CPostgres", "BillingCore", "Telemetry", external("Logging", "swift-log")]),
+        shared("Postgres", ["CPostgres", "BillingCore", "Telemetry", "Threads", external("Logging", "swift-log")]),
         system("CKafka", pkgConfig: "rdkafka", apt: "librdkafka-dev"),
-        shared("Kafka", ["CKafka", "Telemetry", external("Logging", "swift-log")]),
+        shared("Kafka", ["CKafka", "Telemetry", "Threads", external("Logging", "swift-log")]),
         system("CHiredis", pkgConfig: "hiredis", apt: "libhiredis-dev"),
-        shared("Redis", ["CHiredis", "Telemetry", external("Logging", "swift-log")]),
+        shared("Redis", ["CHiredis", "Telemetry", "Threads", external("Logging", "swift-log")]),
         shared(
             "Messaging",
             [
-                "BillingCore", "BillingEvents", "JSON", "Postgres", "Kafka", "Telemetry",
+                "BillingCore", "BillingEvents", "JSON", "Postgres", "Kafka", "Telemetry", "Threads",
                 external("Logging", "swift-log"), external("ServiceLifecycle", "swift-service-lifecycle"),
             ]),
         shared(
@@ -146,7 +147,10 @@ let package = Package(
             ]),
         shared(
             "TestKit",
-            ["BillingCore", "JSON", "Postgres", "Kafka", "Redis", "Telemetry", external("Logging", "swift-log")]),
+            [
+                "BillingCore", "JSON", "Postgres", "Kafka", "Redis", "Telemetry", "Threads",
+                external("Logging", "swift-log"),
+            ]),
     ] + services.flatMap(service) + testTargets(),
     swiftLanguageModes: [.v6]
 )

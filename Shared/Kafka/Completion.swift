@@ -1,4 +1,5 @@
 import Synchronization
+import Threads
 
 /// A result that is set once and seen by everyone who waits for it, tasks and threads alike.
 ///
@@ -60,8 +61,8 @@ final class Completion: Sendable {
 
     /// Waits on the calling thread, which must be an owned one.
     /// - Returns: `nil` when the time was over first; the result stays open.
-    func wait(_ timeout: Duration) throws(KafkaError) -> Outcome? {
-        let signal = try WakeSignal()
+    func wait(_ timeout: Duration) -> Outcome? {
+        let signal = WakeSignal()
         whenFinished { _ in signal.wake() }
         let deadline = ContinuousClock.now.advanced(by: timeout)
         while true {

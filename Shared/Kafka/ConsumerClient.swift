@@ -1,4 +1,5 @@
 import CKafka
+import Threads
 
 /// The consumer's librdkafka handle; every call comes from the thread that made it.
 final class ConsumerClient {
@@ -36,8 +37,8 @@ final class ConsumerClient {
         queue = rd_kafka_queue_get_consumer(handle)
         data = rd_kafka_queue_new(handle)
         var one: UInt64 = 1
-        rd_kafka_queue_io_event_enable(queue, wake.descriptor, &one, MemoryLayout<UInt64>.size)
-        rd_kafka_queue_io_event_enable(data, wake.descriptor, &one, MemoryLayout<UInt64>.size)
+        rd_kafka_queue_io_event_enable(queue, wake.writeEnd, &one, MemoryLayout<UInt64>.size)
+        rd_kafka_queue_io_event_enable(data, wake.writeEnd, &one, MemoryLayout<UInt64>.size)
         let error = withPartitionList(plan.topics.map { (KafkaPartition(topic: $0, partition: -1), nil) }) {
             rd_kafka_subscribe(handle, $0)
         }

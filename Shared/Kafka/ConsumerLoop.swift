@@ -1,5 +1,6 @@
 import CKafka
 import Logging
+import Threads
 
 /// The consumer's thread: owns the handle, polls it, feeds the mailbox and stores finished offsets.
 final class ConsumerLoop: KafkaHandleOwner {

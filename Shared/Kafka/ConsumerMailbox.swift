@@ -1,4 +1,5 @@
 import Synchronization
+import Threads
 
 /// What the consumer's thread and the task that runs the handler share.
 final class ConsumerMailbox: Sendable {
@@ -16,13 +17,12 @@ final class ConsumerMailbox: Sendable {
         let continuation: CheckedContinuation<[KafkaMessage]?, Never>
         let batch: [KafkaMessage]?
     }
-    let wake: WakeSignal
+    let wake = WakeSignal()
     let closed = Completion()
     let counters = Counted(KafkaConsumerStatistics())
     private let state: Mutex<State>
 
-    init(_ options: KafkaConsumerOptions) throws(KafkaError) {
-        wake = try WakeSignal()
+    init(_ options: KafkaConsumerOptions) {
         state = Mutex(State(consumer: ConsumerState(maxBatch: options.maxBatch, credit: options.credit)))
     }
 

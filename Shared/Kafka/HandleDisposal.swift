@@ -1,5 +1,6 @@
 import CKafka
 import Logging
+import Threads
 
 /// Destroys handles without betting a thread on it.
 ///
@@ -28,16 +29,11 @@ enum HandleDisposal {
     static func destroy(_ handle: OpaquePointer, needed: [AnyObject], wait: Duration, logger: Logger) {
         let remains = Remains(handle: handle, needed: needed)
         let done = Completion()
-        do {
-            try OwnedThread.start("kafka-dispose") {
-                rd_kafka_destroy_flags(remains.handle, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE)
-                withExtendedLifetime(remains) {}
-                done.finish(.success(()))
-            }
-            if try done.wait(wait) == nil { logger.debug("kafka handle takes long to close") }
-        } catch {
-            // Without threads or descriptors the process is in worse trouble than by a handle left in memory.
-            logger.debug("kafka handle not destroyed", metadata: ["error": "\(error)"])
+        OwnedThread.start("kafka-dispose") {
+            rd_kafka_destroy_flags(remains.handle, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE)
+            withExtendedLifetime(remains) {}
+            done.finish(.success(()))
         }
+        if done.wait(wait) == nil { logger.debug("kafka handle takes long to close") }
     }
 }

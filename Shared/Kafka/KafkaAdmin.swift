@@ -1,5 +1,6 @@
 import CKafka
 public import Logging
+import Threads
 
 /// Where a consumer group stands in one partition.
 public struct KafkaPartitionLag: Sendable, Equatable {
@@ -110,16 +111,12 @@ public struct KafkaAdmin: Sendable {
         _ body: @escaping @Sendable () throws(KafkaError) -> R
     ) async throws(KafkaError) -> R {
         let result: Result<R, KafkaError> = await withCheckedContinuation { continuation in
-            do throws(KafkaError) {
-                try OwnedThread.start("kafka-admin") {
-                    do throws(KafkaError) {
-                        continuation.resume(returning: .success(try body()))
-                    } catch {
-                        continuation.resume(returning: .failure(error))
-                    }
+            OwnedThread.start("kafka-admin") {
+                do throws(KafkaError) {
+                    continuation.resume(returning: .success(try body()))
+                } catch {
+                    continuation.resume(returning: .failure(error))
                 }
-            } catch {
-                continuation.resume(returning: .failure(error))
             }
         }
         return try result.get()

@@ -1,5 +1,6 @@
 public import Logging
 import Synchronization
+import Threads
 
 /// Receives the messages of topics as a member of a consumer group and hands them over in batches.
 ///
@@ -45,7 +46,7 @@ public final class KafkaConsumer: Sendable {
     /// Joins the group and begins to hand messages over; a second call does nothing.
     /// - Throws: ``KafkaError`` of kind `configuration` or `resources`; an absent broker is no error here.
     public func start() throws(KafkaError) {
-        let fresh = try ConsumerMailbox(plan.options)
+        let fresh = ConsumerMailbox(plan.options)
         let isFirst = mailbox.withLock { mailbox in
             if mailbox != nil { return false }
             mailbox = fresh
@@ -54,10 +55,10 @@ public final class KafkaConsumer: Sendable {
         guard isFirst else { return }
         let (plan, logger, handler) = (plan, logger, handler)
         let opened = Completion()
-        try OwnedThread.start("kafka-consumer") {
+        OwnedThread.start("kafka-consumer") {
             ConsumerLoop(plan: plan, mailbox: fresh, logger: logger).run(opened: opened)
         }
-        if case .failure(let error) = try opened.wait(.seconds(10)) { throw error }
+        if case .failure(let error) = opened.wait(.seconds(10)) { throw error }
         let task = Task {
             while let batch = await fresh.nextBatch() {
                 await handler(batch)

@@ -1,4 +1,5 @@
 public import Logging
+import Threads
 
 /// Publishes batches of records with an idempotent producer: all replicas acknowledge, order per key is kept.
 ///
@@ -14,12 +15,12 @@ public final class KafkaProducer: Sendable {
     /// - Throws: ``KafkaError`` of kind `configuration` or `resources`.
     public init(_ configuration: KafkaConfiguration, logger: Logger = Logger(label: "refrain.kafka")) throws(KafkaError)
     {
-        let mailbox = try ProducerMailbox(configuration: configuration)
+        let mailbox = ProducerMailbox(configuration: configuration)
         self.mailbox = mailbox
-        try OwnedThread.start("kafka-producer") {
+        OwnedThread.start("kafka-producer") {
             ProducerLoop(mailbox: mailbox, logger: logger).run()
         }
-        if case .failure(let error) = try mailbox.opened.wait(.seconds(10)) { throw error }
+        if case .failure(let error) = mailbox.opened.wait(.seconds(10)) { throw error }
     }
 
     deinit { mailbox.close(after: .zero) }

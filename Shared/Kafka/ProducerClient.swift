@@ -1,4 +1,5 @@
 import CKafka
+import Threads
 
 /// The producer's librdkafka handle; every call comes from the thread that made it.
 final class ProducerClient {
@@ -35,7 +36,7 @@ final class ProducerClient {
         handle = try builder.open(RD_KAFKA_PRODUCER)
         queue = rd_kafka_queue_get_main(handle)
         var one: UInt64 = 1
-        rd_kafka_queue_io_event_enable(queue, wake.descriptor, &one, MemoryLayout<UInt64>.size)
+        rd_kafka_queue_io_event_enable(queue, wake.writeEnd, &one, MemoryLayout<UInt64>.size)
     }
 
     /// Serves waiting callbacks.

@@ -1,5 +1,6 @@
 import CKafka
 import Logging
+import Threads
 
 /// How far a batch has come; touched by the producer's thread only.
 final class BatchProgress {

@@ -1,4 +1,5 @@
 import Synchronization
+import Threads
 
 /// A batch on its way: immutable records and the one result its publisher waits for.
 final class SubmittedBatch: Sendable {
@@ -30,16 +31,13 @@ final class ProducerMailbox: Sendable {
         var simulateFatalError = false
     }
     let configuration: KafkaConfiguration
-    let wake: WakeSignal
+    let wake = WakeSignal()
     let opened = Completion()
     let closed = Completion()
     private let counters = Counted(KafkaProducerStatistics())
     private let state = Mutex(State())
 
-    init(configuration: KafkaConfiguration) throws(KafkaError) {
-        self.configuration = configuration
-        wake = try WakeSignal()
-    }
+    init(configuration: KafkaConfiguration) { self.configuration = configuration }
 
     /// Queues a batch for the thread.
     func submit(_ records: [KafkaRecord]) throws(KafkaError) -> Completion {

@@ -1,11 +1,11 @@
 import BillingCore
 import BillingEvents
-import Glibc
 public import Kafka
 public import Logging
 public import Postgres
 import Synchronization
 import Telemetry
+import Threads
 
 /// Publishes committed events in order, at least once.
 ///
@@ -27,7 +27,7 @@ public final class OutboxRelay: Sendable {
     private let producer: KafkaProducer
     private let source: String
     private let logger: Logger
-    private let wakeUp = WakePipe()
+    private let wakeUp = WakeSignal()
     private let stopping = Atomic<Bool>(false)
     private let stopped = Mutex<(done: Bool, waiter: CheckedContinuation<Void, Never>?)>((false, nil))
     private let published: Counter
@@ -54,7 +54,7 @@ public final class OutboxRelay: Sendable {
     /// Starts the relay's thread. Call once.
     public func start() {
         let token: Int = OutboxSignal.shared.listen { [wakeUp] in wakeUp.wake() }
-        let thread = RelayThread { [self] in
+        OwnedThread.start("outbox-relay") { [self] in
             loop()
             OutboxSignal.shared.stopListening(token)
             let waiter: CheckedContinuation<Void, Never>? = stopped.withLock { state in
@@ -63,7 +63,6 @@ public final class OutboxRelay: Sendable {
             }
             waiter?.resume()
         }
-        thread.start()
     }
 
     /// Ends after the batch under way.
@@ -95,7 +94,7 @@ public final class OutboxRelay: Sendable {
                 if !isStopping { logger.warning("the outbox relay starts over", metadata: ["error": "\(error)"]) }
             }
             session.close()
-            if !isStopping { wakeUp.wait(alsoFor: nil, milliseconds: 200) }
+            if !isStopping { wakeUp.wait(milliseconds: 200) }
         }
     }
 
@@ -121,7 +120,7 @@ public final class OutboxRelay: Sendable {
                     alsoFor: session.socketDescriptor,
                     milliseconds: more == .horizon ? Self.horizonWaitMilliseconds : Self.idleWaitMilliseconds)
             } else {
-                wakeUp.wait(alsoFor: nil, milliseconds: Self.idleWaitMilliseconds)
+                wakeUp.wait(milliseconds: Self.idleWaitMilliseconds)
                 _ = try session.execute("SELECT pg_notify(\(channel), '')")
             }
             _ = try session.consumeNotifications()
@@ -235,26 +234,5 @@ private struct OutboxRow {
         ]
         if let traceparent { headers.append(("traceparent", traceparent)) }
         return KafkaRecord(topic: topic, key: key, headers: headers, value: Array(body.utf8))
-    }
-}
-
-/// A thread of the relay's own: nothing of it runs on the cooperative pool.
-private final class RelayThread {
-    private let body: @Sendable () -> Void
-
-    init(_ body: @escaping @Sendable () -> Void) { self.body = body }
-
-    func start() {
-        var thread = pthread_t()
-        let argument: UnsafeMutableRawPointer = Unmanaged.passRetained(self).toOpaque()
-        let failure: Int32 = pthread_create(
-            &thread, nil,
-            { argument in
-                guard let argument else { return nil }
-                Unmanaged<RelayThread>.fromOpaque(argument).takeRetainedValue().body()
-                return nil
-            }, argument)
-        precondition(failure == 0, "the process may start one thread more")
-        pthread_detach(thread)
     }
 }

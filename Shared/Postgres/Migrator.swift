@@ -1,4 +1,5 @@
 import Logging
+import Threads
 
 /// Brings a schema to the state its numbered SQL files describe. Files only go forward and are never edited.
 ///

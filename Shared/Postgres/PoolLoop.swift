@@ -1,3 +1,5 @@
+import Threads
+
 /// A pool's threads and the queue between them and the callers.
 ///
 /// `@unchecked Sendable`: `state` is read and written with `lock` held; everything else is constant.

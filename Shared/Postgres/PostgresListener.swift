@@ -1,6 +1,7 @@
 import Glibc
 public import Logging
 import Synchronization
+import Threads
 
 /// Listens on channels with a thread and a session of its own, for as long as it is started.
 ///
@@ -23,7 +24,7 @@ public final class PostgresListener: Sendable {
     private let deliver: @Sendable (PostgresNotification) -> Void
     private let state = Mutex(State())
     /// Readable when the thread should look at `state`.
-    private let waker = PollWaker()
+    private let waker = WakeSignal()
 
     /// Prepares a listener; ``start()`` starts it.
     /// - Parameters:

@@ -1,5 +1,7 @@
+import Glibc
 public import Logging
 import Synchronization
+import Threads
 
 /// Sends commands over one connection that an owned thread serves.
 ///
@@ -10,13 +12,13 @@ public final class RedisClient: Sendable {
     private let scripts = Mutex([String: String]())
 
     /// Opens a client; it connects in the background, and calls made before the first attempt is decided wait for it.
-    /// - Throws: ``RedisError/resources`` when the system gives no thread.
     public init(
         _ configuration: RedisConfiguration, logger: Logger = Logger(label: "refrain.redis")
-    ) throws(RedisError) {
-        let mailbox = try RedisMailbox(maxOpen: configuration.maxOpen)
+    ) {
+        let mailbox = RedisMailbox(maxOpen: configuration.maxOpen)
         self.mailbox = mailbox
-        try RedisThread.start("redis") {
+        OwnedThread.start("redis") {
+            Self.blockBrokenPipes()
             RedisLoop(configuration: configuration, mailbox: mailbox, logger: logger).run()
         }
     }
@@ -24,8 +26,16 @@ public final class RedisClient: Sendable {
     /// ``init(_:logger:)`` with the defaults of ``RedisConfiguration``.
     public convenience init(
         host: String, port: Int, logger: Logger = Logger(label: "refrain.redis")
-    ) throws(RedisError) {
-        try self.init(RedisConfiguration(host: host, port: port), logger: logger)
+    ) {
+        self.init(RedisConfiguration(host: host, port: port), logger: logger)
+    }
+
+    /// hiredis writes with `write`: a connection closed by the server must be an error, not a signal.
+    private static func blockBrokenPipes() {
+        var signals = sigset_t()
+        sigemptyset(&signals)
+        sigaddset(&signals, SIGPIPE)
+        pthread_sigmask(SIG_BLOCK, &signals, nil)
     }
 
     deinit { mailbox.close() }

@@ -1,5 +1,6 @@
 import CHiredis
 import Glibc
+import Threads
 
 /// The connection is of no use any more.
 struct RedisConnectionLost: Error {
@@ -59,7 +60,7 @@ final class RedisConnection {
 
     /// Sleeps until there is something to read, room to write when that is wanted, a wake-up, or time is over.
     /// - Returns: Whether there is something to read, be it the end of the connection.
-    func wait(wake: RedisWake, timeout: Duration) -> Bool {
+    func wait(wake: WakeSignal, timeout: Duration) -> Bool {
         let wanted = Int16(POLLIN) | (isWritten ? 0 : Int16(POLLOUT))
         var entries = [
             pollfd(fd: context.pointee.fd, events: wanted, revents: 0),

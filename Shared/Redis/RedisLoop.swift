@@ -1,4 +1,5 @@
 import Logging
+import Threads
 
 /// The client's thread: keeps a connection, writes what waits, reads what comes, watches the time.
 final class RedisLoop {
@@ -39,7 +40,7 @@ final class RedisLoop {
             giveUp(mailbox.disconnected(), mailbox.isClosed ? .closed : .unavailable)
             let retryAt = ContinuousClock.now.advanced(by: backoff)
             while !mailbox.isClosed, ContinuousClock.now < retryAt {
-                mailbox.wake.wait(ContinuousClock.now.duration(to: retryAt))
+                mailbox.wake.wait(milliseconds: ContinuousClock.now.duration(to: retryAt).wholeMilliseconds)
             }
             backoff = min(backoff * 2, configuration.reconnectBackoffMax)
         }

@@ -1,4 +1,5 @@
 import Synchronization
+import Threads
 
 /// A result set once; whoever finishes first wins and each waiter is called exactly once.
 final class RedisCompletion<Value: Sendable>: Sendable {
@@ -75,15 +76,12 @@ final class RedisMailbox: Sendable {
         var incoming: [RedisRequest] = []
         var statistics = RedisStatistics()
     }
-    let wake: RedisWake
+    let wake = WakeSignal()
     let closed = RedisCompletion<Bool>()
     private let maxOpen: Int
     private let state = Mutex(State())
 
-    init(maxOpen: Int) throws(RedisError) {
-        self.maxOpen = maxOpen
-        wake = try RedisWake()
-    }
+    init(maxOpen: Int) { self.maxOpen = maxOpen }
 
     func submit(_ request: RedisRequest) throws(RedisError) {
         let refusal: RedisError? = state.withLock { state in

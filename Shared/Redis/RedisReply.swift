@@ -49,13 +49,11 @@ public enum RedisError: Error, Sendable, Equatable {
     case cancelled
     /// The server refused the command; its own words.
     case refused(String)
-    /// The system gave no thread or descriptor.
-    case resources
 
     /// Whether the same call may succeed later.
     public var isRetryable: Bool {
         switch self {
-        case .unavailable, .timedOut, .overloaded, .resources: true
+        case .unavailable, .timedOut, .overloaded: true
         case .closed, .cancelled, .refused: false
         }
     }
@@ -69,7 +67,6 @@ public enum RedisError: Error, Sendable, Equatable {
         case .closed: "closed"
         case .cancelled: "cancelled"
         case .refused: "refused"
-        case .resources: "resources"
         }
     }
 }

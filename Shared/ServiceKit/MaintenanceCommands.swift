@@ -15,7 +15,7 @@ enum Declared {
         let address: RedisConfiguration =
             RedisConfiguration(url: context.configuration.redisURL) ?? RedisConfiguration(host: "127.0.0.1")
         let parts = ServiceParts(
-            configuration: context.configuration, pool: context.pool, redis: try RedisClient(address, logger: logger),
+            configuration: context.configuration, pool: context.pool, redis: RedisClient(address, logger: logger),
             clock: OffsetClock(), logger: logger, peers: PeerClient(urls: [:]))
         let consumers: [EventConsumer] = try Assembly(parts).consumers
         guard !Assembly.issuesAPIKeys, let first: EventConsumer = consumers.first else { return consumers }

@@ -20,7 +20,7 @@ struct ServiceDaemon<Assembly: ServiceAssembly>: Sendable {
         guard let address = RedisConfiguration(url: configuration.redisURL) else {
             throw ServiceConfiguration.Invalid(faults: ["REDIS_BILLING_URL is not redis://host:port"])
         }
-        let redis = try RedisClient(address, logger: logger)
+        let redis = RedisClient(address, logger: logger)
         let clock = OffsetClock()
         let parts = ServiceParts(
             configuration: configuration, pool: pool, redis: redis, clock: clock, logger: logger,

@@ -1,5 +1,6 @@
 import Logging
 public import Postgres
+import Threads
 
 /// What the tests need from the machine and did not find. Missing infrastructure fails a test; it never skips it.
 public struct MissingInfrastructure: Error, CustomStringConvertible {

@@ -13,7 +13,7 @@ public enum TestRedis {
 
     /// A connected client for it.
     public static func client() async throws -> RedisClient {
-        let client = try RedisClient(configuration())
+        let client = RedisClient(try configuration())
         try await eventually(within: .seconds(5), "redis connected") { client.isConnected }
         return client
     }
@@ -46,7 +46,7 @@ public final class OwnRedis: Sendable {
     /// Starts it and waits until it answers.
     public func start() async throws {
         try process.start()
-        let client = try RedisClient(configuration)
+        let client = RedisClient(configuration)
         try await eventually(within: .seconds(10), "redis answers") { client.isConnected }
         await client.shutdown()
     }

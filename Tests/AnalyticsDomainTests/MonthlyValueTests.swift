@@ -1,5 +1,6 @@
 import AnalyticsDomain
 import BillingCore
+import TestKit
 import Testing
 
 @Suite("The monthly value of a price") struct MonthlyValueTests {
@@ -29,7 +30,7 @@ import Testing
     }
 
     @Test("is never further than half a unit from the exact value") func property() throws {
-        var random = Seeded("monthly value")
+        var random = Seeded()
         for _ in 0..<20_000 {
             let amount = Int64.random(in: 0...1_000_000_000, using: &random)
             let count = Int64.random(in: 1...60, using: &random)

@@ -1,5 +1,6 @@
 import AnalyticsDomain
 import BillingCore
+import TestKit
 import Testing
 
 @Suite("A payment told by its events") struct PaymentStateTests {
@@ -56,7 +57,7 @@ import Testing
     }
 
     @Test("the order of arrival does not matter") func permutations() throws {
-        var random = Seeded("payment states")
+        var random = Seeded()
         for round in 0..<300 {
             var states: [PaymentState] = []
             let attempts = Int64.random(in: 1...4, using: &random)

@@ -3,6 +3,7 @@ import BillingCore
 import BillingEvents
 import JSON
 import Postgres
+import TestKit
 import Testing
 
 @Suite("The event history") struct EventHistoryTests {
@@ -56,7 +57,7 @@ import Testing
 
     @Test("is told page by page") func pages() async throws {
         try await withAnalytics { world in
-            var random = Seeded("history pages")
+            var random = Seeded()
             let events: [RawEvent] = (0..<25).map { _ in sample(FraudAssessedV1.self) }
             try await world.record(events, cutBy: &random)
             var seen: [EventID] = []

@@ -4,6 +4,7 @@ import BillingCore
 import BillingEvents
 import Postgres
 import ServiceKit
+import TestKit
 import Testing
 
 @Suite("Recurring revenue by month") struct MRRMonthsTests {
@@ -120,7 +121,7 @@ import Testing
     /// Random lives of random customers, told in random batches; expected is what a plain walk over the changes finds.
     @Test("agree with a plain count over generated histories") func generated() async throws {
         try await withAnalytics { world in
-            var random = Seeded("mrr months")
+            var random = Seeded()
             var history = GeneratedHistory(customers: 40, using: &random)
             try await world.record(history.shuffledKeepingOrder(using: &random), cutBy: &random)
             for currency in [Currency.usd, .eur] {

@@ -5,6 +5,7 @@ import BillingEvents
 import JSON
 import Postgres
 import ServiceKit
+import TestKit
 import Testing
 
 /// A payment whose events are told by hand.
@@ -85,7 +86,7 @@ struct Paying {
     }
 
     @Test("a payment ends the same in whatever order and batches its events come") func anyOrder() async throws {
-        var random = Seeded("payment order")
+        var random = Seeded()
         let pay = Paying()
         let events: [RawEvent] = [
             pay.created(1, at: "2027-01-01T00:00:00Z"), pay.failed(1, at: "2027-01-01T00:00:01Z"),

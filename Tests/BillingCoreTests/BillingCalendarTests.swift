@@ -1,4 +1,5 @@
 import BillingCore
+import TestKit
 import Testing
 
 private func dates(_ anchor: String, _ interval: BillingInterval, _ count: Int = 1, _ indices: ClosedRange<Int>) throws

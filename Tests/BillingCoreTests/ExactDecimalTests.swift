@@ -1,4 +1,5 @@
 import BillingCore
+import TestKit
 import Testing
 
 private let largest = "170141183460469231731687303715884105727"

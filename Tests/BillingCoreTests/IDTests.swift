@@ -1,5 +1,6 @@
 import BillingCore
 import Synchronization
+import TestKit
 import Testing
 
 @Suite("Typed ids", .serialized) struct IDTests {

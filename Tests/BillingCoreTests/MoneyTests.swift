@@ -1,4 +1,5 @@
 import BillingCore
+import TestKit
 import Testing
 
 private func usd(_ minor: Int64) -> Money { Money(minor: minor, currency: .usd) }

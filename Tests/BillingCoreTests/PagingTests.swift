@@ -1,4 +1,5 @@
 import BillingCore
+import TestKit
 import Testing
 
 @Suite("Paging and keys") struct PagingTests {

@@ -24,6 +24,7 @@ def document_is_current(world: World) -> None:
     merged = merge({service: json.loads(get(world, f"/openapi/{service}.json")[1]) for service in SERVICES})
     if os.environ.get("REFRAIN_UPDATE_DOCS"):
         FILE.write_text(render(merged))
+        return  # the gateway takes it up when it starts next
     assert FILE.read_text() == render(merged), "docs/openapi.json is old: run this test with REFRAIN_UPDATE_DOCS=1"
     check_references(merged)
     kind, body = get(world, "/openapi.json")

@@ -60,7 +60,7 @@ import Testing
     func down() async throws {
         let server = try OwnRedis()
         try await server.start()
-        let client = try RedisClient(server.configuration)
+        let client = RedisClient(server.configuration)
         try await eventually(within: .seconds(5), "redis connected") { client.isConnected }
         try await withFraud(review: 2, block: 4, redis: client) { world in
             try await world.receive(Sample.burst(3))
@@ -89,7 +89,7 @@ import Testing
     @Test("a Redis that hangs delays a batch by its time limit, no more") func hanging() async throws {
         let server = try OwnRedis()
         try await server.start()
-        let client = try RedisClient(server.configuration)
+        let client = RedisClient(server.configuration)
         try await eventually(within: .seconds(5), "redis connected") { client.isConnected }
         try await withFraud(redis: client) { world in
             try await world.receive(Sample.burst(1))

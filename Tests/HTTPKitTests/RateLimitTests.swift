@@ -128,7 +128,7 @@ struct Burst {
     @Test("without Redis the limit holds here, and goes back to Redis when it returns") func down() async throws {
         let own = try OwnRedis()
         try await own.start()
-        let redis = try RedisClient(own.configuration)
+        let redis = RedisClient(own.configuration)
         try await eventually(within: .seconds(10), "connected") { redis.isConnected }
         let limit = RateLimit(perSecond: 1, burst: 3)
         let adjust: (inout HTTPServerConfiguration) -> Void = {
@@ -165,7 +165,7 @@ struct Burst {
     @Test("a Redis that hangs delays a request by the time limit only") func hangs() async throws {
         let own = try OwnRedis()
         try await own.start()
-        let redis = try RedisClient(own.configuration)
+        let redis = RedisClient(own.configuration)
         try await eventually(within: .seconds(10), "connected") { redis.isConnected }
         try await withServer(redis: redis, { $0.rateLimit = RateLimit(perSecond: 1, burst: 3) }) { world in
             let before = try await Self.burst([world], 1)

@@ -1,4 +1,5 @@
 import JSON
+import TestKit
 import Testing
 
 @Suite("Describing inputs and outputs") struct SchemaTests {

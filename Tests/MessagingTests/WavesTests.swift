@@ -1,6 +1,7 @@
 import BillingCore
 import BillingEvents
 import Messaging
+import TestKit
 import Testing
 
 @Suite("Splitting a batch into waves") struct WavesTests {

@@ -1,5 +1,6 @@
 import BillingCore
 import PaymentDomain
+import TestKit
 import Testing
 
 @Suite("Journal entries") struct LedgerTests {

@@ -1,4 +1,5 @@
 import PaymentDomain
+import TestKit
 import Testing
 
 @Suite("The states of a payment") struct PaymentStatusTests {

@@ -120,6 +120,7 @@ import Testing
             #expect(try await world.published("payment.canceled.v1") == 1)
             await world.decide(open)
             #expect(try await world.payment(open.id).status == .canceled)
+            #expect(try await world.texts("SELECT status FROM payment_attempts") == ["canceled"])
             let done: PaymentRecord = try await world.paid(customer)
             await #expect(throws: ContinuePayment.Failure.notWaiting(.succeeded)) { try await world.cancel(done.id) }
             #expect(world.provider.charges == 1)

@@ -27,6 +27,24 @@ import Testing
         }
     }
 
+    @Test("a caller who waits for a payment that is cancelled meanwhile is answered with it") func canceled()
+        async throws
+    {
+        try await withPayments { world in
+            let customer: CustomerID = try await world.payer()
+            async let reply = world.create(customer, key: "once", wait: .seconds(20))
+            try await eventually(within: .seconds(10), "it is recorded") {
+                try await world.published("payment.created.v1") == 1
+            }
+            let began: ContinuousClock.Instant = .now
+            _ = try await world.cancel(PaymentID(unchecked: try await world.texts("SELECT id FROM payments")[0]))
+            let answered: Reply<PaymentResource> = try await reply
+            #expect(try parseJSON(answered.body)["status"]?.stringValue == "canceled")
+            #expect(ContinuousClock.now - began < .seconds(10), "it did not wait its time out")
+            #expect(try await world.create(customer, key: "once", wait: .seconds(20)).body == answered.body)
+        }
+    }
+
     @Test("a caller who does not wait gets 202 at once, however short the wait", .timeLimit(.minutes(1)))
     func doesNotWait() async throws {
         try await withPayments { world in

@@ -49,11 +49,11 @@ final class ScriptedProvider: PaymentProvider {
         return try await sandbox.lookUp(key)
     }
 
-    func refund(_ request: RefundRequest) async throws -> String {
+    func refund(_ request: RefundRequest) async throws -> RefundAnswer {
         if now == .away { throw ProviderFault.timedOut }
-        let reference: String = try await sandbox.refund(request)
+        let answer: RefundAnswer = try await sandbox.refund(request)
         if now == .booksAndVanishes { throw ProviderFault.timedOut }
-        return reference
+        return answer
     }
 }
 
@@ -215,7 +215,9 @@ struct PaymentWorld: Sendable {
     }
 
     func cancel(_ id: PaymentID) async throws -> PaymentRecord {
-        try await database.transaction { db in try ContinuePayment.cancel(id, at: Self.start, in: db) }
+        try await database.transaction { db in
+            try ContinuePayment.cancel(id, waiters: work.waiters, at: Self.start, in: db)
+        }
     }
 
     func read<Input: JSONInput>(_ text: String) throws -> Input { try decode(Input.self, from: parseJSON(text)) }

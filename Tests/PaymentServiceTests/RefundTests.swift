@@ -67,7 +67,7 @@ import Testing
             let payment: PaymentRecord = try await world.paid(world.payer(), amount: 1_000)
             let provider = world.provider
             let same = RefundID.new(at: PaymentWorld.start)
-            let references: [String] = try await withThrowingTaskGroup(of: String.self) { group in
+            let references: [RefundAnswer] = try await withThrowingTaskGroup(of: RefundAnswer.self) { group in
                 for _ in 0..<12 {
                     group.addTask {
                         try await provider.refund(
@@ -78,19 +78,42 @@ import Testing
                 }
                 return try await group.reduce(into: []) { $0.append($1) }
             }
-            #expect(Set(references).count == 1)
+            #expect(references == Array(repeating: .refunded(reference: "re_\(same)"), count: 12))
             let granted: Int = await withTaskGroup(of: Bool.self) { group in
                 for _ in 0..<12 {
                     group.addTask {
                         let request = RefundRequest(
                             idempotencyKey: .new(at: PaymentWorld.start), chargeKey: payment.attemptID,
                             amount: Money(minor: 150, currency: .usd))
-                        return (try? await provider.refund(request)) != nil
+                        return (try? await provider.refund(request))
+                            == .refunded(reference: "re_\(request.idempotencyKey)")
                     }
                 }
                 return await group.reduce(0) { $0 + ($1 ? 1 : 0) }
             }
             #expect(granted == 2)
+        }
+    }
+
+    @Test("what the provider refuses for good is failed, says why, and can be asked for again") func refusedForGood()
+        async throws
+    {
+        try await withPayments { world in
+            let payment: PaymentRecord = try await world.paid(world.payer())
+            try await world.execute("UPDATE sandbox_charges SET outcome = 'declined'")
+            let reply: Reply<RefundResource> = try await world.refund(payment.id, 300, key: "once")
+            #expect(reply.status == 201)
+            let body: JSONValue = try parseJSON(reply.body)
+            #expect(body["status"]?.stringValue == "failed")
+            #expect(body["failure_code"]?.stringValue == "charge_already_refunded")
+            #expect(try await world.payment(payment.id).amountRefunded == 0)
+            #expect(try await world.booked(payment.id) == ["payment"])
+            #expect(try await world.published("payment.refunded.v1") == 0)
+            try await world.execute("UPDATE sandbox_charges SET outcome = 'succeeded'")
+            #expect(try await world.refund(payment.id, 300, key: "once").isReplay)
+            #expect(try await world.refund(payment.id, 1_299, key: "again").status == 201)
+            #expect(try await world.payment(payment.id).amountRefunded == 1_299)
+            #expect(try await world.violations().isEmpty)
         }
     }
 

@@ -2,6 +2,7 @@ import Glibc
 import Postgres
 import TestKit
 import Testing
+import Threads
 
 @Suite("Listening", .serialized) struct ListenerTests {
     @Test("notifications arrive in order after COMMIT, from every channel, with hostile payloads") func delivery()

@@ -2,6 +2,7 @@ import Foundation
 import Postgres
 import TestKit
 import Testing
+import Threads
 
 /// A directory of migration files that goes away with the test.
 private struct MigrationFolder {

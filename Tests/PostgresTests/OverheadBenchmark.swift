@@ -2,6 +2,7 @@ import Glibc
 import Postgres
 import TestKit
 import Testing
+import Threads
 
 /// Libpq called directly, as the reference of the measurement: the library is in this process already.
 private struct RawLibpq: @unchecked Sendable {

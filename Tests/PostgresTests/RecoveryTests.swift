@@ -1,6 +1,7 @@
 import Postgres
 import TestKit
 import Testing
+import Threads
 
 @Suite("Lost connections and limits", .serialized) struct RecoveryTests {
     @Test("a connection killed while idle is replaced before anybody notices") func killedIdle() async throws {

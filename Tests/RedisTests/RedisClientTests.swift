@@ -93,7 +93,7 @@ import Testing
     @Test("runs scripts by hash, and again after the server forgot them") func scripts() async throws {
         let server = try OwnRedis()
         try await server.start()
-        let redis = try RedisClient(server.configuration)
+        let redis = RedisClient(server.configuration)
         let script = "return {KEYS[1], ARGV[1], redis.call('INCR', KEYS[1])}"
         #expect(
             try await redis.eval(script, keys: ["k"], arguments: ["x"])
@@ -113,11 +113,11 @@ import Testing
         try await server.start()
         var configuration = server.configuration
         configuration.database = 3
-        let redis = try RedisClient(configuration)
+        let redis = RedisClient(configuration)
         _ = try await redis.send(["SET", "k", "v"], timeout: .seconds(1))
         #expect(try await redis.send(["CLIENT", "INFO"]).string?.contains("db=3") == true)
         configuration.password = "wrong"
-        let stranger = try RedisClient(configuration)
+        let stranger = RedisClient(configuration)
         await #expect(throws: RedisError.unavailable) { try await stranger.send(["PING"], timeout: .seconds(2)) }
         #expect(!stranger.isConnected)
         await stranger.shutdown()

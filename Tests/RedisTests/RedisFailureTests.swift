@@ -6,7 +6,7 @@ import Testing
     @Test("fails at once while the server is down, and works again when it is back") func killAndReturn() async throws {
         let server = try OwnRedis()
         try await server.start()
-        let redis = try RedisClient(server.configuration)
+        let redis = RedisClient(server.configuration)
         _ = try await redis.send(["SET", "k", "1"], timeout: .seconds(1))
         server.kill()
         try await eventually(within: .seconds(2)) { !redis.isConnected }
@@ -24,7 +24,7 @@ import Testing
     @Test("fails open commands when the server dies") func openCommands() async throws {
         let server = try OwnRedis()
         try await server.start()
-        let redis = try RedisClient(server.configuration)
+        let redis = RedisClient(server.configuration)
         let waiting = Task { try await redis.send(["BLPOP", "nothing", "0"], timeout: .seconds(20)) }
         try await eventually(within: .seconds(2)) { redis.statistics.writes == 1 }
         server.kill()
@@ -35,7 +35,7 @@ import Testing
     @Test("gives each command its own time, and late answers go nowhere else") func timeouts() async throws {
         let server = try OwnRedis()
         try await server.start()
-        let redis = try RedisClient(server.configuration)
+        let redis = RedisClient(server.configuration)
         _ = try await redis.send(["SET", "a", "1"], timeout: .seconds(1))
         server.suspend()
         async let short = outcome { try await redis.send(["GET", "a"], timeout: .milliseconds(60)) }
@@ -57,7 +57,7 @@ import Testing
         var configuration = server.configuration
         configuration.stallTimeout = .milliseconds(200)
         configuration.connectTimeout = .milliseconds(200)
-        let redis = try RedisClient(configuration)
+        let redis = RedisClient(configuration)
         _ = try await redis.send(["PING"], timeout: .seconds(1))
         server.suspend()
         await #expect(throws: RedisError.unavailable) { try await redis.send(["PING"], timeout: .seconds(10)) }
@@ -69,7 +69,7 @@ import Testing
     }
 
     @Test("fails at once when there never was a server") func neverThere() async throws {
-        let redis = try RedisClient(host: "127.0.0.1", port: 1)
+        let redis = RedisClient(host: "127.0.0.1", port: 1)
         await #expect(throws: RedisError.unavailable) { try await redis.send(["PING"], timeout: .seconds(5)) }
         await redis.shutdown()
     }
@@ -79,7 +79,7 @@ import Testing
         try await server.start()
         var configuration = server.configuration
         configuration.maxOpen = 2
-        let redis = try RedisClient(configuration)
+        let redis = RedisClient(configuration)
         let waiting = (0..<2).map { _ in
             Task { try await redis.send(["BLPOP", "nothing", "0"], timeout: .seconds(20)) }
         }

@@ -150,9 +150,9 @@ class Bench:
     # Helpers
 
     def pause(self, connections: int, rate: float) -> float:
-        """The mean pause in ms at which so many connections pay at a rate: found by two short runs."""
+        """The mean pause in ms at which so many connections pay at a rate: found by short runs."""
         pause = connections / rate * 1000
-        for _ in range(2):
+        for _ in range(3):
             found = self.wrk(connections, pause, PROBE_SECONDS)
             pause = max(1.0, pause + (connections / rate - connections * found["seconds"] / found["succeeded"]) * 1000)
         return pause

@@ -27,7 +27,7 @@ public struct PaymentAssembly: ServiceAssembly {
             policy: SweepPolicy(parts.configuration), fingerprintKey: try Self.fingerprintKey(parts.configuration),
             logger: parts.logger)
         endpoints =
-            PaymentRoutes(create: work.create, provider: work.provider.name).endpoints
+            PaymentRoutes(create: work.create, waiters: work.waiters, provider: work.provider.name).endpoints
             + PaymentMethodRoutes(attach: work.attach).endpoints + RefundRoutes(refund: work.refund).endpoints
             + LedgerRoutes().endpoints
         consumers = [work.consumer]

@@ -110,7 +110,7 @@ package enum PaymentConsistency {
                 "currencies in which the sandbox provider's books and the ledger differ"
             ),
             (
-                "SELECT count(*) FROM payments p WHERE p.amount_refunded <> (SELECT coalesce(sum(r.amount), 0) FROM refunds r WHERE r.payment_id = p.id)",
+                "SELECT count(*) FROM payments p LEFT JOIN (SELECT payment_id, sum(amount) AS amount FROM refunds WHERE status <> 'failed' GROUP BY payment_id) r ON r.payment_id = p.id WHERE p.amount_refunded <> coalesce(r.amount, 0)",
                 "payments whose refunds do not add up"
             ),
         ]

@@ -46,6 +46,14 @@ package struct RefundRequest: Sendable {
     }
 }
 
+/// A provider's word on a refund.
+package enum RefundAnswer: Sendable, Equatable {
+    /// The money goes back.
+    case refunded(reference: String)
+    /// It never will, for this reason.
+    case refused(code: String)
+}
+
 /// The outcome of a call is not known: it may or may not have happened.
 package enum ProviderFault: Error, Sendable, Equatable {
     /// No answer in time.
@@ -68,6 +76,6 @@ package protocol PaymentProvider: Sendable {
     func lookUp(_ key: AttemptID) async throws -> ChargeAnswer?
 
     /// Gives money back.
-    /// - Returns: The provider's reference.
-    func refund(_ request: RefundRequest) async throws -> String
+    /// - Throws: When the outcome is not known; asking again under the same key tells.
+    func refund(_ request: RefundRequest) async throws -> RefundAnswer
 }

@@ -112,11 +112,7 @@ enum CollectInvoices {
         let ended: [PaymentRecord] = payments.values.filter { $0.status.after(.cancel) == .canceled }
             .sorted { $0.id < $1.id }
         guard !ended.isEmpty else { return }
-        try db.enqueue(
-            """
-            UPDATE payments SET status = 'canceled', stepped_at = now()
-            WHERE id = ANY(\(ended.map(\.id.rawValue))::text[])
-            """)
+        try PaymentStore.cancel(ended, in: db)
         try Outbox.append(ended.map { PaymentEvents.canceled($0, reason: "invoice_voided", at: now) }, in: db)
     }
 }

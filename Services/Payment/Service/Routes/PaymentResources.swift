@@ -130,7 +130,8 @@ package struct RefundResource: JSONOutput {
         o.field("id", refund.id)
         o.field("payment_id", refund.paymentID)
         o.money("amount", refund.amount, doc: "Minor units")
-        o.field("status", refund.status, doc: "processing or succeeded")
+        o.field("status", refund.status.rawValue, doc: "processing, succeeded or failed")
+        o.field("failure_code", refund.failureCode, doc: "Why the provider refused; the amount can be refunded again")
         o.field("reason", refund.reason)
         o.field("created_at", refund.createdAt)
     }
@@ -138,7 +139,7 @@ package struct RefundResource: JSONOutput {
     package static var sample: Self {
         Self(
             RefundRecord(
-                id: .sample, paymentID: .sample, amount: Money(minor: 999, currency: .usd), status: "succeeded",
+                id: .sample, paymentID: .sample, amount: Money(minor: 999, currency: .usd), status: .succeeded,
                 reason: "requested by the customer", createdAt: .sample))
     }
 }

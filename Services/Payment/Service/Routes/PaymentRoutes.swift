@@ -5,6 +5,7 @@ import Postgres
 /// `/v1/payments`.
 struct PaymentRoutes: Sendable {
     let create: CreatePayment
+    let waiters: PaymentWaiters
     let provider: String
 
     var endpoints: [Endpoint] { [createPayment, list, read, confirm, cancel] }
@@ -58,12 +59,13 @@ struct PaymentRoutes: Sendable {
     }
 
     private var cancel: Endpoint {
-        .write(
+        let waiters: PaymentWaiters = waiters
+        return .write(
             .post, "/v1/payments/{id}/cancel", scope: "payments:write", summary: "Give a payment up",
             body: NoInput.self, answers: PaymentResource.self, statuses: [200],
             problems: ["404 not_found", "409 payment_state"]
         ) { db, call, _ in
-            .ok(PaymentResource(try ContinuePayment.cancel(try call.id(), at: call.now, in: db)))
+            .ok(PaymentResource(try ContinuePayment.cancel(try call.id(), waiters: waiters, at: call.now, in: db)))
         }
     }
 }

@@ -114,6 +114,20 @@ package enum PaymentStore {
             """)
     }
 
+    /// Ends payments, whose rows are locked, and their attempts before money moved.
+    static func cancel(_ payments: [PaymentRecord], in db: borrowing PostgresTransaction) throws {
+        try db.enqueue(
+            """
+            UPDATE payments SET status = 'canceled', stepped_at = now()
+            WHERE id = ANY(\(payments.map(\.id.rawValue))::text[])
+            """)
+        try db.enqueue(
+            """
+            UPDATE payment_attempts SET status = 'canceled', ended_at = now()
+            WHERE id = ANY(\(payments.map(\.attemptID.rawValue))::text[]) AND status IN ('started', 'requires_action')
+            """)
+    }
+
     /// Newest first, after a cursor.
     static func list(
         customer: CustomerID?, invoice: InvoiceID?, after: PaymentID?, limit: Int, in db: borrowing PostgresTransaction

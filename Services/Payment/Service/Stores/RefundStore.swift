@@ -1,4 +1,5 @@
 package import BillingCore
+package import PaymentDomain
 package import Postgres
 
 /// A refund as stored.
@@ -6,26 +7,33 @@ package struct RefundRecord: PostgresRecord, Sendable {
     package let id: RefundID
     package let paymentID: PaymentID
     package let amount: Money
-    package let status: String
+    package let status: RefundStatus
+    /// Why the provider refused.
+    package let failureCode: String?
     package let reason: String?
     package let createdAt: Instant
 
-    static let columns: SQL = "id, payment_id, amount, currency, status, reason, created_at"
+    static let columns: SQL = "id, payment_id, amount, currency, status, failure_code, reason, created_at"
 
     package init(row: inout PostgresRow) throws {
         id = try row.next()
         paymentID = try row.next()
         amount = Money(minor: try row.next(), currency: try row.next())
-        status = try row.next()
+        status = try row.nextCase()
+        failureCode = try row.next()
         reason = try row.next()
         createdAt = try row.next()
     }
 
-    init(id: RefundID, paymentID: PaymentID, amount: Money, status: String, reason: String?, createdAt: Instant) {
+    init(
+        id: RefundID, paymentID: PaymentID, amount: Money, status: RefundStatus, failureCode: String? = nil,
+        reason: String?, createdAt: Instant
+    ) {
         self.id = id
         self.paymentID = paymentID
         self.amount = amount
         self.status = status
+        self.failureCode = failureCode
         self.reason = reason
         self.createdAt = createdAt
     }

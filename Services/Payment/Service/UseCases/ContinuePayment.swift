@@ -40,19 +40,21 @@ package enum ContinuePayment {
         return try reread(id, in: db)
     }
 
-    /// Gives a payment up before money moved.
+    /// Gives a payment up before money moved; whoever waits for it is answered.
     /// - Throws: ``Failure``; nothing is stored then.
     package static func cancel(
-        _ id: PaymentID, at now: Instant, in db: borrowing PostgresTransaction
+        _ id: PaymentID, waiters: PaymentWaiters, at now: Instant, in db: borrowing PostgresTransaction
     ) throws -> PaymentRecord {
         guard let payment: PaymentRecord = try PaymentStore.lock(id, in: db) else {
             throw Failure.notFound(id.rawValue)
         }
         if payment.status == .canceled { return payment }
         guard payment.status.after(.cancel) == .canceled else { throw Failure.notWaiting(payment.status) }
-        try db.enqueue("UPDATE payments SET status = 'canceled', stepped_at = now() WHERE id = \(id)")
+        try PaymentStore.cancel([payment], in: db)
         try Outbox.append([PaymentEvents.canceled(payment, reason: "requested", at: now)], in: db)
-        return try reread(id, in: db)
+        let canceled: PaymentRecord = try reread(id, in: db)
+        try waiters.answer([canceled], in: db)
+        return canceled
     }
 
     private static func fail(

@@ -45,7 +45,7 @@ package struct RefundPayment: Sendable {
             return Reply(replaying: stored)
         }
         let refund: RefundRecord = try await finishIfPossible(id)
-        let reply = Reply(status: refund.status == "succeeded" ? 201 : 202, RefundResource(refund))
+        let reply = Reply(status: refund.status == .processing ? 202 : 201, RefundResource(refund))
         if let claim {
             _ = try await pool.transactionRetrying { db in
                 try IdempotencyStore.complete([(claim, reply.stored)], in: db)
@@ -101,14 +101,43 @@ package struct RefundPayment: Sendable {
             return (refund, payment.attemptID)
         }
         guard let read else { throw Problem.notFound("refund", id.rawValue) }
-        guard read.refund.status == "processing" else { return read.refund }
+        guard read.refund.status == .processing else { return read.refund }
         let request = RefundRequest(idempotencyKey: id, chargeKey: read.charge, amount: read.refund.amount)
-        let reference: String = try await provider.refund(request)
+        let answer: RefundAnswer = try await provider.refund(request)
         let provider: String = provider.name
         let now: Instant = clock.now
         return try await pool.transactionRetrying { db in
-            try Self.book(id, reference: reference, provider: provider, at: now, in: db)
+            switch answer {
+            case .refunded(let reference):
+                try Self.book(id, reference: reference, provider: provider, at: now, in: db)
+            case .refused(let code): try Self.release(id, code: code, in: db)
+            }
         }
+    }
+
+    /// The provider refused for good: what was reserved can be refunded again.
+    private static func release(
+        _ id: RefundID, code: String, in db: borrowing PostgresTransaction
+    ) throws -> RefundRecord {
+        let moved: RefundRecord? = try db.first(
+            """
+            UPDATE refunds SET status = 'failed', failure_code = \(code), stepped_at = now()
+            WHERE id = \(id) AND status = 'processing' RETURNING \(RefundRecord.columns)
+            """, as: RefundRecord.self)
+        guard let refund: RefundRecord = moved else { return try standing(id, in: db) }
+        _ = try db.execute(
+            """
+            UPDATE payments SET amount_refunded = amount_refunded - \(refund.amount.minor)
+            WHERE id = \(refund.paymentID)
+            """)
+        return refund
+    }
+
+    private static func standing(_ id: RefundID, in db: borrowing PostgresTransaction) throws -> RefundRecord {
+        guard let refund: RefundRecord = try RefundStore.find(id, in: db) else {
+            throw Problem.notFound("refund", id.rawValue)
+        }
+        return refund
     }
 
     private static func book(
@@ -119,12 +148,7 @@ package struct RefundPayment: Sendable {
             UPDATE refunds SET status = 'succeeded', provider_reference = \(reference), stepped_at = now()
             WHERE id = \(id) AND status = 'processing' RETURNING \(RefundRecord.columns)
             """, as: RefundRecord.self)
-        guard let refund: RefundRecord = moved else {
-            guard let standing: RefundRecord = try RefundStore.find(id, in: db) else {
-                throw Problem.notFound("refund", id.rawValue)
-            }
-            return standing
-        }
+        guard let refund: RefundRecord = moved else { return try standing(id, in: db) }
         guard let payment: PaymentRecord = try PaymentStore.lock(refund.paymentID, in: db) else {
             throw Problem.notFound("payment", refund.paymentID.rawValue)
         }

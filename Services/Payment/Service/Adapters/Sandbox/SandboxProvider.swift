@@ -33,7 +33,7 @@ package struct SandboxProvider: PaymentProvider {
         try await pool.transaction(readOnly: true) { db in try SandboxBooks.answers(to: [key], in: db)[key] }
     }
 
-    package func refund(_ request: RefundRequest) async throws -> String {
+    package func refund(_ request: RefundRequest) async throws -> RefundAnswer {
         try await pool.transactionRetrying { db in try SandboxBooks.refund(request, in: db) }
     }
 }
@@ -102,7 +102,7 @@ enum SandboxBooks {
     /// Books a refund under its key; the books refuse to give back more than was charged.
     ///
     /// The charge's row is locked first: what is read after it is read with every earlier refund in sight.
-    static func refund(_ request: RefundRequest, in db: borrowing PostgresTransaction) throws -> String {
+    static func refund(_ request: RefundRequest, in db: borrowing PostgresTransaction) throws -> RefundAnswer {
         let charged: Int64? = try db.first(
             """
             SELECT amount FROM sandbox_charges WHERE idempotency_key = \(request.chargeKey) AND outcome = 'succeeded'
@@ -112,14 +112,14 @@ enum SandboxBooks {
         let known: String? = try db.first(
             "SELECT reference FROM sandbox_refunds WHERE idempotency_key = \(request.idempotencyKey)"
         ) { row in try row.next() }
-        if let known { return known }
+        if let known { return .refunded(reference: known) }
         let returned: Int64? = try db.first(
             """
             SELECT coalesce(sum(amount), 0)::bigint FROM sandbox_refunds WHERE charge_key = \(request.chargeKey)
             """
         ) { row in try row.next() }
         guard let charged, let returned, charged - returned >= request.amount.minor else {
-            throw ProviderFault.unusable("the charge does not have that much left")
+            return .refused(code: "charge_already_refunded")
         }
         let reference = "re_\(request.idempotencyKey.rawValue)"
         _ = try db.execute(
@@ -127,6 +127,6 @@ enum SandboxBooks {
             INSERT INTO sandbox_refunds (idempotency_key, reference, charge_key, amount)
             VALUES (\(request.idempotencyKey), \(reference), \(request.chargeKey), \(request.amount.minor))
             """)
-        return reference
+        return .refunded(reference: reference)
     }
 }
