@@ -4,6 +4,7 @@ import HummingbirdCore
 public import JSON
 public import Logging
 import NIOCore
+import NIOPosix
 public import Postgres
 public import Redis
 public import ServiceLifecycle
@@ -15,6 +16,8 @@ public import Telemetry
 /// HTTP/1.1 behind the gateway, which ends TLS. As a member of a service group it stops gracefully: no new connections,
 /// requests under way are answered, `/readyz` says so.
 public final class HTTPServer: Service {
+    /// One loop for the process: its work is reading and writing, and under load it then wakes once for many requests.
+    private static let eventLoops = MultiThreadedEventLoopGroup(numberOfThreads: 1)
     private let server: Server<EventLoopChannel>
     private let operations: OperationsRoutes
     private let pipeline: RequestPipeline
@@ -120,6 +123,6 @@ public final class HTTPServer: Service {
             configuration: ServerConfiguration(
                 address: .hostname(configuration.host, port: configuration.port), backlog: 1_024),
             onServerRunning: { opened.open($0.localAddress?.port ?? configuration.port) },
-            eventLoopGroup: EventLoopGroupProvider.singleton.eventLoopGroup, logger: quiet)
+            eventLoopGroup: eventLoops, logger: quiet)
     }
 }
