@@ -132,7 +132,8 @@ let package = Package(
                 external("Hummingbird", "hummingbird"), external("HummingbirdCore", "hummingbird"),
                 external("HTTPTypes", "swift-http-types"),
                 external("NIOHTTP1", "swift-nio"), external("ServiceLifecycle", "swift-service-lifecycle"),
-                external("NIOCore", "swift-nio"), external("NIOPosix", "swift-nio"), external("Crypto", "swift-crypto"), external("JWTKit", "jwt-kit"),
+                external("NIOCore", "swift-nio"), external("NIOPosix", "swift-nio"), external("Crypto", "swift-crypto"),
+                external("JWTKit", "jwt-kit"),
                 external("AsyncHTTPClient", "async-http-client"), external("Logging", "swift-log"),
             ]),
         shared(
