@@ -62,14 +62,16 @@ final class Completion: Sendable {
     /// Waits on the calling thread, which must be an owned one.
     /// - Returns: `nil` when the time was over first; the result stays open.
     func wait(_ timeout: Duration) -> Outcome? {
-        let signal = WakeSignal()
-        whenFinished { _ in signal.wake() }
+        let (lock, finished) = (ThreadLock(), ThreadCondition())
+        whenFinished { _ in lock.with { finished.signal() } }
         let deadline = ContinuousClock.now.advanced(by: timeout)
+        lock.lock()
+        defer { lock.unlock() }
         while true {
             if let outcome { return outcome }
             let left = ContinuousClock.now.duration(to: deadline)
             guard left > .zero else { return nil }
-            signal.wait(milliseconds: left.wholeMilliseconds)
+            finished.wait(lock, for: left)
         }
     }
 }

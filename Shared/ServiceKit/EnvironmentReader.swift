@@ -108,7 +108,7 @@ struct EnvironmentReader {
 
     /// Tunables that must be whole numbers, by the end of their name.
     private static let numberSuffixes = [
-        "_seconds", "_hours", "give_up_days", "_workers", "_per_hour", "_per_second", "_limit", "_requests",
+        "_seconds", "_hours", "give_up_days", "keep_days", "_workers", "_per_hour", "_per_second", "_limit", "_requests",
         "max_batch",
         ".burst",
     ]

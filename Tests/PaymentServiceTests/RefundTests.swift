@@ -105,7 +105,7 @@ import Testing
             #expect(reply.status == 201)
             let body: JSONValue = try parseJSON(reply.body)
             #expect(body["status"]?.stringValue == "failed")
-            #expect(body["failure_code"]?.stringValue == "charge_already_refunded")
+            #expect(body["failure_code"]?.stringValue == "charge_not_found")
             #expect(try await world.payment(payment.id).amountRefunded == 0)
             #expect(try await world.booked(payment.id) == ["payment"])
             #expect(try await world.published("payment.refunded.v1") == 0)

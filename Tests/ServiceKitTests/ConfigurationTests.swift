@@ -1,3 +1,4 @@
+import Foundation
 import ServiceKit
 import Telemetry
 import Testing
@@ -54,6 +55,15 @@ import Testing
     func single(name: String, value: String) {
         let found: [String] = faults([name: value])
         #expect(found.count == 1 && found[0].contains(name), "\(found)")
+    }
+
+    @Test("a tunable that must be a number and is none is a fault", arguments: ["-1", "thirty", "1.5"])
+    func tunables(value: String) throws {
+        let file: URL = FileManager.default.temporaryDirectory.appendingPathComponent("\(UUID()).yaml")
+        try Data("events:\n  keep_days: \(value)\n".utf8).write(to: file)
+        defer { try? FileManager.default.removeItem(at: file) }
+        let found: [String] = faults(["REFRAIN_CONFIG": file.path])
+        #expect(found == ["events.keep_days must be a whole number, zero or more"])
     }
 
     @Test("live mode asks for a password and for no plain text beyond the machine") func live() {

@@ -118,7 +118,8 @@ enum SandboxBooks {
             SELECT coalesce(sum(amount), 0)::bigint FROM sandbox_refunds WHERE charge_key = \(request.chargeKey)
             """
         ) { row in try row.next() }
-        guard let charged, let returned, charged - returned >= request.amount.minor else {
+        guard let charged else { return .refused(code: "charge_not_found") }
+        guard let returned, charged - returned >= request.amount.minor else {
             return .refused(code: "charge_already_refunded")
         }
         let reference = "re_\(request.idempotencyKey.rawValue)"
