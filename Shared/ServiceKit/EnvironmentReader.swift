@@ -108,9 +108,8 @@ struct EnvironmentReader {
 
     /// Tunables that must be whole numbers, by the end of their name.
     private static let numberSuffixes = [
-        "_seconds", "_hours", "give_up_days", "keep_days", "_workers", "_per_hour", "_per_second", "_limit", "_requests",
-        "max_batch",
-        ".burst",
+        "_seconds", "_hours", "give_up_days", "keep_days", "_workers", "_per_hour", "_per_second", "_limit",
+        "_requests", "max_batch", ".burst",
     ]
 
     /// A number that cannot be read is a fault, not the default.
