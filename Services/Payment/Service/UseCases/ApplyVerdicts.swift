@@ -1,20 +1,27 @@
-import BillingCore
+package import BillingCore
 import BillingEvents
 import Messaging
-import PaymentDomain
+package import PaymentDomain
 package import Postgres
 
 /// A verdict on one attempt.
-struct Verdict: Sendable {
+package struct Verdict: Sendable {
     let paymentID: PaymentID
     let attemptID: AttemptID
     let risk: RiskVerdict
+
+    /// A verdict on an attempt.
+    package init(paymentID: PaymentID, attemptID: AttemptID, risk: RiskVerdict) {
+        self.paymentID = paymentID
+        self.attemptID = attemptID
+        self.risk = risk
+    }
 }
 
 /// Lets attempts go on to the provider, or fails them, by Fraud's word or the fallback's.
 ///
 /// `processing` is stored before the provider is asked: after a crash the sweeper reads the outcome back.
-struct ApplyVerdicts: Sendable {
+package struct ApplyVerdicts: Sendable {
     let charge: ChargePayments
     let waiters: PaymentWaiters
 
@@ -34,14 +41,20 @@ struct ApplyVerdicts: Sendable {
         _ verdicts: [Verdict], in db: borrowing PostgresTransaction
     ) throws -> [ApprovedAttempt] {
         guard !verdicts.isEmpty else { return [] }
-        return try db.query(
-            """
-            UPDATE payments p SET status = 'processing', stepped_at = now(), risk_score = v.score,
-                risk_decision = v.decision, risk_reasons = string_to_array(v.reasons, ',')
-            FROM \(Self.rows(verdicts)), payment_methods m
-            WHERE p.id = v.id AND p.attempt_id = v.attempt_id AND p.status = 'created' AND m.id = p.payment_method_id
-            RETURNING p.customer_id, p.id, p.attempt_id, m.provider_token, p.amount, p.currency, p.authenticated
-            """, as: ApprovedAttempt.self)
+        return try db.query(Self.approval(of: verdicts), as: ApprovedAttempt.self)
+    }
+
+    /// Moves `created` payments on. The status is a parameter: as a literal it would let the planner take the partial index
+    /// of payments in flight, which under load is mostly dead entries, instead of the primary key.
+    package static func approval(of verdicts: [Verdict]) -> SQL {
+        """
+        UPDATE payments p SET status = 'processing', stepped_at = now(), risk_score = v.score,
+            risk_decision = v.decision, risk_reasons = string_to_array(v.reasons, ',')
+        FROM \(rows(verdicts)), payment_methods m
+        WHERE p.id = v.id AND p.attempt_id = v.attempt_id AND p.status = \(PaymentStatus.created.rawValue)
+            AND m.id = p.payment_method_id
+        RETURNING p.customer_id, p.id, p.attempt_id, m.provider_token, p.amount, p.currency, p.authenticated
+        """
     }
 
     private func block(
@@ -55,7 +68,7 @@ struct ApplyVerdicts: Sendable {
                 risk_decision = v.decision, risk_reasons = string_to_array(v.reasons, ','),
                 decline_code = \(decline.code), decline_class = \(decline.declineClass.rawValue)
             FROM \(Self.rows(verdicts))
-            WHERE p.id = v.id AND p.attempt_id = v.attempt_id AND p.status = 'created'
+            WHERE p.id = v.id AND p.attempt_id = v.attempt_id AND p.status = \(PaymentStatus.created.rawValue)
             RETURNING \(PaymentRecord.columns)
             """, as: PaymentRecord.self)
         guard !blocked.isEmpty else { return }

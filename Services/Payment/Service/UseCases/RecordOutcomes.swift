@@ -3,7 +3,7 @@ import BillingEvents
 import HTTPKit
 import Messaging
 import PaymentDomain
-import Postgres
+package import Postgres
 
 /// What the provider said of an attempt.
 package struct Outcome: Sendable {
@@ -70,10 +70,14 @@ package struct RecordOutcomes: Sendable {
     private static func settle(
         _ outcomes: [Outcome], in db: borrowing PostgresTransaction
     ) throws -> [PaymentRecord] {
+        try db.query(settlement(of: outcomes), as: PaymentRecord.self)
+    }
+
+    /// The status is a parameter for the reason told at ``ApplyVerdicts/approval(of:)``.
+    package static func settlement(of outcomes: [Outcome]) -> SQL {
         let onSession: [(status: PaymentStatus, decline: Decline?)] = outcomes.map { $0.settled(false) }
         let offSession: [(status: PaymentStatus, decline: Decline?)] = outcomes.map { $0.settled(true) }
-        return try db.query(
-            """
+        return """
             UPDATE payments p SET stepped_at = now(),
                 status = CASE WHEN p.off_session THEN o.off_status ELSE o.on_status END,
                 decline_code = CASE WHEN p.off_session THEN o.off_code ELSE o.on_code END,
@@ -85,9 +89,9 @@ package struct RecordOutcomes: Sendable {
                 \(offSession.map(\.status.rawValue))::text[], \(offSession.map { $0.decline?.code })::text[],
                 \(offSession.map { $0.decline?.declineClass.rawValue })::text[]
             ) AS o(id, attempt_id, on_status, on_code, on_class, off_status, off_code, off_class)
-            WHERE p.id = o.id AND p.attempt_id = o.attempt_id AND p.status = 'processing'
+            WHERE p.id = o.id AND p.attempt_id = o.attempt_id AND p.status = \(PaymentStatus.processing.rawValue)
             RETURNING \(PaymentRecord.columns)
-            """, as: PaymentRecord.self)
+            """
     }
 
     private static func endAttempts(

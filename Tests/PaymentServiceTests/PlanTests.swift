@@ -1,0 +1,39 @@
+import BillingCore
+import PaymentDomain
+import PaymentService
+import Postgres
+import Testing
+
+@Suite("How Payment's hot statements find their rows") struct PlanTests {
+    @Test("a verdict and an outcome find their payment by its key, not among all payments in flight")
+    func byKey() async throws {
+        try await withPayments { world in
+            let customer: CustomerID = try await world.payer()
+            let payment: PaymentRecord = try await world.created(customer)
+            // Thousands of payments that are over, as the planner sees a service at work: few in flight.
+            try await world.execute(
+                """
+                INSERT INTO payments SELECT (p).* FROM (
+                    SELECT jsonb_populate_record(p, jsonb_build_object('id', p.id || n, 'status', 'succeeded')) AS p
+                    FROM payments p, generate_series(1, 3000) n) AS copies
+                """)
+            try await world.execute("ANALYZE payments")
+            let verdict = Verdict(
+                paymentID: payment.id, attemptID: payment.attemptID,
+                risk: RiskVerdict(score: "0.1000", decision: .approve, reasons: []))
+            let used: [Int] = try await world.database.transaction { db in
+                let approved: [ApprovedAttempt] = try db.query(
+                    ApplyVerdicts.approval(of: [verdict]), as: ApprovedAttempt.self)
+                let outcomes: [Outcome] = approved.map { Outcome(attempt: $0, answer: .captured(reference: "ch_1")) }
+                let settled: [PaymentRecord] = try db.query(
+                    RecordOutcomes.settlement(of: outcomes), as: PaymentRecord.self)
+                #expect(settled.map(\.status) == [.succeeded])
+                return try ["payments_in_flight", "payments_pkey"].map { index in
+                    try db.first("SELECT pg_stat_get_xact_numscans(\(index)::regclass)::int") { try $0.next() } ?? -1
+                }
+            }
+            #expect(used[0] == 0)
+            #expect(used[1] > 0)
+        }
+    }
+}
