@@ -131,3 +131,13 @@ public struct AttemptID: TypedID {
     /// Takes over text that is known to be such an id.
     public init(unchecked rawValue: String) { self.rawValue = rawValue }
 }
+
+/// Identifies one capture of an authorized payment (`cap_…`).
+public struct CaptureID: TypedID {
+    /// `cap`.
+    public static let prefix = "cap"
+    /// The whole text.
+    public let rawValue: String
+    /// Takes over text that is known to be such an id.
+    public init(unchecked rawValue: String) { self.rawValue = rawValue }
+}

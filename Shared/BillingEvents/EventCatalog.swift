@@ -18,6 +18,8 @@ public enum EventCatalog {
         PaymentMethodAttachedV1.self,
         PaymentCreatedV1.self,
         PaymentRequiresActionV1.self,
+        PaymentAuthorizedV1.self,
+        PaymentCapturedV1.self,
         PaymentSucceededV1.self,
         PaymentFailedV1.self,
         PaymentCanceledV1.self,

@@ -18,6 +18,7 @@ extension InvoiceID: PostgresCodable {}
 extension PaymentID: PostgresCodable {}
 extension PaymentMethodID: PostgresCodable {}
 extension RefundID: PostgresCodable {}
+extension CaptureID: PostgresCodable {}
 extension AssessmentID: PostgresCodable {}
 extension EventID: PostgresCodable {}
 extension JournalEntryID: PostgresCodable {}

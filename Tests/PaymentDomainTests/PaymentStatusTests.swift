@@ -7,7 +7,10 @@ import Testing
     private static let table: [(PaymentStatus, PaymentStatus.Step, PaymentStatus?)] = [
         (.created, .approve, .processing),
         (.created, .block, .failed),
+        (.created, .authorize, nil),
+        (.created, .capturePart, nil),
         (.created, .capture, nil),
+        (.created, .release, nil),
         (.created, .decline, nil),
         (.created, .challenge, nil),
         (.created, .authenticate, nil),
@@ -16,7 +19,10 @@ import Testing
 
         (.processing, .approve, nil),
         (.processing, .block, nil),
+        (.processing, .authorize, .authorized),
+        (.processing, .capturePart, nil),
         (.processing, .capture, .succeeded),
+        (.processing, .release, nil),
         (.processing, .decline, .failed),
         (.processing, .challenge, .requiresAction),
         (.processing, .authenticate, nil),
@@ -25,16 +31,46 @@ import Testing
 
         (.requiresAction, .approve, nil),
         (.requiresAction, .block, nil),
+        (.requiresAction, .authorize, nil),
+        (.requiresAction, .capturePart, nil),
         (.requiresAction, .capture, nil),
+        (.requiresAction, .release, nil),
         (.requiresAction, .decline, .failed),
         (.requiresAction, .challenge, nil),
         (.requiresAction, .authenticate, .created),
         (.requiresAction, .retry, nil),
         (.requiresAction, .cancel, .canceled),
 
+        (.authorized, .approve, nil),
+        (.authorized, .block, nil),
+        (.authorized, .authorize, nil),
+        (.authorized, .capturePart, .authorized),
+        (.authorized, .capture, .succeeded),
+        (.authorized, .release, .canceling),
+        (.authorized, .decline, nil),
+        (.authorized, .challenge, nil),
+        (.authorized, .authenticate, nil),
+        (.authorized, .retry, nil),
+        (.authorized, .cancel, nil),
+
+        (.canceling, .approve, nil),
+        (.canceling, .block, nil),
+        (.canceling, .authorize, nil),
+        (.canceling, .capturePart, nil),
+        (.canceling, .capture, .succeeded),
+        (.canceling, .release, nil),
+        (.canceling, .decline, nil),
+        (.canceling, .challenge, nil),
+        (.canceling, .authenticate, nil),
+        (.canceling, .retry, nil),
+        (.canceling, .cancel, .canceled),
+
         (.succeeded, .approve, nil),
         (.succeeded, .block, nil),
+        (.succeeded, .authorize, nil),
+        (.succeeded, .capturePart, nil),
         (.succeeded, .capture, nil),
+        (.succeeded, .release, nil),
         (.succeeded, .decline, nil),
         (.succeeded, .challenge, nil),
         (.succeeded, .authenticate, nil),
@@ -43,7 +79,10 @@ import Testing
 
         (.failed, .approve, nil),
         (.failed, .block, nil),
+        (.failed, .authorize, nil),
+        (.failed, .capturePart, nil),
         (.failed, .capture, nil),
+        (.failed, .release, nil),
         (.failed, .decline, nil),
         (.failed, .challenge, nil),
         (.failed, .authenticate, nil),
@@ -52,7 +91,10 @@ import Testing
 
         (.canceled, .approve, nil),
         (.canceled, .block, nil),
+        (.canceled, .authorize, nil),
+        (.canceled, .capturePart, nil),
         (.canceled, .capture, nil),
+        (.canceled, .release, nil),
         (.canceled, .decline, nil),
         (.canceled, .challenge, nil),
         (.canceled, .authenticate, nil),
@@ -73,7 +115,7 @@ import Testing
     @Test("a settled payment is one that nothing more happens to by itself") func settled() {
         let settled: [(PaymentStatus, Bool)] = [
             (.created, false), (.processing, false), (.requiresAction, true), (.succeeded, true), (.failed, true),
-            (.canceled, true),
+            (.canceled, true), (.authorized, true), (.canceling, false),
         ]
         for (status, expected) in settled { #expect(status.isSettled == expected, "\(status)") }
         #expect(settled.count == PaymentStatus.allCases.count)
@@ -96,6 +138,9 @@ import Testing
     @Test("stored names of states are as the database checks them") func names() {
         #expect(
             PaymentStatus.allCases.map(\.rawValue)
-                == ["created", "processing", "requires_action", "succeeded", "failed", "canceled"])
+                == [
+                    "created", "processing", "requires_action", "authorized", "canceling", "succeeded", "failed",
+                    "canceled",
+                ])
     }
 }

@@ -122,7 +122,7 @@ import Testing
             #expect(try await world.payment(open.id).status == .canceled)
             #expect(try await world.texts("SELECT status FROM payment_attempts") == ["canceled"])
             let done: PaymentRecord = try await world.paid(customer)
-            await #expect(throws: ContinuePayment.Failure.notWaiting(.succeeded)) { try await world.cancel(done.id) }
+            await #expect(throws: CancelPayment.Failure.notPossible(.succeeded)) { try await world.cancel(done.id) }
             #expect(world.provider.charges == 1)
         }
     }
@@ -135,15 +135,17 @@ import Testing
             await world.decide(payment)
             try await eventually(within: .seconds(10), "it is asked for") { world.provider.charges == 1 }
             let request = ChargeRequest(
-                idempotencyKey: payment.attemptID, paymentID: payment.id, providerToken: "tok_sandbox_success",
+                idempotencyKey: payment.attemptID, paymentID: payment.id,
+                source: .stored(token: "tok_sandbox_success", providerCustomer: nil),
                 amount: payment.amount, authenticated: false)
             let attempt = ApprovedAttempt(paymentID: payment.id, request: request)
             let stale = ApprovedAttempt(
                 paymentID: payment.id,
                 request: ChargeRequest(
                     idempotencyKey: .new(at: PaymentWorld.start), paymentID: payment.id,
-                    providerToken: "tok_sandbox_success", amount: payment.amount, authenticated: false))
-            try await world.work.outcomes(Outcome(attempt: stale, answer: .declined(code: "stale")))
+                    source: .stored(token: "tok_sandbox_success", providerCustomer: nil), amount: payment.amount,
+                    authenticated: false))
+            try await world.work.outcomes(Outcome(attempt: stale, answer: .declined(ProviderDecline(code: "stale"))))
             #expect(try await world.payment(payment.id).status == .processing)
             world.provider.turn(.well)
             let answer: ChargeAnswer = try await world.provider.charge(request)
@@ -151,13 +153,13 @@ import Testing
                 for index in 0..<30 {
                     let outcome: Outcome =
                         index % 3 == 0
-                        ? Outcome(attempt: stale, answer: .declined(code: "stale"))
+                        ? Outcome(attempt: stale, answer: .declined(ProviderDecline(code: "stale")))
                         : Outcome(attempt: attempt, answer: answer)
                     group.addTask { try await world.work.outcomes(outcome) }
                 }
                 try await group.waitForAll()
             }
-            try await world.work.outcomes(Outcome(attempt: attempt, answer: .declined(code: "late")))
+            try await world.work.outcomes(Outcome(attempt: attempt, answer: .declined(ProviderDecline(code: "late"))))
             #expect(try await world.payment(payment.id).status == .succeeded)
             #expect(try await world.booked(payment.id) == ["payment"])
             #expect(try await world.published("payment.succeeded.v1") == 1)

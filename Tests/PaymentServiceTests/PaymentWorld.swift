@@ -28,7 +28,7 @@ final class ScriptedProvider: PaymentProvider {
     private let mood = Mutex<Mood>(.well)
     private let asked = Atomic<Int>(0)
 
-    init(_ pool: PostgresPool) { sandbox = SandboxProvider(pool: pool) }
+    init(_ pool: PostgresPool, _ clock: any WallClock) { sandbox = SandboxProvider(pool: pool, clock: clock) }
 
     /// How many charges were asked for.
     var charges: Int { asked.load(ordering: .relaxed) }
@@ -36,23 +36,34 @@ final class ScriptedProvider: PaymentProvider {
     func turn(_ new: Mood) { mood.withLock { $0 = new } }
     private var now: Mood { mood.withLock { $0 } }
 
-    func charge(_ request: ChargeRequest) async throws -> ChargeAnswer {
+    func charge(_ request: ChargeRequest) async throws(ProviderFault) -> ChargeAnswer {
         asked.add(1, ordering: .relaxed)
-        if now == .away { throw ProviderFault.timedOut }
-        let answer: ChargeAnswer = try await sandbox.charge(request)
-        if now == .booksAndVanishes { throw ProviderFault.timedOut }
-        return answer
+        return try await moody { () throws(ProviderFault) in try await sandbox.charge(request) }
     }
 
-    func lookUp(_ key: AttemptID) async throws -> ChargeAnswer? {
-        if now != .well { throw ProviderFault.timedOut }
-        return try await sandbox.lookUp(key)
+    func outcome(of request: ChargeRequest) async throws(ProviderFault) -> ChargeAnswer {
+        if now != .well { throw .timedOut }
+        return try await sandbox.outcome(of: request)
     }
 
-    func refund(_ request: RefundRequest) async throws -> RefundAnswer {
-        if now == .away { throw ProviderFault.timedOut }
-        let answer: RefundAnswer = try await sandbox.refund(request)
-        if now == .booksAndVanishes { throw ProviderFault.timedOut }
+    func capture(_ request: CaptureRequest) async throws(ProviderFault) -> CaptureAnswer {
+        try await moody { () throws(ProviderFault) in try await sandbox.capture(request) }
+    }
+
+    func release(_ request: ReleaseRequest) async throws(ProviderFault) -> ReleaseAnswer {
+        try await moody { () throws(ProviderFault) in try await sandbox.release(request) }
+    }
+
+    func refund(_ request: RefundRequest) async throws(ProviderFault) -> RefundAnswer {
+        try await moody { () throws(ProviderFault) in try await sandbox.refund(request) }
+    }
+
+    private func moody<Answer>(
+        _ ask: () async throws(ProviderFault) -> Answer
+    ) async throws(ProviderFault) -> Answer {
+        if now == .away { throw .timedOut }
+        let answer: Answer = try await ask()
+        if now == .booksAndVanishes { throw .timedOut }
         return answer
     }
 }
@@ -64,6 +75,7 @@ struct PaymentWorld: Sendable {
 
     let database: PostgresPool
     let provider: ScriptedProvider
+    let clock: ManualClock
     let work: PaymentUseCases
     private let dispatcher: EventDispatcher
     private let offsets = Counting()
@@ -72,7 +84,8 @@ struct PaymentWorld: Sendable {
         let logger = Logger(label: "test.payment") { _ in SwiftLogNoOpLogHandler() }
         let clock = ManualClock(Self.start)
         self.database = database
-        provider = ScriptedProvider(database)
+        provider = ScriptedProvider(database, clock)
+        self.clock = clock
         // Nothing is waited for: whatever is under way when the sweeper looks counts as stopped.
         work = PaymentUseCases(
             pool: database, provider: provider, clock: clock,
@@ -214,10 +227,29 @@ struct PaymentWorld: Sendable {
         }
     }
 
-    func cancel(_ id: PaymentID) async throws -> PaymentRecord {
-        try await database.transaction { db in
-            try ContinuePayment.cancel(id, waiters: work.waiters, at: Self.start, in: db)
-        }
+    /// `POST /v1/payments/{id}/cancel`.
+    @discardableResult
+    func cancel(_ id: PaymentID, key: String? = nil) async throws -> PaymentRecord {
+        _ = try await work.cancel(call("/v1/payments/\(id)/cancel", key: key), id)
+        return try await payment(id)
+    }
+
+    /// `POST /v1/payments/{id}/captures`.
+    @discardableResult
+    func capture(_ id: PaymentID, _ amount: Int64? = nil, final: Bool = true, key: String? = nil) async throws -> Reply<
+        CaptureResource
+    > {
+        let body = #"{"final":\#(final)\#(amount.map { #","amount":\#($0)"# } ?? "")}"#
+        return try await work.capture(call("/v1/payments/\(id)/captures", key: key, body: body), id, read(body))
+    }
+
+    /// A payment whose money is held.
+    func authorized(_ customer: CustomerID, amount: Int64 = 1_299) async throws -> PaymentRecord {
+        let body = #"{"amount":\#(amount),"currency":"USD","customer_id":"\#(customer)","capture_method":"manual"}"#
+        let reply: Reply<PaymentResource> = try await work.create(call("/v1/payments", body: body), read(body))
+        let payment: PaymentRecord = try await payment(id(reply))
+        await decide(payment)
+        return try await settled(payment.id)
     }
 
     func read<Input: JSONInput>(_ text: String) throws -> Input { try decode(Input.self, from: parseJSON(text)) }

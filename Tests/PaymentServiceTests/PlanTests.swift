@@ -24,7 +24,9 @@ import Testing
             let used: [Int] = try await world.database.transaction { db in
                 let approved: [ApprovedAttempt] = try db.query(
                     ApplyVerdicts.approval(of: [verdict]), as: ApprovedAttempt.self)
-                let outcomes: [Outcome] = approved.map { Outcome(attempt: $0, answer: .captured(reference: "ch_1")) }
+                let outcomes: [Outcome] = approved.map {
+                    Outcome(attempt: $0, answer: .captured(ProviderCharge(reference: "ch_1")))
+                }
                 let settled: [PaymentRecord] = try db.query(
                     RecordOutcomes.settlement(of: outcomes), as: PaymentRecord.self)
                 #expect(settled.map(\.status) == [.succeeded])

@@ -72,7 +72,7 @@ import Testing
                     group.addTask {
                         try await provider.refund(
                             RefundRequest(
-                                idempotencyKey: same, chargeKey: payment.attemptID,
+                                idempotencyKey: same, reference: "ch_\(payment.attemptID)",
                                 amount: Money(minor: 600, currency: .usd)))
                     }
                 }
@@ -83,7 +83,7 @@ import Testing
                 for _ in 0..<12 {
                     group.addTask {
                         let request = RefundRequest(
-                            idempotencyKey: .new(at: PaymentWorld.start), chargeKey: payment.attemptID,
+                            idempotencyKey: .new(at: PaymentWorld.start), reference: "ch_\(payment.attemptID)",
                             amount: Money(minor: 150, currency: .usd))
                         return (try? await provider.refund(request))
                             == .refunded(reference: "re_\(request.idempotencyKey)")
@@ -100,7 +100,7 @@ import Testing
     {
         try await withPayments { world in
             let payment: PaymentRecord = try await world.paid(world.payer())
-            try await world.execute("UPDATE sandbox_charges SET outcome = 'declined'")
+            try await world.execute("UPDATE sandbox_charges SET captured = 0")
             let reply: Reply<RefundResource> = try await world.refund(payment.id, 300, key: "once")
             #expect(reply.status == 201)
             let body: JSONValue = try parseJSON(reply.body)
@@ -109,7 +109,7 @@ import Testing
             #expect(try await world.payment(payment.id).amountRefunded == 0)
             #expect(try await world.booked(payment.id) == ["payment"])
             #expect(try await world.published("payment.refunded.v1") == 0)
-            try await world.execute("UPDATE sandbox_charges SET outcome = 'succeeded'")
+            try await world.execute("UPDATE sandbox_charges SET captured = amount")
             #expect(try await world.refund(payment.id, 300, key: "once").isReplay)
             #expect(try await world.refund(payment.id, 1_299, key: "again").status == 201)
             #expect(try await world.payment(payment.id).amountRefunded == 1_299)

@@ -114,7 +114,7 @@ import Testing
             #expect(try await world.payment(payment.id).amountRefunded == 300, "the amount is reserved")
             // The provider's books no longer know the first charge: its refund can never be made.
             try await world.execute(
-                "UPDATE sandbox_charges SET outcome = 'declined' WHERE idempotency_key = \(stuck.attemptID)")
+                "UPDATE sandbox_charges SET captured = 0 WHERE idempotency_key = \(stuck.attemptID)")
             world.provider.turn(.well)
             for _ in 0..<3 { try await world.work.sweep.pass() }
             #expect(try await world.texts("SELECT status FROM refunds ORDER BY id") == ["failed", "succeeded"])

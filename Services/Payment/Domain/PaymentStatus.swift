@@ -1,3 +1,11 @@
+/// When an authorized amount is captured.
+public enum CaptureMethod: String, Sendable, CaseIterable {
+    /// With the authorization.
+    case automatic
+    /// By requests of their own, in one or several parts.
+    case manual
+}
+
 /// Where a payment stands.
 public enum PaymentStatus: String, Sendable, CaseIterable {
     /// Recorded; waits for its fraud assessment.
@@ -6,7 +14,11 @@ public enum PaymentStatus: String, Sendable, CaseIterable {
     case processing
     /// The customer must authenticate (3-D Secure).
     case requiresAction = "requires_action"
-    /// Captured and booked.
+    /// The money is held; captures follow, or a release.
+    case authorized
+    /// The authorization is being released; the provider is asked.
+    case canceling
+    /// Captured and booked, as far as it ever will be.
     case succeeded
     /// The last attempt failed; another may follow.
     case failed
@@ -19,8 +31,14 @@ public enum PaymentStatus: String, Sendable, CaseIterable {
         case approve
         /// Fraud blocked it.
         case block
-        /// The provider captured the money.
+        /// The provider holds the money.
+        case authorize
+        /// The provider captured a part; more may follow.
+        case capturePart
+        /// The provider captured the money, or released the rest after a part was captured.
         case capture
+        /// What is held is to be released.
+        case release
         /// The provider declined, or authentication failed.
         case decline
         /// The provider wants the customer to authenticate.
@@ -41,6 +59,12 @@ public enum PaymentStatus: String, Sendable, CaseIterable {
         case (.created, .block): .failed
         case (.created, .cancel): .canceled
         case (.processing, .capture): .succeeded
+        case (.processing, .authorize): .authorized
+        case (.authorized, .capturePart): .authorized
+        case (.authorized, .capture): .succeeded
+        case (.authorized, .release): .canceling
+        case (.canceling, .capture): .succeeded
+        case (.canceling, .cancel): .canceled
         case (.processing, .decline): .failed
         case (.processing, .challenge): .requiresAction
         case (.requiresAction, .authenticate): .created
@@ -53,5 +77,5 @@ public enum PaymentStatus: String, Sendable, CaseIterable {
     }
 
     /// Whether the caller's answer is complete: nothing more happens without a new request or a retry.
-    public var isSettled: Bool { self != .created && self != .processing }
+    public var isSettled: Bool { self != .created && self != .processing && self != .canceling }
 }

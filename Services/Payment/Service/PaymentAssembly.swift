@@ -23,11 +23,13 @@ public struct PaymentAssembly: ServiceAssembly {
     /// Wires everything; reads the fingerprint key.
     public init(_ parts: ServiceParts) throws {
         let work = PaymentUseCases(
-            pool: parts.pool, provider: SandboxProvider(pool: parts.pool), clock: parts.clock,
+            pool: parts.pool, provider: SandboxProvider(pool: parts.pool, clock: parts.clock), clock: parts.clock,
             policy: SweepPolicy(parts.configuration), fingerprintKey: try Self.fingerprintKey(parts.configuration),
             logger: parts.logger)
         endpoints =
-            PaymentRoutes(create: work.create, waiters: work.waiters, provider: work.provider.name).endpoints
+            PaymentRoutes(
+                create: work.create, capture: work.capture, cancel: work.cancel, provider: work.provider.name
+            ).endpoints
             + PaymentMethodRoutes(attach: work.attach).endpoints + RefundRoutes(refund: work.refund).endpoints
             + LedgerRoutes().endpoints
         consumers = [work.consumer]
@@ -39,7 +41,10 @@ public struct PaymentAssembly: ServiceAssembly {
     public static func inFlight(_ db: borrowing PostgresTransaction) throws -> Int64 {
         try db.first(
             """
-            SELECT (SELECT count(*) FROM payments WHERE status IN ('created', 'processing'))
+            SELECT (SELECT count(*) FROM payments WHERE status IN ('created', 'processing', 'canceling'))
+                 + (SELECT count(*) FROM payments WHERE status = 'authorized' AND authorization_expires_at <=
+                        now() + (SELECT offset_microseconds FROM test_clock) * interval '1 microsecond')
+                 + (SELECT count(*) FROM captures WHERE status = 'processing')
                  + (SELECT count(*) FROM refunds WHERE status = 'processing')
             """
         ) { row in try row.next() } ?? 0

@@ -29,7 +29,7 @@ package enum PaymentConsistency {
                 (
                     "succeeded_payments",
                     try amounts(
-                        "SELECT currency, count(*), sum(amount)::text FROM payments WHERE status = 'succeeded' GROUP BY currency ORDER BY currency",
+                        "SELECT currency, count(*), sum(amount_captured)::text FROM payments WHERE status = 'succeeded' GROUP BY currency ORDER BY currency",
                         in: db)
                 ),
                 (
@@ -90,7 +90,7 @@ package enum PaymentConsistency {
                 "invoices paid more than once"
             ),
             (
-                "SELECT count(*) FROM payments p WHERE p.status = 'succeeded' AND NOT EXISTS (SELECT 1 FROM journal_entries e WHERE e.kind = 'payment' AND e.reference = p.attempt_id)",
+                "SELECT count(*) FROM payments p WHERE p.status = 'succeeded' AND p.capture_method = 'automatic' AND NOT EXISTS (SELECT 1 FROM journal_entries e WHERE e.kind = 'payment' AND e.reference = p.attempt_id)",
                 "succeeded payments that are not booked"
             ),
             (
@@ -98,7 +98,7 @@ package enum PaymentConsistency {
                 "charges at the sandbox provider that are not booked"
             ),
             (
-                "SELECT count(*) FROM (SELECT a.payment_id FROM sandbox_charges c JOIN payment_attempts a ON a.id = c.idempotency_key WHERE c.outcome = 'succeeded' GROUP BY a.payment_id HAVING count(*) > 1) AS d",
+                "SELECT count(*) FROM (SELECT a.payment_id FROM sandbox_charges c JOIN payment_attempts a ON a.id = c.idempotency_key WHERE c.captured > 0 GROUP BY a.payment_id HAVING count(*) > 1) AS d",
                 "payments charged more than once at the sandbox provider"
             ),
             (
@@ -106,12 +106,20 @@ package enum PaymentConsistency {
                 "refunds whose booking and provider disagree"
             ),
             (
-                "SELECT count(*) FROM (SELECT currency, sum(amount) AS amount FROM (SELECT currency, amount FROM sandbox_charges WHERE outcome = 'succeeded' UNION ALL SELECT c.currency, -r.amount FROM sandbox_refunds r JOIN sandbox_charges c ON c.idempotency_key = r.charge_key) AS b GROUP BY currency) AS b FULL JOIN (SELECT currency, sum(amount) AS amount FROM journal_lines WHERE account = 'assets:provider:sandbox' GROUP BY currency) AS l ON l.currency = b.currency WHERE coalesce(b.amount, 0) <> coalesce(l.amount, 0)",
+                "SELECT count(*) FROM (SELECT currency, sum(amount) AS amount FROM (SELECT currency, captured AS amount FROM sandbox_charges UNION ALL SELECT c.currency, -r.amount FROM sandbox_refunds r JOIN sandbox_charges c ON c.idempotency_key = r.charge_key) AS b GROUP BY currency) AS b FULL JOIN (SELECT currency, sum(amount) AS amount FROM journal_lines WHERE account = 'assets:provider:sandbox' GROUP BY currency) AS l ON l.currency = b.currency WHERE coalesce(b.amount, 0) <> coalesce(l.amount, 0)",
                 "currencies in which the sandbox provider's books and the ledger differ"
             ),
             (
                 "SELECT count(*) FROM payments p LEFT JOIN (SELECT payment_id, sum(amount) AS amount FROM refunds WHERE status <> 'failed' GROUP BY payment_id) r ON r.payment_id = p.id WHERE p.amount_refunded <> coalesce(r.amount, 0)",
                 "payments whose refunds do not add up"
+            ),
+            (
+                "SELECT count(*) FROM captures c LEFT JOIN journal_entries e ON e.kind = 'capture' AND e.reference = c.id FULL JOIN sandbox_captures s ON s.idempotency_key = c.id WHERE (c.status = 'succeeded') IS DISTINCT FROM (e.id IS NOT NULL) OR (c.status = 'succeeded') IS DISTINCT FROM (s.reference IS NOT NULL)",
+                "captures whose booking and provider disagree"
+            ),
+            (
+                "SELECT count(*) FROM payments p LEFT JOIN (SELECT payment_id, sum(amount) AS amount FROM captures WHERE status = 'succeeded' GROUP BY payment_id) c ON c.payment_id = p.id WHERE p.amount_captured <> CASE WHEN p.capture_method = 'manual' THEN coalesce(c.amount, 0) WHEN p.status = 'succeeded' THEN p.amount ELSE 0 END",
+                "payments whose captures do not add up"
             ),
         ]
         var found: [String] = []

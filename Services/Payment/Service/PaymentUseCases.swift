@@ -16,6 +16,10 @@ package struct PaymentUseCases: Sendable {
     package let create: CreatePayment
     /// `POST /v1/payment_methods`.
     package let attach: AttachPaymentMethod
+    /// `POST /v1/payments/{id}/captures`.
+    package let capture: CapturePayment
+    /// `POST /v1/payments/{id}/cancel`.
+    package let cancel: CancelPayment
     /// `POST /v1/refunds`.
     package let refund: RefundPayment
     /// Moves on what stopped on its way.
@@ -32,12 +36,15 @@ package struct PaymentUseCases: Sendable {
         outcomes = RecordOutcomes(pool: pool, provider: provider.name, waiters: waiters, clock: clock)
         let charge = ChargePayments(provider: provider, record: outcomes, logger: logger)
         let verdicts = ApplyVerdicts(charge: charge, waiters: waiters)
+        capture = CapturePayment(provider: provider, pool: pool, clock: clock)
+        cancel = CancelPayment(provider: provider, pool: pool, waiters: waiters, clock: clock)
         refund = RefundPayment(provider: provider, pool: pool, clock: clock)
         create = CreatePayment(
             record: RecordPayments(pool: pool, provider: provider.name), waiters: waiters, pool: pool)
         attach = AttachPaymentMethod(pool: pool, fingerprintKey: fingerprintKey)
         sweep = SweepPayments(
-            pool: pool, verdicts: verdicts, charge: charge, refund: refund, clock: clock, policy: policy,
+            pool: pool, verdicts: verdicts, charge: charge, capture: capture, cancel: cancel, refund: refund,
+            clock: clock, policy: policy,
             logger: logger)
         consumer = PaymentConsumers(verdicts: verdicts, provider: provider.name).consumer
     }

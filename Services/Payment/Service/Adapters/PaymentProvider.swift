@@ -1,47 +1,180 @@
 package import BillingCore
 
-/// One attempt at charging, as a provider is asked for it. The key makes a repeated question harmless.
-package struct ChargeRequest: Sendable {
+/// A system that moves money. Every call carries a key under which it happens at most once at the provider.
+///
+/// A call that throws has an unknown outcome: the caller leaves the record as `processing` and asks
+/// ``outcome(of:)``, or repeats the call under the same key, later.
+package protocol PaymentProvider: Sendable {
+    /// Its name in records, metrics and account names: `stripe`.
+    var name: String { get }
+
+    /// Authorizes the amount and, unless the request says otherwise, captures it.
+    func charge(_ request: ChargeRequest) async throws(ProviderFault) -> ChargeAnswer
+    /// What became of a charge whose answer was lost: read back, or asked again under the same key where the provider
+    /// promises that a key counts once.
+    func outcome(of request: ChargeRequest) async throws(ProviderFault) -> ChargeAnswer
+    /// Takes all or a part of an authorized amount.
+    func capture(_ request: CaptureRequest) async throws(ProviderFault) -> CaptureAnswer
+    /// Releases what is left of an authorization.
+    func release(_ request: ReleaseRequest) async throws(ProviderFault) -> ReleaseAnswer
+    /// Gives captured money back.
+    func refund(_ request: RefundRequest) async throws(ProviderFault) -> RefundAnswer
+}
+
+/// What a charge is taken from.
+package enum ChargeSource: Sendable, Equatable {
+    /// A method stored at the provider under its token, with the provider's name of the customer where it has one.
+    case stored(token: String, providerCustomer: String?)
+    /// A method the customer uses on the provider's page or app: `klarna`, `ideal`, `paypal`.
+    case redirect(method: String, returnURL: String)
+}
+
+/// One attempt at charging. The key makes a repeated question harmless.
+package struct ChargeRequest: Sendable, Equatable {
+    /// Why no customer is present, for charges with stored credentials.
+    package enum Initiation: Sendable, Equatable {
+        /// The customer is there and can authenticate.
+        case customer
+        /// Recurring or unscheduled, under an agreement; the network transaction id of the first payment where known.
+        case merchant(networkTransactionID: String?)
+    }
+
     package let idempotencyKey: AttemptID
     package let paymentID: PaymentID
-    package let providerToken: String
+    package let source: ChargeSource
     package let amount: Money
+    /// `false`: authorize only; a ``CaptureRequest`` follows.
+    package let capture: Bool
+    package let initiation: Initiation
     /// The customer passed 3-D Secure for this attempt.
     package let authenticated: Bool
+    /// For the payer's statement, at most 22 characters; `nil` for the account's own.
+    package let statementDescriptor: String?
 
-    /// Asks for a charge.
     package init(
-        idempotencyKey: AttemptID, paymentID: PaymentID, providerToken: String, amount: Money, authenticated: Bool
+        idempotencyKey: AttemptID, paymentID: PaymentID, source: ChargeSource, amount: Money, capture: Bool = true,
+        initiation: Initiation = .customer, authenticated: Bool = false, statementDescriptor: String? = nil
     ) {
         self.idempotencyKey = idempotencyKey
         self.paymentID = paymentID
-        self.providerToken = providerToken
+        self.source = source
         self.amount = amount
+        self.capture = capture
+        self.initiation = initiation
         self.authenticated = authenticated
+        self.statementDescriptor = statementDescriptor
     }
+}
+
+/// What the customer has to do.
+package enum NextAction: Sendable, Equatable {
+    /// Go to this address and come back: 3-D Secure at the provider, a wallet's or lender's page.
+    case redirect(url: String)
+    /// Pass the challenge that this service serves itself.
+    case challenge
 }
 
 /// A provider's word on a charge. Not knowing is not a word: the call throws then.
 package enum ChargeAnswer: Sendable, Equatable {
     /// The money is captured.
-    case captured(reference: String)
-    /// It was refused for this reason.
-    case declined(code: String)
-    /// The customer must authenticate first.
-    case actionRequired
+    case captured(ProviderCharge)
+    /// The money is held.
+    case authorized(ProviderCharge)
+    /// It was refused; the code is the provider's, unmapped.
+    case declined(ProviderDecline)
+    /// The customer must do something first; the reference finds the charge again.
+    case actionRequired(reference: String, NextAction)
+    /// It is under way (a bank debit): a webhook or ``PaymentProvider/outcome(of:)`` tells later.
+    case pending(reference: String)
 }
 
-/// One refund, as a provider is asked for it.
-package struct RefundRequest: Sendable {
+/// A charge as the provider knows it.
+package struct ProviderCharge: Sendable, Equatable {
+    /// What captures and refunds name: a PaymentIntent, a capture id.
+    package let reference: String
+    /// For later charges without the customer; `nil` where the provider does not tell.
+    package let networkTransactionID: String?
+    /// When the provider lets go of an authorization; `nil` where it does not tell.
+    package let expiresAt: Instant?
+
+    package init(reference: String, networkTransactionID: String? = nil, expiresAt: Instant? = nil) {
+        self.reference = reference
+        self.networkTransactionID = networkTransactionID
+        self.expiresAt = expiresAt
+    }
+}
+
+/// A refusal in the provider's own words.
+package struct ProviderDecline: Sendable, Equatable {
+    /// The provider's code: `insufficient_funds`, `INSTRUMENT_DECLINED`.
+    package let code: String
+    /// The network's or bank's own code where the provider passes it on: `51`.
+    package let networkCode: String?
+    /// The provider's reference of the failed charge, where there is one.
+    package let reference: String?
+
+    package init(code: String, networkCode: String? = nil, reference: String? = nil) {
+        self.code = code
+        self.networkCode = networkCode
+        self.reference = reference
+    }
+}
+
+/// One capture of an authorization.
+package struct CaptureRequest: Sendable, Equatable {
+    package let idempotencyKey: CaptureID
+    /// The charge's reference.
+    package let reference: String
+    package let amount: Money
+    /// Nothing more will be captured: the rest is released.
+    package let isFinal: Bool
+
+    package init(idempotencyKey: CaptureID, reference: String, amount: Money, isFinal: Bool) {
+        self.idempotencyKey = idempotencyKey
+        self.reference = reference
+        self.amount = amount
+        self.isFinal = isFinal
+    }
+}
+
+/// A provider's word on a capture.
+package enum CaptureAnswer: Sendable, Equatable {
+    /// The money is taken; the reference is what a refund names.
+    case captured(reference: String)
+    /// It never will be, for this reason: expired, too much, already released.
+    case refused(code: String)
+}
+
+/// The end of an authorization.
+package struct ReleaseRequest: Sendable, Equatable {
+    package let idempotencyKey: AttemptID
+    /// The charge's reference.
+    package let reference: String
+
+    package init(idempotencyKey: AttemptID, reference: String) {
+        self.idempotencyKey = idempotencyKey
+        self.reference = reference
+    }
+}
+
+/// A provider's word on a release.
+package enum ReleaseAnswer: Sendable, Equatable {
+    /// Nothing is held any more.
+    case released
+    /// It cannot be released: it was captured, or it is unknown.
+    case refused(code: String)
+}
+
+/// One refund.
+package struct RefundRequest: Sendable, Equatable {
     package let idempotencyKey: RefundID
-    /// The attempt whose charge is refunded.
-    package let chargeKey: AttemptID
+    /// The charge's or the capture's reference.
+    package let reference: String
     package let amount: Money
 
-    /// Asks for a refund.
-    package init(idempotencyKey: RefundID, chargeKey: AttemptID, amount: Money) {
+    package init(idempotencyKey: RefundID, reference: String, amount: Money) {
         self.idempotencyKey = idempotencyKey
-        self.chargeKey = chargeKey
+        self.reference = reference
         self.amount = amount
     }
 }
@@ -50,32 +183,24 @@ package struct RefundRequest: Sendable {
 package enum RefundAnswer: Sendable, Equatable {
     /// The money goes back.
     case refunded(reference: String)
+    /// Accepted; a webhook tells how it ends.
+    case pending(reference: String)
     /// It never will, for this reason.
     case refused(code: String)
 }
 
 /// The outcome of a call is not known: it may or may not have happened.
 package enum ProviderFault: Error, Sendable, Equatable {
-    /// No answer in time.
+    /// No connection came about: the provider has not heard of it.
+    case notSent(String)
+    /// No answer in time, or the connection broke before one was complete.
     case timedOut
-    /// An answer that makes no sense.
+    /// The provider is overloaded or broken: the status.
+    case unavailable(Int)
+    /// It asks for patience, in seconds where it says so.
+    case rateLimited(retryAfter: Int?)
+    /// An answer that makes no sense: not JSON, another amount, another currency, another id. Raises an alarm.
     case unusable(String)
-}
-
-/// A system that moves money. Every call carries a key under which it happens at most once, and can be read back.
-package protocol PaymentProvider: Sendable {
-    /// Its name in records, metrics and account names.
-    var name: String { get }
-
-    /// Captures the amount.
-    /// - Throws: When the outcome is not known; ``lookUp(_:)`` tells later.
-    func charge(_ request: ChargeRequest) async throws -> ChargeAnswer
-
-    /// What became of the charge under a key.
-    /// - Returns: `nil` when the provider never saw it, so that asking again is safe.
-    func lookUp(_ key: AttemptID) async throws -> ChargeAnswer?
-
-    /// Gives money back.
-    /// - Throws: When the outcome is not known; asking again under the same key tells.
-    func refund(_ request: RefundRequest) async throws -> RefundAnswer
+    /// It refuses our credentials or our request: nothing happened, and a repeat changes nothing. Raises an alarm.
+    case rejected(code: String)
 }

@@ -67,7 +67,8 @@ enum CollectInvoices {
         let payments: [NewPayment] = zip(due, resolved).map { invoice, resolved in
             NewPayment(
                 id: PaymentID.new(at: now), attemptID: AttemptID.new(at: now), customerID: invoice.customerID,
-                method: resolved.method, amount: invoice.amount, invoiceID: invoice.invoiceID,
+                method: resolved.method, amount: invoice.amount, captureMethod: .automatic,
+                invoiceID: invoice.invoiceID,
                 billingID: invoice.billingID, subscriptionID: invoice.subscriptionID,
                 description: "Invoice \(invoice.number)", metadata: "{}", offSession: true, createdAt: now)
         }

@@ -8,6 +8,7 @@ package struct CreatePaymentInput: JSONInput {
     let amount: Money
     let customerID: CustomerID
     let paymentMethodID: PaymentMethodID?
+    let captureMethod: CaptureMethod
     let description: String?
     let metadataJSON: String
 
@@ -16,8 +17,23 @@ package struct CreatePaymentInput: JSONInput {
         customerID = f.id("customer_id", as: CustomerID.self)
         paymentMethodID = f.optionalID(
             "payment_method_id", as: PaymentMethodID.self, doc: "The customer's default when left out")
+        captureMethod = f.enumeration(
+            "capture_method", of: CaptureMethod.self, default: .automatic,
+            doc: "manual: the money is held until it is captured or cancelled")
         description = f.optionalString("description", max: 500, doc: "For people")
         metadataJSON = Metadata.encode(f.metadata())
+    }
+}
+
+/// `POST /v1/payments/{id}/capture`.
+package struct CapturePaymentInput: JSONInput {
+    let amount: Int64?
+    let isFinal: Bool
+
+    package init(_ f: inout InputFields) {
+        amount = f.optionalInt("amount", range: 1...Int64.max, doc: "Minor units; all that is held when left out")
+        isFinal = f.bool(
+            "final", default: true, doc: "Whether the rest is released; false keeps it for further captures")
     }
 }
 

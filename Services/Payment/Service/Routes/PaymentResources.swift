@@ -18,6 +18,10 @@ package struct PaymentResource: JSONOutput {
         o.field("customer_id", payment.customerID)
         o.field("payment_method_id", payment.paymentMethodID)
         o.money("amount", payment.amount, doc: "Minor units")
+        o.field("capture_method", payment.captureMethod)
+        o.field("amount_captured", payment.amountCaptured, doc: "Minor units")
+        o.field("amount_capturable", payment.amountCapturable, doc: "Minor units still held")
+        o.field("authorization_expires_at", payment.authorizationExpiresAt)
         o.field("amount_refunded", payment.amountRefunded, doc: "Minor units, including refunds under way")
         o.field("status", payment.status)
         o.field("failure", payment.decline.map(FailureResource.init))
@@ -119,6 +123,31 @@ struct CardResource: JSONOutput {
     static var sample: Self { Self(method: PaymentMethodResource.sample.method) }
 }
 
+/// A capture as callers see it.
+package struct CaptureResource: JSONOutput {
+    let capture: CaptureRecord
+
+    init(_ capture: CaptureRecord) { self.capture = capture }
+
+    package func write(to o: inout ObjectWriter) {
+        o.field("object", "capture")
+        o.field("id", capture.id)
+        o.field("payment_id", capture.paymentID)
+        o.money("amount", capture.amount, doc: "Minor units")
+        o.field("final", capture.isFinal, doc: "Nothing more is captured: the rest is released")
+        o.field("status", capture.status)
+        o.field("failure_code", capture.failureCode, doc: "Why the provider refused; the payment stays authorized")
+        o.field("created_at", capture.createdAt)
+    }
+
+    package static var sample: Self {
+        Self(
+            CaptureRecord(
+                id: .sample, paymentID: .sample, amount: Money(minor: 999, currency: .usd), isFinal: true,
+                status: .succeeded, createdAt: .sample))
+    }
+}
+
 /// A refund as callers see it.
 package struct RefundResource: JSONOutput {
     let refund: RefundRecord
@@ -171,7 +200,8 @@ extension PaymentRecord {
     static var sample: PaymentRecord {
         PaymentRecord(
             id: .sample, customerID: .sample, paymentMethodID: .sample, amount: Money(minor: 999, currency: .usd),
-            amountRefunded: 0, status: .succeeded, invoiceID: nil, subscriptionID: nil, description: "Concert ticket",
+            amountCaptured: 999, amountRefunded: 0, status: .succeeded, invoiceID: nil, subscriptionID: nil,
+            description: "Concert ticket",
             metadata: "{}", offSession: false, authenticated: false, attempts: 1, attemptID: .sample, declineCode: nil,
             riskScore: "0.0500", riskDecision: "approve", riskReasons: [], createdAt: .sample)
     }

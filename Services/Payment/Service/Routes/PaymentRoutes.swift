@@ -5,10 +5,11 @@ import Postgres
 /// `/v1/payments`.
 struct PaymentRoutes: Sendable {
     let create: CreatePayment
-    let waiters: PaymentWaiters
+    let capture: CapturePayment
+    let cancel: CancelPayment
     let provider: String
 
-    var endpoints: [Endpoint] { [createPayment, list, read, confirm, cancel] }
+    var endpoints: [Endpoint] { [createPayment, list, read, confirm, capturePayment, captures, cancelPayment] }
 
     private var createPayment: Endpoint {
         let create: CreatePayment = create
@@ -58,14 +59,32 @@ struct PaymentRoutes: Sendable {
         }
     }
 
-    private var cancel: Endpoint {
-        let waiters: PaymentWaiters = waiters
-        return .write(
-            .post, "/v1/payments/{id}/cancel", scope: "payments:write", summary: "Give a payment up",
-            body: NoInput.self, answers: PaymentResource.self, statuses: [200],
-            problems: ["404 not_found", "409 payment_state"]
-        ) { db, call, _ in
-            .ok(PaymentResource(try ContinuePayment.cancel(try call.id(), waiters: waiters, at: call.now, in: db)))
+    private var capturePayment: Endpoint {
+        let capture: CapturePayment = capture
+        return .task(
+            .post, "/v1/payments/{id}/captures", scope: "payments:write", summary: "Take what an authorization holds",
+            body: CapturePaymentInput.self, answers: CaptureResource.self, statuses: [201, 202],
+            problems: ["404 not_found", "409 payment_state", "409 capture_in_progress", "422 over_capture"]
+        ) { call, input in try await capture(call, try call.id(), input) }
+    }
+
+    private var captures: Endpoint {
+        .list(
+            "/v1/payments/{id}/captures", scope: "payments:read", summary: "List a payment's captures, newest first",
+            item: CaptureResource.self
+        ) { db, call, request in
+            let rows: [CaptureRecord] = try CaptureStore.list(
+                payment: try call.id(), after: try request.cursor(), limit: request.fetchLimit, in: db)
+            return request.page(rows.map(CaptureResource.init))
         }
+    }
+
+    private var cancelPayment: Endpoint {
+        let cancel: CancelPayment = cancel
+        return .task(
+            .post, "/v1/payments/{id}/cancel", scope: "payments:write",
+            summary: "Give a payment up; what is held is released", body: NoInput.self, answers: PaymentResource.self,
+            statuses: [200, 202], problems: ["404 not_found", "409 payment_state", "409 capture_in_progress"]
+        ) { call, _ in try await cancel(call, try call.id()) }
     }
 }

@@ -4,11 +4,11 @@ import Postgres
 
 /// A journal entry about to be booked.
 struct JournalEntry: Sendable {
-    enum Kind: String, Sendable { case payment, refund }
+    enum Kind: String, Sendable { case payment, capture, refund }
 
     let id: JournalEntryID
     let kind: Kind
-    /// What it books: an attempt's or a refund's id. A second entry for it is refused.
+    /// What it books: an attempt's, a capture's or a refund's id. A second entry for it is refused.
     let reference: String
     let paymentID: PaymentID
     let occurredAt: Instant

@@ -8,6 +8,10 @@ package struct PaymentRecord: PostgresRecord, Sendable {
     package let customerID: CustomerID
     package let paymentMethodID: PaymentMethodID?
     package let amount: Money
+    package let captureMethod: CaptureMethod
+    /// What has been taken, minor units.
+    package let amountCaptured: Int64
+    package let authorizationExpiresAt: Instant?
     package let amountRefunded: Int64
     package let status: PaymentStatus
     package let invoiceID: InvoiceID?
@@ -26,14 +30,17 @@ package struct PaymentRecord: PostgresRecord, Sendable {
 
     /// The columns in the order ``init(row:)`` reads them, of a table or alias named `p`.
     static let columns: SQL = """
-        p.id, p.customer_id, p.payment_method_id, p.amount, p.currency, p.amount_refunded, p.status, p.invoice_id, \
+        p.id, p.customer_id, p.payment_method_id, p.amount, p.currency, p.capture_method, p.amount_captured, \
+        p.authorization_expires_at, p.amount_refunded, p.status, p.invoice_id, \
         p.subscription_id, p.description, p.metadata::text, p.off_session, p.authenticated, p.attempts, p.attempt_id, \
         p.decline_code, p.risk_score, p.risk_decision, p.risk_reasons, p.created_at
         """
 
     init(
-        id: PaymentID, customerID: CustomerID, paymentMethodID: PaymentMethodID?, amount: Money, amountRefunded: Int64,
-        status: PaymentStatus, invoiceID: InvoiceID?, subscriptionID: SubscriptionID?, description: String?,
+        id: PaymentID, customerID: CustomerID, paymentMethodID: PaymentMethodID?, amount: Money,
+        captureMethod: CaptureMethod = .automatic, amountCaptured: Int64, authorizationExpiresAt: Instant? = nil,
+        amountRefunded: Int64, status: PaymentStatus, invoiceID: InvoiceID?, subscriptionID: SubscriptionID?,
+        description: String?,
         metadata: String, offSession: Bool, authenticated: Bool, attempts: Int, attemptID: AttemptID,
         declineCode: String?, riskScore: String?, riskDecision: String?, riskReasons: [String], createdAt: Instant
     ) {
@@ -41,6 +48,9 @@ package struct PaymentRecord: PostgresRecord, Sendable {
         self.customerID = customerID
         self.paymentMethodID = paymentMethodID
         self.amount = amount
+        self.captureMethod = captureMethod
+        self.amountCaptured = amountCaptured
+        self.authorizationExpiresAt = authorizationExpiresAt
         self.amountRefunded = amountRefunded
         self.status = status
         self.invoiceID = invoiceID
@@ -63,6 +73,9 @@ package struct PaymentRecord: PostgresRecord, Sendable {
         customerID = try row.next()
         paymentMethodID = try row.next()
         amount = Money(minor: try row.next(), currency: try row.next())
+        captureMethod = try row.nextCase()
+        amountCaptured = try row.next()
+        authorizationExpiresAt = try row.next()
         amountRefunded = try row.next()
         status = try row.nextCase()
         invoiceID = try row.next()
@@ -82,6 +95,12 @@ package struct PaymentRecord: PostgresRecord, Sendable {
 
     /// Why the last attempt failed.
     package var decline: Decline? { declineCode.map(Decline.init(code:)) }
+
+    /// What is still held and can be captured, minor units.
+    var amountCapturable: Int64 { status == .authorized ? amount.minor - amountCaptured : 0 }
+
+    /// Whether the provider holds nothing any more because its time is over.
+    func isAuthorizationOver(at now: Instant) -> Bool { authorizationExpiresAt.map { $0 <= now } ?? false }
 
     /// The record key of its events.
     var key: String { customerID.rawValue }

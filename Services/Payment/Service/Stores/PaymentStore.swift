@@ -9,6 +9,7 @@ struct NewPayment: Sendable {
     let customerID: CustomerID
     let method: ChargeableMethod?
     let amount: Money
+    let captureMethod: CaptureMethod
     let invoiceID: InvoiceID?
     let billingID: BillingID?
     let subscriptionID: SubscriptionID?
@@ -33,9 +34,10 @@ package enum PaymentStore {
             """
             WITH p AS (
                 INSERT INTO payments (id, customer_id, payment_method_id, amount, currency, status, invoice_id, billing_id,
-                    subscription_id, description, metadata, off_session, attempt_id, decline_code, decline_class, created_at)
+                    subscription_id, description, metadata, off_session, capture_method, attempt_id, decline_code,
+                    decline_class, created_at)
                 SELECT n.id, n.customer_id, n.method_id, n.amount, n.currency, n.status, n.invoice_id, n.billing_id,
-                    n.subscription_id, n.description, n.metadata::jsonb, n.off_session, n.attempt_id,
+                    n.subscription_id, n.description, n.metadata::jsonb, n.off_session, n.capture_method, n.attempt_id,
                     CASE WHEN n.status = 'failed' THEN 'no_payment_method' END,
                     CASE WHEN n.status = 'failed' THEN 'soft' END, n.created_at
                 FROM unnest(
@@ -45,9 +47,10 @@ package enum PaymentStore {
                     \(payments.map { $0.invoiceID?.rawValue })::text[], \(payments.map { $0.billingID?.rawValue })::text[],
                     \(payments.map { $0.subscriptionID?.rawValue })::text[], \(payments.map(\.description))::text[],
                     \(payments.map(\.metadata))::text[], \(payments.map(\.offSession))::boolean[],
+                    \(payments.map(\.captureMethod.rawValue))::text[],
                     \(payments.map(\.attemptID.rawValue))::text[], \(payments.map(\.createdAt))::timestamptz[]
                 ) AS n(id, customer_id, method_id, amount, currency, status, invoice_id, billing_id, subscription_id,
-                    description, metadata, off_session, attempt_id, created_at)
+                    description, metadata, off_session, capture_method, attempt_id, created_at)
                 ON CONFLICT (invoice_id) DO NOTHING
                 RETURNING id, attempt_id, payment_method_id, status, decline_code, created_at),
             a AS (
@@ -124,8 +127,31 @@ package enum PaymentStore {
         try db.enqueue(
             """
             UPDATE payment_attempts SET status = 'canceled', ended_at = now()
-            WHERE id = ANY(\(payments.map(\.attemptID.rawValue))::text[]) AND status IN ('started', 'requires_action')
+            WHERE id = ANY(\(payments.map(\.attemptID.rawValue))::text[]) AND status IN ('started', 'requires_action', 'authorized')
             """)
+    }
+
+    /// What the provider knows the charge of the payment's current attempt by.
+    static func providerReference(of id: PaymentID, in db: borrowing PostgresTransaction) throws -> String? {
+        try db.first(
+            """
+            SELECT a.provider_reference FROM payments p JOIN payment_attempts a ON a.id = p.attempt_id
+            WHERE p.id = \(id)
+            """
+        ) { row in try row.next() as String? } ?? nil
+    }
+
+    /// Records what has been captured in all of a payment whose row is locked.
+    static func captured(
+        _ payment: PaymentRecord, total: Int64, status: PaymentStatus, in db: borrowing PostgresTransaction
+    ) throws {
+        try db.enqueue(
+            """
+            UPDATE payments SET amount_captured = \(total), status = \(status.rawValue), stepped_at = now()
+            WHERE id = \(payment.id)
+            """)
+        try db.enqueue(
+            "UPDATE payment_attempts SET status = \(status.rawValue), ended_at = now() WHERE id = \(payment.attemptID)")
     }
 
     /// Newest first, after a cursor.

@@ -7,7 +7,7 @@ package struct RefundRecord: PostgresRecord, Sendable {
     package let id: RefundID
     package let paymentID: PaymentID
     package let amount: Money
-    package let status: RefundStatus
+    package let status: FollowUpStatus
     /// Why the provider refused.
     package let failureCode: String?
     package let reason: String?
@@ -26,7 +26,7 @@ package struct RefundRecord: PostgresRecord, Sendable {
     }
 
     init(
-        id: RefundID, paymentID: PaymentID, amount: Money, status: RefundStatus, failureCode: String? = nil,
+        id: RefundID, paymentID: PaymentID, amount: Money, status: FollowUpStatus, failureCode: String? = nil,
         reason: String?, createdAt: Instant
     ) {
         self.id = id
@@ -43,6 +43,17 @@ package struct RefundRecord: PostgresRecord, Sendable {
 enum RefundStore {
     static func find(_ id: RefundID, in db: borrowing PostgresTransaction) throws -> RefundRecord? {
         try db.first("SELECT \(RefundRecord.columns) FROM refunds WHERE id = \(id)", as: RefundRecord.self)
+    }
+
+    /// What the provider knows the money by that a refund gives back: its capture, or the charge.
+    static func refundedReference(of id: RefundID, in db: borrowing PostgresTransaction) throws -> String? {
+        try db.first(
+            """
+            SELECT CASE WHEN r.capture_id IS NULL THEN a.provider_reference ELSE c.provider_reference END
+            FROM refunds r JOIN payments p ON p.id = r.payment_id JOIN payment_attempts a ON a.id = p.attempt_id
+            LEFT JOIN captures c ON c.id = r.capture_id WHERE r.id = \(id)
+            """
+        ) { row in try row.next() as String? } ?? nil
     }
 
     /// What has been given back of a payment, minor units.

@@ -53,7 +53,7 @@ package struct ApplyVerdicts: Sendable {
         FROM \(rows(verdicts)), payment_methods m
         WHERE p.id = v.id AND p.attempt_id = v.attempt_id AND p.status = \(PaymentStatus.created.rawValue)
             AND m.id = p.payment_method_id
-        RETURNING p.customer_id, p.id, p.attempt_id, m.provider_token, p.amount, p.currency, p.authenticated
+        RETURNING \(ApprovedAttempt.columns)
         """
     }
 
@@ -92,16 +92,26 @@ package struct ApplyVerdicts: Sendable {
 }
 
 extension ApprovedAttempt: PostgresRecord {
+    /// The columns in the order ``init(row:)`` reads them, of payments `p` and payment methods `m`.
+    static let columns: SQL = """
+        p.customer_id, p.id, p.attempt_id, m.provider_token, p.amount, p.currency, p.capture_method, p.off_session, \
+        p.authenticated
+        """
+
     package init(row: inout PostgresRow) throws {
         let customer: String = try row.next()
         let paymentID: PaymentID = try row.next()
         let key: AttemptID = try row.next()
         let token: String = try row.next()
         let amount = Money(minor: try row.next(), currency: try row.next())
+        let captureMethod: CaptureMethod = try row.nextCase()
+        let offSession: Bool = try row.next()
         self.init(
             paymentID: paymentID,
             request: ChargeRequest(
-                idempotencyKey: key, paymentID: paymentID, providerToken: token, amount: amount,
+                idempotencyKey: key, paymentID: paymentID, source: .stored(token: token, providerCustomer: nil),
+                amount: amount, capture: captureMethod == .automatic,
+                initiation: offSession ? .merchant(networkTransactionID: nil) : .customer,
                 authenticated: try row.next()),
             trace: CausalTraces.byKey[customer].map { (customer, $0) })
     }

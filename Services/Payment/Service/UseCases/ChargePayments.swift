@@ -66,20 +66,12 @@ final class ChargePayments: Sendable {
     /// The provider's answer; after a fault it is read back, never guessed.
     private func ask(_ attempt: ApprovedAttempt) async throws -> ChargeAnswer {
         do { return try await provider.charge(attempt.request) } catch {
-            guard let answer: ChargeAnswer = try await provider.lookUp(attempt.request.idempotencyKey) else {
-                throw error
-            }
-            return answer
+            return try await provider.outcome(of: attempt.request)
         }
     }
 
-    /// Settles an attempt whose outcome was lost: reads it back, and asks again under the same key only when the provider
-    /// never saw it.
+    /// Settles an attempt whose outcome was lost.
     func resume(_ attempt: ApprovedAttempt) async throws {
-        if let answer: ChargeAnswer = try await provider.lookUp(attempt.request.idempotencyKey) {
-            try await record(Outcome(attempt: attempt, answer: answer))
-        } else {
-            start([attempt])
-        }
+        try await record(Outcome(attempt: attempt, answer: try await provider.outcome(of: attempt.request)))
     }
 }

@@ -5,7 +5,7 @@ import Messaging
 package import PaymentDomain
 package import Postgres
 
-/// What a customer or merchant does with a payment that waits: pass or fail the challenge, or give it up.
+/// What a customer does with a payment that waits: pass or fail the challenge.
 package enum ContinuePayment {
     /// Why it is refused.
     package enum Failure: Error, Equatable {
@@ -38,23 +38,6 @@ package enum ContinuePayment {
             try Outbox.append([PaymentEvents.failed(payment, decline, at: now)], in: db)
         }
         return try reread(id, in: db)
-    }
-
-    /// Gives a payment up before money moved; whoever waits for it is answered.
-    /// - Throws: ``Failure``; nothing is stored then.
-    package static func cancel(
-        _ id: PaymentID, waiters: PaymentWaiters, at now: Instant, in db: borrowing PostgresTransaction
-    ) throws -> PaymentRecord {
-        guard let payment: PaymentRecord = try PaymentStore.lock(id, in: db) else {
-            throw Failure.notFound(id.rawValue)
-        }
-        if payment.status == .canceled { return payment }
-        guard payment.status.after(.cancel) == .canceled else { throw Failure.notWaiting(payment.status) }
-        try PaymentStore.cancel([payment], in: db)
-        try Outbox.append([PaymentEvents.canceled(payment, reason: "requested", at: now)], in: db)
-        let canceled: PaymentRecord = try reread(id, in: db)
-        try waiters.answer([canceled], in: db)
-        return canceled
     }
 
     private static func fail(

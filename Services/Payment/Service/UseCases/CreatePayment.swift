@@ -24,7 +24,8 @@ package struct CreatePayment: Sendable {
         let id = PaymentID.new(at: call.now)
         let order = PaymentOrder(
             id: id, customerID: input.customerID, paymentMethodID: input.paymentMethodID, amount: input.amount,
-            description: input.description, metadata: input.metadataJSON, claim: call.claim(resourceID: id.rawValue),
+            captureMethod: input.captureMethod, description: input.description, metadata: input.metadataJSON,
+            claim: call.claim(resourceID: id.rawValue),
             traceparent: call.trace.traceparent, now: call.now)
         waiters.expect(id, claim: order.claim)
         defer { waiters.forget(id) }

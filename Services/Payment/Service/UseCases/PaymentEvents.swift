@@ -54,13 +54,34 @@ enum PaymentEvents {
         return OutboxEvent(body, key: payment.key, at: now)
     }
 
-    /// Money was captured. `nil` only for a payment without a method, which nothing can have been captured from.
-    static func succeeded(_ payment: PaymentRecord, provider: String, at now: Instant) -> OutboxEvent? {
+    /// The provider holds the money.
+    static func authorized(_ payment: PaymentRecord, provider: String, at now: Instant) -> OutboxEvent {
+        let body = PaymentAuthorizedV1(
+            paymentID: payment.id, attempt: Int64(payment.attempts), customerID: payment.customerID,
+            amount: payment.amount, provider: provider, expiresAt: payment.authorizationExpiresAt, authorizedAt: now)
+        return OutboxEvent(body, key: payment.key, at: now)
+    }
+
+    /// A part of what was held, or all of it, was captured; `total` minor units so far.
+    static func captured(
+        _ capture: CaptureRecord, of payment: PaymentRecord, total: Int64, at now: Instant
+    ) -> OutboxEvent {
+        let body = PaymentCapturedV1(
+            captureID: capture.id, paymentID: payment.id, customerID: payment.customerID, amount: capture.amount,
+            capturedTotal: total, isFinal: capture.isFinal, capturedAt: now)
+        return OutboxEvent(body, key: payment.key, at: now)
+    }
+
+    /// Money was captured, `total` minor units in all, and no more will be. `nil` only for a payment without a method,
+    /// which nothing can have been captured from.
+    static func succeeded(
+        _ payment: PaymentRecord, _ total: Int64, provider: String, at now: Instant
+    ) -> OutboxEvent? {
         guard let method: PaymentMethodID = payment.paymentMethodID else { return nil }
         let body = PaymentSucceededV1(
             paymentID: payment.id, attempt: Int64(payment.attempts), customerID: payment.customerID,
-            paymentMethodID: method, amount: payment.amount, invoiceID: payment.invoiceID,
-            subscriptionID: payment.subscriptionID, provider: provider, succeededAt: now)
+            paymentMethodID: method, amount: Money(minor: total, currency: payment.amount.currency),
+            invoiceID: payment.invoiceID, subscriptionID: payment.subscriptionID, provider: provider, succeededAt: now)
         return OutboxEvent(body, key: payment.key, at: now)
     }
 

@@ -20,13 +20,25 @@ package struct Outcome: Sendable {
     func settled(_ offSession: Bool) -> (status: PaymentStatus, decline: Decline?) {
         switch answer {
         case .captured: (.succeeded, nil)
-        case .declined(let code): (.failed, Decline(code: code))
+        case .authorized: (.authorized, nil)
+        case .declined(let decline): (.failed, Decline(code: decline.code))
         case .actionRequired: offSession ? (.failed, .authenticationRequired) : (.requiresAction, nil)
+        case .pending: (.processing, nil)
         }
     }
 
+    /// What the provider knows the charge by.
     var reference: String? {
-        if case .captured(let reference) = answer { return reference }
+        switch answer {
+        case .captured(let charge), .authorized(let charge): charge.reference
+        case .declined(let decline): decline.reference
+        case .actionRequired(let reference, _), .pending(let reference): reference
+        }
+    }
+
+    /// Until when the money is held.
+    var heldUntil: Instant? {
+        if case .authorized(let charge) = answer { return charge.expiresAt }
         return nil
     }
 }
@@ -45,7 +57,12 @@ package struct RecordOutcomes: Sendable {
     }
 
     /// Records one outcome; it shares a transaction with what else is waiting.
-    package func callAsFunction(_ outcome: Outcome) async throws { try await group.submit(outcome) }
+    ///
+    /// An answer that is still to come (a bank debit under way) leaves the payment `processing`.
+    package func callAsFunction(_ outcome: Outcome) async throws {
+        if case .pending = outcome.answer { return }
+        try await group.submit(outcome)
+    }
 
     private static func record(
         _ outcomes: [Outcome], _ provider: String, _ waiters: PaymentWaiters, _ now: Instant,
@@ -81,14 +98,17 @@ package struct RecordOutcomes: Sendable {
             UPDATE payments p SET stepped_at = now(),
                 status = CASE WHEN p.off_session THEN o.off_status ELSE o.on_status END,
                 decline_code = CASE WHEN p.off_session THEN o.off_code ELSE o.on_code END,
-                decline_class = CASE WHEN p.off_session THEN o.off_class ELSE o.on_class END
+                decline_class = CASE WHEN p.off_session THEN o.off_class ELSE o.on_class END,
+                amount_captured = CASE WHEN o.on_status = 'succeeded' THEN p.amount ELSE 0 END,
+                authorization_expires_at = o.held_until
             FROM unnest(\(outcomes.map(\.attempt.paymentID.rawValue))::text[],
                 \(outcomes.map(\.attempt.request.idempotencyKey.rawValue))::text[],
                 \(onSession.map(\.status.rawValue))::text[], \(onSession.map { $0.decline?.code })::text[],
                 \(onSession.map { $0.decline?.declineClass.rawValue })::text[],
                 \(offSession.map(\.status.rawValue))::text[], \(offSession.map { $0.decline?.code })::text[],
-                \(offSession.map { $0.decline?.declineClass.rawValue })::text[]
-            ) AS o(id, attempt_id, on_status, on_code, on_class, off_status, off_code, off_class)
+                \(offSession.map { $0.decline?.declineClass.rawValue })::text[],
+                \(outcomes.map(\.heldUntil))::timestamptz[]
+            ) AS o(id, attempt_id, on_status, on_code, on_class, off_status, off_code, off_class, held_until)
             WHERE p.id = o.id AND p.attempt_id = o.attempt_id AND p.status = \(PaymentStatus.processing.rawValue)
             RETURNING \(PaymentRecord.columns)
             """
@@ -120,8 +140,9 @@ package struct RecordOutcomes: Sendable {
 
     private static func event(_ payment: PaymentRecord, _ provider: String, _ now: Instant) -> OutboxEvent? {
         switch payment.status {
-        case .succeeded: PaymentEvents.succeeded(payment, provider: provider, at: now)
+        case .succeeded: PaymentEvents.succeeded(payment, payment.amountCaptured, provider: provider, at: now)
         case .requiresAction: PaymentEvents.requiresAction(payment, at: now)
+        case .authorized: PaymentEvents.authorized(payment, provider: provider, at: now)
         default: PaymentEvents.failed(payment, payment.decline ?? .genericDecline, at: now)
         }
     }

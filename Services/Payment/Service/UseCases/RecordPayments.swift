@@ -11,6 +11,7 @@ struct PaymentOrder: Sendable {
     let customerID: CustomerID
     let paymentMethodID: PaymentMethodID?
     let amount: Money
+    let captureMethod: CaptureMethod
     let description: String?
     let metadata: String
     let claim: IdempotencyClaim?
@@ -92,7 +93,8 @@ struct RecordPayments: Sendable {
         let payments: [NewPayment] = orders.map { order, resolved in
             NewPayment(
                 id: order.id, attemptID: AttemptID.new(at: order.now), customerID: order.customerID,
-                method: resolved.method, amount: order.amount, invoiceID: nil, billingID: nil, subscriptionID: nil,
+                method: resolved.method, amount: order.amount, captureMethod: order.captureMethod, invoiceID: nil,
+                billingID: nil, subscriptionID: nil,
                 description: order.description, metadata: order.metadata, offSession: false, createdAt: order.now)
         }
         _ = try PaymentStore.insert(payments, provider: provider, in: db)

@@ -13,6 +13,8 @@ package struct RefundPayment: Sendable {
         case notFound(PaymentID)
         case notRefundable(PaymentStatus)
         case tooMuch(left: Int64)
+        /// More than one capture of the payment would have to give; `most` is what the largest has left.
+        case spansCaptures(most: Int64)
     }
 
     let provider: any PaymentProvider
@@ -24,33 +26,16 @@ package struct RefundPayment: Sendable {
     package func callAsFunction(_ call: Call, _ input: CreateRefundInput) async throws -> Reply<RefundResource> {
         let claim: IdempotencyClaim? = call.claim()
         let now: Instant = call.now
-        let begun: Begun = try await pool.transactionRetrying { db in
-            if let claim {
-                switch try IdempotencyStore.claim([claim], in: db)[0] {
-                case .fresh: break
-                case .replay(let stored): return .replay(stored)
-                case .open(let resource):
-                    guard let id: RefundID = resource.flatMap({ RefundID($0) }) else { throw Problem.idempotencyTwin }
-                    return .begun(id)
-                case .mismatch: throw Problem.idempotencyMismatch
-                case .twin: throw Problem.idempotencyTwin
-                }
-            }
-            let id: RefundID = try Self.reserve(input, at: now, in: db)
-            if let claim { try IdempotencyStore.reserve([(claim, id.rawValue)], in: db) }
-            return .begun(id)
+        let intent: ProviderIntent<RefundID> = try await .store(claim, in: pool) { db in
+            try Self.reserve(input, at: now, in: db)
         }
-        guard case .begun(let id) = begun else {
-            guard case .replay(let stored) = begun else { throw Problem.idempotencyTwin }
+        guard case .stored(let id) = intent else {
+            guard case .replay(let stored) = intent else { throw Problem.idempotencyTwin }
             return Reply(replaying: stored)
         }
         let refund: RefundRecord = try await finishIfPossible(id)
         let reply = Reply(status: refund.status == .processing ? 202 : 201, RefundResource(refund))
-        if let claim {
-            _ = try await pool.transactionRetrying { db in
-                try IdempotencyStore.complete([(claim, reply.stored)], in: db)
-            }
-        }
+        try await claim.complete(reply.stored, in: pool)
         return reply
     }
 
@@ -65,11 +50,6 @@ package struct RefundPayment: Sendable {
         }
     }
 
-    private enum Begun: Sendable {
-        case begun(RefundID)
-        case replay(StoredReply)
-    }
-
     /// Stores the intent; the reserved amount cannot be refunded a second time.
     private static func reserve(
         _ input: CreateRefundInput, at now: Instant, in db: borrowing PostgresTransaction
@@ -78,31 +58,45 @@ package struct RefundPayment: Sendable {
             throw Failure.notFound(input.paymentID)
         }
         guard payment.status == .succeeded else { throw Failure.notRefundable(payment.status) }
-        let left: Int64 = payment.amount.minor - payment.amountRefunded
+        let left: Int64 = payment.amountCaptured - payment.amountRefunded
         let amount: Int64 = input.amount ?? left
         guard amount > 0, amount <= left else { throw Failure.tooMuch(left: left) }
+        let capture: CaptureID? = try capture(toRefund: amount, of: payment, in: db)
         let id = RefundID.new(at: now)
+        try db.enqueue("UPDATE captures SET amount_refunded = amount_refunded + \(amount) WHERE id = \(capture)")
         try db.enqueue("UPDATE payments SET amount_refunded = amount_refunded + \(amount) WHERE id = \(payment.id)")
         _ = try db.execute(
             """
-            INSERT INTO refunds (id, payment_id, customer_id, amount, currency, status, reason, created_at)
-            VALUES (\(id), \(payment.id), \(payment.customerID), \(amount), \(payment.amount.currency), 'processing',
-                \(input.reason), \(now))
+            INSERT INTO refunds
+                (id, payment_id, capture_id, customer_id, amount, currency, status, reason, created_at)
+            VALUES (\(id), \(payment.id), \(capture), \(payment.customerID), \(amount), \(payment.amount.currency),
+                'processing', \(input.reason), \(now))
             """)
         return id
     }
 
+    /// The capture a refund gives back from: providers refund captures, so a refund lies within one. `nil` where the
+    /// charge captured at once.
+    private static func capture(
+        toRefund amount: Int64, of payment: PaymentRecord, in db: borrowing PostgresTransaction
+    ) throws -> CaptureID? {
+        guard payment.captureMethod == .manual else { return nil }
+        if let capture: CaptureID = try CaptureStore.refundable(amount, of: payment.id, in: db) { return capture }
+        throw Failure.spansCaptures(most: try CaptureStore.mostRefundable(of: payment.id, in: db))
+    }
+
     /// Asks the provider and books the outcome; harmless to repeat.
     package func finish(_ id: RefundID) async throws -> RefundRecord {
-        let read: (refund: RefundRecord, charge: AttemptID)? = try await pool.transaction(readOnly: true) { db in
-            guard let refund: RefundRecord = try RefundStore.find(id, in: db),
-                let payment: PaymentRecord = try PaymentStore.find(refund.paymentID, in: db)
-            else { return nil }
-            return (refund, payment.attemptID)
+        let read: (refund: RefundRecord, reference: String?)? = try await pool.transaction(readOnly: true) { db in
+            guard let refund: RefundRecord = try RefundStore.find(id, in: db) else { return nil }
+            return (refund, try RefundStore.refundedReference(of: id, in: db))
         }
         guard let read else { throw Problem.notFound("refund", id.rawValue) }
         guard read.refund.status == .processing else { return read.refund }
-        let request = RefundRequest(idempotencyKey: id, chargeKey: read.charge, amount: read.refund.amount)
+        guard let reference: String = read.reference else {
+            throw ProviderFault.unusable("a capture without a reference")
+        }
+        let request = RefundRequest(idempotencyKey: id, reference: reference, amount: read.refund.amount)
         let answer: RefundAnswer = try await provider.refund(request)
         let provider: String = provider.name
         let now: Instant = clock.now
@@ -110,6 +104,7 @@ package struct RefundPayment: Sendable {
             switch answer {
             case .refunded(let reference):
                 try Self.book(id, reference: reference, provider: provider, at: now, in: db)
+            case .pending: try Self.standing(id, in: db)
             case .refused(let code): try Self.release(id, code: code, in: db)
             }
         }
@@ -125,6 +120,11 @@ package struct RefundPayment: Sendable {
             WHERE id = \(id) AND status = 'processing' RETURNING \(RefundRecord.columns)
             """, as: RefundRecord.self)
         guard let refund: RefundRecord = moved else { return try standing(id, in: db) }
+        try db.enqueue(
+            """
+            UPDATE captures SET amount_refunded = amount_refunded - \(refund.amount.minor)
+            WHERE id = (SELECT capture_id FROM refunds WHERE id = \(id))
+            """)
         _ = try db.execute(
             """
             UPDATE payments SET amount_refunded = amount_refunded - \(refund.amount.minor)
@@ -174,6 +174,10 @@ extension RefundPayment.Failure: ProblemConvertible {
             .conflict("payment_not_refundable", "A payment that is \(status.rawValue) cannot be refunded.")
         case .tooMuch(let left):
             .invalid("amount", code: "over_refund", "only \(left) of the payment is left to refund")
+        case .spansCaptures(let most):
+            .invalid(
+                "amount", code: "refund_spans_captures",
+                "the payment was captured in parts; one refund can give back at most \(most)")
         }
     }
 }

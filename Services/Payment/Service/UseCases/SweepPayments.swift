@@ -15,6 +15,8 @@ package struct SweepPayments: Sendable {
     let pool: PostgresPool
     let verdicts: ApplyVerdicts
     let charge: ChargePayments
+    let capture: CapturePayment
+    let cancel: CancelPayment
     let refund: RefundPayment
     let clock: any WallClock
     let policy: SweepPolicy
@@ -33,6 +35,13 @@ package struct SweepPayments: Sendable {
         try await decideForSilentFraud()
         for attempt in try await lostCharges() {
             await holdingUpNobody("payment", attempt.paymentID.rawValue) { try await charge.resume(attempt) }
+        }
+        for id in try await lostCaptures() {
+            await holdingUpNobody("capture", id.rawValue) { _ = try await capture.finish(id) }
+        }
+        try await beginExpiredReleases()
+        for id in try await lostReleases() {
+            await holdingUpNobody("release", id.rawValue) { try await cancel.finish(id) }
         }
         for id in try await lostRefunds() {
             await holdingUpNobody("refund", id.rawValue) { _ = try await refund.finish(id) }
@@ -82,8 +91,56 @@ package struct SweepPayments: Sendable {
                       WHERE status = 'processing' AND stepped_at < now() - make_interval(secs => \(policy.lostSeconds))
                       ORDER BY stepped_at LIMIT \(Self.passLimit) FOR UPDATE SKIP LOCKED) AS lost, payment_methods m
                 WHERE p.id = lost.id AND m.id = p.payment_method_id
-                RETURNING p.customer_id, p.id, p.attempt_id, m.provider_token, p.amount, p.currency, p.authenticated
+                RETURNING \(ApprovedAttempt.columns)
                 """, as: ApprovedAttempt.self)
+        }
+    }
+
+    private func lostCaptures() async throws -> [CaptureID] {
+        let policy: SweepPolicy = policy
+        return try await pool.transaction { db in
+            try db.query(
+                """
+                UPDATE captures SET stepped_at = now() WHERE id IN (
+                    SELECT id FROM captures
+                    WHERE status = 'processing' AND stepped_at < now() - make_interval(secs => \(policy.lostSeconds))
+                    ORDER BY stepped_at LIMIT \(Self.passLimit) FOR UPDATE SKIP LOCKED)
+                RETURNING id
+                """
+            ) { row in try row.next() }
+        }
+    }
+
+    /// Authorizations whose time is over, by the business clock; a capture under way is waited for.
+    private func beginExpiredReleases() async throws {
+        let now: Instant = clock.now
+        let lost: Int = policy.lostSeconds
+        try await pool.transaction { db in
+            _ = try db.execute(
+                """
+                UPDATE payments SET status = 'canceling',
+                    stepped_at = now() - make_interval(secs => \(lost + 1))
+                WHERE id IN (
+                    SELECT id FROM payments p
+                    WHERE status = 'authorized' AND authorization_expires_at <= \(now)
+                        AND NOT EXISTS (SELECT 1 FROM captures c WHERE c.payment_id = p.id AND c.status = 'processing')
+                    ORDER BY authorization_expires_at LIMIT \(Self.passLimit) FOR UPDATE SKIP LOCKED)
+                """)
+        }
+    }
+
+    private func lostReleases() async throws -> [PaymentID] {
+        let policy: SweepPolicy = policy
+        return try await pool.transaction { db in
+            try db.query(
+                """
+                UPDATE payments SET stepped_at = now() WHERE id IN (
+                    SELECT id FROM payments
+                    WHERE status = 'canceling' AND stepped_at < now() - make_interval(secs => \(policy.lostSeconds))
+                    ORDER BY stepped_at LIMIT \(Self.passLimit) FOR UPDATE SKIP LOCKED)
+                RETURNING id
+                """
+            ) { row in try row.next() }
         }
     }
 

@@ -1,3 +1,4 @@
+import BillingCore
 import PaymentDomain
 
 /// How a sandbox card behaves. The numbers follow Stripe's test cards (docs.stripe.com/testing) where Stripe has one;
@@ -39,13 +40,43 @@ enum SandboxCard: String, CaseIterable, Sendable {
         self.init(rawValue: String(token.dropFirst("tok_sandbox_".count)))
     }
 
+    /// The card a charge is taken from; `nil` for anything else.
+    init?(_ request: ChargeRequest) {
+        guard case .stored(let token, _) = request.source else { return nil }
+        self.init(token: token)
+    }
+
     /// The sandbox's answer to a charge.
-    func answer(authenticated: Bool) -> (outcome: String, declineCode: String?) {
+    func answer(to request: ChargeRequest) -> SandboxAnswer {
+        let taken: SandboxAnswer.Outcome = request.capture ? .succeeded : .authorized
         switch self {
-        case .success, .slow, .timeoutThenSuccess: return ("succeeded", nil)
-        case .insufficientFunds, .doNotHonor, .expired, .failsOnCharge: return ("declined", rawValue)
+        case .success, .slow, .timeoutThenSuccess: return SandboxAnswer(outcome: taken)
+        case .insufficientFunds, .doNotHonor, .expired, .failsOnCharge:
+            return SandboxAnswer(outcome: .declined, declineCode: rawValue)
         case .authenticationRequired:
-            return authenticated ? ("succeeded", nil) : ("requires_action", nil)
+            return SandboxAnswer(outcome: request.authenticated ? taken : .requiresAction)
+        }
+    }
+}
+
+/// What the sandbox's books say of a charge.
+struct SandboxAnswer: Sendable {
+    enum Outcome: String, CaseIterable, Sendable {
+        case succeeded, authorized, declined
+        case requiresAction = "requires_action"
+    }
+
+    let outcome: Outcome
+    var declineCode: String?
+
+    /// The answer to whoever asked under the key.
+    func charge(under key: AttemptID, heldUntil: Instant?) -> ChargeAnswer {
+        let reference = "ch_\(key.rawValue)"
+        return switch outcome {
+        case .succeeded: .captured(ProviderCharge(reference: reference))
+        case .authorized: .authorized(ProviderCharge(reference: reference, expiresAt: heldUntil))
+        case .requiresAction: .actionRequired(reference: reference, .challenge)
+        case .declined: .declined(ProviderDecline(code: declineCode ?? Decline.genericDecline.code))
         }
     }
 }

@@ -1,0 +1,159 @@
+package import BillingCore
+import BillingEvents
+package import HTTPKit
+import Messaging
+package import PaymentDomain
+import Postgres
+
+/// Takes what an authorized payment holds, in one or several parts: the intent is stored, the provider is asked under the
+/// capture's id, and the outcome is booked. A crash in between leaves a `processing` capture that the sweeper finishes.
+package struct CapturePayment: Sendable {
+    /// Why it is refused.
+    package enum Failure: Error, Equatable {
+        case notFound(PaymentID)
+        case notAuthorized(PaymentStatus)
+        case underWay
+        case tooMuch(left: Int64)
+    }
+
+    let provider: any PaymentProvider
+    let pool: PostgresPool
+    let clock: any WallClock
+
+    /// - Returns: 201 with the capture, or 202 while the provider's word is not known; the sweeper finishes it then.
+    /// - Throws: ``Failure`` or ``Problem``; nothing is stored then.
+    package func callAsFunction(
+        _ call: Call, _ payment: PaymentID, _ input: CapturePaymentInput
+    ) async throws -> Reply<CaptureResource> {
+        let claim: IdempotencyClaim? = call.claim()
+        let now: Instant = call.now
+        let intent: ProviderIntent<CaptureID> = try await .store(claim, in: pool) { db in
+            try Self.reserve(payment, input, at: now, in: db)
+        }
+        guard case .stored(let id) = intent else {
+            guard case .replay(let stored) = intent else { throw Problem.idempotencyTwin }
+            return Reply(replaying: stored)
+        }
+        let capture: CaptureRecord = try await finishIfPossible(id)
+        let reply = Reply(status: capture.status == .processing ? 202 : 201, CaptureResource(capture))
+        try await claim.complete(reply.stored, in: pool)
+        return reply
+    }
+
+    /// An outcome that is not known leaves the capture `processing`.
+    private func finishIfPossible(_ id: CaptureID) async throws -> CaptureRecord {
+        do { return try await finish(id) } catch let fault as ProviderFault {
+            let standing: CaptureRecord? = try await pool.transaction(readOnly: true) { db in
+                try CaptureStore.find(id, in: db)
+            }
+            guard let standing else { throw fault }
+            return standing
+        }
+    }
+
+    /// Stores the intent. One capture at a time: what is left is known to the next.
+    private static func reserve(
+        _ id: PaymentID, _ input: CapturePaymentInput, at now: Instant, in db: borrowing PostgresTransaction
+    ) throws -> CaptureID {
+        guard let payment: PaymentRecord = try PaymentStore.lock(id, in: db) else { throw Failure.notFound(id) }
+        guard payment.status == .authorized else { throw Failure.notAuthorized(payment.status) }
+        guard try !CaptureStore.isUnderWay(id, in: db) else { throw Failure.underWay }
+        let left: Int64 = payment.amountCapturable
+        let amount: Int64 = input.amount ?? left
+        guard amount <= left else { throw Failure.tooMuch(left: left) }
+        let capture = CaptureID.new(at: now)
+        _ = try db.execute(
+            """
+            INSERT INTO captures (id, payment_id, amount, currency, is_final, status, created_at)
+            VALUES (\(capture), \(id), \(amount), \(payment.amount.currency), \(input.isFinal || amount == left),
+                'processing', \(now))
+            """)
+        return capture
+    }
+
+    /// Asks the provider and books the outcome; harmless to repeat.
+    package func finish(_ id: CaptureID) async throws -> CaptureRecord {
+        let read: (capture: CaptureRecord, reference: String?)? = try await pool.transaction(readOnly: true) { db in
+            guard let capture: CaptureRecord = try CaptureStore.find(id, in: db) else { return nil }
+            return (capture, try PaymentStore.providerReference(of: capture.paymentID, in: db))
+        }
+        guard let read else { throw Problem.notFound("capture", id.rawValue) }
+        guard read.capture.status == .processing else { return read.capture }
+        guard let reference: String = read.reference else {
+            throw ProviderFault.unusable("an authorization without a reference")
+        }
+        let answer: CaptureAnswer = try await provider.capture(
+            CaptureRequest(
+                idempotencyKey: id, reference: reference, amount: read.capture.amount, isFinal: read.capture.isFinal))
+        let provider: String = provider.name
+        let now: Instant = clock.now
+        return try await pool.transactionRetrying { db in
+            switch answer {
+            case .captured(let reference):
+                try Self.book(id, reference: reference, provider: provider, at: now, in: db)
+            case .refused(let code): try Self.fail(id, code: code, in: db)
+            }
+        }
+    }
+
+    /// The provider refused for good: the payment stays authorized.
+    private static func fail(
+        _ id: CaptureID, code: String, in db: borrowing PostgresTransaction
+    ) throws -> CaptureRecord {
+        let moved: CaptureRecord? = try db.first(
+            """
+            UPDATE captures SET status = 'failed', failure_code = \(code), stepped_at = now()
+            WHERE id = \(id) AND status = 'processing' RETURNING \(CaptureRecord.columns)
+            """, as: CaptureRecord.self)
+        return try moved ?? standing(id, in: db)
+    }
+
+    private static func standing(_ id: CaptureID, in db: borrowing PostgresTransaction) throws -> CaptureRecord {
+        guard let capture: CaptureRecord = try CaptureStore.find(id, in: db) else {
+            throw Problem.notFound("capture", id.rawValue)
+        }
+        return capture
+    }
+
+    /// Capture, payment, journal entry and events in one transaction; the payment's row is locked first, as everywhere.
+    private static func book(
+        _ id: CaptureID, reference: String, provider: String, at now: Instant, in db: borrowing PostgresTransaction
+    ) throws -> CaptureRecord {
+        let paymentID: PaymentID = try standing(id, in: db).paymentID
+        guard let payment: PaymentRecord = try PaymentStore.lock(paymentID, in: db) else {
+            throw Problem.notFound("payment", paymentID.rawValue)
+        }
+        let moved: CaptureRecord? = try db.first(
+            """
+            UPDATE captures SET status = 'succeeded', provider_reference = \(reference), stepped_at = now()
+            WHERE id = \(id) AND status = 'processing' RETURNING \(CaptureRecord.columns)
+            """, as: CaptureRecord.self)
+        guard let capture: CaptureRecord = moved else { return try standing(id, in: db) }
+        let total: Int64 = payment.amountCaptured + capture.amount.minor
+        let status: PaymentStatus = capture.isFinal ? .succeeded : .authorized
+        try PaymentStore.captured(payment, total: total, status: status, in: db)
+        let entry = JournalEntry(
+            id: JournalEntryID.new(at: now), kind: .capture, reference: id.rawValue, paymentID: payment.id,
+            occurredAt: now, postings: try Ledger.capture(capture.amount, provider: provider))
+        try LedgerStore.book([entry], in: db)
+        var events: [OutboxEvent] = [PaymentEvents.captured(capture, of: payment, total: total, at: now)]
+        if capture.isFinal, let done = PaymentEvents.succeeded(payment, total, provider: provider, at: now) {
+            events.append(done)
+        }
+        try Outbox.append(events, in: db)
+        return capture
+    }
+}
+
+extension CapturePayment.Failure: ProblemConvertible {
+    package var problem: Problem {
+        switch self {
+        case .notFound(let id): .notFound("payment", id.rawValue)
+        case .notAuthorized(let status):
+            .conflict("payment_state", "A payment that is \(status.rawValue) cannot be captured.")
+        case .underWay: .conflict("capture_in_progress", "Another capture of the payment is under way.")
+        case .tooMuch(let left):
+            .invalid("amount", code: "over_capture", "only \(left) of the authorization is left to capture")
+        }
+    }
+}
