@@ -138,9 +138,9 @@ import Testing
                 idempotencyKey: payment.attemptID, paymentID: payment.id,
                 source: .stored(token: "tok_sandbox_success", providerCustomer: nil),
                 amount: payment.amount, authenticated: false)
-            let attempt = ApprovedAttempt(paymentID: payment.id, request: request)
+            let attempt = ApprovedAttempt(paymentID: payment.id, provider: "sandbox", request: request)
             let stale = ApprovedAttempt(
-                paymentID: payment.id,
+                paymentID: payment.id, provider: "sandbox",
                 request: ChargeRequest(
                     idempotencyKey: .new(at: PaymentWorld.start), paymentID: payment.id,
                     source: .stored(token: "tok_sandbox_success", providerCustomer: nil), amount: payment.amount,

@@ -88,7 +88,7 @@ struct PaymentWorld: Sendable {
         self.clock = clock
         // Nothing is waited for: whatever is under way when the sweeper looks counts as stopped.
         work = PaymentUseCases(
-            pool: database, provider: provider, clock: clock,
+            pool: database, providers: PaymentProviders([provider]), clock: clock,
             policy: SweepPolicy(
                 silenceSeconds: 0, offSessionSilenceSeconds: 0, lostSeconds: 0, fallback: fallback),
             logger: logger)
@@ -223,7 +223,7 @@ struct PaymentWorld: Sendable {
 
     func confirm(_ id: PaymentID, passed: Bool) async throws -> PaymentRecord {
         try await database.transaction { db in
-            try ContinuePayment.confirm(id, passed: passed, provider: "sandbox", at: Self.start, in: db)
+            try ContinuePayment.confirm(id, passed: passed, at: Self.start, in: db)
         }
     }
 

@@ -87,7 +87,7 @@ import Testing
             let customer: CustomerID = try await world.payer()
             let payment: PaymentRecord = try await world.created(customer)
             let patient = PaymentUseCases(
-                pool: world.database, provider: world.provider, clock: SystemClock(),
+                pool: world.database, providers: PaymentProviders([world.provider]), clock: SystemClock(),
                 policy: SweepPolicy(
                     silenceSeconds: 60, offSessionSilenceSeconds: 60, lostSeconds: 60, fallback: .block),
                 logger: .init(label: "test"))

@@ -23,12 +23,13 @@ public struct PaymentAssembly: ServiceAssembly {
     /// Wires everything; reads the fingerprint key.
     public init(_ parts: ServiceParts) throws {
         let work = PaymentUseCases(
-            pool: parts.pool, provider: SandboxProvider(pool: parts.pool, clock: parts.clock), clock: parts.clock,
+            pool: parts.pool, providers: PaymentProviders([SandboxProvider(pool: parts.pool, clock: parts.clock)]),
+            clock: parts.clock,
             policy: SweepPolicy(parts.configuration), fingerprintKey: try Self.fingerprintKey(parts.configuration),
             logger: parts.logger)
         endpoints =
             PaymentRoutes(
-                create: work.create, capture: work.capture, cancel: work.cancel, provider: work.provider.name
+                create: work.create, capture: work.capture, cancel: work.cancel
             ).endpoints
             + PaymentMethodRoutes(attach: work.attach).endpoints + RefundRoutes(refund: work.refund).endpoints
             + LedgerRoutes().endpoints

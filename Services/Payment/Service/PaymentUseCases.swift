@@ -4,10 +4,8 @@ package import Logging
 package import Messaging
 package import Postgres
 
-/// What Payment does, wired to one provider: everything but HTTP.
+/// What Payment does, wired to its providers: everything but HTTP.
 package struct PaymentUseCases: Sendable {
-    /// Who moves the money.
-    package let provider: any PaymentProvider
     /// The callers of this process.
     package let waiters: PaymentWaiters
     /// Books what the provider said.
@@ -28,33 +26,33 @@ package struct PaymentUseCases: Sendable {
     package let consumer: EventConsumer
 
     init(
-        pool: PostgresPool, provider: any PaymentProvider, clock: any WallClock, policy: SweepPolicy,
+        pool: PostgresPool, providers: PaymentProviders, clock: any WallClock, policy: SweepPolicy,
         fingerprintKey: SymmetricKey, logger: Logger
     ) {
-        self.provider = provider
         waiters = PaymentWaiters()
-        outcomes = RecordOutcomes(pool: pool, provider: provider.name, waiters: waiters, clock: clock)
-        let charge = ChargePayments(provider: provider, record: outcomes, logger: logger)
+        outcomes = RecordOutcomes(pool: pool, waiters: waiters, clock: clock)
+        let charge = ChargePayments(providers: providers, record: outcomes, logger: logger)
         let verdicts = ApplyVerdicts(charge: charge, waiters: waiters)
-        capture = CapturePayment(provider: provider, pool: pool, clock: clock)
-        cancel = CancelPayment(provider: provider, pool: pool, waiters: waiters, clock: clock)
-        refund = RefundPayment(provider: provider, pool: pool, clock: clock)
+        capture = CapturePayment(providers: providers, pool: pool, clock: clock)
+        cancel = CancelPayment(providers: providers, pool: pool, waiters: waiters, clock: clock)
+        refund = RefundPayment(providers: providers, pool: pool, clock: clock)
         create = CreatePayment(
-            record: RecordPayments(pool: pool, provider: provider.name), waiters: waiters, pool: pool)
+            record: RecordPayments(pool: pool), waiters: waiters, pool: pool)
         attach = AttachPaymentMethod(pool: pool, fingerprintKey: fingerprintKey)
         sweep = SweepPayments(
             pool: pool, verdicts: verdicts, charge: charge, capture: capture, cancel: cancel, refund: refund,
             clock: clock, policy: policy,
             logger: logger)
-        consumer = PaymentConsumers(verdicts: verdicts, provider: provider.name).consumer
+        consumer = PaymentConsumers(verdicts: verdicts).consumer
     }
 
     /// Wires them with a fingerprint key that lasts as long as this value.
     package init(
-        pool: PostgresPool, provider: any PaymentProvider, clock: any WallClock, policy: SweepPolicy, logger: Logger
+        pool: PostgresPool, providers: PaymentProviders, clock: any WallClock, policy: SweepPolicy, logger: Logger
     ) {
         self.init(
-            pool: pool, provider: provider, clock: clock, policy: policy, fingerprintKey: SymmetricKey(size: .bits256),
+            pool: pool, providers: providers, clock: clock, policy: policy,
+            fingerprintKey: SymmetricKey(size: .bits256),
             logger: logger)
     }
 }

@@ -7,20 +7,18 @@ import Postgres
 /// Everything Payment listens to.
 struct PaymentConsumers: Sendable {
     let verdicts: ApplyVerdicts
-    let provider: String
 
     var consumer: EventConsumer {
         let verdicts: ApplyVerdicts = verdicts
-        let provider: String = provider
         return EventConsumer(
             name: "payment", topics: [.customers, .subscriptions, .invoices, .fraud, .access],
             routes: [
                 .on(CustomerCreatedV1.self) { events, db, _ in try ProjectCustomers.apply(events, in: db) },
                 .on(InvoiceFinalizedV1.self) { events, db, context in
-                    try CollectInvoices.begin(events, provider: provider, at: context.now, in: db)
+                    try CollectInvoices.begin(events, at: context.now, in: db)
                 },
                 .on(SubscriptionCollectionDueV1.self) { events, db, context in
-                    try CollectInvoices.again(events, provider: provider, at: context.now, in: db)
+                    try CollectInvoices.again(events, at: context.now, in: db)
                 },
                 .on(InvoiceVoidedV1.self) { events, db, context in
                     try CollectInvoices.stop(events, at: context.now, in: db)
@@ -58,7 +56,7 @@ enum ProjectCustomers {
 enum CollectInvoices {
     /// First attempts.
     static func begin(
-        _ events: [Envelope<InvoiceFinalizedV1>], provider: String, at now: Instant,
+        _ events: [Envelope<InvoiceFinalizedV1>], at now: Instant,
         in db: borrowing PostgresTransaction
     ) throws {
         let due: [InvoiceFinalizedV1] = events.map(\.body).filter { $0.amount.isPositive }
@@ -72,7 +70,7 @@ enum CollectInvoices {
                 billingID: invoice.billingID, subscriptionID: invoice.subscriptionID,
                 description: "Invoice \(invoice.number)", metadata: "{}", offSession: true, createdAt: now)
         }
-        let inserted: Set<PaymentID> = try PaymentStore.insert(payments, provider: provider, in: db)
+        let inserted: Set<PaymentID> = try PaymentStore.insert(payments, in: db)
         let fresh: [NewPayment] = payments.filter { inserted.contains($0.id) }
         try Outbox.append(
             fresh.map { PaymentEvents.created($0) ?? PaymentEvents.failedAtOnce($0) }, in: db)
@@ -81,7 +79,7 @@ enum CollectInvoices {
     /// Further attempts for unpaid invoices, with whatever method is the default now. A payment that is under way or done
     /// is left alone: a repeated or late request cannot charge twice.
     static func again(
-        _ events: [Envelope<SubscriptionCollectionDueV1>], provider: String, at now: Instant,
+        _ events: [Envelope<SubscriptionCollectionDueV1>], at now: Instant,
         in db: borrowing PostgresTransaction
     ) throws {
         let payments: [InvoiceID: PaymentRecord] = try PaymentStore.lock(invoices: events.map(\.body.invoiceID), in: db)
@@ -98,7 +96,7 @@ enum CollectInvoices {
                 NextAttempt(payment: payment, attemptID: AttemptID.new(at: now), method: $0, authenticated: false)
             }
         }
-        try PaymentStore.beginAttempts(attempts, provider: provider, at: now, in: db)
+        try PaymentStore.beginAttempts(attempts, at: now, in: db)
         try Outbox.append(attempts.map { PaymentEvents.created($0, at: now) }, in: db)
         let without: [PaymentRecord] = zip(failed, resolved).compactMap { $1.method == nil ? $0 : nil }
         try Outbox.append(without.map { PaymentEvents.failed($0, .noPaymentMethod, at: now) }, in: db)

@@ -17,6 +17,7 @@ package struct PaymentResource: JSONOutput {
         o.field("id", payment.id)
         o.field("customer_id", payment.customerID)
         o.field("payment_method_id", payment.paymentMethodID)
+        o.field("provider", payment.provider, doc: "Who is asked for the money")
         o.money("amount", payment.amount, doc: "Minor units")
         o.field("capture_method", payment.captureMethod)
         o.field("amount_captured", payment.amountCaptured, doc: "Minor units")
@@ -104,7 +105,8 @@ package struct PaymentMethodResource: JSONOutput {
         Self(
             PaymentMethodRecord(
                 id: .sample, customerID: .sample, brand: "visa", last4: "4242", expMonth: 12, expYear: 2030,
-                fingerprint: "5f2a8c1be04d7a93c6f1e2d8", providerToken: "", isDefault: true, createdAt: .sample))
+                fingerprint: "5f2a8c1be04d7a93c6f1e2d8", provider: "sandbox", providerToken: "", isDefault: true,
+                createdAt: .sample))
     }
 }
 
@@ -199,8 +201,9 @@ extension PaymentRecord {
     /// An example for documents.
     static var sample: PaymentRecord {
         PaymentRecord(
-            id: .sample, customerID: .sample, paymentMethodID: .sample, amount: Money(minor: 999, currency: .usd),
-            amountCaptured: 999, amountRefunded: 0, status: .succeeded, invoiceID: nil, subscriptionID: nil,
+            id: .sample, customerID: .sample, paymentMethodID: .sample, provider: "sandbox",
+            amount: Money(minor: 999, currency: .usd), amountCaptured: 999, amountRefunded: 0, status: .succeeded,
+            invoiceID: nil, subscriptionID: nil,
             description: "Concert ticket",
             metadata: "{}", offSession: false, authenticated: false, attempts: 1, attemptID: .sample, declineCode: nil,
             riskScore: "0.0500", riskDecision: "approve", riskReasons: [], createdAt: .sample)

@@ -7,7 +7,6 @@ struct PaymentRoutes: Sendable {
     let create: CreatePayment
     let capture: CapturePayment
     let cancel: CancelPayment
-    let provider: String
 
     var endpoints: [Endpoint] { [createPayment, list, read, confirm, capturePayment, captures, cancelPayment] }
 
@@ -47,14 +46,13 @@ struct PaymentRoutes: Sendable {
     }
 
     private var confirm: Endpoint {
-        let provider: String = provider
-        return .write(
+        .write(
             .post, "/v1/payments/{id}/confirm", scope: "payments:write",
             summary: "Say how the customer's authentication ended", body: ConfirmPaymentInput.self,
             answers: PaymentResource.self, statuses: [200], problems: ["404 not_found", "409 payment_state"]
         ) { db, call, input in
             let payment: PaymentRecord = try ContinuePayment.confirm(
-                try call.id(), passed: input.challenge == .passed, provider: provider, at: call.now, in: db)
+                try call.id(), passed: input.challenge == .passed, at: call.now, in: db)
             return .ok(PaymentResource(payment))
         }
     }

@@ -10,17 +10,23 @@ struct PaymentMethodRecord: PostgresRecord, Sendable {
     let expMonth: Int
     let expYear: Int
     let fingerprint: String
+    /// Who knows the token.
+    let provider: String
     let providerToken: String
+    /// What the provider knows the customer by, where it does.
+    let providerCustomer: String?
     let isDefault: Bool
     let createdAt: Instant
 
     static let columns: SQL = """
-        id, customer_id, brand, last4, exp_month, exp_year, fingerprint, provider_token, is_default, created_at
+        id, customer_id, brand, last4, exp_month, exp_year, fingerprint, provider, provider_token, provider_customer, \
+        is_default, created_at
         """
 
     init(
         id: PaymentMethodID, customerID: CustomerID, brand: String, last4: String, expMonth: Int, expYear: Int,
-        fingerprint: String, providerToken: String, isDefault: Bool, createdAt: Instant
+        fingerprint: String, provider: String, providerToken: String, providerCustomer: String? = nil, isDefault: Bool,
+        createdAt: Instant
     ) {
         self.id = id
         self.customerID = customerID
@@ -29,7 +35,9 @@ struct PaymentMethodRecord: PostgresRecord, Sendable {
         self.expMonth = expMonth
         self.expYear = expYear
         self.fingerprint = fingerprint
+        self.provider = provider
         self.providerToken = providerToken
+        self.providerCustomer = providerCustomer
         self.isDefault = isDefault
         self.createdAt = createdAt
     }
@@ -38,7 +46,8 @@ struct PaymentMethodRecord: PostgresRecord, Sendable {
         self.init(
             id: try row.next(), customerID: try row.next(), brand: try row.next(), last4: try row.next(),
             expMonth: try row.next(), expYear: try row.next(), fingerprint: try row.next(),
-            providerToken: try row.next(), isDefault: try row.next(), createdAt: try row.next())
+            provider: try row.next(), providerToken: try row.next(), providerCustomer: try row.next(),
+            isDefault: try row.next(), createdAt: try row.next())
     }
 }
 
@@ -46,6 +55,7 @@ struct PaymentMethodRecord: PostgresRecord, Sendable {
 struct ChargeableMethod: Sendable, Hashable {
     let id: PaymentMethodID
     let fingerprint: String
+    let provider: String
 }
 
 /// Whether a customer is known here, and the method a payment of theirs would use.
@@ -67,9 +77,10 @@ enum PaymentMethodStore {
         _ = try db.execute(
             """
             INSERT INTO payment_methods (id, customer_id, type, brand, last4, exp_month, exp_year, fingerprint,
-                provider_token, is_default, created_at)
+                provider, provider_token, provider_customer, is_default, created_at)
             VALUES (\(method.id), \(method.customerID), 'card', \(method.brand), \(method.last4), \(method.expMonth),
-                \(method.expYear), \(method.fingerprint), \(method.providerToken), \(method.isDefault),
+                \(method.expYear), \(method.fingerprint), \(method.provider), \(method.providerToken),
+                \(method.providerCustomer), \(method.isDefault),
                 \(method.createdAt))
             """)
     }
@@ -102,7 +113,7 @@ enum PaymentMethodStore {
     ) throws -> [ResolvedMethod] {
         try db.query(
             """
-            SELECT c.id IS NOT NULL, m.id, m.fingerprint
+            SELECT c.id IS NOT NULL, m.id, m.fingerprint, m.provider
             FROM unnest(\(questions.map(\.customer.rawValue))::text[], \(questions.map { $0.method?.rawValue })::text[])
                 WITH ORDINALITY AS q(customer_id, method_id, position)
             LEFT JOIN customers c ON c.id = q.customer_id
@@ -114,9 +125,13 @@ enum PaymentMethodStore {
             let isKnown: Bool = try row.next()
             let id: PaymentMethodID? = try row.next()
             let fingerprint: String? = try row.next()
-            guard let id, let fingerprint else { return ResolvedMethod(customerIsKnown: isKnown, method: nil) }
+            let provider: String? = try row.next()
+            guard let id, let fingerprint, let provider else {
+                return ResolvedMethod(customerIsKnown: isKnown, method: nil)
+            }
             return ResolvedMethod(
-                customerIsKnown: isKnown, method: ChargeableMethod(id: id, fingerprint: fingerprint))
+                customerIsKnown: isKnown,
+                method: ChargeableMethod(id: id, fingerprint: fingerprint, provider: provider))
         }
     }
 }

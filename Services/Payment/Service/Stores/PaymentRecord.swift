@@ -7,6 +7,8 @@ package struct PaymentRecord: PostgresRecord, Sendable {
     package let id: PaymentID
     package let customerID: CustomerID
     package let paymentMethodID: PaymentMethodID?
+    /// Of the current attempt.
+    package let provider: String
     package let amount: Money
     package let captureMethod: CaptureMethod
     /// What has been taken, minor units.
@@ -30,14 +32,14 @@ package struct PaymentRecord: PostgresRecord, Sendable {
 
     /// The columns in the order ``init(row:)`` reads them, of a table or alias named `p`.
     static let columns: SQL = """
-        p.id, p.customer_id, p.payment_method_id, p.amount, p.currency, p.capture_method, p.amount_captured, \
+        p.id, p.customer_id, p.payment_method_id, p.provider, p.amount, p.currency, p.capture_method, p.amount_captured, \
         p.authorization_expires_at, p.amount_refunded, p.status, p.invoice_id, \
         p.subscription_id, p.description, p.metadata::text, p.off_session, p.authenticated, p.attempts, p.attempt_id, \
         p.decline_code, p.risk_score, p.risk_decision, p.risk_reasons, p.created_at
         """
 
     init(
-        id: PaymentID, customerID: CustomerID, paymentMethodID: PaymentMethodID?, amount: Money,
+        id: PaymentID, customerID: CustomerID, paymentMethodID: PaymentMethodID?, provider: String, amount: Money,
         captureMethod: CaptureMethod = .automatic, amountCaptured: Int64, authorizationExpiresAt: Instant? = nil,
         amountRefunded: Int64, status: PaymentStatus, invoiceID: InvoiceID?, subscriptionID: SubscriptionID?,
         description: String?,
@@ -47,6 +49,7 @@ package struct PaymentRecord: PostgresRecord, Sendable {
         self.id = id
         self.customerID = customerID
         self.paymentMethodID = paymentMethodID
+        self.provider = provider
         self.amount = amount
         self.captureMethod = captureMethod
         self.amountCaptured = amountCaptured
@@ -72,6 +75,7 @@ package struct PaymentRecord: PostgresRecord, Sendable {
         id = try row.next()
         customerID = try row.next()
         paymentMethodID = try row.next()
+        provider = try row.next()
         amount = Money(minor: try row.next(), currency: try row.next())
         captureMethod = try row.nextCase()
         amountCaptured = try row.next()

@@ -18,45 +18,58 @@ struct NewPayment: Sendable {
     let offSession: Bool
     let createdAt: Instant
 
+    /// Who is asked; `none` when there is nothing to charge.
+    var provider: String { method?.provider ?? "none" }
+
     /// Without a method the first attempt has failed before it began.
     var status: PaymentStatus { method == nil ? .failed : .created }
+}
+
+/// What a provider knows a charge or a capture by.
+struct ProviderReference: PostgresRecord, Sendable {
+    let provider: String
+    let reference: String
+
+    init(row: inout PostgresRow) throws {
+        provider = try row.next()
+        reference = try row.next()
+    }
 }
 
 /// SQL over payments and their attempts.
 package enum PaymentStore {
     /// Inserts payments and first attempts; an invoice that has a payment keeps it.
     /// - Returns: The ids that were inserted.
-    static func insert(_ payments: [NewPayment], provider: String, in db: borrowing PostgresTransaction) throws -> Set<
-        PaymentID
-    > {
+    static func insert(_ payments: [NewPayment], in db: borrowing PostgresTransaction) throws -> Set<PaymentID> {
         guard !payments.isEmpty else { return [] }
         let inserted: [PaymentID] = try db.query(
             """
             WITH p AS (
-                INSERT INTO payments (id, customer_id, payment_method_id, amount, currency, status, invoice_id, billing_id,
+                INSERT INTO payments (id, customer_id, payment_method_id, provider, amount, currency, status, invoice_id, billing_id,
                     subscription_id, description, metadata, off_session, capture_method, attempt_id, decline_code,
                     decline_class, created_at)
-                SELECT n.id, n.customer_id, n.method_id, n.amount, n.currency, n.status, n.invoice_id, n.billing_id,
+                SELECT n.id, n.customer_id, n.method_id, n.provider, n.amount, n.currency, n.status, n.invoice_id, n.billing_id,
                     n.subscription_id, n.description, n.metadata::jsonb, n.off_session, n.capture_method, n.attempt_id,
                     CASE WHEN n.status = 'failed' THEN 'no_payment_method' END,
                     CASE WHEN n.status = 'failed' THEN 'soft' END, n.created_at
                 FROM unnest(
                     \(payments.map(\.id.rawValue))::text[], \(payments.map(\.customerID.rawValue))::text[],
-                    \(payments.map { $0.method?.id.rawValue })::text[], \(payments.map(\.amount.minor))::bigint[],
+                    \(payments.map { $0.method?.id.rawValue })::text[], \(payments.map(\.provider))::text[],
+                    \(payments.map(\.amount.minor))::bigint[],
                     \(payments.map(\.amount.currency.code))::text[], \(payments.map(\.status.rawValue))::text[],
                     \(payments.map { $0.invoiceID?.rawValue })::text[], \(payments.map { $0.billingID?.rawValue })::text[],
                     \(payments.map { $0.subscriptionID?.rawValue })::text[], \(payments.map(\.description))::text[],
                     \(payments.map(\.metadata))::text[], \(payments.map(\.offSession))::boolean[],
                     \(payments.map(\.captureMethod.rawValue))::text[],
                     \(payments.map(\.attemptID.rawValue))::text[], \(payments.map(\.createdAt))::timestamptz[]
-                ) AS n(id, customer_id, method_id, amount, currency, status, invoice_id, billing_id, subscription_id,
+                ) AS n(id, customer_id, method_id, provider, amount, currency, status, invoice_id, billing_id, subscription_id,
                     description, metadata, off_session, capture_method, attempt_id, created_at)
                 ON CONFLICT (invoice_id) DO NOTHING
-                RETURNING id, attempt_id, payment_method_id, status, decline_code, created_at),
+                RETURNING id, attempt_id, payment_method_id, provider, status, decline_code, created_at),
             a AS (
                 INSERT INTO payment_attempts
                     (id, payment_id, number, payment_method_id, provider, status, decline_code, started_at)
-                SELECT attempt_id, id, 1, payment_method_id, \(provider),
+                SELECT attempt_id, id, 1, payment_method_id, provider,
                     CASE WHEN status = 'failed' THEN 'failed' ELSE 'started' END, decline_code, created_at
                 FROM p)
             SELECT id FROM p
@@ -92,28 +105,30 @@ package enum PaymentStore {
 
     /// Begins a new attempt of payments whose rows are locked: `failed` or `requires_action` becomes `created`.
     static func beginAttempts(
-        _ attempts: [NextAttempt], provider: String, at now: Instant, in db: borrowing PostgresTransaction
+        _ attempts: [NextAttempt], at now: Instant, in db: borrowing PostgresTransaction
     ) throws {
         guard !attempts.isEmpty else { return }
         let ids: [String] = attempts.map(\.payment.id.rawValue)
         let attemptIDs: [String] = attempts.map(\.attemptID.rawValue)
         let methods: [String] = attempts.map(\.method.id.rawValue)
         let numbers: [Int] = attempts.map(\.number)
+        let providers: [String] = attempts.map(\.method.provider)
         try db.enqueue(
             """
             UPDATE payments p SET status = 'created', attempts = n.number, attempt_id = n.attempt_id,
-                payment_method_id = n.method_id, authenticated = n.authenticated, decline_code = NULL,
+                payment_method_id = n.method_id, provider = n.provider, authenticated = n.authenticated, decline_code = NULL,
                 decline_class = NULL, stepped_at = now()
             FROM unnest(\(ids)::text[], \(attemptIDs)::text[], \(methods)::text[], \(numbers)::int[],
-                \(attempts.map(\.authenticated))::boolean[]) AS n(id, attempt_id, method_id, number, authenticated)
+                \(attempts.map(\.authenticated))::boolean[], \(providers)::text[])
+                AS n(id, attempt_id, method_id, number, authenticated, provider)
             WHERE p.id = n.id
             """)
         try db.enqueue(
             """
             INSERT INTO payment_attempts (id, payment_id, number, payment_method_id, provider, status, started_at)
-            SELECT n.attempt_id, n.id, n.number, n.method_id, \(provider), 'started', \(now)
-            FROM unnest(\(ids)::text[], \(attemptIDs)::text[], \(methods)::text[], \(numbers)::int[])
-                AS n(id, attempt_id, method_id, number)
+            SELECT n.attempt_id, n.id, n.number, n.method_id, n.provider, 'started', \(now)
+            FROM unnest(\(ids)::text[], \(attemptIDs)::text[], \(methods)::text[], \(numbers)::int[],
+                \(providers)::text[]) AS n(id, attempt_id, method_id, number, provider)
             """)
     }
 
@@ -131,14 +146,15 @@ package enum PaymentStore {
             """)
     }
 
-    /// What the provider knows the charge of the payment's current attempt by.
-    static func providerReference(of id: PaymentID, in db: borrowing PostgresTransaction) throws -> String? {
+    /// What the provider knows the charge of the payment's current attempt by; `nil` when it has told none.
+    static func providerReference(
+        of id: PaymentID, in db: borrowing PostgresTransaction
+    ) throws -> ProviderReference? {
         try db.first(
             """
-            SELECT a.provider_reference FROM payments p JOIN payment_attempts a ON a.id = p.attempt_id
-            WHERE p.id = \(id)
-            """
-        ) { row in try row.next() as String? } ?? nil
+            SELECT a.provider, a.provider_reference FROM payments p JOIN payment_attempts a ON a.id = p.attempt_id
+            WHERE p.id = \(id) AND a.provider_reference IS NOT NULL
+            """, as: ProviderReference.self)
     }
 
     /// Records what has been captured in all of a payment whose row is locked.

@@ -46,14 +46,15 @@ enum RefundStore {
     }
 
     /// What the provider knows the money by that a refund gives back: its capture, or the charge.
-    static func refundedReference(of id: RefundID, in db: borrowing PostgresTransaction) throws -> String? {
+    static func refundedReference(of id: RefundID, in db: borrowing PostgresTransaction) throws -> ProviderReference? {
         try db.first(
             """
-            SELECT CASE WHEN r.capture_id IS NULL THEN a.provider_reference ELSE c.provider_reference END
+            SELECT a.provider, CASE WHEN r.capture_id IS NULL THEN a.provider_reference ELSE c.provider_reference END
             FROM refunds r JOIN payments p ON p.id = r.payment_id JOIN payment_attempts a ON a.id = p.attempt_id
-            LEFT JOIN captures c ON c.id = r.capture_id WHERE r.id = \(id)
-            """
-        ) { row in try row.next() as String? } ?? nil
+            LEFT JOIN captures c ON c.id = r.capture_id
+            WHERE r.id = \(id)
+                AND CASE WHEN r.capture_id IS NULL THEN a.provider_reference ELSE c.provider_reference END IS NOT NULL
+            """, as: ProviderReference.self)
     }
 
     /// What has been given back of a payment, minor units.

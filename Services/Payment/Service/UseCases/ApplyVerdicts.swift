@@ -94,22 +94,25 @@ package struct ApplyVerdicts: Sendable {
 extension ApprovedAttempt: PostgresRecord {
     /// The columns in the order ``init(row:)`` reads them, of payments `p` and payment methods `m`.
     static let columns: SQL = """
-        p.customer_id, p.id, p.attempt_id, m.provider_token, p.amount, p.currency, p.capture_method, p.off_session, \
+        p.customer_id, p.id, p.provider, p.attempt_id, m.provider_token, m.provider_customer, p.amount, p.currency, p.capture_method, p.off_session, \
         p.authenticated
         """
 
     package init(row: inout PostgresRow) throws {
         let customer: String = try row.next()
         let paymentID: PaymentID = try row.next()
+        let provider: String = try row.next()
         let key: AttemptID = try row.next()
         let token: String = try row.next()
+        let providerCustomer: String? = try row.next()
         let amount = Money(minor: try row.next(), currency: try row.next())
         let captureMethod: CaptureMethod = try row.nextCase()
         let offSession: Bool = try row.next()
         self.init(
-            paymentID: paymentID,
+            paymentID: paymentID, provider: provider,
             request: ChargeRequest(
-                idempotencyKey: key, paymentID: paymentID, source: .stored(token: token, providerCustomer: nil),
+                idempotencyKey: key, paymentID: paymentID,
+                source: .stored(token: token, providerCustomer: providerCustomer),
                 amount: amount, capture: captureMethod == .automatic,
                 initiation: offSession ? .merchant(networkTransactionID: nil) : .customer,
                 authenticated: try row.next()),

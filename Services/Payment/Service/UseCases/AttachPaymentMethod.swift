@@ -24,7 +24,8 @@ package struct AttachPaymentMethod: Sendable {
         let method = PaymentMethodRecord(
             id: PaymentMethodID.new(at: call.now), customerID: input.customerID, brand: input.card.number.brand,
             last4: input.card.number.last4, expMonth: input.card.expMonth, expYear: input.card.expYear,
-            fingerprint: fingerprint(of: input.card.number), providerToken: SandboxCard(input.card.number).token,
+            fingerprint: fingerprint(of: input.card.number), provider: "sandbox",
+            providerToken: SandboxCard(input.card.number).token,
             isDefault: input.isDefault, createdAt: call.now)
         do {
             return try await News.patiently(CreatePayment.newsPatience, until: { $0 is Failure }) {

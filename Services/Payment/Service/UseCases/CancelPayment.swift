@@ -16,7 +16,7 @@ package struct CancelPayment: Sendable {
         case refused
     }
 
-    let provider: any PaymentProvider
+    let providers: PaymentProviders
     let pool: PostgresPool
     let waiters: PaymentWaiters
     let clock: any WallClock
@@ -65,17 +65,17 @@ package struct CancelPayment: Sendable {
 
     /// Asks the provider to release what it holds and records its word; harmless to repeat.
     package func finish(_ id: PaymentID) async throws {
-        let read: (payment: PaymentRecord, reference: String?)? = try await pool.transaction(readOnly: true) { db in
+        let read: (payment: PaymentRecord, charge: ProviderReference?)? = try await pool.transaction(readOnly: true) {
+            db in
             guard let payment: PaymentRecord = try PaymentStore.find(id, in: db) else { return nil }
             return (payment, try PaymentStore.providerReference(of: id, in: db))
         }
         guard let read, read.payment.status == .canceling else { return }
-        guard let reference: String = read.reference else {
+        guard let charge: ProviderReference = read.charge else {
             throw ProviderFault.unusable("an authorization without a reference")
         }
-        let answer: ReleaseAnswer = try await provider.release(
-            ReleaseRequest(idempotencyKey: read.payment.attemptID, reference: reference))
-        let provider: String = provider.name
+        let answer: ReleaseAnswer = try await providers.named(charge.provider).release(
+            ReleaseRequest(idempotencyKey: read.payment.attemptID, reference: charge.reference))
         let now: Instant = clock.now
         try await pool.transactionRetrying { db in
             guard let payment: PaymentRecord = try PaymentStore.lock(id, in: db), payment.status == .canceling else {
@@ -83,7 +83,7 @@ package struct CancelPayment: Sendable {
             }
             // Past its time an authorization is over, whatever the provider makes of the question.
             if answer == .released || payment.isAuthorizationOver(at: now) {
-                try Self.end(payment, provider: provider, at: now, in: db)
+                try Self.end(payment, at: now, in: db)
             } else {
                 _ = try db.execute("UPDATE payments SET status = 'authorized', stepped_at = now() WHERE id = \(id)")
             }
@@ -92,7 +92,7 @@ package struct CancelPayment: Sendable {
 
     /// What was captured before stays captured; the payment has then succeeded with that part.
     private static func end(
-        _ payment: PaymentRecord, provider: String, at now: Instant, in db: borrowing PostgresTransaction
+        _ payment: PaymentRecord, at now: Instant, in db: borrowing PostgresTransaction
     ) throws {
         guard payment.amountCaptured > 0 else {
             try PaymentStore.cancel([payment], in: db)
@@ -101,7 +101,7 @@ package struct CancelPayment: Sendable {
         let total: Int64 = payment.amountCaptured
         try PaymentStore.captured(payment, total: total, status: .succeeded, in: db)
         try Outbox.append(
-            [PaymentEvents.succeeded(payment, total, provider: provider, at: now)].compactMap(\.self), in: db)
+            [PaymentEvents.succeeded(payment, total, at: now)].compactMap(\.self), in: db)
     }
 }
 

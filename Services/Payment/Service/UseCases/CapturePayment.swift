@@ -16,7 +16,7 @@ package struct CapturePayment: Sendable {
         case tooMuch(left: Int64)
     }
 
-    let provider: any PaymentProvider
+    let providers: PaymentProviders
     let pool: PostgresPool
     let clock: any WallClock
 
@@ -73,24 +73,25 @@ package struct CapturePayment: Sendable {
 
     /// Asks the provider and books the outcome; harmless to repeat.
     package func finish(_ id: CaptureID) async throws -> CaptureRecord {
-        let read: (capture: CaptureRecord, reference: String?)? = try await pool.transaction(readOnly: true) { db in
+        let read: (capture: CaptureRecord, charge: ProviderReference?)? = try await pool.transaction(readOnly: true) {
+            db in
             guard let capture: CaptureRecord = try CaptureStore.find(id, in: db) else { return nil }
             return (capture, try PaymentStore.providerReference(of: capture.paymentID, in: db))
         }
         guard let read else { throw Problem.notFound("capture", id.rawValue) }
         guard read.capture.status == .processing else { return read.capture }
-        guard let reference: String = read.reference else {
+        guard let charge: ProviderReference = read.charge else {
             throw ProviderFault.unusable("an authorization without a reference")
         }
-        let answer: CaptureAnswer = try await provider.capture(
+        let answer: CaptureAnswer = try await providers.named(charge.provider).capture(
             CaptureRequest(
-                idempotencyKey: id, reference: reference, amount: read.capture.amount, isFinal: read.capture.isFinal))
-        let provider: String = provider.name
+                idempotencyKey: id, reference: charge.reference, amount: read.capture.amount,
+                isFinal: read.capture.isFinal))
         let now: Instant = clock.now
         return try await pool.transactionRetrying { db in
             switch answer {
             case .captured(let reference):
-                try Self.book(id, reference: reference, provider: provider, at: now, in: db)
+                try Self.book(id, reference: reference, at: now, in: db)
             case .refused(let code): try Self.fail(id, code: code, in: db)
             }
         }
@@ -117,7 +118,7 @@ package struct CapturePayment: Sendable {
 
     /// Capture, payment, journal entry and events in one transaction; the payment's row is locked first, as everywhere.
     private static func book(
-        _ id: CaptureID, reference: String, provider: String, at now: Instant, in db: borrowing PostgresTransaction
+        _ id: CaptureID, reference: String, at now: Instant, in db: borrowing PostgresTransaction
     ) throws -> CaptureRecord {
         let paymentID: PaymentID = try standing(id, in: db).paymentID
         guard let payment: PaymentRecord = try PaymentStore.lock(paymentID, in: db) else {
@@ -134,10 +135,10 @@ package struct CapturePayment: Sendable {
         try PaymentStore.captured(payment, total: total, status: status, in: db)
         let entry = JournalEntry(
             id: JournalEntryID.new(at: now), kind: .capture, reference: id.rawValue, paymentID: payment.id,
-            occurredAt: now, postings: try Ledger.capture(capture.amount, provider: provider))
+            occurredAt: now, postings: try Ledger.capture(capture.amount, provider: payment.provider))
         try LedgerStore.book([entry], in: db)
         var events: [OutboxEvent] = [PaymentEvents.captured(capture, of: payment, total: total, at: now)]
-        if capture.isFinal, let done = PaymentEvents.succeeded(payment, total, provider: provider, at: now) {
+        if capture.isFinal, let done = PaymentEvents.succeeded(payment, total, at: now) {
             events.append(done)
         }
         try Outbox.append(events, in: db)

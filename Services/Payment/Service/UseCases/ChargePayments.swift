@@ -7,15 +7,18 @@ import Telemetry
 /// An approved attempt on its way to the provider; the payment is stored as `processing` before it gets here.
 package struct ApprovedAttempt: Sendable {
     let paymentID: PaymentID
+    /// Who is asked.
+    let provider: String
     let request: ChargeRequest
     /// The trace that the outcome's events continue, by the customer's key.
     let trace: (key: String, traceparent: String)?
 
     /// An attempt at a payment.
     package init(
-        paymentID: PaymentID, request: ChargeRequest, trace: (key: String, traceparent: String)? = nil
+        paymentID: PaymentID, provider: String, request: ChargeRequest, trace: (key: String, traceparent: String)? = nil
     ) {
         self.paymentID = paymentID
+        self.provider = provider
         self.request = request
         self.trace = trace
     }
@@ -26,15 +29,15 @@ final class ChargePayments: Sendable {
     /// Attempts under way at once; more wait for the sweeper instead of piling up in memory.
     static let limit = 4_096
 
-    private let provider: any PaymentProvider
+    private let providers: PaymentProviders
     private let record: RecordOutcomes
     private let logger: Logger
     private let inFlight = Atomic<Int>(0)
     private let unknown: Counter = Metrics.shared.counter(
         "provider_unknown_outcomes_total", help: "Provider calls without a known outcome")
 
-    init(provider: any PaymentProvider, record: RecordOutcomes, logger: Logger) {
-        self.provider = provider
+    init(providers: PaymentProviders, record: RecordOutcomes, logger: Logger) {
+        self.providers = providers
         self.record = record
         self.logger = logger
     }
@@ -65,6 +68,7 @@ final class ChargePayments: Sendable {
 
     /// The provider's answer; after a fault it is read back, never guessed.
     private func ask(_ attempt: ApprovedAttempt) async throws -> ChargeAnswer {
+        let provider: any PaymentProvider = try providers.named(attempt.provider)
         do { return try await provider.charge(attempt.request) } catch {
             return try await provider.outcome(of: attempt.request)
         }
@@ -72,6 +76,7 @@ final class ChargePayments: Sendable {
 
     /// Settles an attempt whose outcome was lost.
     func resume(_ attempt: ApprovedAttempt) async throws {
-        try await record(Outcome(attempt: attempt, answer: try await provider.outcome(of: attempt.request)))
+        let answer: ChargeAnswer = try await providers.named(attempt.provider).outcome(of: attempt.request)
+        try await record(Outcome(attempt: attempt, answer: answer))
     }
 }

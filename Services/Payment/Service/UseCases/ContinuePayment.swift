@@ -16,7 +16,7 @@ package enum ContinuePayment {
     /// The customer came back from 3-D Secure. Passed: a new, authenticated attempt begins; the answer shows it under way.
     /// - Throws: ``Failure``; nothing is stored then.
     package static func confirm(
-        _ id: PaymentID, passed: Bool, provider: String, at now: Instant, in db: borrowing PostgresTransaction
+        _ id: PaymentID, passed: Bool, at now: Instant, in db: borrowing PostgresTransaction
     ) throws -> PaymentRecord {
         guard let payment: PaymentRecord = try PaymentStore.lock(id, in: db) else {
             throw Failure.notFound(id.rawValue)
@@ -30,7 +30,7 @@ package enum ContinuePayment {
         if passed {
             let next = NextAttempt(
                 payment: payment, attemptID: AttemptID.new(at: now), method: method, authenticated: true)
-            try PaymentStore.beginAttempts([next], provider: provider, at: now, in: db)
+            try PaymentStore.beginAttempts([next], at: now, in: db)
             try Outbox.append([PaymentEvents.created(next, at: now)], in: db)
         } else if payment.status == .requiresAction {
             let decline: Decline = .authenticationFailed
@@ -57,7 +57,9 @@ package enum ContinuePayment {
         of payment: PaymentRecord, in db: borrowing PostgresTransaction
     ) throws -> ChargeableMethod? {
         guard let id: PaymentMethodID = payment.paymentMethodID else { return nil }
-        return try PaymentMethodStore.find(id, in: db).map { ChargeableMethod(id: $0.id, fingerprint: $0.fingerprint) }
+        return try PaymentMethodStore.find(id, in: db).map {
+            ChargeableMethod(id: $0.id, fingerprint: $0.fingerprint, provider: $0.provider)
+        }
     }
 
     private static func reread(_ id: PaymentID, in db: borrowing PostgresTransaction) throws -> PaymentRecord {

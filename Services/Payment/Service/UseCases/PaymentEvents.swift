@@ -55,10 +55,11 @@ enum PaymentEvents {
     }
 
     /// The provider holds the money.
-    static func authorized(_ payment: PaymentRecord, provider: String, at now: Instant) -> OutboxEvent {
+    static func authorized(_ payment: PaymentRecord, at now: Instant) -> OutboxEvent {
         let body = PaymentAuthorizedV1(
             paymentID: payment.id, attempt: Int64(payment.attempts), customerID: payment.customerID,
-            amount: payment.amount, provider: provider, expiresAt: payment.authorizationExpiresAt, authorizedAt: now)
+            amount: payment.amount, provider: payment.provider, expiresAt: payment.authorizationExpiresAt,
+            authorizedAt: now)
         return OutboxEvent(body, key: payment.key, at: now)
     }
 
@@ -75,13 +76,14 @@ enum PaymentEvents {
     /// Money was captured, `total` minor units in all, and no more will be. `nil` only for a payment without a method,
     /// which nothing can have been captured from.
     static func succeeded(
-        _ payment: PaymentRecord, _ total: Int64, provider: String, at now: Instant
+        _ payment: PaymentRecord, _ total: Int64, at now: Instant
     ) -> OutboxEvent? {
         guard let method: PaymentMethodID = payment.paymentMethodID else { return nil }
         let body = PaymentSucceededV1(
             paymentID: payment.id, attempt: Int64(payment.attempts), customerID: payment.customerID,
             paymentMethodID: method, amount: Money(minor: total, currency: payment.amount.currency),
-            invoiceID: payment.invoiceID, subscriptionID: payment.subscriptionID, provider: provider, succeededAt: now)
+            invoiceID: payment.invoiceID, subscriptionID: payment.subscriptionID, provider: payment.provider,
+            succeededAt: now)
         return OutboxEvent(body, key: payment.key, at: now)
     }
 

@@ -49,9 +49,9 @@ package struct Outcome: Sendable {
 package struct RecordOutcomes: Sendable {
     private let group: GroupCommit<Outcome, Void>
 
-    init(pool: PostgresPool, provider: String, waiters: PaymentWaiters, clock: any WallClock) {
+    init(pool: PostgresPool, waiters: PaymentWaiters, clock: any WallClock) {
         group = GroupCommit(pool, maxBatch: 200) { db, outcomes in
-            try Self.record(outcomes, provider, waiters, clock.now, db)
+            try Self.record(outcomes, waiters, clock.now, db)
             return outcomes.map { _ in .success(()) }
         }
     }
@@ -65,7 +65,7 @@ package struct RecordOutcomes: Sendable {
     }
 
     private static func record(
-        _ outcomes: [Outcome], _ provider: String, _ waiters: PaymentWaiters, _ now: Instant,
+        _ outcomes: [Outcome], _ waiters: PaymentWaiters, _ now: Instant,
         _ db: borrowing PostgresTransaction
     ) throws {
         // By attempt, not by payment: a late word on an earlier attempt must not push the current one's aside.
@@ -74,11 +74,11 @@ package struct RecordOutcomes: Sendable {
         let moved: [PaymentRecord] = try settle(Array(byAttempt.values), in: db)
         guard !moved.isEmpty else { return }
         try endAttempts(moved, byAttempt, at: now, in: db)
-        try LedgerStore.book(try moved.compactMap { try entry($0, provider, now) }, in: db)
+        try LedgerStore.book(try moved.compactMap { try entry($0, now) }, in: db)
         var traces: [String: String] = [:]
         for outcome in outcomes { if let trace = outcome.attempt.trace { traces[trace.key] = trace.traceparent } }
         try CausalTraces.$byKey.withValue(traces) {
-            try Outbox.append(moved.compactMap { event($0, provider, now) }, in: db)
+            try Outbox.append(moved.compactMap { event($0, now) }, in: db)
         }
         try waiters.answer(moved, in: db)
     }
@@ -130,19 +130,20 @@ package struct RecordOutcomes: Sendable {
     }
 
     private static func entry(
-        _ payment: PaymentRecord, _ provider: String, _ now: Instant
+        _ payment: PaymentRecord, _ now: Instant
     ) throws -> JournalEntry? {
         guard payment.status == .succeeded else { return nil }
         return JournalEntry(
             id: JournalEntryID.new(at: now), kind: .payment, reference: payment.attemptID.rawValue,
-            paymentID: payment.id, occurredAt: now, postings: try Ledger.capture(payment.amount, provider: provider))
+            paymentID: payment.id, occurredAt: now,
+            postings: try Ledger.capture(payment.amount, provider: payment.provider))
     }
 
-    private static func event(_ payment: PaymentRecord, _ provider: String, _ now: Instant) -> OutboxEvent? {
+    private static func event(_ payment: PaymentRecord, _ now: Instant) -> OutboxEvent? {
         switch payment.status {
-        case .succeeded: PaymentEvents.succeeded(payment, payment.amountCaptured, provider: provider, at: now)
+        case .succeeded: PaymentEvents.succeeded(payment, payment.amountCaptured, at: now)
         case .requiresAction: PaymentEvents.requiresAction(payment, at: now)
-        case .authorized: PaymentEvents.authorized(payment, provider: provider, at: now)
+        case .authorized: PaymentEvents.authorized(payment, at: now)
         default: PaymentEvents.failed(payment, payment.decline ?? .genericDecline, at: now)
         }
     }

@@ -39,9 +39,9 @@ struct RecordPayments: Sendable {
 
     private let group: GroupCommit<PaymentOrder, RecordedOrder>
 
-    init(pool: PostgresPool, provider: String) {
+    init(pool: PostgresPool) {
         group = GroupCommit(pool, maxBatch: 100, interval: Self.interval) { db, orders in
-            try Self.record(orders, provider: provider, in: db)
+            try Self.record(orders, in: db)
         }
     }
 
@@ -52,7 +52,7 @@ struct RecordPayments: Sendable {
     }
 
     private static func record(
-        _ orders: [PaymentOrder], provider: String, in db: borrowing PostgresTransaction
+        _ orders: [PaymentOrder], in db: borrowing PostgresTransaction
     ) throws -> [Result<RecordedOrder, any Error>] {
         let resolved: [ResolvedMethod] = try PaymentMethodStore.resolve(
             orders.map { ($0.customerID, $0.paymentMethodID) }, in: db)
@@ -63,7 +63,7 @@ struct RecordPayments: Sendable {
         let claims: [ClaimResult] = try IdempotencyStore.claim(claimants.compactMap { orders[$0].claim }, in: db)
         for (index, claim) in zip(claimants, claims) { results[index] = settled(claim) }
         let fresh: [Int] = orders.indices.filter { results[$0] == nil }
-        try insert(fresh.map { (orders[$0], resolved[$0]) }, provider: provider, in: db)
+        try insert(fresh.map { (orders[$0], resolved[$0]) }, in: db)
         for index in fresh { results[index] = .success(.recorded(orders[index].id)) }
         return results.map { $0 ?? .failure(Problem.unavailable()) }
     }
@@ -87,7 +87,7 @@ struct RecordPayments: Sendable {
     }
 
     private static func insert(
-        _ orders: [(PaymentOrder, ResolvedMethod)], provider: String, in db: borrowing PostgresTransaction
+        _ orders: [(PaymentOrder, ResolvedMethod)], in db: borrowing PostgresTransaction
     ) throws {
         guard !orders.isEmpty else { return }
         let payments: [NewPayment] = orders.map { order, resolved in
@@ -97,7 +97,7 @@ struct RecordPayments: Sendable {
                 billingID: nil, subscriptionID: nil,
                 description: order.description, metadata: order.metadata, offSession: false, createdAt: order.now)
         }
-        _ = try PaymentStore.insert(payments, provider: provider, in: db)
+        _ = try PaymentStore.insert(payments, in: db)
         var traces: [String: String] = [:]
         for (order, _) in orders { traces[order.customerID.rawValue] = order.traceparent }
         try CausalTraces.$byKey.withValue(traces) {

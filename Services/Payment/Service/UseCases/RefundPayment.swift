@@ -17,7 +17,7 @@ package struct RefundPayment: Sendable {
         case spansCaptures(most: Int64)
     }
 
-    let provider: any PaymentProvider
+    let providers: PaymentProviders
     let pool: PostgresPool
     let clock: any WallClock
 
@@ -87,23 +87,23 @@ package struct RefundPayment: Sendable {
 
     /// Asks the provider and books the outcome; harmless to repeat.
     package func finish(_ id: RefundID) async throws -> RefundRecord {
-        let read: (refund: RefundRecord, reference: String?)? = try await pool.transaction(readOnly: true) { db in
+        let read: (refund: RefundRecord, taken: ProviderReference?)? = try await pool.transaction(readOnly: true) {
+            db in
             guard let refund: RefundRecord = try RefundStore.find(id, in: db) else { return nil }
             return (refund, try RefundStore.refundedReference(of: id, in: db))
         }
         guard let read else { throw Problem.notFound("refund", id.rawValue) }
         guard read.refund.status == .processing else { return read.refund }
-        guard let reference: String = read.reference else {
+        guard let taken: ProviderReference = read.taken else {
             throw ProviderFault.unusable("a capture without a reference")
         }
-        let request = RefundRequest(idempotencyKey: id, reference: reference, amount: read.refund.amount)
-        let answer: RefundAnswer = try await provider.refund(request)
-        let provider: String = provider.name
+        let request = RefundRequest(idempotencyKey: id, reference: taken.reference, amount: read.refund.amount)
+        let answer: RefundAnswer = try await providers.named(taken.provider).refund(request)
         let now: Instant = clock.now
         return try await pool.transactionRetrying { db in
             switch answer {
             case .refunded(let reference):
-                try Self.book(id, reference: reference, provider: provider, at: now, in: db)
+                try Self.book(id, reference: reference, at: now, in: db)
             case .pending: try Self.standing(id, in: db)
             case .refused(let code): try Self.release(id, code: code, in: db)
             }
@@ -141,7 +141,7 @@ package struct RefundPayment: Sendable {
     }
 
     private static func book(
-        _ id: RefundID, reference: String, provider: String, at now: Instant, in db: borrowing PostgresTransaction
+        _ id: RefundID, reference: String, at now: Instant, in db: borrowing PostgresTransaction
     ) throws -> RefundRecord {
         let moved: RefundRecord? = try db.first(
             """
@@ -154,7 +154,7 @@ package struct RefundPayment: Sendable {
         }
         let entry = JournalEntry(
             id: JournalEntryID.new(at: now), kind: .refund, reference: id.rawValue, paymentID: payment.id,
-            occurredAt: now, postings: try Ledger.refund(refund.amount, provider: provider))
+            occurredAt: now, postings: try Ledger.refund(refund.amount, provider: payment.provider))
         try LedgerStore.book([entry], in: db)
         let total: Int64 = try RefundStore.succeededTotal(of: payment.id, in: db)
         let body = PaymentRefundedV1(
