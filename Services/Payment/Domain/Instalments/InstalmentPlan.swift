@@ -1,0 +1,121 @@
+public import BillingCore
+
+/// Something that happens to a plan, on a day. Days never go back.
+public enum InstalmentEvent: Hashable, Sendable {
+    /// A day has come: instalments fall due or late, or the plan into default.
+    case day(CivilDate)
+    /// The customer paid exactly what is owed for one instalment, through a provider.
+    case paid(number: Int, amount: Money, on: CivilDate, provider: String)
+    /// A late fee is not asked for any more.
+    case lateFeeWaived(number: Int, on: CivilDate)
+    /// The customer paid off the plan with exactly ``InstalmentPlan/settlement(on:)``.
+    case settled(amount: Money, on: CivilDate, provider: String)
+    /// A part of the purchase, or all of it, was taken back. What is still open of it is no longer owed, from the last
+    /// instalment on; the rest goes back through the provider.
+    case refunded(amount: Money, on: CivilDate, provider: String)
+    /// The purchase does not happen; only before anything is paid.
+    case canceled(on: CivilDate)
+
+    /// The day it happens on.
+    public var date: CivilDate {
+        switch self {
+        case .day(let day), .canceled(let day): day
+        case .paid(_, _, let day, _), .lateFeeWaived(_, let day), .settled(_, let day, _), .refunded(_, let day, _): day
+        }
+    }
+}
+
+/// What it takes to pay off a plan on a day.
+public struct Settlement: Hashable, Sendable {
+    /// To be paid: the open principal, the charge earned up to the day, and late fees.
+    public let amount: Money
+    /// The charge not yet earned, which is not asked for. Directive 2008/48/EC, article 16 (1), as read in case
+    /// C-383/18 (Lexitor): the reduction covers fees as well as interest.
+    public let rebate: Money
+}
+
+/// A running plan. It is a value that follows from its offer and its events alone: the same events give the same state
+/// and the same journal, whether days are counted one by one or in leaps.
+public struct InstalmentPlan: Hashable, Sendable {
+    /// What was agreed.
+    public let offer: InstalmentOffer
+    /// The down payment, if any, and the instalments, by number.
+    public internal(set) var instalments: [Instalment]
+    /// The last day that was counted.
+    public internal(set) var day: CivilDate
+    /// What was not taken back of the purchase.
+    public internal(set) var purchaseLeft: Money
+
+    /// Where the plan stands.
+    public var status: InstalmentStatus { .of(instalments.map(\.status)) }
+
+    /// Opens a plan on the day of the purchase. What is due at once is due.
+    /// - Returns: The plan and what it books.
+    /// - Throws: ``MoneyError``.
+    public static func open(_ offer: InstalmentOffer) throws -> (plan: InstalmentPlan, entries: [InstalmentEntry]) {
+        var plan = InstalmentPlan(offer)
+        let opened = InstalmentEntry(
+            .opened, on: offer.date,
+            [
+                InstalmentLedger.debit(InstalmentLedger.receivable, offer.totalPayable),
+                try InstalmentLedger.credit(Ledger.customerPayments, offer.purchase),
+                try InstalmentLedger.credit(InstalmentLedger.unearned, offer.charge),
+            ])
+        let entries: [InstalmentEntry] = try plan.apply(.day(offer.date))
+        return (plan, [opened] + entries)
+    }
+
+    /// The state after events; the same as applying them one by one.
+    /// - Throws: ``InstalmentError``, ``MoneyError``.
+    public init(replaying events: some Sequence<InstalmentEvent>, on offer: InstalmentOffer) throws {
+        self = try Self.open(offer).plan
+        for event in events { _ = try apply(event) }
+    }
+
+    private init(_ offer: InstalmentOffer) {
+        self.offer = offer
+        instalments = offer.schedule.map(Instalment.init)
+        day = offer.date
+        purchaseLeft = offer.purchase
+    }
+
+    /// What is owed in all, were every instalment paid in its time.
+    public func owed() throws(MoneyError) -> Money {
+        var sum: Money = .zero(offer.purchase.currency)
+        for instalment in instalments { sum = try sum.adding(instalment.owed()) }
+        return sum
+    }
+
+    /// What it takes to pay off the plan on a day, as things stand now; late fees that the day brings come with
+    /// ``InstalmentEvent/day(_:)``.
+    public func settlement(on day: CivilDate) throws(MoneyError) -> Settlement {
+        var amount: Money = .zero(offer.purchase.currency)
+        var rebate: Money = amount
+        for instalment in instalments where instalment.status.isOpen {
+            let earned: Money = try instalment.earned(on: day)
+            rebate = try rebate.adding(instalment.charge.subtracting(earned))
+            amount = try amount.adding(instalment.principal).adding(earned).adding(instalment.lateFee)
+        }
+        return Settlement(amount: amount, rebate: rebate)
+    }
+
+    /// Takes an event: first everything that its day brings, then itself. A refused event leaves the plan as it was.
+    /// - Returns: What it books, in order.
+    /// - Throws: ``InstalmentError``, ``MoneyError``.
+    public mutating func apply(_ event: InstalmentEvent) throws -> [InstalmentEntry] {
+        guard event.date >= day else { throw InstalmentError.outOfOrder(after: day) }
+        var next: InstalmentPlan = self
+        var entries: [InstalmentEntry] = try next.advance(to: event.date)
+        switch event {
+        case .day: break
+        case .paid(let number, let amount, _, let provider):
+            entries += try next.pay(number, amount, provider)
+        case .lateFeeWaived(let number, _): entries += try next.waive(number)
+        case .settled(let amount, _, let provider): entries += try next.settle(amount, provider)
+        case .refunded(let amount, _, let provider): entries += try next.refund(amount, provider)
+        case .canceled: entries += try next.cancel()
+        }
+        self = next
+        return entries.filter { !$0.postings.isEmpty }
+    }
+}
