@@ -23,7 +23,8 @@ package enum ContinuePayment {
         }
         let waits: Bool =
             payment.status == .requiresAction
-            || (payment.status == .failed && payment.decline?.declineClass == .action)
+            || (payment.status == .failed
+                && (payment.decline == .authenticationRequired || payment.decline == .authenticationFailed))
         guard waits, let method: ChargeableMethod = try method(of: payment, in: db) else {
             throw Failure.notWaiting(payment.status)
         }

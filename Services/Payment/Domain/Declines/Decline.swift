@@ -1,0 +1,56 @@
+/// Why an attempt failed, and what that means for a next one.
+///
+/// The codes are those of the card networks in the providers' common spelling; the table of ``DeclineReason`` says what
+/// each means. Providers' own codes come through ``DeclineReading``.
+public struct Decline: Hashable, Sendable {
+    /// What a decline means for the next attempt.
+    public enum Class: String, Sendable, CaseIterable {
+        /// This card will not work: it needs another.
+        case hard
+        /// It may work later.
+        case soft
+        /// It looks like fraud.
+        case fraud
+        /// The customer has to do something.
+        case action
+        /// Nobody knows what it means: nothing is concluded from it.
+        case unknown
+
+        /// The class dunning goes by: what nobody knows is tried again like a soft decline.
+        public var forDunning: Class { self == .unknown ? .soft : self }
+    }
+
+    /// The reason, such as `insufficient_funds`.
+    public let code: String
+
+    /// Wraps a code.
+    public init(code: String) { self.code = code }
+
+    /// Not enough money on the account.
+    public static let insufficientFunds = Decline(code: "insufficient_funds")
+    /// The bank says no without a reason.
+    public static let doNotHonor = Decline(code: "do_not_honor")
+    /// Declined without a usable code.
+    public static let genericDecline = Decline(code: "generic_decline")
+    /// The card is past its expiry.
+    public static let expiredCard = Decline(code: "expired_card")
+    /// The bank wants the customer to authenticate.
+    public static let authenticationRequired = Decline(code: "authentication_required")
+    /// The customer did not authenticate.
+    public static let authenticationFailed = Decline(code: "authentication_failed")
+    /// The risk rules blocked it.
+    public static let blockedByRisk = Decline(code: "blocked_by_risk")
+    /// There is nothing to charge.
+    public static let noPaymentMethod = Decline(code: "no_payment_method")
+    /// Declined with a code that no table has.
+    public static let unknown = Decline(code: "unknown")
+
+    /// The row of the table; a code that is not in it gets the row `unknown`.
+    public var reason: DeclineReason { DeclineReason.table[code] ?? .unknown }
+
+    /// The class that dunning goes by, never ``Class/unknown``: a code nobody knows is soft.
+    public var declineClass: Class { reason.declineClass.forDunning }
+
+    /// A sentence for the payer. Of a stolen card or a suspicion it says nothing: who holds the card may be the thief.
+    public var message: String { reason.message }
+}

@@ -1,0 +1,58 @@
+import PaymentDomain
+import Testing
+
+@Suite("The table of declines") struct DeclineTableTests {
+    @Test("every code stands once, every row has words") func rows() {
+        let codes: [String] = DeclineReason.all.map(\.code)
+        #expect(Set(codes).count == codes.count)
+        for row in DeclineReason.all {
+            #expect(Decline(code: row.code).reason == row)
+            #expect(row.advice.hasSuffix(".") && row.message.hasSuffix("."), "\(row.code)")
+        }
+    }
+
+    @Test("hard and fraud declines are never tried again, soft ones may be, action waits for somebody") func retry() {
+        for row in DeclineReason.all {
+            switch row.declineClass {
+            case .hard, .fraud: #expect(row.retry == .never, "\(row.code)")
+            case .action: #expect(row.retry == .onceCorrected, "\(row.code)")
+            case .soft, .unknown: #expect(row.retry != .never, "\(row.code)")
+            }
+        }
+    }
+
+    @Test("every class has a row, and the payer of a stolen card learns nothing") func classes() {
+        #expect(Set(DeclineReason.all.map(\.declineClass)) == Set(Decline.Class.allCases))
+        for code in ["lost_card", "stolen_card", "pickup_card", "fraudulent", "security_violation", "unknown"] {
+            #expect(Decline(code: code).message == "The charge was declined.")
+        }
+    }
+
+    @Test("an unknown code has its class, and dunning takes it as soft", arguments: ["unknown", "", "x", "51"])
+    func unknown(code: String) {
+        #expect(Decline(code: code).reason.declineClass == .unknown)
+        #expect(Decline(code: code).declineClass == .soft)
+        #expect(Decline.Class.allCases.map(\.forDunning) == [.hard, .soft, .fraud, .action, .soft])
+    }
+
+    @Test("the stricter of two rules is never, then once corrected, then the longer wait") func stricter() {
+        let rules: [RetryRule] = [
+            .after(.seconds(1)), .after(.seconds(2)), .onceCorrected, .never,
+        ]
+        for (index, rule) in rules.enumerated() {
+            for (otherIndex, other) in rules.enumerated() {
+                #expect(rule.stricter(other) == rules[max(index, otherIndex)])
+            }
+        }
+    }
+
+    @Test("every mapping leads to a row") func targets() {
+        let maps: [[String: String]] = [
+            NetworkDeclines.codes, StripeDeclines.codes, PayPalDeclines.processorCodes, PayPalDeclines.issues,
+        ]
+        for (code, target) in maps.flatMap({ $0 }) {
+            #expect(DeclineReason.table[target] != nil, "\(code) leads to \(target)")
+            #expect(target != "unknown", "\(code)")
+        }
+    }
+}
