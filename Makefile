@@ -1,7 +1,7 @@
 # The front door: `make` lists what there is. Everything runs on loopback and keeps its files in .local/.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help build run up stop down status logs consistency test test-e2e fault-test takeover-test bench lint check format ci
+.PHONY: help build run up stop down status logs consistency test test-e2e fault-test takeover-test bench conformance lint check format ci
 
 help: ## what there is
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 18
@@ -39,6 +39,9 @@ fault-test: ## the main job while everything is killed in turn
 
 takeover-test: ## two instances of each daemon, one killed for good
 	@scripts/test e2e takeover
+
+conformance: ## the connectors against doubles of outside systems: `make conformance PEERS=FOLDER`
+	@scripts/conformance $(PEERS)
 
 bench: ## measure against references taken in the same run; writes .local/bench/latest.json
 	@scripts/bench

@@ -87,9 +87,19 @@ func testTargets() -> [Target] {
                 ]),
         ]
     }
-    guard let only = Context.environment["REFRAIN_ONLY_TESTS"], !only.isEmpty else { return all + perService }
+    // Against doubles of outside systems: `make conformance PEERS=FOLDER`.
+    let conformance: [Target] =
+        (Context.environment["PEERS"] ?? "").isEmpty
+        ? []
+        : [
+            tests(
+                "PaymentPeerTests", ["PaymentService", "PaymentDomain", "BillingCore", "JSON", "Telemetry", "TestKit"])
+        ]
+    guard let only = Context.environment["REFRAIN_ONLY_TESTS"], !only.isEmpty else {
+        return all + perService + conformance
+    }
     let wanted = only.split(separator: ",").map(String.init)
-    return (all + perService).filter { wanted.contains($0.name) }
+    return (all + perService + conformance).filter { wanted.contains($0.name) }
 }
 
 let package = Package(

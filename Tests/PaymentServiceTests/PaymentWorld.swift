@@ -24,6 +24,7 @@ final class ScriptedProvider: PaymentProvider {
     }
 
     let name = "sandbox"
+    var capabilities: ProviderCapabilities { sandbox.capabilities }
     private let sandbox: SandboxProvider
     private let mood = Mutex<Mood>(.well)
     private let asked = Atomic<Int>(0)

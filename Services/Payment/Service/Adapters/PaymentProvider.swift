@@ -7,6 +7,8 @@ package import BillingCore
 package protocol PaymentProvider: Sendable {
     /// Its name in records, metrics and account names: `stripe`.
     var name: String { get }
+    /// What it can do; a request outside of it is refused before anything is stored.
+    var capabilities: ProviderCapabilities { get }
 
     /// Authorizes the amount and, unless the request says otherwise, captures it.
     func charge(_ request: ChargeRequest) async throws(ProviderFault) -> ChargeAnswer
@@ -27,6 +29,29 @@ package enum ChargeSource: Sendable, Equatable {
     case stored(token: String, providerCustomer: String?)
     /// A method the customer uses on the provider's page or app: `klarna`, `ideal`, `paypal`.
     case redirect(method: String, returnURL: String)
+}
+
+/// Who pays, where a method asks for it: a lender wants the country, some want the address.
+package struct ChargePayer: Sendable, Equatable {
+    package let name: String?
+    package let email: String?
+    /// ISO 3166, two letters.
+    package let country: String
+    package let line1: String?
+    package let city: String?
+    package let postalCode: String?
+
+    package init(
+        name: String? = nil, email: String? = nil, country: String, line1: String? = nil, city: String? = nil,
+        postalCode: String? = nil
+    ) {
+        self.name = name
+        self.email = email
+        self.country = country
+        self.line1 = line1
+        self.city = city
+        self.postalCode = postalCode
+    }
 }
 
 /// One attempt at charging. The key makes a repeated question harmless.
@@ -50,10 +75,13 @@ package struct ChargeRequest: Sendable, Equatable {
     package let authenticated: Bool
     /// For the payer's statement, at most 22 characters; `nil` for the account's own.
     package let statementDescriptor: String?
+    /// Who pays; a charge's repeats give the same.
+    package let payer: ChargePayer?
 
     package init(
         idempotencyKey: AttemptID, paymentID: PaymentID, source: ChargeSource, amount: Money, capture: Bool = true,
-        initiation: Initiation = .customer, authenticated: Bool = false, statementDescriptor: String? = nil
+        initiation: Initiation = .customer, authenticated: Bool = false, statementDescriptor: String? = nil,
+        payer: ChargePayer? = nil
     ) {
         self.idempotencyKey = idempotencyKey
         self.paymentID = paymentID
@@ -63,6 +91,7 @@ package struct ChargeRequest: Sendable, Equatable {
         self.initiation = initiation
         self.authenticated = authenticated
         self.statementDescriptor = statementDescriptor
+        self.payer = payer
     }
 }
 

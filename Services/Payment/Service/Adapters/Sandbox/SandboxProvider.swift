@@ -12,6 +12,12 @@ package struct SandboxProvider: PaymentProvider {
     static let holdSeconds: Int64 = 7 * 86_400
 
     package let name = "sandbox"
+    package let capabilities = ProviderCapabilities(
+        methods: [
+            ProviderCapabilities.Method(
+                type: "card", separateCapture: true, partialCapture: true, multipleCapture: true, partialRefund: true,
+                offSession: true)
+        ], currencies: Set(Currency.all.map(\.code)))
     private let charges: GroupCommit<SandboxCharge, ChargeAnswer>
     private let pool: PostgresPool
     private let clock: any WallClock

@@ -1,0 +1,35 @@
+/// Carries requests to a provider. One way out for all connectors: time limits, TLS, pools and metrics live behind it.
+package protocol ProviderTransport: Sendable {
+    /// Sends one request and reads the whole answer, whatever its status.
+    /// - Throws: ``ProviderFault/notSent(_:)`` or ``ProviderFault/timedOut``.
+    func send(_ request: ProviderHTTPRequest) async throws(ProviderFault) -> ProviderHTTPAnswer
+}
+
+/// A request to a provider.
+package struct ProviderHTTPRequest: Sendable {
+    package let method: String
+    /// Absolute.
+    package let url: String
+    package let headers: [(name: String, value: String)]
+    package let body: [UInt8]
+
+    package init(method: String, url: String, headers: [(name: String, value: String)], body: [UInt8] = []) {
+        self.method = method
+        self.url = url
+        self.headers = headers
+        self.body = body
+    }
+}
+
+/// A provider's answer.
+package struct ProviderHTTPAnswer: Sendable {
+    package let status: Int
+    package let headers: [(name: String, value: String)]
+    package let body: [UInt8]
+
+    package init(status: Int, headers: [(name: String, value: String)], body: [UInt8]) {
+        self.status = status
+        self.headers = headers
+        self.body = body
+    }
+}
