@@ -20,6 +20,22 @@ func system(_ name: String, pkgConfig: String, apt: String) -> Target {
     .systemLibrary(name: name, path: "Shared/\(name)", pkgConfig: pkgConfig, providers: [.apt([apt])])
 }
 
+let crypto: Target.Dependency = external("Crypto", "swift-crypto")
+let cryptoExtras: Target.Dependency = external("CryptoExtras", "swift-crypto")
+let certificates: [Target.Dependency] = [external("X509", "swift-certificates"), external("SwiftASN1", "swift-asn1")]
+
+/// Parts of the Payment service that stand alone.
+func paymentPart(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .target(
+        name: "Payment\(name)", dependencies: dependencies, path: "Services/Payment/\(name)", swiftSettings: strict)
+}
+
+let paymentParts: [Target] = [
+    paymentPart("Wallets", ["BillingCore", "JSON", "PaymentDomain", "Security", crypto, cryptoExtras]),
+    paymentPart("ThreeDS", ["BillingCore", "JSON", "Base64Text"]),
+    paymentPart("Webhooks", ["BillingCore", "JSON", "Base64Text", crypto, cryptoExtras] + certificates),
+]
+
 /// The three targets of a service: Domain (BillingCore only), Service, and the executable.
 func service(_ name: String) -> [Target] {
     [
@@ -72,6 +88,17 @@ func testTargets() -> [Target] {
                 "Messaging", "BillingEvents", "BillingCore", "JSON", "Postgres", "Kafka", "Telemetry", "TestKit",
                 external("Logging", "swift-log"),
             ]),
+        tests("Base64TextTests", ["Base64Text", "TestKit"]),
+        tests(
+            "PaymentWalletsTests",
+            [
+                "PaymentWallets", "PaymentDomain", "Security", "COpenSSL", "BillingCore", "JSON", "TestKit", crypto,
+                cryptoExtras,
+            ]),
+        tests("PaymentThreeDSTests", ["PaymentThreeDS", "BillingCore", "JSON", "Base64Text", "TestKit"]),
+        tests(
+            "PaymentWebhooksTests",
+            ["PaymentWebhooks", "BillingCore", "JSON", "Base64Text", "TestKit", crypto, cryptoExtras] + certificates),
         tests("ServiceKitTests", ["ServiceKit", "BillingCore", "JSON", "Telemetry"]),
     ]
     let perService: [Target] = services.flatMap { name -> [Target] in
@@ -93,7 +120,11 @@ func testTargets() -> [Target] {
         ? []
         : [
             tests(
-                "PaymentPeerTests", ["PaymentService", "PaymentDomain", "BillingCore", "JSON", "Telemetry", "TestKit"])
+                "PaymentPeerTests",
+                [
+                    "PaymentService", "PaymentDomain", "PaymentThreeDS", "PaymentWebhooks", "BillingCore", "JSON",
+                    "Base64Text", "Telemetry", "TestKit", crypto,
+                ])
         ]
     guard let only = Context.environment["REFRAIN_ONLY_TESTS"], !only.isEmpty else {
         return all + perService + conformance
@@ -110,6 +141,8 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
+        .package(url: "https://github.com/apple/swift-certificates", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-asn1", from: "1.3.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
@@ -120,6 +153,9 @@ let package = Package(
     targets: [
         shared("BillingCore"),
         shared("Threads"),
+        shared("Base64Text"),
+        system("COpenSSL", pkgConfig: "libcrypto", apt: "libssl-dev"),
+        shared("Security", ["COpenSSL", "BillingCore"]),
         shared("JSON", ["BillingCore"]),
         shared("BillingEvents", ["BillingCore", "JSON"]),
         shared("Telemetry", [external("Logging", "swift-log"), "JSON"]),
@@ -162,6 +198,6 @@ let package = Package(
                 "BillingCore", "JSON", "Postgres", "Kafka", "Redis", "Telemetry", "Threads",
                 external("Logging", "swift-log"),
             ]),
-    ] + services.flatMap(service) + testTargets(),
+    ] + services.flatMap(service) + paymentParts + testTargets(),
     swiftLanguageModes: [.v6]
 )

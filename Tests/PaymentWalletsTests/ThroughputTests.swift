@@ -1,0 +1,51 @@
+import BillingCore
+import Glibc
+import JSON
+import PaymentDomain
+import PaymentWallets
+import Testing
+
+@Suite("Throughput", .serialized) struct ThroughputTests {
+    /// Time that this thread spent computing, which other work on the machine does not add to.
+    private func computed() -> Duration {
+        var time = timespec()
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+        return .seconds(time.tv_sec) + .nanoseconds(time.tv_nsec)
+    }
+
+    /// Different tokens under one chain, as they come in a day.
+    private func appleTokens(isRSA: Bool, _ apple: ApplePayWriter) throws -> [[UInt8]] {
+        let certificates: [[UInt8]] = [try apple.chain.leafDER(), try apple.chain.intermediateDER()]
+        let plain: [UInt8] = ApplePayWriter.payment.serialized
+        return try (0..<50).map { _ in
+            let parts = try isRSA ? apple.rsaParts(plain) : apple.ecParts(plain)
+            return try apple.signed(parts) { $0.certificates = certificates }.json.serialized
+        }
+    }
+
+    @Test("tokens of each kind are decrypted one after the other, and the rate on one core is printed")
+    func rates() throws {
+        let google = GooglePayWriter()
+        let apple = ApplePayWriter()
+        let fromGoogle = try google.decryptor()
+        let fromApple = try apple.decryptor()
+        let kinds: [(String, [[UInt8]], ([UInt8]) throws -> WalletCredential)] = [
+            (
+                "ECv2", try (0..<50).map { _ in try google.token(GooglePayWriter.networkToken) },
+                { try fromGoogle.decrypt($0, at: World.now) }
+            ),
+            ("EC_v1", try appleTokens(isRSA: false, apple), { try fromApple.decrypt($0, at: World.now) }),
+            ("RSA_v1", try appleTokens(isRSA: true, apple), { try fromApple.decrypt($0, at: World.now) }),
+        ]
+        for (name, tokens, read) in kinds {
+            var opened = 0
+            let start: Duration = computed()
+            for _ in 0..<40 {
+                for token in tokens where try read(token).number.digits == World.token { opened += 1 }
+            }
+            let took: Int64 = max(1, (computed() - start).wholeMicroseconds)
+            #expect(opened == 2_000)
+            print("wallet tokens per second of one core, \(name): \(2_000 * 1_000_000 / took)")
+        }
+    }
+}
