@@ -32,6 +32,7 @@ func paymentPart(_ name: String, _ dependencies: [Target.Dependency]) -> Target 
 
 let paymentParts: [Target] = [
     paymentPart("Wallets", ["BillingCore", "JSON", "PaymentDomain", "Security", crypto, cryptoExtras]),
+    paymentPart("Chains", ["BillingCore", "JSON", "CSecp256k1", crypto]),
     paymentPart("ThreeDS", ["BillingCore", "JSON", "Base64Text"]),
     paymentPart("Webhooks", ["BillingCore", "JSON", "Base64Text", crypto, cryptoExtras] + certificates),
 ]
@@ -95,6 +96,7 @@ func testTargets() -> [Target] {
                 "PaymentWallets", "PaymentDomain", "Security", "COpenSSL", "BillingCore", "JSON", "TestKit", crypto,
                 cryptoExtras,
             ]),
+        tests("PaymentChainsTests", ["PaymentChains", "BillingCore", "JSON", "TestKit", crypto]),
         tests("PaymentThreeDSTests", ["PaymentThreeDS", "BillingCore", "JSON", "Base64Text", "TestKit"]),
         tests(
             "PaymentWebhooksTests",
@@ -155,6 +157,7 @@ let package = Package(
         shared("Threads"),
         shared("Base64Text"),
         system("COpenSSL", pkgConfig: "libcrypto", apt: "libssl-dev"),
+        system("CSecp256k1", pkgConfig: "libsecp256k1", apt: "libsecp256k1-dev"),
         shared("Security", ["COpenSSL", "BillingCore"]),
         shared("JSON", ["BillingCore"]),
         shared("BillingEvents", ["BillingCore", "JSON"]),

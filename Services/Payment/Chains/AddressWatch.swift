@@ -1,0 +1,161 @@
+package import BillingCore
+
+/// Everything seen on one payment's address. It only collects; ``standing(on:at:)`` judges.
+///
+/// A transfer counts while a block that holds it is on the chain, or while it waits for a block and the node knows it.
+/// So a block that leaves the chain takes its transfers along, and it does not matter in which order blocks, repeated
+/// and outdated reports come in.
+package struct AddressWatch: Hashable, Sendable {
+    /// Why a report is refused.
+    package enum Failure: Error, Equatable, Sendable {
+        /// A transfer to another address.
+        case otherAddress
+        /// The same transfer in the same block with another amount or outcome: the node is not to be trusted.
+        case contradiction
+        /// A transfer without a block among those in blocks, or the other way round.
+        case misplaced
+    }
+
+    /// A transfer in a block.
+    package struct Placement: Hashable, Sendable {
+        /// The block.
+        package let block: BlockRef
+        /// How much, there.
+        package let amount: BaseUnits
+        /// Whether it was carried out, there.
+        package let succeeded: Bool
+        /// The block has so many confirmations that it is never asked for again.
+        package var isFinal: Bool
+
+        /// A placement, as it was stored.
+        package init(block: BlockRef, amount: BaseUnits, succeeded: Bool, isFinal: Bool) {
+            self.block = block
+            self.amount = amount
+            self.succeeded = succeeded
+            self.isFinal = isFinal
+        }
+    }
+
+    /// When a transaction arrived, as far as known.
+    package struct Arrival: Hashable, Sendable {
+        /// When it was first reported.
+        package let reportedAt: Instant
+        /// When it arrived: then, or when its block was made, if that was before.
+        package let arrivedAt: Instant
+
+        /// An arrival, as it was stored.
+        package init(reportedAt: Instant, arrivedAt: Instant) {
+            self.reportedAt = reportedAt
+            self.arrivedAt = arrivedAt
+        }
+    }
+
+    /// What is waited for.
+    package let terms: WatchTerms
+    /// Each transfer with the blocks it was seen in; more than one after a reorganisation.
+    package private(set) var placements: [TransferID: [Placement]] = [:]
+    /// The transfers that wait for a block, as of the last report.
+    package private(set) var unconfirmed: [TransferID: BaseUnits] = [:]
+    /// Per transaction, because a reorganisation may renumber what is inside.
+    package private(set) var arrivals: [String: Arrival] = [:]
+
+    /// A watch that has seen nothing.
+    package init(terms: WatchTerms) { self.terms = terms }
+
+    /// A watch as it was stored.
+    package init(
+        terms: WatchTerms, placements: [TransferID: [Placement]], unconfirmed: [TransferID: BaseUnits],
+        arrivals: [String: Arrival]
+    ) {
+        self.terms = terms
+        self.placements = placements.mapValues { known in known.sorted { $0.block.precedes($1.block) } }
+        self.unconfirmed = unconfirmed
+        self.arrivals = arrivals
+    }
+
+    /// Takes in transfers in blocks. Saying the same again changes nothing.
+    /// - Parameter now: When they were reported.
+    /// - Throws: ``Failure``; nothing is taken in then.
+    package mutating func see(_ transfers: [ChainTransfer], at now: Instant) throws(Failure) {
+        var next: AddressWatch = self
+        for transfer in transfers {
+            guard transfer.address == terms.address else { throw .otherAddress }
+            guard let block = transfer.block else { throw .misplaced }
+            let known: [Placement] = next.placements[transfer.id] ?? []
+            if let same = known.first(where: { $0.block == block.ref }) {
+                guard same.amount == transfer.amount, same.succeeded == transfer.succeeded else {
+                    throw .contradiction
+                }
+            } else {
+                let placement = Placement(
+                    block: block.ref, amount: transfer.amount, succeeded: transfer.succeeded, isFinal: false)
+                next.placements[transfer.id] = (known + [placement]).sorted { $0.block.precedes($1.block) }
+            }
+            let made: Instant = max(block.time, terms.opensAt)
+            next.note(transfer.id.transaction, Arrival(reportedAt: now, arrivedAt: min(now, made)))
+        }
+        self = next
+    }
+
+    /// Takes in all transfers that wait for a block. One that was there before and is not any more was replaced (RBF),
+    /// dropped, or is in a block now.
+    /// - Parameter now: When they were reported.
+    /// - Throws: ``Failure``; nothing is taken in then.
+    package mutating func replaceUnconfirmed(_ transfers: [ChainTransfer], at now: Instant) throws(Failure) {
+        var next: AddressWatch = self
+        next.unconfirmed = [:]
+        for transfer in transfers {
+            guard transfer.address == terms.address else { throw .otherAddress }
+            guard transfer.block == nil else { throw .misplaced }
+            if let amount = next.unconfirmed.updateValue(transfer.amount, forKey: transfer.id) {
+                guard amount == transfer.amount else { throw .contradiction }
+            }
+            next.note(transfer.id.transaction, Arrival(reportedAt: now, arrivedAt: now))
+        }
+        self = next
+    }
+
+    /// Marks what has become final, before its blocks leave the trail. Call it after each step of the trail, of at most
+    /// ``ChainTrail/finalConfirmations`` blocks.
+    package mutating func settle(on trail: ChainTrail) {
+        for (id, known) in placements {
+            let settled: [Placement] = known.map { placement in
+                var placement: Placement = placement
+                let confirmations: UInt64 = trail.confirmations(at: placement.block.height)
+                if confirmations >= trail.finalConfirmations, trail.contains(placement.block) {
+                    placement.isFinal = true
+                }
+                return placement
+            }
+            if settled != known { placements[id] = settled }
+        }
+    }
+
+    /// Marks a block below the trail as final, when the node was asked and has it on its chain.
+    package mutating func settle(_ block: BlockRef) {
+        for (id, known) in placements where known.contains(where: { $0.block == block }) {
+            placements[id] = known.map { placement in
+                var placement: Placement = placement
+                if placement.block == block { placement.isFinal = true }
+                return placement
+            }
+        }
+    }
+
+    /// The earliest report decides when a transaction arrived: a later block's time, which its maker chooses, does not
+    /// move it.
+    private mutating func note(_ transaction: String, _ arrival: Arrival) {
+        guard let known = arrivals[transaction] else {
+            arrivals[transaction] = arrival
+            return
+        }
+        let isEarlier: Bool =
+            (arrival.reportedAt, arrival.arrivedAt) < (known.reportedAt, known.arrivedAt)
+        if isEarlier { arrivals[transaction] = arrival }
+    }
+}
+
+extension BlockRef {
+    /// An order for equal states to be equal values.
+    package func precedes(_ other: BlockRef) -> Bool { (height, hash) < (other.height, other.hash) }
+}

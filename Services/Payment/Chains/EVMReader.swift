@@ -1,0 +1,162 @@
+import BillingCore
+import JSON
+
+/// Reads an EVM chain over JSON-RPC: tokens by their logs, the chain's own coin by its blocks.
+///
+/// Coins that a contract sends (internal transfers) leave no trace in blocks and are not seen: the payment page asks
+/// for a plain transfer.
+package struct EVMReader: ChainReader {
+    /// What a query may ask at once.
+    package struct Limits: Hashable, Sendable {
+        /// Blocks per query of logs.
+        package let blocks: UInt64
+        /// Addresses per query of logs.
+        package let addresses: Int
+        /// Logs per answer.
+        package let logs: Int
+
+        /// Limits; the defaults are within what public nodes allow.
+        package init(blocks: UInt64 = 500, addresses: Int = 100, logs: Int = 10_000) {
+            self.blocks = max(1, blocks)
+            self.addresses = max(1, addresses)
+            self.logs = max(1, logs)
+        }
+    }
+
+    private let rpc: JSONRPC
+    private let chainID: UInt64
+    private let limits: Limits
+
+    /// Reads through a transport.
+    package init(transport: any ChainTransport, chainID: UInt64, limits: Limits = Limits()) {
+        rpc = JSONRPC(transport: transport)
+        self.chainID = chainID
+        self.limits = limits
+    }
+
+    package func verify() async throws(ChainFault) {
+        let answer: JSONValue = try await rpc.call("eth_chainId", [])
+        guard try EVMWire.number(answer, "eth_chainId") == chainID else { throw .otherChain }
+    }
+
+    package func tipHeight() async throws(ChainFault) -> UInt64 {
+        try EVMWire.number(try await rpc.call("eth_blockNumber", []), "eth_blockNumber")
+    }
+
+    package func header(at height: UInt64) async throws(ChainFault) -> BlockHeader {
+        let block: JSONValue = try await rpc.call("eth_getBlockByNumber", [EVMWire.quantity(height), false])
+        guard !block.isNull else { throw .moved }
+        let header: BlockHeader = try EVMWire.header(block)
+        guard header.ref.height == height else { throw .unusable("number") }
+        return header
+    }
+
+    /// The transfers of a token to any of the addresses, by the contract's logs; each is checked against its receipt.
+    /// - Parameters:
+    ///   - blocks: The heights to look at; all of them on the trail.
+    ///   - trail: The chain, just brought up to date.
+    /// - Throws: ``ChainFault/moved`` when a log is in a block that is not on the trail; ``ChainFault/tooMuch(_:)``;
+    ///   ``ChainFault/unusable(_:)`` for a log that was not asked for or that its receipt does not have.
+    package func tokenTransfers(
+        of contract: EVMAddress, to addresses: Set<EVMAddress>, in blocks: ClosedRange<UInt64>, on trail: ChainTrail
+    ) async throws(ChainFault) -> [ChainTransfer] {
+        var logs: [EVMWire.Log] = []
+        let sorted: [EVMAddress] = addresses.sorted { $0.lowercased < $1.lowercased }
+        for start in stride(from: 0, to: sorted.count, by: limits.addresses) {
+            let group: [EVMAddress] = Array(sorted[start..<min(start + limits.addresses, sorted.count)])
+            var low: UInt64 = blocks.lowerBound
+            while low <= blocks.upperBound {
+                let high: UInt64 = min(blocks.upperBound, low + (limits.blocks - 1))
+                logs += try await transferLogs(of: contract, to: group, in: low...high, on: trail)
+                low = high + 1
+            }
+        }
+        var headers: [UInt64: BlockHeader] = [:]
+        var transfers: [ChainTransfer] = []
+        for log in logs where !log.amount.isZero {
+            let header: BlockHeader
+            if let known = headers[log.block.height] {
+                header = known
+            } else {
+                header = try await self.header(at: log.block.height)
+                headers[log.block.height] = header
+            }
+            guard header.ref == log.block else { throw .moved }
+            let succeeded: Bool = try await outcome(of: log.transaction, in: log.block, with: log)
+            transfers.append(
+                ChainTransfer(
+                    id: TransferID(transaction: log.transaction, position: log.position),
+                    address: log.payee.lowercased, amount: log.amount, succeeded: succeeded, block: header.stamp))
+        }
+        return transfers
+    }
+
+    /// The transfers of the chain's own coin to any of the addresses in a block, with their receipts' outcome.
+    /// - Throws: ``ChainFault/moved`` when the node no longer has the block.
+    package func coinTransfers(
+        in block: BlockStamp, to addresses: Set<EVMAddress>
+    ) async throws(ChainFault) -> [ChainTransfer] {
+        let answer: JSONValue = try await rpc.call("eth_getBlockByHash", [.string(block.ref.hash), true])
+        guard !answer.isNull else { throw .moved }
+        guard try EVMWire.header(answer).ref == block.ref else { throw .unusable("block") }
+        let wanted: Set<String> = Set(addresses.map(\.lowercased))
+        var transfers: [ChainTransfer] = []
+        for transaction in try answer.list("transactions") {
+            // A transaction without a recipient makes a contract.
+            guard let payee = transaction["to"]?.stringValue?.lowercased(), wanted.contains(payee) else { continue }
+            let amount: BaseUnits = try EVMWire.units(transaction["value"], "value")
+            guard !amount.isZero else { continue }
+            let id: String = try EVMWire.hash(transaction["hash"], "hash")
+            transfers.append(
+                ChainTransfer(
+                    id: TransferID(transaction: id, position: 0), address: payee, amount: amount,
+                    succeeded: try await outcome(of: id, in: block.ref, with: nil), block: block))
+        }
+        return transfers
+    }
+
+    private func transferLogs(
+        of contract: EVMAddress, to payees: [EVMAddress], in blocks: ClosedRange<UInt64>, on trail: ChainTrail
+    ) async throws(ChainFault) -> [EVMWire.Log] {
+        let filter: JSONValue = [
+            "fromBlock": EVMWire.quantity(blocks.lowerBound), "toBlock": EVMWire.quantity(blocks.upperBound),
+            "address": .string(contract.lowercased),
+            "topics": [.string(EVMWire.transferTopic), .null, .array(payees.map { .string($0.topic) })],
+        ]
+        guard let entries = try await rpc.call("eth_getLogs", [filter]).arrayValue else { throw .unusable("logs") }
+        guard entries.count <= limits.logs else { throw .tooMuch("logs") }
+        var logs: [EVMWire.Log] = []
+        for entry in entries where entry["removed"] != .bool(true) {
+            guard let log = try EVMWire.transfer(entry), log.contract == contract, payees.contains(log.payee),
+                blocks.contains(log.block.height)
+            else { throw .unusable("logs") }
+            guard trail.contains(log.block) else { throw .moved }
+            logs.append(log)
+        }
+        return logs
+    }
+
+    /// Whether a transaction was carried out in a block, by its receipt's status (EIP-658).
+    /// - Parameter log: A log that the receipt must have.
+    private func outcome(
+        of transaction: String, in block: BlockRef, with log: EVMWire.Log?
+    ) async throws(ChainFault) -> Bool {
+        let receipt: JSONValue = try await rpc.call("eth_getTransactionReceipt", [.string(transaction)])
+        guard !receipt.isNull, try EVMWire.hash(receipt["blockHash"], "blockHash") == block.hash else { throw .moved }
+        guard try EVMWire.hash(receipt["transactionHash"], "transactionHash") == transaction else {
+            throw .unusable("transactionHash")
+        }
+        let status: UInt64 = try EVMWire.number(receipt["status"], "status")
+        guard status <= 1 else { throw .unusable("status") }
+        if let log, status == 1 {
+            // Only the log itself is read: whatever other contracts write beside it is none of our business.
+            let entries: [JSONValue] = try receipt.list("logs")
+            var entry: JSONValue?
+            for other in entries where try EVMWire.number(other["logIndex"], "logIndex") == log.position {
+                entry = other
+            }
+            guard let entry, try EVMWire.transfer(entry) == log else { throw .unusable("receipt") }
+        }
+        return status == 1
+    }
+}
