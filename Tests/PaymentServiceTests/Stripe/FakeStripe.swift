@@ -45,7 +45,6 @@ extension ProviderHTTPRequest {
 
 /// A connector over a script, with a clock that stands still and waits that are only noted.
 struct StripeWorld {
-    /// Later than in other suites of the process: ids never go back in time, and the connector reads their age.
     static let now = Instant(seconds: 1_900_000_000)
     let transport: FakeTransport
     let clock = ManualClock(StripeWorld.now)
@@ -82,11 +81,11 @@ struct StripeWorld {
 }
 
 func request(
-    _ attempt: AttemptID = .new(at: StripeWorld.now), minor: Int64 = 1_999, currency: Currency = .usd,
+    _ attempt: AttemptID = .made(at: StripeWorld.now), minor: Int64 = 1_999, currency: Currency = .usd,
     token: String = "pm_card_visa", capture: Bool = true, initiation: ChargeRequest.Initiation = .customer
 ) -> ChargeRequest {
     ChargeRequest(
-        idempotencyKey: attempt, paymentID: .new(at: StripeWorld.now),
+        idempotencyKey: attempt, paymentID: .made(at: StripeWorld.now),
         source: .stored(token: token, providerCustomer: "cus_1"), amount: Money(minor: minor, currency: currency),
         capture: capture, initiation: initiation)
 }
@@ -121,4 +120,18 @@ func searchResult(_ intents: JSONValue...) -> String {
         JSONMember(name: "object", value: "search_result"), JSONMember(name: "data", value: .array(intents)),
         JSONMember(name: "has_more", value: false),
     ]).description
+}
+
+extension TypedID {
+    /// An id of exactly this age. ``new(at:)`` never goes back behind an id that another suite has made later.
+    static func made(at instant: Instant) -> Self {
+        let digits = Array("0123456789abcdefghjkmnpqrstvwxyz")
+        var milliseconds = Int(instant.microseconds / 1_000)
+        var time = ""
+        for _ in 0..<10 {
+            time = String(digits[milliseconds % 32]) + time
+            milliseconds /= 32
+        }
+        return Self(unchecked: "\(prefix)_\(time)\(new(at: instant).rawValue.suffix(16))")
+    }
 }

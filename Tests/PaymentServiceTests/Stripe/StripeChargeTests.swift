@@ -165,7 +165,7 @@ import Testing
         initiation: ChargeRequest.Initiation = .customer
     ) -> ChargeRequest {
         ChargeRequest(
-            idempotencyKey: .new(at: StripeWorld.now), paymentID: .new(at: StripeWorld.now),
+            idempotencyKey: .made(at: StripeWorld.now), paymentID: .made(at: StripeWorld.now),
             source: .redirect(method: method, returnURL: "https://shop.test/back"),
             amount: Money(minor: 5_000, currency: currency), capture: capture, initiation: initiation, payer: payer)
     }

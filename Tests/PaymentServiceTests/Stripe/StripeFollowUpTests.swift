@@ -14,7 +14,7 @@ import Testing
 
     static func capture(_ minor: Int64 = 500, isFinal: Bool = true, reference: String = "pi_1") -> CaptureRequest {
         CaptureRequest(
-            idempotencyKey: .new(at: StripeWorld.now), reference: reference,
+            idempotencyKey: .made(at: StripeWorld.now), reference: reference,
             amount: Money(minor: minor, currency: .usd), isFinal: isFinal)
     }
 
@@ -69,7 +69,7 @@ import Testing
         #expect(try await adapter.capture(Self.capture(reference: "pi/1")) == .refused(code: "reference_malformed"))
         let dinar = Money(minor: 1_001, currency: try #require(Currency("KWD")))
         let fine = CaptureRequest(
-            idempotencyKey: .new(at: StripeWorld.now), reference: "pi_1", amount: dinar, isFinal: true)
+            idempotencyKey: .made(at: StripeWorld.now), reference: "pi_1", amount: dinar, isFinal: true)
         #expect(try await adapter.capture(fine) == .refused(code: "invalid_charge_amount"))
         #expect(world.transport.requests.isEmpty)
     }
@@ -113,7 +113,7 @@ import Testing
     }
 
     static let refund = RefundRequest(
-        idempotencyKey: .new(at: StripeWorld.now), reference: "pi_1", amount: Money(minor: 700, currency: .usd))
+        idempotencyKey: .made(at: StripeWorld.now), reference: "pi_1", amount: Money(minor: 700, currency: .usd))
 
     static func refunded(
         _ status: String, amount: Int64 = 700, id: String? = nil, intent: String = "pi_1"

@@ -72,7 +72,7 @@ import Testing
     }
 
     @Test("an id tells the millisecond it was made") func made() {
-        let now: Instant = AttemptID.new(at: StripeWorld.now).made ?? .epoch
+        let now: Instant = AttemptID.made(at: StripeWorld.now).made ?? .epoch
         #expect(now == StripeWorld.now)
         let text = "att_00000003e8000000000000000a"
         #expect(AttemptID(unchecked: text).made == Instant(microseconds: ((3 * 32 + 14) * 32 + 8) * 1_000))
