@@ -14,16 +14,16 @@ BEGIN;
 INSERT INTO payment.idempotency_keys (scope, key, operation, request_hash, status, resource_id, created_at, expires_at)
 VALUES ('key_reference', 'i' || :id || '_' || :b, 'POST /v1/payments', decode(md5('a') || md5('b'), 'hex'), 'open',
     'pay_' || :id, now(), now() + interval '1 day') ON CONFLICT DO NOTHING;
-SELECT c.id, m.id, m.fingerprint FROM payment.customers c
+SELECT c.id, m.id, m.fingerprint, m.provider FROM payment.customers c
 JOIN payment.payment_methods m ON m.customer_id = c.id AND m.is_default WHERE c.id = 'bench_' || :customer;
 WITH p AS (
-    INSERT INTO payment.payments (id, customer_id, payment_method_id, amount, currency, status, description, metadata,
+    INSERT INTO payment.payments (id, customer_id, payment_method_id, provider, amount, currency, status, description, metadata,
         off_session, attempt_id, created_at)
-    VALUES ('pay_' || :id, 'bench_' || :customer, 'pm_' || :customer, 999, 'USD', 'created', 'reference', '{}', false,
+    VALUES ('pay_' || :id, 'bench_' || :customer, 'pm_' || :customer, 'sandbox', 999, 'USD', 'created', 'reference', '{}', false,
         'att_' || :id, now())
-    RETURNING id, attempt_id, payment_method_id, created_at)
+    RETURNING id, attempt_id, payment_method_id, provider, created_at)
 INSERT INTO payment.payment_attempts (id, payment_id, number, payment_method_id, provider, status, started_at)
-SELECT attempt_id, id, 1, payment_method_id, 'sandbox', 'started', created_at FROM p;
+SELECT attempt_id, id, 1, payment_method_id, provider, 'started', created_at FROM p;
 INSERT INTO payment.outbox (id, type, topic, key, time, body)
 VALUES ('evt_a' || :id, 'payment.created.v1', 'refrain.payments', 'bench_' || :customer, now(),
     '{"payment_id":"pay_' || :id || '","attempt_id":"att_' || :id || '","attempt": 1,"customer_id":"bench_' || :customer
@@ -54,12 +54,12 @@ WHERE id = 'pay_' || :id AND attempt_id = 'att_' || :id AND status = 'created';
 COMMIT;
 
 -- 4 The sandbox provider keeps books of its own.
-INSERT INTO payment.sandbox_charges (idempotency_key, reference, amount, currency, outcome)
-VALUES ('att_' || :id, 'ch_' || :id, 999, 'USD', 'succeeded') ON CONFLICT DO NOTHING;
+INSERT INTO payment.sandbox_charges (idempotency_key, reference, amount, currency, outcome, captured)
+VALUES ('att_' || :id, 'ch_' || :id, 999, 'USD', 'succeeded', 999) ON CONFLICT DO NOTHING;
 
 -- 5 Payment: the outcome, the ledger, the event, the answer.
 BEGIN;
-UPDATE payment.payments SET status = 'succeeded', stepped_at = now()
+UPDATE payment.payments SET status = 'succeeded', amount_captured = amount, stepped_at = now()
 WHERE id = 'pay_' || :id AND attempt_id = 'att_' || :id AND status = 'processing';
 UPDATE payment.payment_attempts SET status = 'succeeded', provider_reference = 'ch_' || :id, ended_at = now()
 WHERE id = 'att_' || :id;

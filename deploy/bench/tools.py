@@ -88,9 +88,10 @@ def make_reference_database(stack: Stack, customers: int) -> None:
         REFERENCE,
         f"""
         INSERT INTO payment.customers (id, created_at) SELECT 'bench_' || n, now() FROM generate_series(1, {customers}) n;
-        INSERT INTO payment.payment_methods (id, customer_id, type, brand, last4, exp_month, exp_year, fingerprint,
+        INSERT INTO payment.payment_methods (id, customer_id, type, brand, last4, exp_month, exp_year, fingerprint, provider,
             provider_token, is_default, created_at)
-        SELECT 'pm_' || n, 'bench_' || n, 'card', 'visa', '4242', 12, 2049, md5(n::text), 'tok_sandbox_success', true, now()
+        SELECT 'pm_' || n, 'bench_' || n, 'card', 'visa', '4242', 12, 2049, md5(n::text), 'sandbox',
+            'tok_sandbox_success', true, now()
         FROM generate_series(1, {customers}) n;
         ANALYZE
         """,
