@@ -110,6 +110,21 @@ struct Paying {
         }
     }
 
+    @Test("of a payment that was captured in part, what was captured counts", arguments: [false, true])
+    func part(_ isLate: Bool) async throws {
+        try await withAnalytics { world in
+            let whole = Paying()
+            var captured = whole
+            captured.amount = Money(minor: 500, currency: .usd)
+            var events: [RawEvent] = [
+                whole.created(1, at: "2027-01-01T00:00:00Z"), captured.succeeded(1, at: "2027-01-01T00:00:01Z"),
+            ]
+            if isLate { events.reverse() }
+            for event in events { try await world.record([event]) }
+            #expect(try await world.summary(at: "2027-01-02T00:00:00Z").revenue.map { "\($0.paid)" } == ["5.00 USD"])
+        }
+    }
+
     @Test("revenue is what came in and what went back, by currency") func revenue() async throws {
         try await withAnalytics { world in
             let dollars = Paying()

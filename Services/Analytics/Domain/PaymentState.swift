@@ -26,8 +26,8 @@ public struct PaymentState: Hashable, Sendable {
     public let paymentID: PaymentID
     /// The customer.
     public let customerID: CustomerID
-    /// The amount.
-    public let amount: Money
+    /// The amount: what was asked for, and what was captured once it has succeeded.
+    public private(set) var amount: Money
     /// Attempts seen so far; 0 when it was canceled before any.
     public private(set) var attempts: Int64
     /// Where it stands.
@@ -76,6 +76,7 @@ public struct PaymentState: Hashable, Sendable {
         if other.progress > progress {
             progress = other.progress
             status = other.status
+            amount = other.amount
         }
         firstAttempt = firstAttempt ?? other.firstAttempt
         firstOutcomeAt = earlier(firstOutcomeAt, other.firstOutcomeAt)

@@ -21,6 +21,7 @@ enum PaymentStore {
                 \(states.map(\.firstOutcomeAt))::timestamptz[], \(states.map(\.succeededAt))::timestamptz[])
             ON CONFLICT (payment_id) DO UPDATE SET
                 attempts = GREATEST(p.attempts, excluded.attempts),
+                amount_minor = CASE WHEN excluded.progress > p.progress THEN excluded.amount_minor ELSE p.amount_minor END,
                 status = CASE WHEN excluded.progress > p.progress THEN excluded.status ELSE p.status END,
                 progress = GREATEST(p.progress, excluded.progress),
                 first_attempt = COALESCE(p.first_attempt, excluded.first_attempt),
