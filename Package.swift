@@ -33,8 +33,8 @@ func paymentPart(_ name: String, _ dependencies: [Target.Dependency]) -> Target 
 let paymentParts: [Target] = [
     paymentPart("Wallets", ["BillingCore", "JSON", "PaymentDomain", "Security", crypto, cryptoExtras]),
     paymentPart("Chains", ["BillingCore", "JSON", "CSecp256k1", crypto]),
-    paymentPart("ThreeDS", ["BillingCore", "JSON", "Base64Text"]),
-    paymentPart("Webhooks", ["BillingCore", "JSON", "Base64Text", crypto, cryptoExtras] + certificates),
+    paymentPart("ThreeDS", ["BillingCore", "JSON"]),
+    paymentPart("Webhooks", ["BillingCore", "JSON", crypto, cryptoExtras] + certificates),
 ]
 
 /// The three targets of a service: Domain (BillingCore only), Service, and the executable.
@@ -89,7 +89,6 @@ func testTargets() -> [Target] {
                 "Messaging", "BillingEvents", "BillingCore", "JSON", "Postgres", "Kafka", "Telemetry", "TestKit",
                 external("Logging", "swift-log"),
             ]),
-        tests("Base64TextTests", ["Base64Text", "TestKit"]),
         tests(
             "PaymentWalletsTests",
             [
@@ -97,10 +96,10 @@ func testTargets() -> [Target] {
                 cryptoExtras,
             ]),
         tests("PaymentChainsTests", ["PaymentChains", "BillingCore", "JSON", "TestKit", crypto]),
-        tests("PaymentThreeDSTests", ["PaymentThreeDS", "BillingCore", "JSON", "Base64Text", "TestKit"]),
+        tests("PaymentThreeDSTests", ["PaymentThreeDS", "BillingCore", "JSON", "TestKit"]),
         tests(
             "PaymentWebhooksTests",
-            ["PaymentWebhooks", "BillingCore", "JSON", "Base64Text", "TestKit", crypto, cryptoExtras] + certificates),
+            ["PaymentWebhooks", "BillingCore", "JSON", "TestKit", crypto, cryptoExtras] + certificates),
         tests("ServiceKitTests", ["ServiceKit", "BillingCore", "JSON", "Telemetry"]),
     ]
     let perService: [Target] = services.flatMap { name -> [Target] in
@@ -125,7 +124,7 @@ func testTargets() -> [Target] {
                 "PaymentPeerTests",
                 [
                     "PaymentService", "PaymentDomain", "PaymentThreeDS", "PaymentWebhooks", "BillingCore", "JSON",
-                    "Base64Text", "Telemetry", "TestKit", crypto,
+                    "Telemetry", "TestKit", crypto,
                 ])
         ]
     guard let only = Context.environment["REFRAIN_ONLY_TESTS"], !only.isEmpty else {
@@ -155,7 +154,6 @@ let package = Package(
     targets: [
         shared("BillingCore"),
         shared("Threads"),
-        shared("Base64Text"),
         system("COpenSSL", pkgConfig: "libcrypto", apt: "libssl-dev"),
         system("CSecp256k1", pkgConfig: "libsecp256k1", apt: "libsecp256k1-dev"),
         shared("Security", ["COpenSSL", "BillingCore"]),

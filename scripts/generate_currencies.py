@@ -39,6 +39,8 @@ def read_facts() -> tuple[str, list[dict[str, str]]]:
     codes = [row["code"] for row in rows]
     assert codes == sorted(set(codes)), "codes must be unique and in order"
     assert all(len(c) == 3 and c.isascii() and c.isalpha() and c.isupper() for c in codes), "three capital letters"
+    assert all(len(row["numeric"]) == 3 and row["numeric"].isdigit() for row in rows), "three digits"
+    assert len({row["numeric"] for row in rows}) == len(rows), "numeric codes must be unique"
     assert len(rows) <= 255, "the index is one byte"
     return source, rows
 
@@ -59,7 +61,7 @@ def write_table(source: str, rows: list[dict[str, str]]) -> None:
     for row in rows:
         packed = int.from_bytes(row["code"].encode(), "big")
         name = row["name"].replace("\\", "\\\\").replace('"', '\\"')
-        lines.append(f'        Entry(packed: 0x{packed:06X}, code: "{row["code"]}", exponent: {row["minor_units"]}, name: "{name}"),')
+        lines.append(f'        Entry(packed: 0x{packed:06X}, code: "{row["code"]}", numeric: "{row["numeric"]}", exponent: {row["minor_units"]}, name: "{name}"),')
     lines += ["    ]", "}", ""]
     TABLE.write_text("\n".join(lines))
 

@@ -19,6 +19,15 @@ public struct Currency: Hashable, Sendable {
     /// The code, such as `EUR`.
     public var code: String { entry.code }
 
+    /// The three-digit code as text, leading zeros kept, such as `978` for EUR; card networks and wallets use it.
+    public var numericCode: String { entry.numeric }
+
+    /// Finds a currency by its three-digit code, leading zeros kept.
+    public init?(numericCode: String) {
+        guard let index = CurrencyTable.numericCodes[numericCode] else { return nil }
+        self.index = index
+    }
+
     /// How many decimals the minor unit has: 2 for EUR, 0 for JPY, 3 for KWD.
     public var exponent: Int { Int(entry.exponent) }
 
@@ -47,9 +56,13 @@ extension CurrencyTable {
         /// The code's three bytes, first letter highest.
         let packed: UInt32
         let code: String
+        let numeric: String
         let exponent: UInt8
         let name: String
     }
+
+    static let numericCodes: [String: UInt8] = Dictionary(
+        uniqueKeysWithValues: entries.indices.map { (entries[$0].numeric, UInt8($0)) })
 
     private static let codes: [UInt32] = entries.map(\.packed)
 

@@ -32,6 +32,12 @@ extension TypedID {
         return Self(unchecked: IDText.make(prefix: prefix, high: high, low: low))
     }
 
+    /// When the id was made, to the millisecond it starts with; `nil` for a caller's own text.
+    public var madeAt: Instant? {
+        guard IDText.isWellFormed(rawValue, prefix: Self.prefix) else { return nil }
+        return Instant(microseconds: IDText.milliseconds(rawValue, prefix: Self.prefix) * 1_000)
+    }
+
     /// The whole text.
     public var description: String { rawValue }
 
@@ -62,6 +68,14 @@ enum IDText {
                 high >>= 5
             }
             return start + digitCount
+        }
+    }
+
+    /// The 48 bits of milliseconds in the first ten digits of a well-formed id.
+    static func milliseconds(_ text: String, prefix: String) -> Int64 {
+        text.utf8.dropFirst(prefix.utf8.count + 1).prefix(10).reduce(0) { time, digit in
+            let value: Int = (0..<32).first { alphabet.utf8Start[$0] == digit } ?? 0
+            return time << 5 | Int64(value)
         }
     }
 

@@ -1,4 +1,3 @@
-import Base64Text
 import BillingCore
 import JSON
 import PaymentThreeDS

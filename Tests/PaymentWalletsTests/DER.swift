@@ -61,16 +61,7 @@ enum DER {
 }
 
 /// Base 64 as tokens carry it.
-func base64(_ bytes: [UInt8]) -> String {
-    let alphabet: [UInt8] = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
-    var text: [UInt8] = []
-    for start in stride(from: 0, to: bytes.count, by: 3) {
-        let chunk: ArraySlice<UInt8> = bytes[start..<min(start + 3, bytes.count)]
-        let bits: Int = chunk.reduce(0) { $0 << 8 | Int($1) } << (8 * (3 - chunk.count))
-        for digit in 0...3 { text.append(digit <= chunk.count ? alphabet[bits >> (18 - 6 * digit) & 63] : 61) }
-    }
-    return String(decoding: text, as: UTF8.self)
-}
+func base64(_ bytes: [UInt8]) -> String { Base64.standard.encode(bytes) }
 
 func hexadecimal(_ bytes: [UInt8]) -> String {
     let digits: [Character] = Array("0123456789abcdef")

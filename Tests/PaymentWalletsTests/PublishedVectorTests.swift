@@ -7,7 +7,7 @@ import Security
 import Testing
 
 @Suite("Published vectors") struct PublishedVectorTests {
-    private func bytes(_ text: String) throws -> [UInt8] { try #require(Base64.decode(text)) }
+    private func bytes(_ text: String) throws -> [UInt8] { try #require(Base64.standard.decode(text)) }
 
     private func hex(_ text: String) throws -> [UInt8] {
         try stride(from: 0, to: text.count, by: 2).map { at in

@@ -52,9 +52,8 @@ struct AuthenticationRequest {
     private func purchase(to fields: inout FieldWriter) throws(InvalidField) {
         guard let purchase = terms.purchase else { return }
         let currency: Currency = purchase.amount.currency
-        guard let number = currency.numericCode else { throw InvalidField("purchaseCurrency") }
         try fields.digits("purchaseAmount", String(purchase.amount.minor), 1...48)
-        try fields.digits("purchaseCurrency", number, 3...3)
+        try fields.digits("purchaseCurrency", currency.numericCode, 3...3)
         try fields.number("purchaseExponent", currency.exponent, 0...9)
         let time: String = purchase.at.rfc3339.prefix(19).filter { $0 != "-" && $0 != ":" && $0 != "T" }
         try fields.digits("purchaseDate", time, 14...14)

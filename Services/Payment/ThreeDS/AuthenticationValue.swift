@@ -1,4 +1,4 @@
-import Base64Text
+import BillingCore
 
 /// The issuer's cryptogram (CAVV, AAV): goes into one authorization, unchanged. It never prints.
 package struct AuthenticationValue: Sendable, Equatable, CustomStringConvertible, CustomReflectable {

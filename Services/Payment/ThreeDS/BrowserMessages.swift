@@ -1,4 +1,4 @@
-import Base64Text
+import BillingCore
 import JSON
 
 /// A form that the customer's browser posts on its own. Address and values need no escaping.

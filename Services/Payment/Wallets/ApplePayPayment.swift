@@ -41,7 +41,7 @@ package struct ApplePayPayment {
 
     /// Minor units of the currency, whose ISO 4217 numeric code is a string of three digits.
     private func amount() throws(WalletTokenError) -> Money {
-        guard let currency = NumericCurrencyCode.currency(try fields.text("currencyCode")) else {
+        guard let currency = Currency(numericCode: try fields.text("currencyCode")) else {
             throw fields.fault("currencyCode")
         }
         let minor: Int64 = try fields.integer("transactionAmount")

@@ -30,7 +30,7 @@ package struct GooglePayRootKeys: Sendable {
         for entry in entries where entry["protocolVersion"]?.stringValue == GooglePaySigning.version {
             guard let expiration = entry["keyExpiration"] else { continue }
             guard let text = expiration.stringValue, let instant = Instant(milliseconds: text),
-                let value = entry["keyValue"]?.stringValue, let der = Base64.decode(value),
+                let value = entry["keyValue"]?.stringValue, let der = Base64.standard.decode(value),
                 let key = GooglePaySigning.publicKey(der)
             else { throw .unreadableRootKeys }
             keys.append(Key(key: key, expiration: instant))

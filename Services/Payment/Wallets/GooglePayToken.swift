@@ -22,7 +22,7 @@ struct GooglePayToken {
         signedKey = try intermediate.text("signedKey")
         var signatures: [[UInt8]] = []
         for text in try intermediate.texts("signatures") {
-            guard let bytes = Base64.decode(text) else { throw intermediate.fault("signatures") }
+            guard let bytes = Base64.standard.decode(text) else { throw intermediate.fault("signatures") }
             signatures.append(bytes)
         }
         keySignatures = signatures

@@ -1,44 +1,5 @@
+import BillingCore
 import JSON
-
-/// Base 64 with padding (RFC 4648 section 4), read strictly: one text for one value.
-package enum Base64 {
-    /// - Returns: `nil` for other characters, line breaks, missing padding and stray bits at the end.
-    package static func decode(_ text: String) -> [UInt8]? {
-        let characters = text.utf8
-        guard characters.count % 4 == 0 else { return nil }
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(characters.count / 4 * 3)
-        var bits: UInt32 = 0
-        var count = 0
-        var padding = 0
-        for character in characters {
-            if character == UInt8(ascii: "=") {
-                padding += 1
-                continue
-            }
-            let value: UInt8 = values[Int(character)]
-            guard value < 64, padding == 0 else { return nil }
-            bits = bits << 6 | UInt32(value)
-            count += 6
-            if count >= 8 {
-                count -= 8
-                bytes.append(UInt8(truncatingIfNeeded: bits >> UInt32(count)))
-                bits &= (1 << UInt32(count)) - 1
-            }
-        }
-        // Two characters leave 4 bits and want two signs of padding, three leave 2 bits and want one.
-        return bits == 0 && count == padding * 2 ? bytes : nil
-    }
-
-    private static let alphabet: [UInt8] = Array(
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
-
-    private static let values: [UInt8] = {
-        var table = [UInt8](repeating: 255, count: 256)
-        for (value, character) in alphabet.enumerated() { table[Int(character)] = UInt8(value) }
-        return table
-    }()
-}
 
 /// Hexadecimal digits in lower case, as Apple writes them: one text for one value.
 enum Hexadecimal {
@@ -127,7 +88,7 @@ struct TokenFields {
 
     /// A string of base 64.
     func bytes(_ field: String) throws(WalletTokenError) -> [UInt8] {
-        guard let bytes = Base64.decode(try text(field)) else { throw fault(field) }
+        guard let bytes = Base64.standard.decode(try text(field)) else { throw fault(field) }
         return bytes
     }
 

@@ -88,7 +88,7 @@ package struct WalletCryptogram: Sendable, Equatable, CustomStringConvertible, C
 
     /// - Returns: `nil` for text that is not base 64 of 1 to 128 bytes.
     package init?(base64: String) {
-        guard let bytes = Base64.decode(base64), (1...128).contains(bytes.count) else { return nil }
+        guard let bytes = Base64.standard.decode(base64), (1...128).contains(bytes.count) else { return nil }
         self.base64 = base64
     }
 

@@ -1,4 +1,3 @@
-import Base64Text
 package import BillingCore
 import JSON
 

@@ -107,7 +107,7 @@ struct FakeWorld {
         func add(_ wait: Duration) { list.withLock { $0.append(wait) } }
     }
 
-    init(_ script: [FakePayPal.Step], tokens: [FakePayPal.Step] = [], retry: PayPalRetryPolicy = PayPalRetryPolicy()) {
+    init(_ script: [FakePayPal.Step], tokens: [FakePayPal.Step] = [], retry: ProviderRetryPolicy = .payPal) {
         fake = FakePayPal(script, tokens: tokens)
         let configuration = PayPalConfiguration(
             baseURL: FakePayPal.base, clientID: "client", clientSecret: Secret("s3cret"), retry: retry)

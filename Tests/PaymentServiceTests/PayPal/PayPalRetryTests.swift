@@ -105,7 +105,7 @@ import Testing
 
     @Test("waits are drawn between half and all of a doubling span, capped") func jitter() async {
         let spans = Mutex<[ClosedRange<Int64>]>([])
-        let retry = PayPalRetryPolicy(retries: 7, firstWait: .milliseconds(100), longestWait: .seconds(2))
+        let retry = ProviderRetryPolicy(retries: 7, firstWait: .milliseconds(100), longestWait: .seconds(2))
         let configuration = PayPalConfiguration(
             baseURL: FakePayPal.base, clientID: "c", clientSecret: Secret("s"), retry: retry)
         let surroundings = PayPalSurroundings(

@@ -46,16 +46,16 @@ import Testing
 
     @Test("waits double from half a second, vary down to their half, and heed the provider up to a limit")
     func waits() {
-        let policy = StripeRetryPolicy()
+        let policy = ProviderRetryPolicy()
         let longest: [Duration?] = (1...4).map { policy.wait(before: $0, retryAfter: nil) { $0.upperBound } }
         #expect(longest == [.milliseconds(500), .seconds(1), .seconds(2), nil])
         let shortest: [Duration?] = (1...3).map { policy.wait(before: $0, retryAfter: nil) { $0.lowerBound } }
         #expect(shortest == [.milliseconds(250), .milliseconds(500), .seconds(1)])
         #expect(policy.wait(before: 1, retryAfter: 5) { $0.upperBound } == .seconds(5))
         #expect(policy.wait(before: 1, retryAfter: 9) { $0.upperBound } == nil)
-        let many = StripeRetryPolicy(retries: 200)
+        let many = ProviderRetryPolicy(retries: 200)
         #expect(many.wait(before: 200, retryAfter: nil) { $0.upperBound } == .seconds(8))
-        let none = StripeRetryPolicy(firstWait: .zero)
+        let none = ProviderRetryPolicy(firstWait: .zero)
         #expect(none.wait(before: 3, retryAfter: nil) { $0.upperBound } == .zero)
     }
 
@@ -72,16 +72,16 @@ import Testing
     }
 
     @Test("an id tells the millisecond it was made") func made() {
-        let now: Instant = AttemptID.made(at: StripeWorld.now).made ?? .epoch
+        let now: Instant = AttemptID.made(at: StripeWorld.now).madeAt ?? .epoch
         #expect(now == StripeWorld.now)
         let text = "att_00000003e8000000000000000a"
-        #expect(AttemptID(unchecked: text).made == Instant(microseconds: ((3 * 32 + 14) * 32 + 8) * 1_000))
+        #expect(AttemptID(unchecked: text).madeAt == Instant(microseconds: ((3 * 32 + 14) * 32 + 8) * 1_000))
         let latest = "att_7zzzzzzzzz0000000000000000"
-        #expect(AttemptID(unchecked: latest).made == Instant(microseconds: ((1 << 48) - 1) * 1_000))
+        #expect(AttemptID(unchecked: latest).madeAt == Instant(microseconds: ((1 << 48) - 1) * 1_000))
         for other in ["att_x", "cap_00000003e8000000000000000a", "att_"] {
-            #expect(AttemptID(unchecked: other).made == nil)
+            #expect(AttemptID(unchecked: other).madeAt == nil)
         }
-        #expect(CustomerID(unchecked: "my-customer").made == nil)
+        #expect(CustomerID(unchecked: "my-customer").madeAt == nil)
     }
 }
 

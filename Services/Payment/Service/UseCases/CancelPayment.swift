@@ -22,7 +22,8 @@ package struct CancelPayment: Sendable {
     let clock: any WallClock
 
     /// - Returns: 200 with the payment; 202 while the provider's word on the release is not known.
-    /// - Throws: ``Failure`` or ``Problem``; nothing is stored then.
+    /// - Throws: ``Failure`` or ``Problem``. Nothing is stored then, but for ``Failure/refused``: the key stays with this
+    ///   request, whose repeats are told the same.
     package func callAsFunction(_ call: Call, _ id: PaymentID) async throws -> Reply<PaymentResource> {
         let claim: IdempotencyClaim? = call.claim()
         let waiters: PaymentWaiters = waiters

@@ -36,14 +36,14 @@ package struct SweepPayments: Sendable {
         for attempt in try await lostCharges() {
             await holdingUpNobody("payment", attempt.paymentID.rawValue) { try await charge.resume(attempt) }
         }
-        for id in try await lostCaptures() {
+        for id in try await stopped("captures", as: CaptureID.self) {
             await holdingUpNobody("capture", id.rawValue) { _ = try await capture.finish(id) }
         }
-        try await beginExpiredReleases()
-        for id in try await lostReleases() {
+        let lost: [PaymentID] = try await stopped("payments", in: "'canceling'", as: PaymentID.self)
+        for id in try await lost + expiredAuthorizations() {
             await holdingUpNobody("release", id.rawValue) { try await cancel.finish(id) }
         }
-        for id in try await lostRefunds() {
+        for id in try await stopped("refunds", as: RefundID.self) {
             await holdingUpNobody("refund", id.rawValue) { _ = try await refund.finish(id) }
         }
     }
@@ -96,14 +96,17 @@ package struct SweepPayments: Sendable {
         }
     }
 
-    private func lostCaptures() async throws -> [CaptureID] {
+    /// Rows of a table that stopped in a state; taking them counts as a step, so that no other instance does.
+    private func stopped<ID: PostgresCodable & Sendable>(
+        _ table: SQL, in status: SQL = "'processing'", as id: ID.Type
+    ) async throws -> [ID] {
         let policy: SweepPolicy = policy
         return try await pool.transaction { db in
             try db.query(
                 """
-                UPDATE captures SET stepped_at = now() WHERE id IN (
-                    SELECT id FROM captures
-                    WHERE status = 'processing' AND stepped_at < now() - make_interval(secs => \(policy.lostSeconds))
+                UPDATE \(table) SET stepped_at = now() WHERE id IN (
+                    SELECT id FROM \(table)
+                    WHERE status = \(status) AND stepped_at < now() - make_interval(secs => \(policy.lostSeconds))
                     ORDER BY stepped_at LIMIT \(Self.passLimit) FOR UPDATE SKIP LOCKED)
                 RETURNING id
                 """
@@ -111,48 +114,17 @@ package struct SweepPayments: Sendable {
         }
     }
 
-    /// Authorizations whose time is over, by the business clock; a capture under way is waited for.
-    private func beginExpiredReleases() async throws {
+    /// Begins the release of authorizations whose time is over by the business clock; a capture under way is waited for.
+    private func expiredAuthorizations() async throws -> [PaymentID] {
         let now: Instant = clock.now
-        let lost: Int = policy.lostSeconds
-        try await pool.transaction { db in
-            _ = try db.execute(
+        return try await pool.transaction { db in
+            try db.query(
                 """
-                UPDATE payments SET status = 'canceling',
-                    stepped_at = now() - make_interval(secs => \(lost + 1))
-                WHERE id IN (
+                UPDATE payments SET status = 'canceling', stepped_at = now() WHERE id IN (
                     SELECT id FROM payments p
                     WHERE status = 'authorized' AND authorization_expires_at <= \(now)
                         AND NOT EXISTS (SELECT 1 FROM captures c WHERE c.payment_id = p.id AND c.status = 'processing')
                     ORDER BY authorization_expires_at LIMIT \(Self.passLimit) FOR UPDATE SKIP LOCKED)
-                """)
-        }
-    }
-
-    private func lostReleases() async throws -> [PaymentID] {
-        let policy: SweepPolicy = policy
-        return try await pool.transaction { db in
-            try db.query(
-                """
-                UPDATE payments SET stepped_at = now() WHERE id IN (
-                    SELECT id FROM payments
-                    WHERE status = 'canceling' AND stepped_at < now() - make_interval(secs => \(policy.lostSeconds))
-                    ORDER BY stepped_at LIMIT \(Self.passLimit) FOR UPDATE SKIP LOCKED)
-                RETURNING id
-                """
-            ) { row in try row.next() }
-        }
-    }
-
-    private func lostRefunds() async throws -> [RefundID] {
-        let policy: SweepPolicy = policy
-        return try await pool.transaction { db in
-            try db.query(
-                """
-                UPDATE refunds SET stepped_at = now() WHERE id IN (
-                    SELECT id FROM refunds
-                    WHERE status = 'processing' AND stepped_at < now() - make_interval(secs => \(policy.lostSeconds))
-                    ORDER BY stepped_at LIMIT \(Self.passLimit) FOR UPDATE SKIP LOCKED)
                 RETURNING id
                 """
             ) { row in try row.next() }

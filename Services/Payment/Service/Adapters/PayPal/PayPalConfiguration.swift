@@ -10,7 +10,7 @@ package struct PayPalConfiguration: Sendable {
     /// The REST app's client secret.
     package let clientSecret: Secret
     /// How a call is repeated.
-    package let retry: PayPalRetryPolicy
+    package let retry: ProviderRetryPolicy
     /// How long before its end a token is renewed.
     package let tokenMargin: Duration
     /// How long after its making an attempt's key is still repeated when an order is created. PayPal keeps keys of
@@ -22,7 +22,7 @@ package struct PayPalConfiguration: Sendable {
 
     /// Makes a configuration; what is left out has the defaults for production.
     package init(
-        baseURL: String, clientID: String, clientSecret: Secret, retry: PayPalRetryPolicy = PayPalRetryPolicy(),
+        baseURL: String, clientID: String, clientSecret: Secret, retry: ProviderRetryPolicy = .payPal,
         tokenMargin: Duration = .seconds(120), orderKeyLifetime: Duration = .seconds(5 * 3_600),
         paymentKeyLifetime: Duration = .seconds(44 * 86_400)
     ) {
@@ -33,36 +33,6 @@ package struct PayPalConfiguration: Sendable {
         self.tokenMargin = tokenMargin
         self.orderKeyLifetime = orderKeyLifetime
         self.paymentKeyLifetime = paymentKeyLifetime
-    }
-}
-
-/// How often and after which waits a call is repeated under its key: the wait doubles, and half of it is chance.
-package struct PayPalRetryPolicy: Sendable, Equatable {
-    /// How many times a call is repeated after the first.
-    package let retries: Int
-    /// The wait before the first repeat.
-    package let firstWait: Duration
-    /// The longest wait; a provider that asks for more patience is not waited for inside the call.
-    package let longestWait: Duration
-
-    /// Makes a policy; the defaults are three repeats after about 200, 400 and 800 ms.
-    package init(
-        retries: Int = 3, firstWait: Duration = .milliseconds(200), longestWait: Duration = .seconds(5)
-    ) {
-        self.retries = retries
-        self.firstWait = firstWait
-        self.longestWait = longestWait
-    }
-
-    /// The wait before a repeat: between half and all of `firstWait` doubled once per earlier repeat.
-    /// - Parameters:
-    ///   - number: Which repeat it is, from 0.
-    ///   - draw: Chooses a number of microseconds out of a range.
-    func wait(before number: Int, draw: (ClosedRange<Int64>) -> Int64) -> Duration {
-        let most: Int64 = longestWait.wholeMicroseconds
-        var full: Int64 = min(firstWait.wholeMicroseconds, most)
-        for _ in 0..<number where full < most { full = min(full &* 2, most) }
-        return .microseconds(draw(full / 2...full))
     }
 }
 
@@ -90,19 +60,7 @@ package struct PayPalSurroundings: Sendable {
     }
 }
 
-extension TypedID {
-    /// When the id was made, from its first ten digits: 48 bits of Unix milliseconds in Crockford base 32. `nil` for
-    /// text that this service did not make.
-    var madeAt: Instant? {
-        let alphabet: [UInt8] = Array("0123456789abcdefghjkmnpqrstvwxyz".utf8)
-        let digits = rawValue.utf8.dropFirst(Self.prefix.utf8.count + 1)
-        guard digits.count == 26 else { return nil }
-        var milliseconds: Int64 = 0
-        for digit in digits.prefix(10) {
-            guard let value = alphabet.firstIndex(of: digit) else { return nil }
-            milliseconds = milliseconds << 5 | Int64(value)
-        }
-        let (microseconds, overflow) = milliseconds.multipliedReportingOverflow(by: 1_000)
-        return overflow ? nil : Instant(microseconds: microseconds)
-    }
+extension ProviderRetryPolicy {
+    /// Three repeats after about 200, 400 and 800 ms.
+    package static let payPal = ProviderRetryPolicy(firstWait: .milliseconds(200), longestWait: .seconds(5))
 }

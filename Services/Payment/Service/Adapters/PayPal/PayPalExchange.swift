@@ -2,10 +2,10 @@ import BillingCore
 
 /// Sends requests and repeats them. It knows statuses, not resources.
 package struct PayPalExchange: Sendable {
-    let retry: PayPalRetryPolicy
+    let retry: ProviderRetryPolicy
     let surroundings: PayPalSurroundings
 
-    package init(retry: PayPalRetryPolicy, surroundings: PayPalSurroundings) {
+    package init(retry: ProviderRetryPolicy, surroundings: PayPalSurroundings) {
         self.retry = retry
         self.surroundings = surroundings
     }
@@ -44,7 +44,7 @@ package struct PayPalExchange: Sendable {
                 fault = error
             }
             if fault.leavesDoubt { doubt = fault }
-            guard number < retry.retries, let wait = wait(after: fault, number: number), await slept(for: wait) else {
+            guard let wait = wait(after: fault, number: number), await slept(for: wait) else {
                 throw doubt ?? fault
             }
             number += 1
@@ -53,13 +53,12 @@ package struct PayPalExchange: Sendable {
 
     /// How long to wait before a repeat; `nil` when a repeat is of no use.
     private func wait(after fault: ProviderFault, number: Int) -> Duration? {
-        let usual: Duration = retry.wait(before: number, draw: surroundings.draw)
         switch fault {
-        case .timedOut, .unavailable, .notSent: return usual
+        case .timedOut, .unavailable, .notSent:
+            retry.wait(before: number + 1, retryAfter: nil, jitter: surroundings.draw)
         case .rateLimited(let seconds):
-            let asked: Duration = .seconds(seconds ?? 0)
-            return asked > retry.longestWait ? nil : max(asked, usual)
-        case .unusable, .rejected: return nil
+            retry.wait(before: number + 1, retryAfter: seconds, jitter: surroundings.draw)
+        case .unusable, .rejected: nil
         }
     }
 

@@ -69,7 +69,7 @@ package actor PayPalTokens {
         let request = ProviderHTTPRequest(
             method: "POST", url: configuration.baseURL + "/v1/oauth2/token",
             headers: [
-                ("Authorization", "Basic " + base64(credentials.utf8)),
+                ("Authorization", "Basic " + Base64.standard.encode(credentials.utf8)),
                 ("Content-Type", "application/x-www-form-urlencoded"), ("Accept", "application/json"),
             ],
             body: Array("grant_type=client_credentials".utf8))
@@ -103,23 +103,5 @@ package actor PayPalTokens {
     private static func isTokenText(_ text: String) -> Bool {
         guard (1...4_096).contains(text.utf8.count) else { return false }
         return text.utf8.allSatisfy { (0x21...0x7E).contains($0) }
-    }
-
-    /// RFC 4648, section 4.
-    static func base64(_ bytes: some Collection<UInt8>) -> String {
-        let alphabet: [UInt8] = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
-        var written: [UInt8] = []
-        var rest = bytes[...]
-        while !rest.isEmpty {
-            let group: [UInt8] = Array(rest.prefix(3))
-            rest = rest.dropFirst(3)
-            var word: UInt32 = 0
-            for index in 0..<3 { word = word << 8 | (index < group.count ? UInt32(group[index]) : 0) }
-            for index in 0..<4 {
-                let digit: Int = Int(word >> UInt32(18 - 6 * index) & 63)
-                written.append(index <= group.count ? alphabet[digit] : UInt8(ascii: "="))
-            }
-        }
-        return String(decoding: written, as: UTF8.self)
     }
 }

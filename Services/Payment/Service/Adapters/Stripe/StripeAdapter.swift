@@ -124,7 +124,7 @@ package struct StripeAdapter: PaymentProvider {
     }
 
     private func age(of request: ChargeRequest) throws(ProviderFault) -> Duration {
-        guard let made = request.idempotencyKey.made else { throw .rejected(code: "attempt_id_malformed") }
+        guard let made = request.idempotencyKey.madeAt else { throw .rejected(code: "attempt_id_malformed") }
         return configuration.clock.now.duration(since: made)
     }
 }

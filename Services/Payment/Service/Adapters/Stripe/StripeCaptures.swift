@@ -21,7 +21,7 @@ extension StripeAdapter {
         if case .stuck = reply, let answer = try await captured(request) { return answer }
         if case .stuck = reply, !configuration.multipleCapture {
             // The state guards a single capture better than the key does: Stripe refuses a second one.
-            let next: String = nextKey(after: key, made: request.idempotencyKey.made)
+            let next: String = nextKey(after: key, made: request.idempotencyKey.madeAt)
             let again = StripeCall(kind: .post(key: next), path: path, form: form)
             reply = try await client.send(again, mayHaveHappened: true)
         }
@@ -91,7 +91,7 @@ extension StripeAdapter {
             StripeCall(kind: .post(key: key), path: path, form: StripeForm()))
         if case .stuck = reply {
             // Canceling twice is canceling once, whatever the key.
-            let next: String = nextKey(after: key, made: request.idempotencyKey.made)
+            let next: String = nextKey(after: key, made: request.idempotencyKey.madeAt)
             let again = StripeCall(kind: .post(key: next), path: path, form: StripeForm())
             reply = try await client.send(again, mayHaveHappened: true)
         }

@@ -60,7 +60,7 @@ struct StripeClient: Sendable {
 
     /// Whether there is another try, after its wait; a canceled task has none.
     private func pause(before retry: Int, retryAfter: Int?) async -> Bool {
-        let policy: StripeRetryPolicy = configuration.retries
+        let policy: ProviderRetryPolicy = configuration.retries
         guard let wait = policy.wait(before: retry, retryAfter: retryAfter, jitter: configuration.jitter) else {
             return false
         }

@@ -15,7 +15,7 @@ package struct StripeConfiguration: Sendable {
     /// Whether the account may capture one authorization in several parts. Stripe grants this per account.
     package let multipleCapture: Bool
     /// How a request is repeated inside of one call.
-    package let retries: StripeRetryPolicy
+    package let retries: ProviderRetryPolicy
     /// Tells how old an id, and with it a key, is.
     package let clock: any WallClock
     /// Waits between two tries; throws when the task is canceled.
@@ -25,7 +25,7 @@ package struct StripeConfiguration: Sendable {
 
     package init(
         baseURL: String = "https://api.stripe.com", secretKey: Secret, returnURL: String,
-        multipleCapture: Bool = false, retries: StripeRetryPolicy = StripeRetryPolicy(),
+        multipleCapture: Bool = false, retries: ProviderRetryPolicy = ProviderRetryPolicy(),
         clock: any WallClock = SystemClock(),
         sleep: @escaping @Sendable (Duration) async throws -> Void = { try await Task.sleep(for: $0) },
         jitter: @escaping @Sendable (ClosedRange<Int64>) -> Int64 = { Int64.random(in: $0) }
@@ -38,40 +38,5 @@ package struct StripeConfiguration: Sendable {
         self.clock = clock
         self.sleep = sleep
         self.jitter = jitter
-    }
-}
-
-/// How often and after which waits a request is repeated inside of one call, always under the same key.
-package struct StripeRetryPolicy: Sendable, Equatable {
-    /// How many tries follow the first.
-    package let retries: Int
-    /// The wait before the first repeat; each later one is twice as long.
-    package let firstWait: Duration
-    /// No wait is longer; a provider that asks for more is not waited for.
-    package let longestWait: Duration
-
-    package init(retries: Int = 3, firstWait: Duration = .milliseconds(500), longestWait: Duration = .seconds(8)) {
-        self.retries = retries
-        self.firstWait = firstWait
-        self.longestWait = longestWait
-    }
-
-    /// How long to wait before a repeat.
-    /// - Parameters:
-    ///   - retry: 1 for the first repeat.
-    ///   - retryAfter: The seconds the provider asked for.
-    ///   - jitter: Draws a number out of a range; waits vary between half and the whole of their length.
-    /// - Returns: `nil` when there are no repeats left or the provider asks for more than ``longestWait``.
-    package func wait(
-        before retry: Int, retryAfter: Int?, jitter: @Sendable (ClosedRange<Int64>) -> Int64
-    ) -> Duration? {
-        guard retry <= retries else { return nil }
-        let longest: Int64 = longestWait.wholeMicroseconds
-        var whole: Int64 = min(firstWait.wholeMicroseconds, longest)
-        for _ in 1..<max(retry, 1) { whole = whole > longest / 2 ? longest : whole * 2 }
-        let drawn: Duration = .microseconds(whole > 0 ? jitter(whole / 2...whole) : 0)
-        guard let retryAfter else { return drawn }
-        let asked: Duration = .seconds(retryAfter)
-        return asked > longestWait ? nil : max(drawn, asked)
     }
 }

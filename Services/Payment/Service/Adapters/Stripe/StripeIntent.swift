@@ -1,4 +1,4 @@
-package import BillingCore
+import BillingCore
 import JSON
 
 /// A PaymentIntent, as far as the connector needs it.
@@ -74,20 +74,5 @@ extension ProviderDecline {
     /// A decline out of Stripe's error object.
     init(_ refusal: StripeRefusal, reference: String?) {
         self.init(code: refusal.name, networkCode: refusal.networkDeclineCode, reference: reference)
-    }
-}
-
-extension TypedID {
-    /// When the id was made, out of the 48 bits of milliseconds it starts with; `nil` for text of another form.
-    package var made: Instant? {
-        let digits = rawValue.utf8.dropFirst(Self.prefix.utf8.count + 1)
-        guard Self(rawValue) != nil, digits.count == 26 else { return nil }
-        let alphabet: [UInt8] = Array("0123456789abcdefghjkmnpqrstvwxyz".utf8)
-        var milliseconds: Int64 = 0
-        for digit in digits.prefix(10) {
-            guard let index = alphabet.firstIndex(of: digit) else { return nil }
-            milliseconds = milliseconds << 5 | Int64(index)
-        }
-        return Instant(microseconds: milliseconds * 1_000)
     }
 }

@@ -11,7 +11,7 @@ extension StripeAdapter {
     /// Refunds a part or all of a charge, named by its PaymentIntent or its Charge.
     package func refund(_ request: RefundRequest) async throws(ProviderFault) -> RefundAnswer {
         guard isStripeID(request.reference) else { return .refused(code: "reference_malformed") }
-        guard let made = request.idempotencyKey.made else { throw .rejected(code: "refund_id_malformed") }
+        guard let made = request.idempotencyKey.madeAt else { throw .rejected(code: "refund_id_malformed") }
         let form: StripeForm
         do throws(UnitRefusal) {
             form = try Self.refundForm(request)

@@ -1,12 +1,12 @@
 /// Base 64 as text, strict both ways (RFC 4648): each sequence of bytes has exactly one text, and only that is read.
-package enum Base64: Sendable {
+public enum Base64: Sendable {
     /// With `+` and `/`, padded with `=` (RFC 4648 section 4).
     case standard
     /// With `-` and `_`, without padding (RFC 4648 section 5).
     case url
 
     /// The text of some bytes.
-    package func encode(_ bytes: some Sequence<UInt8>) -> String {
+    public func encode(_ bytes: some Sequence<UInt8>) -> String {
         var text: [UInt8] = []
         var bits: UInt32 = 0
         var count = 0
@@ -27,7 +27,7 @@ package enum Base64: Sendable {
 
     /// The bytes of a text.
     /// - Returns: `nil` for a foreign character, wrong padding, and bits after the last byte that are not zero.
-    package func decode(_ text: some StringProtocol) -> [UInt8]? {
+    public func decode(_ text: some StringProtocol) -> [UInt8]? {
         var symbols: [UInt8] = Array(text.utf8)
         if self == .standard {
             guard symbols.count.isMultiple(of: 4) else { return nil }

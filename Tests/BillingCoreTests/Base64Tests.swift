@@ -1,4 +1,4 @@
-import Base64Text
+import BillingCore
 import TestKit
 import Testing
 
