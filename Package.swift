@@ -24,17 +24,36 @@ let crypto: Target.Dependency = external("Crypto", "swift-crypto")
 let cryptoExtras: Target.Dependency = external("CryptoExtras", "swift-crypto")
 let certificates: [Target.Dependency] = [external("X509", "swift-certificates"), external("SwiftASN1", "swift-asn1")]
 
-/// Parts of the Payment service that stand alone.
-func paymentPart(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+/// A part of the Payment service: the folder of its name, or `path`, under `Services/Payment`.
+func paymentPart(_ name: String, _ dependencies: [Target.Dependency], path: String? = nil) -> Target {
     .target(
-        name: "Payment\(name)", dependencies: dependencies, path: "Services/Payment/\(name)", swiftSettings: strict)
+        name: "Payment\(name)", dependencies: dependencies, path: "Services/Payment/\(path ?? name)",
+        swiftSettings: strict)
 }
 
+func paymentConnector(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    paymentPart(
+        name, ["PaymentContract", "PaymentDomain", "BillingCore"] + dependencies, path: "Connectors/\(name)")
+}
+
+let log: Target.Dependency = external("Logging", "swift-log")
+
 let paymentParts: [Target] = [
-    paymentPart("Wallets", ["BillingCore", "JSON", "PaymentDomain", "Security", crypto, cryptoExtras]),
+    paymentPart("Wallets", ["BillingCore", "JSON", "PaymentDomain", "PKI", crypto, cryptoExtras]),
     paymentPart("Chains", ["BillingCore", "JSON", "CSecp256k1", crypto]),
     paymentPart("ThreeDS", ["BillingCore", "JSON"]),
     paymentPart("Webhooks", ["BillingCore", "JSON", crypto, cryptoExtras] + certificates),
+    paymentPart("Contract", ["BillingCore", "PaymentDomain"]),
+    paymentConnector("Stripe", ["JSON", "Telemetry"]),
+    paymentConnector("PayPal", ["JSON", "Telemetry"]),
+    paymentConnector("Sandbox", ["Postgres"]),
+    paymentPart(
+        "Records", ["BillingCore", "BillingEvents", "JSON", "Messaging", "PaymentDomain", "Postgres"]),
+]
+
+/// The parts that a service is wired from, beside its Domain.
+let parts: [String: [Target.Dependency]] = [
+    "Payment": ["PaymentContract", "PaymentRecords", "PaymentSandbox", "PaymentStripe", "PaymentPayPal"]
 ]
 
 /// The three targets of a service: Domain (BillingCore only), Service, and the executable.
@@ -49,7 +68,7 @@ func service(_ name: String) -> [Target] {
                 .byName(name: "\(name)Domain"), "BillingCore", "BillingEvents", "JSON", "Telemetry", "Postgres",
                 "Redis", "Messaging", "HTTPKit", "ServiceKit", external("Logging", "swift-log"),
                 external("Crypto", "swift-crypto"), external("ArgumentParser", "swift-argument-parser"),
-            ],
+            ] + parts[name, default: []],
             path: "Services/\(name)/Service", swiftSettings: strict),
         .executableTarget(
             name: "\(name.lowercased())-service",
@@ -92,9 +111,15 @@ func testTargets() -> [Target] {
         tests(
             "PaymentWalletsTests",
             [
-                "PaymentWallets", "PaymentDomain", "Security", "COpenSSL", "BillingCore", "JSON", "TestKit", crypto,
+                "PaymentWallets", "PaymentDomain", "PKI", "COpenSSL", "BillingCore", "JSON", "TestKit", crypto,
                 cryptoExtras,
             ]),
+        tests(
+            "PaymentStripeTests",
+            ["PaymentStripe", "PaymentContract", "PaymentDomain", "BillingCore", "JSON", "Telemetry", "TestKit"]),
+        tests(
+            "PaymentPayPalTests",
+            ["PaymentPayPal", "PaymentContract", "PaymentDomain", "BillingCore", "JSON", "Telemetry", "TestKit"]),
         tests("PaymentChainsTests", ["PaymentChains", "BillingCore", "JSON", "TestKit", crypto]),
         tests("PaymentThreeDSTests", ["PaymentThreeDS", "BillingCore", "JSON", "TestKit"]),
         tests(
@@ -112,7 +137,7 @@ func testTargets() -> [Target] {
                     "JSON",
                     "Postgres", "Redis", "Messaging", "HTTPKit", "ServiceKit", "Telemetry", "TestKit",
                     external("Logging", "swift-log"),
-                ]),
+                ] + parts[name, default: []]),
         ]
     }
     // Against doubles of outside systems: `make conformance PEERS=FOLDER`.
@@ -123,8 +148,8 @@ func testTargets() -> [Target] {
             tests(
                 "PaymentPeerTests",
                 [
-                    "PaymentService", "PaymentDomain", "PaymentThreeDS", "PaymentWebhooks", "BillingCore", "JSON",
-                    "Telemetry", "TestKit", crypto,
+                    "PaymentContract", "PaymentStripe", "PaymentPayPal", "PaymentDomain", "PaymentThreeDS",
+                    "PaymentWebhooks", "BillingCore", "JSON", "Telemetry", "TestKit", crypto,
                 ])
         ]
     guard let only = Context.environment["REFRAIN_ONLY_TESTS"], !only.isEmpty else {
@@ -156,7 +181,7 @@ let package = Package(
         shared("Threads"),
         system("COpenSSL", pkgConfig: "libcrypto", apt: "libssl-dev"),
         system("CSecp256k1", pkgConfig: "libsecp256k1", apt: "libsecp256k1-dev"),
-        shared("Security", ["COpenSSL", "BillingCore"]),
+        shared("PKI", ["COpenSSL", "BillingCore"]),
         shared("JSON", ["BillingCore"]),
         shared("BillingEvents", ["BillingCore", "JSON"]),
         shared("Telemetry", [external("Logging", "swift-log"), "JSON"]),

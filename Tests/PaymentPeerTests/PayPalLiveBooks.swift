@@ -1,7 +1,8 @@
+import PaymentPayPal
+import PaymentContract
 import BillingCore
 import JSON
 import PaymentDomain
-import PaymentService
 import Testing
 
 /// What the service would have written down, to be held against the double's books.

@@ -1,6 +1,7 @@
+import PaymentPayPal
+import PaymentContract
 import BillingCore
 import JSON
-import PaymentService
 import Telemetry
 import TestKit
 

@@ -1,6 +1,7 @@
+import PaymentStripe
+import PaymentContract
 import Dispatch
 import Glibc
-import PaymentService
 
 /// HTTP/1.1 over one loopback connection per request, for tests against a double.
 struct SocketTransport: ProviderTransport {

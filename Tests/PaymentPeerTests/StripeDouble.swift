@@ -1,7 +1,8 @@
+import PaymentStripe
+import PaymentContract
 import BillingCore
 import Glibc
 import JSON
-import PaymentService
 import Telemetry
 import TestKit
 

@@ -1,6 +1,7 @@
+import PaymentStripe
+import PaymentContract
 import BillingCore
 import JSON
-import PaymentService
 import TestKit
 import Testing
 

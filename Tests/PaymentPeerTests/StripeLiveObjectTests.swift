@@ -1,7 +1,8 @@
+import PaymentStripe
+import PaymentContract
 import BillingCore
 import JSON
 import PaymentDomain
-import PaymentService
 import TestKit
 import Testing
 

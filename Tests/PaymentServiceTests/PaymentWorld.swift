@@ -1,3 +1,6 @@
+import PaymentContract
+import PaymentRecords
+import PaymentSandbox
 import BillingCore
 import BillingEvents
 import HTTPKit

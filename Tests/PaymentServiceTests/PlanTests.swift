@@ -1,3 +1,5 @@
+import PaymentContract
+import PaymentRecords
 import BillingCore
 import PaymentDomain
 import PaymentService

@@ -2,7 +2,7 @@ import BillingCore
 import Crypto
 import JSON
 import PaymentWallets
-import Security
+import PKI
 import Testing
 
 @Suite("Apple Pay signatures and certificates") struct ApplePaySignatureTests {

@@ -3,7 +3,7 @@ import Crypto
 import JSON
 import PaymentDomain
 import PaymentWallets
-import Security
+import PKI
 import Testing
 
 @Suite("Apple Pay tokens") struct ApplePayTests {

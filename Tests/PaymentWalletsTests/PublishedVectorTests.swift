@@ -3,7 +3,7 @@ import Crypto
 import JSON
 import PaymentDomain
 import PaymentWallets
-import Security
+import PKI
 import Testing
 
 @Suite("Published vectors") struct PublishedVectorTests {

@@ -1,7 +1,7 @@
 import BillingCore
 import Crypto
 import CryptoExtras
-import Security
+import PKI
 
 /// A key that signs certificates or messages.
 enum SigningKey: Sendable {

@@ -1,3 +1,5 @@
+import PaymentContract
+import PaymentSandbox
 import Crypto
 import Foundation
 public import HTTPKit

@@ -1,3 +1,4 @@
+package import PaymentContract
 package import BillingCore
 import Crypto
 package import Logging

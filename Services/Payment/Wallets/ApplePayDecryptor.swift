@@ -1,6 +1,6 @@
 package import BillingCore
 import Crypto
-package import Security
+package import PKI
 
 /// Turns Apple Pay tokens of version `EC_v1` and `RSA_v1` into credentials.
 ///

@@ -1,5 +1,5 @@
 import Crypto
-import Security
+import PKI
 
 /// A key that Apple Pay encrypts tokens for: the private half of a payment processing certificate.
 package struct ApplePayMerchantKey: Sendable, CustomStringConvertible, CustomReflectable {

@@ -1,5 +1,5 @@
 package import Crypto
-import Security
+import PKI
 
 /// How Apple Pay seals payment data. Source: Apple, "Payment token format reference" and "Restoring the symmetric key".
 package enum ApplePaySealing {

@@ -1,3 +1,4 @@
+import PaymentRecords
 import BillingCore
 import BillingEvents
 import Messaging

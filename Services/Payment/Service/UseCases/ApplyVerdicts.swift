@@ -1,3 +1,5 @@
+import PaymentContract
+import PaymentRecords
 package import BillingCore
 import BillingEvents
 import Messaging

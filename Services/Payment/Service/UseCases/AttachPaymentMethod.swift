@@ -1,4 +1,6 @@
+import PaymentRecords
 import BillingCore
+import PaymentSandbox
 import BillingEvents
 import Crypto
 package import HTTPKit
@@ -25,7 +27,7 @@ package struct AttachPaymentMethod: Sendable {
             id: PaymentMethodID.new(at: call.now), customerID: input.customerID, brand: input.card.number.brand,
             last4: input.card.number.last4, expMonth: input.card.expMonth, expYear: input.card.expYear,
             fingerprint: fingerprint(of: input.card.number), provider: "sandbox",
-            providerToken: SandboxCard(input.card.number).token,
+            providerToken: SandboxProvider.token(of: input.card.number),
             isDefault: input.isDefault, createdAt: call.now)
         do {
             return try await News.patiently(CreatePayment.newsPatience, until: { $0 is Failure }) {

@@ -1,3 +1,5 @@
+import PaymentContract
+import PaymentRecords
 package import BillingCore
 package import HTTPKit
 import Messaging

@@ -1,3 +1,4 @@
+package import PaymentContract
 package import BillingCore
 import Logging
 import PaymentDomain

@@ -1,3 +1,4 @@
+package import PaymentRecords
 package import BillingCore
 import BillingEvents
 package import HTTPKit

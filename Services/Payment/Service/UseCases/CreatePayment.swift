@@ -1,3 +1,4 @@
+import PaymentRecords
 import BillingCore
 package import HTTPKit
 import PaymentDomain

@@ -1,3 +1,4 @@
+package import PaymentRecords
 package import BillingCore
 package import HTTPKit
 import Postgres

@@ -1,3 +1,5 @@
+package import PaymentContract
+import PaymentRecords
 import BillingCore
 import BillingEvents
 import HTTPKit

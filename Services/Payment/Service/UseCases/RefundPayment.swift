@@ -1,3 +1,5 @@
+import PaymentContract
+package import PaymentRecords
 package import BillingCore
 import BillingEvents
 package import HTTPKit

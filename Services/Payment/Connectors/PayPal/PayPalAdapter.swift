@@ -1,0 +1,199 @@
+package import PaymentContract
+import BillingCore
+import JSON
+
+/// Payments through PayPal: Orders v2 and Payments v2. It keeps nothing but an access token.
+///
+/// References: a charge that waits (`actionRequired`, `pending`) is known by its order's id, one that is `captured` by
+/// its capture's id (which refunds name), one that is `authorized` by its authorization's id (which captures and
+/// releases name). Each POST carries our id as `PayPal-Request-Id`, so that it counts once; `custom_id` carries the
+/// payment, `invoice_id` the attempt, the capture or the refund.
+package struct PayPalAdapter: PaymentProvider {
+    /// `paypal`.
+    package let name = "paypal"
+    /// What PayPal can do through this connector.
+    package let capabilities: ProviderCapabilities = PayPalCapabilities.all
+
+    let configuration: PayPalConfiguration
+    let client: PayPalClient
+
+    /// Makes the connector; nothing is sent before the first call.
+    package init(configuration: PayPalConfiguration, surroundings: PayPalSurroundings) {
+        self.configuration = configuration
+        client = PayPalClient(configuration: configuration, surroundings: surroundings)
+    }
+
+    /// Creates an order, and takes the money where the payer need not be asked.
+    ///
+    /// The payer's own page answers `actionRequired`; after it, ``outcome(of:reference:)`` takes the money.
+    /// - Throws: ``ProviderFault``; `rejected` before anything is sent for amounts and methods PayPal does not take,
+    ///   `unusable` for a key older than PayPal remembers.
+    package func charge(_ request: ChargeRequest) async throws(ProviderFault) -> ChargeAnswer {
+        switch try await create(request) {
+        case .order(let order): return try await answer(order, to: request, mayComplete: true)
+        case .answered(let answer): return answer
+        }
+    }
+
+    /// Asks again under the same key, reads the order as it is now, and takes the money if the payer has approved it.
+    ///
+    /// For charges whose outcome is open: an order whose capture was declined stays approved at PayPal, and asking
+    /// again would try again.
+    /// - Throws: ``ProviderFault``, never `notSent` or `rejected`: they would speak of the question, not of the charge.
+    package func outcome(of request: ChargeRequest) async throws(ProviderFault) -> ChargeAnswer {
+        do throws(ProviderFault) {
+            switch try await create(request) {
+            case .order(let order): return try await read(order.id, for: request)
+            case .answered(let answer): return answer
+            }
+        } catch {
+            throw error.aboutTheQuestion
+        }
+    }
+
+    /// The same for a charge whose order is known: works at any age, and is how a charge goes on after its approval.
+    /// - Parameter reference: Of ``ChargeAnswer/actionRequired(reference:_:)`` or ``ChargeAnswer/pending(reference:)``.
+    /// - Throws: As ``outcome(of:)``.
+    package func outcome(
+        of request: ChargeRequest, reference: String
+    ) async throws(ProviderFault) -> ChargeAnswer {
+        do throws(ProviderFault) {
+            return try await read(reference, for: request)
+        } catch {
+            throw error.aboutTheQuestion
+        }
+    }
+}
+
+extension PayPalAdapter {
+    private enum Created {
+        case order(PayPalOrder)
+        case answered(ChargeAnswer)
+    }
+
+    private func create(_ request: ChargeRequest) async throws(ProviderFault) -> Created {
+        let body: JSONValue = try PayPalWire.order(request)
+        try requireFresh(request.idempotencyKey, configuration.orderKeyLifetime)
+        switch try await client.send(.post("/v2/checkout/orders", key: request.idempotencyKey.rawValue, body)) {
+        case .done(let json): return .order(try PayPalOrder(try json.required()))
+        case .refused(let refusal): return .answered(try refused(refusal, reference: nil))
+        }
+    }
+
+    private func read(_ id: String, for request: ChargeRequest) async throws(ProviderFault) -> ChargeAnswer {
+        let order: PayPalOrder = try await order(id)
+        return try await answer(order, to: request, mayComplete: true)
+    }
+
+    /// What an order says about the charge it was made for.
+    /// - Parameter mayComplete: Whether an approved order may be captured or authorized now; not twice in one call.
+    private func answer(
+        _ order: PayPalOrder, to request: ChargeRequest, mayComplete: Bool
+    ) async throws(ProviderFault) -> ChargeAnswer {
+        try PayPalCheck.equal(order.intent, PayPalWire.intent(request), "intent")
+        try PayPalCheck.equal(order.amount, request.amount, "amount of the order")
+        try check(order.ours, request)
+        switch order.status {
+        case .created, .payerActionRequired:
+            return .actionRequired(reference: order.id, .redirect(url: try payerURL(order.payerAction)))
+        case .approved:
+            guard mayComplete else { throw .unusable("order.status") }
+            return try await complete(order.id, request)
+        case .completed: return try request.capture ? captured(order, request) : authorized(order, request)
+        case .voided: return .declined(ProviderDecline(code: "ORDER_VOIDED", reference: order.id))
+        case .saved: throw .unusable("order.status")
+        }
+    }
+
+    /// Captures or authorizes an approved order. An order takes this once, whatever the key.
+    private func complete(_ id: String, _ request: ChargeRequest) async throws(ProviderFault) -> ChargeAnswer {
+        let path: String = "/v2/checkout/orders/\(id)/\(request.capture ? "capture" : "authorize")"
+        let key: String = request.idempotencyKey.rawValue + "-take"
+        switch try await client.send(.post(path, key: key)) {
+        case .done(let json):
+            let order = try PayPalOrder(try json.required())
+            try PayPalCheck.equal(order.id, id, "order")
+            return try await answer(order, to: request, mayComplete: false)
+        case .refused(let refusal):
+            switch refusal.issue {
+            case .payerAction where refusal.payerAction != nil:
+                return .actionRequired(reference: id, .redirect(url: try payerURL(refusal.payerAction)))
+            case .payerAction, .done:
+                let order: PayPalOrder = try await order(id)
+                return try await answer(order, to: request, mayComplete: false)
+            case .declined, .running, .duplicate, .conflict, .ours: return try refused(refusal, reference: id)
+            }
+        }
+    }
+
+    private func refused(_ refusal: PayPalRefusal, reference: String?) throws(ProviderFault) -> ChargeAnswer {
+        switch refusal.issue {
+        case .declined: return .declined(ProviderDecline(code: refusal.code, reference: reference))
+        case .duplicate: throw .unusable("this attempt was captured by another order")
+        case .running: throw .timedOut
+        case .done, .payerAction, .conflict, .ours:
+            // An order that is gone says nothing about whether it was captured.
+            guard reference == nil || refusal.status != 404 else { throw .unusable("no such order") }
+            throw refusal.rejection
+        }
+    }
+}
+
+extension PayPalAdapter {
+    private func captured(_ order: PayPalOrder, _ request: ChargeRequest) throws(ProviderFault) -> ChargeAnswer {
+        guard order.captures.count == 1, let capture = order.captures.first else {
+            throw .unusable("order.captures")
+        }
+        try PayPalCheck.equal(capture.amount, request.amount, "amount of the capture")
+        try check(capture.ours, request)
+        switch capture.status {
+        case .completed, .partiallyRefunded, .refunded:
+            return .captured(
+                ProviderCharge(reference: capture.id, networkTransactionID: capture.networkTransactionID))
+        case .pending: return .pending(reference: order.id)
+        case .declined, .failed:
+            let code: String = capture.reason ?? capture.status.rawValue
+            return .declined(
+                ProviderDecline(code: code, networkCode: capture.processorCode, reference: capture.id))
+        }
+    }
+
+    private func authorized(_ order: PayPalOrder, _ request: ChargeRequest) throws(ProviderFault) -> ChargeAnswer {
+        guard order.authorizations.count == 1, let held = order.authorizations.first else {
+            throw .unusable("order.authorizations")
+        }
+        try PayPalCheck.equal(held.amount, request.amount, "amount of the authorization")
+        try check(held.ours, request)
+        switch held.status {
+        case .created, .captured, .partiallyCaptured:
+            return .authorized(ProviderCharge(reference: held.id, networkTransactionID: held.networkTransactionID))
+        case .pending: return .pending(reference: order.id)
+        case .denied, .voided:
+            return .declined(ProviderDecline(code: held.reason ?? held.status.rawValue, reference: held.id))
+        }
+    }
+
+    private func check(_ ours: PayPalOurIDs, _ request: ChargeRequest) throws(ProviderFault) {
+        try PayPalCheck.equal(ours.customID, request.paymentID.rawValue, "payment id")
+        try PayPalCheck.equal(ours.invoiceID, request.idempotencyKey.rawValue, "attempt id")
+    }
+
+    /// The payer is sent over TLS only, unless PayPal itself is reached without it (a double on loopback).
+    private func payerURL(_ url: String?) throws(ProviderFault) -> String {
+        guard let url, (1...4_000).contains(url.utf8.count), url.utf8.allSatisfy({ (0x21...0x7E).contains($0) }),
+            url.hasPrefix("https://") || (url.hasPrefix("http://") && configuration.baseURL.hasPrefix("http://"))
+        else { throw .unusable("order.links") }
+        return url
+    }
+}
+
+extension ProviderFault {
+    /// The fault of a question about a charge: what is certain of the question is not certain of the charge.
+    var aboutTheQuestion: ProviderFault {
+        switch self {
+        case .rejected(let code): .unusable("the question is rejected: \(code)")
+        case .notSent: .timedOut
+        case .timedOut, .unavailable, .rateLimited, .unusable: self
+        }
+    }
+}

@@ -1,0 +1,67 @@
+package import PaymentContract
+package import BillingCore
+package import Telemetry
+
+/// What the PayPal connector is told once, at the start.
+package struct PayPalConfiguration: Sendable {
+    /// Where PayPal is, without a slash at the end: `https://api-m.paypal.com`, `https://api-m.sandbox.paypal.com`.
+    package let baseURL: String
+    /// The REST app's client id.
+    package let clientID: String
+    /// The REST app's client secret.
+    package let clientSecret: Secret
+    /// How a call is repeated.
+    package let retry: ProviderRetryPolicy
+    /// How long before its end a token is renewed.
+    package let tokenMargin: Duration
+    /// How long after its making an attempt's key is still repeated when an order is created. PayPal keeps keys of
+    /// Orders v2 for six hours ("The server stores keys for 6 hours", Orders v2 reference); past that a repeated key
+    /// would make a second order, so nothing is sent.
+    package let orderKeyLifetime: Duration
+    /// The same for captures, releases and refunds: Payments v2 keeps keys for 45 days.
+    package let paymentKeyLifetime: Duration
+
+    /// Makes a configuration; what is left out has the defaults for production.
+    package init(
+        baseURL: String, clientID: String, clientSecret: Secret, retry: ProviderRetryPolicy = .payPal,
+        tokenMargin: Duration = .seconds(120), orderKeyLifetime: Duration = .seconds(5 * 3_600),
+        paymentKeyLifetime: Duration = .seconds(44 * 86_400)
+    ) {
+        self.baseURL = baseURL.hasSuffix("/") ? String(baseURL.dropLast()) : baseURL
+        self.clientID = clientID
+        self.clientSecret = clientSecret
+        self.retry = retry
+        self.tokenMargin = tokenMargin
+        self.orderKeyLifetime = orderKeyLifetime
+        self.paymentKeyLifetime = paymentKeyLifetime
+    }
+}
+
+/// What the connector takes from the world around it, so that tests can put their own in place.
+package struct PayPalSurroundings: Sendable {
+    /// The way out.
+    package let transport: any ProviderTransport
+    /// Tells when tokens end and how old keys are.
+    package let clock: any WallClock
+    /// Waits between repeats; throws when the caller has given up.
+    package let sleep: @Sendable (Duration) async throws -> Void
+    /// Chooses the part of a wait that is chance.
+    package let draw: @Sendable (ClosedRange<Int64>) -> Int64
+
+    /// Gathers the surroundings; waiting and chance have the real ones as defaults.
+    package init(
+        transport: any ProviderTransport, clock: any WallClock,
+        sleep: @escaping @Sendable (Duration) async throws -> Void = { try await Task.sleep(for: $0) },
+        draw: @escaping @Sendable (ClosedRange<Int64>) -> Int64 = { Int64.random(in: $0) }
+    ) {
+        self.transport = transport
+        self.clock = clock
+        self.sleep = sleep
+        self.draw = draw
+    }
+}
+
+extension ProviderRetryPolicy {
+    /// Three repeats after about 200, 400 and 800 ms.
+    package static let payPal = ProviderRetryPolicy(firstWait: .milliseconds(200), longestWait: .seconds(5))
+}

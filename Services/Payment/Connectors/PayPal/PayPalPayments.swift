@@ -1,0 +1,144 @@
+package import PaymentContract
+import BillingCore
+import JSON
+
+/// What happens to money once it is held or taken: Payments v2.
+extension PayPalAdapter {
+    /// Takes all or a part of an authorized amount.
+    /// - Parameter request: Names the authorization's id.
+    /// - Throws: ``ProviderFault``; `timedOut` also while PayPal has the capture under review: asked again under the
+    ///   same key, it tells how that ended.
+    package func capture(_ request: CaptureRequest) async throws(ProviderFault) -> CaptureAnswer {
+        let body: JSONValue = try PayPalWire.capture(request)
+        let path: String = try path("authorizations", request.reference, "capture")
+        try requireFresh(request.idempotencyKey, configuration.paymentKeyLifetime)
+        switch try await client.send(.post(path, key: request.idempotencyKey.rawValue, body)) {
+        case .refused(let refusal): return .refused(code: try refusal.finalCode())
+        case .done(let json):
+            let answered = try PayPalCapture(try json.required())
+            try check(answered, request)
+            // A repeated key may be answered with the words of the first time, so a pending one is looked up.
+            guard answered.status == .pending else { return try answer(answered) }
+            let latest: PayPalCapture = try await capture(answered.id)
+            try check(latest, request)
+            return try answer(latest)
+        }
+    }
+
+    /// Releases what is held. PayPal does not void an authorization of which a part was captured: the last capture says
+    /// `isFinal` instead. An order that the payer has not approved holds nothing and lapses by itself; its id is
+    /// refused.
+    /// - Parameter request: Names the authorization's id.
+    package func release(_ request: ReleaseRequest) async throws(ProviderFault) -> ReleaseAnswer {
+        let path: String = try path("authorizations", request.reference, "void")
+        switch try await client.send(.post(path, key: request.idempotencyKey.rawValue + "-void")) {
+        case .done(nil): return .released
+        case .done(let json?):
+            let held = try PayPalAuthorization(json)
+            try PayPalCheck.equal(held.id, request.reference, "authorization")
+            try PayPalCheck.equal(held.status, .voided, "status of the authorization")
+            return .released
+        case .refused(let refusal):
+            guard refusal.code != "PREVIOUSLY_VOIDED" else { return .released }
+            return .refused(code: try refusal.finalCode())
+        }
+    }
+
+    /// Gives captured money back.
+    /// - Parameter request: Names the capture's id.
+    package func refund(_ request: RefundRequest) async throws(ProviderFault) -> RefundAnswer {
+        let body: JSONValue = try PayPalWire.refund(request)
+        let path: String = try path("captures", request.reference, "refund")
+        try requireFresh(request.idempotencyKey, configuration.paymentKeyLifetime)
+        switch try await client.send(.post(path, key: request.idempotencyKey.rawValue, body)) {
+        case .refused(let refusal): return .refused(code: try refusal.finalCode())
+        case .done(let json):
+            let answered = try PayPalRefund(try json.required())
+            try PayPalCheck.equal(answered.amount, request.amount, "amount of the refund")
+            try PayPalCheck.equal(answered.ours.invoiceID, request.idempotencyKey.rawValue, "refund id")
+            if let parent = answered.parent { try PayPalCheck.equal(parent, request.reference, "capture") }
+            switch answered.status {
+            case .completed: return .refunded(reference: answered.id)
+            case .pending: return .pending(reference: answered.id)
+            case .failed, .cancelled: return .refused(code: answered.status.rawValue)
+            }
+        }
+    }
+
+    private func check(_ capture: PayPalCapture, _ request: CaptureRequest) throws(ProviderFault) {
+        try PayPalCheck.equal(capture.amount, request.amount, "amount of the capture")
+        try PayPalCheck.equal(capture.ours.invoiceID, request.idempotencyKey.rawValue, "capture id")
+        if let parent = capture.parent { try PayPalCheck.equal(parent, request.reference, "authorization") }
+    }
+
+    private func answer(_ capture: PayPalCapture) throws(ProviderFault) -> CaptureAnswer {
+        switch capture.status {
+        case .completed, .partiallyRefunded, .refunded: return .captured(reference: capture.id)
+        case .declined, .failed: return .refused(code: capture.reason ?? capture.status.rawValue)
+        case .pending: throw .timedOut
+        }
+    }
+}
+
+/// Reading back what PayPal has, for webhooks and reconciliation.
+extension PayPalAdapter {
+    /// Reads an order.
+    /// - Throws: ``ProviderFault``; `unusable` for an order PayPal does not know (any more).
+    package func order(_ id: String) async throws(ProviderFault) -> PayPalOrder {
+        let order = try PayPalOrder(try await read("/v2/checkout/orders/", id))
+        try PayPalCheck.equal(order.id, id, "order")
+        return order
+    }
+
+    /// Reads an authorization.
+    /// - Throws: As ``order(_:)``.
+    package func authorization(_ id: String) async throws(ProviderFault) -> PayPalAuthorization {
+        let held = try PayPalAuthorization(try await read("/v2/payments/authorizations/", id))
+        try PayPalCheck.equal(held.id, id, "authorization")
+        return held
+    }
+
+    /// Reads a capture, with PayPal's fee.
+    /// - Throws: As ``order(_:)``.
+    package func capture(_ id: String) async throws(ProviderFault) -> PayPalCapture {
+        let capture = try PayPalCapture(try await read("/v2/payments/captures/", id))
+        try PayPalCheck.equal(capture.id, id, "capture")
+        return capture
+    }
+
+    /// Reads a refund.
+    /// - Throws: As ``order(_:)``.
+    package func refund(_ id: String) async throws(ProviderFault) -> PayPalRefund {
+        let refund = try PayPalRefund(try await read("/v2/payments/refunds/", id))
+        try PayPalCheck.equal(refund.id, id, "refund")
+        return refund
+    }
+
+    private func read(_ collection: String, _ id: String) async throws(ProviderFault) -> JSONValue {
+        guard PayPalWire.isID(id) else { throw .unusable("no id of PayPal's") }
+        switch try await client.send(.get(collection + id)) {
+        case .done(let json): return try json.required()
+        case .refused(let refusal): throw .unusable("not readable: \(refusal.code)")
+        }
+    }
+
+    private func path(_ collection: String, _ id: String, _ action: String) throws(ProviderFault) -> String {
+        guard PayPalWire.isID(id) else { throw .rejected(code: "INVALID_RESOURCE_ID") }
+        return "/v2/payments/\(collection)/\(id)/\(action)"
+    }
+
+    /// Refuses a key that PayPal may have forgotten: repeated, it would count a second time.
+    func requireFresh(_ key: some TypedID, _ lifetime: Duration) throws(ProviderFault) {
+        guard let madeAt = key.madeAt, client.now - madeAt < lifetime else {
+            throw .unusable("the key is too old to be repeated safely")
+        }
+    }
+}
+
+extension JSONValue? {
+    /// The resource that an answer had to have.
+    func required() throws(ProviderFault) -> JSONValue {
+        guard let self else { throw .unusable("no resource in the answer") }
+        return self
+    }
+}

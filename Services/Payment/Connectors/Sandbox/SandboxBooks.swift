@@ -1,0 +1,155 @@
+import PaymentContract
+import BillingCore
+import PaymentDomain
+import Postgres
+
+/// SQL over the sandbox provider's books.
+enum SandboxBooks {
+    /// Books what is new under its key and answers with what stands there.
+    static func charge(
+        _ charges: [SandboxCharge], heldUntil: Instant, in db: borrowing PostgresTransaction
+    ) throws -> [Result<ChargeAnswer, any Error>] {
+        let keys: [AttemptID] = charges.map(\.request.idempotencyKey)
+        let answers: [SandboxAnswer] = charges.map { $0.card.answer(to: $0.request) }
+        let booked: Int = try db.execute(
+            """
+            INSERT INTO sandbox_charges
+                (idempotency_key, reference, amount, currency, outcome, decline_code, captured, held_until)
+            SELECT c.key, 'ch_' || c.key, c.amount, c.currency, c.outcome, c.decline_code,
+                CASE WHEN c.outcome = 'succeeded' THEN c.amount ELSE 0 END,
+                CASE WHEN c.outcome = 'authorized' THEN \(heldUntil)::timestamptz END
+            FROM unnest(\(keys.map(\.rawValue))::text[], \(charges.map(\.request.amount.minor))::bigint[],
+                \(charges.map(\.request.amount.currency.code))::text[], \(answers.map(\.outcome.rawValue))::text[],
+                \(answers.map(\.declineCode))::text[]) AS c(key, amount, currency, outcome, decline_code)
+            ON CONFLICT (idempotency_key) DO NOTHING
+            """)
+        if booked == charges.count {
+            return zip(keys, answers).map { .success($1.charge(under: $0, heldUntil: heldUntil)) }
+        }
+        let standing: [AttemptID: ChargeAnswer] = try Self.answers(to: keys, in: db)
+        return keys.map { key in
+            guard let answer: ChargeAnswer = standing[key] else {
+                return .failure(ProviderFault.unusable("the charge is not in the books"))
+            }
+            return .success(answer)
+        }
+    }
+
+    /// What stands under keys; absent ones were never seen.
+    private static func answers(
+        to keys: [AttemptID], in db: borrowing PostgresTransaction
+    ) throws -> [AttemptID: ChargeAnswer] {
+        let rows: [(AttemptID, ChargeAnswer)] = try db.query(
+            """
+            SELECT idempotency_key, outcome, decline_code, held_until FROM sandbox_charges
+            WHERE idempotency_key = ANY(\(keys.map(\.rawValue))::text[])
+            """
+        ) { row in
+            let key: AttemptID = try row.next()
+            let answer = SandboxAnswer(outcome: try row.nextCase(), declineCode: try row.next())
+            return (key, answer.charge(under: key, heldUntil: try row.next()))
+        }
+        return Dictionary(rows) { first, _ in first }
+    }
+
+    /// A charge, its row locked: what is read after it is read with every earlier capture and refund in sight.
+    private struct Charge: PostgresRecord {
+        let key: AttemptID
+        let amount: Int64
+        let captured: Int64
+        let heldUntil: Instant?
+
+        init(row: inout PostgresRow) throws {
+            key = try row.next()
+            amount = try row.next()
+            captured = try row.next()
+            heldUntil = try row.next()
+        }
+    }
+
+    private static func lock(_ reference: String, in db: borrowing PostgresTransaction) throws -> Charge? {
+        try db.first(
+            """
+            SELECT idempotency_key, amount, captured, held_until FROM sandbox_charges
+            WHERE reference = \(reference) FOR UPDATE
+            """, as: Charge.self)
+    }
+
+    /// Takes a part of what is held; the last capture lets go of the rest.
+    static func capture(
+        _ request: CaptureRequest, at now: Instant, in db: borrowing PostgresTransaction
+    ) throws -> CaptureAnswer {
+        guard let charge: Charge = try lock(request.reference, in: db) else {
+            return .refused(code: "charge_not_found")
+        }
+        let known: String? = try db.first(
+            "SELECT reference FROM sandbox_captures WHERE idempotency_key = \(request.idempotencyKey)"
+        ) { row in try row.next() }
+        if let known { return .captured(reference: known) }
+        guard let heldUntil: Instant = charge.heldUntil, heldUntil > now else {
+            return .refused(code: "authorization_expired")
+        }
+        guard request.amount.minor <= charge.amount - charge.captured else {
+            return .refused(code: "amount_too_large")
+        }
+        let reference = "cp_\(request.idempotencyKey.rawValue)"
+        try db.enqueue(
+            """
+            INSERT INTO sandbox_captures (idempotency_key, reference, charge_key, amount)
+            VALUES (\(request.idempotencyKey), \(reference), \(charge.key), \(request.amount.minor))
+            """)
+        let isOver: Bool = request.isFinal || request.amount.minor == charge.amount - charge.captured
+        _ = try db.execute(
+            """
+            UPDATE sandbox_charges SET captured = captured + \(request.amount.minor),
+                held_until = CASE WHEN \(isOver) THEN NULL ELSE held_until END
+            WHERE idempotency_key = \(charge.key)
+            """)
+        return .captured(reference: reference)
+    }
+
+    /// Lets go of what is held; nothing held any more is as good.
+    static func release(
+        _ request: ReleaseRequest, in db: borrowing PostgresTransaction
+    ) throws -> ReleaseAnswer {
+        guard let charge: Charge = try lock(request.reference, in: db) else {
+            return .refused(code: "charge_not_found")
+        }
+        _ = try db.execute("UPDATE sandbox_charges SET held_until = NULL WHERE idempotency_key = \(charge.key)")
+        return .released
+    }
+
+    /// Books a refund under its key; the books refuse to give back more than was taken by what it names.
+    static func refund(_ request: RefundRequest, in db: borrowing PostgresTransaction) throws -> RefundAnswer {
+        let part: (charge: String, amount: Int64)? = try db.first(
+            """
+            SELECT c.reference, p.amount FROM sandbox_captures p
+            JOIN sandbox_charges c ON c.idempotency_key = p.charge_key WHERE p.reference = \(request.reference)
+            """
+        ) { row in (try row.next(), try row.next()) }
+        guard let charge: Charge = try lock(part?.charge ?? request.reference, in: db), charge.captured > 0 else {
+            return .refused(code: "charge_not_found")
+        }
+        let known: String? = try db.first(
+            "SELECT reference FROM sandbox_refunds WHERE idempotency_key = \(request.idempotencyKey)"
+        ) { row in try row.next() }
+        if let known { return .refunded(reference: known) }
+        let returned: Int64? = try db.first(
+            """
+            SELECT coalesce(sum(amount), 0)::bigint FROM sandbox_refunds
+            WHERE charge_key = \(charge.key) AND (\(part == nil) OR refunded_reference = \(request.reference))
+            """
+        ) { row in try row.next() }
+        guard let returned, (part?.amount ?? charge.captured) - returned >= request.amount.minor else {
+            return .refused(code: "charge_already_refunded")
+        }
+        let reference = "re_\(request.idempotencyKey.rawValue)"
+        _ = try db.execute(
+            """
+            INSERT INTO sandbox_refunds (idempotency_key, reference, charge_key, refunded_reference, amount)
+            VALUES (\(request.idempotencyKey), \(reference), \(charge.key), \(request.reference),
+                \(request.amount.minor))
+            """)
+        return .refunded(reference: reference)
+    }
+}

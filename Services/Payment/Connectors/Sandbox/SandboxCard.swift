@@ -1,0 +1,83 @@
+import PaymentContract
+import BillingCore
+import PaymentDomain
+
+/// How a sandbox card behaves. The numbers follow Stripe's test cards (docs.stripe.com/testing) where Stripe has one;
+/// `slow` and `timeoutThenSuccess` are our own.
+enum SandboxCard: String, CaseIterable, Sendable {
+    case success
+    case insufficientFunds = "insufficient_funds"
+    case doNotHonor = "do_not_honor"
+    case expired = "expired_card"
+    /// Wants 3-D Secure on every charge.
+    case authenticationRequired = "authentication_required"
+    /// Attaches, and fails when charged.
+    case failsOnCharge = "generic_decline"
+    /// Answers after three seconds.
+    case slow
+    /// Charges, and does not say so in time.
+    case timeoutThenSuccess = "timeout_then_success"
+
+    /// The behaviour of a number; any other valid number of a known brand succeeds, as in Stripe's test mode.
+    init(_ number: CardNumber) {
+        switch number.digits {
+        case "4000000000009995": self = .insufficientFunds
+        case "4000000000000002": self = .doNotHonor
+        case "4000000000000069": self = .expired
+        case "4000002500003155", "4000002760003184": self = .authenticationRequired
+        case "4000000000000341": self = .failsOnCharge
+        case "4000009900000012": self = .slow
+        case "4000009900000020": self = .timeoutThenSuccess
+        default: self = .success
+        }
+    }
+
+    /// What the provider knows the card by.
+    var token: String { "tok_sandbox_\(rawValue)" }
+
+    /// The behaviour behind a token.
+    init?(token: String) {
+        guard token.hasPrefix("tok_sandbox_") else { return nil }
+        self.init(rawValue: String(token.dropFirst("tok_sandbox_".count)))
+    }
+
+    /// The card a charge is taken from; `nil` for anything else.
+    init?(_ request: ChargeRequest) {
+        guard case .stored(let token, _) = request.source else { return nil }
+        self.init(token: token)
+    }
+
+    /// The sandbox's answer to a charge.
+    func answer(to request: ChargeRequest) -> SandboxAnswer {
+        let taken: SandboxAnswer.Outcome = request.capture ? .succeeded : .authorized
+        switch self {
+        case .success, .slow, .timeoutThenSuccess: return SandboxAnswer(outcome: taken)
+        case .insufficientFunds, .doNotHonor, .expired, .failsOnCharge:
+            return SandboxAnswer(outcome: .declined, declineCode: rawValue)
+        case .authenticationRequired:
+            return SandboxAnswer(outcome: request.authenticated ? taken : .requiresAction)
+        }
+    }
+}
+
+/// What the sandbox's books say of a charge.
+struct SandboxAnswer: Sendable {
+    enum Outcome: String, CaseIterable, Sendable {
+        case succeeded, authorized, declined
+        case requiresAction = "requires_action"
+    }
+
+    let outcome: Outcome
+    var declineCode: String?
+
+    /// The answer to whoever asked under the key.
+    func charge(under key: AttemptID, heldUntil: Instant?) -> ChargeAnswer {
+        let reference = "ch_\(key.rawValue)"
+        return switch outcome {
+        case .succeeded: .captured(ProviderCharge(reference: reference))
+        case .authorized: .authorized(ProviderCharge(reference: reference, expiresAt: heldUntil))
+        case .requiresAction: .actionRequired(reference: reference, .challenge)
+        case .declined: .declined(ProviderDecline(code: declineCode ?? Decline.genericDecline.code))
+        }
+    }
+}

@@ -1,0 +1,96 @@
+package import PaymentContract
+package import BillingCore
+package import PaymentDomain
+package import Postgres
+
+/// The built-in provider: answers by test card and keeps books of its own, as an outside one would.
+///
+/// Whatever is asked under a key happens once, however often and from wherever it is asked for.
+package struct SandboxProvider: PaymentProvider {
+    /// How long the `slow` card takes.
+    static let slowAnswer: Duration = .seconds(3)
+    /// How long an authorization is held; card networks hold one for about a week.
+    static let holdSeconds: Int64 = 7 * 86_400
+
+    package let name = "sandbox"
+    package let capabilities = ProviderCapabilities(
+        methods: [
+            ProviderCapabilities.Method(
+                type: "card", separateCapture: true, partialCapture: true, multipleCapture: true, partialRefund: true,
+                offSession: true)
+        ], currencies: Set(Currency.all.map(\.code)))
+    private let charges: GroupCommit<SandboxCharge, ChargeAnswer>
+    private let pool: PostgresPool
+    private let clock: any WallClock
+
+    /// A provider whose books are in the pool's schema.
+    package init(pool: PostgresPool, clock: any WallClock) {
+        self.pool = pool
+        self.clock = clock
+        charges = GroupCommit(pool, maxBatch: 200) { db, items in
+            let heldUntil = Instant(seconds: clock.now.seconds + Self.holdSeconds)
+            return try SandboxBooks.charge(items, heldUntil: heldUntil, in: db)
+        }
+    }
+
+    /// What the sandbox knows a card by: the token says how the card behaves.
+    package static func token(of number: CardNumber) -> String { SandboxCard(number).token }
+
+    package func charge(_ request: ChargeRequest) async throws(ProviderFault) -> ChargeAnswer {
+        guard let card = SandboxCard(request) else {
+            return .declined(ProviderDecline(code: Decline.genericDecline.code))
+        }
+        if card == .slow { await pause() }
+        let answer: ChargeAnswer = try await book(SandboxCharge(request: request, card: card))
+        if card == .timeoutThenSuccess { throw .timedOut }
+        return answer
+    }
+
+    package func outcome(of request: ChargeRequest) async throws(ProviderFault) -> ChargeAnswer {
+        guard let card = SandboxCard(request) else {
+            return .declined(ProviderDecline(code: Decline.genericDecline.code))
+        }
+        return try await book(SandboxCharge(request: request, card: card))
+    }
+
+    package func capture(_ request: CaptureRequest) async throws(ProviderFault) -> CaptureAnswer {
+        let now: Instant = clock.now
+        return try await reachable {
+            try await pool.transactionRetrying { db in try SandboxBooks.capture(request, at: now, in: db) }
+        }
+    }
+
+    package func release(_ request: ReleaseRequest) async throws(ProviderFault) -> ReleaseAnswer {
+        try await reachable {
+            try await pool.transactionRetrying { db in try SandboxBooks.release(request, in: db) }
+        }
+    }
+
+    package func refund(_ request: RefundRequest) async throws(ProviderFault) -> RefundAnswer {
+        try await reachable {
+            try await pool.transactionRetrying { db in try SandboxBooks.refund(request, in: db) }
+        }
+    }
+
+    private func book(_ charge: SandboxCharge) async throws(ProviderFault) -> ChargeAnswer {
+        try await reachable { try await charges.submit(charge) }
+    }
+
+    /// A process that is told to stop does not wait for the slow card.
+    private func pause() async {
+        do { try await Task.sleep(for: Self.slowAnswer) } catch { return }
+    }
+
+    /// Whatever keeps the books from answering leaves the outcome unknown, as with an outside provider.
+    private func reachable<Answer>(_ work: () async throws -> Answer) async throws(ProviderFault) -> Answer {
+        do { return try await work() } catch let fault as ProviderFault { throw fault } catch {
+            throw .unusable("the sandbox's books: \(error)")
+        }
+    }
+}
+
+/// A charge on its way into the sandbox's books.
+struct SandboxCharge: Sendable {
+    let request: ChargeRequest
+    let card: SandboxCard
+}

@@ -1,0 +1,168 @@
+package import PaymentContract
+import BillingCore
+import JSON
+
+/// Stripe as a provider: PaymentIntents, created and confirmed in one request.
+///
+/// It keeps no state. Every PaymentIntent carries our payment and attempt ids in its metadata, so that a lost answer
+/// can be found again; every write goes under a key made of our id, which Stripe honors for at least 24 hours
+/// (docs.stripe.com/api/idempotent_requests).
+package struct StripeAdapter: PaymentProvider {
+    /// The connector's own codes for ``ChargeAnswer/declined(_:)``.
+    package enum DeclineCode {
+        /// The key has run out and Stripe knows no PaymentIntent of the attempt that took money or still can.
+        package static let neverCharged = "never_charged"
+        /// The PaymentIntent was canceled: nothing is held.
+        package static let canceled = "canceled"
+    }
+
+    /// How long after an id was made its key is relied upon: the 24 hours Stripe promises, less one for clocks that
+    /// disagree and requests that travel.
+    static let keyLifetime: Duration = .seconds(23 * 3_600)
+    /// When a charge that cannot be found never happened: the last use of the key, plus the hour that Stripe's search
+    /// may lag behind, plus one for clocks.
+    static let certainAfter: Duration = .seconds(25 * 3_600)
+
+    /// How far clocks may disagree.
+    static let clockTolerance: Duration = .seconds(3_600)
+
+    package let name = "stripe"
+    package let capabilities: ProviderCapabilities
+    let client: StripeClient
+    package var configuration: StripeConfiguration { client.configuration }
+
+    /// A connector to one account.
+    package init(configuration: StripeConfiguration, transport: any ProviderTransport) {
+        client = StripeClient(configuration: configuration, transport: transport)
+        capabilities = .stripe(multipleCapture: configuration.multipleCapture)
+    }
+
+    /// Creates and confirms a PaymentIntent. An attempt older than its key is looked for instead.
+    /// - Note: After ``ChargeAnswer/actionRequired(reference:_:)`` Stripe goes on by itself once the customer has
+    ///   authenticated. What became of it is ``outcome(of:)`` of the same request; another attempt would charge again.
+    package func charge(_ request: ChargeRequest) async throws(ProviderFault) -> ChargeAnswer {
+        let form: StripeForm = try chargeForm(request)
+        let age: Duration = try age(of: request)
+        // An id from the future was made by a clock that has gone back since: its age is not known.
+        guard age < Self.keyLifetime, age + Self.clockTolerance > .zero else { return try await outcome(of: request) }
+        return try await submit(request, form, mayHaveHappened: false)
+    }
+
+    /// Finds the charge by its metadata; where there is none, asks again under the same key while that is safe.
+    /// - Returns: ``DeclineCode/neverCharged`` when it cannot have happened any more.
+    /// - Throws: ``ProviderFault`` while that is not known.
+    package func outcome(of request: ChargeRequest) async throws(ProviderFault) -> ChargeAnswer {
+        let form: StripeForm = try chargeForm(request)
+        let age: Duration = try age(of: request)
+        if let answer = try await find(request) { return answer }
+        if age < Self.keyLifetime { return try await submit(request, form, mayHaveHappened: true) }
+        guard age >= Self.certainAfter else { throw .timedOut }
+        return .declined(ProviderDecline(code: DeclineCode.neverCharged))
+    }
+
+    private func submit(
+        _ request: ChargeRequest, _ form: StripeForm, mayHaveHappened: Bool
+    ) async throws(ProviderFault) -> ChargeAnswer {
+        let key: String = "\(request.idempotencyKey):charge"
+        let call = StripeCall(kind: .post(key: key), path: "/v1/payment_intents", form: form)
+        switch try await client.send(call, mayHaveHappened: mayHaveHappened) {
+        case .object(let fields, let isReplay):
+            let intent = try StripeIntent(fields)
+            if !isReplay, intent.status == .succeeded, !request.capture { throw .unusable("\(intent.id) is captured") }
+            if !isReplay, let answer = try intent.answer(to: request) { return answer }
+            // The stored answer is of then; the customer may have authenticated since.
+            if isReplay, let answer = try await readIntent(intent.id)?.answer(to: request) { return answer }
+            throw fields.unusable("status", "is \(intent.status.rawValue) after the confirmation")
+        case .refused(let refusal): return try Self.answer(to: request, refused: refusal)
+        case .stuck(let status):
+            if let answer = try await find(request) { return answer }
+            throw .unavailable(status)
+        }
+    }
+
+    /// Looks for the attempt's PaymentIntent. Search may lag behind, so finding none means nothing by itself, and what
+    /// it finds is read anew.
+    /// - Throws: ``ProviderFault/unusable(_:)`` when more than one has taken or refused money.
+    private func find(_ request: ChargeRequest) async throws(ProviderFault) -> ChargeAnswer? {
+        var form = StripeForm()
+        form.add("query", .text("metadata['\(StripeMetadata.attempt)']:'\(request.idempotencyKey)'"))
+        guard let page = try await client.get("/v1/payment_intents/search", form) else { return nil }
+        guard try page.text("object") == "search_result" else { throw page.unusable("object", "is not search_result") }
+        var answers: [ChargeAnswer] = []
+        for found in try page.list("data") {
+            let id: String = try found.id(of: "payment_intent")
+            guard let intent = try await readIntent(id), let answer = try intent.answer(to: request) else { continue }
+            answers.append(answer)
+        }
+        guard answers.count < 2 else { throw .unusable("the attempt has \(answers.count) payment intents") }
+        return answers.first
+    }
+
+    /// Reads a PaymentIntent as it is now; `nil` when there is none.
+    func readIntent(_ id: String) async throws(ProviderFault) -> StripeIntent? {
+        var form = StripeForm()
+        form.add("expand", .list([.text("latest_charge")]))
+        guard let fields = try await client.get("/v1/payment_intents/\(id)", form) else { return nil }
+        let intent = try StripeIntent(fields)
+        guard intent.id == id else { throw fields.unusable("id", "is another") }
+        return intent
+    }
+
+    /// A charge that Stripe refused: a decline when the method was asked, a rejection of our request otherwise.
+    private static func answer(
+        to request: ChargeRequest, refused refusal: StripeRefusal
+    ) throws(ProviderFault) -> ChargeAnswer {
+        guard let fields = refusal.intent else {
+            if refusal.status == 402 { return .declined(ProviderDecline(refusal, reference: nil)) }
+            throw .rejected(code: refusal.name)
+        }
+        let intent = try StripeIntent(fields)
+        try intent.belongs(to: request)
+        switch intent.status {
+        case .requiresPaymentMethod, .canceled: return .declined(ProviderDecline(refusal, reference: intent.id))
+        default: throw fields.unusable("status", "is \(intent.status.rawValue) after a refusal")
+        }
+    }
+
+    private func age(of request: ChargeRequest) throws(ProviderFault) -> Duration {
+        guard let made = request.idempotencyKey.madeAt else { throw .rejected(code: "attempt_id_malformed") }
+        return configuration.clock.now.duration(since: made)
+    }
+}
+
+extension StripeIntent {
+    /// Checks that this is the attempt's, over its amount.
+    /// - Throws: ``ProviderFault/unusable(_:)``.
+    func belongs(to request: ChargeRequest) throws(ProviderFault) {
+        guard attempt == request.idempotencyKey.rawValue else { throw .unusable("\(id) is of another attempt") }
+        guard amount == request.amount else { throw .unusable("\(id) is over \(amount)") }
+    }
+
+    /// What the intent says of the charge; `nil` while it has not been confirmed.
+    /// - Throws: ``ProviderFault/unusable(_:)`` when it is not what was asked for.
+    func answer(to request: ChargeRequest) throws(ProviderFault) -> ChargeAnswer? {
+        try belongs(to: request)
+        let charge = ProviderCharge(reference: id, networkTransactionID: networkTransactionID)
+        switch status {
+        case .succeeded:
+            // An authorization that was captured since stays what it was: captures are told apart from charges.
+            guard request.capture else { return .authorized(charge) }
+            guard received == request.amount else { throw .unusable("\(id) received \(received)") }
+            return .captured(charge)
+        case .requiresCapture:
+            guard !request.capture else { throw .unusable("\(id) is not captured") }
+            guard received.isPositive || capturable == request.amount else {
+                throw .unusable("\(id) holds \(capturable)")
+            }
+            return .authorized(charge)
+        case .requiresAction:
+            guard let redirectURL else { throw .unusable("\(id) wants an action that is no redirect") }
+            return .actionRequired(reference: id, .redirect(url: redirectURL))
+        case .processing: return .pending(reference: id)
+        case .canceled:
+            return .declined(ProviderDecline(code: StripeAdapter.DeclineCode.canceled, reference: id))
+        case .requiresPaymentMethod: return lastError.map { .declined(ProviderDecline($0, reference: id)) }
+        case .requiresConfirmation: return nil
+        }
+    }
+}

@@ -1,0 +1,50 @@
+import PaymentContract
+import BillingCore
+import PaymentDomain
+
+extension ProviderCapabilities {
+    /// What Stripe can do, by its payment method pages (docs.stripe.com/payments/payment-methods).
+    /// - Parameter multipleCapture: Whether the account may capture a card authorization in several parts.
+    static func stripe(multipleCapture: Bool) -> ProviderCapabilities {
+        ProviderCapabilities(
+            methods: [
+                Method(
+                    type: "card", separateCapture: true, partialCapture: true, multipleCapture: multipleCapture,
+                    partialRefund: true, offSession: true),
+                Method(
+                    type: "sepa_debit", currencies: ["EUR"], countries: sepaCountries, separateCapture: false,
+                    partialCapture: false, multipleCapture: false, partialRefund: true, offSession: true),
+                redirect("ideal", ["EUR"], ["NL"], separateCapture: false),
+                redirect("klarna", klarnaCurrencies, klarnaCountries, separateCapture: true),
+                redirect(
+                    "afterpay_clearpay", ["AUD", "CAD", "GBP", "NZD", "USD"], ["AU", "CA", "GB", "NZ", "US"],
+                    separateCapture: true),
+                redirect("affirm", ["CAD", "USD"], ["CA", "US"], separateCapture: true),
+            ],
+            currencies: Set(StripeAmount.currencies.map(\.code)))
+    }
+
+    /// A method on a page of its own, which cannot be charged again without the customer.
+    private static func redirect(
+        _ type: String, _ currencies: Set<String>, _ countries: Set<String>, separateCapture: Bool
+    ) -> Method {
+        Method(
+            type: type, currencies: currencies, countries: countries, separateCapture: separateCapture,
+            partialCapture: separateCapture, multipleCapture: false, partialRefund: true, offSession: false)
+    }
+
+    /// The countries of the SEPA schemes that Stripe takes accounts of: European Economic Area, Switzerland, the United
+    /// Kingdom and the small states (EPC409-09).
+    private static let sepaCountries: Set<String> = [
+        "AD", "AT", "BE", "BG", "CH", "CY", "CZ", "DE", "DK", "EE", "ES", "FI", "FR", "GB", "GI", "GR", "HR", "HU",
+        "IE", "IS", "IT", "LI", "LT", "LU", "LV", "MC", "MT", "NL", "NO", "PL", "PT", "RO", "SE", "SI", "SK", "SM",
+        "VA",
+    ]
+    private static let klarnaCurrencies: Set<String> = [
+        "AUD", "CAD", "CHF", "CZK", "DKK", "EUR", "GBP", "NOK", "NZD", "PLN", "RON", "SEK", "USD",
+    ]
+    private static let klarnaCountries: Set<String> = [
+        "AT", "AU", "BE", "CA", "CH", "CZ", "DE", "DK", "ES", "FI", "FR", "GB", "GR", "IE", "IT", "NL", "NO", "NZ",
+        "PL", "PT", "RO", "SE", "US",
+    ]
+}

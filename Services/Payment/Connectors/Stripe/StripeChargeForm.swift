@@ -1,0 +1,112 @@
+package import PaymentContract
+import BillingCore
+import PaymentDomain
+
+extension StripeAdapter {
+    /// The parameters of a charge. They follow from the request alone, so that a repeat under the key has the same.
+    /// - Throws: ``ProviderFault/rejected(code:)`` for what Stripe cannot do; nothing is sent then.
+    package func chargeForm(_ request: ChargeRequest) throws(ProviderFault) -> StripeForm {
+        var form = StripeForm()
+        form.add("amount", .integer(try chargeAmount(request.amount)))
+        form.add("currency", .text(request.amount.currency.code.lowercased()))
+        form.add("confirm", .flag(true))
+        form.add("capture_method", .text(request.capture ? "automatic" : "manual"))
+        let type: String
+        switch request.source {
+        case .stored(let text, let customer):
+            guard let token = StripeToken(text) else { throw .rejected(code: "token_malformed") }
+            type = token.type
+            addStored(token, customer: customer, request, to: &form)
+        case .redirect(let method, let returnURL):
+            type = method
+            try addRedirect(method, returnURL: returnURL, payer: request.payer, to: &form)
+        }
+        try check(request, against: type)
+        form.add("allowed_payment_method_types", .list([.text(type)]))
+        // A card's statement takes a suffix only; the account's own prefix stands before it.
+        form.add(type == "card" ? "statement_descriptor_suffix" : "statement_descriptor", request.statementDescriptor)
+        var metadata = StripeForm()
+        metadata.add(StripeMetadata.payment, .text(request.paymentID.rawValue))
+        metadata.add(StripeMetadata.attempt, .text(request.idempotencyKey.rawValue))
+        form.add("metadata", metadata)
+        form.add("expand", .list([.text("latest_charge")]))
+        return form
+    }
+
+    private func chargeAmount(_ money: Money) throws(ProviderFault) -> Int64 {
+        do throws(UnitRefusal) {
+            return try StripeAmount.units(of: money)
+        } catch {
+            throw .rejected(code: error.stripeCode)
+        }
+    }
+
+    private func check(_ request: ChargeRequest, against type: String) throws(ProviderFault) {
+        guard let method = capabilities.methods.first(where: { $0.type == type }) else {
+            throw .rejected(code: "method_unsupported")
+        }
+        if let currencies = method.currencies, !currencies.contains(request.amount.currency.code) {
+            throw .rejected(code: "currency_unsupported")
+        }
+        guard request.capture || method.separateCapture else { throw .rejected(code: "capture_unsupported") }
+        if case .merchant = request.initiation, !method.offSession { throw .rejected(code: "off_session_unsupported") }
+    }
+
+    private func addStored(
+        _ token: StripeToken, customer: String?, _ request: ChargeRequest, to form: inout StripeForm
+    ) {
+        form.add("payment_method", .text(token.method))
+        form.add("customer", customer)
+        if case .sepaDebit(_, let mandate?) = token { form.add("mandate", .text(mandate)) }
+        switch request.initiation {
+        // Stripe keeps the network transaction ids of the methods it stores and sends them itself.
+        case .merchant: form.add("off_session", .flag(true))
+        case .customer: form.add("return_url", .text(configuration.returnURL + request.paymentID.rawValue))
+        }
+        guard case .card = token, !request.capture, configuration.multipleCapture else { return }
+        var card = StripeForm()
+        card.add("request_multicapture", .text("if_available"))
+        var options = StripeForm()
+        options.add("card", card)
+        form.add("payment_method_options", options)
+    }
+
+    private func addRedirect(
+        _ method: String, returnURL: String, payer: ChargePayer?, to form: inout StripeForm
+    ) throws(ProviderFault) {
+        var data = StripeForm()
+        data.add("type", .text(method))
+        if let payer { data.add("billing_details", Self.billingDetails(payer)) }
+        form.add("payment_method_data", data)
+        form.add("return_url", .text(returnURL))
+        switch method {
+        case "klarna" where payer == nil: throw .rejected(code: "payer_country_missing")
+        case "afterpay_clearpay":
+            guard let payer, let name = payer.name, payer.line1 != nil else {
+                throw .rejected(code: "payer_address_missing")
+            }
+            var shipping = StripeForm()
+            shipping.add("name", .text(name))
+            shipping.add("address", Self.address(payer))
+            form.add("shipping", shipping)
+        default: break
+        }
+    }
+
+    private static func billingDetails(_ payer: ChargePayer) -> StripeForm {
+        var details = StripeForm()
+        details.add("name", payer.name)
+        details.add("email", payer.email)
+        details.add("address", address(payer))
+        return details
+    }
+
+    private static func address(_ payer: ChargePayer) -> StripeForm {
+        var address = StripeForm()
+        address.add("line1", payer.line1)
+        address.add("city", payer.city)
+        address.add("postal_code", payer.postalCode)
+        address.add("country", .text(payer.country))
+        return address
+    }
+}

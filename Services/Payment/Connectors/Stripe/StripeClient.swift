@@ -1,0 +1,82 @@
+import PaymentContract
+import BillingCore
+import JSON
+
+/// Sends requests to Stripe and repeats them, under the same key, as long as that is safe and of use.
+struct StripeClient: Sendable {
+    let configuration: StripeConfiguration
+    let transport: any ProviderTransport
+
+    /// Sends a request until there is a reply or the tries are used up.
+    /// - Parameter mayHaveHappened: An earlier call under the same key ended without an answer.
+    /// - Throws: ``ProviderFault``. `notSent`, `rateLimited` and `rejected` are thrown only when no try, this call's or
+    ///   an earlier one's, can have been carried out: they say that nothing happened.
+    func send(_ call: StripeCall, mayHaveHappened: Bool = false) async throws(ProviderFault) -> StripeReply {
+        let request: ProviderHTTPRequest = call.request(configuration)
+        var uncertain: ProviderFault? = mayHaveHappened ? .timedOut : nil
+        var retry = 1
+        while true {
+            let missed: StripeTryFault
+            switch await read(request) {
+            case .reply(let reply): return reply
+            case .fault(let fault): missed = fault
+            }
+            if missed.mayHaveHappened { uncertain = missed.fault }
+            guard missed.mayRepeat, await pause(before: retry, retryAfter: missed.retryAfter) else {
+                throw Self.verdict(missed.fault, after: uncertain)
+            }
+            retry += 1
+        }
+    }
+
+    /// Reads an object. Nothing that goes wrong with a read says anything about what is read.
+    /// - Returns: `nil` when there is no such object.
+    func get(_ path: String, _ form: StripeForm = StripeForm()) async throws(ProviderFault) -> StripeFields? {
+        switch try await send(StripeCall(kind: .get, path: path, form: form), mayHaveHappened: true) {
+        case .object(let fields, _): return fields
+        case .refused(let refusal) where refusal.status == 404 && refusal.code == "resource_missing": return nil
+        case .refused(let refusal): throw .unusable("a read was refused: \(refusal.name)")
+        case .stuck(let status): throw .unavailable(status)
+        }
+    }
+
+    /// Writes where a refusal and a stored failure are of no use to the caller: nothing is charged by these.
+    /// - Throws: ``ProviderFault``; `rejected` with Stripe's code when it refuses.
+    func write(_ path: String, _ form: StripeForm, key: String) async throws(ProviderFault) -> StripeFields {
+        switch try await send(StripeCall(kind: .post(key: key), path: path, form: form)) {
+        case .object(let fields, _): return fields
+        case .refused(let refusal): throw .rejected(code: refusal.name)
+        case .stuck(let status): throw .unavailable(status)
+        }
+    }
+
+    private func read(_ request: ProviderHTTPRequest) async -> StripeReading {
+        do throws(ProviderFault) {
+            return StripeReading(try await transport.send(request))
+        } catch {
+            if case .notSent = error { return .fault(StripeTryFault(fault: error, mayHaveHappened: false)) }
+            return .fault(StripeTryFault(fault: error))
+        }
+    }
+
+    /// Whether there is another try, after its wait; a canceled task has none.
+    private func pause(before retry: Int, retryAfter: Int?) async -> Bool {
+        let policy: ProviderRetryPolicy = configuration.retries
+        guard let wait = policy.wait(before: retry, retryAfter: retryAfter, jitter: configuration.jitter) else {
+            return false
+        }
+        do {
+            try await configuration.sleep(wait)
+            return true
+        } catch {
+            return false
+        }
+    }
+
+    /// A last try that did nothing leaves the knowledge as the tries before it did.
+    private static func verdict(_ last: ProviderFault, after uncertain: ProviderFault?) -> ProviderFault {
+        guard let uncertain else { return last }
+        if case .rejected(let code) = last { return .unusable("refused after an unanswered try: \(code)") }
+        return uncertain
+    }
+}

@@ -1,0 +1,43 @@
+package import PaymentContract
+package import BillingCore
+package import Telemetry
+
+/// What the Stripe connector is told once, when it is built.
+package struct StripeConfiguration: Sendable {
+    /// The version of Stripe's API that requests are written for and answers are read as; sent with every request.
+    package static let apiVersion = "2026-10-28.endive"
+
+    /// Where the API is, without a slash at the end: `https://api.stripe.com`.
+    package let baseURL: String
+    /// The account's secret key.
+    package let secretKey: Secret
+    /// Where a customer comes back to after 3-D Secure for a stored method; the payment's id is appended.
+    package let returnURL: String
+    /// Whether the account may capture one authorization in several parts. Stripe grants this per account.
+    package let multipleCapture: Bool
+    /// How a request is repeated inside of one call.
+    package let retries: ProviderRetryPolicy
+    /// Tells how old an id, and with it a key, is.
+    package let clock: any WallClock
+    /// Waits between two tries; throws when the task is canceled.
+    package let sleep: @Sendable (Duration) async throws -> Void
+    /// Draws a number out of a range, for the waits.
+    package let jitter: @Sendable (ClosedRange<Int64>) -> Int64
+
+    package init(
+        baseURL: String = "https://api.stripe.com", secretKey: Secret, returnURL: String,
+        multipleCapture: Bool = false, retries: ProviderRetryPolicy = ProviderRetryPolicy(),
+        clock: any WallClock = SystemClock(),
+        sleep: @escaping @Sendable (Duration) async throws -> Void = { try await Task.sleep(for: $0) },
+        jitter: @escaping @Sendable (ClosedRange<Int64>) -> Int64 = { Int64.random(in: $0) }
+    ) {
+        self.baseURL = baseURL
+        self.secretKey = secretKey
+        self.returnURL = returnURL
+        self.multipleCapture = multipleCapture
+        self.retries = retries
+        self.clock = clock
+        self.sleep = sleep
+        self.jitter = jitter
+    }
+}

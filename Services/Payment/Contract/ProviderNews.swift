@@ -1,0 +1,109 @@
+package import BillingCore
+
+/// What a provider tells of its own accord (a webhook), or answers when it is asked what is new.
+///
+/// News is a hint, not a fact: what moves money is read back from the provider before it is booked.
+package enum ProviderNews: Sendable, Equatable {
+    /// Something became of an attempt's charge.
+    case charge(AttemptID)
+    /// A refund was made or changed, perhaps at the provider's own pages.
+    case refund(ProviderRefund)
+    /// A dispute was raised or moved on.
+    case dispute(ProviderDispute)
+    /// Money was sent to our bank account, or failed to arrive there.
+    case payout(ProviderPayout)
+    /// Nothing that concerns us; the provider's name of the kind of news.
+    case nothing(String)
+}
+
+/// A refund as the provider knows it.
+package struct ProviderRefund: Sendable, Equatable {
+    /// Where it stands.
+    package enum State: Sendable, Equatable {
+        case pending
+        case succeeded
+        /// For this reason, in the provider's words.
+        case failed(code: String)
+    }
+
+    /// The provider's name of it.
+    package let reference: String
+    /// The charge or capture that it gives back.
+    package let taken: String
+    /// Ours, when it was asked for here; `nil` when it was made at the provider.
+    package let refundID: RefundID?
+    package let amount: Money
+    package let state: State
+
+    package init(reference: String, taken: String, refundID: RefundID?, amount: Money, state: State) {
+        self.reference = reference
+        self.taken = taken
+        self.refundID = refundID
+        self.amount = amount
+        self.state = state
+    }
+}
+
+/// A dispute as the provider knows it.
+package struct ProviderDispute: Sendable, Equatable {
+    /// Where it stands.
+    package enum Stage: String, Sendable, CaseIterable {
+        /// The bank asks; no money has moved.
+        case inquiry
+        /// The money is taken back; evidence is awaited.
+        case needsResponse = "needs_response"
+        /// The bank looks at the evidence.
+        case underReview = "under_review"
+        /// It ended in our favor: what was taken comes back.
+        case won
+        /// It ended in the payer's favor.
+        case lost
+        /// An inquiry that ended without money moving.
+        case closed
+    }
+
+    /// The provider's name of it.
+    package let reference: String
+    /// The charge or capture that is disputed.
+    package let taken: String
+    package let amount: Money
+    /// What the provider charges for it; `nil` where it does not tell.
+    package let fee: Money?
+    /// Why, in the networks' common words: `fraudulent`, `product_not_received`.
+    package let reason: String
+    package let stage: Stage
+    package let openedAt: Instant
+    /// When evidence must be in; `nil` when none is awaited.
+    package let evidenceDueBy: Instant?
+
+    package init(
+        reference: String, taken: String, amount: Money, fee: Money?, reason: String, stage: Stage, openedAt: Instant,
+        evidenceDueBy: Instant?
+    ) {
+        self.reference = reference
+        self.taken = taken
+        self.amount = amount
+        self.fee = fee
+        self.reason = reason
+        self.stage = stage
+        self.openedAt = openedAt
+        self.evidenceDueBy = evidenceDueBy
+    }
+}
+
+/// A transfer of the provider's to our bank account.
+package struct ProviderPayout: Sendable, Equatable {
+    /// The provider's name of it.
+    package let reference: String
+    package let amount: Money
+    /// `false`: it did not arrive, the money is back at the provider.
+    package let arrived: Bool
+    package let at: Instant
+
+    package init(reference: String, amount: Money, arrived: Bool, at: Instant) {
+        self.reference = reference
+        self.amount = amount
+        self.arrived = arrived
+        self.at = at
+    }
+}

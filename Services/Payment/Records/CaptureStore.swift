@@ -1,0 +1,87 @@
+package import BillingCore
+package import PaymentDomain
+package import Postgres
+
+/// A capture as stored.
+package struct CaptureRecord: PostgresRecord, Sendable {
+    package let id: CaptureID
+    package let paymentID: PaymentID
+    package let amount: Money
+    /// Nothing more is captured after it.
+    package let isFinal: Bool
+    package let status: FollowUpStatus
+    /// Why the provider refused.
+    package let failureCode: String?
+    package let createdAt: Instant
+
+    package static let columns: SQL = "id, payment_id, amount, currency, is_final, status, failure_code, created_at"
+
+    package init(row: inout PostgresRow) throws {
+        id = try row.next()
+        paymentID = try row.next()
+        amount = Money(minor: try row.next(), currency: try row.next())
+        isFinal = try row.next()
+        status = try row.nextCase()
+        failureCode = try row.next()
+        createdAt = try row.next()
+    }
+
+    package init(
+        id: CaptureID, paymentID: PaymentID, amount: Money, isFinal: Bool, status: FollowUpStatus, createdAt: Instant
+    ) {
+        self.id = id
+        self.paymentID = paymentID
+        self.amount = amount
+        self.isFinal = isFinal
+        self.status = status
+        failureCode = nil
+        self.createdAt = createdAt
+    }
+}
+
+/// SQL over captures.
+package enum CaptureStore {
+    package static func find(_ id: CaptureID, in db: borrowing PostgresTransaction) throws -> CaptureRecord? {
+        try db.first("SELECT \(CaptureRecord.columns) FROM captures WHERE id = \(id)", as: CaptureRecord.self)
+    }
+
+    /// Whether a capture of the payment, whose row is locked, is under way.
+    package static func isUnderWay(_ payment: PaymentID, in db: borrowing PostgresTransaction) throws -> Bool {
+        try db.first(
+            "SELECT true FROM captures WHERE payment_id = \(payment) AND status = 'processing'"
+        ) { row in try row.next() } ?? false
+    }
+
+    /// The smallest capture of the payment, whose row is locked, that has the amount left to refund.
+    package static func refundable(
+        _ amount: Int64, of payment: PaymentID, in db: borrowing PostgresTransaction
+    ) throws -> CaptureID? {
+        try db.first(
+            """
+            SELECT id FROM captures
+            WHERE payment_id = \(payment) AND status = 'succeeded' AND amount - amount_refunded >= \(amount)
+            ORDER BY amount - amount_refunded, id LIMIT 1
+            """
+        ) { row in try row.next() }
+    }
+
+    /// The most that one capture of the payment has left to refund.
+    package static func mostRefundable(of payment: PaymentID, in db: borrowing PostgresTransaction) throws -> Int64 {
+        try db.first(
+            """
+            SELECT coalesce(max(amount - amount_refunded), 0) FROM captures
+            WHERE payment_id = \(payment) AND status = 'succeeded'
+            """
+        ) { row in try row.next() } ?? 0
+    }
+
+    /// Newest first, after a cursor.
+    package static func list(
+        payment: PaymentID, after: CaptureID?, limit: Int, in db: borrowing PostgresTransaction
+    ) throws -> [CaptureRecord] {
+        let matching: SQL = .matching("payment_id = \(payment)", after.map { "id < \($0)" })
+        return try db.query(
+            "SELECT \(CaptureRecord.columns) FROM captures \(matching) ORDER BY id DESC LIMIT \(limit)",
+            as: CaptureRecord.self)
+    }
+}

@@ -1,0 +1,121 @@
+package import BillingCore
+package import PaymentDomain
+package import Postgres
+
+/// A journal entry about to be booked.
+package struct JournalEntry: Sendable {
+    /// What kind of movement it books.
+    package enum Kind: String, Sendable { case payment, capture, refund }
+
+    package let id: JournalEntryID
+    package let kind: Kind
+    /// What it books: an attempt's, a capture's or a refund's id. A second entry for it is refused.
+    package let reference: String
+    /// The payment it belongs to; `nil` for a movement of no single payment: a payout, an adjustment.
+    package let paymentID: PaymentID?
+    package let occurredAt: Instant
+    package let postings: [Posting]
+
+    package init(
+        id: JournalEntryID, kind: Kind, reference: String, paymentID: PaymentID?, occurredAt: Instant,
+        postings: [Posting]
+    ) {
+        self.id = id
+        self.kind = kind
+        self.reference = reference
+        self.paymentID = paymentID
+        self.occurredAt = occurredAt
+        self.postings = postings
+    }
+}
+
+/// SQL over the ledger. Entries are only ever added; the database refuses one that does not balance.
+package enum LedgerStore {
+    /// Books entries, all lines of all entries in one statement.
+    package static func book(_ entries: [JournalEntry], in db: borrowing PostgresTransaction) throws {
+        guard !entries.isEmpty else { return }
+        try db.enqueue(
+            """
+            INSERT INTO journal_entries (id, kind, reference, payment_id, occurred_at)
+            SELECT * FROM unnest(\(entries.map(\.id.rawValue))::text[], \(entries.map(\.kind.rawValue))::text[],
+                \(entries.map(\.reference))::text[], \(entries.map { $0.paymentID?.rawValue })::text[],
+                \(entries.map(\.occurredAt))::timestamptz[])
+            """)
+        var ids: [String] = []
+        var positions: [Int] = []
+        var postings: [Posting] = []
+        for entry in entries {
+            for (index, posting) in entry.postings.enumerated() {
+                ids.append(entry.id.rawValue)
+                positions.append(index + 1)
+                postings.append(posting)
+            }
+        }
+        try db.enqueue(
+            """
+            INSERT INTO journal_lines (entry_id, position, account, currency, amount)
+            SELECT * FROM unnest(\(ids)::text[], \(positions)::smallint[], \(postings.map(\.account))::text[],
+                \(postings.map(\.amount.currency.code))::text[], \(postings.map(\.amount.minor))::bigint[])
+            """)
+    }
+
+    /// The balance of every account in every currency, by name.
+    package static func balances(in db: borrowing PostgresTransaction) throws -> [AccountBalance] {
+        try db.query(
+            """
+            SELECT account, currency, sum(amount)::bigint FROM journal_lines GROUP BY account, currency
+            ORDER BY account, currency
+            """
+        ) { row in AccountBalance(account: try row.next(), currency: try row.next(), balance: try row.next()) }
+    }
+
+    /// The lines booked for a payment, in order.
+    package static func lines(of payment: PaymentID, in db: borrowing PostgresTransaction) throws -> [JournalLineRecord]
+    {
+        try db.query(
+            """
+            SELECT e.id, e.kind, e.occurred_at, l.account, l.currency, l.amount
+            FROM journal_entries e JOIN journal_lines l ON l.entry_id = e.id
+            WHERE e.payment_id = \(payment) ORDER BY e.id, l.position
+            """
+        ) { row in
+            JournalLineRecord(
+                entryID: try row.next(), kind: try row.next(), occurredAt: try row.next(), account: try row.next(),
+                currency: try row.next(), amount: try row.next())
+        }
+    }
+}
+
+/// What stands on an account.
+package struct AccountBalance: Sendable {
+    package let account: String
+    package let currency: String
+    package let balance: Int64
+
+    package init(account: String, currency: String, balance: Int64) {
+        self.account = account
+        self.currency = currency
+        self.balance = balance
+    }
+}
+
+/// One booked line.
+package struct JournalLineRecord: Sendable {
+    package let entryID: JournalEntryID
+    package let kind: String
+    package let occurredAt: Instant
+    package let account: String
+    package let currency: String
+    package let amount: Int64
+
+    package init(
+        entryID: JournalEntryID, kind: String, occurredAt: Instant, account: String, currency: String, amount: Int64
+    ) {
+        self.entryID = entryID
+        self.kind = kind
+        self.occurredAt = occurredAt
+        self.account = account
+        self.currency = currency
+        self.amount = amount
+    }
+}

@@ -1,0 +1,111 @@
+package import BillingCore
+package import PaymentDomain
+package import Postgres
+
+/// A payment as stored.
+package struct PaymentRecord: PostgresRecord, Sendable {
+    package let id: PaymentID
+    package let customerID: CustomerID
+    package let paymentMethodID: PaymentMethodID?
+    /// Of the current attempt.
+    package let provider: String
+    package let amount: Money
+    package let captureMethod: CaptureMethod
+    /// What has been taken, minor units.
+    package let amountCaptured: Int64
+    package let authorizationExpiresAt: Instant?
+    package let amountRefunded: Int64
+    package let status: PaymentStatus
+    package let invoiceID: InvoiceID?
+    package let subscriptionID: SubscriptionID?
+    package let description: String?
+    package let metadata: String
+    package let offSession: Bool
+    package let authenticated: Bool
+    package let attempts: Int
+    package let attemptID: AttemptID
+    package let declineCode: String?
+    package let riskScore: String?
+    package let riskDecision: String?
+    package let riskReasons: [String]
+    package let createdAt: Instant
+
+    /// The columns in the order ``init(row:)`` reads them, of a table or alias named `p`.
+    package static let columns: SQL = """
+        p.id, p.customer_id, p.payment_method_id, p.provider, p.amount, p.currency, p.capture_method, p.amount_captured, \
+        p.authorization_expires_at, p.amount_refunded, p.status, p.invoice_id, \
+        p.subscription_id, p.description, p.metadata::text, p.off_session, p.authenticated, p.attempts, p.attempt_id, \
+        p.decline_code, p.risk_score, p.risk_decision, p.risk_reasons, p.created_at
+        """
+
+    package init(
+        id: PaymentID, customerID: CustomerID, paymentMethodID: PaymentMethodID?, provider: String, amount: Money,
+        captureMethod: CaptureMethod = .automatic, amountCaptured: Int64, authorizationExpiresAt: Instant? = nil,
+        amountRefunded: Int64, status: PaymentStatus, invoiceID: InvoiceID?, subscriptionID: SubscriptionID?,
+        description: String?,
+        metadata: String, offSession: Bool, authenticated: Bool, attempts: Int, attemptID: AttemptID,
+        declineCode: String?, riskScore: String?, riskDecision: String?, riskReasons: [String], createdAt: Instant
+    ) {
+        self.id = id
+        self.customerID = customerID
+        self.paymentMethodID = paymentMethodID
+        self.provider = provider
+        self.amount = amount
+        self.captureMethod = captureMethod
+        self.amountCaptured = amountCaptured
+        self.authorizationExpiresAt = authorizationExpiresAt
+        self.amountRefunded = amountRefunded
+        self.status = status
+        self.invoiceID = invoiceID
+        self.subscriptionID = subscriptionID
+        self.description = description
+        self.metadata = metadata
+        self.offSession = offSession
+        self.authenticated = authenticated
+        self.attempts = attempts
+        self.attemptID = attemptID
+        self.declineCode = declineCode
+        self.riskScore = riskScore
+        self.riskDecision = riskDecision
+        self.riskReasons = riskReasons
+        self.createdAt = createdAt
+    }
+
+    package init(row: inout PostgresRow) throws {
+        id = try row.next()
+        customerID = try row.next()
+        paymentMethodID = try row.next()
+        provider = try row.next()
+        amount = Money(minor: try row.next(), currency: try row.next())
+        captureMethod = try row.nextCase()
+        amountCaptured = try row.next()
+        authorizationExpiresAt = try row.next()
+        amountRefunded = try row.next()
+        status = try row.nextCase()
+        invoiceID = try row.next()
+        subscriptionID = try row.next()
+        description = try row.next()
+        metadata = try row.next()
+        offSession = try row.next()
+        authenticated = try row.next()
+        attempts = try row.next()
+        attemptID = try row.next()
+        declineCode = try row.next()
+        riskScore = try row.next()
+        riskDecision = try row.next()
+        riskReasons = try row.next()
+        createdAt = try row.next()
+    }
+
+    /// Why the last attempt failed.
+    package var decline: Decline? { declineCode.map(Decline.init(code:)) }
+
+    /// What is still held and can be captured, minor units.
+    package var amountCapturable: Int64 { status == .authorized ? amount.minor - amountCaptured : 0 }
+
+    /// Whether the provider holds nothing any more because its time is over.
+    package func isAuthorizationOver(at now: Instant) -> Bool { authorizationExpiresAt.map { $0 <= now } ?? false }
+
+    /// The record key of its events.
+    package var key: String { customerID.rawValue }
+}

@@ -1,0 +1,223 @@
+package import BillingCore
+package import PaymentDomain
+package import Postgres
+
+/// A payment about to be recorded, with its first attempt.
+package struct NewPayment: Sendable {
+    package let id: PaymentID
+    package let attemptID: AttemptID
+    package let customerID: CustomerID
+    package let method: ChargeableMethod?
+    package let amount: Money
+    package let captureMethod: CaptureMethod
+    package let invoiceID: InvoiceID?
+    package let billingID: BillingID?
+    package let subscriptionID: SubscriptionID?
+    package let description: String?
+    package let metadata: String
+    package let offSession: Bool
+    package let createdAt: Instant
+
+    package init(
+        id: PaymentID, attemptID: AttemptID, customerID: CustomerID, method: ChargeableMethod?, amount: Money,
+        captureMethod: CaptureMethod = .automatic, invoiceID: InvoiceID? = nil, billingID: BillingID? = nil,
+        subscriptionID: SubscriptionID? = nil, description: String?, metadata: String = "{}", offSession: Bool,
+        createdAt: Instant
+    ) {
+        self.id = id
+        self.attemptID = attemptID
+        self.customerID = customerID
+        self.method = method
+        self.amount = amount
+        self.captureMethod = captureMethod
+        self.invoiceID = invoiceID
+        self.billingID = billingID
+        self.subscriptionID = subscriptionID
+        self.description = description
+        self.metadata = metadata
+        self.offSession = offSession
+        self.createdAt = createdAt
+    }
+
+    /// Who is asked; `none` when there is nothing to charge.
+    package var provider: String { method?.provider ?? "none" }
+
+    /// Without a method the first attempt has failed before it began.
+    package var status: PaymentStatus { method == nil ? .failed : .created }
+}
+
+/// What a provider knows a charge or a capture by.
+package struct ProviderReference: PostgresRecord, Sendable {
+    package let provider: String
+    package let reference: String
+
+    package init(row: inout PostgresRow) throws {
+        provider = try row.next()
+        reference = try row.next()
+    }
+}
+
+/// SQL over payments and their attempts.
+package enum PaymentStore {
+    /// Inserts payments and first attempts; an invoice that has a payment keeps it.
+    /// - Returns: The ids that were inserted.
+    package static func insert(_ payments: [NewPayment], in db: borrowing PostgresTransaction) throws -> Set<PaymentID>
+    {
+        guard !payments.isEmpty else { return [] }
+        let inserted: [PaymentID] = try db.query(
+            """
+            WITH p AS (
+                INSERT INTO payments (id, customer_id, payment_method_id, provider, amount, currency, status, invoice_id, billing_id,
+                    subscription_id, description, metadata, off_session, capture_method, attempt_id, decline_code,
+                    decline_class, created_at)
+                SELECT n.id, n.customer_id, n.method_id, n.provider, n.amount, n.currency, n.status, n.invoice_id, n.billing_id,
+                    n.subscription_id, n.description, n.metadata::jsonb, n.off_session, n.capture_method, n.attempt_id,
+                    CASE WHEN n.status = 'failed' THEN 'no_payment_method' END,
+                    CASE WHEN n.status = 'failed' THEN 'soft' END, n.created_at
+                FROM unnest(
+                    \(payments.map(\.id.rawValue))::text[], \(payments.map(\.customerID.rawValue))::text[],
+                    \(payments.map { $0.method?.id.rawValue })::text[], \(payments.map(\.provider))::text[],
+                    \(payments.map(\.amount.minor))::bigint[],
+                    \(payments.map(\.amount.currency.code))::text[], \(payments.map(\.status.rawValue))::text[],
+                    \(payments.map { $0.invoiceID?.rawValue })::text[], \(payments.map { $0.billingID?.rawValue })::text[],
+                    \(payments.map { $0.subscriptionID?.rawValue })::text[], \(payments.map(\.description))::text[],
+                    \(payments.map(\.metadata))::text[], \(payments.map(\.offSession))::boolean[],
+                    \(payments.map(\.captureMethod.rawValue))::text[],
+                    \(payments.map(\.attemptID.rawValue))::text[], \(payments.map(\.createdAt))::timestamptz[]
+                ) AS n(id, customer_id, method_id, provider, amount, currency, status, invoice_id, billing_id, subscription_id,
+                    description, metadata, off_session, capture_method, attempt_id, created_at)
+                ON CONFLICT (invoice_id) DO NOTHING
+                RETURNING id, attempt_id, payment_method_id, provider, status, decline_code, created_at),
+            a AS (
+                INSERT INTO payment_attempts
+                    (id, payment_id, number, payment_method_id, provider, status, decline_code, started_at)
+                SELECT attempt_id, id, 1, payment_method_id, provider,
+                    CASE WHEN status = 'failed' THEN 'failed' ELSE 'started' END, decline_code, created_at
+                FROM p)
+            SELECT id FROM p
+            """
+        ) { row in try row.next() }
+        return Set(inserted)
+    }
+
+    /// One payment; `nil` when there is none.
+    package static func find(_ id: PaymentID, in db: borrowing PostgresTransaction) throws -> PaymentRecord? {
+        try db.first("SELECT \(PaymentRecord.columns) FROM payments p WHERE p.id = \(id)", as: PaymentRecord.self)
+    }
+
+    /// One payment, its row locked until the transaction ends; `nil` when there is none.
+    package static func lock(_ id: PaymentID, in db: borrowing PostgresTransaction) throws -> PaymentRecord? {
+        try db.first(
+            "SELECT \(PaymentRecord.columns) FROM payments p WHERE p.id = \(id) FOR UPDATE", as: PaymentRecord.self)
+    }
+
+    /// The payments of invoices, their rows locked in order of id.
+    package static func lock(
+        invoices: [InvoiceID], in db: borrowing PostgresTransaction
+    ) throws -> [InvoiceID: PaymentRecord] {
+        let found: [PaymentRecord] = try db.query(
+            """
+            SELECT \(PaymentRecord.columns) FROM payments p
+            WHERE p.invoice_id = ANY(\(invoices.map(\.rawValue))::text[]) ORDER BY p.id FOR UPDATE
+            """, as: PaymentRecord.self)
+        var byInvoice: [InvoiceID: PaymentRecord] = [:]
+        for payment in found { if let invoice: InvoiceID = payment.invoiceID { byInvoice[invoice] = payment } }
+        return byInvoice
+    }
+
+    /// Begins a new attempt of payments whose rows are locked: `failed` or `requires_action` becomes `created`.
+    package static func beginAttempts(
+        _ attempts: [NextAttempt], at now: Instant, in db: borrowing PostgresTransaction
+    ) throws {
+        guard !attempts.isEmpty else { return }
+        let ids: [String] = attempts.map(\.payment.id.rawValue)
+        let attemptIDs: [String] = attempts.map(\.attemptID.rawValue)
+        let methods: [String] = attempts.map(\.method.id.rawValue)
+        let numbers: [Int] = attempts.map(\.number)
+        let providers: [String] = attempts.map(\.method.provider)
+        try db.enqueue(
+            """
+            UPDATE payments p SET status = 'created', attempts = n.number, attempt_id = n.attempt_id,
+                payment_method_id = n.method_id, provider = n.provider, authenticated = n.authenticated, decline_code = NULL,
+                decline_class = NULL, stepped_at = now()
+            FROM unnest(\(ids)::text[], \(attemptIDs)::text[], \(methods)::text[], \(numbers)::int[],
+                \(attempts.map(\.authenticated))::boolean[], \(providers)::text[])
+                AS n(id, attempt_id, method_id, number, authenticated, provider)
+            WHERE p.id = n.id
+            """)
+        try db.enqueue(
+            """
+            INSERT INTO payment_attempts (id, payment_id, number, payment_method_id, provider, status, started_at)
+            SELECT n.attempt_id, n.id, n.number, n.method_id, n.provider, 'started', \(now)
+            FROM unnest(\(ids)::text[], \(attemptIDs)::text[], \(methods)::text[], \(numbers)::int[],
+                \(providers)::text[]) AS n(id, attempt_id, method_id, number, provider)
+            """)
+    }
+
+    /// Ends payments, whose rows are locked, and their attempts before money moved.
+    package static func cancel(_ payments: [PaymentRecord], in db: borrowing PostgresTransaction) throws {
+        try db.enqueue(
+            """
+            UPDATE payments SET status = 'canceled', stepped_at = now()
+            WHERE id = ANY(\(payments.map(\.id.rawValue))::text[])
+            """)
+        try db.enqueue(
+            """
+            UPDATE payment_attempts SET status = 'canceled', ended_at = now()
+            WHERE id = ANY(\(payments.map(\.attemptID.rawValue))::text[]) AND status IN ('started', 'requires_action', 'authorized')
+            """)
+    }
+
+    /// What the provider knows the charge of the payment's current attempt by; `nil` when it has told none.
+    package static func providerReference(
+        of id: PaymentID, in db: borrowing PostgresTransaction
+    ) throws -> ProviderReference? {
+        try db.first(
+            """
+            SELECT a.provider, a.provider_reference FROM payments p JOIN payment_attempts a ON a.id = p.attempt_id
+            WHERE p.id = \(id) AND a.provider_reference IS NOT NULL
+            """, as: ProviderReference.self)
+    }
+
+    /// Records what has been captured in all of a payment whose row is locked.
+    package static func captured(
+        _ payment: PaymentRecord, total: Int64, status: PaymentStatus, in db: borrowing PostgresTransaction
+    ) throws {
+        try db.enqueue(
+            """
+            UPDATE payments SET amount_captured = \(total), status = \(status.rawValue), stepped_at = now()
+            WHERE id = \(payment.id)
+            """)
+        try db.enqueue(
+            "UPDATE payment_attempts SET status = \(status.rawValue), ended_at = now() WHERE id = \(payment.attemptID)")
+    }
+
+    /// Newest first, after a cursor.
+    package static func list(
+        customer: CustomerID?, invoice: InvoiceID?, after: PaymentID?, limit: Int, in db: borrowing PostgresTransaction
+    ) throws -> [PaymentRecord] {
+        let matching: SQL = .matching(
+            customer.map { "p.customer_id = \($0)" }, invoice.map { "p.invoice_id = \($0)" },
+            after.map { "p.id < \($0)" })
+        return try db.query(
+            "SELECT \(PaymentRecord.columns) FROM payments p \(matching) ORDER BY p.id DESC LIMIT \(limit)",
+            as: PaymentRecord.self)
+    }
+}
+
+/// Another attempt at a payment whose row is locked.
+package struct NextAttempt: Sendable {
+    package let payment: PaymentRecord
+    package let attemptID: AttemptID
+    package let method: ChargeableMethod
+    package let authenticated: Bool
+
+    package init(payment: PaymentRecord, attemptID: AttemptID, method: ChargeableMethod, authenticated: Bool) {
+        self.payment = payment
+        self.attemptID = attemptID
+        self.method = method
+        self.authenticated = authenticated
+    }
+
+    package var number: Int { payment.attempts + 1 }
+}

@@ -1,0 +1,80 @@
+package import BillingCore
+package import PaymentDomain
+package import Postgres
+
+/// A refund as stored.
+package struct RefundRecord: PostgresRecord, Sendable {
+    package let id: RefundID
+    package let paymentID: PaymentID
+    package let amount: Money
+    package let status: FollowUpStatus
+    /// Why the provider refused.
+    package let failureCode: String?
+    package let reason: String?
+    package let createdAt: Instant
+
+    package static let columns: SQL = "id, payment_id, amount, currency, status, failure_code, reason, created_at"
+
+    package init(row: inout PostgresRow) throws {
+        id = try row.next()
+        paymentID = try row.next()
+        amount = Money(minor: try row.next(), currency: try row.next())
+        status = try row.nextCase()
+        failureCode = try row.next()
+        reason = try row.next()
+        createdAt = try row.next()
+    }
+
+    package init(
+        id: RefundID, paymentID: PaymentID, amount: Money, status: FollowUpStatus, failureCode: String? = nil,
+        reason: String?, createdAt: Instant
+    ) {
+        self.id = id
+        self.paymentID = paymentID
+        self.amount = amount
+        self.status = status
+        self.failureCode = failureCode
+        self.reason = reason
+        self.createdAt = createdAt
+    }
+}
+
+/// SQL over refunds.
+package enum RefundStore {
+    package static func find(_ id: RefundID, in db: borrowing PostgresTransaction) throws -> RefundRecord? {
+        try db.first("SELECT \(RefundRecord.columns) FROM refunds WHERE id = \(id)", as: RefundRecord.self)
+    }
+
+    /// What the provider knows the money by that a refund gives back: its capture, or the charge.
+    package static func refundedReference(of id: RefundID, in db: borrowing PostgresTransaction) throws
+        -> ProviderReference?
+    {
+        try db.first(
+            """
+            SELECT a.provider, CASE WHEN r.capture_id IS NULL THEN a.provider_reference ELSE c.provider_reference END
+            FROM refunds r JOIN payments p ON p.id = r.payment_id JOIN payment_attempts a ON a.id = p.attempt_id
+            LEFT JOIN captures c ON c.id = r.capture_id
+            WHERE r.id = \(id)
+                AND CASE WHEN r.capture_id IS NULL THEN a.provider_reference ELSE c.provider_reference END IS NOT NULL
+            """, as: ProviderReference.self)
+    }
+
+    /// What has been given back of a payment, minor units.
+    package static func succeededTotal(of payment: PaymentID, in db: borrowing PostgresTransaction) throws -> Int64 {
+        try db.first(
+            """
+            SELECT coalesce(sum(amount), 0)::bigint FROM refunds WHERE payment_id = \(payment) AND status = 'succeeded'
+            """
+        ) { row in try row.next() } ?? 0
+    }
+
+    /// Newest first, after a cursor.
+    package static func list(
+        payment: PaymentID?, after: RefundID?, limit: Int, in db: borrowing PostgresTransaction
+    ) throws -> [RefundRecord] {
+        let matching: SQL = .matching(payment.map { "payment_id = \($0)" }, after.map { "id < \($0)" })
+        return try db.query(
+            "SELECT \(RefundRecord.columns) FROM refunds \(matching) ORDER BY id DESC LIMIT \(limit)",
+            as: RefundRecord.self)
+    }
+}

@@ -1,0 +1,287 @@
+import PaymentPayPal
+import PaymentContract
+import BillingCore
+import JSON
+import PaymentDomain
+import Testing
+
+private typealias Step = FakePayPal.Step
+private let page = NextAction.redirect(url: "https://www.paypal.com/checkoutnow?token=ORDER1")
+private let waiting = Step.answer(201, Say.order("PAYER_ACTION_REQUIRED"))
+private let approved = Step.answer(200, Say.order("APPROVED", link: nil))
+
+private func completed(_ captures: [JSONValue]) -> Step { .answer(200, Say.order("COMPLETED", captures: captures)) }
+private func held(_ authorizations: [JSONValue]) -> Step {
+    .answer(200, Say.order("COMPLETED", intent: "AUTHORIZE", authorizations: authorizations))
+}
+
+@Suite("Charging through PayPal") struct ChargeTests {
+    @Test("on the payer's page sends one order and the way there") func redirect() async throws {
+        let world = FakeWorld([waiting])
+        let answer = try await world.adapter.charge(Ask.charge(descriptor: "REFRAIN"))
+        #expect(answer == .actionRequired(reference: "ORDER1", page))
+        let sent = try #require(world.fake.sent.first)
+        #expect(sent.line == "POST /v2/checkout/orders")
+        #expect(sent.headers["PayPal-Request-Id"] == Say.attempt)
+        #expect(sent.headers["Prefer"] == "return=representation")
+        #expect(sent.headers["Content-Type"] == "application/json")
+        let expected: JSONValue = [
+            "intent": "CAPTURE",
+            "purchase_units": [
+                [
+                    "amount": Say.amount(), "custom_id": .string(Say.payment), "invoice_id": .string(Say.attempt),
+                    "soft_descriptor": "REFRAIN",
+                ]
+            ],
+            "payment_source": [
+                "paypal": [
+                    "experience_context": [
+                        "shipping_preference": "NO_SHIPPING", "return_url": "https://shop.example/back",
+                        "cancel_url": "https://shop.example/back", "user_action": "PAY_NOW",
+                        "payment_method_preference": "IMMEDIATE_PAYMENT_REQUIRED",
+                    ]
+                ]
+            ],
+        ]
+        #expect(sent.json == expected)
+    }
+
+    @Test(
+        "from stored methods names the token",
+        arguments: [
+            ("abc", ["paypal": ["vault_id": "abc"]]), ("paypal:a-b_c", ["paypal": ["vault_id": "a-b_c"]]),
+            ("venmo:abc", ["venmo": ["vault_id": "abc"]]),
+            ("billing_agreement:B-1", ["paypal": ["billing_agreement_id": "B-1"]]),
+        ] as [(String, JSONValue)])
+    func stored(token: String, source: JSONValue) async throws {
+        let world = FakeWorld([completed([Say.capture()])])
+        let answer = try await world.adapter.charge(Ask.stored(token))
+        #expect(answer == .captured(ProviderCharge(reference: "CAP1")))
+        #expect(world.fake.sent.first?.json?["payment_source"] == source)
+    }
+
+    @Test(
+        "from a stored card says who asks and on what ground",
+        arguments: [
+            (.customer, ["payment_initiator": "CUSTOMER", "payment_type": "ONE_TIME", "usage": "SUBSEQUENT"]),
+            (
+                .merchant(networkTransactionID: nil),
+                ["payment_initiator": "MERCHANT", "payment_type": "RECURRING", "usage": "SUBSEQUENT"]
+            ),
+            (
+                .merchant(networkTransactionID: "short"),
+                ["payment_initiator": "MERCHANT", "payment_type": "RECURRING", "usage": "SUBSEQUENT"]
+            ),
+            (
+                .merchant(networkTransactionID: "123456789012345"),
+                [
+                    "payment_initiator": "MERCHANT", "payment_type": "RECURRING", "usage": "SUBSEQUENT",
+                    "previous_network_transaction_reference": ["id": "123456789012345"],
+                ]
+            ),
+        ] as [(ChargeRequest.Initiation, JSONValue)])
+    func storedCard(initiation: ChargeRequest.Initiation, credential: JSONValue) async throws {
+        let reference = JSONMember(name: "network_transaction_reference", value: ["id": "MCC123456789"])
+        let world = FakeWorld([completed([Say.capture(more: [reference])])])
+        let answer = try await world.adapter.charge(Ask.stored("card:abc", initiation: initiation))
+        #expect(answer == .captured(ProviderCharge(reference: "CAP1", networkTransactionID: "MCC123456789")))
+        let source: JSONValue = ["card": ["vault_id": "abc", "stored_credential": credential]]
+        #expect(world.fake.sent.first?.json?["payment_source"] == source)
+    }
+
+    @Test(
+        "is refused before sending for what PayPal cannot be asked",
+        arguments: [
+            (Ask.charge(money(150, "HUF")), "DECIMAL_PRECISION"),
+            (Ask.charge(money(1, "KWD")), "INVALID_CURRENCY_CODE"),
+            (Ask.charge(money(0)), "CANNOT_BE_ZERO_OR_NEGATIVE"),
+            (Ask.charge(method: "klarna"), "PAYMENT_SOURCE_NOT_SUPPORTED"),
+            (Ask.stored("klarna:abc"), "PAYMENT_SOURCE_NOT_SUPPORTED"), (Ask.stored(""), "TOKEN_ID_NOT_FOUND"),
+            (Ask.stored("paypal:a/b"), "TOKEN_ID_NOT_FOUND"),
+            (Ask.charge(descriptor: String(repeating: "x", count: 23)), "INVALID_STRING_LENGTH"),
+        ] as [(ChargeRequest, String)])
+    func unaskable(request: ChargeRequest, code: String) async {
+        let world = FakeWorld([])
+        await #expect(throws: ProviderFault.rejected(code: code)) { try await world.adapter.charge(request) }
+        #expect(world.fake.sent.isEmpty && world.fake.tokenRequests.isEmpty)
+    }
+
+    @Test(
+        "reads each state of a capture",
+        arguments: [
+            ("COMPLETED", .captured(ProviderCharge(reference: "CAP1"))),
+            ("PARTIALLY_REFUNDED", .captured(ProviderCharge(reference: "CAP1"))),
+            ("REFUNDED", .captured(ProviderCharge(reference: "CAP1"))), ("PENDING", .pending(reference: "ORDER1")),
+            ("DECLINED", .declined(ProviderDecline(code: "DECLINED", networkCode: "5120", reference: "CAP1"))),
+            ("FAILED", .declined(ProviderDecline(code: "FAILED", networkCode: "5120", reference: "CAP1"))),
+        ] as [(String, ChargeAnswer)])
+    func captureStates(status: String, answer: ChargeAnswer) async throws {
+        let processor = JSONMember(name: "processor_response", value: ["response_code": "5120"])
+        let world = FakeWorld([completed([Say.capture(status, more: [processor])])])
+        #expect(try await world.adapter.charge(Ask.stored()) == answer)
+    }
+
+    @Test(
+        "reads each state of an authorization",
+        arguments: [
+            ("CREATED", true), ("CAPTURED", true), ("PARTIALLY_CAPTURED", true), ("PENDING", nil), ("DENIED", false),
+            ("VOIDED", false),
+        ] as [(String, Bool?)])
+    func authorizationStates(status: String, isHeld: Bool?) async throws {
+        let world = FakeWorld([held([Say.authorization(status)])])
+        let answer = try await world.adapter.charge(Ask.stored(capture: false))
+        let charge = ProviderCharge(reference: "AUTH1", networkTransactionID: "123456789012345")
+        switch isHeld {
+        case true?: #expect(answer == .authorized(charge))
+        case false?: #expect(answer == .declined(ProviderDecline(code: status, reference: "AUTH1")))
+        case nil: #expect(answer == .pending(reference: "ORDER1"))
+        }
+        #expect(world.fake.sent.first?.json?["intent"] == "AUTHORIZE")
+    }
+
+    @Test(
+        "reads the other states of an order",
+        arguments: [
+            ("CREATED", .actionRequired(reference: "ORDER1", page)),
+            ("VOIDED", .declined(ProviderDecline(code: "ORDER_VOIDED", reference: "ORDER1"))),
+        ] as [(String, ChargeAnswer)])
+    func orderStates(status: String, answer: ChargeAnswer) async throws {
+        let world = FakeWorld([.answer(201, Say.order(status, link: "approve"))])
+        #expect(try await world.adapter.charge(Ask.charge()) == answer)
+    }
+
+    @Test(
+        "is declined in PayPal's words",
+        arguments: [
+            "INSTRUMENT_DECLINED", "PAYER_CANNOT_PAY", "TRANSACTION_REFUSED", "CARD_EXPIRED", "COMPLIANCE_VIOLATION",
+            "TOKEN_ID_NOT_FOUND", "PAYER_ACCOUNT_RESTRICTED", "AGREEMENT_ALREADY_CANCELLED",
+        ])
+    func declines(code: String) async throws {
+        let world = FakeWorld([.refusal(422, code)])
+        #expect(try await world.adapter.charge(Ask.stored()) == .declined(ProviderDecline(code: code)))
+    }
+
+    @Test(
+        "tells our own faults from declines",
+        arguments: [
+            (.refusal(422, "PAYEE_ACCOUNT_RESTRICTED"), .rejected(code: "PAYEE_ACCOUNT_RESTRICTED")),
+            (.refusal(422, "SOMETHING_NEW"), .rejected(code: "SOMETHING_NEW")),
+            (.refusal(404, nil, name: "RESOURCE_NOT_FOUND"), .rejected(code: "RESOURCE_NOT_FOUND")),
+            (.refusal(403, "PERMISSION_DENIED", name: "NOT_AUTHORIZED"), .rejected(code: "PERMISSION_DENIED")),
+            (.refusal(415, nil, name: "UNSUPPORTED_MEDIA_TYPE"), .rejected(code: "UNSUPPORTED_MEDIA_TYPE")),
+            (.refusal(422, "DUPLICATE_INVOICE_ID"), .unusable("this attempt was captured by another order")),
+            (.refusal(422, "ORDER_COMPLETION_IN_PROGRESS"), .timedOut),
+        ] as [(FakePayPal.Step, ProviderFault)])
+    func faults(step: FakePayPal.Step, fault: ProviderFault) async {
+        let world = FakeWorld([step])
+        await #expect(throws: fault) { try await world.adapter.charge(Ask.stored()) }
+    }
+}
+
+@Suite("The outcome of a charge through PayPal") struct OutcomeTests {
+    private let done = ChargeAnswer.captured(ProviderCharge(reference: "CAP1"))
+
+    @Test("is found under the same key and read as it is now") func read() async throws {
+        let world = FakeWorld([waiting, .answer(200, Say.order("COMPLETED", captures: [Say.capture()]))])
+        #expect(try await world.adapter.outcome(of: Ask.charge()) == done)
+        #expect(world.fake.lines == ["POST /v2/checkout/orders", "GET /v2/checkout/orders/ORDER1"])
+        #expect(world.fake.sent.first?.headers["PayPal-Request-Id"] == Say.attempt)
+        #expect(world.fake.sent.last?.headers["PayPal-Request-Id"] == nil)
+    }
+
+    @Test("of an approved order is its capture", arguments: [true, false]) func completes(capture: Bool) async throws {
+        let intent: String = capture ? "CAPTURE" : "AUTHORIZE"
+        let taken = capture ? completed([Say.capture()]) : held([Say.authorization()])
+        let world = FakeWorld([.answer(200, Say.order("APPROVED", intent: intent, link: nil)), taken])
+        let answer = try await world.adapter.outcome(of: Ask.charge(capture: capture), reference: "ORDER1")
+        let charge = ProviderCharge(reference: "AUTH1", networkTransactionID: "123456789012345")
+        #expect(answer == (capture ? done : .authorized(charge)))
+        let action: String = capture ? "capture" : "authorize"
+        #expect(world.fake.lines == ["GET /v2/checkout/orders/ORDER1", "POST /v2/checkout/orders/ORDER1/\(action)"])
+        let key = try #require(world.fake.sent.last?.headers["PayPal-Request-Id"])
+        #expect(key == Say.attempt + "-take" && key.utf8.count <= 38)
+        #expect(world.fake.sent.last?.json == [:])
+    }
+
+    @Test("is read when somebody was faster", arguments: ["ORDER_ALREADY_CAPTURED", "ORDER_COMPLETED_OR_VOIDED"])
+    func raced(code: String) async throws {
+        let world = FakeWorld([approved, .refusal(422, code), completed([Say.capture()])])
+        #expect(try await world.adapter.outcome(of: Ask.charge(), reference: "ORDER1") == done)
+        #expect(world.fake.isOver)
+    }
+
+    @Test("is the payer's turn when PayPal says so", arguments: ["ORDER_NOT_APPROVED", "PAYER_ACTION_REQUIRED"])
+    func payersTurn(code: String) async throws {
+        let world = FakeWorld([approved, .refusal(422, code), waiting])
+        let answer = try await world.adapter.outcome(of: Ask.charge(), reference: "ORDER1")
+        #expect(answer == .actionRequired(reference: "ORDER1", page))
+        let link: JSONValue = ["rel": "payer-action", "href": "https://www.paypal.com/again"]
+        let refusal: JSONValue = [
+            "name": "UNPROCESSABLE_ENTITY", "details": [["issue": .string(code)]], "links": [link],
+        ]
+        let direct = FakeWorld([approved, .answer(422, refusal)])
+        let again = try await direct.adapter.outcome(of: Ask.charge(), reference: "ORDER1")
+        #expect(again == .actionRequired(reference: "ORDER1", .redirect(url: "https://www.paypal.com/again")))
+    }
+
+    @Test("is a decline when the capture is declined") func declined() async throws {
+        let world = FakeWorld([approved, .refusal(422, "INSTRUMENT_DECLINED")])
+        let answer = try await world.adapter.outcome(of: Ask.charge(), reference: "ORDER1")
+        #expect(answer == .declined(ProviderDecline(code: "INSTRUMENT_DECLINED", reference: "ORDER1")))
+    }
+
+    @Test(
+        "is unknown, never certain, whatever befalls the question",
+        arguments: [
+            ([.refusal(403, "PERMISSION_DENIED")], .unusable("the question is rejected: PERMISSION_DENIED")),
+            (
+                [.refusal(404, "INVALID_RESOURCE_ID", name: "RESOURCE_NOT_FOUND")],
+                .unusable("not readable: INVALID_RESOURCE_ID")
+            ),
+            (Array(repeating: .fault(.notSent("refused")), count: 4), .timedOut),
+            (Array(repeating: .text(503), count: 4), .unavailable(503)),
+            ([.answer(200, Say.order("SAVED"))], .unusable("order.status")),
+            ([approved, approved], .unusable("order.status")),
+            (
+                [approved, .refusal(422, "PAYEE_ACCOUNT_RESTRICTED")],
+                .unusable("the question is rejected: PAYEE_ACCOUNT_RESTRICTED")
+            ),
+            ([approved, .refusal(404, "INVALID_RESOURCE_ID")], .unusable("no such order")),
+            ([approved, .refusal(422, "ORDER_COMPLETION_IN_PROGRESS")], .timedOut),
+            (
+                [approved, .refusal(422, "DUPLICATE_INVOICE_ID")],
+                .unusable("this attempt was captured by another order")
+            ),
+            ([approved, .refusal(422, "ORDER_ALREADY_CAPTURED"), approved], .unusable("order.status")),
+        ] as [([FakePayPal.Step], ProviderFault)])
+    func unknown(script: [FakePayPal.Step], fault: ProviderFault) async {
+        let world = FakeWorld(script)
+        await #expect(throws: fault) { try await world.adapter.outcome(of: Ask.charge(), reference: "ORDER1") }
+        #expect(world.fake.isOver)
+    }
+
+    @Test("is not asked for with references that are no ids", arguments: ["", "../x", "a b", "ORDER1?x", "ordEr"])
+    func strangeReference(reference: String) async {
+        let world = FakeWorld([])
+        await #expect(throws: ProviderFault.unusable("no id of PayPal's")) {
+            try await world.adapter.outcome(of: Ask.charge(), reference: reference)
+        }
+    }
+
+    @Test("is not asked for under a key that PayPal has forgotten") func oldKey() async throws {
+        let stale = ProviderFault.unusable("the key is too old to be repeated safely")
+        let now = Instant(seconds: 1_800_000_000)
+        let old: AttemptID = id(at: now - .seconds(5 * 3_600))
+        let world = FakeWorld([])
+        await #expect(throws: stale) { try await world.adapter.outcome(of: Ask.charge(attempt: old)) }
+        await #expect(throws: stale) { try await world.adapter.charge(Ask.charge(attempt: old)) }
+        let foreign = AttemptID(unchecked: "att_1")
+        await #expect(throws: stale) { try await world.adapter.charge(Ask.charge(attempt: foreign)) }
+        #expect(world.fake.sent.isEmpty)
+        let young: AttemptID = id(at: now - .seconds(5 * 3_600 - 1))
+        let sent = Say.order("PAYER_ACTION_REQUIRED")
+            .setting(["purchase_units", "0", "invoice_id"], to: .string(young.rawValue))
+        let fresh = FakeWorld([.answer(201, sent)])
+        _ = try await fresh.adapter.charge(Ask.charge(attempt: young))
+    }
+}

@@ -1,0 +1,192 @@
+import PaymentPayPal
+import PaymentContract
+import BillingCore
+import JSON
+import Testing
+
+@Suite("Capturing an authorization at PayPal") struct PayPalCaptureTests {
+    @Test("sends the amount, our id and whether it is the last", arguments: [true, false])
+    func sends(isFinal: Bool) async throws {
+        let world = FakeWorld([.answer(201, Say.part())])
+        let answer = try await world.adapter.capture(Ask.capture(isFinal: isFinal))
+        #expect(answer == .captured(reference: "CAP9"))
+        let sent = try #require(world.fake.sent.first)
+        #expect(sent.line == "POST /v2/payments/authorizations/AUTH1/capture")
+        let key: CaptureID = id()
+        #expect(sent.headers["PayPal-Request-Id"] == key.rawValue)
+        let expected: JSONValue = [
+            "amount": Say.amount("5.00"), "invoice_id": .string(key.rawValue), "final_capture": .bool(isFinal),
+        ]
+        #expect(sent.json == expected)
+    }
+
+    @Test("under review is looked up, and unknown until it is decided") func review() async throws {
+        let pending = Say.part("PENDING")
+        let settled = FakeWorld([.answer(200, pending), .answer(200, Say.part())])
+        #expect(try await settled.adapter.capture(Ask.capture()) == .captured(reference: "CAP9"))
+        #expect(settled.fake.lines.last == "GET /v2/payments/captures/CAP9")
+        let denied = FakeWorld([.answer(200, pending), .answer(200, Say.part("DECLINED"))])
+        #expect(try await denied.adapter.capture(Ask.capture()) == .refused(code: "DECLINED"))
+        let open = FakeWorld([.answer(200, pending), .answer(200, pending)])
+        await #expect(throws: ProviderFault.timedOut) { try await open.adapter.capture(Ask.capture()) }
+    }
+
+    @Test(
+        "is refused in PayPal's words",
+        arguments: [
+            "AUTHORIZATION_VOIDED", "AUTHORIZATION_EXPIRED", "AUTHORIZATION_ALREADY_CAPTURED",
+            "MAX_CAPTURE_AMOUNT_EXCEEDED", "MAX_CAPTURE_COUNT_EXCEEDED", "AUTH_CAPTURE_CURRENCY_MISMATCH",
+            "TRANSACTION_REFUSED", "PAYER_CANNOT_PAY",
+        ])
+    func refused(code: String) async throws {
+        let world = FakeWorld([.refusal(422, code)])
+        #expect(try await world.adapter.capture(Ask.capture()) == .refused(code: code))
+        let missing = FakeWorld([.refusal(404, "INVALID_RESOURCE_ID")])
+        #expect(try await missing.adapter.capture(Ask.capture()) == .refused(code: "INVALID_RESOURCE_ID"))
+    }
+
+    @Test(
+        "is not settled by a refusal that our own earlier try may have caused, or our account",
+        arguments: [
+            ([.fault(.timedOut), .refusal(422, "AUTHORIZATION_ALREADY_CAPTURED")], .timedOut),
+            ([.text(500), .refusal(422, "MAX_CAPTURE_AMOUNT_EXCEEDED")], .unavailable(500)),
+            (
+                [.refusal(422, "DUPLICATE_INVOICE_ID")],
+                .unusable("another capture or refund carries our id: DUPLICATE_INVOICE_ID")
+            ),
+            ([.refusal(422, "PAYEE_ACCOUNT_RESTRICTED")], .rejected(code: "PAYEE_ACCOUNT_RESTRICTED")),
+            ([.fault(.timedOut), .refusal(422, "PAYEE_ACCOUNT_RESTRICTED")], .timedOut),
+            ([.refusal(422, "PREVIOUS_REQUEST_IN_PROGRESS")], .timedOut),
+            ([.refusal(403, "PERMISSION_DENIED")], .rejected(code: "PERMISSION_DENIED")),
+        ] as [([FakePayPal.Step], ProviderFault)])
+    func unsettled(script: [FakePayPal.Step], fault: ProviderFault) async {
+        let world = FakeWorld(script)
+        await #expect(throws: fault) { try await world.adapter.capture(Ask.capture()) }
+        #expect(world.fake.isOver)
+    }
+
+    @Test("is not sent with a strange reference, an unwritable amount or an old key") func unsent() async {
+        let world = FakeWorld([])
+        let strange = CaptureRequest(idempotencyKey: id(), reference: "A/../B", amount: money(1), isFinal: true)
+        await #expect(throws: ProviderFault.rejected(code: "INVALID_RESOURCE_ID")) {
+            try await world.adapter.capture(strange)
+        }
+        await #expect(throws: ProviderFault.rejected(code: "DECIMAL_PRECISION")) {
+            try await world.adapter.capture(Ask.capture(money(1, "TWD")))
+        }
+        world.clock.advance(by: .seconds(44 * 86_400))
+        await #expect(throws: ProviderFault.unusable("the key is too old to be repeated safely")) {
+            try await world.adapter.capture(Ask.capture())
+        }
+        await #expect(throws: ProviderFault.unusable("the key is too old to be repeated safely")) {
+            try await world.adapter.refund(Ask.refund())
+        }
+        #expect(world.fake.sent.isEmpty)
+    }
+}
+
+@Suite("Releasing an authorization at PayPal") struct ReleaseTests {
+    @Test("is done once, however it is answered") func released() async throws {
+        let voided = Say.authorization("VOIDED")
+        for step: FakePayPal.Step in [.text(204), .answer(200, voided), .refusal(422, "PREVIOUSLY_VOIDED")] {
+            let world = FakeWorld([step])
+            #expect(try await world.adapter.release(Ask.release) == .released)
+            #expect(world.fake.lines == ["POST /v2/payments/authorizations/AUTH1/void"])
+            #expect(world.fake.sent.first?.headers["PayPal-Request-Id"] == Say.attempt + "-void")
+        }
+    }
+
+    @Test("is refused in PayPal's words", arguments: ["PREVIOUSLY_CAPTURED", "CANNOT_BE_VOIDED"])
+    func refused(code: String) async throws {
+        let world = FakeWorld([.refusal(422, code)])
+        #expect(try await world.adapter.release(Ask.release) == .refused(code: code))
+    }
+
+    @Test("is not believed of another authorization, or without its status") func unusable() async {
+        for answer in [Say.authorization("VOIDED", id: "AUTH2"), Say.authorization("CREATED")] {
+            let world = FakeWorld([.answer(200, answer)])
+            do throws(ProviderFault) {
+                _ = try await world.adapter.release(Ask.release)
+                Issue.record("believed")
+            } catch {
+                #expect(error.isUnusable)
+            }
+        }
+    }
+}
+
+@Suite("Refunding at PayPal") struct PayPalRefundTests {
+    @Test(
+        "reads each state",
+        arguments: [
+            ("COMPLETED", .refunded(reference: "REF1")), ("PENDING", .pending(reference: "REF1")),
+            ("FAILED", .refused(code: "FAILED")), ("CANCELLED", .refused(code: "CANCELLED")),
+        ] as [(String, RefundAnswer)])
+    func states(status: String, answer: RefundAnswer) async throws {
+        let world = FakeWorld([.answer(201, Say.refund(status))])
+        #expect(try await world.adapter.refund(Ask.refund()) == answer)
+        let sent = try #require(world.fake.sent.first)
+        let key: RefundID = id()
+        #expect(sent.line == "POST /v2/payments/captures/CAP1/refund")
+        #expect(sent.headers["PayPal-Request-Id"] == key.rawValue)
+        #expect(sent.json == ["amount": Say.amount("5.00"), "invoice_id": .string(key.rawValue)])
+    }
+
+    @Test(
+        "is refused in PayPal's words",
+        arguments: ["REFUND_AMOUNT_EXCEEDED", "CAPTURE_FULLY_REFUNDED", "PENDING_CAPTURE"])
+    func refused(code: String) async throws {
+        let world = FakeWorld([.refusal(422, code)])
+        #expect(try await world.adapter.refund(Ask.refund()) == .refused(code: code))
+    }
+
+    @Test("is not settled by a conflict after doubt") func conflict() async {
+        let world = FakeWorld([.fault(.timedOut), .refusal(422, "REFUND_AMOUNT_EXCEEDED")])
+        await #expect(throws: ProviderFault.timedOut) { try await world.adapter.refund(Ask.refund()) }
+    }
+}
+
+@Suite("Reading PayPal's resources") struct ReadTests {
+    @Test("gives what PayPal has") func reads() async throws {
+        let breakdown: JSONValue = ["paypal_fee": Say.amount("0.92")]
+        let more = [JSONMember(name: "seller_receivable_breakdown", value: breakdown)]
+        let world = FakeWorld([
+            .answer(200, Say.order("COMPLETED", captures: [Say.capture()])), .answer(200, Say.authorization()),
+            .answer(200, Say.capture(more: more)), .answer(200, Say.refund()),
+        ])
+        #expect(try await world.adapter.order("ORDER1").captures.map(\.id) == ["CAP1"])
+        let held = try await world.adapter.authorization("AUTH1")
+        #expect(held.amount == money(12_34) && held.expiresAt == Instant(seconds: 1_800_000_000))
+        let capture = try await world.adapter.capture("CAP1")
+        #expect(capture.fee == money(92) && capture.ours.customID == Say.payment)
+        #expect(try await world.adapter.refund("REF1").status == .completed)
+        #expect(
+            world.fake.lines.map { $0.split(separator: "/").suffix(2).joined(separator: "/") }
+                == ["orders/ORDER1", "authorizations/AUTH1", "captures/CAP1", "refunds/REF1"])
+    }
+
+    @Test("believes no other id") func otherID() async {
+        let order = FakeWorld([.answer(200, Say.order("COMPLETED"))])
+        await #expect(throws: ProviderFault.unusable("another order")) { try await order.adapter.order("ORDER2") }
+        let held = FakeWorld([.answer(200, Say.authorization())])
+        await #expect(throws: ProviderFault.unusable("another authorization")) {
+            try await held.adapter.authorization("AUTH2")
+        }
+        let taken = FakeWorld([.answer(200, Say.capture(id: "CAP2"))])
+        await #expect(throws: ProviderFault.unusable("another capture")) { try await taken.adapter.capture("CAP1") }
+        let back = FakeWorld([.answer(200, Say.refund())])
+        await #expect(throws: ProviderFault.unusable("another refund")) { try await back.adapter.refund("REF2") }
+        let completed = Say.order("COMPLETED", captures: [Say.capture()]).setting(["id"], to: "ORDER2")
+        let swapped = FakeWorld([.answer(200, Say.order("APPROVED")), .answer(201, completed)])
+        await #expect(throws: ProviderFault.unusable("another order")) {
+            try await swapped.adapter.outcome(of: Ask.charge(), reference: "ORDER1")
+        }
+    }
+
+    @Test("knows what PayPal can do") func capabilities() {
+        let matrix: ProviderCapabilities = FakeWorld([]).adapter.capabilities
+        #expect(matrix.methods.map(\.type) == ["paypal", "venmo", "card"])
+        #expect(matrix.currencies.count == 24 && !matrix.currencies.contains("KWD"))
+        #expect(matrix.methods.first?.multipleCapture == true && matrix.methods.first?.partialRefund == true)
+    }
+}

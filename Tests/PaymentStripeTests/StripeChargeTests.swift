@@ -1,0 +1,173 @@
+import PaymentStripe
+import PaymentContract
+import BillingCore
+import JSON
+import PaymentDomain
+import Testing
+
+@Suite("Charging at Stripe") struct StripeChargeTests {
+    static let asked = request()
+
+    @Test("a captured charge carries its reference and network transaction id") func captured() async throws {
+        let charge: JSONValue = [
+            "id": "ch_1", "payment_method_details": ["card": ["network_transaction_id": "1234567890"]],
+        ]
+        let world = StripeWorld(
+            .answer(200, intent("succeeded", for: Self.asked, more: [("latest_charge", charge)]).description))
+        let answer = try await world.adapter.charge(Self.asked)
+        #expect(answer == .captured(ProviderCharge(reference: "pi_1", networkTransactionID: "1234567890")))
+        let body: String = world.transport.requests[0].text
+        for part in [
+            "amount=1999", "currency=usd", "confirm=true", "capture_method=automatic", "payment_method=pm_card_visa",
+            "customer=cus_1", "allowed_payment_method_types[0]=card", "expand[0]=latest_charge",
+            "metadata[attempt_id]=\(Self.asked.idempotencyKey)", "metadata[payment_id]=\(Self.asked.paymentID)",
+            "return_url=https%3A%2F%2Fpay.test%2Fback%2F\(Self.asked.paymentID)",
+        ] {
+            #expect(body.split(separator: "&").contains(Substring(part)), "\(part)")
+        }
+    }
+
+    @Test("without the customer it is off session and goes nowhere") func merchant() async throws {
+        let asked = request(initiation: .merchant(networkTransactionID: "1"))
+        let world = StripeWorld(.answer(200, intent("succeeded", for: asked).description))
+        _ = try await world.adapter.charge(asked)
+        let body: String = world.transport.requests[0].text
+        #expect(body.contains("off_session=true") && !body.contains("return_url"))
+    }
+
+    @Test("the same request has the same parameters, authenticated or not") func stable() throws {
+        let world = StripeWorld()
+        let again = ChargeRequest(
+            idempotencyKey: Self.asked.idempotencyKey, paymentID: Self.asked.paymentID, source: Self.asked.source,
+            amount: Self.asked.amount, authenticated: true)
+        #expect(try world.adapter.chargeForm(Self.asked) == world.adapter.chargeForm(again))
+    }
+
+    @Test("an authorization asks for manual capture, and for several captures where the account may")
+    func authorized() async throws {
+        let asked = request(capture: false)
+        for multipleCapture in [false, true] {
+            let world = StripeWorld(
+                .answer(200, intent("requires_capture", for: asked).description), multipleCapture: multipleCapture)
+            #expect(try await world.adapter.charge(asked) == .authorized(ProviderCharge(reference: "pi_1")))
+            let body: String = world.transport.requests[0].text
+            #expect(body.contains("capture_method=manual"))
+            #expect(body.contains("[request_multicapture]=if_available") == multipleCapture)
+        }
+    }
+
+    @Test("an action is a redirect to an https address") func action() async throws {
+        let url = "https://hooks.stripe.com/3ds"
+        let next: JSONValue = ["type": "redirect_to_url", "redirect_to_url": ["url": .string(url)]]
+        let world = StripeWorld(
+            .answer(200, intent("requires_action", for: Self.asked, more: [("next_action", next)]).description))
+        #expect(
+            try await world.adapter.charge(Self.asked) == .actionRequired(reference: "pi_1", .redirect(url: url)))
+    }
+
+    @Test("a decline carries the bank's word and the reference") func declined() async throws {
+        let failed: JSONValue = intent("requires_payment_method", for: Self.asked)
+        let body: String = refusal("card_error", code: "card_declined", decline: "insufficient_funds", intent: failed)
+        let world = StripeWorld(.answer(402, body))
+        let decline = ProviderDecline(code: "insufficient_funds", reference: "pi_1")
+        #expect(try await world.adapter.charge(Self.asked) == .declined(decline))
+        #expect(world.waits.list.isEmpty)
+    }
+
+    @Test("a decline without its payment intent is a decline all the same") func bareDecline() async throws {
+        let world = StripeWorld(.answer(402, refusal("card_error", code: "expired_card")))
+        #expect(
+            try await world.adapter.charge(Self.asked) == .declined(ProviderDecline(code: "expired_card")))
+    }
+
+    /// Answers that are not what was asked for, or no answers of Stripe's at all.
+    static let hostile: [FakeTransport.Step] = {
+        func step(_ value: JSONValue) -> FakeTransport.Step { .answer(200, value.description) }
+        let plain: JSONValue = intent("succeeded", for: asked)
+        let script: JSONValue = ["type": "redirect_to_url", "redirect_to_url": ["url": "javascript:alert(1)"]]
+        let sdk: JSONValue = ["type": "use_stripe_sdk", "use_stripe_sdk": [:]]
+        return [
+            step(intent("succeeded", for: asked, amount: 1_998)),
+            step(intent("succeeded", for: asked, received: 1_998)),
+            step(intent("succeeded", for: asked, received: 0)),
+            step(intent("succeeded", for: asked, currency: "eur")),
+            step(intent("succeeded", for: asked, currency: "USD")),
+            step(intent("succeeded", for: asked, currency: "zzz")),
+            step(intent("succeeded", for: asked, attempt: "att_another")),
+            step(intent("succeeded", for: asked, id: "pi_1/../x")),
+            step(intent("succeeded", for: asked, id: "")),
+            step(intent("requires_capture", for: asked)),
+            step(intent("requires_confirmation", for: asked)),
+            step(intent("requires_payment_method", for: asked)),
+            step(intent("settled", for: asked)),
+            step(intent("requires_action", for: asked)),
+            step(intent("requires_action", for: asked, more: [("next_action", script)])),
+            step(intent("requires_action", for: asked, more: [("next_action", sdk)])),
+            step(["object": "charge", "id": "ch_1"]), step([]), step([:]), step("succeeded"),
+            .answer(200, String(plain.description.dropLast(20))), .answer(200, "<html>captive portal</html>"),
+            .answer(200, ""), .answer(302, ""), .answer(100, ""), .answer(404, "<html>Not Found</html>"),
+            .answer(402, "{}"), .answer(402, "{\"error\":\"declined\"}"), .answer(401, "who are you"),
+            .answer(400, refusal("idempotency_error")),
+            .answer(402, refusal("card_error", intent: intent("succeeded", for: asked))),
+            .answer(402, refusal("card_error", intent: intent("requires_payment_method", for: asked, attempt: "x"))),
+        ]
+    }()
+
+    @Test("an answer that makes no sense is never applied, and not asked for again", arguments: hostile.indices)
+    func unusable(index: Int) async throws {
+        let world = StripeWorld(steps: [Self.hostile[index]])
+        do throws(ProviderFault) {
+            let answer = try await world.adapter.charge(Self.asked)
+            Issue.record("applied: \(answer)")
+        } catch {
+            guard case .unusable = error else {
+                Issue.record("\(error)")
+                return
+            }
+        }
+        #expect(world.transport.requests.count == 1)
+    }
+
+    @Test(
+        "what refuses us is a rejection",
+        arguments: [
+            (401, refusal("invalid_request_error"), "status_401"),
+            (403, refusal("invalid_request_error", code: "secret_key_required"), "secret_key_required"),
+            (400, refusal("invalid_request_error", code: "parameter_unknown"), "parameter_unknown"),
+            (404, refusal("invalid_request_error", code: "resource_missing"), "resource_missing"),
+        ])
+    func rejected(status: Int, body: String, code: String) async throws {
+        let world = StripeWorld(.answer(status, body))
+        await #expect(throws: ProviderFault.rejected(code: code)) { try await world.adapter.charge(Self.asked) }
+        #expect(world.transport.requests.count == 1)
+    }
+
+    @Test(
+        "what Stripe cannot do is refused before anything is sent",
+        arguments: [
+            (request(minor: 49), "amount_too_small"), (request(token: "card_1"), "token_malformed"),
+            (request(currency: .usd, token: "sepa_debit/pm_1"), "currency_unsupported"),
+            (request(currency: .eur, token: "sepa_debit/pm_1", capture: false), "capture_unsupported"),
+            (request(AttemptID(unchecked: "att_1")), "attempt_id_malformed"),
+            (redirect("bitcoin", .usd), "method_unsupported"), (redirect("ideal", .usd), "currency_unsupported"),
+            (redirect("klarna", .usd), "payer_country_missing"),
+            (redirect("afterpay_clearpay", .usd, payer: ChargePayer(country: "US")), "payer_address_missing"),
+            (redirect("ideal", .eur, capture: false), "capture_unsupported"),
+            (redirect("ideal", .eur, initiation: .merchant(networkTransactionID: nil)), "off_session_unsupported"),
+        ])
+    func refusedBefore(asked: ChargeRequest, code: String) async throws {
+        let world = StripeWorld()
+        await #expect(throws: ProviderFault.rejected(code: code)) { try await world.adapter.charge(asked) }
+        #expect(world.transport.requests.isEmpty)
+    }
+
+    static func redirect(
+        _ method: String, _ currency: Currency, payer: ChargePayer? = nil, capture: Bool = true,
+        initiation: ChargeRequest.Initiation = .customer
+    ) -> ChargeRequest {
+        ChargeRequest(
+            idempotencyKey: .made(at: StripeWorld.now), paymentID: .made(at: StripeWorld.now),
+            source: .redirect(method: method, returnURL: "https://shop.test/back"),
+            amount: Money(minor: 5_000, currency: currency), capture: capture, initiation: initiation, payer: payer)
+    }
+}
