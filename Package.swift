@@ -48,12 +48,17 @@ let paymentParts: [Target] = [
     paymentConnector("PayPal", ["JSON", "Telemetry"]),
     paymentConnector("Sandbox", ["Postgres"]),
     paymentPart(
-        "Records", ["BillingCore", "BillingEvents", "JSON", "Messaging", "PaymentDomain", "Postgres"]),
+        "Records",
+        ["BillingCore", "BillingEvents", "JSON", "Messaging", "PaymentContract", "PaymentDomain", "Postgres"]),
 ]
 
 /// The parts that a service is wired from, beside its Domain.
 let parts: [String: [Target.Dependency]] = [
-    "Payment": ["PaymentContract", "PaymentRecords", "PaymentSandbox", "PaymentStripe", "PaymentPayPal"]
+    "Payment": [
+        "PaymentContract", "PaymentRecords", "PaymentSandbox", "PaymentStripe", "PaymentPayPal",
+        external("AsyncHTTPClient", "async-http-client"), external("NIOCore", "swift-nio"),
+        external("NIOHTTP1", "swift-nio"), external("NIOPosix", "swift-nio"),
+    ]
 ]
 
 /// The three targets of a service: Domain (BillingCore only), Service, and the executable.

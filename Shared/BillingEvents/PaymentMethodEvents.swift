@@ -12,14 +12,14 @@ public struct PaymentMethodAttachedV1: EventBody, Equatable {
     public let paymentMethodID: PaymentMethodID
     /// The customer.
     public let customerID: CustomerID
-    /// Card brand.
+    /// Card brand, or the kind of method for what has no brand.
     public let brand: String
-    /// Last four digits.
-    public let last4: String
-    /// Expiry month.
-    public let expMonth: Int64
-    /// Expiry year.
-    public let expYear: Int64
+    /// Last four digits, where there are any.
+    public let last4: String?
+    /// Expiry month of a card.
+    public let expMonth: Int64?
+    /// Expiry year of a card.
+    public let expYear: Int64?
     /// Same for the same card, says nothing of its number.
     public let fingerprint: String
     /// Whether renewals use it.
@@ -27,8 +27,8 @@ public struct PaymentMethodAttachedV1: EventBody, Equatable {
 
     /// The whole fact.
     public init(
-        paymentMethodID: PaymentMethodID, customerID: CustomerID, brand: String, last4: String, expMonth: Int64,
-        expYear: Int64, fingerprint: String, isDefault: Bool
+        paymentMethodID: PaymentMethodID, customerID: CustomerID, brand: String, last4: String?, expMonth: Int64?,
+        expYear: Int64?, fingerprint: String, isDefault: Bool
     ) {
         self.paymentMethodID = paymentMethodID
         self.customerID = customerID
@@ -44,10 +44,10 @@ public struct PaymentMethodAttachedV1: EventBody, Equatable {
     public init(_ f: inout InputFields) {
         paymentMethodID = f.id("payment_method_id", as: PaymentMethodID.self)
         customerID = f.id("customer_id", as: CustomerID.self)
-        brand = f.string("brand", doc: "Card brand")
-        last4 = f.string("last4", doc: "Last four digits")
-        expMonth = f.int("exp_month", doc: "Expiry month")
-        expYear = f.int("exp_year", doc: "Expiry year")
+        brand = f.string("brand", doc: "Card brand, or the kind of method for what has no brand")
+        last4 = f.optionalString("last4", doc: "Last four digits, where there are any")
+        expMonth = f.optionalInt("exp_month", doc: "Expiry month of a card")
+        expYear = f.optionalInt("exp_year", doc: "Expiry year of a card")
         fingerprint = f.string("fingerprint", doc: "Same for the same card, says nothing of its number")
         isDefault = f.bool("is_default", doc: "Whether renewals use it")
     }

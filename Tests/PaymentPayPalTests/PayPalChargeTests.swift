@@ -193,7 +193,7 @@ private func held(_ authorizations: [JSONValue]) -> Step {
         let intent: String = capture ? "CAPTURE" : "AUTHORIZE"
         let taken = capture ? completed([Say.capture()]) : held([Say.authorization()])
         let world = FakeWorld([.answer(200, Say.order("APPROVED", intent: intent, link: nil)), taken])
-        let answer = try await world.adapter.outcome(of: Ask.charge(capture: capture), reference: "ORDER1")
+        let answer = try await world.adapter.outcome(of: Ask.charge(capture: capture).known(as: "ORDER1"))
         let charge = ProviderCharge(reference: "AUTH1", networkTransactionID: "123456789012345")
         #expect(answer == (capture ? done : .authorized(charge)))
         let action: String = capture ? "capture" : "authorize"
@@ -206,27 +206,27 @@ private func held(_ authorizations: [JSONValue]) -> Step {
     @Test("is read when somebody was faster", arguments: ["ORDER_ALREADY_CAPTURED", "ORDER_COMPLETED_OR_VOIDED"])
     func raced(code: String) async throws {
         let world = FakeWorld([approved, .refusal(422, code), completed([Say.capture()])])
-        #expect(try await world.adapter.outcome(of: Ask.charge(), reference: "ORDER1") == done)
+        #expect(try await world.adapter.outcome(of: Ask.charge().known(as: "ORDER1")) == done)
         #expect(world.fake.isOver)
     }
 
     @Test("is the payer's turn when PayPal says so", arguments: ["ORDER_NOT_APPROVED", "PAYER_ACTION_REQUIRED"])
     func payersTurn(code: String) async throws {
         let world = FakeWorld([approved, .refusal(422, code), waiting])
-        let answer = try await world.adapter.outcome(of: Ask.charge(), reference: "ORDER1")
+        let answer = try await world.adapter.outcome(of: Ask.charge().known(as: "ORDER1"))
         #expect(answer == .actionRequired(reference: "ORDER1", page))
         let link: JSONValue = ["rel": "payer-action", "href": "https://www.paypal.com/again"]
         let refusal: JSONValue = [
             "name": "UNPROCESSABLE_ENTITY", "details": [["issue": .string(code)]], "links": [link],
         ]
         let direct = FakeWorld([approved, .answer(422, refusal)])
-        let again = try await direct.adapter.outcome(of: Ask.charge(), reference: "ORDER1")
+        let again = try await direct.adapter.outcome(of: Ask.charge().known(as: "ORDER1"))
         #expect(again == .actionRequired(reference: "ORDER1", .redirect(url: "https://www.paypal.com/again")))
     }
 
     @Test("is a decline when the capture is declined") func declined() async throws {
         let world = FakeWorld([approved, .refusal(422, "INSTRUMENT_DECLINED")])
-        let answer = try await world.adapter.outcome(of: Ask.charge(), reference: "ORDER1")
+        let answer = try await world.adapter.outcome(of: Ask.charge().known(as: "ORDER1"))
         #expect(answer == .declined(ProviderDecline(code: "INSTRUMENT_DECLINED", reference: "ORDER1")))
     }
 
@@ -256,7 +256,7 @@ private func held(_ authorizations: [JSONValue]) -> Step {
         ] as [([FakePayPal.Step], ProviderFault)])
     func unknown(script: [FakePayPal.Step], fault: ProviderFault) async {
         let world = FakeWorld(script)
-        await #expect(throws: fault) { try await world.adapter.outcome(of: Ask.charge(), reference: "ORDER1") }
+        await #expect(throws: fault) { try await world.adapter.outcome(of: Ask.charge().known(as: "ORDER1")) }
         #expect(world.fake.isOver)
     }
 
@@ -264,7 +264,7 @@ private func held(_ authorizations: [JSONValue]) -> Step {
     func strangeReference(reference: String) async {
         let world = FakeWorld([])
         await #expect(throws: ProviderFault.unusable("no id of PayPal's")) {
-            try await world.adapter.outcome(of: Ask.charge(), reference: reference)
+            try await world.adapter.outcome(of: Ask.charge().known(as: reference))
         }
     }
 

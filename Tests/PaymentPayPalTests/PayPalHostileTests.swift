@@ -58,7 +58,7 @@ private func expectUnusable(_ twist: Twist, _ call: () async throws(ProviderFaul
         await expectUnusable(twist) { () throws(ProviderFault) in try await world.adapter.charge(Ask.stored()) }
         let approved = FakeWorld([.answer(200, Say.order("APPROVED")), .answer(201, answer)])
         await expectUnusable(twist) { () throws(ProviderFault) in
-            try await approved.adapter.outcome(of: Ask.charge(), reference: "ORDER1")
+            try await approved.adapter.outcome(of: Ask.charge().known(as: "ORDER1"))
         }
     }
 

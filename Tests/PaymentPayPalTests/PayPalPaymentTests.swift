@@ -179,7 +179,7 @@ import Testing
         let completed = Say.order("COMPLETED", captures: [Say.capture()]).setting(["id"], to: "ORDER2")
         let swapped = FakeWorld([.answer(200, Say.order("APPROVED")), .answer(201, completed)])
         await #expect(throws: ProviderFault.unusable("another order")) {
-            try await swapped.adapter.outcome(of: Ask.charge(), reference: "ORDER1")
+            try await swapped.adapter.outcome(of: Ask.charge().known(as: "ORDER1"))
         }
     }
 

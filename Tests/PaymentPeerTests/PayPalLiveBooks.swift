@@ -98,10 +98,10 @@ struct LiveShop {
         try await peer.control("approve/\(order)", [:])
         let final: ChargeAnswer = try await known {
             () throws(ProviderFault) in
-            try await adapter.outcome(of: request, reference: order)
+            try await adapter.outcome(of: request.known(as: order))
         } then: {
             () throws(ProviderFault) in
-            try await adapter.outcome(of: request, reference: order)
+            try await adapter.outcome(of: request.known(as: order))
         }
         return noted(final, request)
     }

@@ -82,7 +82,7 @@ private let kinds: [String] = [
             try await shop.peer.control("settle_capture/\(capture)", ["status": "COMPLETED"])
             let settled = ChargeAnswer.captured(ProviderCharge(reference: capture))
             #expect(try await shop.adapter.outcome(of: request) == settled)
-            #expect(try await shop.adapter.outcome(of: request, reference: order) == settled)
+            #expect(try await shop.adapter.outcome(of: request.known(as: order)) == settled)
             shop.books.captured[capture] = money(7_00)
             try await shop.peer.control("config", ["capture_status": "DECLINED"])
             for stored in [true, false] {

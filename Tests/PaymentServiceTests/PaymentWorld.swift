@@ -84,7 +84,7 @@ struct PaymentWorld: Sendable {
     private let dispatcher: EventDispatcher
     private let offsets = Counting()
 
-    init(_ database: PostgresPool, fallback: FraudFallback = .review) {
+    init(_ database: PostgresPool, fallback: FraudFallback = .review, beside others: [any PaymentProvider] = []) {
         let logger = Logger(label: "test.payment") { _ in SwiftLogNoOpLogHandler() }
         let clock = ManualClock(Self.start)
         self.database = database
@@ -92,7 +92,7 @@ struct PaymentWorld: Sendable {
         self.clock = clock
         // Nothing is waited for: whatever is under way when the sweeper looks counts as stopped.
         work = PaymentUseCases(
-            pool: database, providers: PaymentProviders([provider]), clock: clock,
+            pool: database, providers: PaymentProviders([provider] + others), clock: clock,
             policy: SweepPolicy(
                 silenceSeconds: 0, offSessionSilenceSeconds: 0, lostSeconds: 0, fallback: fallback),
             logger: logger)
@@ -225,7 +225,7 @@ struct PaymentWorld: Sendable {
         return try await work.refund(call("/v1/refunds", key: key, body: body), read(body))
     }
 
-    func confirm(_ id: PaymentID, passed: Bool) async throws -> PaymentRecord {
+    func confirm(_ id: PaymentID, passed: Bool?) async throws -> PaymentRecord {
         try await database.transaction { db in
             try ContinuePayment.confirm(id, passed: passed, at: Self.start, in: db)
         }
@@ -295,7 +295,8 @@ final class Counting: Sendable {
 
 /// Lends a migrated schema and the service on it.
 func withPayments(
-    connections: Int = 4, fallback: FraudFallback = .review, _ body: (PaymentWorld) async throws -> Void
+    connections: Int = 4, fallback: FraudFallback = .review, beside others: [any PaymentProvider] = [],
+    _ body: (PaymentWorld) async throws -> Void
 ) async throws {
     try await withLentDatabase { lent in
         let owner: PostgresConfiguration = try await lent.provision(schema: "payment", connections: connections)
@@ -310,7 +311,7 @@ func withPayments(
         }
         let pool = PostgresPool(owner, logger: Logger(label: "test.postgres") { _ in SwiftLogNoOpLogHandler() })
         let result: Result<Void, any Error>
-        do { result = .success(try await body(PaymentWorld(pool, fallback: fallback))) } catch {
+        do { result = .success(try await body(PaymentWorld(pool, fallback: fallback, beside: others))) } catch {
             result = .failure(error)
         }
         await pool.shutdown()

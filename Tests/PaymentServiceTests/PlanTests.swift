@@ -30,7 +30,7 @@ import Testing
                     Outcome(attempt: $0, answer: .captured(ProviderCharge(reference: "ch_1")))
                 }
                 let settled: [PaymentRecord] = try db.query(
-                    RecordOutcomes.settlement(of: outcomes), as: PaymentRecord.self)
+                    RecordOutcomes.settlement(of: outcomes, until: PaymentWorld.start), as: PaymentRecord.self)
                 #expect(settled.map(\.status) == [.succeeded])
                 return try ["payments_in_flight", "payments_pkey"].map { index in
                     try db.first("SELECT pg_stat_get_xact_numscans(\(index)::regclass)::int") { try $0.next() } ?? -1

@@ -1,4 +1,5 @@
 package import BillingCore
+package import PaymentDomain
 
 /// A system that moves money. Every call carries a key under which it happens at most once at the provider.
 ///
@@ -21,6 +22,13 @@ package protocol PaymentProvider: Sendable {
     func release(_ request: ReleaseRequest) async throws(ProviderFault) -> ReleaseAnswer
     /// Gives captured money back.
     func refund(_ request: RefundRequest) async throws(ProviderFault) -> RefundAnswer
+    /// What a refusal of its own means in the common table of declines.
+    func reading(of decline: ProviderDecline) -> DeclineReading
+}
+
+extension PaymentProvider {
+    /// For a provider that speaks the networks' common words.
+    package func reading(of decline: ProviderDecline) -> DeclineReading { DeclineReading(Decline(code: decline.code)) }
 }
 
 /// What a charge is taken from.
@@ -32,7 +40,7 @@ package enum ChargeSource: Sendable, Equatable {
 }
 
 /// Who pays, where a method asks for it: a lender wants the country, some want the address.
-package struct ChargePayer: Sendable, Equatable {
+package struct ChargePayer: Sendable, Hashable {
     package let name: String?
     package let email: String?
     /// ISO 3166, two letters.
@@ -77,11 +85,13 @@ package struct ChargeRequest: Sendable, Equatable {
     package let statementDescriptor: String?
     /// Who pays; a charge's repeats give the same.
     package let payer: ChargePayer?
+    /// What the provider knows the charge by, where an earlier answer has told; no part of what is asked for.
+    package let reference: String?
 
     package init(
         idempotencyKey: AttemptID, paymentID: PaymentID, source: ChargeSource, amount: Money, capture: Bool = true,
         initiation: Initiation = .customer, authenticated: Bool = false, statementDescriptor: String? = nil,
-        payer: ChargePayer? = nil
+        payer: ChargePayer? = nil, reference: String? = nil
     ) {
         self.idempotencyKey = idempotencyKey
         self.paymentID = paymentID
@@ -92,6 +102,15 @@ package struct ChargeRequest: Sendable, Equatable {
         self.authenticated = authenticated
         self.statementDescriptor = statementDescriptor
         self.payer = payer
+        self.reference = reference
+    }
+
+    /// The same charge, whose reference at the provider has become known.
+    package func known(as reference: String) -> ChargeRequest {
+        ChargeRequest(
+            idempotencyKey: idempotencyKey, paymentID: paymentID, source: source, amount: amount, capture: capture,
+            initiation: initiation, authenticated: authenticated, statementDescriptor: statementDescriptor,
+            payer: payer, reference: reference)
     }
 }
 

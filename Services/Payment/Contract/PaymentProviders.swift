@@ -1,9 +1,12 @@
-/// The providers this service is configured with, by name.
+/// The providers this service is configured with, in the order in which they are preferred.
 package struct PaymentProviders: Sendable {
+    /// All of them.
+    package let all: [any PaymentProvider]
     private let byName: [String: any PaymentProvider]
 
     /// Takes providers, whose names must differ.
     package init(_ providers: [any PaymentProvider]) {
+        all = providers
         byName = Dictionary(uniqueKeysWithValues: providers.map { ($0.name, $0) })
     }
 
@@ -15,5 +18,23 @@ package struct PaymentProviders: Sendable {
             throw .notSent("no provider \(name) is configured")
         }
         return provider
+    }
+
+    /// A provider that keeps methods; `nil` for any other.
+    package func vault(_ name: String) -> (any ProviderVault)? { byName[name] as? any ProviderVault }
+
+    /// What a provider can do; `nil` for one that is not configured.
+    package func capabilities(of name: String) -> ProviderCapabilities? { byName[name]?.capabilities }
+
+    /// The first provider that can do what is wanted.
+    /// - Returns: `nil` with none; ``ProviderCapabilities/obstacle(to:)`` of each says why.
+    package func first(that can: ProviderCapabilities.Wish) -> (any PaymentProvider)? {
+        all.first { $0.capabilities.obstacle(to: can) == nil }
+    }
+
+    /// What stands in the way of a wish that no provider can serve: of a provider that knows the method, if any does.
+    package func obstacle(to wish: ProviderCapabilities.Wish) -> ProviderCapabilities.Obstacle {
+        let obstacles: [ProviderCapabilities.Obstacle] = all.compactMap { $0.capabilities.obstacle(to: wish) }
+        return obstacles.first { $0 != .method } ?? .method
     }
 }

@@ -43,3 +43,64 @@ package struct ProviderCapabilities: Sendable {
         self.currencies = currencies
     }
 }
+
+extension ProviderCapabilities {
+    /// What a payment asks of a provider, as far as it is known before the provider is asked.
+    package struct Wish: Sendable, Equatable {
+        /// The kind of payment method.
+        package let type: String
+        /// ISO 4217.
+        package let currency: String
+        /// ISO 3166 country of the customer; `nil` where it is not known.
+        package let country: String?
+        /// Whether authorization and capture are to be apart.
+        package let separateCapture: Bool
+        /// Whether the customer is away.
+        package let offSession: Bool
+
+        package init(
+            type: String, currency: String, country: String? = nil, separateCapture: Bool = false,
+            offSession: Bool = false
+        ) {
+            self.type = type
+            self.currency = currency
+            self.country = country
+            self.separateCapture = separateCapture
+            self.offSession = offSession
+        }
+    }
+
+    /// Why a provider cannot do what is wanted.
+    package enum Obstacle: String, Sendable, Equatable {
+        case method = "unsupported_method"
+        case currency = "unsupported_currency"
+        case country = "unsupported_country"
+        case separateCapture = "unsupported_capture_method"
+        case offSession = "unsupported_off_session"
+
+        /// The field of a payment that the obstacle lies in.
+        package var field: String {
+            switch self {
+            case .method: "payment_method_type"
+            case .currency: "currency"
+            case .country: "payer.country"
+            case .separateCapture: "capture_method"
+            case .offSession: "off_session"
+            }
+        }
+    }
+
+    /// The first thing that stands in the way of a wish; `nil` when nothing does.
+    package func obstacle(to wish: Wish) -> Obstacle? {
+        guard let method: Method = methods.first(where: { $0.type == wish.type }) else { return .method }
+        guard currencies.contains(wish.currency), method.currencies?.contains(wish.currency) ?? true else {
+            return .currency
+        }
+        if let country: String = wish.country, let taken: Set<String> = method.countries, !taken.contains(country) {
+            return .country
+        }
+        if wish.separateCapture, !method.separateCapture { return .separateCapture }
+        if wish.offSession, !method.offSession { return .offSession }
+        return nil
+    }
+}

@@ -12,11 +12,11 @@ public enum PaymentStatus: String, Sendable, CaseIterable {
     case created
     /// Assessed; the provider is asked, or its answer is not known yet.
     case processing
-    /// The customer must authenticate (3-D Secure).
+    /// The customer must authenticate (3-D Secure), or finish on the provider's page.
     case requiresAction = "requires_action"
     /// The money is held; captures follow, or a release.
     case authorized
-    /// The authorization is being released; the provider is asked.
+    /// What is held, or waits for the customer at the provider, is being released; the provider is asked.
     case canceling
     /// Captured and booked, as far as it ever will be.
     case succeeded
@@ -41,8 +41,10 @@ public enum PaymentStatus: String, Sendable, CaseIterable {
         case release
         /// The provider declined, or authentication failed.
         case decline
-        /// The provider wants the customer to authenticate.
+        /// The provider wants the customer to authenticate, or to finish on a page of its own.
         case challenge
+        /// The customer is done, or nothing is asked of them; the provider's word comes later (a bank debit).
+        case await
         /// The customer authenticated.
         case authenticate
         /// A new attempt begins.
@@ -67,7 +69,13 @@ public enum PaymentStatus: String, Sendable, CaseIterable {
         case (.canceling, .cancel): .canceled
         case (.processing, .decline): .failed
         case (.processing, .challenge): .requiresAction
+        case (.processing, .await): .processing
         case (.requiresAction, .authenticate): .created
+        case (.requiresAction, .capture): .succeeded
+        case (.requiresAction, .authorize): .authorized
+        case (.requiresAction, .await): .processing
+        case (.requiresAction, .release): .canceling
+        case (.canceling, .await): .processing
         case (.requiresAction, .decline): .failed
         case (.requiresAction, .cancel): .canceled
         case (.failed, .retry): .created

@@ -23,7 +23,7 @@ package enum PaymentEvents {
             paymentID: payment.id, attemptID: attempt.attemptID, attempt: Int64(attempt.number),
             customerID: payment.customerID, paymentMethodID: attempt.method.id,
             fingerprint: attempt.method.fingerprint, amount: payment.amount, invoiceID: payment.invoiceID,
-            subscriptionID: payment.subscriptionID, offSession: payment.offSession, createdAt: now)
+            subscriptionID: payment.subscriptionID, offSession: attempt.offSession, createdAt: now)
         return OutboxEvent(body, key: payment.key, at: now)
     }
 
@@ -44,6 +44,15 @@ package enum PaymentEvents {
             amount: payment.amount, invoiceID: payment.invoiceID, subscriptionID: payment.subscriptionID,
             declineCode: decline.code, declineClass: decline.declineClass.rawValue, failedAt: now)
         return OutboxEvent(body, key: payment.key, at: now)
+    }
+
+    /// A customer can be charged through a method from now on.
+    package static func attached(_ method: PaymentMethodRecord, at now: Instant? = nil) -> OutboxEvent {
+        let body = PaymentMethodAttachedV1(
+            paymentMethodID: method.id, customerID: method.customerID, brand: method.brand ?? method.type,
+            last4: method.last4, expMonth: method.expMonth.map(Int64.init), expYear: method.expYear.map(Int64.init),
+            fingerprint: method.fingerprint, isDefault: method.isDefault)
+        return OutboxEvent(body, key: method.customerID.rawValue, at: now ?? method.createdAt)
     }
 
     /// The customer must authenticate.

@@ -1,14 +1,28 @@
 package import BillingCore
+package import PaymentContract
 package import Postgres
 
-/// A card as stored: what may be shown of it, and what the provider knows it by.
+/// A payment method as stored: what may be shown of it, and what the provider knows it by.
 package struct PaymentMethodRecord: PostgresRecord, Sendable {
+    /// Whether it can be charged.
+    package enum Status: String, Sendable, CaseIterable {
+        case active
+        /// The customer must do something before it can be.
+        case requiresAction = "requires_action"
+        /// The provider is still about it.
+        case pending
+        /// The provider will not keep it.
+        case failed
+    }
+
     package let id: PaymentMethodID
     package let customerID: CustomerID
-    package let brand: String
-    package let last4: String
-    package let expMonth: Int
-    package let expYear: Int
+    /// `card`, `sepa_debit`, `klarna`.
+    package let type: String
+    package let brand: String?
+    package let last4: String?
+    package let expMonth: Int?
+    package let expYear: Int?
     package let fingerprint: String
     /// Who knows the token.
     package let provider: String
@@ -16,20 +30,29 @@ package struct PaymentMethodRecord: PostgresRecord, Sendable {
     /// What the provider knows the customer by, where it does.
     package let providerCustomer: String?
     package let isDefault: Bool
+    package let status: Status
+    /// What the customer has to do before it can be charged.
+    package let setupAction: NextAction?
+    /// Why the provider will not keep it.
+    package let failureCode: String?
+    /// Where the customer comes back to from a page of the provider's.
+    package let returnURL: String?
     package let createdAt: Instant
 
     package static let columns: SQL = """
-        id, customer_id, brand, last4, exp_month, exp_year, fingerprint, provider, provider_token, provider_customer, \
-        is_default, created_at
+        id, customer_id, type, brand, last4, exp_month, exp_year, fingerprint, provider, provider_token, \
+        provider_customer, is_default, status, setup_action::text, failure_code, return_url, created_at
         """
 
     package init(
-        id: PaymentMethodID, customerID: CustomerID, brand: String, last4: String, expMonth: Int, expYear: Int,
-        fingerprint: String, provider: String, providerToken: String, providerCustomer: String? = nil, isDefault: Bool,
-        createdAt: Instant
+        id: PaymentMethodID, customerID: CustomerID, type: String = "card", brand: String?, last4: String?,
+        expMonth: Int?, expYear: Int?, fingerprint: String, provider: String, providerToken: String,
+        providerCustomer: String? = nil, isDefault: Bool, status: Status = .active, setupAction: NextAction? = nil,
+        failureCode: String? = nil, returnURL: String? = nil, createdAt: Instant
     ) {
         self.id = id
         self.customerID = customerID
+        self.type = type
         self.brand = brand
         self.last4 = last4
         self.expMonth = expMonth
@@ -39,28 +62,65 @@ package struct PaymentMethodRecord: PostgresRecord, Sendable {
         self.providerToken = providerToken
         self.providerCustomer = providerCustomer
         self.isDefault = isDefault
+        self.status = status
+        self.setupAction = setupAction
+        self.failureCode = failureCode
+        self.returnURL = returnURL
         self.createdAt = createdAt
     }
 
     package init(row: inout PostgresRow) throws {
         self.init(
-            id: try row.next(), customerID: try row.next(), brand: try row.next(), last4: try row.next(),
-            expMonth: try row.next(), expYear: try row.next(), fingerprint: try row.next(),
+            id: try row.next(), customerID: try row.next(), type: try row.next(), brand: try row.next(),
+            last4: try row.next(), expMonth: try row.next(), expYear: try row.next(), fingerprint: try row.next(),
             provider: try row.next(), providerToken: try row.next(), providerCustomer: try row.next(),
-            isDefault: try row.next(), createdAt: try row.next())
+            isDefault: try row.next(), status: try row.nextCase(),
+            setupAction: (try row.next() as String?).flatMap(NextAction.init(stored:)), failureCode: try row.next(),
+            returnURL: try row.next(), createdAt: try row.next())
     }
 }
 
 /// What a charge needs of a payment method.
 package struct ChargeableMethod: Sendable, Hashable {
     package let id: PaymentMethodID
+    /// `card`, `sepa_debit`, `klarna`.
+    package let type: String
     package let fingerprint: String
     package let provider: String
 
-    package init(id: PaymentMethodID, fingerprint: String, provider: String) {
+    package init(id: PaymentMethodID, type: String = "card", fingerprint: String, provider: String) {
         self.id = id
+        self.type = type
         self.fingerprint = fingerprint
         self.provider = provider
+    }
+}
+
+/// A method that is used once, on a page of its provider's.
+package struct SingleUseMethod: Sendable, Hashable {
+    package let id: PaymentMethodID
+    package let customerID: CustomerID
+    /// `klarna`, `ideal`, `paypal`.
+    package let type: String
+    package let provider: String
+    package let returnURL: String
+    package let payer: ChargePayer?
+
+    package init(
+        id: PaymentMethodID, customerID: CustomerID, type: String, provider: String, returnURL: String,
+        payer: ChargePayer?
+    ) {
+        self.id = id
+        self.customerID = customerID
+        self.type = type
+        self.provider = provider
+        self.returnURL = returnURL
+        self.payer = payer
+    }
+
+    /// What a charge needs of it; nothing of it comes back, so it is its own fingerprint.
+    package var chargeable: ChargeableMethod {
+        ChargeableMethod(id: id, type: type, fingerprint: id.rawValue, provider: provider)
     }
 }
 
@@ -68,6 +128,11 @@ package struct ChargeableMethod: Sendable, Hashable {
 package struct ResolvedMethod: Sendable {
     package let customerIsKnown: Bool
     package let method: ChargeableMethod?
+
+    package init(customerIsKnown: Bool, method: ChargeableMethod?) {
+        self.customerIsKnown = customerIsKnown
+        self.method = method
+    }
 }
 
 /// SQL over customers' payment methods.
@@ -82,12 +147,29 @@ package enum PaymentMethodStore {
         }
         _ = try db.execute(
             """
-            INSERT INTO payment_methods (id, customer_id, type, brand, last4, exp_month, exp_year, fingerprint,
-                provider, provider_token, provider_customer, is_default, created_at)
-            VALUES (\(method.id), \(method.customerID), 'card', \(method.brand), \(method.last4), \(method.expMonth),
-                \(method.expYear), \(method.fingerprint), \(method.provider), \(method.providerToken),
-                \(method.providerCustomer), \(method.isDefault),
-                \(method.createdAt))
+            INSERT INTO payment_methods (id, customer_id, type, brand, last4, exp_month, exp_year, fingerprint, provider,
+                provider_token, provider_customer, is_default, status, setup_action, failure_code, return_url, created_at)
+            VALUES (\(method.id), \(method.customerID), \(method.type), \(method.brand), \(method.last4),
+                \(method.expMonth), \(method.expYear), \(method.fingerprint), \(method.provider),
+                \(method.providerToken), \(method.providerCustomer), \(method.isDefault), \(method.status.rawValue),
+                \(method.setupAction?.stored)::jsonb, \(method.failureCode), \(method.returnURL), \(method.createdAt))
+            """)
+    }
+
+    /// Stores methods that are used once, on pages of their providers.
+    package static func insertSingleUse(
+        _ methods: [SingleUseMethod], at now: Instant, in db: borrowing PostgresTransaction
+    ) throws {
+        guard !methods.isEmpty else { return }
+        try db.enqueue(
+            """
+            INSERT INTO payment_methods (id, customer_id, type, fingerprint, provider, provider_token, is_default,
+                single_use, return_url, payer, created_at)
+            SELECT n.id, n.customer_id, n.type, n.id, n.provider, '', false, true, n.return_url, n.payer::jsonb, \(now)
+            FROM unnest(\(methods.map(\.id.rawValue))::text[], \(methods.map(\.customerID.rawValue))::text[],
+                \(methods.map(\.type))::text[], \(methods.map(\.provider))::text[],
+                \(methods.map(\.returnURL))::text[], \(methods.map { $0.payer?.stored })::text[]
+            ) AS n(id, customer_id, type, provider, return_url, payer)
             """)
     }
 
@@ -103,11 +185,12 @@ package enum PaymentMethodStore {
             "SELECT \(PaymentMethodRecord.columns) FROM payment_methods WHERE id = \(id)", as: PaymentMethodRecord.self)
     }
 
-    /// Newest first, after a cursor.
+    /// Newest first, after a cursor; those that are used once are left out.
     package static func list(
         customer: CustomerID?, after: PaymentMethodID?, limit: Int, in db: borrowing PostgresTransaction
     ) throws -> [PaymentMethodRecord] {
-        let matching: SQL = .matching(customer.map { "customer_id = \($0)" }, after.map { "id < \($0)" })
+        let matching: SQL = .matching(
+            "NOT single_use", customer.map { "customer_id = \($0)" }, after.map { "id < \($0)" })
         return try db.query(
             "SELECT \(PaymentMethodRecord.columns) FROM payment_methods \(matching) ORDER BY id DESC LIMIT \(limit)",
             as: PaymentMethodRecord.self)
@@ -120,25 +203,27 @@ package enum PaymentMethodStore {
     ) throws -> [ResolvedMethod] {
         try db.query(
             """
-            SELECT c.id IS NOT NULL, m.id, m.fingerprint, m.provider
+            SELECT c.id IS NOT NULL, m.id, m.type, m.fingerprint, m.provider
             FROM unnest(\(questions.map(\.customer.rawValue))::text[], \(questions.map { $0.method?.rawValue })::text[])
                 WITH ORDINALITY AS q(customer_id, method_id, position)
             LEFT JOIN customers c ON c.id = q.customer_id
             LEFT JOIN payment_methods m ON m.customer_id = q.customer_id
                 AND ((q.method_id IS NULL AND m.is_default) OR m.id = q.method_id)
+                AND m.status = 'active' AND NOT m.single_use
             ORDER BY q.position
             """
         ) { row in
             let isKnown: Bool = try row.next()
             let id: PaymentMethodID? = try row.next()
+            let type: String? = try row.next()
             let fingerprint: String? = try row.next()
             let provider: String? = try row.next()
-            guard let id, let fingerprint, let provider else {
+            guard let id, let type, let fingerprint, let provider else {
                 return ResolvedMethod(customerIsKnown: isKnown, method: nil)
             }
             return ResolvedMethod(
                 customerIsKnown: isKnown,
-                method: ChargeableMethod(id: id, fingerprint: fingerprint, provider: provider))
+                method: ChargeableMethod(id: id, type: type, fingerprint: fingerprint, provider: provider))
         }
     }
 }

@@ -1,4 +1,5 @@
 package import BillingCore
+package import PaymentContract
 package import PaymentDomain
 package import Postgres
 
@@ -25,6 +26,9 @@ package struct PaymentRecord: PostgresRecord, Sendable {
     package let attempts: Int
     package let attemptID: AttemptID
     package let declineCode: String?
+    /// What the customer has to do, while the status is `requires_action`.
+    package let nextAction: NextAction?
+    package let actionExpiresAt: Instant?
     package let riskScore: String?
     package let riskDecision: String?
     package let riskReasons: [String]
@@ -35,7 +39,7 @@ package struct PaymentRecord: PostgresRecord, Sendable {
         p.id, p.customer_id, p.payment_method_id, p.provider, p.amount, p.currency, p.capture_method, p.amount_captured, \
         p.authorization_expires_at, p.amount_refunded, p.status, p.invoice_id, \
         p.subscription_id, p.description, p.metadata::text, p.off_session, p.authenticated, p.attempts, p.attempt_id, \
-        p.decline_code, p.risk_score, p.risk_decision, p.risk_reasons, p.created_at
+        p.decline_code, p.next_action::text, p.action_expires_at, p.risk_score, p.risk_decision, p.risk_reasons, p.created_at
         """
 
     package init(
@@ -44,7 +48,8 @@ package struct PaymentRecord: PostgresRecord, Sendable {
         amountRefunded: Int64, status: PaymentStatus, invoiceID: InvoiceID?, subscriptionID: SubscriptionID?,
         description: String?,
         metadata: String, offSession: Bool, authenticated: Bool, attempts: Int, attemptID: AttemptID,
-        declineCode: String?, riskScore: String?, riskDecision: String?, riskReasons: [String], createdAt: Instant
+        declineCode: String?, nextAction: NextAction? = nil, actionExpiresAt: Instant? = nil, riskScore: String?,
+        riskDecision: String?, riskReasons: [String], createdAt: Instant
     ) {
         self.id = id
         self.customerID = customerID
@@ -65,6 +70,8 @@ package struct PaymentRecord: PostgresRecord, Sendable {
         self.attempts = attempts
         self.attemptID = attemptID
         self.declineCode = declineCode
+        self.nextAction = nextAction
+        self.actionExpiresAt = actionExpiresAt
         self.riskScore = riskScore
         self.riskDecision = riskDecision
         self.riskReasons = riskReasons
@@ -91,6 +98,8 @@ package struct PaymentRecord: PostgresRecord, Sendable {
         attempts = try row.next()
         attemptID = try row.next()
         declineCode = try row.next()
+        nextAction = (try row.next() as String?).flatMap(NextAction.init(stored:))
+        actionExpiresAt = try row.next()
         riskScore = try row.next()
         riskDecision = try row.next()
         riskReasons = try row.next()
@@ -105,6 +114,15 @@ package struct PaymentRecord: PostgresRecord, Sendable {
 
     /// Whether the provider holds nothing any more because its time is over.
     package func isAuthorizationOver(at now: Instant) -> Bool { authorizationExpiresAt.map { $0 <= now } ?? false }
+
+    /// Whether the provider holds money, or waits for the customer itself: it must be asked before the payment is given up.
+    package var isHeldAtProvider: Bool {
+        switch status {
+        case .authorized: true
+        case .requiresAction: nextAction.map { $0 != .challenge } ?? false
+        default: false
+        }
+    }
 
     /// The record key of its events.
     package var key: String { customerID.rawValue }

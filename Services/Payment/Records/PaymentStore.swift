@@ -138,11 +138,12 @@ package enum PaymentStore {
         try db.enqueue(
             """
             UPDATE payments p SET status = 'created', attempts = n.number, attempt_id = n.attempt_id,
-                payment_method_id = n.method_id, provider = n.provider, authenticated = n.authenticated, decline_code = NULL,
-                decline_class = NULL, stepped_at = now()
+                payment_method_id = n.method_id, provider = n.provider, authenticated = n.authenticated,
+                off_session = n.off_session, decline_code = NULL, decline_class = NULL, next_action = NULL,
+                action_expires_at = NULL, provider_reference = NULL, look_at = NULL, looks = 0, stepped_at = now()
             FROM unnest(\(ids)::text[], \(attemptIDs)::text[], \(methods)::text[], \(numbers)::int[],
-                \(attempts.map(\.authenticated))::boolean[], \(providers)::text[])
-                AS n(id, attempt_id, method_id, number, authenticated, provider)
+                \(attempts.map(\.authenticated))::boolean[], \(attempts.map(\.offSession))::boolean[], \(providers)::text[])
+                AS n(id, attempt_id, method_id, number, authenticated, off_session, provider)
             WHERE p.id = n.id
             """)
         try db.enqueue(
@@ -192,6 +193,27 @@ package enum PaymentStore {
             "UPDATE payment_attempts SET status = \(status.rawValue), ended_at = now() WHERE id = \(payment.attemptID)")
     }
 
+    /// Notes that outcomes are still to come: when they are looked for next, after waits that double from five seconds
+    /// to an hour, and what the provider knows the charges by.
+    /// - Returns: The payments that wait for a bank; those that wait for their customer have been told of.
+    package static func lookAgain(
+        _ looks: [PaymentLook], in db: borrowing PostgresTransaction
+    ) throws -> [PaymentRecord] {
+        let waiting: [String] = [PaymentStatus.processing.rawValue, PaymentStatus.requiresAction.rawValue]
+        let seen: [PaymentRecord] = try db.query(
+            """
+            UPDATE payments p SET looks = p.looks + 1, stepped_at = now(),
+                look_at = now() + make_interval(secs => least(5 * 2 ^ least(p.looks, 20), 3600)),
+                provider_reference = coalesce(l.reference, p.provider_reference)
+            FROM unnest(\(looks.map(\.id.rawValue))::text[], \(looks.map(\.attemptID.rawValue))::text[],
+                \(looks.map(\.reference))::text[]) AS l(id, attempt_id, reference)
+            WHERE p.id = l.id AND p.attempt_id = l.attempt_id AND p.status = ANY(\(waiting)::text[])
+            RETURNING \(PaymentRecord.columns)
+            """, as: PaymentRecord.self)
+        let pending: Set<PaymentID> = Set(looks.lazy.filter(\.isPending).map(\.id))
+        return seen.filter { pending.contains($0.id) }
+    }
+
     /// Newest first, after a cursor.
     package static func list(
         customer: CustomerID?, invoice: InvoiceID?, after: PaymentID?, limit: Int, in db: borrowing PostgresTransaction
@@ -211,13 +233,34 @@ package struct NextAttempt: Sendable {
     package let attemptID: AttemptID
     package let method: ChargeableMethod
     package let authenticated: Bool
+    /// Whether nobody is there to authenticate.
+    package let offSession: Bool
 
-    package init(payment: PaymentRecord, attemptID: AttemptID, method: ChargeableMethod, authenticated: Bool) {
+    package init(
+        payment: PaymentRecord, attemptID: AttemptID, method: ChargeableMethod, authenticated: Bool, offSession: Bool
+    ) {
         self.payment = payment
         self.attemptID = attemptID
         self.method = method
         self.authenticated = authenticated
+        self.offSession = offSession
     }
 
     package var number: Int { payment.attempts + 1 }
+}
+
+/// An attempt whose outcome is still to come.
+package struct PaymentLook: Sendable {
+    let id: PaymentID
+    let attemptID: AttemptID
+    let reference: String?
+    /// A bank is about it; nothing is asked of the customer.
+    let isPending: Bool
+
+    package init(id: PaymentID, attemptID: AttemptID, reference: String?, isPending: Bool) {
+        self.id = id
+        self.attemptID = attemptID
+        self.reference = reference
+        self.isPending = isPending
+    }
 }

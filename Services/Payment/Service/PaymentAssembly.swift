@@ -1,5 +1,4 @@
 import PaymentContract
-import PaymentSandbox
 import Crypto
 import Foundation
 public import HTTPKit
@@ -24,16 +23,19 @@ public struct PaymentAssembly: ServiceAssembly {
 
     /// Wires everything; reads the fingerprint key.
     public init(_ parts: ServiceParts) throws {
+        let providers = try ConfiguredProviders(
+            parts.configuration, environment: ProcessInfo.processInfo.environment, pool: parts.pool, clock: parts.clock,
+            transport: ProviderHTTP.shared)
         let work = PaymentUseCases(
-            pool: parts.pool, providers: PaymentProviders([SandboxProvider(pool: parts.pool, clock: parts.clock)]),
-            clock: parts.clock,
-            policy: SweepPolicy(parts.configuration), fingerprintKey: try Self.fingerprintKey(parts.configuration),
-            logger: parts.logger)
+            pool: parts.pool, providers: PaymentProviders(providers.all), clock: parts.clock,
+            policy: SweepPolicy(parts.configuration), actions: ActionPolicy(parts.configuration),
+            fingerprintKey: try Self.fingerprintKey(parts.configuration), logger: parts.logger)
         endpoints =
             PaymentRoutes(
-                create: work.create, capture: work.capture, cancel: work.cancel
+                create: work.create, capture: work.capture, cancel: work.cancel, sync: work.sync
             ).endpoints
-            + PaymentMethodRoutes(attach: work.attach).endpoints + RefundRoutes(refund: work.refund).endpoints
+            + PaymentMethodRoutes(attach: work.attach, keep: work.keep).endpoints
+            + RefundRoutes(refund: work.refund).endpoints
             + LedgerRoutes().endpoints
         consumers = [work.consumer]
         let sweep: SweepPayments = work.sweep
@@ -44,7 +46,11 @@ public struct PaymentAssembly: ServiceAssembly {
     public static func inFlight(_ db: borrowing PostgresTransaction) throws -> Int64 {
         try db.first(
             """
-            SELECT (SELECT count(*) FROM payments WHERE status IN ('created', 'processing', 'canceling'))
+            SELECT (SELECT count(*) FROM payments WHERE status IN ('created', 'processing', 'canceling')
+                        AND (look_at IS NULL OR look_at <= now()))
+                 + (SELECT count(*) FROM payments WHERE status = 'requires_action' AND look_at IS NOT NULL
+                        AND action_expires_at <=
+                        now() + (SELECT offset_microseconds FROM test_clock) * interval '1 microsecond')
                  + (SELECT count(*) FROM payments WHERE status = 'authorized' AND authorization_expires_at <=
                         now() + (SELECT offset_microseconds FROM test_clock) * interval '1 microsecond')
                  + (SELECT count(*) FROM captures WHERE status = 'processing')
@@ -68,6 +74,12 @@ public struct PaymentAssembly: ServiceAssembly {
         let derived: SymmetricKey = HKDF<SHA256>.deriveKey(
             inputKeyMaterial: SymmetricKey(data: bytes), info: Data("card fingerprint".utf8), outputByteCount: 32)
         return derived
+    }
+}
+
+extension ActionPolicy {
+    init(_ configuration: ServiceConfiguration) {
+        self.init(seconds: Int64(configuration.int("payment.action_expires_seconds", default: 86_400)))
     }
 }
 

@@ -21,6 +21,10 @@ package struct PaymentUseCases: Sendable {
     package let cancel: CancelPayment
     /// `POST /v1/refunds`.
     package let refund: RefundPayment
+    /// Has providers keep methods.
+    package let keep: KeepPaymentMethod
+    /// `POST /v1/payments/{id}/sync`, and what webhooks lead to.
+    package let sync: SyncPayment
     /// Moves on what stopped on its way.
     package let sweep: SweepPayments
     /// What Payment listens to.
@@ -28,20 +32,24 @@ package struct PaymentUseCases: Sendable {
 
     init(
         pool: PostgresPool, providers: PaymentProviders, clock: any WallClock, policy: SweepPolicy,
-        fingerprintKey: SymmetricKey, logger: Logger
+        actions: ActionPolicy = ActionPolicy(seconds: 86_400), fingerprintKey: SymmetricKey, logger: Logger
     ) {
         waiters = PaymentWaiters()
-        outcomes = RecordOutcomes(pool: pool, waiters: waiters, clock: clock)
+        outcomes = RecordOutcomes(pool: pool, waiters: waiters, clock: clock, policy: actions)
         let charge = ChargePayments(providers: providers, record: outcomes, logger: logger)
         let verdicts = ApplyVerdicts(charge: charge, waiters: waiters)
         capture = CapturePayment(providers: providers, pool: pool, clock: clock)
         cancel = CancelPayment(providers: providers, pool: pool, waiters: waiters, clock: clock)
         refund = RefundPayment(providers: providers, pool: pool, clock: clock)
         create = CreatePayment(
-            record: RecordPayments(pool: pool), waiters: waiters, pool: pool)
-        attach = AttachPaymentMethod(pool: pool, fingerprintKey: fingerprintKey)
+            record: RecordPayments(pool: pool, providers: providers), providers: providers, waiters: waiters,
+            pool: pool)
+        keep = KeepPaymentMethod(providers: providers, pool: pool, clock: clock)
+        attach = AttachPaymentMethod(providers: providers, keep: keep, pool: pool, fingerprintKey: fingerprintKey)
+        sync = SyncPayment(charge: charge, pool: pool)
         sweep = SweepPayments(
             pool: pool, verdicts: verdicts, charge: charge, capture: capture, cancel: cancel, refund: refund,
+            keep: keep,
             clock: clock, policy: policy,
             logger: logger)
         consumer = PaymentConsumers(verdicts: verdicts).consumer

@@ -1,5 +1,6 @@
 package import PaymentContract
 import BillingCore
+package import PaymentDomain
 import JSON
 
 /// Payments through PayPal: Orders v2 and Payments v2. It keeps nothing but an access token.
@@ -25,7 +26,7 @@ package struct PayPalAdapter: PaymentProvider {
 
     /// Creates an order, and takes the money where the payer need not be asked.
     ///
-    /// The payer's own page answers `actionRequired`; after it, ``outcome(of:reference:)`` takes the money.
+    /// The payer's own page answers `actionRequired`; after it, ``outcome(of:)`` takes the money.
     /// - Throws: ``ProviderFault``; `rejected` before anything is sent for amounts and methods PayPal does not take,
     ///   `unusable` for a key older than PayPal remembers.
     package func charge(_ request: ChargeRequest) async throws(ProviderFault) -> ChargeAnswer {
@@ -35,13 +36,15 @@ package struct PayPalAdapter: PaymentProvider {
         }
     }
 
-    /// Asks again under the same key, reads the order as it is now, and takes the money if the payer has approved it.
+    /// Reads the order as it is now, by its reference or by asking again under the same key, and takes the money if the
+    /// payer has approved it. With a reference it works at any age.
     ///
     /// For charges whose outcome is open: an order whose capture was declined stays approved at PayPal, and asking
     /// again would try again.
     /// - Throws: ``ProviderFault``, never `notSent` or `rejected`: they would speak of the question, not of the charge.
     package func outcome(of request: ChargeRequest) async throws(ProviderFault) -> ChargeAnswer {
         do throws(ProviderFault) {
+            if let known = request.reference { return try await read(known, for: request) }
             switch try await create(request) {
             case .order(let order): return try await read(order.id, for: request)
             case .answered(let answer): return answer
@@ -51,17 +54,8 @@ package struct PayPalAdapter: PaymentProvider {
         }
     }
 
-    /// The same for a charge whose order is known: works at any age, and is how a charge goes on after its approval.
-    /// - Parameter reference: Of ``ChargeAnswer/actionRequired(reference:_:)`` or ``ChargeAnswer/pending(reference:)``.
-    /// - Throws: As ``outcome(of:)``.
-    package func outcome(
-        of request: ChargeRequest, reference: String
-    ) async throws(ProviderFault) -> ChargeAnswer {
-        do throws(ProviderFault) {
-            return try await read(reference, for: request)
-        } catch {
-            throw error.aboutTheQuestion
-        }
+    package func reading(of decline: ProviderDecline) -> DeclineReading {
+        DeclineReading(paypal: decline.code, processorCode: decline.networkCode)
     }
 }
 

@@ -26,9 +26,8 @@ extension PayPalAdapter {
     }
 
     /// Releases what is held. PayPal does not void an authorization of which a part was captured: the last capture says
-    /// `isFinal` instead. An order that the payer has not approved holds nothing and lapses by itself; its id is
-    /// refused.
-    /// - Parameter request: Names the authorization's id.
+    /// `isFinal` instead. An order of which nothing was taken holds nothing and lapses by itself: only we could take it.
+    /// - Parameter request: Names the authorization's or the order's id.
     package func release(_ request: ReleaseRequest) async throws(ProviderFault) -> ReleaseAnswer {
         let path: String = try path("authorizations", request.reference, "void")
         switch try await client.send(.post(path, key: request.idempotencyKey.rawValue + "-void")) {
@@ -40,7 +39,21 @@ extension PayPalAdapter {
             return .released
         case .refused(let refusal):
             guard refusal.code != "PREVIOUSLY_VOIDED" else { return .released }
+            if refusal.status == 404, try await isUntaken(request.reference) { return .released }
             return .refused(code: try refusal.finalCode())
+        }
+    }
+
+    /// Whether there is an order of this id that nothing was taken of.
+    private func isUntaken(_ id: String) async throws(ProviderFault) -> Bool {
+        let order: PayPalOrder
+        do throws(ProviderFault) { order = try await self.order(id) } catch {
+            if case .unusable = error { return false }
+            throw error
+        }
+        switch order.status {
+        case .created, .payerActionRequired, .saved, .approved, .voided: return true
+        case .completed: return false
         }
     }
 

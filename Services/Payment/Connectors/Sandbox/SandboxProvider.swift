@@ -33,6 +33,9 @@ package struct SandboxProvider: PaymentProvider {
         }
     }
 
+    /// Whether a provider's name is one of the sandbox's.
+    package static func owns(_ provider: String) -> Bool { provider.hasPrefix("sandbox") }
+
     /// What the sandbox knows a card by: the token says how the card behaves.
     package static func token(of number: CardNumber) -> String { SandboxCard(number).token }
 

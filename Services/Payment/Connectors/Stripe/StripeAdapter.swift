@@ -1,5 +1,6 @@
 package import PaymentContract
 import BillingCore
+package import PaymentDomain
 import JSON
 
 /// Stripe as a provider: PaymentIntents, created and confirmed in one request.
@@ -54,10 +55,21 @@ package struct StripeAdapter: PaymentProvider {
     package func outcome(of request: ChargeRequest) async throws(ProviderFault) -> ChargeAnswer {
         let form: StripeForm = try chargeForm(request)
         let age: Duration = try age(of: request)
+        if let known = request.reference, let answer = try await readIntent(known)?.answer(to: request) {
+            return answer
+        }
         if let answer = try await find(request) { return answer }
         if age < Self.keyLifetime { return try await submit(request, form, mayHaveHappened: true) }
         guard age >= Self.certainAfter else { throw .timedOut }
         return .declined(ProviderDecline(code: DeclineCode.neverCharged))
+    }
+
+    package func reading(of decline: ProviderDecline) -> DeclineReading {
+        switch decline.code {
+        case DeclineCode.neverCharged: DeclineReading(Decline(code: "processing_error"))
+        case DeclineCode.canceled: DeclineReading(Decline(code: "action_expired"))
+        default: DeclineReading(stripe: decline.code, networkCode: decline.networkCode)
+        }
     }
 
     private func submit(

@@ -119,6 +119,9 @@ extension DeclineReason {
             "authentication_failed", .action, .onceCorrected, "Let the customer try again, or use another method.",
             "The customer did not authenticate."),
         DeclineReason(
+            "action_expired", .action, .onceCorrected, "Let the customer start again, or use another method.",
+            "The payment was not finished in time."),
+        DeclineReason(
             "incorrect_cvc", .action, .onceCorrected, "Ask for the security code again.",
             "The security code is not right."),
         DeclineReason(

@@ -94,7 +94,9 @@ enum CollectInvoices {
         let resolved: [ResolvedMethod] = try PaymentMethodStore.resolve(failed.map { ($0.customerID, nil) }, in: db)
         let attempts: [NextAttempt] = zip(failed, resolved).compactMap { payment, resolved in
             resolved.method.map {
-                NextAttempt(payment: payment, attemptID: AttemptID.new(at: now), method: $0, authenticated: false)
+                NextAttempt(
+                    payment: payment, attemptID: AttemptID.new(at: now), method: $0, authenticated: false,
+                    offSession: true)
             }
         }
         try PaymentStore.beginAttempts(attempts, at: now, in: db)

@@ -1,6 +1,7 @@
 import BillingCore
 import HTTPKit
 package import JSON
+import PaymentContract
 import PaymentDomain
 
 /// `POST /v1/payments`.
@@ -8,6 +9,7 @@ package struct CreatePaymentInput: JSONInput {
     let amount: Money
     let customerID: CustomerID
     let paymentMethodID: PaymentMethodID?
+    let page: PageMethodInput?
     let captureMethod: CaptureMethod
     let description: String?
     let metadataJSON: String
@@ -17,11 +19,73 @@ package struct CreatePaymentInput: JSONInput {
         customerID = f.id("customer_id", as: CustomerID.self)
         paymentMethodID = f.optionalID(
             "payment_method_id", as: PaymentMethodID.self, doc: "The customer's default when left out")
+        page = PageMethodInput(&f)
         captureMethod = f.enumeration(
             "capture_method", of: CaptureMethod.self, default: .automatic,
             doc: "manual: the money is held until it is captured or cancelled")
         description = f.optionalString("description", max: 500, doc: "For people")
         metadataJSON = Metadata.encode(f.metadata())
+        if paymentMethodID != nil, page != nil, !f.isDescribing {
+            f.refuse(
+                "payment_method_type", code: "conflicting_fields", message: "stands in the place of payment_method_id")
+        }
+    }
+}
+
+/// A method that the customer uses once, on a page of its provider's.
+struct PageMethodInput {
+    /// `paypal`, `klarna`, `ideal`.
+    let type: String
+    let returnURL: String
+    let payer: PayerInput?
+
+    /// `nil` when the request names none.
+    init?(_ f: inout InputFields) {
+        let type: String? = f.optionalString(
+            "payment_method_type", min: 1, max: 40,
+            doc: "A method used once, on its provider's page: paypal, klarna, ideal; in the place of payment_method_id")
+        let returnURL: String? = f.optionalString(
+            "return_url", max: 2_000, doc: "Where the customer comes back to; https, or http on loopback")
+        payer = f.optionalObject("payer", as: PayerInput.self, doc: "Who pays, as far as the method asks for it")
+        guard let type else { return nil }
+        self.type = type
+        self.returnURL = returnURL ?? ""
+        guard !f.isDescribing else { return }
+        if returnURL == nil {
+            f.refuse("return_url", code: FaultCode.required, message: "is needed with payment_method_type")
+        } else if !ReturnURL.isSafe(self.returnURL) {
+            f.refuse("return_url", code: "invalid_url", message: "must be an https address, or http on loopback")
+        }
+    }
+}
+
+/// Who pays.
+struct PayerInput: JSONInput {
+    let payer: ChargePayer
+
+    init(_ f: inout InputFields) {
+        payer = ChargePayer(
+            name: f.optionalString("name", min: 1, max: 200), email: f.optionalString("email", min: 3, max: 320),
+            country: f.string("country", min: 2, max: 2, doc: "ISO 3166, two capital letters"),
+            line1: f.optionalString("line1", min: 1, max: 200), city: f.optionalString("city", min: 1, max: 200),
+            postalCode: f.optionalString("postal_code", min: 1, max: 20))
+        if !f.isDescribing, !f.hasFaults, !payer.country.utf8.allSatisfy({ (65...90).contains($0) }) {
+            f.refuse("country", code: "invalid_country", message: "must be two capital letters")
+        }
+    }
+}
+
+/// Addresses that a customer may be sent to.
+enum ReturnURL {
+    /// Whether it is an https address, or an http one of this machine.
+    static func isSafe(_ url: String) -> Bool {
+        guard url.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else { return false }
+        if url.hasPrefix("https://") { return url.utf8.count > 8 }
+        return ["http://127.0.0.1", "http://localhost"].contains { host in
+            guard url.hasPrefix(host) else { return false }
+            let next: Character? = url.dropFirst(host.count).first
+            return next == nil || next == ":" || next == "/"
+        }
     }
 }
 
@@ -42,26 +106,80 @@ struct ConfirmPaymentInput: JSONInput {
     /// How the sandbox's challenge ended.
     enum Challenge: String, CaseIterable, Sendable { case passed, failed }
 
-    let challenge: Challenge
+    let challenge: Challenge?
 
     init(_ f: inout InputFields) {
-        challenge = f.enumeration("challenge", of: Challenge.self, doc: "How the customer's authentication ended")
+        challenge = f.optionalEnumeration(
+            "challenge", of: Challenge.self,
+            doc: "How the sandbox's authentication ended; left out: try again with the customer there")
     }
 }
 
 /// `POST /v1/payment_methods`.
 package struct CreatePaymentMethodInput: JSONInput {
-    enum Kind: String, CaseIterable, Sendable { case card }
-
     let customerID: CustomerID
-    let card: CardInput
+    let type: String
+    let card: CardInput?
+    let kept: KeptMethodInput?
     let isDefault: Bool
 
     package init(_ f: inout InputFields) {
         customerID = f.id("customer_id", as: CustomerID.self)
-        _ = f.enumeration("type", of: Kind.self, doc: "The kind of method")
-        card = f.object("card", as: CardInput.self, doc: "The card; the number is handed to the provider and not kept")
+        type = f.string("type", min: 1, max: 40, doc: "card, or a kind that a provider keeps: sepa_debit, paypal")
+        card = f.optionalObject(
+            "card", as: CardInput.self, doc: "The sandbox's cards; the number is handed to the provider and not kept")
+        kept = KeptMethodInput(&f)
         isDefault = f.bool("default", default: true, doc: "Whether renewals use it from now on")
+        guard !f.isDescribing, !f.hasFaults else { return }
+        if card != nil, kept != nil {
+            f.refuse("card", code: "conflicting_fields", message: "stands in the place of provider and token")
+        } else if card == nil, kept == nil {
+            f.refuse(
+                type == "card" ? "card" : "token", code: FaultCode.required,
+                message: "is needed: a card, or provider and token")
+        } else if card != nil, type != "card" {
+            f.refuse("type", code: FaultCode.unknownValue, message: "must be card beside a card")
+        }
+    }
+}
+
+/// A method that a provider keeps: what the provider's own form gave for it.
+struct KeptMethodInput {
+    let provider: String
+    let token: String
+    let returnURL: String
+    let acceptance: AcceptanceInput?
+
+    /// `nil` when the request names none.
+    init?(_ f: inout InputFields) {
+        let provider: String? = f.optionalString(
+            "provider", min: 1, max: 40, doc: "Who keeps the method: stripe, paypal")
+        let token: String? = f.optionalString(
+            "token", min: 1, max: 255, doc: "What the provider's form gave for the method")
+        let url: String? = f.optionalString(
+            "return_url", max: 2_000, doc: "Where the customer comes back to when the bank wants to see them")
+        acceptance = f.optionalObject("acceptance", as: AcceptanceInput.self, doc: "Of a mandate, for bank debits")
+        guard provider != nil || token != nil else { return nil }
+        self.provider = provider ?? ""
+        self.token = token ?? ""
+        returnURL = url ?? ""
+        guard !f.isDescribing else { return }
+        if provider == nil { f.refuse("provider", code: FaultCode.required, message: "is needed with token") }
+        if token == nil { f.refuse("token", code: FaultCode.required, message: "is needed with provider") }
+        if let url, !ReturnURL.isSafe(url) {
+            f.refuse("return_url", code: "invalid_url", message: "must be an https address, or http on loopback")
+        }
+    }
+}
+
+/// How a customer agreed to be debited.
+struct AcceptanceInput: JSONInput {
+    let ipAddress: String
+    let userAgent: String
+
+    init(_ f: inout InputFields) {
+        ipAddress = f.string("ip_address", min: 2, max: 45, doc: "The customer's address")
+        userAgent = f.string("user_agent", min: 1, max: 500, doc: "The customer's browser")
     }
 }
 

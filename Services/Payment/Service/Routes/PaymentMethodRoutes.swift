@@ -6,14 +6,16 @@ import Postgres
 /// `/v1/payment_methods`.
 struct PaymentMethodRoutes: Sendable {
     let attach: AttachPaymentMethod
+    let keep: KeepPaymentMethod
 
-    var endpoints: [Endpoint] { [create, list, read] }
+    var endpoints: [Endpoint] { [create, list, read, sync] }
 
     private var create: Endpoint {
         let attach: AttachPaymentMethod = attach
         return .task(
-            .post, "/v1/payment_methods", scope: "payment_methods:write", summary: "Attach a card to a customer",
-            body: CreatePaymentMethodInput.self, answers: PaymentMethodResource.self, problems: ["422 invalid_request"]
+            .post, "/v1/payment_methods", scope: "payment_methods:write", summary: "Attach a method to a customer",
+            body: CreatePaymentMethodInput.self, answers: PaymentMethodResource.self, statuses: [201, 202],
+            problems: ["422 invalid_request"]
         ) { call, input in try await attach(call, input) }
     }
 
@@ -39,5 +41,14 @@ struct PaymentMethodRoutes: Sendable {
             }
             return PaymentMethodResource(method)
         }
+    }
+
+    private var sync: Endpoint {
+        let keep: KeepPaymentMethod = keep
+        return .task(
+            .post, "/v1/payment_methods/{id}/sync", scope: "payment_methods:write",
+            summary: "Ask the provider whether it keeps the method by now", body: NoInput.self,
+            answers: PaymentMethodResource.self, statuses: [201, 202], needsKey: false, problems: ["404 not_found"]
+        ) { call, _ in try await keep.sync(try call.id()) }
     }
 }

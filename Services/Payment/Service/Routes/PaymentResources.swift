@@ -1,14 +1,15 @@
-import PaymentRecords
+package import PaymentRecords
 import BillingCore
 import HTTPKit
 package import JSON
+import PaymentContract
 import PaymentDomain
 
 /// A payment as callers see it.
 package struct PaymentResource: JSONOutput {
     let payment: PaymentRecord
 
-    init(_ payment: PaymentRecord) { self.payment = payment }
+    package init(_ payment: PaymentRecord) { self.payment = payment }
 
     /// 201 once it is settled, 202 while it is under way.
     var reply: Reply<PaymentResource> { Reply(status: payment.status.isSettled ? 201 : 202, self) }
@@ -27,7 +28,7 @@ package struct PaymentResource: JSONOutput {
         o.field("amount_refunded", payment.amountRefunded, doc: "Minor units, including refunds under way")
         o.field("status", payment.status)
         o.field("failure", payment.decline.map(FailureResource.init))
-        o.field("next_action", payment.status == .requiresAction ? NextActionResource(paymentID: payment.id) : nil)
+        o.field("next_action", NextActionResource(payment))
         o.field("risk", payment.riskDecision.map { RiskResource(payment, decision: $0) })
         o.field("invoice_id", payment.invoiceID)
         o.field("subscription_id", payment.subscriptionID)
@@ -55,14 +56,38 @@ struct FailureResource: JSONOutput {
 
 /// What the customer has to do next.
 struct NextActionResource: JSONOutput {
-    let paymentID: PaymentID
+    let action: NextAction
+    let expiresAt: Instant?
+    /// Where the answer to a challenge of ours goes.
+    let confirmPath: String?
+    /// What to call after the customer is back.
+    let syncPath: String
 
-    func write(to o: inout ObjectWriter) {
-        o.field("type", "three_d_secure")
-        o.field("confirm_path", "/v1/payments/\(paymentID.rawValue)/confirm")
+    /// `nil` when nothing is asked of the customer.
+    init?(_ payment: PaymentRecord) {
+        guard payment.status == .requiresAction else { return nil }
+        let path = "/v1/payments/\(payment.id.rawValue)"
+        self.init(payment.nextAction ?? .challenge, path: path, expiresAt: payment.actionExpiresAt)
     }
 
-    static var sample: Self { Self(paymentID: .sample) }
+    init(_ action: NextAction, path: String, expiresAt: Instant? = nil) {
+        self.action = action
+        self.expiresAt = expiresAt
+        confirmPath = action == .challenge ? path + "/confirm" : nil
+        syncPath = path + "/sync"
+    }
+
+    func write(to o: inout ObjectWriter) {
+        o.field("type", action.kind, doc: "three_d_secure or redirect")
+        o.field("url", action.url, doc: "Where the customer goes")
+        o.field("confirm_path", confirmPath, doc: "Where the answer to the sandbox's challenge goes")
+        o.field("sync_path", confirmPath == nil ? syncPath : nil, doc: "What to call when the customer is back")
+        o.field("expires_at", expiresAt, doc: "Until when the customer can finish")
+    }
+
+    static var sample: Self {
+        Self(.redirect(url: "https://provider.example/authorize"), path: "/v1/payments/\(PaymentID.sample.rawValue)")
+    }
 }
 
 /// What Fraud, or the fallback policy, said.
@@ -96,8 +121,15 @@ package struct PaymentMethodResource: JSONOutput {
         o.field("object", "payment_method")
         o.field("id", method.id)
         o.field("customer_id", method.customerID)
-        o.field("type", "card")
-        o.field("card", CardResource(method: method))
+        o.field("type", method.type)
+        o.field("provider", method.provider, doc: "Who keeps it")
+        o.field("status", method.status, doc: "Whether it can be charged")
+        o.field("card", method.type == "card" && method.brand != nil ? CardResource(method: method) : nil)
+        o.field("last4", method.last4)
+        o.field("failure_code", method.failureCode, doc: "Why the provider does not keep it")
+        o.field(
+            "next_action",
+            method.setupAction.map { NextActionResource($0, path: "/v1/payment_methods/\(method.id.rawValue)") })
         o.field("is_default", method.isDefault)
         o.field("created_at", method.createdAt)
     }

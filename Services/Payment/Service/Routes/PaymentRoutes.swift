@@ -8,8 +8,11 @@ struct PaymentRoutes: Sendable {
     let create: CreatePayment
     let capture: CapturePayment
     let cancel: CancelPayment
+    let sync: SyncPayment
 
-    var endpoints: [Endpoint] { [createPayment, list, read, confirm, capturePayment, captures, cancelPayment] }
+    var endpoints: [Endpoint] {
+        [createPayment, list, read, confirm, syncPayment, capturePayment, captures, cancelPayment]
+    }
 
     private var createPayment: Endpoint {
         let create: CreatePayment = create
@@ -53,9 +56,19 @@ struct PaymentRoutes: Sendable {
             answers: PaymentResource.self, statuses: [200], problems: ["404 not_found", "409 payment_state"]
         ) { db, call, input in
             let payment: PaymentRecord = try ContinuePayment.confirm(
-                try call.id(), passed: input.challenge == .passed, at: call.now, in: db)
+                try call.id(), passed: input.challenge.map { $0 == .passed }, at: call.now, in: db)
             return .ok(PaymentResource(payment))
         }
+    }
+
+    private var syncPayment: Endpoint {
+        let sync: SyncPayment = sync
+        return .task(
+            .post, "/v1/payments/{id}/sync", scope: "payments:write",
+            summary: "Ask the provider what became of a payment, after the customer is back from its page",
+            body: NoInput.self, answers: PaymentResource.self, statuses: [200], needsKey: false,
+            problems: ["404 not_found"]
+        ) { call, _ in .ok(PaymentResource(try await sync(try call.id()))) }
     }
 
     private var capturePayment: Endpoint {

@@ -96,8 +96,9 @@ package struct ApplyVerdicts: Sendable {
 extension ApprovedAttempt: PostgresRecord {
     /// The columns in the order ``init(row:)`` reads them, of payments `p` and payment methods `m`.
     static let columns: SQL = """
-        p.customer_id, p.id, p.provider, p.attempt_id, m.provider_token, m.provider_customer, p.amount, p.currency, p.capture_method, p.off_session, \
-        p.authenticated
+        p.customer_id, p.id, p.provider, p.attempt_id, m.type, m.single_use, m.provider_token, m.provider_customer, \
+        m.return_url, m.payer::text, p.amount, p.currency, p.capture_method, p.off_session, p.authenticated, \
+        p.provider_reference
         """
 
     package init(row: inout PostgresRow) throws {
@@ -105,19 +106,28 @@ extension ApprovedAttempt: PostgresRecord {
         let paymentID: PaymentID = try row.next()
         let provider: String = try row.next()
         let key: AttemptID = try row.next()
-        let token: String = try row.next()
-        let providerCustomer: String? = try row.next()
+        let source: (source: ChargeSource, payer: ChargePayer?) = try Self.source(&row)
         let amount = Money(minor: try row.next(), currency: try row.next())
         let captureMethod: CaptureMethod = try row.nextCase()
         let offSession: Bool = try row.next()
         self.init(
             paymentID: paymentID, provider: provider,
             request: ChargeRequest(
-                idempotencyKey: key, paymentID: paymentID,
-                source: .stored(token: token, providerCustomer: providerCustomer),
-                amount: amount, capture: captureMethod == .automatic,
+                idempotencyKey: key, paymentID: paymentID, source: source.source, amount: amount,
+                capture: captureMethod == .automatic,
                 initiation: offSession ? .merchant(networkTransactionID: nil) : .customer,
-                authenticated: try row.next()),
+                authenticated: try row.next(), payer: source.payer, reference: try row.next()),
             trace: CausalTraces.byKey[customer].map { (customer, $0) })
+    }
+
+    private static func source(_ row: inout PostgresRow) throws -> (ChargeSource, ChargePayer?) {
+        let type: String = try row.next()
+        let isSingleUse: Bool = try row.next()
+        let token: String = try row.next()
+        let providerCustomer: String? = try row.next()
+        let returnURL: String? = try row.next()
+        let payer: ChargePayer? = (try row.next() as String?).flatMap(ChargePayer.init(stored:))
+        guard isSingleUse else { return (.stored(token: token, providerCustomer: providerCustomer), payer) }
+        return (.redirect(method: type, returnURL: returnURL ?? ""), payer)
     }
 }

@@ -1,41 +1,59 @@
-import PaymentRecords
 import BillingCore
-import PaymentSandbox
 import BillingEvents
 import Crypto
 package import HTTPKit
 import Messaging
+import PaymentContract
 import PaymentDomain
+import PaymentRecords
+import PaymentSandbox
 import Postgres
 
-/// Hands a card to the provider and stores what may be known of it. The number lives for the length of this call.
+/// Attaches a payment method to a customer: a card of the sandbox's, or a method that a provider keeps. A card's number
+/// lives for the length of this call.
 package struct AttachPaymentMethod: Sendable {
     enum Failure: Error, Equatable { case unknownCustomer }
 
+    let providers: PaymentProviders
+    let keep: KeepPaymentMethod
     let pool: PostgresPool
     /// Keys the fingerprint, so that it says nothing of the number to whoever lacks the key.
     let fingerprintKey: SymmetricKey
 
+    /// - Returns: 201 with the method; 202 while the provider is still about it.
     /// - Throws: ``Problem``; nothing is stored then.
     package func callAsFunction(_ call: Call, _ input: CreatePaymentMethodInput) async throws -> Reply<
         PaymentMethodResource
     > {
-        guard !input.card.isExpired(at: call.now) else {
-            throw Problem.invalid("card.exp_year", code: "expired_card", "the card has expired")
-        }
-        let method = PaymentMethodRecord(
-            id: PaymentMethodID.new(at: call.now), customerID: input.customerID, brand: input.card.number.brand,
-            last4: input.card.number.last4, expMonth: input.card.expMonth, expYear: input.card.expYear,
-            fingerprint: fingerprint(of: input.card.number), provider: "sandbox",
-            providerToken: SandboxProvider.token(of: input.card.number),
-            isDefault: input.isDefault, createdAt: call.now)
         do {
             return try await News.patiently(CreatePayment.newsPatience, until: { $0 is Failure }) {
-                try await pool.transactionRetrying { db in try Self.store(method, call.claim(), in: db) }
+                if let kept: KeptMethodInput = input.kept { return try await keep(call, input, kept) }
+                guard let card: CardInput = input.card else {
+                    throw Problem.invalid("card", code: "required", "is needed")
+                }
+                return try await attach(card, input, call)
             }
         } catch Failure.unknownCustomer {
             throw Problem.invalid("customer_id", code: "unknown_customer", "there is no customer with this id")
         }
+    }
+
+    private func attach(
+        _ card: CardInput, _ input: CreatePaymentMethodInput, _ call: Call
+    ) async throws -> Reply<PaymentMethodResource> {
+        guard providers.capabilities(of: "sandbox") != nil else {
+            throw Problem.invalid(
+                "card", code: "card_not_accepted", "cards are entered on the provider's form: give provider and token")
+        }
+        guard !card.isExpired(at: call.now) else {
+            throw Problem.invalid("card.exp_year", code: "expired_card", "the card has expired")
+        }
+        let method = PaymentMethodRecord(
+            id: PaymentMethodID.new(at: call.now), customerID: input.customerID, brand: card.number.brand,
+            last4: card.number.last4, expMonth: card.expMonth, expYear: card.expYear,
+            fingerprint: fingerprint(of: card.number), provider: "sandbox",
+            providerToken: SandboxProvider.token(of: card.number), isDefault: input.isDefault, createdAt: call.now)
+        return try await pool.transactionRetrying { db in try Self.store(method, call.claim(), in: db) }
     }
 
     private static func store(
@@ -48,11 +66,7 @@ package struct AttachPaymentMethod: Sendable {
         }
         guard try PaymentMethodStore.lockCustomer(method.customerID, in: db) else { throw Failure.unknownCustomer }
         try PaymentMethodStore.insert(method, in: db)
-        let body = PaymentMethodAttachedV1(
-            paymentMethodID: method.id, customerID: method.customerID, brand: method.brand, last4: method.last4,
-            expMonth: Int64(method.expMonth), expYear: Int64(method.expYear), fingerprint: method.fingerprint,
-            isDefault: method.isDefault)
-        try Outbox.append(body, key: method.customerID.rawValue, at: method.createdAt, in: db)
+        try Outbox.append([PaymentEvents.attached(method)], in: db)
         let reply = Reply(status: 201, PaymentMethodResource(method))
         if let claim { try IdempotencyStore.complete([(claim, reply.stored)], in: db) }
         return reply

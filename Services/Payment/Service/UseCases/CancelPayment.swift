@@ -54,7 +54,7 @@ package struct CancelPayment: Sendable {
             throw Failure.notFound(id.rawValue)
         }
         if payment.status == .canceled || payment.status == .canceling { return }
-        if payment.status.after(.release) != nil {
+        if payment.isHeldAtProvider, payment.status.after(.release) != nil {
             guard try !CaptureStore.isUnderWay(id, in: db) else { throw Failure.captureUnderWay }
             _ = try db.execute("UPDATE payments SET status = 'canceling', stepped_at = now() WHERE id = \(id)")
             return
@@ -87,6 +87,10 @@ package struct CancelPayment: Sendable {
             // Past its time an authorization is over, whatever the provider makes of the question.
             if answer == .released || payment.isAuthorizationOver(at: now) {
                 try Self.end(payment, at: now, in: db)
+            } else if payment.nextAction != nil {
+                // The customer has finished meanwhile: the provider's word on the charge decides.
+                _ = try db.execute(
+                    "UPDATE payments SET status = 'processing', look_at = now(), stepped_at = now() WHERE id = \(id)")
             } else {
                 _ = try db.execute("UPDATE payments SET status = 'authorized', stepped_at = now() WHERE id = \(id)")
             }

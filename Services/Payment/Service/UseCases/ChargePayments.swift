@@ -36,6 +36,8 @@ final class ChargePayments: Sendable {
     private let inFlight = Atomic<Int>(0)
     private let unknown: Counter = Metrics.shared.counter(
         "provider_unknown_outcomes_total", help: "Provider calls without a known outcome")
+    private let alarming: Counter = Metrics.shared.counter(
+        "provider_alarms_total", help: "Provider answers that make no sense, and requests that providers reject")
 
     init(providers: PaymentProviders, record: RecordOutcomes, logger: Logger) {
         self.providers = providers
@@ -56,28 +58,63 @@ final class ChargePayments: Sendable {
     }
 
     private func run(_ attempt: ApprovedAttempt) async {
-        do {
-            let answer: ChargeAnswer = try await ask(attempt)
-            try await record(Outcome(attempt: attempt, answer: answer))
-        } catch {
+        do { try await record(try await ask(attempt)) } catch {
             unknown.increment()
+            if case .unusable? = error as? ProviderFault { alarm(attempt, error) }
             logger.warning(
                 "the outcome of a charge is not known yet",
                 metadata: ["payment_id": "\(attempt.paymentID)", "error": "\(error)"])
         }
     }
 
-    /// The provider's answer; after a fault it is read back, never guessed.
-    private func ask(_ attempt: ApprovedAttempt) async throws -> ChargeAnswer {
+    /// The provider's answer; after a fault it is read back, never guessed. Only a rejected request is certain not to
+    /// have happened, and would be rejected again.
+    private func ask(_ attempt: ApprovedAttempt) async throws -> Outcome {
         let provider: any PaymentProvider = try providers.named(attempt.provider)
-        do { return try await provider.charge(attempt.request) } catch {
-            return try await provider.outcome(of: attempt.request)
+        do throws(ProviderFault) {
+            return Outcome(attempt: attempt, answer: try await provider.charge(attempt.request), by: provider)
+        } catch {
+            if case .rejected(let code) = error {
+                alarm(attempt, error)
+                return Outcome(
+                    attempt: attempt, answer: .declined(ProviderDecline(code: code)),
+                    decline: Decline(code: "provider_configuration"))
+            }
+            return Outcome(attempt: attempt, answer: try await provider.outcome(of: attempt.request), by: provider)
         }
     }
 
-    /// Settles an attempt whose outcome was lost.
+    private func alarm(_ attempt: ApprovedAttempt, _ error: any Error) {
+        alarming.increment()
+        logger.error(
+            "a provider's answer needs a person",
+            metadata: [
+                "payment_id": "\(attempt.paymentID)", "provider": "\(attempt.provider)", "error": "\(error)",
+            ])
+    }
+
+    /// Reads an attempt's outcome back from the provider and records it: one that was lost, one that waits for the
+    /// customer or the bank.
+    /// - Throws: ``ProviderFault`` while it is not known; nothing is recorded then.
     func resume(_ attempt: ApprovedAttempt) async throws {
-        let answer: ChargeAnswer = try await providers.named(attempt.provider).outcome(of: attempt.request)
-        try await record(Outcome(attempt: attempt, answer: answer))
+        let provider: any PaymentProvider = try providers.named(attempt.provider)
+        try await record(
+            Outcome(attempt: attempt, answer: try await provider.outcome(of: attempt.request), by: provider))
+    }
+
+    /// Gives up an attempt that waits for the customer at the provider: it is released there, and failed here. Where the
+    /// provider will not let go, the customer has finished: its word counts.
+    /// - Throws: ``ProviderFault`` while it is not known; nothing is recorded then.
+    func expire(_ attempt: ApprovedAttempt) async throws {
+        let provider: any PaymentProvider = try providers.named(attempt.provider)
+        guard let reference: String = attempt.request.reference else { return try await resume(attempt) }
+        let release = ReleaseRequest(idempotencyKey: attempt.request.idempotencyKey, reference: reference)
+        switch try await provider.release(release) {
+        case .released:
+            let decline = ProviderDecline(code: "action_expired", reference: reference)
+            try await record(
+                Outcome(attempt: attempt, answer: .declined(decline), decline: Decline(code: decline.code)))
+        case .refused: try await resume(attempt)
+        }
     }
 }

@@ -1,4 +1,5 @@
 package import PaymentRecords
+import PaymentSandbox
 package import BillingCore
 import BillingEvents
 package import HTTPKit
@@ -6,32 +7,38 @@ import Messaging
 package import PaymentDomain
 package import Postgres
 
-/// What a customer does with a payment that waits: pass or fail the challenge.
+/// What a customer does with a payment that waits: pass or fail the challenge, or come back to try again.
 package enum ContinuePayment {
     /// Why it is refused.
     package enum Failure: Error, Equatable {
         case notFound(String)
         case notWaiting(PaymentStatus)
+        /// The customer finishes on the provider's page; only the provider knows how it ended.
+        case elsewhere
     }
 
-    /// The customer came back from 3-D Secure. Passed: a new, authenticated attempt begins; the answer shows it under way.
+    /// The customer came back. `passed`: from the challenge that the sandbox serves itself, after which a new,
+    /// authenticated attempt begins. Without it, after a charge that failed for want of authentication: a new attempt
+    /// begins with the customer there.
     /// - Throws: ``Failure``; nothing is stored then.
     package static func confirm(
-        _ id: PaymentID, passed: Bool, at now: Instant, in db: borrowing PostgresTransaction
+        _ id: PaymentID, passed: Bool?, at now: Instant, in db: borrowing PostgresTransaction
     ) throws -> PaymentRecord {
         guard let payment: PaymentRecord = try PaymentStore.lock(id, in: db) else {
             throw Failure.notFound(id.rawValue)
         }
-        let waits: Bool =
-            payment.status == .requiresAction
-            || (payment.status == .failed
-                && (payment.decline == .authenticationRequired || payment.decline == .authenticationFailed))
-        guard waits, let method: ChargeableMethod = try method(of: payment, in: db) else {
-            throw Failure.notWaiting(payment.status)
-        }
-        if passed {
+        if payment.status == .requiresAction, payment.isHeldAtProvider { throw Failure.elsewhere }
+        let wantsCustomer: Bool =
+            payment.status == .failed
+            && (payment.decline == .authenticationRequired || payment.decline == .authenticationFailed)
+        let isOurs: Bool =
+            payment.status == .requiresAction || (wantsCustomer && SandboxProvider.owns(payment.provider))
+        guard passed == nil ? wantsCustomer : isOurs, let method: ChargeableMethod = try method(of: payment, in: db)
+        else { throw Failure.notWaiting(payment.status) }
+        if passed ?? true {
             let next = NextAttempt(
-                payment: payment, attemptID: AttemptID.new(at: now), method: method, authenticated: true)
+                payment: payment, attemptID: AttemptID.new(at: now), method: method, authenticated: passed ?? false,
+                offSession: passed == nil ? false : payment.offSession)
             try PaymentStore.beginAttempts([next], at: now, in: db)
             try Outbox.append([PaymentEvents.created(next, at: now)], in: db)
         } else if payment.status == .requiresAction {
@@ -48,7 +55,7 @@ package enum ContinuePayment {
         try db.enqueue(
             """
             UPDATE payments SET status = 'failed', decline_code = \(decline.code),
-                decline_class = \(decline.declineClass.rawValue), stepped_at = now() WHERE id = \(payment.id)
+                decline_class = \(decline.declineClass.rawValue), next_action = NULL, stepped_at = now() WHERE id = \(payment.id)
             """)
         try db.enqueue(
             "UPDATE payment_attempts SET status = 'failed', decline_code = \(decline.code) WHERE id = \(payment.attemptID)"
@@ -60,7 +67,7 @@ package enum ContinuePayment {
     ) throws -> ChargeableMethod? {
         guard let id: PaymentMethodID = payment.paymentMethodID else { return nil }
         return try PaymentMethodStore.find(id, in: db).map {
-            ChargeableMethod(id: $0.id, fingerprint: $0.fingerprint, provider: $0.provider)
+            ChargeableMethod(id: $0.id, type: $0.type, fingerprint: $0.fingerprint, provider: $0.provider)
         }
     }
 
@@ -78,6 +85,8 @@ extension ContinuePayment.Failure: ProblemConvertible {
         case .notFound(let id): .notFound("payment", id)
         case .notWaiting(let status):
             .conflict("payment_state", "The payment is \(status.rawValue); this is not possible now.")
+        case .elsewhere:
+            .conflict("payment_state", "The customer finishes on the provider's page; sync the payment afterwards.")
         }
     }
 }

@@ -1,5 +1,6 @@
 import PaymentRecords
 import BillingCore
+import PaymentContract
 package import HTTPKit
 import PaymentDomain
 import Postgres
@@ -16,6 +17,7 @@ package struct CreatePayment: Sendable {
     static let newsPatience: Duration = .seconds(1)
 
     let record: RecordPayments
+    let providers: PaymentProviders
     let waiters: PaymentWaiters
     let pool: PostgresPool
 
@@ -24,7 +26,8 @@ package struct CreatePayment: Sendable {
     package func callAsFunction(_ call: Call, _ input: CreatePaymentInput) async throws -> Reply<PaymentResource> {
         let id = PaymentID.new(at: call.now)
         let order = PaymentOrder(
-            id: id, customerID: input.customerID, paymentMethodID: input.paymentMethodID, amount: input.amount,
+            id: id, customerID: input.customerID, paymentMethodID: input.paymentMethodID,
+            page: try input.page.map { try page($0, of: input, at: call.now) }, amount: input.amount,
             captureMethod: input.captureMethod, description: input.description, metadata: input.metadataJSON,
             claim: call.claim(resourceID: id.rawValue),
             traceparent: call.trace.traceparent, now: call.now)
@@ -41,6 +44,22 @@ package struct CreatePayment: Sendable {
             }
             return try await answer(recorded, order.claim)
         }
+    }
+
+    /// The page method of a provider that can do what is asked.
+    /// - Throws: ``Problem`` that names the field which no provider can serve.
+    private func page(
+        _ page: PageMethodInput, of input: CreatePaymentInput, at now: Instant
+    ) throws(Problem) -> SingleUseMethod {
+        let wish = ProviderCapabilities.Wish(
+            type: page.type, currency: input.amount.currency.code, country: page.payer?.payer.country,
+            separateCapture: input.captureMethod == .manual)
+        guard let provider: any PaymentProvider = providers.first(that: wish) else {
+            throw ProviderCapabilities.Obstacle.problem(providers.obstacle(to: wish))
+        }
+        return SingleUseMethod(
+            id: PaymentMethodID.new(at: now), customerID: input.customerID, type: page.type, provider: provider.name,
+            returnURL: page.returnURL, payer: page.payer?.payer)
     }
 
     /// Asks again while the customer is unknown and the news may still come.
@@ -79,6 +98,23 @@ package struct CreatePayment: Sendable {
     }
 }
 
+extension ProviderCapabilities.Obstacle {
+    /// What is said of it to the caller.
+    var sentence: String {
+        switch self {
+        case .method: "is not a method that can be used here"
+        case .currency: "cannot be charged with this method"
+        case .country: "is not a country that the method is for"
+        case .separateCapture: "cannot be manual with this method"
+        case .offSession: "cannot be charged without the customer"
+        }
+    }
+
+    static func problem(_ obstacle: Self) -> Problem {
+        .invalid(obstacle.field, code: obstacle.rawValue, obstacle.sentence)
+    }
+}
+
 extension RecordPayments.Failure: ProblemConvertible {
     var problem: Problem {
         switch self {
@@ -87,6 +123,7 @@ extension RecordPayments.Failure: ProblemConvertible {
             .invalid("payment_method_id", code: "no_payment_method", "the customer has no default payment method")
         case .unknownPaymentMethod:
             .invalid("payment_method_id", code: "unknown_payment_method", "the customer has no such payment method")
+        case .unsupported(let obstacle): .invalid(obstacle.field, code: obstacle.rawValue, obstacle.sentence)
         }
     }
 }

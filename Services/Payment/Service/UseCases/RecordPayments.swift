@@ -1,5 +1,6 @@
 import PaymentRecords
 import BillingCore
+import PaymentContract
 import BillingEvents
 import HTTPKit
 import Messaging
@@ -11,6 +12,8 @@ struct PaymentOrder: Sendable {
     let id: PaymentID
     let customerID: CustomerID
     let paymentMethodID: PaymentMethodID?
+    /// A method that is used once, in the place of a stored one.
+    let page: SingleUseMethod?
     let amount: Money
     let captureMethod: CaptureMethod
     let description: String?
@@ -32,7 +35,11 @@ enum RecordedOrder: Sendable {
 /// Records payments before anything happens to them: intent, idempotency key and event in one transaction, many orders
 /// at a time.
 struct RecordPayments: Sendable {
-    enum Failure: Error, Equatable { case unknownCustomer, noPaymentMethod, unknownPaymentMethod }
+    enum Failure: Error, Equatable {
+        case unknownCustomer, noPaymentMethod, unknownPaymentMethod
+        /// The method's provider cannot do what is asked.
+        case unsupported(ProviderCapabilities.Obstacle)
+    }
 
     /// Payments that come faster than this travel together, from here to the answer: a pass through five services costs
     /// the same for one payment as for ten. One that comes alone does not wait.
@@ -40,9 +47,9 @@ struct RecordPayments: Sendable {
 
     private let group: GroupCommit<PaymentOrder, RecordedOrder>
 
-    init(pool: PostgresPool) {
+    init(pool: PostgresPool, providers: PaymentProviders) {
         group = GroupCommit(pool, maxBatch: 100, interval: Self.interval) { db, orders in
-            try Self.record(orders, in: db)
+            try Self.record(orders, providers, in: db)
         }
     }
 
@@ -53,12 +60,16 @@ struct RecordPayments: Sendable {
     }
 
     private static func record(
-        _ orders: [PaymentOrder], in db: borrowing PostgresTransaction
+        _ orders: [PaymentOrder], _ providers: PaymentProviders, in db: borrowing PostgresTransaction
     ) throws -> [Result<RecordedOrder, any Error>] {
-        let resolved: [ResolvedMethod] = try PaymentMethodStore.resolve(
+        let stored: [ResolvedMethod] = try PaymentMethodStore.resolve(
             orders.map { ($0.customerID, $0.paymentMethodID) }, in: db)
+        let resolved: [ResolvedMethod] = zip(orders, stored).map { order, method in
+            guard let page: SingleUseMethod = order.page else { return method }
+            return ResolvedMethod(customerIsKnown: method.customerIsKnown, method: page.chargeable)
+        }
         var results: [Result<RecordedOrder, any Error>?] = zip(orders, resolved).map { order, method in
-            failure(order, method).map { .failure($0) }
+            failure(order, method, providers).map { .failure($0) }
         }
         let claimants: [Int] = orders.indices.filter { results[$0] == nil && orders[$0].claim != nil }
         let claims: [ClaimResult] = try IdempotencyStore.claim(claimants.compactMap { orders[$0].claim }, in: db)
@@ -69,10 +80,16 @@ struct RecordPayments: Sendable {
         return results.map { $0 ?? .failure(Problem.unavailable()) }
     }
 
-    private static func failure(_ order: PaymentOrder, _ resolved: ResolvedMethod) -> Failure? {
-        if resolved.method != nil { return nil }
+    private static func failure(
+        _ order: PaymentOrder, _ resolved: ResolvedMethod, _ providers: PaymentProviders
+    ) -> Failure? {
         if !resolved.customerIsKnown { return .unknownCustomer }
-        return order.paymentMethodID == nil ? .noPaymentMethod : .unknownPaymentMethod
+        guard let method: ChargeableMethod = resolved.method else {
+            return order.paymentMethodID == nil ? .noPaymentMethod : .unknownPaymentMethod
+        }
+        let wish = ProviderCapabilities.Wish(
+            type: method.type, currency: order.amount.currency.code, separateCapture: order.captureMethod == .manual)
+        return providers.capabilities(of: method.provider)?.obstacle(to: wish).map { .unsupported($0) }
     }
 
     /// The result of an order whose key was used before; `nil` when it is fresh.
@@ -98,6 +115,7 @@ struct RecordPayments: Sendable {
                 billingID: nil, subscriptionID: nil,
                 description: order.description, metadata: order.metadata, offSession: false, createdAt: order.now)
         }
+        try PaymentMethodStore.insertSingleUse(orders.compactMap(\.0.page), at: orders[0].0.now, in: db)
         _ = try PaymentStore.insert(payments, in: db)
         var traces: [String: String] = [:]
         for (order, _) in orders { traces[order.customerID.rawValue] = order.traceparent }

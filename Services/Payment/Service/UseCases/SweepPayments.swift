@@ -18,6 +18,7 @@ package struct SweepPayments: Sendable {
     let capture: CapturePayment
     let cancel: CancelPayment
     let refund: RefundPayment
+    let keep: KeepPaymentMethod
     let clock: any WallClock
     let policy: SweepPolicy
     let logger: Logger
@@ -36,6 +37,12 @@ package struct SweepPayments: Sendable {
         for attempt in try await lostCharges() {
             await holdingUpNobody("payment", attempt.paymentID.rawValue) { try await charge.resume(attempt) }
         }
+        for attempt in try await waitingForCustomers() {
+            await holdingUpNobody("payment", attempt.paymentID.rawValue) { try await charge.resume(attempt) }
+        }
+        for attempt in try await expiredActions() {
+            await holdingUpNobody("payment", attempt.paymentID.rawValue) { try await charge.expire(attempt) }
+        }
         for id in try await stopped("captures", as: CaptureID.self) {
             await holdingUpNobody("capture", id.rawValue) { _ = try await capture.finish(id) }
         }
@@ -45,6 +52,9 @@ package struct SweepPayments: Sendable {
         }
         for id in try await stopped("refunds", as: RefundID.self) {
             await holdingUpNobody("refund", id.rawValue) { _ = try await refund.finish(id) }
+        }
+        for id in try await stopped("payment_methods", in: "'pending'", as: PaymentMethodID.self) {
+            await holdingUpNobody("payment method", id.rawValue) { try await keep.finish(id) }
         }
     }
 
@@ -89,11 +99,47 @@ package struct SweepPayments: Sendable {
                 UPDATE payments p SET stepped_at = now()
                 FROM (SELECT id FROM payments
                       WHERE status = 'processing' AND stepped_at < now() - make_interval(secs => \(policy.lostSeconds))
+                          AND (look_at IS NULL OR look_at <= now())
                       ORDER BY stepped_at LIMIT \(Self.passLimit) FOR UPDATE SKIP LOCKED) AS lost, payment_methods m
                 WHERE p.id = lost.id AND m.id = p.payment_method_id
                 RETURNING \(ApprovedAttempt.columns)
                 """, as: ApprovedAttempt.self)
         }
+    }
+
+    /// Payments that wait for their customer on a page of the provider's, who may have finished without coming back.
+    private func waitingForCustomers() async throws -> [ApprovedAttempt] {
+        try await pool.transaction { db in
+            try db.query(
+                Self.taking(
+                    "SELECT id FROM payments WHERE status = 'requires_action' AND look_at <= now() ORDER BY look_at"),
+                as: ApprovedAttempt.self)
+        }
+    }
+
+    /// Payments whose customer has had the time there is, by the business clock.
+    private func expiredActions() async throws -> [ApprovedAttempt] {
+        let now: Instant = clock.now
+        let policy: SweepPolicy = policy
+        return try await pool.transaction { db in
+            try db.query(
+                Self.taking(
+                    """
+                    SELECT id FROM payments WHERE status = 'requires_action' AND look_at IS NOT NULL
+                        AND action_expires_at <= \(now)
+                        AND stepped_at <= now() - make_interval(secs => \(policy.lostSeconds)) ORDER BY look_at
+                    """), as: ApprovedAttempt.self)
+        }
+    }
+
+    /// Takes waiting payments; no other instance looks at them for a while.
+    private static func taking(_ waiting: SQL) -> SQL {
+        """
+        UPDATE payments p SET look_at = now() + interval '1 minute', stepped_at = now()
+        FROM (\(waiting) LIMIT \(Self.passLimit) FOR UPDATE SKIP LOCKED) AS taken, payment_methods m
+        WHERE p.id = taken.id AND m.id = p.payment_method_id
+        RETURNING \(ApprovedAttempt.columns)
+        """
     }
 
     /// Rows of a table that stopped in a state; taking them counts as a step, so that no other instance does.

@@ -1,0 +1,46 @@
+import BillingCore
+package import PaymentContract
+
+extension StripeAdapter: ProviderVault {
+    /// Saves a card or a bank account under a Stripe customer of its own for each of ours.
+    package func save(_ request: SaveMethodRequest) async throws(ProviderFault) -> SaveMethodAnswer {
+        let text: String = request.type == "card" ? request.token : "\(request.type)/\(request.token)"
+        guard let token = StripeToken(text) else { throw .rejected(code: "token_malformed") }
+        let customer: String = try await createCustomer(request.customerID)
+        let acceptance: StripeSetupRequest.Acceptance? = request.acceptance.map {
+            StripeSetupRequest.Acceptance(
+                acceptedAt: $0.acceptedAt, ipAddress: $0.ipAddress, userAgent: $0.userAgent)
+        }
+        let setup = StripeSetupRequest(
+            methodID: request.methodID, token: token, customer: customer, returnURL: request.returnURL,
+            acceptance: acceptance)
+        return SaveMethodAnswer(try await save(setup))
+    }
+
+    package func saved(
+        _ request: SaveMethodRequest, reference: String
+    ) async throws(ProviderFault) -> SaveMethodAnswer {
+        SaveMethodAnswer(try await setup(reference))
+    }
+}
+
+extension SaveMethodAnswer {
+    fileprivate init(_ answer: StripeSaveAnswer) {
+        self =
+            switch answer {
+            case .saved(let method): .saved(SavedMethod(method))
+            case .actionRequired(let reference, let action): .actionRequired(reference: reference, action)
+            case .pending(let reference): .pending(reference: reference)
+            case .declined(let decline): .declined(decline)
+            }
+    }
+}
+
+extension SavedMethod {
+    fileprivate init(_ method: StripeSavedMethod) {
+        self.init(
+            token: method.token.description, customer: method.customer, brand: method.brand, last4: method.last4,
+            expMonth: method.expiryMonth.map(Int.init), expYear: method.expiryYear.map(Int.init),
+            fingerprint: method.fingerprint)
+    }
+}

@@ -1,0 +1,119 @@
+package import BillingCore
+package import PaymentContract
+package import Postgres
+
+/// SQL over methods whose keeping at a provider is not over.
+package enum KeptMethodStore {
+    /// What is wanted of a method once it is kept, and how the customer agreed.
+    package struct Wish: Sendable {
+        let isDefault: Bool
+        let acceptedIP: String?
+        let acceptedAgent: String?
+
+        package init(isDefault: Bool, acceptedIP: String?, acceptedAgent: String?) {
+            self.isDefault = isDefault
+            self.acceptedIP = acceptedIP
+            self.acceptedAgent = acceptedAgent
+        }
+    }
+
+    /// A method that its provider is to be asked about.
+    package struct Open: PostgresRecord, Sendable {
+        package let provider: String
+        /// The provider's name of the saving, where it has told one.
+        package let reference: String?
+        package let request: SaveMethodRequest
+
+        package init(row: inout PostgresRow) throws {
+            let id: PaymentMethodID = try row.next()
+            let customer: CustomerID = try row.next()
+            let type: String = try row.next()
+            provider = try row.next()
+            let token: String = try row.next()
+            reference = try row.next()
+            let returnURL: String? = try row.next()
+            let acceptedAt: Instant = try row.next()
+            let address: String? = try row.next()
+            let agent: String? = try row.next()
+            let acceptance: SaveMethodRequest.Acceptance? = address.map {
+                SaveMethodRequest.Acceptance(acceptedAt: acceptedAt, ipAddress: $0, userAgent: agent ?? "")
+            }
+            request = SaveMethodRequest(
+                methodID: id, customerID: customer, type: type, token: token, returnURL: returnURL ?? "",
+                acceptance: acceptance)
+        }
+    }
+
+    /// Notes the wish of a method just stored.
+    package static func note(
+        _ wish: Wish, of id: PaymentMethodID, in db: borrowing PostgresTransaction
+    ) throws {
+        _ = try db.execute(
+            """
+            UPDATE payment_methods SET wants_default = \(wish.isDefault), accepted_ip = \(wish.acceptedIP),
+                accepted_agent = \(wish.acceptedAgent) WHERE id = \(id)
+            """)
+    }
+
+    /// A method whose keeping is not over; `nil` for any other.
+    package static func open(_ id: PaymentMethodID, in db: borrowing PostgresTransaction) throws -> Open? {
+        try db.first(
+            """
+            SELECT id, customer_id, type, provider, provider_token, setup_reference, return_url, created_at,
+                accepted_ip, accepted_agent
+            FROM payment_methods WHERE id = \(id) AND status IN ('pending', 'requires_action')
+            """, as: Open.self)
+    }
+
+    /// Records a provider's word on keeping a method, whose customer's row is locked.
+    /// - Returns: Whether the method was still open.
+    package static func record(
+        _ answer: SaveMethodAnswer, of id: PaymentMethodID, in db: borrowing PostgresTransaction
+    ) throws -> Bool {
+        switch answer {
+        case .saved(let method): return try keep(method, as: id, in: db)
+        case .actionRequired(let reference, let action):
+            return try move(id, to: "requires_action", reference: reference, action: action.stored, in: db)
+        case .pending(let reference): return try move(id, to: "pending", reference: reference, action: nil, in: db)
+        case .declined(let decline):
+            return try db.execute(
+                """
+                UPDATE payment_methods SET status = 'failed', failure_code = \(decline.code), setup_action = NULL
+                WHERE id = \(id) AND status IN ('pending', 'requires_action')
+                """) == 1
+        }
+    }
+
+    private static func move(
+        _ id: PaymentMethodID, to status: String, reference: String, action: String?,
+        in db: borrowing PostgresTransaction
+    ) throws -> Bool {
+        try db.execute(
+            """
+            UPDATE payment_methods SET status = \(status), setup_reference = \(reference),
+                setup_action = \(action)::jsonb, stepped_at = now()
+            WHERE id = \(id) AND status IN ('pending', 'requires_action')
+            """) == 1
+    }
+
+    /// A fingerprint of the provider's is the provider's own: it carries its name.
+    private static func keep(
+        _ method: SavedMethod, as id: PaymentMethodID, in db: borrowing PostgresTransaction
+    ) throws -> Bool {
+        try db.enqueue(
+            """
+            UPDATE payment_methods SET is_default = false
+            WHERE is_default AND customer_id = (
+                SELECT customer_id FROM payment_methods
+                WHERE id = \(id) AND wants_default AND status IN ('pending', 'requires_action'))
+            """)
+        return try db.execute(
+            """
+            UPDATE payment_methods SET status = 'active', setup_action = NULL, is_default = wants_default,
+                provider_token = \(method.token), provider_customer = \(method.customer), brand = \(method.brand),
+                last4 = \(method.last4), exp_month = \(method.expMonth), exp_year = \(method.expYear),
+                fingerprint = coalesce(provider || ':' || \(method.fingerprint), id)
+            WHERE id = \(id) AND status IN ('pending', 'requires_action')
+            """) == 1
+    }
+}

@@ -1,0 +1,86 @@
+import BillingCore
+import PaymentContract
+import PaymentPayPal
+import PaymentSandbox
+import PaymentStripe
+import Postgres
+import ServiceKit
+import Telemetry
+
+/// The providers that the surroundings have credentials for, in the order in which they are preferred. The sandbox comes
+/// first where it is allowed: in sandbox mode.
+struct ConfiguredProviders {
+    let all: [any PaymentProvider]
+
+    /// - Parameter environment: `STRIPE_SECRET_KEY`, `STRIPE_API_URL`, `PAYPAL_CLIENT_ID`, `PAYPAL_CLIENT_SECRET`,
+    ///   `PAYPAL_API_URL`.
+    /// - Throws: `ServiceConfiguration.Invalid` with every fault at once.
+    init(
+        _ configuration: ServiceConfiguration, environment: [String: String], pool: PostgresPool,
+        clock: any WallClock, transport: any ProviderTransport
+    ) throws(ServiceConfiguration.Invalid) {
+        var reading = Reading(mode: configuration.mode, environment: environment)
+        var all: [any PaymentProvider] = []
+        if configuration.mode == .sandbox { all.append(SandboxProvider(pool: pool, clock: clock)) }
+        let returnURL: String = configuration.text("payment.return_url", default: "http://127.0.0.1:8001/pay/return/")
+        if let stripe = reading.stripe(returnURL: returnURL) {
+            all.append(StripeAdapter(configuration: stripe, transport: transport))
+        }
+        if let payPal = reading.payPal() {
+            let surroundings = PayPalSurroundings(transport: transport, clock: SystemClock())
+            all.append(PayPalAdapter(configuration: payPal, surroundings: surroundings))
+        }
+        guard reading.faults.isEmpty else { throw ServiceConfiguration.Invalid(faults: reading.faults) }
+        self.all = all
+    }
+
+    /// Reads variables and collects what is wrong with them.
+    private struct Reading {
+        let mode: RefrainMode
+        let environment: [String: String]
+        var faults: [String] = []
+
+        init(mode: RefrainMode, environment: [String: String]) {
+            self.mode = mode
+            self.environment = environment
+        }
+
+        private func value(_ name: String) -> String? { environment[name].flatMap { $0.isEmpty ? nil : $0 } }
+
+        mutating func stripe(returnURL: String) -> StripeConfiguration? {
+            guard let key: String = value("STRIPE_SECRET_KEY") else { return nil }
+            let isTest: Bool = key.hasPrefix("sk_test_") || key.hasPrefix("rk_test_")
+            if isTest == (mode == .live) {
+                faults.append(
+                    "STRIPE_SECRET_KEY must be a \(mode == .live ? "live" : "test") key in \(mode.rawValue) mode")
+            }
+            let url: String = address("STRIPE_API_URL", default: "https://api.stripe.com")
+            return StripeConfiguration(baseURL: url, secretKey: Secret(key), returnURL: returnURL)
+        }
+
+        mutating func payPal() -> PayPalConfiguration? {
+            let id: String? = value("PAYPAL_CLIENT_ID")
+            let secret: String? = value("PAYPAL_CLIENT_SECRET")
+            guard id != nil || secret != nil else { return nil }
+            guard let id, let secret else {
+                faults.append("PAYPAL_CLIENT_ID and PAYPAL_CLIENT_SECRET are set together or not at all")
+                return nil
+            }
+            let home: String = mode == .live ? "https://api-m.paypal.com" : "https://api-m.sandbox.paypal.com"
+            let url: String = address("PAYPAL_API_URL", default: home)
+            if mode == .live, url.contains("sandbox") {
+                faults.append("PAYPAL_API_URL must not be PayPal's sandbox in live mode")
+            }
+            return PayPalConfiguration(baseURL: url, clientID: id, clientSecret: Secret(secret))
+        }
+
+        /// Credentials travel over TLS, or within this machine.
+        private mutating func address(_ name: String, default fallback: String) -> String {
+            let url: String = value(name) ?? fallback
+            if !url.hasPrefix("https://"), mode == .live || !ReturnURL.isSafe(url) {
+                faults.append("\(name) must be an https address")
+            }
+            return url
+        }
+    }
+}

@@ -1,0 +1,101 @@
+package import BillingCore
+package import HTTPKit
+import Messaging
+import PaymentContract
+import PaymentDomain
+import PaymentRecords
+import Postgres
+
+/// Has a provider keep a method that the customer entered on the provider's own form: the intent is stored, the provider
+/// is asked under the method's id, and its word is recorded. A crash in between leaves a `pending` method that the sweeper
+/// asks about again.
+package struct KeepPaymentMethod: Sendable {
+    let providers: PaymentProviders
+    let pool: PostgresPool
+    let clock: any WallClock
+
+    /// - Throws: ``AttachPaymentMethod/Failure`` or ``Problem``; nothing is stored then.
+    func callAsFunction(
+        _ call: Call, _ input: CreatePaymentMethodInput, _ kept: KeptMethodInput
+    ) async throws -> Reply<PaymentMethodResource> {
+        try check(input, kept)
+        let claim: IdempotencyClaim? = call.claim()
+        let method = PaymentMethodRecord(
+            id: PaymentMethodID.new(at: call.now), customerID: input.customerID, type: input.type, brand: nil,
+            last4: nil, expMonth: nil, expYear: nil, fingerprint: "", provider: kept.provider,
+            providerToken: kept.token, isDefault: false, status: .pending, returnURL: kept.returnURL,
+            createdAt: call.now)
+        let wish = KeptMethodStore.Wish(
+            isDefault: input.isDefault, acceptedIP: kept.acceptance?.ipAddress,
+            acceptedAgent: kept.acceptance?.userAgent)
+        let intent: ProviderIntent<PaymentMethodID> = try await .store(claim, in: pool) { db in
+            guard try PaymentMethodStore.lockCustomer(method.customerID, in: db) else {
+                throw AttachPaymentMethod.Failure.unknownCustomer
+            }
+            try PaymentMethodStore.insert(method, in: db)
+            try KeptMethodStore.note(wish, of: method.id, in: db)
+            return method.id
+        }
+        guard case .stored(let id) = intent else {
+            guard case .replay(let stored) = intent else { throw Problem.idempotencyTwin }
+            return Reply(replaying: stored)
+        }
+        do { try await finish(id) } catch is ProviderFault {}  // The sweeper asks again.
+        let reply = try await answer(id)
+        try await claim.complete(reply.stored, in: pool)
+        return reply
+    }
+
+    private func check(_ input: CreatePaymentMethodInput, _ kept: KeptMethodInput) throws(Problem) {
+        guard let capabilities: ProviderCapabilities = providers.capabilities(of: kept.provider),
+            providers.vault(kept.provider) != nil
+        else { throw .invalid("provider", code: "unknown_provider", "is not a provider that keeps methods here") }
+        guard capabilities.methods.contains(where: { $0.type == input.type && $0.offSession }) else {
+            throw .invalid("type", code: "unsupported_method", "is not a kind that the provider keeps")
+        }
+    }
+
+    private func answer(_ id: PaymentMethodID) async throws -> Reply<PaymentMethodResource> {
+        let found: PaymentMethodRecord? = try await pool.transaction(readOnly: true) { db in
+            try PaymentMethodStore.find(id, in: db)
+        }
+        guard let found else { throw Problem.notFound("payment method", id.rawValue) }
+        return Reply(status: found.status == .pending ? 202 : 201, PaymentMethodResource(found))
+    }
+
+    /// Asks the provider how the keeping of a method stands, and records it; harmless to repeat.
+    /// - Throws: ``ProviderFault`` while that is not known.
+    package func finish(_ id: PaymentMethodID) async throws {
+        let open: KeptMethodStore.Open? = try await pool.transaction(readOnly: true) { db in
+            try KeptMethodStore.open(id, in: db)
+        }
+        guard let open, let vault: any ProviderVault = providers.vault(open.provider) else { return }
+        let answer: SaveMethodAnswer
+        do throws(ProviderFault) {
+            if let reference: String = open.reference {
+                answer = try await vault.saved(open.request, reference: reference)
+            } else {
+                answer = try await vault.save(open.request)
+            }
+        } catch {
+            guard case .rejected(let code) = error else { throw error }
+            answer = .declined(ProviderDecline(code: code))
+        }
+        let now: Instant = clock.now
+        try await pool.transactionRetrying { db in
+            guard try PaymentMethodStore.lockCustomer(open.request.customerID, in: db),
+                try KeptMethodStore.record(answer, of: id, in: db),
+                let method: PaymentMethodRecord = try PaymentMethodStore.find(id, in: db), method.status == .active
+            else { return }
+            try Outbox.append([PaymentEvents.attached(method, at: now)], in: db)
+        }
+    }
+
+    /// Asks again, after the customer is back from the provider's page.
+    /// - Throws: ``Problem`` for a method that is not there.
+    package func sync(_ id: PaymentMethodID) async throws -> Reply<PaymentMethodResource> {
+        do { try await finish(id) } catch is ProviderFault {}  // The sweeper asks again.
+        let reply: Reply<PaymentMethodResource> = try await answer(id)
+        return reply
+    }
+}

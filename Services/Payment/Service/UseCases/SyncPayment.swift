@@ -1,0 +1,46 @@
+package import BillingCore
+import HTTPKit
+import PaymentContract
+import PaymentDomain
+package import PaymentRecords
+import Postgres
+
+/// Asks the provider what became of a payment: after the customer is back from its page, when a webhook says that
+/// something happened, or because somebody wants to know. Reading back is harmless, however often and whoever asks.
+package struct SyncPayment: Sendable {
+    let charge: ChargePayments
+    let pool: PostgresPool
+
+    /// - Returns: The payment as it stands afterwards; unchanged when it waits for no provider or the provider does not
+    ///   say.
+    /// - Throws: ``Problem`` for a payment that is not there.
+    package func callAsFunction(_ id: PaymentID) async throws -> PaymentRecord {
+        if let attempt: ApprovedAttempt = try await waiting("p.id = \(id)") {
+            do { try await charge.resume(attempt) } catch is ProviderFault {}  // It is looked for again anyway.
+        }
+        let found: PaymentRecord? = try await pool.transaction(readOnly: true) { db in
+            try PaymentStore.find(id, in: db)
+        }
+        guard let found else { throw Problem.notFound("payment", id.rawValue) }
+        return found
+    }
+
+    /// Reads an attempt's outcome back and records it; nothing to do for one that no payment waits for.
+    /// - Throws: ``ProviderFault`` while it is not known.
+    package func callAsFunction(attempt id: AttemptID) async throws {
+        guard let attempt: ApprovedAttempt = try await waiting("p.attempt_id = \(id)") else { return }
+        try await charge.resume(attempt)
+    }
+
+    /// The current attempt, where its outcome is open.
+    private func waiting(_ which: SQL) async throws -> ApprovedAttempt? {
+        try await pool.transaction(readOnly: true) { db in
+            try db.first(
+                """
+                SELECT \(ApprovedAttempt.columns) FROM payments p JOIN payment_methods m ON m.id = p.payment_method_id
+                WHERE \(which) AND (p.status = 'processing'
+                    OR p.status = 'requires_action' AND p.look_at IS NOT NULL)
+                """, as: ApprovedAttempt.self)
+        }
+    }
+}

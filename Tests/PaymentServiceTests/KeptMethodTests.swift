@@ -1,0 +1,129 @@
+import BillingCore
+import HTTPKit
+import JSON
+import PaymentContract
+import PaymentDomain
+import PaymentRecords
+import PaymentService
+import Postgres
+import Testing
+
+@Suite("Methods that a provider keeps") struct KeptMethodTests {
+    private static let saved = SaveMethodAnswer.saved(
+        SavedMethod(
+            token: "sepa_debit/pm_1/mandate_1", customer: "cus_p", brand: nil, last4: "3000", expMonth: nil,
+            expYear: nil, fingerprint: "f1"))
+
+    private static func body(_ customer: CustomerID, _ more: String = "") -> String {
+        #"{"customer_id":"\#(customer)","type":"sepa_debit","provider":"pages","token":"pm_1","#
+            + #""acceptance":{"ip_address":"192.0.2.1","user_agent":"x"}\#(more)}"#
+    }
+
+    private static func attach(
+        _ world: PaymentWorld, _ customer: CustomerID, key: String? = nil
+    ) async throws -> Reply<PaymentMethodResource> {
+        let body: String = body(customer)
+        return try await world.work.attach(world.call("/v1/payment_methods", key: key, body: body), world.read(body))
+    }
+
+    private static func id(_ reply: Reply<PaymentMethodResource>) throws -> PaymentMethodID {
+        PaymentMethodID(unchecked: try parseJSON(reply.body)["id"]?.stringValue ?? "")
+    }
+
+    @Test("what the provider keeps becomes the default, is told of once, and is charged") func kept() async throws {
+        let pages = PagesProvider()
+        pages.save(as: Self.saved)
+        pages.begin(with: .captured(ProviderCharge(reference: "pg_1", networkTransactionID: "n1")))
+        try await withPayments(beside: [pages]) { world in
+            let customer: CustomerID = try await world.payer()
+            let reply: Reply<PaymentMethodResource> = try await Self.attach(world, customer, key: "once")
+            let json: JSONValue = try parseJSON(reply.body)
+            #expect(reply.status == 201)
+            #expect(json["status"]?.stringValue == "active" && json["last4"]?.stringValue == "3000")
+            #expect(json["is_default"]?.boolValue == true && json["card"]?.isNull == true)
+            #expect(try await Self.attach(world, customer, key: "once").isReplay)
+            #expect(try await world.published("payment_method.attached.v1") == 2, "the card before, and this")
+            let order = #"{"amount":500,"currency":"EUR","customer_id":"\#(customer)"}"#
+            let made: Reply<PaymentResource> = try await world.work.create(
+                world.call("/v1/payments", body: order), world.read(order))
+            let payment: PaymentRecord = try await world.payment(world.id(made))
+            await world.decide(payment)
+            let done: PaymentRecord = try await world.settled(payment.id)
+            #expect(done.status == .succeeded && done.provider == "pages")
+            #expect(
+                try await world.texts(
+                    "SELECT network_transaction_id FROM payment_attempts WHERE id = \(done.attemptID)")
+                    == ["n1"])
+        }
+    }
+
+    @Test("a method that the bank wants its owner for waits, is no default, and cannot be charged") func waiting()
+        async throws
+    {
+        let pages = PagesProvider()
+        pages.save(as: .actionRequired(reference: "seti_1", .redirect(url: "https://pages.example/3ds")))
+        try await withPayments(beside: [pages]) { world in
+            let customer: CustomerID = await world.customer()
+            let reply: Reply<PaymentMethodResource> = try await Self.attach(world, customer)
+            let json: JSONValue = try parseJSON(reply.body)
+            #expect(json["status"]?.stringValue == "requires_action")
+            #expect(json["next_action"]?["url"]?.stringValue == "https://pages.example/3ds")
+            #expect(try await world.published("payment_method.attached.v1") == 0)
+            let order = #"{"amount":500,"currency":"EUR","customer_id":"\#(customer)"}"#
+            await #expect(throws: Problem.self) {
+                try await world.work.create(world.call("/v1/payments", body: order), world.read(order))
+            }
+            pages.save(as: Self.saved)
+            let synced: JSONValue = try parseJSON(try await world.work.keep.sync(Self.id(reply)).body)
+            #expect(synced["status"]?.stringValue == "active" && synced["is_default"]?.boolValue == true)
+            #expect(try await world.published("payment_method.attached.v1") == 1)
+        }
+    }
+
+    @Test("a lost answer is asked for again by the sweeper; a refusal says why") func lost() async throws {
+        let pages = PagesProvider()
+        pages.goAway(true)
+        try await withPayments(beside: [pages]) { world in
+            let first: Reply<PaymentMethodResource> = try await Self.attach(world, await world.customer())
+            #expect(first.status == 202)
+            pages.goAway(false)
+            pages.save(as: Self.saved)
+            try await world.work.sweep.pass()
+            #expect(
+                try await world.texts("SELECT status FROM payment_methods WHERE id = \(Self.id(first))") == ["active"])
+            pages.save(as: .declined(ProviderDecline(code: "debit_not_authorized")))
+            let second: Reply<PaymentMethodResource> = try await Self.attach(world, await world.customer())
+            let json: JSONValue = try parseJSON(second.body)
+            #expect(json["status"]?.stringValue == "failed")
+            #expect(json["failure_code"]?.stringValue == "debit_not_authorized")
+            #expect(try await world.published("payment_method.attached.v1") == 1)
+        }
+    }
+
+    @Test("an unknown provider, a kind it does not keep and contradictions are refused; nothing is stored")
+    func refused() async throws {
+        try await withPayments(beside: [PagesProvider()]) { world in
+            let customer: CustomerID = await world.customer()
+            for (provider, type, field) in [
+                ("nobody", "sepa_debit", "provider"), ("sandbox", "card", "provider"), ("pages", "klarna", "type"),
+                ("pages", "card", "type"),
+            ] {
+                let body =
+                    #"{"customer_id":"\#(customer)","type":"\#(type)","provider":"\#(provider)","token":"pm_1"}"#
+                let input: CreatePaymentMethodInput = try world.read(body)
+                let problem: Problem? = await #expect(throws: Problem.self) {
+                    try await world.work.attach(world.call("/v1/payment_methods", body: body), input)
+                }
+                #expect(problem?.errors.first?.param == field, "\(provider) \(type)")
+            }
+            for body in [
+                #"{"customer_id":"\#(customer)","type":"card"}"#,
+                #"{"customer_id":"\#(customer)","type":"card","provider":"pages"}"#,
+                #"{"customer_id":"\#(customer)","type":"sepa_debit","token":"t"}"#,
+            ] {
+                #expect(throws: InvalidInput.self) { let _: CreatePaymentMethodInput = try world.read(body) }
+            }
+            #expect(try await world.number("SELECT count(*) FROM payment_methods") == 0)
+        }
+    }
+}

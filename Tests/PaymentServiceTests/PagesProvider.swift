@@ -1,0 +1,86 @@
+import BillingCore
+import PaymentContract
+import PaymentDomain
+import Synchronization
+
+/// A provider whose customers finish on a page of its own, and whose vault wants them too: what each charge has come to
+/// is set by the test, as a customer and a bank would.
+final class PagesProvider: PaymentProvider, ProviderVault {
+    let name = "pages"
+    let capabilities = ProviderCapabilities(
+        methods: [
+            ProviderCapabilities.Method(
+                type: "klarna", currencies: ["EUR"], countries: ["DE", "NL"], separateCapture: true,
+                partialCapture: true,
+                multipleCapture: false, partialRefund: true, offSession: false),
+            ProviderCapabilities.Method(
+                type: "sepa_debit", currencies: ["EUR"], separateCapture: false, partialCapture: false,
+                multipleCapture: false, partialRefund: true, offSession: true),
+        ], currencies: ["EUR", "USD"])
+
+    private struct State {
+        var answers: [AttemptID: ChargeAnswer] = [:]
+        var first: ChargeAnswer?
+        var asked = 0
+        var releases: ReleaseAnswer = .released
+        var saving: SaveMethodAnswer?
+        var isAway = false
+    }
+
+    private let state = Mutex(State())
+
+    /// How often a charge was asked for or about.
+    var asked: Int { state.withLock { $0.asked } }
+
+    /// What new charges come to; without it they wait on a page.
+    func begin(with answer: ChargeAnswer?) { state.withLock { $0.first = answer } }
+    /// What has become of a charge.
+    func settle(_ attempt: AttemptID, _ answer: ChargeAnswer) { state.withLock { $0.answers[attempt] = answer } }
+    func refuseReleases() { state.withLock { $0.releases = .refused(code: "captured") } }
+    func save(as answer: SaveMethodAnswer?) { state.withLock { $0.saving = answer } }
+    func goAway(_ away: Bool) { state.withLock { $0.isAway = away } }
+
+    static func page(_ attempt: AttemptID) -> ChargeAnswer {
+        .actionRequired(reference: "pg_\(attempt)", .redirect(url: "https://pages.example/\(attempt)"))
+    }
+
+    func charge(_ request: ChargeRequest) async throws(ProviderFault) -> ChargeAnswer {
+        try ask { state in
+            let answer: ChargeAnswer =
+                state.answers[request.idempotencyKey] ?? state.first ?? Self.page(request.idempotencyKey)
+            state.answers[request.idempotencyKey] = answer
+            return answer
+        }
+    }
+
+    func outcome(of request: ChargeRequest) async throws(ProviderFault) -> ChargeAnswer { try await charge(request) }
+
+    func capture(_ request: CaptureRequest) async throws(ProviderFault) -> CaptureAnswer {
+        .captured(reference: "pc_\(request.idempotencyKey)")
+    }
+
+    func release(_ request: ReleaseRequest) async throws(ProviderFault) -> ReleaseAnswer {
+        try ask { $0.releases }
+    }
+
+    func refund(_ request: RefundRequest) async throws(ProviderFault) -> RefundAnswer {
+        .refunded(reference: "pr_\(request.idempotencyKey)")
+    }
+
+    func save(_ request: SaveMethodRequest) async throws(ProviderFault) -> SaveMethodAnswer {
+        try ask { $0.saving ?? .pending(reference: "ps_\(request.methodID)") }
+    }
+
+    func saved(_ request: SaveMethodRequest, reference: String) async throws(ProviderFault) -> SaveMethodAnswer {
+        try await save(request)
+    }
+
+    private func ask<Answer>(_ answer: (inout State) -> Answer) throws(ProviderFault) -> Answer {
+        let result: Answer? = state.withLock { state in
+            state.asked += 1
+            return state.isAway ? nil : answer(&state)
+        }
+        guard let result else { throw .timedOut }
+        return result
+    }
+}
