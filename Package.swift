@@ -41,6 +41,13 @@ let log: Target.Dependency = external("Logging", "swift-log")
 let paymentParts: [Target] = [
     paymentPart("Wallets", ["BillingCore", "JSON", "PaymentDomain", "PKI", crypto, cryptoExtras]),
     paymentPart("Chains", ["BillingCore", "JSON", "CSecp256k1", crypto]),
+    paymentPart(
+        "Crypto",
+        [
+            "BillingCore", "JSON", "HTTPKit", "PaymentChains", "PaymentContract", "Postgres", "ServiceKit", "Telemetry",
+            log,
+        ]),
+    paymentPart("QR", []),
     paymentPart("ThreeDS", ["BillingCore", "JSON"]),
     paymentPart("Webhooks", ["BillingCore", "JSON", crypto, cryptoExtras] + certificates),
     paymentPart("Contract", ["BillingCore", "PaymentDomain"]),
@@ -53,7 +60,10 @@ let paymentParts: [Target] = [
 
 /// The parts that a service is wired from, beside its Domain.
 let parts: [String: [Target.Dependency]] = [
-    "Payment": ["PaymentContract", "PaymentRecords", "PaymentSandbox", "PaymentStripe", "PaymentPayPal"]
+    "Payment": [
+        "PaymentContract", "PaymentRecords", "PaymentSandbox", "PaymentStripe", "PaymentPayPal", "PaymentCrypto",
+        "PaymentChains", "PaymentQR",
+    ]
 ]
 
 /// The three targets of a service: Domain (BillingCore only), Service, and the executable.
@@ -121,6 +131,13 @@ func testTargets() -> [Target] {
             "PaymentPayPalTests",
             ["PaymentPayPal", "PaymentContract", "PaymentDomain", "BillingCore", "JSON", "Telemetry", "TestKit"]),
         tests("PaymentChainsTests", ["PaymentChains", "BillingCore", "JSON", "TestKit", crypto]),
+        tests(
+            "PaymentCryptoTests",
+            [
+                "PaymentCrypto", "PaymentChains", "PaymentContract", "BillingCore", "JSON", "HTTPKit", "Postgres",
+                "ServiceKit", "Telemetry", "TestKit", log,
+            ]),
+        tests("PaymentQRTests", ["PaymentQR", "TestKit"]),
         tests("PaymentThreeDSTests", ["PaymentThreeDS", "BillingCore", "JSON", "TestKit"]),
         tests(
             "PaymentWebhooksTests",
@@ -149,7 +166,8 @@ func testTargets() -> [Target] {
                 "PaymentPeerTests",
                 [
                     "PaymentContract", "PaymentStripe", "PaymentPayPal", "PaymentDomain", "PaymentThreeDS",
-                    "PaymentWebhooks", "BillingCore", "JSON", "Telemetry", "TestKit", crypto,
+                    "PaymentWebhooks", "PaymentCrypto", "PaymentChains", "BillingCore", "JSON", "Postgres", "Telemetry",
+                    "TestKit", crypto, log,
                 ])
         ]
     guard let only = Context.environment["REFRAIN_ONLY_TESTS"], !only.isEmpty else {
