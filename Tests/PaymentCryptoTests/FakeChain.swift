@@ -33,7 +33,7 @@ final class FakeChain: ChainScanner, ChainReader {
 
     init(_ clock: any WallClock) {
         self.clock = clock
-        mine()
+        mine(40)
     }
 
     var reader: any ChainReader { self }
@@ -82,7 +82,7 @@ final class FakeChain: ChainScanner, ChainReader {
         state.withLock { state in
             for _ in 0..<count {
                 state.made += 1
-                let height: UInt64 = state.blocks.last.map { $0.header.ref.height + 1 } ?? 100
+                let height: UInt64 = state.blocks.last.map { $0.header.ref.height + 1 } ?? 1_000
                 let header = BlockHeader(
                     ref: BlockRef(height: height, hash: "b\(state.made)"),
                     parentHash: state.blocks.last?.header.ref.hash ?? "", time: now)

@@ -150,7 +150,9 @@ extension CryptoWorld {
             await #expect(throws: Problem.self) { try await world.send(surplus.id, transaction, signed) }
             let now: InstructionRecord = try #require(try await world.instructions(request).first)
             #expect(now.address == CryptoWorld.payer)
-            await #expect(throws: Problem.self) { try await world.send(surplus.id, "zz", world.fingerprint(now)) }
+            await #expect(throws: Problem.self) {
+                try await world.send(surplus.id, String(repeating: "zz", count: 32), world.fingerprint(now))
+            }
             try await world.send(surplus.id, transaction, world.fingerprint(now))
             // Sent is sent: more that arrives is an instruction of its own.
             world.chain.pay(address, 9_000)

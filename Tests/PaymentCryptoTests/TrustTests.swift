@@ -27,6 +27,18 @@ import Testing
         }
     }
 
+    @Test("a reorganisation right after a chain was seen first is followed")
+    func firstReorganisation() async throws {
+        try await withCrypto { world in
+            let (request, address) = try await world.opened()
+            world.chain.reorganise(depth: 6)
+            world.chain.pay(address, CryptoWorld.due)
+            world.chain.mine(2)
+            try await world.look()
+            #expect(try await world.answer(request) == .captured(ProviderCharge(reference: address)))
+        }
+    }
+
     @Test("money that leaves the chain after it was booked is reported, not unsaid; when it comes back all is well")
     func doubleSpend() async throws {
         try await withCrypto { world in

@@ -1,7 +1,9 @@
-import BillingCore
+package import BillingCore
+import HTTPKit
 package import JSON
 import PaymentChains
 import PaymentContract
+package import Postgres
 
 /// A payment in crypto as callers see it. Amounts of the asset are decimal texts of base units.
 package struct CryptoPaymentResource: JSONOutput {
@@ -10,13 +12,20 @@ package struct CryptoPaymentResource: JSONOutput {
     let transfer: CryptoTransfer
     let transactions: [SeenTransactionResource]
 
-    init(
-        _ charge: CryptoCharge, _ asset: CryptoAsset, _ counted: [AddressWatch.Counted], _ trail: ChainTrail
-    ) throws {
-        self.charge = charge
-        self.asset = asset
-        transfer = try charge.transfer(asset)
-        transactions = counted.map(SeenTransactionResource.init)
+    /// The last attempt at a payment, with what is on its address now.
+    /// - Throws: ``Problem`` when there is none.
+    package static func newest(
+        of payment: PaymentID, _ accepted: AcceptedAssets, in db: borrowing PostgresTransaction
+    ) throws -> CryptoPaymentResource {
+        guard let charge = try CryptoChargeStore.newest(of: payment, in: db) else {
+            throw Problem.notFound("crypto payment", payment.rawValue)
+        }
+        let asset: CryptoAsset = try accepted.named(charge.provider).asset
+        let trail: ChainTrail = try ChainStore.trail(of: asset.chain, depth: ChainStore.depth, in: db)
+        let watch: AddressWatch? = try WatchStore.watches(of: [charge], in: db)[charge.attemptID]
+        return CryptoPaymentResource(
+            charge: charge, asset: asset, transfer: try charge.transfer(asset),
+            transactions: (watch?.counted(on: trail) ?? []).map(SeenTransactionResource.init))
     }
 
     package func write(to o: inout ObjectWriter) {

@@ -1,7 +1,6 @@
 import BillingCore
 package import HTTPKit
 package import JSON
-import PaymentChains
 import Postgres
 
 /// `/v1/crypto/payments` and `/v1/crypto/rates`.
@@ -19,14 +18,7 @@ package struct CryptoRoutes: Sendable {
             summary: "Where to pay, what was seen there and what it amounts to",
             answers: CryptoPaymentResource.self, problems: ["404 not_found", "409 asset_not_configured"]
         ) { db, call in
-            let id: PaymentID = try call.id("payment_id")
-            guard let charge = try CryptoChargeStore.newest(of: id, in: db) else {
-                throw Problem.notFound("crypto payment", id.rawValue)
-            }
-            let asset: AcceptedAsset = try accepted.named(charge.provider)
-            let trail: ChainTrail = try ChainStore.trail(of: asset.asset.chain, depth: ChainStore.depth, in: db)
-            let watch: AddressWatch? = try WatchStore.watches(of: [charge], in: db)[charge.attemptID]
-            return try CryptoPaymentResource(charge, asset.asset, watch?.counted(on: trail) ?? [], trail)
+            try CryptoPaymentResource.newest(of: try call.id("payment_id"), accepted, in: db)
         }
     }
 

@@ -20,6 +20,9 @@ package struct ChainWatcher: Sendable {
         case done
     }
 
+    /// So far below a chain's tip it is begun to follow: a reorganisation right after that must not go deeper.
+    private static let startBelow: UInt64 = 32
+
     /// Names the chain in records.
     package let chain: String
     let scanner: any ChainScanner
@@ -104,7 +107,8 @@ package struct ChainWatcher: Sendable {
     private func findings(on trail: ChainTrail) async throws -> Findings {
         let chain: String = chain
         let limit: Int = min(100, trail.depth / 2)
-        let step: TrailAdvance = try await scanner.reader.catchUp(trail, limit: limit)
+        let step: TrailAdvance = try await scanner.reader.catchUp(
+            trail, startingBelowTip: Self.startBelow, limit: limit)
         let isWhole: Bool = step.added.count < limit
         // Read after the chain: whoever gets an address later pays in a later block.
         let (addresses, sent): ([WatchedAddress], [InstructionRecord]) = try await pool.transaction(readOnly: true) {
