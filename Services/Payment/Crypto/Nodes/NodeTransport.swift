@@ -6,6 +6,8 @@ package import Telemetry
 /// Carries a chain reader's requests through the way out that all connectors share.
 package struct NodeTransport: ChainTransport {
     private let url: String
+    /// Where calls go: a request line needs a path.
+    private let callURL: String
     private let authorization: Secret?
     private let transport: any ProviderTransport
 
@@ -14,7 +16,9 @@ package struct NodeTransport: ChainTransport {
     ///   - url: Without a slash at the end. It may hold a key, and is never logged.
     ///   - credentials: User and password, `name:password` (Bitcoin Core).
     package init(url: Secret, credentials: Secret?, transport: any ProviderTransport) {
-        self.url = url.reveal()
+        let base: String = url.reveal()
+        self.url = base
+        callURL = base.split(separator: "/", omittingEmptySubsequences: false).count > 3 ? base : base + "/"
         authorization = credentials.map { Secret("Basic " + Base64.standard.encode(Array($0.reveal().utf8))) }
         self.transport = transport
     }
@@ -22,7 +26,7 @@ package struct NodeTransport: ChainTransport {
     package func post(_ body: [UInt8]) async throws(ChainFault) -> ChainAnswer {
         try await send(
             ProviderHTTPRequest(
-                method: "POST", url: url, headers: headers + [("Content-Type", "application/json")], body: body))
+                method: "POST", url: callURL, headers: headers + [("Content-Type", "application/json")], body: body))
     }
 
     package func get(_ path: String) async throws(ChainFault) -> ChainAnswer {
