@@ -41,6 +41,13 @@ let log: Target.Dependency = external("Logging", "swift-log")
 let paymentParts: [Target] = [
     paymentPart("Wallets", ["BillingCore", "JSON", "PaymentDomain", "PKI", crypto, cryptoExtras]),
     paymentPart("Chains", ["BillingCore", "JSON", "CSecp256k1", crypto]),
+    paymentPart(
+        "Crypto",
+        [
+            "BillingCore", "JSON", "HTTPKit", "PaymentChains", "PaymentContract", "Postgres", "ServiceKit", "Telemetry",
+            log,
+        ]),
+    paymentPart("QR", []),
     paymentPart("ThreeDS", ["BillingCore", "JSON"]),
     paymentPart("Webhooks", ["BillingCore", "JSON", crypto, cryptoExtras] + certificates),
     paymentPart("Contract", ["BillingCore", "PaymentDomain"]),
@@ -55,7 +62,8 @@ let paymentParts: [Target] = [
 /// The parts that a service is wired from, beside its Domain.
 let parts: [String: [Target.Dependency]] = [
     "Payment": [
-        "PaymentContract", "PaymentRecords", "PaymentSandbox", "PaymentStripe", "PaymentPayPal",
+        "PaymentContract", "PaymentRecords", "PaymentSandbox", "PaymentStripe", "PaymentPayPal", "PaymentCrypto",
+        "PaymentChains", "PaymentQR",
         external("AsyncHTTPClient", "async-http-client"), external("NIOCore", "swift-nio"),
         external("NIOHTTP1", "swift-nio"), external("NIOPosix", "swift-nio"),
     ]
@@ -126,6 +134,13 @@ func testTargets() -> [Target] {
             "PaymentPayPalTests",
             ["PaymentPayPal", "PaymentContract", "PaymentDomain", "BillingCore", "JSON", "Telemetry", "TestKit"]),
         tests("PaymentChainsTests", ["PaymentChains", "BillingCore", "JSON", "TestKit", crypto]),
+        tests(
+            "PaymentCryptoTests",
+            [
+                "PaymentCrypto", "PaymentChains", "PaymentContract", "BillingCore", "JSON", "HTTPKit", "Postgres",
+                "ServiceKit", "Telemetry", "TestKit", log,
+            ]),
+        tests("PaymentQRTests", ["PaymentQR", "TestKit"]),
         tests("PaymentThreeDSTests", ["PaymentThreeDS", "BillingCore", "JSON", "TestKit"]),
         tests(
             "PaymentWebhooksTests",
@@ -154,7 +169,8 @@ func testTargets() -> [Target] {
                 "PaymentPeerTests",
                 [
                     "PaymentContract", "PaymentStripe", "PaymentPayPal", "PaymentDomain", "PaymentThreeDS",
-                    "PaymentWebhooks", "BillingCore", "JSON", "Telemetry", "TestKit", crypto,
+                    "PaymentWebhooks", "PaymentCrypto", "PaymentChains", "BillingCore", "JSON", "Postgres", "Telemetry",
+                    "TestKit", crypto, log,
                 ])
         ]
     guard let only = Context.environment["REFRAIN_ONLY_TESTS"], !only.isEmpty else {

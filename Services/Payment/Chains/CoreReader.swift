@@ -108,6 +108,33 @@ package struct CoreReader: ChainReader {
         }
     }
 
+    /// What one transaction moves to an address; nothing when the node does not know it. The node needs `-txindex` to
+    /// find it in a block.
+    package func transfers(
+        by transaction: String, to address: BitcoinAddress
+    ) async throws(ChainFault) -> [ChainTransfer] {
+        let answer: JSONValue
+        do throws(ChainFault) {
+            answer = try await rpc.call("getrawtransaction", [.string(transaction), true])
+        } catch .rpc(Self.notFound) {
+            return []
+        }
+        guard try answer.text("txid") == transaction else { throw .unusable("txid") }
+        var block: BlockStamp?
+        if let text = answer["blockhash"]?.stringValue {
+            let hash: String = try BitcoinWire.hash(text, "blockhash")
+            let header: JSONValue = try await moving { () async throws(ChainFault) in
+                try await rpc.call("getblockheader", [.string(hash), true])
+            }
+            guard try header.text("hash") == hash else { throw .unusable("header") }
+            block = BlockStamp(
+                ref: BlockRef(height: try header.count("height"), hash: hash),
+                time: try Instant(nodeSeconds: header.count("time")))
+        }
+        return BitcoinWire.transfers(
+            try BitcoinWire.coreOutputs(answer), of: transaction, to: BitcoinWire.byScript([address]), in: block)
+    }
+
     /// The outputs of a waiting transaction; `nil` when it left or came into a block meanwhile.
     private func outputs(of id: String) async throws(ChainFault) -> [BitcoinWire.Output]? {
         let transaction: JSONValue

@@ -115,6 +115,41 @@ package struct EVMReader: ChainReader {
         return transfers
     }
 
+    /// What one transaction moves to an address, of a contract's token or of the chain's own coin; nothing when no block
+    /// holds it.
+    package func transfers(
+        by transaction: String, of contract: EVMAddress?, to payee: EVMAddress
+    ) async throws(ChainFault) -> [ChainTransfer] {
+        let receipt: JSONValue = try await rpc.call("eth_getTransactionReceipt", [.string(transaction)])
+        guard !receipt.isNull else { return [] }
+        guard try EVMWire.hash(receipt["transactionHash"], "transactionHash") == transaction else {
+            throw .unusable("transactionHash")
+        }
+        let header: BlockHeader = try await self.header(at: EVMWire.number(receipt["blockNumber"], "blockNumber"))
+        guard try EVMWire.hash(receipt["blockHash"], "blockHash") == header.ref.hash else { throw .moved }
+        let succeeded: Bool = try EVMWire.number(receipt["status"], "status") == 1
+        var moved: [(position: UInt64, amount: BaseUnits)] = []
+        if let contract {
+            for entry in try receipt.list("logs") {
+                guard let log = try EVMWire.transfer(entry), log.contract == contract, log.payee == payee else {
+                    continue
+                }
+                moved.append((log.position, log.amount))
+            }
+        } else {
+            let sent: JSONValue = try await rpc.call("eth_getTransactionByHash", [.string(transaction)])
+            guard !sent.isNull, try EVMWire.hash(sent["hash"], "hash") == transaction else { throw .moved }
+            if sent["to"]?.stringValue?.lowercased() == payee.lowercased {
+                moved.append((0, try EVMWire.units(sent["value"], "value")))
+            }
+        }
+        return moved.map { position, amount in
+            ChainTransfer(
+                id: TransferID(transaction: transaction, position: position), address: payee.lowercased,
+                amount: amount, succeeded: succeeded, block: header.stamp)
+        }
+    }
+
     private func transferLogs(
         of contract: EVMAddress, to payees: [EVMAddress], in blocks: ClosedRange<UInt64>, on trail: ChainTrail
     ) async throws(ChainFault) -> [EVMWire.Log] {

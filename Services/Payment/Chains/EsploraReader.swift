@@ -85,6 +85,22 @@ package struct EsploraReader: ChainReader {
         throw .tooMuch("pages")
     }
 
+    /// What one transaction moves to an address; nothing when the server does not know it.
+    package func transfers(
+        by transaction: String, to address: BitcoinAddress
+    ) async throws(ChainFault) -> [ChainTransfer] {
+        let answer: JSONValue
+        do throws(ChainFault) {
+            answer = try JSONRPC.parse(try await body("/tx/\(transaction)"))
+        } catch .moved {
+            return []
+        }
+        guard try answer.text("txid") == transaction else { throw .unusable("txid") }
+        return BitcoinWire.transfers(
+            try BitcoinWire.esploraOutputs(answer), of: transaction, to: BitcoinWire.byScript([address]),
+            in: try Self.block(of: answer))
+    }
+
     private static func check(_ block: BlockRef, on trail: ChainTrail) throws(ChainFault) {
         guard let floor = trail.floor else { throw .moved }
         guard block.height < floor.height || trail.contains(block) else { throw .moved }

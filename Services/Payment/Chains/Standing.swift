@@ -100,6 +100,15 @@ extension AddressWatch {
         /// Whether it came when the quote was over.
         package let isLate: Bool
 
+        /// A transfer that counts.
+        package init(id: TransferID, amount: BaseUnits, confirmations: UInt64, needed: UInt64, isLate: Bool) {
+            self.id = id
+            self.amount = amount
+            self.confirmations = confirmations
+            self.needed = needed
+            self.isLate = isLate
+        }
+
         /// Whether it has all the confirmations it needs.
         package var isSettled: Bool { confirmations >= needed }
     }

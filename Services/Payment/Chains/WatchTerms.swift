@@ -62,6 +62,17 @@ package struct WatchPolicy: Hashable, Sendable {
         self.late = late
     }
 
+    /// Six confirmations, nothing less than expected, and a person decides on late money.
+    package static let careful = WatchPolicy(
+        unchecked: [Tier(upTo: nil, confirmations: 6)], toleranceBasisPoints: 0, leastRefund: .one, late: .hold)
+
+    private init(unchecked tiers: [Tier], toleranceBasisPoints: Int, leastRefund: BaseUnits, late: LateRule) {
+        self.tiers = tiers
+        self.toleranceBasisPoints = toleranceBasisPoints
+        self.leastRefund = leastRefund
+        self.late = late
+    }
+
     /// How many confirmations an amount needs.
     package func confirmations(for amount: BaseUnits) -> UInt64 {
         let tier: Tier? = tiers.first { tier in tier.upTo.map { amount <= $0 } ?? true }

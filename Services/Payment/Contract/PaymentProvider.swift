@@ -120,6 +120,8 @@ package enum NextAction: Sendable, Equatable {
     case redirect(url: String)
     /// Pass the challenge that this service serves itself.
     case challenge
+    /// Send an amount of a crypto asset to an address.
+    case transfer(CryptoTransfer)
 }
 
 /// A provider's word on a charge. Not knowing is not a word: the call throws then.

@@ -12,6 +12,7 @@ extension NextAction {
         switch self {
         case .redirect: "redirect"
         case .challenge: "three_d_secure"
+        case .transfer: "transfer"
         }
     }
 
@@ -21,11 +22,23 @@ extension NextAction {
         return nil
     }
 
+    /// What is to be transferred; `nil` for any other kind.
+    package var transfer: CryptoTransfer? {
+        if case .transfer(let transfer) = self { return transfer }
+        return nil
+    }
+
     /// The object.
     package var json: JSONValue {
         switch self {
         case .redirect(let url): ["type": "redirect", "url": .string(url)]
         case .challenge: ["type": "three_d_secure"]
+        case .transfer(let transfer):
+            [
+                "type": "transfer", "asset": .string(transfer.asset), "address": .string(transfer.address),
+                "amount": .string(transfer.amount), "uri": .string(transfer.uri),
+                "expires_at": .string(transfer.expiresAt.rfc3339),
+            ]
         }
     }
 
@@ -39,8 +52,21 @@ extension NextAction {
             guard let url: String = json["url"]?.stringValue else { return nil }
             self = .redirect(url: url)
         case "three_d_secure": self = .challenge
+        case "transfer":
+            guard let transfer = CryptoTransfer(stored: json) else { return nil }
+            self = .transfer(transfer)
         default: return nil
         }
+    }
+}
+
+extension CryptoTransfer {
+    fileprivate init?(stored json: JSONValue) {
+        guard let asset: String = json["asset"]?.stringValue, let address: String = json["address"]?.stringValue,
+            let amount: String = json["amount"]?.stringValue, let uri: String = json["uri"]?.stringValue,
+            let expiresAt: Instant = (json["expires_at"]?.stringValue).flatMap({ Instant(rfc3339: $0) })
+        else { return nil }
+        self.init(asset: asset, address: address, amount: amount, uri: uri, expiresAt: expiresAt)
     }
 }
 

@@ -1,4 +1,6 @@
 import PaymentContract
+import PaymentCrypto
+import PaymentSandbox
 import Crypto
 import Foundation
 public import HTTPKit
@@ -44,6 +46,10 @@ public struct PaymentAssembly: ServiceAssembly {
 
     /// Work under way outside the event flow.
     public static func inFlight(_ db: borrowing PostgresTransaction) throws -> Int64 {
+        try CryptoWork.inFlight(db) + paymentsInFlight(db)
+    }
+
+    private static func paymentsInFlight(_ db: borrowing PostgresTransaction) throws -> Int64 {
         try db.first(
             """
             SELECT (SELECT count(*) FROM payments WHERE status IN ('created', 'processing', 'canceling')

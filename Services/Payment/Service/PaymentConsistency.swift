@@ -1,4 +1,5 @@
 import JSON
+import PaymentCrypto
 package import Postgres
 package import ServiceKit
 
@@ -122,7 +123,7 @@ package enum PaymentConsistency {
                 "payments whose captures do not add up"
             ),
         ]
-        var found: [String] = []
+        var found: [String] = try CryptoWork.violations(in: db)
         for (sql, what) in checks {
             let number: Int64 = try count(sql, in: db)
             if number > 0 { found.append("\(number) \(what)") }

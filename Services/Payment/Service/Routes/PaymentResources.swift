@@ -78,11 +78,15 @@ struct NextActionResource: JSONOutput {
     }
 
     func write(to o: inout ObjectWriter) {
-        o.field("type", action.kind, doc: "three_d_secure or redirect")
+        o.field("type", action.kind, doc: "three_d_secure, redirect or transfer")
         o.field("url", action.url, doc: "Where the customer goes")
+        o.field("asset", action.transfer?.asset, doc: "What a transfer is made in: BTC, USDC")
+        o.field("address", action.transfer?.address, doc: "Where a transfer goes; never used for another payment")
+        o.field("amount", action.transfer?.amount, doc: "Base units still to come; 0 when enough is on its way")
+        o.field("uri", action.transfer?.uri, doc: "What a wallet opens: BIP-21 or ERC-681")
         o.field("confirm_path", confirmPath, doc: "Where the answer to the sandbox's challenge goes")
         o.field("sync_path", confirmPath == nil ? syncPath : nil, doc: "What to call when the customer is back")
-        o.field("expires_at", expiresAt, doc: "Until when the customer can finish")
+        o.field("expires_at", action.transfer?.expiresAt ?? expiresAt, doc: "Until when the customer can finish")
     }
 
     static var sample: Self {

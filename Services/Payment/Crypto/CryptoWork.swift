@@ -1,0 +1,60 @@
+import BillingCore
+package import Postgres
+
+/// What crypto says of itself to the test clock and in the consistency check.
+package enum CryptoWork {
+    /// Attempts whose time is over and that nobody has answered yet, and news the charge flow has not heard.
+    package static func inFlight(_ db: borrowing PostgresTransaction) throws -> Int64 {
+        try db.first(
+            """
+            SELECT (SELECT count(*) FROM crypto_charges WHERE answer IS NULL AND pending = 0 AND decline_at <=
+                        now() + (SELECT offset_microseconds FROM test_clock) * interval '1 microsecond')
+                 + (SELECT count(*) FROM crypto_charges WHERE answer IS NOT NULL AND told_at IS NULL)
+                 + (SELECT count(*) FROM crypto_refund_instructions
+                    WHERE status = 'confirmed' AND reason = 'merchant' AND told_at IS NULL)
+            """
+        ) { row in try row.next() } ?? 0
+    }
+
+    /// Own invariants that do not hold, one sentence each.
+    package static func violations(in db: borrowing PostgresTransaction) throws -> [String] {
+        let checks: [(SQL, String)] = [
+            (
+                """
+                SELECT count(*) FROM crypto_charges c WHERE c.answer = 'captured' AND c.told_at IS NOT NULL
+                    AND NOT EXISTS (SELECT 1 FROM journal_entries e
+                        WHERE e.kind = 'payment' AND e.reference = c.attempt_id)
+                """, "crypto payments that were received but are not booked"
+            ),
+            (
+                """
+                SELECT count(*) FROM journal_entries e JOIN crypto_charges c ON c.attempt_id = e.reference
+                WHERE e.kind = 'payment' AND c.answer IS DISTINCT FROM 'captured'
+                """, "crypto payments that are booked but were not received"
+            ),
+            (
+                "SELECT count(*) FROM crypto_charges WHERE answer = 'captured' AND received < captured_units",
+                "crypto payments whose money left the chain after they were booked"
+            ),
+            (
+                """
+                SELECT count(*) FROM crypto_charges c WHERE received < (
+                    SELECT coalesce(sum(r.amount), 0) FROM crypto_refund_instructions r
+                    WHERE r.attempt_id = c.attempt_id AND r.status <> 'withdrawn')
+                """, "crypto payments of which more goes back than was received"
+            ),
+            (
+                """
+                SELECT count(*) FROM crypto_charges c JOIN crypto_accounts a ON a.account = c.account
+                WHERE c.address_index >= a.next_index
+                """, "crypto addresses beyond their account's next number"
+            ),
+        ]
+        var found: [String] = []
+        for (sql, what) in checks {
+            let number: Int64 = try db.first(sql) { row in try row.next() } ?? 0
+            if number > 0 { found.append("\(number) \(what)") }
+        }
+        return found
+    }
+}

@@ -1,0 +1,48 @@
+package import BillingCore
+package import PaymentChains
+
+/// What was seen on an address in one look.
+package struct Sighting: Sendable, Equatable {
+    /// In blocks; saying the same again changes nothing.
+    package var confirmed: [ChainTransfer] = []
+    /// All that wait for a block; `nil` where the node does not tell.
+    package var unconfirmed: [ChainTransfer]?
+
+    package init(confirmed: [ChainTransfer] = [], unconfirmed: [ChainTransfer]? = nil) {
+        self.confirmed = confirmed
+        self.unconfirmed = unconfirmed
+    }
+}
+
+/// Looks for payments on a chain, however its node is asked.
+package protocol ChainScanner: Sendable {
+    var reader: any ChainReader { get }
+
+    /// What there is on addresses.
+    /// - Parameters:
+    ///   - step: How the trail was brought forward in this look.
+    ///   - isWhole: Whether the trail reaches the node's last block.
+    /// - Returns: Nothing for an address on which nothing is new.
+    /// - Throws: ``ChainFault/moved`` when the chain went on meanwhile; nothing may be concluded then.
+    func sightings(
+        of addresses: [WatchedAddress], after step: TrailAdvance, isWhole: Bool
+    ) async throws(ChainFault) -> [AttemptID: Sighting]
+
+    /// What one transaction moves to an address; nothing when the node does not know it.
+    func transfers(
+        by transaction: String, of asset: CryptoAsset, to address: String
+    ) async throws(ChainFault) -> [ChainTransfer]
+}
+
+/// Reads an address of ours out of the database again.
+enum OwnAddress {
+    static func bitcoin(_ text: String, _ network: BitcoinNetwork) throws(ChainFault) -> BitcoinAddress {
+        do throws(AddressFault) { return try BitcoinAddress(parsing: text, network: network) } catch {
+            throw .unusable("address")
+        }
+    }
+
+    static func evm(_ text: String) throws(ChainFault) -> EVMAddress {
+        do throws(AddressFault) { return try EVMAddress(parsing: text) } catch { throw .unusable("address") }
+    }
+}

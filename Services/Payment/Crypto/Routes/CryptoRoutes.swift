@@ -1,0 +1,93 @@
+import BillingCore
+package import HTTPKit
+package import JSON
+import Postgres
+
+/// `/v1/crypto/payments` and `/v1/crypto/rates`.
+package struct CryptoRoutes: Sendable {
+    let accepted: AcceptedAssets
+
+    package init(accepted: AcceptedAssets) { self.accepted = accepted }
+
+    package var endpoints: [Endpoint] { [payment, tellRate] }
+
+    private var payment: Endpoint {
+        let accepted: AcceptedAssets = accepted
+        return .read(
+            "/v1/crypto/payments/{payment_id}", scope: "payments:read",
+            summary: "Where to pay, what was seen there and what it amounts to",
+            answers: CryptoPaymentResource.self, problems: ["404 not_found", "409 asset_not_configured"]
+        ) { db, call in
+            try CryptoPaymentResource.newest(of: try call.id("payment_id"), accepted, in: db)
+        }
+    }
+
+    private var tellRate: Endpoint {
+        let accepted: AcceptedAssets = accepted
+        return .write(
+            .post, "/v1/crypto/rates", scope: "crypto:write", summary: "Tell what a coin costs now",
+            body: RateInput.self, answers: RateResource.self, problems: ["422 invalid_request"]
+        ) { db, call, input in
+            guard accepted.names.contains(input.asset) else {
+                throw Problem.invalid(
+                    "asset", code: "unknown_asset", "must be one of \(accepted.names.joined(separator: ", "))")
+            }
+            let asOf: Instant = input.asOf ?? call.now
+            guard asOf <= call.now else {
+                throw Problem.invalid("as_of", code: "in_the_future", "must not be in the future")
+            }
+            try ToldRates.tell(input.rate, of: input.asset, in: input.currency, asOf: asOf, db)
+            return .created(RateResource(input, asOf: asOf))
+        }
+    }
+}
+
+/// What a coin costs, as it is told.
+package struct RateInput: JSONInput {
+    let asset: String
+    let currency: Currency
+    let rate: ExactDecimal
+    let asOf: Instant?
+
+    package init(_ f: inout InputFields) {
+        asset = f.string("asset", min: 1, max: 16, doc: "bitcoin, ethereum, or a token's name")
+        currency = f.currency("currency")
+        rate =
+            ExactDecimal(f.decimal("rate", doc: "What one whole coin costs, in whole units of the currency")) ?? .zero
+        asOf = f.optionalInstant("as_of", doc: "Since when; now when left out")
+        if !f.isDescribing, !f.hasFaults, rate <= .zero {
+            f.refuse("rate", code: "out_of_range", message: "must be above zero")
+        }
+    }
+}
+
+/// A rate as it was taken over.
+package struct RateResource: JSONOutput {
+    let asset: String
+    let currency: Currency
+    let rate: ExactDecimal
+    let asOf: Instant
+
+    init(_ input: RateInput, asOf: Instant) {
+        self.init(asset: input.asset, currency: input.currency, rate: input.rate, asOf: asOf)
+    }
+
+    private init(asset: String, currency: Currency, rate: ExactDecimal, asOf: Instant) {
+        self.asset = asset
+        self.currency = currency
+        self.rate = rate
+        self.asOf = asOf
+    }
+
+    package func write(to o: inout ObjectWriter) {
+        o.field("object", "crypto_rate")
+        o.field("asset", asset)
+        o.field("currency", currency.code)
+        o.field("rate", rate.description, doc: "What one whole coin costs")
+        o.field("as_of", asOf)
+    }
+
+    package static var sample: Self {
+        Self(asset: "bitcoin", currency: .usd, rate: ExactDecimal(65_000), asOf: .sample)
+    }
+}

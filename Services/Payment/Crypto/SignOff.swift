@@ -1,0 +1,87 @@
+package import BillingCore
+import HTTPKit
+import PaymentChains
+package import Postgres
+
+/// How a person deals with what is to be sent back.
+package enum SignOff {
+    /// Says where it goes. What has been sent goes where it went.
+    package static func direct(
+        _ id: RefundID, to address: String, _ accepted: AcceptedAssets, in db: borrowing PostgresTransaction
+    ) throws -> InstructionRecord {
+        let record: InstructionRecord = try lock(id, in: db)
+        guard record.status == .open else { throw notOpen(record) }
+        let asset: CryptoAsset = try accepted.named(record.provider).asset
+        let checked: RefundInstruction
+        do throws(RefundInstruction.Failure) {
+            checked = try RefundInstruction(
+                refundID: id, asset: asset, to: address, amount: record.amount, reason: record.reason)
+        } catch .lost {
+            throw Problem.invalid("address", code: "unusable_address", "nobody can take money from this address")
+        } catch {
+            throw Problem.invalid("address", code: "invalid_address", "is not an address on the asset's chain")
+        }
+        try InstructionStore.direct(id, to: checked.address, in: db)
+        return try found(id, in: db)
+    }
+
+    /// Records what was sent. A transaction that another one replaced is told anew.
+    package static func send(
+        _ id: RefundID, _ input: InstructionSentInput, by signer: String, at now: Instant, _ accepted: AcceptedAssets,
+        in db: borrowing PostgresTransaction
+    ) throws -> InstructionRecord {
+        let record: InstructionRecord = try lock(id, in: db)
+        guard record.status == .open || record.status == .sent else { throw notOpen(record) }
+        let asset: CryptoAsset = try accepted.named(record.provider).asset
+        guard let instruction = try record.instruction(asset) else {
+            throw Problem.conflict("address_missing", "Say first where it goes: POST …/address.")
+        }
+        guard input.fingerprint == instruction.fingerprint else {
+            throw Problem.conflict(
+                "instruction_changed", "The instruction is not the one that was signed off any more.")
+        }
+        guard let transaction = asset.transactionID(input.transactionID) else {
+            throw Problem.invalid("transaction_id", code: "invalid_hash", "is not a transaction's hash on this chain")
+        }
+        guard try !InstructionStore.isTaken(transaction, to: instruction.address, except: id, in: db) else {
+            throw Problem.invalid(
+                "transaction_id", code: "transaction_taken", "carries out another instruction to the same address")
+        }
+        try InstructionStore.send(
+            id, transaction: transaction, fingerprint: input.fingerprint, by: signer, at: now, in: db)
+        return try found(id, in: db)
+    }
+
+    private static func lock(_ id: RefundID, in db: borrowing PostgresTransaction) throws -> InstructionRecord {
+        guard let record = try InstructionStore.lock(id, in: db) else {
+            throw Problem.notFound("refund instruction", id.rawValue)
+        }
+        return record
+    }
+
+    private static func found(_ id: RefundID, in db: borrowing PostgresTransaction) throws -> InstructionRecord {
+        guard let record = try InstructionStore.find(id, in: db) else {
+            throw Problem.notFound("refund instruction", id.rawValue)
+        }
+        return record
+    }
+
+    private static func notOpen(_ record: InstructionRecord) -> Problem {
+        .conflict("instruction_not_open", "An instruction that is \(record.status.rawValue) stays as it is.")
+    }
+}
+
+extension CryptoAsset {
+    /// A transaction's hash as the chain's nodes write it; `nil` for anything else.
+    func transactionID(_ text: String) -> String? {
+        let lower: String = text.lowercased()
+        switch kind {
+        case .bitcoin: return lower.utf8.count == 64 && Hex.decode(lower) != nil ? lower : nil
+        case .ether, .token:
+            guard lower.hasPrefix("0x"), lower.utf8.count == 66, Hex.decode(lower.dropFirst(2)) != nil else {
+                return nil
+            }
+            return lower
+        }
+    }
+}

@@ -1,0 +1,102 @@
+package import BillingCore
+package import PaymentChains
+package import Postgres
+
+/// A charge about to be stored, with the address that was taken for it.
+package struct NewCryptoCharge: Sendable {
+    package let attemptID: AttemptID
+    package let paymentID: PaymentID
+    package let asset: AcceptedAsset
+    package let account: String
+    package let index: UInt32
+    package let address: String
+    package let quote: Quote
+    package let declineAt: Instant
+    package let watchUntil: Instant
+}
+
+/// SQL over charges.
+package enum CryptoChargeStore {
+    package static func find(_ attempt: AttemptID, in db: borrowing PostgresTransaction) throws -> CryptoCharge? {
+        try db.first(
+            "SELECT \(CryptoCharge.columns) FROM crypto_charges c WHERE c.attempt_id = \(attempt)",
+            as: CryptoCharge.self)
+    }
+
+    /// The charge of an address, its row locked until the transaction ends.
+    package static func lock(
+        address: String, of provider: String, in db: borrowing PostgresTransaction
+    ) throws -> CryptoCharge? {
+        try db.first(
+            """
+            SELECT \(CryptoCharge.columns) FROM crypto_charges c
+            WHERE c.address = \(address) AND c.provider = \(provider) FOR UPDATE
+            """, as: CryptoCharge.self)
+    }
+
+    /// The newest charge of a payment.
+    package static func newest(of payment: PaymentID, in db: borrowing PostgresTransaction) throws -> CryptoCharge? {
+        try db.first(
+            """
+            SELECT \(CryptoCharge.columns) FROM crypto_charges c WHERE c.payment_id = \(payment)
+            ORDER BY c.attempt_id DESC LIMIT 1
+            """, as: CryptoCharge.self)
+    }
+
+    /// Takes the next number of an account; its row stays locked until the transaction ends.
+    package static func nextIndex(of account: String, in db: borrowing PostgresTransaction) throws -> UInt32 {
+        let taken: Int64? = try db.first(
+            """
+            INSERT INTO crypto_accounts AS a (account, next_index) VALUES (\(account), 1)
+            ON CONFLICT (account) DO UPDATE SET next_index = a.next_index + 1
+            RETURNING next_index - 1
+            """
+        ) { row in try row.next() }
+        guard let taken, let index = UInt32(exactly: taken) else {
+            throw UnreadableRecord("an account without a number")
+        }
+        return index
+    }
+
+    package static func insert(_ new: NewCryptoCharge, in db: borrowing PostgresTransaction) throws {
+        let quote: Quote = new.quote
+        let policy: WatchPolicy = new.asset.policy
+        _ = try db.execute(
+            """
+            INSERT INTO crypto_charges (attempt_id, payment_id, provider, chain, account, address_index, address, amount,
+                currency, rate, spread_basis_points, expected, quoted_at, expires_at, tolerance_basis_points, late_rule,
+                least_refund, confirmations, decline_at, watch_until, missing)
+            VALUES (\(new.attemptID), \(new.paymentID), \(new.asset.name), \(new.asset.asset.chain), \(new.account),
+                \(Int64(new.index)), \(new.address), \(quote.price.minor), \(quote.price.currency.code),
+                \(quote.rate)::numeric, \(quote.spreadBasisPoints), \(quote.amount), \(quote.quotedAt),
+                \(quote.expiresAt), \(policy.toleranceBasisPoints), \(policy.late.rawValue), \(policy.leastRefund),
+                \(ConfirmationTiers.text(policy.tiers)), \(new.declineAt), \(new.watchUntil), \(quote.amount))
+            """)
+    }
+
+    /// Answers a charge whose row is locked and that has no answer yet.
+    package static func answer(
+        _ attempt: AttemptID, _ answer: CryptoCharge.Answer, units: BaseUnits?, at now: Instant,
+        in db: borrowing PostgresTransaction
+    ) throws {
+        try db.enqueue(
+            """
+            UPDATE crypto_charges SET answer = \(answer.text), answered_at = \(now), captured_units = \(units)
+            WHERE attempt_id = \(attempt) AND answer IS NULL
+            """)
+    }
+
+    /// Stores what an address amounts to; the charge's row is locked.
+    package static func save(
+        _ standing: StoredStanding, of attempt: AttemptID, closedAt: Instant?, in db: borrowing PostgresTransaction
+    ) throws {
+        try db.enqueue(
+            """
+            UPDATE crypto_charges SET outcome = \(standing.outcome.rawValue), received = \(standing.received),
+                pending = \(standing.pending), late = \(standing.late), applied = \(standing.applied),
+                held = \(standing.held), refundable = \(standing.refundable), missing = \(standing.missing),
+                closed_at = \(closedAt)
+            WHERE attempt_id = \(attempt)
+            """)
+    }
+}

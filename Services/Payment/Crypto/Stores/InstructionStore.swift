@@ -1,0 +1,225 @@
+package import BillingCore
+package import PaymentChains
+package import Postgres
+
+/// Something to send back, as stored.
+package struct InstructionRecord: PostgresRecord, Sendable {
+    package enum Status: String, Sendable, CaseIterable {
+        /// Waits for an address, or for a person to send it.
+        case open
+        /// A person has sent it; the chain has not confirmed it yet.
+        case sent
+        case confirmed
+        /// There is nothing to send back any more.
+        case withdrawn
+    }
+
+    package let id: RefundID
+    package let attemptID: AttemptID
+    package let paymentID: PaymentID
+    package let provider: String
+    package let reason: RefundInstruction.Reason
+    package let amount: BaseUnits
+    /// What it is worth at the quote; only where a refund asked for it.
+    package let value: Money?
+    package let status: Status
+    package let address: String?
+    package let signedOffBy: String?
+    package let fingerprint: String?
+    package let transactionID: String?
+    package let createdAt: Instant
+    package let sentAt: Instant?
+    package let confirmedAt: Instant?
+
+    package static let columns: SQL = """
+        r.id, r.attempt_id, r.payment_id, c.provider, r.reason, r.amount, r.value, c.currency, r.status, r.address, \
+        r.signed_off_by, r.fingerprint, r.transaction_id, r.created_at, r.sent_at, r.confirmed_at
+        """
+    package static let tables: SQL = """
+        crypto_refund_instructions r JOIN crypto_charges c ON c.attempt_id = r.attempt_id
+        """
+
+    package init(row: inout PostgresRow) throws {
+        id = try row.next()
+        attemptID = try row.next()
+        paymentID = try row.next()
+        provider = try row.next()
+        reason = try row.nextCase()
+        amount = try row.next()
+        let value: Int64? = try row.next()
+        let currency: Currency = try row.next()
+        self.value = value.map { Money(minor: $0, currency: currency) }
+        status = try row.nextCase()
+        address = try row.next()
+        signedOffBy = try row.next()
+        fingerprint = try row.next()
+        transactionID = try row.next()
+        createdAt = try row.next()
+        sentAt = try row.next()
+        confirmedAt = try row.next()
+    }
+
+    /// An example for documents and tests.
+    package init(
+        id: RefundID, attemptID: AttemptID, paymentID: PaymentID, provider: String, reason: RefundInstruction.Reason,
+        amount: BaseUnits, value: Money?, address: String?, createdAt: Instant
+    ) {
+        self.id = id
+        self.attemptID = attemptID
+        self.paymentID = paymentID
+        self.provider = provider
+        self.reason = reason
+        self.amount = amount
+        self.value = value
+        status = .open
+        self.address = address
+        signedOffBy = nil
+        fingerprint = nil
+        transactionID = nil
+        self.createdAt = createdAt
+        sentAt = nil
+        confirmedAt = nil
+    }
+
+    /// What the person reads and signs off; `nil` until there is an address to send it to.
+    package func instruction(_ asset: CryptoAsset) throws(RefundInstruction.Failure) -> RefundInstruction? {
+        guard let address else { return nil }
+        return try RefundInstruction(refundID: id, asset: asset, to: address, amount: amount, reason: reason)
+    }
+}
+
+/// SQL over what goes back.
+package enum InstructionStore {
+    package static func find(_ id: RefundID, in db: borrowing PostgresTransaction) throws -> InstructionRecord? {
+        try db.first(
+            "SELECT \(InstructionRecord.columns) FROM \(InstructionRecord.tables) WHERE r.id = \(id)",
+            as: InstructionRecord.self)
+    }
+
+    /// One instruction, its row locked until the transaction ends.
+    package static func lock(_ id: RefundID, in db: borrowing PostgresTransaction) throws -> InstructionRecord? {
+        try db.first(
+            """
+            SELECT \(InstructionRecord.columns) FROM \(InstructionRecord.tables) WHERE r.id = \(id) FOR UPDATE OF r
+            """, as: InstructionRecord.self)
+    }
+
+    /// Newest first, after a cursor.
+    package static func list(
+        status: InstructionRecord.Status?, payment: PaymentID?, after: RefundID?, limit: Int,
+        in db: borrowing PostgresTransaction
+    ) throws -> [InstructionRecord] {
+        let matching: SQL = .matching(
+            status.map { "r.status = \($0.rawValue)" }, payment.map { "r.payment_id = \($0)" },
+            after.map { "r.id < \($0)" })
+        return try db.query(
+            """
+            SELECT \(InstructionRecord.columns) FROM \(InstructionRecord.tables) \(matching)
+            ORDER BY r.id DESC LIMIT \(limit)
+            """, as: InstructionRecord.self)
+    }
+
+    /// Stores what a refund asks for.
+    package static func insert(_ new: InstructionRecord, in db: borrowing PostgresTransaction) throws {
+        try db.enqueue(
+            """
+            INSERT INTO crypto_refund_instructions (id, attempt_id, payment_id, reason, amount, value, created_at)
+            VALUES (\(new.id), \(new.attemptID), \(new.paymentID), \(new.reason.rawValue), \(new.amount),
+                \(new.value?.minor), \(new.createdAt))
+            """)
+    }
+
+    /// What refunds have asked for of a charge whose row is locked, minor units.
+    package static func valueAskedFor(of attempt: AttemptID, in db: borrowing PostgresTransaction) throws -> Int64 {
+        try db.first(
+            """
+            SELECT coalesce(sum(value), 0)::bigint FROM crypto_refund_instructions
+            WHERE attempt_id = \(attempt) AND reason = 'merchant' AND status <> 'withdrawn'
+            """
+        ) { row in try row.next() } ?? 0
+    }
+
+    /// Makes what the payer sent too much of a charge, whose row is locked, one open instruction over what of it has
+    /// not been sent back; a smaller one than before shrinks it, none withdraws it.
+    package static func offerBack(
+        _ refundable: BaseUnits, of charge: CryptoCharge, reason: RefundInstruction.Reason, at now: Instant,
+        in db: borrowing PostgresTransaction
+    ) throws {
+        let attempt: AttemptID = charge.attemptID
+        let sent: BaseUnits =
+            try db.first(
+                """
+                SELECT coalesce(sum(amount), 0) FROM crypto_refund_instructions
+                WHERE attempt_id = \(attempt) AND reason <> 'merchant' AND status IN ('sent', 'confirmed')
+                """
+            ) { row in try row.next() } ?? .zero
+        guard refundable > sent else {
+            try db.enqueue(
+                """
+                UPDATE crypto_refund_instructions SET status = 'withdrawn'
+                WHERE attempt_id = \(attempt) AND reason <> 'merchant' AND status = 'open'
+                """)
+            return
+        }
+        let open: BaseUnits = try refundable.subtracting(sent)
+        try db.enqueue(
+            """
+            INSERT INTO crypto_refund_instructions AS r (id, attempt_id, payment_id, reason, amount, created_at)
+            VALUES (\(RefundID.new(at: now)), \(attempt), \(charge.paymentID), \(reason.rawValue), \(open), \(now))
+            ON CONFLICT (attempt_id) WHERE status = 'open' AND reason <> 'merchant'
+            DO UPDATE SET amount = excluded.amount WHERE r.amount <> excluded.amount
+            """)
+    }
+
+    /// What was sent on a chain and is not confirmed yet.
+    package static func sent(
+        on chain: String, limit: Int, in db: borrowing PostgresTransaction
+    ) throws -> [InstructionRecord] {
+        try db.query(
+            """
+            SELECT \(InstructionRecord.columns) FROM \(InstructionRecord.tables)
+            WHERE r.status = 'sent' AND c.chain = \(chain) ORDER BY r.sent_at DESC LIMIT \(limit)
+            """, as: InstructionRecord.self)
+    }
+
+    /// Marks an instruction as confirmed, if it still names this transaction.
+    package static func confirm(
+        _ instruction: InstructionRecord, at now: Instant, in db: borrowing PostgresTransaction
+    ) throws {
+        try db.enqueue(
+            """
+            UPDATE crypto_refund_instructions SET status = 'confirmed', confirmed_at = \(now)
+            WHERE id = \(instruction.id) AND status = 'sent' AND transaction_id = \(instruction.transactionID)
+            """)
+    }
+
+    /// Says where the payer wants it; the row is locked and open.
+    package static func direct(_ id: RefundID, to address: String, in db: borrowing PostgresTransaction) throws {
+        try db.enqueue("UPDATE crypto_refund_instructions SET address = \(address) WHERE id = \(id)")
+    }
+
+    /// Records what a person sent; the row is locked, and open or sent.
+    package static func send(
+        _ id: RefundID, transaction: String, fingerprint: String, by signer: String, at now: Instant,
+        in db: borrowing PostgresTransaction
+    ) throws {
+        try db.enqueue(
+            """
+            UPDATE crypto_refund_instructions SET status = 'sent', transaction_id = \(transaction),
+                fingerprint = \(fingerprint), signed_off_by = \(signer), sent_at = \(now)
+            WHERE id = \(id)
+            """)
+    }
+
+    /// Whether another instruction to the same address names the transaction: one output cannot pay both.
+    package static func isTaken(
+        _ transaction: String, to address: String, except id: RefundID, in db: borrowing PostgresTransaction
+    ) throws -> Bool {
+        try db.first(
+            """
+            SELECT true FROM crypto_refund_instructions
+            WHERE transaction_id = \(transaction) AND address = \(address) AND id <> \(id)
+            """
+        ) { row in try row.next() } ?? false
+    }
+}

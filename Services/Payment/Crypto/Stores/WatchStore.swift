@@ -1,0 +1,181 @@
+package import BillingCore
+package import PaymentChains
+package import Postgres
+
+/// An address that is looked at.
+package struct WatchedAddress: Sendable, Hashable {
+    package let attemptID: AttemptID
+    /// Names the asset.
+    package let provider: String
+    /// As it is shown.
+    package let address: String
+    /// Somebody may be paying right now.
+    package let isOpen: Bool
+}
+
+/// A charge that a look may move, its row locked.
+package struct WatchedCharge: Sendable {
+    package let charge: CryptoCharge
+    /// Its payment goes on without it: given up, or in another attempt.
+    package let isAbandoned: Bool
+}
+
+/// SQL over what is looked at and what was seen.
+package enum WatchStore {
+    /// The addresses of a chain that are looked at.
+    package static func addresses(
+        of chain: String, in db: borrowing PostgresTransaction
+    ) throws -> [WatchedAddress] {
+        try db.query(
+            """
+            SELECT attempt_id, provider, address, answer IS NULL FROM crypto_charges
+            WHERE chain = \(chain) AND closed_at IS NULL
+            """
+        ) { row in
+            WatchedAddress(
+                attemptID: try row.next(), provider: try row.next(), address: try row.next(), isOpen: try row.next())
+        }
+    }
+
+    /// The charges of a chain that may move now, their rows locked in order: what was seen, what has anything on its
+    /// address, and what time moves on.
+    package static func lock(
+        of chain: String, seen: [AttemptID], at now: Instant, in db: borrowing PostgresTransaction
+    ) throws -> [WatchedCharge] {
+        try db.query(
+            """
+            SELECT \(CryptoCharge.columns), \(abandoned) FROM crypto_charges c
+            WHERE c.chain = \(chain) AND c.closed_at IS NULL AND (
+                c.attempt_id = ANY(\(seen.map(\.rawValue))::text[])
+                OR EXISTS (SELECT 1 FROM crypto_transfers t WHERE t.attempt_id = c.attempt_id)
+                OR c.outcome = 'waiting' AND c.expires_at <= \(now)
+                OR c.answer IS NULL AND (c.decline_at <= \(now) OR \(abandoned))
+                OR c.watch_until <= \(now))
+            ORDER BY c.attempt_id FOR UPDATE OF c
+            """
+        ) { row in WatchedCharge(charge: try CryptoCharge(row: &row), isAbandoned: try row.next()) }
+    }
+
+    private static let abandoned: SQL = """
+        EXISTS (SELECT 1 FROM payments p WHERE p.id = c.payment_id AND (p.attempt_id <> c.attempt_id
+            OR p.status IN ('failed', 'canceled', 'canceling', 'succeeded')))
+        """
+
+    /// What was seen of charges.
+    package static func watches(
+        of charges: [CryptoCharge], in db: borrowing PostgresTransaction
+    ) throws -> [AttemptID: AddressWatch] {
+        let ids: [String] = charges.map(\.attemptID.rawValue)
+        var placements: [AttemptID: [TransferID: [AddressWatch.Placement]]] = [:]
+        var unconfirmed: [AttemptID: [TransferID: BaseUnits]] = [:]
+        var arrivals: [AttemptID: [String: AddressWatch.Arrival]] = [:]
+        for seen in try transfers(of: ids, in: db) {
+            if let placement = seen.placement {
+                placements[seen.attemptID, default: [:]][seen.id, default: []].append(placement)
+            } else {
+                unconfirmed[seen.attemptID, default: [:]][seen.id] = seen.amount
+            }
+        }
+        let known: [(AttemptID, String, AddressWatch.Arrival)] = try db.query(
+            """
+            SELECT attempt_id, transaction_id, reported_at, arrived_at FROM crypto_arrivals
+            WHERE attempt_id = ANY(\(ids)::text[])
+            """
+        ) { row in
+            (
+                try row.next(), try row.next(),
+                AddressWatch.Arrival(reportedAt: try row.next(), arrivedAt: try row.next())
+            )
+        }
+        for (attempt, transaction, arrival) in known { arrivals[attempt, default: [:]][transaction] = arrival }
+        var watches: [AttemptID: AddressWatch] = [:]
+        for charge in charges {
+            let id: AttemptID = charge.attemptID
+            watches[id] = AddressWatch(
+                terms: try charge.terms, placements: placements[id] ?? [:], unconfirmed: unconfirmed[id] ?? [:],
+                arrivals: arrivals[id] ?? [:])
+        }
+        return watches
+    }
+
+    /// Stores what was seen of charges whose rows are locked, in place of what was.
+    package static func save(
+        _ watches: [AttemptID: AddressWatch], in db: borrowing PostgresTransaction
+    ) throws {
+        guard !watches.isEmpty else { return }
+        let seen: [SeenTransfer] = watches.flatMap { SeenTransfer.all(of: $1, attempt: $0) }
+        let ids: [String] = watches.keys.map(\.rawValue)
+        try db.enqueue("DELETE FROM crypto_transfers WHERE attempt_id = ANY(\(ids)::text[])")
+        try db.enqueue(
+            """
+            INSERT INTO crypto_transfers (attempt_id, transaction_id, position, block_hash, block_height, amount,
+                succeeded, is_final)
+            SELECT * FROM unnest(\(seen.map(\.attemptID.rawValue))::text[], \(seen.map(\.id.transaction))::text[],
+                \(seen.map { Int64($0.id.position) })::bigint[],
+                \(seen.map { $0.placement?.block.hash ?? "" })::text[],
+                \(seen.map { $0.placement.map { Int64($0.block.height) } })::bigint[],
+                \(seen.map(\.amount))::numeric[], \(seen.map { $0.placement?.succeeded ?? true })::boolean[],
+                \(seen.map { $0.placement?.isFinal ?? false })::boolean[])
+            """)
+        let arrivals: [(String, String, AddressWatch.Arrival)] = watches.flatMap { attempt, watch in
+            watch.arrivals.map { (attempt.rawValue, $0, $1) }
+        }
+        // The first report of a transaction is never forgotten: it says whether it came in time.
+        try db.enqueue(
+            """
+            INSERT INTO crypto_arrivals (attempt_id, transaction_id, reported_at, arrived_at)
+            SELECT * FROM unnest(\(arrivals.map(\.0))::text[], \(arrivals.map(\.1))::text[],
+                \(arrivals.map(\.2.reportedAt))::timestamptz[], \(arrivals.map(\.2.arrivedAt))::timestamptz[])
+            ON CONFLICT (attempt_id, transaction_id) DO UPDATE
+            SET reported_at = excluded.reported_at, arrived_at = excluded.arrived_at
+            """)
+    }
+
+    private static func transfers(
+        of attempts: [String], in db: borrowing PostgresTransaction
+    ) throws -> [SeenTransfer] {
+        try db.query(
+            """
+            SELECT attempt_id, transaction_id, position, block_hash, block_height, amount, succeeded, is_final
+            FROM crypto_transfers WHERE attempt_id = ANY(\(attempts)::text[])
+            """, as: SeenTransfer.self)
+    }
+}
+
+/// A transfer as stored: in a block, or waiting for one.
+struct SeenTransfer: PostgresRecord {
+    let attemptID: AttemptID
+    let id: TransferID
+    let amount: BaseUnits
+    let placement: AddressWatch.Placement?
+
+    init(attemptID: AttemptID, id: TransferID, amount: BaseUnits, placement: AddressWatch.Placement?) {
+        self.attemptID = attemptID
+        self.id = id
+        self.amount = amount
+        self.placement = placement
+    }
+
+    init(row: inout PostgresRow) throws {
+        attemptID = try row.next()
+        id = TransferID(transaction: try row.next(), position: UInt64(try row.next() as Int64))
+        let hash: String = try row.next()
+        let height: Int64? = try row.next()
+        let amount: BaseUnits = try row.next()
+        let (succeeded, isFinal): (Bool, Bool) = (try row.next(), try row.next())
+        self.amount = amount
+        placement = height.map { height in
+            AddressWatch.Placement(
+                block: BlockRef(height: UInt64(height), hash: hash), amount: amount, succeeded: succeeded,
+                isFinal: isFinal)
+        }
+    }
+
+    static func all(of watch: AddressWatch, attempt: AttemptID) -> [SeenTransfer] {
+        let placed: [SeenTransfer] = watch.placements.flatMap { id, placements in
+            placements.map { SeenTransfer(attemptID: attempt, id: id, amount: $0.amount, placement: $0) }
+        }
+        return placed
+            + watch.unconfirmed.map { SeenTransfer(attemptID: attempt, id: $0, amount: $1, placement: nil) }
+    }
+}

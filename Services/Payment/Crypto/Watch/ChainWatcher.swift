@@ -1,0 +1,195 @@
+package import BillingCore
+package import Logging
+package import PaymentChains
+package import PaymentContract
+package import Postgres
+import Telemetry
+
+/// Follows one chain and moves the charges on it.
+///
+/// A look asks the node first and stores everything afterwards, in one transaction that holds only where no other look
+/// was stored since it began. So a crash at any point leaves the state before the look or the one after it, and several
+/// instances may run. Nothing is concluded from an answer that did not come.
+package struct ChainWatcher: Sendable {
+    /// What became of a look.
+    package enum Look: Sendable, Equatable {
+        /// None was due, or another instance was faster.
+        case notOurs
+        /// The node has more blocks than one look takes: look again at once.
+        case behind
+        case done
+    }
+
+    /// So far below a chain's tip it is begun to follow: a reorganisation right after that must not go deeper.
+    private static let startBelow: UInt64 = 32
+
+    /// Names the chain in records.
+    package let chain: String
+    let scanner: any ChainScanner
+    /// By provider.
+    let assets: [String: AcceptedAsset]
+    let pool: PostgresPool
+    let clock: any WallClock
+    let terms: CryptoTerms
+    /// Blocks that are kept; half of them are final.
+    let depth: Int
+    let logger: Logger
+    let faults: Counter
+
+    package init(
+        chain: String, scanner: any ChainScanner, assets: [AcceptedAsset], pool: PostgresPool, clock: any WallClock,
+        terms: CryptoTerms, depth: Int = ChainStore.depth, logger: Logger
+    ) {
+        self.chain = chain
+        self.scanner = scanner
+        self.assets = Dictionary(uniqueKeysWithValues: assets.map { ($0.name, $0) })
+        self.pool = pool
+        self.clock = clock
+        self.terms = terms
+        self.depth = depth
+        self.logger = logger
+        faults = Metrics.shared.counter(
+            "crypto_chain_faults_total", help: "Looks at a chain that came to nothing", labels: ["chain": chain])
+    }
+
+    /// Looks until cancelled.
+    /// - Parameter tell: Hears of what was settled; the charge flow reads it back. It may hear of the same thing again.
+    package func run(_ tell: @escaping @Sendable (ProviderNews) async throws -> Void) async throws {
+        var isVerified = false
+        while !Task.isCancelled {
+            var isBehind = false
+            do {
+                if !isVerified { try await scanner.reader.verify() }
+                isVerified = true
+                isBehind = try await look() == .behind
+            } catch let error as CancellationError {
+                throw error
+            } catch {
+                note(error)
+            }
+            try await tellNews(tell)
+            if !isBehind { try await Task.sleep(for: terms.poll) }
+        }
+    }
+
+    /// Tells what was settled and has not been heard yet.
+    package func tellNews(_ tell: @Sendable (ProviderNews) async throws -> Void) async throws {
+        try await NewsOfCharges(chain: chain, pool: pool, clock: clock, logger: logger).tell(tell)
+    }
+
+    private func note(_ error: any Error) {
+        faults.increment()
+        let isAlarming: Bool = (error as? ChainFault)?.isAlarming ?? true
+        logger.log(
+            level: isAlarming ? .error : .warning, "a look at a chain came to nothing",
+            metadata: ["chain": "\(chain)", "error": "\(error)"])
+    }
+
+    /// One look: the node is asked, then everything is stored.
+    package func look() async throws -> Look {
+        let (chain, depth): (String, Int) = (chain, depth)
+        let claimed: FollowedChain? = try await pool.transactionRetrying { db in
+            try ChainStore.claim(chain, depth: depth, in: db)
+        }
+        guard let claimed else { return .notOurs }
+        do {
+            return try await store(try await findings(on: claimed.trail), from: claimed)
+        } catch {
+            let seconds: Int = dueIn
+            try await pool.transactionRetrying { db in try ChainStore.release(chain, dueIn: seconds, in: db) }
+            throw error
+        }
+    }
+
+    var dueIn: Int { Int(terms.poll.wholeMicroseconds / 1_000_000) }
+
+    /// What the node says.
+    private func findings(on trail: ChainTrail) async throws -> Findings {
+        let chain: String = chain
+        let limit: Int = min(100, trail.depth / 2)
+        let step: TrailAdvance = try await scanner.reader.catchUp(
+            trail, startingBelowTip: Self.startBelow, limit: limit)
+        let isWhole: Bool = step.added.count < limit
+        // Read after the chain: whoever gets an address later pays in a later block.
+        let (addresses, sent): ([WatchedAddress], [InstructionRecord]) = try await pool.transaction(readOnly: true) {
+            db in
+            (try WatchStore.addresses(of: chain, in: db), try InstructionStore.sent(on: chain, limit: 100, in: db))
+        }
+        let seen: [AttemptID: Sighting] = try await scanner.sightings(of: addresses, after: step, isWhole: isWhole)
+        let confirmed: [InstructionRecord] = isWhole ? await self.confirmed(sent, on: step.trail) : []
+        return Findings(step: step, isWhole: isWhole, seen: seen, confirmed: confirmed)
+    }
+
+    /// The sent instructions that the chain has carried out beyond doubt.
+    private func confirmed(_ sent: [InstructionRecord], on trail: ChainTrail) async -> [InstructionRecord] {
+        var confirmed: [InstructionRecord] = []
+        for instruction in sent {
+            guard let asset = assets[instruction.provider], let address = instruction.address,
+                let transaction = instruction.transactionID
+            else { continue }
+            do throws(ChainFault) {
+                let transfers: [ChainTransfer] = try await scanner.transfers(
+                    by: transaction, of: asset.asset, to: address)
+                if instruction.isCarriedOut(by: transfers, on: trail, under: asset.policy) {
+                    confirmed.append(instruction)
+                }
+            } catch {
+                // One that cannot be found holds up no other.
+                logger.warning(
+                    "a transaction of a refund cannot be read",
+                    metadata: ["refund_id": "\(instruction.id)", "error": "\(error)"])
+            }
+        }
+        return confirmed
+    }
+
+    /// Stores a look, unless another was stored since it began.
+    private func store(_ findings: Findings, from claimed: FollowedChain) async throws -> Look {
+        let (watcher, now): (ChainWatcher, Instant) = (self, clock.now)
+        return try await pool.transactionRetrying { db in
+            guard try ChainStore.lock(watcher.chain, version: claimed.version, in: db) else { return .notOurs }
+            let due: Int = findings.isWhole ? watcher.dueIn : 0
+            try ChainStore.save(findings.step.trail, from: claimed.trail, of: watcher.chain, dueIn: due, in: db)
+            try watcher.judge(findings, at: now, in: db)
+            for instruction in findings.confirmed { try InstructionStore.confirm(instruction, at: now, in: db) }
+            return findings.isWhole ? .done : .behind
+        }
+    }
+}
+
+/// What a look found.
+struct Findings: Sendable {
+    let step: TrailAdvance
+    /// The trail reaches the node's last block: what was not seen is not there.
+    let isWhole: Bool
+    let seen: [AttemptID: Sighting]
+    let confirmed: [InstructionRecord]
+}
+
+extension InstructionRecord {
+    /// Whether a transaction's transfers to the address carry the instruction out, with enough confirmations.
+    func isCarriedOut(by transfers: [ChainTransfer], on trail: ChainTrail, under policy: WatchPolicy) -> Bool {
+        var total: BaseUnits = .zero
+        for transfer in transfers where transfer.succeeded {
+            guard let block = transfer.block, trail.contains(block.ref) || isBelow(block.ref, trail),
+                trail.confirmations(at: block.ref.height) >= policy.confirmations(for: amount)
+            else { continue }
+            do throws(MoneyError) { total = try total.adding(transfer.amount) } catch { return false }
+        }
+        return total >= amount
+    }
+
+    private func isBelow(_ block: BlockRef, _ trail: ChainTrail) -> Bool {
+        trail.floor.map { block.height < $0.height } ?? false
+    }
+}
+
+extension ChainFault {
+    /// Whether a person must look: asking again changes nothing.
+    package var isAlarming: Bool {
+        switch self {
+        case .otherChain, .reorganisedTooDeep, .unusable, .refused: true
+        case .unreachable, .timedOut, .unavailable, .rpc, .moved, .behind, .tooMuch: false
+        }
+    }
+}

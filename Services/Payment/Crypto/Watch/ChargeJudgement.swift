@@ -1,0 +1,133 @@
+import BillingCore
+import Logging
+import PaymentChains
+import Postgres
+
+/// Decides what a charge comes to, from what its address amounts to.
+enum ChargeJudgement {
+    /// The last word on a charge that has none yet; `nil` while it stays open.
+    /// - Parameter isAbandoned: The payment goes on without it: what comes now is not for it.
+    static func answer(
+        _ charge: CryptoCharge, _ standing: Standing, isAbandoned: Bool, at now: Instant
+    ) -> CryptoCharge.Answer? {
+        if isAbandoned { return .declined(CryptoDecline.canceled) }
+        switch standing.outcome {
+        case .paid, .overpaid: return .captured
+        case .waiting, .seen: return nil
+        case .expired, .partiallyPaid, .late: break
+        }
+        // What is on its way is waited for: it may complete the payment, or be taken back.
+        guard now >= charge.declineAt, standing.pending.isZero else { return nil }
+        switch standing.outcome {
+        case .partiallyPaid: return .declined(CryptoDecline.underpaid)
+        case .late: return .declined(CryptoDecline.paidLate)
+        default: return .declined(CryptoDecline.quoteExpired)
+        }
+    }
+
+    /// The standing under an answer: of a declined charge nothing is applied, and all of it goes by the rule for late
+    /// money.
+    static func stored(
+        _ standing: Standing, _ answer: CryptoCharge.Answer?, _ policy: WatchPolicy
+    ) throws(MoneyError) -> StoredStanding {
+        var stored = StoredStanding(standing)
+        guard case .declined = answer else { return stored }
+        let goesBack: Bool = policy.late == .refund && standing.received >= policy.leastRefund
+        stored.applied = .zero
+        stored.refundable = goesBack ? standing.received : .zero
+        stored.held = goesBack ? .zero : standing.received
+        return stored
+    }
+
+    /// Why money goes back.
+    static func reason(_ standing: StoredStanding, _ answer: CryptoCharge.Answer) -> RefundInstruction.Reason {
+        if !standing.late.isZero { return .late }
+        return answer == .captured ? .overpaid : standing.outcome == .partiallyPaid ? .underpaid : .late
+    }
+}
+
+/// Why a crypto charge is declined; the codes of this connector.
+package enum CryptoDecline {
+    package static let quoteExpired = "quote_expired"
+    package static let underpaid = "underpaid"
+    package static let paidLate = "paid_late"
+    package static let canceled = "canceled"
+    /// No rate that is fresh enough, or none for the currency.
+    package static let rateUnavailable = "rate_unavailable"
+    /// The chain is not in sight: payments could not be seen.
+    package static let chainUnavailable = "chain_unavailable"
+    /// Too much or too little to be an exact number of base units.
+    package static let amountUnsupported = "amount_unsupported"
+    /// A source or a separate capture that crypto does not have.
+    package static let methodUnsupported = "payment_method_unsupported"
+}
+
+extension ChainWatcher {
+    /// Takes in what was seen and moves what it moves.
+    func judge(_ findings: Findings, at now: Instant, in db: borrowing PostgresTransaction) throws {
+        let charges: [WatchedCharge] = try WatchStore.lock(
+            of: chain, seen: Array(findings.seen.keys), at: now, in: db)
+        let known: [AttemptID: AddressWatch] = try WatchStore.watches(of: charges.map(\.charge), in: db)
+        var changed: [AttemptID: AddressWatch] = [:]
+        for watched in charges {
+            guard let before = known[watched.charge.attemptID] else { continue }
+            let watch: AddressWatch = takeIn(findings, before, watched.charge, at: now)
+            if watch != before { changed[watched.charge.attemptID] = watch }
+            try judge(watched, watch, findings, at: now, in: db)
+        }
+        try WatchStore.save(changed, in: db)
+    }
+
+    private func takeIn(
+        _ findings: Findings, _ before: AddressWatch, _ charge: CryptoCharge, at now: Instant
+    ) -> AddressWatch {
+        var watch: AddressWatch = before
+        do throws(AddressWatch.Failure) {
+            if let seen = findings.seen[charge.attemptID] {
+                try watch.see(seen.confirmed, at: now)
+                if let waiting = seen.unconfirmed { try watch.replaceUnconfirmed(waiting, at: now) }
+            }
+        } catch {
+            // The node contradicts itself on one address: nothing of it is taken in, and a person must look.
+            logger.error(
+                "a node contradicts itself", metadata: ["attempt_id": "\(charge.attemptID)", "error": "\(error)"])
+            watch = before
+        }
+        watch.settle(on: findings.step.trail)
+        return watch
+    }
+
+    private func judge(
+        _ watched: WatchedCharge, _ watch: AddressWatch, _ findings: Findings, at now: Instant,
+        in db: borrowing PostgresTransaction
+    ) throws {
+        let charge: CryptoCharge = watched.charge
+        let trail: ChainTrail = findings.step.trail
+        let standing: Standing = try watch.standing(on: trail, at: now)
+        var answer: CryptoCharge.Answer? = charge.answer
+        if answer == nil, findings.isWhole {
+            answer = ChargeJudgement.answer(charge, standing, isAbandoned: watched.isAbandoned, at: now)
+            if let answer {
+                let units: BaseUnits? = answer == .captured ? standing.applied : nil
+                try CryptoChargeStore.answer(charge.attemptID, answer, units: units, at: now, in: db)
+            }
+        }
+        let stored: StoredStanding = try ChargeJudgement.stored(standing, answer, charge.policy)
+        let isOver: Bool =
+            answer != nil && now >= charge.watchUntil && standing.pending.isZero && watch.isSettled(on: trail)
+        if stored != charge.standing || isOver {
+            try CryptoChargeStore.save(stored, of: charge.attemptID, closedAt: isOver ? now : nil, in: db)
+        }
+        if let answer, answer != charge.answer || stored != charge.standing {
+            try InstructionStore.offerBack(
+                stored.refundable, of: charge, reason: ChargeJudgement.reason(stored, answer), at: now, in: db)
+        }
+    }
+}
+
+extension AddressWatch {
+    /// Whether nothing that counts can be undone any more.
+    fileprivate func isSettled(on trail: ChainTrail) -> Bool {
+        placements.values.allSatisfy { known in known.allSatisfy { $0.isFinal || !trail.contains($0.block) } }
+    }
+}

@@ -1,0 +1,184 @@
+import BillingCore
+import PaymentChains
+import PaymentCrypto
+import Synchronization
+
+/// A chain in the process: payers pay into its memory pool, blocks take payments up, branches take over.
+final class FakeChain: ChainScanner, ChainReader {
+    /// A payment somebody makes.
+    struct Payment: Sendable, Hashable {
+        let transaction: String
+        let address: String
+        let amount: BaseUnits
+        var succeeded = true
+    }
+
+    private struct Block {
+        let header: BlockHeader
+        var payments: [Payment]
+    }
+
+    private struct State {
+        var blocks: [Block] = []
+        var pool: [Payment] = []
+        var made = 0
+        var fault: ChainFault?
+        var asked = 0
+        /// Runs once when the node is asked for what is on addresses.
+        var meanwhile: (@Sendable () -> Void)?
+    }
+
+    private let state = Mutex(State())
+    private let clock: any WallClock
+
+    init(_ clock: any WallClock) {
+        self.clock = clock
+        mine(40)
+    }
+
+    var reader: any ChainReader { self }
+    /// How often the node was asked for what is on addresses.
+    var asked: Int { state.withLock { $0.asked } }
+
+    /// From now on the node answers with this; `nil` mends it.
+    func breaks(_ fault: ChainFault?) { state.withLock { $0.fault = fault } }
+
+    /// Something that happens once, while a look is under way.
+    func meanwhile(_ work: @escaping @Sendable () -> Void) { state.withLock { $0.meanwhile = work } }
+
+    /// Pays into the memory pool.
+    @discardableResult
+    func pay(_ address: String, _ amount: UInt128, succeeded: Bool = true) -> String {
+        state.withLock { state in
+            state.made += 1
+            let payment = Payment(
+                transaction: "t\(state.made)", address: address.lowercased(), amount: BaseUnits(amount),
+                succeeded: succeeded)
+            state.pool.append(payment)
+            return payment.transaction
+        }
+    }
+
+    /// Somebody sends money elsewhere, in a transaction with a hash as Bitcoin has.
+    func payOut(_ address: String, _ amount: UInt128) -> String {
+        state.withLock { state in
+            state.made += 1
+            let transaction = String(repeating: "0", count: 64 - String(state.made).count) + String(state.made)
+            state.pool.append(
+                Payment(transaction: transaction, address: address.lowercased(), amount: BaseUnits(amount)))
+            return transaction
+        }
+    }
+
+    /// A payment that waits is replaced by another, or by none.
+    func replace(_ transaction: String, by address: String? = nil, _ amount: UInt128 = 0) {
+        state.withLock { $0.pool.removeAll { $0.transaction == transaction } }
+        if let address { pay(address, amount) }
+    }
+
+    /// Puts blocks on top; the first takes up what waits.
+    func mine(_ count: Int = 1, empty: Bool = false) {
+        let now: Instant = clock.now
+        state.withLock { state in
+            for _ in 0..<count {
+                state.made += 1
+                let height: UInt64 = state.blocks.last.map { $0.header.ref.height + 1 } ?? 1_000
+                let header = BlockHeader(
+                    ref: BlockRef(height: height, hash: "b\(state.made)"),
+                    parentHash: state.blocks.last?.header.ref.hash ?? "", time: now)
+                state.blocks.append(Block(header: header, payments: empty ? [] : state.pool))
+                if !empty { state.pool = [] }
+            }
+        }
+    }
+
+    /// Takes the last blocks back and puts one more in their place. Their payments wait again, unless they are dropped.
+    func reorganise(depth: Int, dropping: Bool = false) {
+        state.withLock { state in
+            let gone: [Block] = Array(state.blocks.suffix(min(depth, state.blocks.count - 1)))
+            state.blocks.removeLast(gone.count)
+            if !dropping { state.pool += gone.flatMap(\.payments) }
+        }
+        mine(depth + 1, empty: true)
+    }
+
+    /// What is in blocks for an address, with at least so many confirmations.
+    func settled(_ address: String, confirmations: Int) -> BaseUnits {
+        state.withLock { state in
+            let old: [Payment] = state.blocks.dropLast(confirmations - 1).flatMap(\.payments)
+            let amounts: [UInt128] = old.filter { $0.address == address.lowercased() && $0.succeeded }.map(\.amount.low)
+            return BaseUnits(amounts.reduce(0, +))
+        }
+    }
+
+    func verify() async throws(ChainFault) { try check() }
+
+    func tipHeight() async throws(ChainFault) -> UInt64 {
+        try check()
+        return state.withLock { $0.blocks.last?.header.ref.height ?? 0 }
+    }
+
+    func header(at height: UInt64) async throws(ChainFault) -> BlockHeader {
+        try check()
+        let found: BlockHeader? = state.withLock { state in
+            state.blocks.first { $0.header.ref.height == height }?.header
+        }
+        guard let found else { throw .moved }
+        return found
+    }
+
+    func sightings(
+        of addresses: [WatchedAddress], after step: TrailAdvance, isWhole: Bool
+    ) async throws(ChainFault) -> [AttemptID: Sighting] {
+        let work: (@Sendable () -> Void)? = state.withLock { state in
+            defer { state.meanwhile = nil }
+            state.asked += 1
+            return state.meanwhile
+        }
+        work?()
+        try check()
+        return state.withLock { state in
+            var seen: [AttemptID: Sighting] = [:]
+            for watched in addresses {
+                let address: String = watched.address.lowercased()
+                var sighting = Sighting(unconfirmed: isWhole ? [] : nil)
+                for block in state.blocks where step.added.contains(block.header) {
+                    sighting.confirmed += block.payments.filter { $0.address == address }.map {
+                        $0.transfer(block.header.stamp)
+                    }
+                }
+                if isWhole {
+                    sighting.unconfirmed = state.pool.filter { $0.address == address }.map { $0.transfer(nil) }
+                }
+                seen[watched.attemptID] = sighting
+            }
+            return seen
+        }
+    }
+
+    func transfers(
+        by transaction: String, of asset: CryptoAsset, to address: String
+    ) async throws(ChainFault) -> [ChainTransfer] {
+        try check()
+        return state.withLock { state in
+            let placed: [ChainTransfer] = state.blocks.flatMap { block in
+                block.payments.map { $0.transfer(block.header.stamp) }
+            }
+            return (placed + state.pool.map { $0.transfer(nil) }).filter {
+                $0.id.transaction == transaction && $0.address == address.lowercased()
+            }
+        }
+    }
+
+    private func check() throws(ChainFault) {
+        if let fault = state.withLock({ $0.fault }) { throw fault }
+    }
+}
+
+extension FakeChain.Payment {
+    func transfer(_ block: BlockStamp?) -> ChainTransfer {
+        ChainTransfer(
+            id: TransferID(transaction: transaction, position: 0), address: address, amount: amount,
+            succeeded: succeeded, block: block)
+    }
+}
