@@ -49,11 +49,19 @@ let paymentParts: [Target] = [
     paymentConnector("Sandbox", ["Postgres"]),
     paymentPart(
         "Records", ["BillingCore", "BillingEvents", "JSON", "Messaging", "PaymentDomain", "Postgres"]),
+    paymentPart(
+        "Instalments",
+        [
+            "BillingCore", "BillingEvents", "HTTPKit", "JSON", "Messaging", "PaymentDomain", "PaymentRecords",
+            "Postgres", "ServiceKit", "Telemetry", log,
+        ]),
 ]
 
 /// The parts that a service is wired from, beside its Domain.
 let parts: [String: [Target.Dependency]] = [
-    "Payment": ["PaymentContract", "PaymentRecords", "PaymentSandbox", "PaymentStripe", "PaymentPayPal"]
+    "Payment": [
+        "PaymentContract", "PaymentRecords", "PaymentSandbox", "PaymentStripe", "PaymentPayPal", "PaymentInstalments",
+    ]
 ]
 
 /// The three targets of a service: Domain (BillingCore only), Service, and the executable.

@@ -6,6 +6,7 @@ public import HTTPKit
 import Logging
 public import Messaging
 import PaymentDomain
+import PaymentInstalments
 public import Postgres
 public import ServiceKit
 public import BillingCore
@@ -29,15 +30,18 @@ public struct PaymentAssembly: ServiceAssembly {
             clock: parts.clock,
             policy: SweepPolicy(parts.configuration), fingerprintKey: try Self.fingerprintKey(parts.configuration),
             logger: parts.logger)
+        let instalments = InstalmentPart(
+            try InstalmentSettings(parts.configuration.tunables), pool: parts.pool, clock: parts.clock,
+            logger: parts.logger)
         endpoints =
             PaymentRoutes(
                 create: work.create, capture: work.capture, cancel: work.cancel
             ).endpoints
             + PaymentMethodRoutes(attach: work.attach).endpoints + RefundRoutes(refund: work.refund).endpoints
-            + LedgerRoutes().endpoints
-        consumers = [work.consumer]
+            + LedgerRoutes().endpoints + instalments.endpoints
+        consumers = [work.consumer, instalments.consumer]
         let sweep: SweepPayments = work.sweep
-        loops = [BackgroundLoop(name: "sweep") { try await sweep.run() }]
+        loops = [BackgroundLoop(name: "sweep") { try await sweep.run() }, instalments.loop]
     }
 
     /// Work under way outside the event flow.
@@ -49,6 +53,7 @@ public struct PaymentAssembly: ServiceAssembly {
                         now() + (SELECT offset_microseconds FROM test_clock) * interval '1 microsecond')
                  + (SELECT count(*) FROM captures WHERE status = 'processing')
                  + (SELECT count(*) FROM refunds WHERE status = 'processing')
+                 + (\(InstalmentBooks.dueNow))
             """
         ) { row in try row.next() } ?? 0
     }

@@ -1,4 +1,5 @@
 import JSON
+import PaymentInstalments
 package import Postgres
 package import ServiceKit
 
@@ -123,7 +124,7 @@ package enum PaymentConsistency {
             ),
         ]
         var found: [String] = []
-        for (sql, what) in checks {
+        for (sql, what) in checks + InstalmentBooks.checks {
             let number: Int64 = try count(sql, in: db)
             if number > 0 { found.append("\(number) \(what)") }
         }
