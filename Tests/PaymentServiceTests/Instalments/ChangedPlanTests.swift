@@ -233,6 +233,15 @@ import Testing
         #expect(found[1]["annual_percentage_rate"]?.stringValue == "0")
     }
 
+    @Test("every route is described with an example") func documented() throws {
+        let routes = InstalmentPlanRoutes(settings: try InstalmentWorld.committed())
+        let document: JSONValue = openAPIDocument(title: "Payment", endpoints: routes.endpoints)
+        let paths: JSONValue = try #require(document["paths"])
+        for path in ["", "/offers", "/{id}", "/{id}/settle", "/{id}/cancel", "/{id}/reduce"] {
+            #expect(paths["/v1/instalment_plans\(path)"] != nil)
+        }
+    }
+
     @Test("only what fits is offered; when nothing does, the reason is told") func unfit() throws {
         #expect(try offers(#"{"amount":5000,"currency":"EUR"}"#).count == 2)
         #expect(throws: InstalmentProduct.Unavailable.currency) { try offers(#"{"amount":5000,"currency":"JPY"}"#) }

@@ -1,13 +1,17 @@
 package import BillingCore
-import HTTPKit
+package import HTTPKit
 import PaymentDomain
 import Postgres
 
 /// `/v1/instalment_plans`.
-struct InstalmentPlanRoutes: Sendable {
-    let settings: InstalmentSettings
+package struct InstalmentPlanRoutes: Sendable {
+    private let settings: InstalmentSettings
 
-    var endpoints: [Endpoint] { [offers, agree, list, read, settle, cancel, reduce] }
+    /// Offers what the settings say.
+    package init(settings: InstalmentSettings) { self.settings = settings }
+
+    /// Every route.
+    package var endpoints: [Endpoint] { [offers, agree, list, read, settle, cancel, reduce] }
 
     private var offers: Endpoint {
         let settings: InstalmentSettings = settings
