@@ -57,6 +57,13 @@ let paymentParts: [Target] = [
     paymentPart(
         "Records",
         ["BillingCore", "BillingEvents", "JSON", "Messaging", "PaymentContract", "PaymentDomain", "Postgres"]),
+        "Records", ["BillingCore", "BillingEvents", "JSON", "Messaging", "PaymentDomain", "Postgres"]),
+    paymentPart(
+        "Instalments",
+        [
+            "BillingCore", "BillingEvents", "HTTPKit", "JSON", "Messaging", "PaymentDomain", "PaymentRecords",
+            "Postgres", "ServiceKit", "Telemetry", log,
+        ]),
 ]
 
 /// The parts that a service is wired from, beside its Domain.
@@ -66,6 +73,7 @@ let parts: [String: [Target.Dependency]] = [
         "PaymentChains", "PaymentQR",
         external("AsyncHTTPClient", "async-http-client"), external("NIOCore", "swift-nio"),
         external("NIOHTTP1", "swift-nio"), external("NIOPosix", "swift-nio"),
+        "PaymentContract", "PaymentRecords", "PaymentSandbox", "PaymentStripe", "PaymentPayPal", "PaymentInstalments",
     ]
 ]
 

@@ -141,3 +141,23 @@ public struct CaptureID: TypedID {
     /// Takes over text that is known to be such an id.
     public init(unchecked rawValue: String) { self.rawValue = rawValue }
 }
+
+/// Identifies an instalment plan (`ipl_…`).
+public struct InstalmentPlanID: TypedID {
+    /// `ipl`.
+    public static let prefix = "ipl"
+    /// The whole text.
+    public let rawValue: String
+    /// Takes over text that is known to be such an id.
+    public init(unchecked rawValue: String) { self.rawValue = rawValue }
+}
+
+/// Identifies what a payment pays of an instalment plan: an instalment or a settlement (`ins_…`).
+public struct InstalmentID: TypedID {
+    /// `ins`.
+    public static let prefix = "ins"
+    /// The whole text.
+    public let rawValue: String
+    /// Takes over text that is known to be such an id.
+    public init(unchecked rawValue: String) { self.rawValue = rawValue }
+}

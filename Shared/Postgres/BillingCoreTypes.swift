@@ -24,6 +24,8 @@ extension EventID: PostgresCodable {}
 extension JournalEntryID: PostgresCodable {}
 extension APIKeyID: PostgresCodable {}
 extension AttemptID: PostgresCodable {}
+extension InstalmentPlanID: PostgresCodable {}
+extension InstalmentID: PostgresCodable {}
 
 extension PostgresEncodable where Self: LosslessStringConvertible {
     /// The description, from which the value can be read back.

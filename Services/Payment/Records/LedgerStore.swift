@@ -5,7 +5,20 @@ package import Postgres
 /// A journal entry about to be booked.
 package struct JournalEntry: Sendable {
     /// What kind of movement it books.
-    package enum Kind: String, Sendable { case payment, capture, refund }
+    package enum Kind: String, Sendable {
+        case payment, capture, refund
+        /// Steps of instalment plans.
+        case instalmentOpened = "instalment_opened"
+        case instalmentEarned = "instalment_earned"
+        case instalmentPaid = "instalment_paid"
+        case instalmentLateFee = "instalment_late_fee"
+        case instalmentLateFeeWaived = "instalment_late_fee_waived"
+        case instalmentSettledEarly = "instalment_settled_early"
+        case instalmentRefunded = "instalment_refunded"
+        case instalmentWrittenOff = "instalment_written_off"
+        case instalmentRecovered = "instalment_recovered"
+        case instalmentCanceled = "instalment_canceled"
+    }
 
     package let id: JournalEntryID
     package let kind: Kind

@@ -13,6 +13,8 @@ package struct NewPayment: Sendable {
     package let invoiceID: InvoiceID?
     package let billingID: BillingID?
     package let subscriptionID: SubscriptionID?
+    /// What it pays of an instalment plan.
+    package let instalmentID: InstalmentID?
     package let description: String?
     package let metadata: String
     package let offSession: Bool
@@ -21,8 +23,8 @@ package struct NewPayment: Sendable {
     package init(
         id: PaymentID, attemptID: AttemptID, customerID: CustomerID, method: ChargeableMethod?, amount: Money,
         captureMethod: CaptureMethod = .automatic, invoiceID: InvoiceID? = nil, billingID: BillingID? = nil,
-        subscriptionID: SubscriptionID? = nil, description: String?, metadata: String = "{}", offSession: Bool,
-        createdAt: Instant
+        subscriptionID: SubscriptionID? = nil, instalmentID: InstalmentID? = nil, description: String?,
+        metadata: String = "{}", offSession: Bool, createdAt: Instant
     ) {
         self.id = id
         self.attemptID = attemptID
@@ -33,6 +35,7 @@ package struct NewPayment: Sendable {
         self.invoiceID = invoiceID
         self.billingID = billingID
         self.subscriptionID = subscriptionID
+        self.instalmentID = instalmentID
         self.description = description
         self.metadata = metadata
         self.offSession = offSession
@@ -68,10 +71,10 @@ package enum PaymentStore {
             """
             WITH p AS (
                 INSERT INTO payments (id, customer_id, payment_method_id, provider, amount, currency, status, invoice_id, billing_id,
-                    subscription_id, description, metadata, off_session, capture_method, attempt_id, decline_code,
+                    subscription_id, instalment_id, description, metadata, off_session, capture_method, attempt_id, decline_code,
                     decline_class, created_at)
                 SELECT n.id, n.customer_id, n.method_id, n.provider, n.amount, n.currency, n.status, n.invoice_id, n.billing_id,
-                    n.subscription_id, n.description, n.metadata::jsonb, n.off_session, n.capture_method, n.attempt_id,
+                    n.subscription_id, n.instalment_id, n.description, n.metadata::jsonb, n.off_session, n.capture_method, n.attempt_id,
                     CASE WHEN n.status = 'failed' THEN 'no_payment_method' END,
                     CASE WHEN n.status = 'failed' THEN 'soft' END, n.created_at
                 FROM unnest(
@@ -80,12 +83,13 @@ package enum PaymentStore {
                     \(payments.map(\.amount.minor))::bigint[],
                     \(payments.map(\.amount.currency.code))::text[], \(payments.map(\.status.rawValue))::text[],
                     \(payments.map { $0.invoiceID?.rawValue })::text[], \(payments.map { $0.billingID?.rawValue })::text[],
-                    \(payments.map { $0.subscriptionID?.rawValue })::text[], \(payments.map(\.description))::text[],
+                    \(payments.map { $0.subscriptionID?.rawValue })::text[],
+                    \(payments.map { $0.instalmentID?.rawValue })::text[], \(payments.map(\.description))::text[],
                     \(payments.map(\.metadata))::text[], \(payments.map(\.offSession))::boolean[],
                     \(payments.map(\.captureMethod.rawValue))::text[],
                     \(payments.map(\.attemptID.rawValue))::text[], \(payments.map(\.createdAt))::timestamptz[]
                 ) AS n(id, customer_id, method_id, provider, amount, currency, status, invoice_id, billing_id, subscription_id,
-                    description, metadata, off_session, capture_method, attempt_id, created_at)
+                    instalment_id, description, metadata, off_session, capture_method, attempt_id, created_at)
                 ON CONFLICT (invoice_id) DO NOTHING
                 RETURNING id, attempt_id, payment_method_id, provider, status, decline_code, created_at),
             a AS (

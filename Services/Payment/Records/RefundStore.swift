@@ -45,6 +45,23 @@ package enum RefundStore {
         try db.first("SELECT \(RefundRecord.columns) FROM refunds WHERE id = \(id)", as: RefundRecord.self)
     }
 
+    /// Stores a refund that is about to be asked for, of a payment whose row is locked: what is reserved by it cannot be
+    /// refunded a second time.
+    package static func reserve(
+        _ id: RefundID, _ amount: Int64, of payment: PaymentRecord, capture: CaptureID?, reason: String?,
+        at now: Instant, in db: borrowing PostgresTransaction
+    ) throws {
+        try db.enqueue("UPDATE captures SET amount_refunded = amount_refunded + \(amount) WHERE id = \(capture)")
+        try db.enqueue("UPDATE payments SET amount_refunded = amount_refunded + \(amount) WHERE id = \(payment.id)")
+        _ = try db.execute(
+            """
+            INSERT INTO refunds
+                (id, payment_id, capture_id, customer_id, amount, currency, status, reason, created_at)
+            VALUES (\(id), \(payment.id), \(capture), \(payment.customerID), \(amount), \(payment.amount.currency),
+                'processing', \(reason), \(now))
+            """)
+    }
+
     /// What the provider knows the money by that a refund gives back: its capture, or the charge.
     package static func refundedReference(of id: RefundID, in db: borrowing PostgresTransaction) throws
         -> ProviderReference?

@@ -1,5 +1,6 @@
 import JSON
 import PaymentCrypto
+import PaymentInstalments
 package import Postgres
 package import ServiceKit
 
@@ -125,6 +126,8 @@ package enum PaymentConsistency {
         ]
         var found: [String] = try CryptoWork.violations(in: db)
         for (sql, what) in checks {
+        var found: [String] = []
+        for (sql, what) in checks + InstalmentBooks.checks {
             let number: Int64 = try count(sql, in: db)
             if number > 0 { found.append("\(number) \(what)") }
         }

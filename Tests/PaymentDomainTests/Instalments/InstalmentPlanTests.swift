@@ -40,6 +40,7 @@ private func day(_ text: String) throws -> CivilDate { try #require(CivilDate(te
                 "scheduled giveUp defaulted", "scheduled cancel canceled", "due fallLate late", "due pay paid",
                 "due settle settledEarly", "due giveUp defaulted", "due cancel canceled", "late pay paid",
                 "late settle settledEarly", "late giveUp defaulted", "late cancel canceled", "late waive late",
+                "defaulted recover paid",
             ])
     }
 
@@ -65,13 +66,13 @@ private func day(_ text: String) throws -> CivilDate { try #require(CivilDate(te
             ])
         for planned in offer.schedule {
             let amount = try planned.amount()
-            entries += try plan.apply(.paid(number: planned.number, amount: amount, on: planned.due, provider: "s"))
+            entries += try plan.apply(.paid(number: planned.number, amount: amount, on: planned.due))
         }
         #expect(try plan.status == .paid && plan.owed().isZero)
         #expect(lines(entries, .earned)[InstalmentLedger.interest] == -offer.charge.minor)
         #expect(
             lines(entries, .paid) == [
-                Ledger.providerBalance("s"): offer.totalPayable.minor,
+                Ledger.customerPayments: offer.totalPayable.minor,
                 InstalmentLedger.receivable: -offer.totalPayable.minor,
             ])
     }
@@ -90,11 +91,11 @@ private func day(_ text: String) throws -> CivilDate { try #require(CivilDate(te
         let before: InstalmentPlan = plan
         let on = try day("2027-02-26")
         #expect(throws: InstalmentError.wrongAmount(owed: eur(10_662 + 400))) {
-            try plan.apply(.paid(number: 1, amount: eur(10_662), on: on, provider: "s"))
+            try plan.apply(.paid(number: 1, amount: eur(10_662 + 401), on: on))
         }
         #expect(plan == before, "a refused event leaves the plan as it was")
         #expect(try plan.apply(.lateFeeWaived(number: 1, on: on)).map(\.reason) == [.lateFeeWaived])
-        _ = try plan.apply(.paid(number: 1, amount: eur(10_662), on: on, provider: "s"))
+        _ = try plan.apply(.paid(number: 1, amount: eur(10_662), on: on))
         #expect(plan.instalments[0].status == .paid && plan.status == .scheduled)
     }
 
@@ -129,10 +130,56 @@ private func day(_ text: String) throws -> CivilDate { try #require(CivilDate(te
                 InstalmentLedger.receivable: -(offer.totalPayable.minor + 800),
             ])
         let on = try day("2028-06-02")
-        #expect(throws: InstalmentError.notAllowed(.pay, in: .defaulted)) {
-            try plan.apply(.paid(number: 1, amount: eur(1), on: on, provider: "s"))
+        #expect(throws: InstalmentError.self) { try plan.apply(.refunded(amount: eur(1), on: on)) }
+        #expect(throws: InstalmentError.self) { try plan.apply(.canceled(on: on)) }
+    }
+
+    @Test("an instalment can be paid in parts; the last one closes it") func partly() throws {
+        var plan = try InstalmentPlan.open(offer()).plan
+        let on = try day("2027-02-20")
+        for amount: Int64 in [100, 10_000, 962] {
+            #expect(plan.instalments[0].status != .paid)
+            let entries = try plan.apply(.paid(number: 1, amount: eur(amount), on: on))
+            #expect(
+                lines(entries, .paid) == [Ledger.customerPayments: amount, InstalmentLedger.receivable: -amount])
         }
-        #expect(throws: InstalmentError.self) { try plan.apply(.refunded(amount: eur(1), on: on, provider: "s")) }
+        #expect(plan.instalments[0].status == .paid && plan.instalments[0].paid == eur(11_062), "with its late fee")
+        for amount: Int64 in [0, -5] {
+            #expect(throws: InstalmentError.wrongAmount(owed: eur(10_662))) {
+                try plan.apply(.paid(number: 2, amount: eur(amount), on: on))
+            }
+        }
+        #expect(throws: InstalmentError.notAllowed(.pay, in: .paid)) {
+            try plan.apply(.paid(number: 1, amount: eur(1), on: on))
+        }
+    }
+
+    @Test("a fee that is waived after the rest was paid closes the instalment") func waivedLast() throws {
+        var plan = try InstalmentPlan.open(offer()).plan
+        let on = try day("2027-02-20")
+        _ = try plan.apply(.paid(number: 1, amount: eur(10_762), on: on))
+        let entries = try plan.apply(.lateFeeWaived(number: 1, on: on))
+        #expect(lines(entries, .lateFeeWaived) == [InstalmentLedger.lateFees: 300, InstalmentLedger.receivable: -300])
+        #expect(plan.instalments[0].status == .paid && plan.instalments[0].lateFee == eur(100))
+    }
+
+    @Test("what is paid after the default makes the loss smaller, in parts or at once") func recovered() throws {
+        var plan = try InstalmentPlan.open(offer(count: .three)).plan
+        _ = try plan.apply(.paid(number: 1, amount: eur(1_000), on: day("2027-02-16")))
+        _ = try plan.apply(.day(day("2028-06-01")))
+        #expect(try plan.status == .defaulted && plan.owed().isZero)
+        let lost: Money = try plan.lost()
+        let on = try day("2028-06-02")
+        var entries = try plan.apply(.paid(number: 2, amount: eur(5_000), on: on))
+        #expect(lines(entries, .recovered) == [Ledger.customerPayments: 5_000, InstalmentLedger.writeOff: -5_000])
+        #expect(plan.status == .defaulted)
+        entries = try plan.apply(.paid(number: 2, amount: plan.instalments[1].lost(), on: on))
+        #expect(plan.instalments[1].status == .paid && plan.status == .defaulted)
+        let rest: Money = try plan.settlement(on: on).amount
+        #expect(try rest == plan.lost())
+        entries = try plan.apply(.settled(amount: rest, on: on))
+        #expect(lines(entries, .recovered)[InstalmentLedger.writeOff] == -rest.minor)
+        #expect(try plan.status == .paid && plan.lost().isZero && lost.minor > rest.minor)
     }
 
     @Test("paying off on any day asks for what is earned by then and leaves nothing owed") func settledAnyDay() throws {
@@ -143,7 +190,7 @@ private func day(_ text: String) throws -> CivilDate { try #require(CivilDate(te
             var (plan, _) = try InstalmentPlan.open(offer)
             for planned in offer.schedule where planned.due <= on {
                 let amount = try planned.amount()
-                _ = try plan.apply(.paid(number: planned.number, amount: amount, on: planned.due, provider: "s"))
+                _ = try plan.apply(.paid(number: planned.number, amount: amount, on: planned.due))
             }
             guard plan.status.isOpen else { break }
             _ = try plan.apply(.day(on))
@@ -153,11 +200,11 @@ private func day(_ text: String) throws -> CivilDate { try #require(CivilDate(te
             #expect(settlement.amount.minor <= last + 40, "interest of a day at most: \(on)")
             last = settlement.amount.minor
             if offset == 0 { #expect(settlement.amount == eur(120_000) && settlement.rebate == offer.charge) }
-            let entries = try plan.apply(.settled(amount: settlement.amount, on: on, provider: "s"))
+            let entries = try plan.apply(.settled(amount: settlement.amount, on: on))
             #expect(try plan.status == .settledEarly && plan.owed().isZero)
             #expect(lines(entries, .settledEarly)[InstalmentLedger.unearned, default: 0] == settlement.rebate.minor)
             #expect(throws: InstalmentError.notAllowed(.settle, in: .settledEarly)) {
-                try plan.apply(.settled(amount: eur(0), on: on, provider: "s"))
+                try plan.apply(.settled(amount: eur(0), on: on))
             }
         }
     }
@@ -166,7 +213,7 @@ private func day(_ text: String) throws -> CivilDate { try #require(CivilDate(te
         let offer = try offer()
         var (plan, _) = try InstalmentPlan.open(offer)
         let back: Int64 = offer.schedule.suffix(2).reduce(50) { $0 + $1.principal.minor }
-        let entries = try plan.apply(.refunded(amount: eur(back), on: offer.date, provider: "s"))
+        let entries = try plan.apply(.refunded(amount: eur(back), on: offer.date))
         #expect(plan.instalments.map(\.status) == Array(repeating: .scheduled, count: 10) + [.canceled, .canceled])
         #expect(plan.instalments[9].principal.minor == offer.schedule[9].principal.minor - 50)
         #expect(plan.instalments.prefix(9).map(\.principal) == offer.schedule.prefix(9).map(\.principal))
@@ -181,25 +228,28 @@ private func day(_ text: String) throws -> CivilDate { try #require(CivilDate(te
             ])
         let left = eur(120_000 - back)
         #expect(throws: InstalmentError.refundTooLarge(left: left)) {
-            try plan.apply(.refunded(amount: eur(left.minor + 1), on: offer.date, provider: "s"))
+            try plan.apply(.refunded(amount: eur(left.minor + 1), on: offer.date))
         }
         #expect(throws: InstalmentError.notPositive) {
-            try plan.apply(.refunded(amount: eur(0), on: offer.date, provider: "s"))
+            try plan.apply(.refunded(amount: eur(0), on: offer.date))
         }
     }
 
-    @Test("what was paid of a refunded purchase goes back as money") func paidBack() throws {
+    @Test("only what is open of the purchase can be taken back") func paidStays() throws {
         let offer = try offer(count: .three)
         var (plan, _) = try InstalmentPlan.open(offer)
         let first = try offer.schedule[0].amount()
-        _ = try plan.apply(.paid(number: 1, amount: first, on: offer.date, provider: "s"))
-        let entries = try plan.apply(.refunded(amount: eur(120_000), on: offer.date, provider: "s"))
-        #expect(try plan.status == .paid && plan.owed().isZero && plan.purchaseLeft.isZero)
-        #expect(
-            lines(entries, .refunded)[Ledger.providerBalance("s")] == -offer.schedule[0].principal.minor)
+        _ = try plan.apply(.paid(number: 1, amount: first, on: offer.date))
+        let open: Int64 = 120_000 - offer.schedule[0].principal.minor
+        #expect(throws: InstalmentError.refundTooLarge(left: eur(open))) {
+            try plan.apply(.refunded(amount: eur(open + 1), on: offer.date))
+        }
+        _ = try plan.apply(.refunded(amount: eur(open), on: offer.date))
+        #expect(try plan.status == .paid && plan.owed().isZero)
+        #expect(plan.purchaseLeft == offer.schedule[0].principal)
     }
 
-    @Test("a plan is canceled only before anything is paid, and leaves no trace of income") func canceled() throws {
+    @Test("a plan that is canceled asks for nothing more and leaves no trace of income on it") func canceled() throws {
         let offer = try offer()
         var (plan, entries) = try InstalmentPlan.open(offer)
         entries += try plan.apply(.canceled(on: day("2027-03-01")))
@@ -208,10 +258,15 @@ private func day(_ text: String) throws -> CivilDate { try #require(CivilDate(te
         for posting in entries.flatMap(\.postings) { sums[posting.account, default: 0] += posting.amount.minor }
         #expect(
             sums.filter { $0.value != 0 } == [Ledger.customerPayments: -120_000, Ledger.customerRefunds: 120_000])
-        var other = try InstalmentPlan.open(offer).plan
+        (plan, entries) = try InstalmentPlan.open(offer)
         let first = try offer.schedule[0].amount()
-        _ = try other.apply(.paid(number: 1, amount: first, on: offer.date, provider: "s"))
-        #expect(throws: InstalmentError.alreadyPaid) { try other.apply(.canceled(on: offer.date)) }
+        entries += try plan.apply(.paid(number: 1, amount: first, on: offer.date))
+        entries += try plan.apply(.canceled(on: offer.date))
+        sums = [:]
+        for posting in entries.flatMap(\.postings) { sums[posting.account, default: 0] += posting.amount.minor }
+        #expect(sums[InstalmentLedger.receivable] == 0 && sums[InstalmentLedger.unearned] == 0)
+        #expect(sums[InstalmentLedger.interest] == -offer.schedule[0].charge.minor, "what was paid stays earned")
+        #expect(throws: InstalmentError.self) { try plan.apply(.canceled(on: offer.date)) }
     }
 
     @Test("unknown instalments and days that go back are refused") func refusals() throws {
@@ -219,7 +274,7 @@ private func day(_ text: String) throws -> CivilDate { try #require(CivilDate(te
         var plan = try InstalmentPlan.open(offer).plan
         for number in [0, 13, -1] {
             #expect(throws: InstalmentError.unknownInstalment(number)) {
-                try plan.apply(.paid(number: number, amount: eur(1), on: offer.date, provider: "s"))
+                try plan.apply(.paid(number: number, amount: eur(1), on: offer.date))
             }
         }
         #expect(throws: InstalmentError.outOfOrder(after: offer.date)) {

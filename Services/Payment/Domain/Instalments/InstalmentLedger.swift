@@ -8,7 +8,7 @@ public struct InstalmentEntry: Hashable, Sendable {
         case opened
         /// A part of the charge has been earned.
         case earned
-        /// An instalment was paid.
+        /// An instalment was paid, in full or in part.
         case paid
         /// An instalment is late.
         case lateFee = "late_fee"
@@ -20,7 +20,9 @@ public struct InstalmentEntry: Hashable, Sendable {
         case refunded
         /// What is owed is given up.
         case writtenOff = "written_off"
-        /// The plan was undone before anything was paid.
+        /// What was given up is paid after all.
+        case recovered
+        /// What was not paid of the purchase was taken back.
         case canceled
     }
 
@@ -39,6 +41,9 @@ public struct InstalmentEntry: Hashable, Sendable {
 }
 
 /// The accounts of instalment plans.
+///
+/// A payment's own entry puts its money on the provider's account and calls it income. The plan called the whole
+/// purchase income on its day, so it moves each payment from there to what was owed.
 public enum InstalmentLedger {
     /// What customers owe under plans: purchases, charges and late fees.
     public static let receivable = "assets:instalments_receivable"

@@ -4,30 +4,29 @@ public import BillingCore
 public enum InstalmentEvent: Hashable, Sendable {
     /// A day has come: instalments fall due or late, or the plan into default.
     case day(CivilDate)
-    /// The customer paid exactly what is owed for one instalment, through a provider.
-    case paid(number: Int, amount: Money, on: CivilDate, provider: String)
-    /// A late fee is not asked for any more.
+    /// The customer paid an instalment, or a part of it; also one that was given up.
+    case paid(number: Int, amount: Money, on: CivilDate)
+    /// A late fee is not asked for, as far as anything is still owed.
     case lateFeeWaived(number: Int, on: CivilDate)
     /// The customer paid off the plan with exactly ``InstalmentPlan/settlement(on:)``.
-    case settled(amount: Money, on: CivilDate, provider: String)
-    /// A part of the purchase, or all of it, was taken back. What is still open of it is no longer owed, from the last
-    /// instalment on; the rest goes back through the provider.
-    case refunded(amount: Money, on: CivilDate, provider: String)
-    /// The purchase does not happen; only before anything is paid.
+    case settled(amount: Money, on: CivilDate)
+    /// A part of the purchase was taken back before it was paid: it is no longer owed, from the last instalment on.
+    case refunded(amount: Money, on: CivilDate)
+    /// All that is open of the purchase is taken back. What was paid stays paid; refunds of its payments give it back.
     case canceled(on: CivilDate)
 
     /// The day it happens on.
     public var date: CivilDate {
         switch self {
         case .day(let day), .canceled(let day): day
-        case .paid(_, _, let day, _), .lateFeeWaived(_, let day), .settled(_, let day, _), .refunded(_, let day, _): day
+        case .paid(_, _, let day), .lateFeeWaived(_, let day), .settled(_, let day), .refunded(_, let day): day
         }
     }
 }
 
 /// What it takes to pay off a plan on a day.
 public struct Settlement: Hashable, Sendable {
-    /// To be paid: the open principal, the charge earned up to the day, and late fees.
+    /// To be paid: the open principal, the charge earned up to the day, and late fees; or what was written off.
     public let amount: Money
     /// The charge not yet earned, which is not asked for. Directive 2008/48/EC, article 16 (1), as read in case
     /// C-383/18 (Lexitor): the reduction covers fees as well as interest.
@@ -43,7 +42,7 @@ public struct InstalmentPlan: Hashable, Sendable {
     public internal(set) var instalments: [Instalment]
     /// The last day that was counted.
     public internal(set) var day: CivilDate
-    /// What was not taken back of the purchase.
+    /// What was not taken back of the purchase before it was paid.
     public internal(set) var purchaseLeft: Money
 
     /// Where the plan stands.
@@ -79,6 +78,14 @@ public struct InstalmentPlan: Hashable, Sendable {
         purchaseLeft = offer.purchase
     }
 
+    /// One as it was stored.
+    package init(offer: InstalmentOffer, instalments: [Instalment], day: CivilDate, purchaseLeft: Money) {
+        self.offer = offer
+        self.instalments = instalments
+        self.day = day
+        self.purchaseLeft = purchaseLeft
+    }
+
     /// What is owed in all, were every instalment paid in its time.
     public func owed() throws(MoneyError) -> Money {
         var sum: Money = .zero(offer.purchase.currency)
@@ -86,15 +93,29 @@ public struct InstalmentPlan: Hashable, Sendable {
         return sum
     }
 
+    /// What was written off and is still not paid.
+    public func lost() throws(MoneyError) -> Money {
+        var sum: Money = .zero(offer.purchase.currency)
+        for instalment in instalments { sum = try sum.adding(instalment.lost()) }
+        return sum
+    }
+
+    /// What is open of the purchase itself.
+    public func openPrincipal() throws(MoneyError) -> Money {
+        var sum: Money = .zero(offer.purchase.currency)
+        for instalment in instalments { sum = try sum.adding(instalment.openParts().principal) }
+        return sum
+    }
+
     /// What it takes to pay off the plan on a day, as things stand now; late fees that the day brings come with
     /// ``InstalmentEvent/day(_:)``.
     public func settlement(on day: CivilDate) throws(MoneyError) -> Settlement {
-        var amount: Money = .zero(offer.purchase.currency)
-        var rebate: Money = amount
+        var amount: Money = try lost()
+        var rebate: Money = .zero(offer.purchase.currency)
         for instalment in instalments where instalment.status.isOpen {
-            let earned: Money = try instalment.earned(on: day)
-            rebate = try rebate.adding(instalment.charge.subtracting(earned))
-            amount = try amount.adding(instalment.principal).adding(earned).adding(instalment.lateFee)
+            let spared: Money = try instalment.rebate(on: day)
+            rebate = try rebate.adding(spared)
+            amount = try amount.adding(instalment.owed()).subtracting(spared)
         }
         return Settlement(amount: amount, rebate: rebate)
     }
@@ -108,11 +129,10 @@ public struct InstalmentPlan: Hashable, Sendable {
         var entries: [InstalmentEntry] = try next.advance(to: event.date)
         switch event {
         case .day: break
-        case .paid(let number, let amount, _, let provider):
-            entries += try next.pay(number, amount, provider)
+        case .paid(let number, let amount, _): entries += try next.pay(number, amount)
         case .lateFeeWaived(let number, _): entries += try next.waive(number)
-        case .settled(let amount, _, let provider): entries += try next.settle(amount, provider)
-        case .refunded(let amount, _, let provider): entries += try next.refund(amount, provider)
+        case .settled(let amount, _): entries += try next.settle(amount)
+        case .refunded(let amount, _): entries += try next.refund(amount)
         case .canceled: entries += try next.cancel()
         }
         self = next

@@ -1,4 +1,4 @@
-import BillingCore
+package import BillingCore
 
 /// What a day may bring to an instalment.
 private struct DayChange {
@@ -21,6 +21,9 @@ extension InstalmentPlan {
         day = target
         return entries
     }
+
+    /// The next day on which something changes by itself; `nil` when nothing will.
+    package var nextDay: CivilDate? { nextChange()?.day }
 
     /// The earliest change that only waits for its day; of those on one day, the first instalment's.
     private func nextChange() -> DayChange? {
@@ -67,17 +70,22 @@ extension InstalmentPlan {
 
     /// Charges not yet earned were never income: they leave with what was owed, the rest is a loss.
     private mutating func writeOff() throws(MoneyError) -> InstalmentEntry {
-        let owed: Money = try owed()
-        let unearned: Money = try unearnedCharge()
+        let open: OpenSums = try openSums()
         for index in instalments.indices where instalments[index].status.isOpen {
+            if !instalments[index].status.hasComeDue {
+                let unpaid: Money = try instalments[index].openParts().charge
+                instalments[index].charge = try instalments[index].charge.subtracting(unpaid)
+            }
             instalments[index].status = .defaulted
         }
         return InstalmentEntry(
             .writtenOff, on: day,
             [
-                InstalmentLedger.debit(InstalmentLedger.writeOff, try owed.subtracting(unearned)),
-                InstalmentLedger.debit(InstalmentLedger.unearned, unearned),
-                try InstalmentLedger.credit(InstalmentLedger.receivable, owed),
+                InstalmentLedger.debit(
+                    InstalmentLedger.writeOff, try open.principal.adding(open.charge).adding(open.lateFees)),
+                InstalmentLedger.debit(InstalmentLedger.unearned, open.unearned),
+                try InstalmentLedger.credit(offer.terms.charge.incomeAccount, open.paidUnearned),
+                try InstalmentLedger.credit(InstalmentLedger.receivable, open.owed),
             ])
     }
 

@@ -2,32 +2,50 @@ import BillingCore
 
 /// What customers and merchants do to a plan. The day has been counted before.
 extension InstalmentPlan {
-    mutating func pay(_ number: Int, _ amount: Money, _ provider: String) throws -> [InstalmentEntry] {
+    mutating func pay(_ number: Int, _ amount: Money) throws -> [InstalmentEntry] {
         let index: Int = try index(of: number)
         let before: Instalment = instalments[index]
-        let status: InstalmentStatus = try after(.pay, from: before.status)
+        if before.status == .defaulted { return [try recover(index, amount)] }
+        let paid: InstalmentStatus = try after(.pay, from: before.status)
         let owed: Money = try before.owed()
-        guard amount == owed else { throw InstalmentError.wrongAmount(owed: owed) }
-        instalments[index].status = status
+        try check(amount, owed: owed)
+        instalments[index].paid = try before.paid.adding(amount)
         var entries: [InstalmentEntry] = []
-        // Paid before its day, the whole charge was paid: it is income now.
-        if !before.status.hasComeDue { entries.append(try earnedEntry(before.charge)) }
+        if amount == owed {
+            instalments[index].status = paid
+            // Paid before its day, the whole charge was paid: it is income now.
+            if !before.status.hasComeDue { entries.append(try earnedEntry(before.charge)) }
+        }
         entries.append(
             InstalmentEntry(
                 .paid, on: day,
                 [
-                    InstalmentLedger.debit(Ledger.providerBalance(provider), amount),
+                    InstalmentLedger.debit(Ledger.customerPayments, amount),
                     try InstalmentLedger.credit(InstalmentLedger.receivable, amount),
                 ]))
         return entries
     }
 
+    /// What comes in for an instalment that was written off makes the loss smaller.
+    private mutating func recover(_ index: Int, _ amount: Money) throws -> InstalmentEntry {
+        let lost: Money = try instalments[index].lost()
+        try check(amount, owed: lost)
+        instalments[index].paid = try instalments[index].paid.adding(amount)
+        if amount == lost { instalments[index].status = try after(.recover, from: .defaulted) }
+        return InstalmentEntry(
+            .recovered, on: day,
+            [
+                InstalmentLedger.debit(Ledger.customerPayments, amount),
+                try InstalmentLedger.credit(InstalmentLedger.writeOff, amount),
+            ])
+    }
+
     mutating func waive(_ number: Int) throws -> [InstalmentEntry] {
         let index: Int = try index(of: number)
         instalments[index].status = try after(.waive, from: instalments[index].status)
-        let fee: Money = instalments[index].lateFee
-        instalments[index].lateFee = .zero(fee.currency)
-        try cancelIfEmpty(index)
+        let fee: Money = .lesser(instalments[index].lateFee, try instalments[index].owed())
+        instalments[index].lateFee = try instalments[index].lateFee.subtracting(fee)
+        try closeIfEmpty(index)
         return [
             InstalmentEntry(
                 .lateFeeWaived, on: day,
@@ -38,37 +56,43 @@ extension InstalmentPlan {
         ]
     }
 
-    mutating func settle(_ amount: Money, _ provider: String) throws -> [InstalmentEntry] {
-        _ = try after(.settle, from: status)
+    mutating func settle(_ amount: Money) throws -> [InstalmentEntry] {
         let settlement: Settlement = try settlement(on: day)
+        guard status.isOpen || status == .defaulted else { throw InstalmentError.notAllowed(.settle, in: status) }
         guard amount == settlement.amount else { throw InstalmentError.wrongAmount(owed: settlement.amount) }
+        var entries: [InstalmentEntry] = []
+        for index in instalments.indices where instalments[index].status == .defaulted {
+            entries.append(try recover(index, instalments[index].lost()))
+        }
         let earned: Money = try unearnedCharge().subtracting(settlement.rebate)
+        let owed: Money = try owed()
         for index in instalments.indices where instalments[index].status.isOpen {
-            instalments[index].charge = try instalments[index].earned(on: day)
+            let rebate: Money = try instalments[index].rebate(on: day)
+            instalments[index].charge = try instalments[index].charge.subtracting(rebate)
+            instalments[index].paid = try instalments[index].paid.adding(instalments[index].owed())
             instalments[index].status = try after(.settle, from: instalments[index].status)
         }
-        return [
-            try earnedEntry(earned),
+        entries.append(try earnedEntry(earned))
+        entries.append(
             InstalmentEntry(
                 .settledEarly, on: day,
                 [
-                    InstalmentLedger.debit(Ledger.providerBalance(provider), amount),
+                    InstalmentLedger.debit(Ledger.customerPayments, try owed.subtracting(settlement.rebate)),
                     InstalmentLedger.debit(InstalmentLedger.unearned, settlement.rebate),
-                    try InstalmentLedger.credit(InstalmentLedger.receivable, amount.adding(settlement.rebate)),
-                ]),
-        ]
+                    try InstalmentLedger.credit(InstalmentLedger.receivable, owed),
+                ]))
+        return entries
     }
 
-    mutating func refund(_ amount: Money, _ provider: String) throws -> [InstalmentEntry] {
-        guard status != .defaulted, status != .canceled else {
-            throw InstalmentError.notAllowed(.cancel, in: status)
-        }
+    mutating func refund(_ amount: Money) throws -> [InstalmentEntry] {
+        guard status.isOpen else { throw InstalmentError.notAllowed(.cancel, in: status) }
         guard amount.currency == purchaseLeft.currency else { throw InstalmentError.wrongCurrency(amount.currency) }
         guard amount.isPositive else { throw InstalmentError.notPositive }
-        guard amount.minor <= purchaseLeft.minor else { throw InstalmentError.refundTooLarge(left: purchaseLeft) }
+        let open: Money = try openPrincipal()
+        guard amount.minor <= open.minor else { throw InstalmentError.refundTooLarge(left: open) }
         let owedBefore: Money = try owed()
         let unearnedBefore: Money = try unearnedCharge()
-        let paidBack: Money = try takeOff(amount)
+        let paidCharge: Money = try takeOff(amount)
         purchaseLeft = try purchaseLeft.subtracting(amount)
         let unearned: Money = try unearnedBefore.subtracting(unearnedCharge())
         return [
@@ -77,63 +101,68 @@ extension InstalmentPlan {
                 [
                     InstalmentLedger.debit(Ledger.customerRefunds, amount),
                     InstalmentLedger.debit(InstalmentLedger.unearned, unearned),
+                    try InstalmentLedger.credit(offer.terms.charge.incomeAccount, paidCharge),
                     try InstalmentLedger.credit(InstalmentLedger.receivable, owedBefore.subtracting(owed())),
-                    try InstalmentLedger.credit(Ledger.providerBalance(provider), paidBack),
                 ])
         ]
     }
 
+    /// What is open leaves no trace of income; what was paid keeps the charge that was paid.
     mutating func cancel() throws -> [InstalmentEntry] {
         _ = try after(.cancel, from: status)
-        guard instalments.allSatisfy({ $0.status.isOpen || $0.status == .canceled }) else {
-            throw InstalmentError.alreadyPaid
-        }
-        let owed: Money = try owed()
-        let unearned: Money = try unearnedCharge()
-        var lateFees: Money = .zero(owed.currency)
+        let open: OpenSums = try openSums()
         for index in instalments.indices where instalments[index].status.isOpen {
-            lateFees = try lateFees.adding(instalments[index].lateFee)
-            instalments[index].status = .canceled
+            instalments[index].status = try after(.cancel, from: instalments[index].status)
         }
-        let earned: Money = try owed.subtracting(purchaseLeft).subtracting(unearned).subtracting(lateFees)
-        let refunded: Money = purchaseLeft
-        purchaseLeft = .zero(owed.currency)
+        purchaseLeft = try purchaseLeft.subtracting(open.principal)
         return [
             InstalmentEntry(
                 .canceled, on: day,
                 [
-                    InstalmentLedger.debit(Ledger.customerRefunds, refunded),
-                    InstalmentLedger.debit(InstalmentLedger.unearned, unearned),
-                    InstalmentLedger.debit(offer.terms.charge.incomeAccount, earned),
-                    InstalmentLedger.debit(InstalmentLedger.lateFees, lateFees),
-                    try InstalmentLedger.credit(InstalmentLedger.receivable, owed),
+                    InstalmentLedger.debit(Ledger.customerRefunds, open.principal),
+                    InstalmentLedger.debit(InstalmentLedger.unearned, open.unearned),
+                    InstalmentLedger.debit(
+                        offer.terms.charge.incomeAccount, try open.charge.subtracting(open.paidUnearned)),
+                    InstalmentLedger.debit(InstalmentLedger.lateFees, open.lateFees),
+                    try InstalmentLedger.credit(InstalmentLedger.receivable, open.owed),
                 ])
         ]
     }
 
     /// Takes principal off open instalments, the last first, and the charges that it carried.
-    /// - Returns: What is left to give back as money.
+    /// - Returns: The paid charges of instalments that are closed by it before their day: they are income now.
     private mutating func takeOff(_ amount: Money) throws -> Money {
         var left: Money = amount
         var before: Money = .zero(amount.currency)
         var outstanding: Money = before
+        var paidCharge: Money = before
         for index in instalments.indices.reversed() where instalments[index].status.isOpen {
-            let principal: Money = instalments[index].principal
-            let taken: Money = principal.minor < left.minor ? principal : left
-            let rest: Money = try principal.subtracting(taken)
+            let part: Instalment = instalments[index]
+            let open: Money = try part.openParts().principal
+            let taken: Money = .lesser(open, left)
             left = try left.subtracting(taken)
-            before = try before.adding(principal)
-            outstanding = try outstanding.adding(rest)
-            try instalments[index].reduce(to: rest, outstanding: outstanding, before: before, on: day)
-            try cancelIfEmpty(index)
+            before = try before.adding(open)
+            outstanding = try outstanding.adding(open).subtracting(taken)
+            try instalments[index].reduce(
+                to: part.principal.subtracting(taken), outstanding: outstanding, before: before, on: day)
+            try closeIfEmpty(index)
+            if instalments[index].status == .paid, !part.status.hasComeDue {
+                paidCharge = try paidCharge.adding(instalments[index].charge)
+            }
         }
-        return left
+        return paidCharge
     }
 
-    /// An open instalment of which nothing is left to pay is none.
-    private mutating func cancelIfEmpty(_ index: Int) throws {
+    /// An open instalment of which nothing is left to pay is paid, or none if nothing was paid.
+    private mutating func closeIfEmpty(_ index: Int) throws {
         guard try instalments[index].owed().isZero else { return }
-        instalments[index].status = try after(.cancel, from: instalments[index].status)
+        let step: InstalmentStatus.Step = instalments[index].paid.isZero ? .cancel : .pay
+        instalments[index].status = try after(step, from: instalments[index].status)
+    }
+
+    private func check(_ amount: Money, owed: Money) throws(InstalmentError) {
+        guard amount.currency == owed.currency else { throw .wrongCurrency(amount.currency) }
+        guard amount.isPositive, amount.minor <= owed.minor else { throw .wrongAmount(owed: owed) }
     }
 
     private func index(of number: Int) throws(InstalmentError) -> Int {

@@ -31,6 +31,8 @@ public enum InstalmentStatus: String, Sendable, CaseIterable {
         case cancel
         /// Its late fee is waived.
         case waive
+        /// It is paid in full after it was given up.
+        case recover
     }
 
     /// The state after a step.
@@ -44,6 +46,7 @@ public enum InstalmentStatus: String, Sendable, CaseIterable {
         case (.scheduled, .giveUp), (.due, .giveUp), (.late, .giveUp): .defaulted
         case (.scheduled, .cancel), (.due, .cancel), (.late, .cancel): .canceled
         case (.late, .waive): .late
+        case (.defaulted, .recover): .paid
         default: nil
         }
     }
@@ -52,7 +55,7 @@ public enum InstalmentStatus: String, Sendable, CaseIterable {
     public var isOpen: Bool { self == .scheduled || self == .due || self == .late }
 
     /// Whether the charge was booked as income when the day came.
-    var hasComeDue: Bool { self == .due || self == .late }
+    package var hasComeDue: Bool { self == .due || self == .late }
 
     /// The order in which a state speaks for its plan.
     private static let pressing: [InstalmentStatus] = [

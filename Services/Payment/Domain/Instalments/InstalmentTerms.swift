@@ -142,12 +142,10 @@ public enum InstalmentError: Error, Equatable, Sendable {
     case unknownInstalment(Int)
     /// The step does not exist in this state.
     case notAllowed(InstalmentStatus.Step, in: InstalmentStatus)
-    /// Payments are for exactly what is owed.
+    /// A payment is above zero and at most what is owed; one that pays off the plan is exactly that.
     case wrongAmount(owed: Money)
-    /// More than is left of the purchase.
+    /// More than is open of the purchase.
     case refundTooLarge(left: Money)
-    /// Something was paid: a refund undoes it, not a cancellation.
-    case alreadyPaid
     /// Events come in the order of their days.
     case outOfOrder(after: CivilDate)
 }

@@ -3,6 +3,7 @@ import HTTPKit
 package import JSON
 import PaymentContract
 import PaymentDomain
+import PaymentRecords
 
 /// `POST /v1/payments`.
 package struct CreatePaymentInput: JSONInput {

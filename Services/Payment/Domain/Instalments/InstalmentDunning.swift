@@ -1,0 +1,20 @@
+public import BillingCore
+
+/// When an instalment that could not be charged is tried again.
+public struct InstalmentDunning: Hashable, Sendable {
+    /// Days after the due day, growing, on which one that was declined softly is tried again.
+    public let retryDays: [Int]
+
+    /// Days that grow and are at least 1.
+    public init(retryDays: [Int]) { self.retryDays = retryDays }
+
+    /// The day of the next attempt after a decline.
+    /// - Parameters:
+    ///   - due: The instalment's day.
+    ///   - day: The day of the declined attempt.
+    /// - Returns: `nil` when nothing is tried until there is another method: the days are over, or waiting does not help.
+    public func nextAttempt(after decline: Decline, due: CivilDate, on day: CivilDate) -> CivilDate? {
+        guard decline.declineClass == .soft, decline != .noPaymentMethod else { return nil }
+        return retryDays.map { due.adding(days: $0) }.first { $0 > day }
+    }
+}

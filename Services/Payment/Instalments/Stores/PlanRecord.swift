@@ -1,0 +1,104 @@
+import BillingCore
+import PaymentDomain
+import Postgres
+
+/// A plan as stored.
+package struct PlanRecord: Sendable {
+    let id: InstalmentPlanID
+    let customerID: CustomerID
+    /// What is charged; `nil` for the default of the day.
+    var methodID: PaymentMethodID?
+    let termsName: String
+    let dunning: InstalmentDunning
+    var status: PlanStatus
+    var plan: InstalmentPlan
+    /// Beside `plan.instalments`, in their order.
+    var parts: [PlanPart]
+    /// The last settlement.
+    var settlement: SettlementRecord?
+    /// What came in beyond what was owed, minor units; it is given back.
+    var overpaid: Int64
+    /// The payment whose outcome is waited for.
+    var awaited: PaymentID?
+    var nextStepAt: Instant?
+    /// Journal entries so far.
+    var entries: Int
+    let description: String?
+    let metadata: String
+    let createdAt: Instant
+
+    var key: String { customerID.rawValue }
+
+    /// The part that is to be charged next, with its day: the earliest, of one day the lowest number.
+    var nextAttempt: (index: Int, day: CivilDate)? {
+        var next: (index: Int, day: CivilDate)?
+        for (index, part) in parts.enumerated() where plan.instalments[index].status.isOpen {
+            guard let day: CivilDate = part.nextAttempt else { continue }
+            let from: CivilDate = max(day, plan.day)
+            if let found = next, found.day <= from { continue }
+            next = (index, from)
+        }
+        return next
+    }
+
+    /// The day on which something happens next, if nothing is waited for.
+    var nextDay: CivilDate? {
+        guard status.isRunning else { return nil }
+        guard let attempt: CivilDate = nextAttempt?.day else { return plan.nextDay }
+        return plan.nextDay.map { min($0, attempt) } ?? attempt
+    }
+
+    /// All that was paid under it.
+    func paid() throws(MoneyError) -> Money {
+        var sum: Money = .zero(plan.offer.purchase.currency)
+        for instalment in plan.instalments { sum = try sum.adding(instalment.paid) }
+        return sum
+    }
+
+    /// What was given back of its payments, refunds under way included.
+    var refunded: Int64 {
+        parts.reduce(settlement?.payment?.amountRefunded ?? 0) { $0 + ($1.payment?.amountRefunded ?? 0) }
+    }
+}
+
+/// An instalment as stored, beside what the domain knows of it.
+struct PlanPart: Sendable {
+    let id: InstalmentID
+    /// The day it is charged on next; `nil` while it waits for its day, an outcome or another method.
+    var nextAttempt: CivilDate?
+    /// Its one payment; `nil` before the first attempt.
+    var payment: PartPayment?
+}
+
+/// What a plan knows of one of its payments.
+struct PartPayment: Sendable {
+    let id: PaymentID
+    let status: PaymentStatus
+    let amountRefunded: Int64
+
+    /// From the columns of a LEFT JOIN: id, status, amount_refunded.
+    static func read(_ row: inout PostgresRow) throws -> PartPayment? {
+        let id: PaymentID? = try row.next()
+        let status: String? = try row.next()
+        let refunded: Int64? = try row.next()
+        guard let id, let status: PaymentStatus = status.flatMap(PaymentStatus.init), let refunded else { return nil }
+        return PartPayment(id: id, status: status, amountRefunded: refunded)
+    }
+}
+
+/// An early settlement as stored.
+struct SettlementRecord: Sendable {
+    let id: InstalmentID
+    let amount: Money
+    let rebate: Money
+    var status: FollowUpStatus
+    let payment: PartPayment?
+}
+
+extension CivilDate {
+    /// The day a moment lies in, UTC.
+    init(of instant: Instant) { self.init(dayNumber: Int(instant.seconds / 86_400)) }
+
+    /// The moment it begins, UTC.
+    var start: Instant { Instant(seconds: Int64(dayNumber) * 86_400) }
+}

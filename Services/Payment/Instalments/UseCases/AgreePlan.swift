@@ -1,0 +1,103 @@
+package import BillingCore
+package import HTTPKit
+import PaymentDomain
+import PaymentRecords
+package import Postgres
+
+/// `POST /v1/instalment_plans`: the plan is stored as `pending` together with its first payment. What is due on the day of
+/// the purchase is paid as an ordinary payment, which the customer is there for; where nothing is, the plan runs at once.
+package struct AgreePlan: Sendable {
+    /// Why it is refused.
+    package enum Failure: Error, Equatable {
+        case unknownTerms
+        case unknownCustomer
+        case noPaymentMethod
+        case unknownPaymentMethod
+        case unavailable(InstalmentProduct.Unavailable)
+    }
+
+    private let settings: InstalmentSettings
+
+    /// Offers what the settings say.
+    package init(settings: InstalmentSettings) { self.settings = settings }
+
+    /// - Throws: ``Failure``; nothing is stored then.
+    package func callAsFunction(
+        _ input: AgreePlanInput, at now: Instant, in db: borrowing PostgresTransaction
+    ) throws -> PlanRecord {
+        guard let product = settings.products.first(where: { $0.name == input.terms }) else {
+            throw Failure.unknownTerms
+        }
+        let offer: InstalmentOffer
+        do { offer = try product.offer(for: input.amount, on: CivilDate(of: now)) } catch let why
+            as InstalmentProduct.Unavailable
+        { throw Failure.unavailable(why) }
+        let method: ChargeableMethod = try Self.method(input, in: db)
+        var record: PlanRecord = try Self.record(input, product, offer, at: now)
+        guard let first = record.plan.instalments.firstIndex(where: { $0.status == .due }) else {
+            try PlanWriter.insert(record, product, in: db)
+            var work = PlanWork(record, at: now)
+            try work.activate()
+            try PlanWriter.save([work], in: db)
+            return work.record
+        }
+        let payment = PaymentID.new(at: now)
+        record.awaited = payment
+        record.nextStepAt = now.adding(.seconds(settings.actionHours * 3_600))
+        try PlanWriter.insert(record, product, in: db)
+        let instalment: Instalment = record.plan.instalments[first]
+        try InstalmentPayments.begin(
+            payment, for: record.parts[first].id, of: record, try instalment.owed(),
+            described: record.describe(instalment.number), with: method, at: now, in: db)
+        return try PlanStore.find(record.id, in: db) ?? record
+    }
+
+    private static func method(
+        _ input: AgreePlanInput, in db: borrowing PostgresTransaction
+    ) throws -> ChargeableMethod {
+        let resolved: ResolvedMethod? = try PaymentMethodStore.resolve(
+            [(input.customerID, input.paymentMethodID)], in: db
+        ).first
+        if let method: ChargeableMethod = resolved?.method { return method }
+        guard resolved?.customerIsKnown == true else { throw Failure.unknownCustomer }
+        throw input.paymentMethodID == nil ? Failure.noPaymentMethod : Failure.unknownPaymentMethod
+    }
+
+    private static func record(
+        _ input: AgreePlanInput, _ product: InstalmentProduct, _ offer: InstalmentOffer, at now: Instant
+    ) throws -> PlanRecord {
+        let plan: InstalmentPlan = try InstalmentPlan.open(offer).plan
+        return PlanRecord(
+            id: InstalmentPlanID.new(at: now), customerID: input.customerID, methodID: input.paymentMethodID,
+            termsName: product.name, dunning: product.dunning, status: .pending, plan: plan,
+            parts: plan.instalments.map { _ in PlanPart(id: InstalmentID.new(at: now)) }, overpaid: 0, entries: 0,
+            description: input.description, metadata: input.metadataJSON, createdAt: now)
+    }
+}
+
+extension AgreePlan.Failure: ProblemConvertible {
+    package var problem: Problem {
+        switch self {
+        case .unknownTerms: .invalid("terms", code: "unknown_terms", "there are no terms of this name")
+        case .unknownCustomer: .invalid("customer_id", code: "unknown_customer", "there is no customer with this id")
+        case .noPaymentMethod:
+            .invalid("payment_method_id", code: "no_payment_method", "the customer has no default payment method")
+        case .unknownPaymentMethod:
+            .invalid("payment_method_id", code: "unknown_payment_method", "the customer has no such payment method")
+        case .unavailable(let why): why.problem
+        }
+    }
+}
+
+extension InstalmentProduct.Unavailable: ProblemConvertible {
+    package var problem: Problem {
+        switch self {
+        case .currency:
+            .invalid("currency", code: "currency_not_allowed", "the terms are not offered in this currency")
+        case .below(let least):
+            .invalid("amount", code: "amount_too_small", "must be at least \(least) under the terms")
+        case .above(let most): .invalid("amount", code: "amount_too_large", "must be at most \(most) under the terms")
+        case .tooSmall: .invalid("amount", code: "amount_too_small", "cannot be split under the terms")
+        }
+    }
+}

@@ -1,0 +1,144 @@
+package import BillingCore
+package import HTTPKit
+import PaymentDomain
+import PaymentRecords
+package import Postgres
+
+/// What a caller does to a plan: pay it off, take a part of the purchase back, or all that is open of it.
+package struct ChangePlan: Sendable {
+    /// Why it is refused.
+    package enum Failure: Error, Equatable {
+        case notFound(InstalmentPlanID)
+        case notPossible(PlanStatus)
+        /// A payment of the plan is under way, or about to be.
+        case underWay(PlanStatus)
+        case noPaymentMethod
+        case unknownPaymentMethod
+        case tooMuch(open: Int64)
+    }
+
+    private let settings: InstalmentSettings
+
+    /// Goes by the settings.
+    package init(settings: InstalmentSettings) { self.settings = settings }
+
+    /// `POST /v1/instalment_plans/{id}/settle`: one payment for all that is left, less the charge not yet earned; of a plan
+    /// in default, for what was written off. The plan stands still until its outcome is known.
+    package func settle(
+        _ id: InstalmentPlanID, with method: PaymentMethodID?, at now: Instant, in db: borrowing PostgresTransaction
+    ) throws -> PlanRecord {
+        var work: PlanWork = try Self.lock(id, at: now, in: db)
+        guard work.record.status.isRunning || work.record.status == .defaulted else {
+            throw Failure.notPossible(work.record.status)
+        }
+        try Self.count(&work, at: now)
+        let resolved: ResolvedMethod? = try PaymentMethodStore.resolve(
+            [(work.record.customerID, method ?? work.record.methodID)], in: db
+        ).first
+        guard let chargeable: ChargeableMethod = resolved?.method else {
+            throw method == nil ? Failure.noPaymentMethod : Failure.unknownPaymentMethod
+        }
+        let owed: Settlement = try work.record.plan.settlement(on: work.record.plan.day)
+        let settlement = SettlementRecord(
+            id: InstalmentID.new(at: now), amount: owed.amount, rebate: owed.rebate, status: .processing, payment: nil)
+        try PlanWriter.insert(settlement, of: id, at: now, in: db)
+        let payment = PaymentID.new(at: now)
+        let end: Instant = now.adding(.seconds(settings.actionHours * 3_600))
+        work.change {
+            $0.wait(for: payment)
+            $0.nextStepAt = end
+        }
+        try PlanWriter.save([work], in: db)
+        try InstalmentPayments.begin(
+            payment, for: settlement.id, of: work.record, owed.amount, described: "Settlement of an instalment plan",
+            with: chargeable, at: now, in: db)
+        return try Self.reread(id, in: db)
+    }
+
+    /// `POST /v1/instalment_plans/{id}/cancel`: nothing more is asked for. What was paid is given back by refunds of its
+    /// payments. A plan whose first payment is not done never begins.
+    package func cancel(
+        _ id: InstalmentPlanID, at now: Instant, in db: borrowing PostgresTransaction
+    ) throws -> PlanRecord {
+        var work: PlanWork = try Self.lock(id, at: now, in: db)
+        let status: PlanStatus = work.record.status
+        if status == .canceled { return work.record }
+        guard status.isRunning || status == .pending else { throw Failure.notPossible(status) }
+        let open: [PaymentID] =
+            status == .pending ? [work.record.awaited].compactMap(\.self) : work.record.failedPayments
+        if status.isRunning { try Self.count(&work, at: now) }
+        let underWay: [PaymentRecord] = try InstalmentPayments.giveUp(
+            open, reason: "plan_canceled", at: now, in: db)
+        guard underWay.isEmpty else { throw Failure.underWay(status) }
+        if status == .pending {
+            // A first payment that has succeeded a moment ago cannot be given up: its plan is about to begin.
+            for payment in open where try PaymentStore.find(payment, in: db)?.status == .succeeded {
+                throw Failure.underWay(status)
+            }
+            try work.end(.canceled)
+        } else {
+            try work.cancel(on: work.record.plan.day)
+        }
+        try PlanWriter.save([work], in: db)
+        return try Self.reread(id, in: db)
+    }
+
+    /// `POST /v1/instalment_plans/{id}/reduce`: a part of the purchase was taken back before it was paid. The plan
+    /// shrinks from its last instalment on, and the charge with it.
+    package func reduce(
+        _ id: InstalmentPlanID, by minor: Int64, at now: Instant, in db: borrowing PostgresTransaction
+    ) throws -> PlanRecord {
+        var work: PlanWork = try Self.lock(id, at: now, in: db)
+        guard work.record.status.isRunning else { throw Failure.notPossible(work.record.status) }
+        try Self.count(&work, at: now)
+        let amount = Money(minor: minor, currency: work.record.plan.offer.purchase.currency)
+        let failed: [PaymentID] = work.record.failedPayments
+        do { try work.apply(.refunded(amount: amount, on: work.record.plan.day)) } catch InstalmentError.refundTooLarge(
+            let open)
+        { throw Failure.tooMuch(open: open.minor) }
+        if !work.record.status.isRunning {
+            _ = try InstalmentPayments.giveUp(failed, reason: "plan_reduced", at: now, in: db)
+        }
+        try PlanWriter.save([work], in: db)
+        return try Self.reread(id, in: db)
+    }
+
+    private static func lock(
+        _ id: InstalmentPlanID, at now: Instant, in db: borrowing PostgresTransaction
+    ) throws -> PlanWork {
+        guard let record: PlanRecord = try PlanStore.lock([id], in: db).first else { throw Failure.notFound(id) }
+        return PlanWork(record, at: now)
+    }
+
+    /// Brings a plan to today, where nothing is under way and nothing waits to be done first.
+    private static func count(_ work: inout PlanWork, at now: Instant) throws {
+        let isBusy: Bool = work.record.awaited != nil || work.record.nextStepAt.map { $0 <= now } ?? false
+        guard !isBusy else { throw Failure.underWay(work.record.status) }
+        try work.apply(.day(max(CivilDate(of: now), work.record.plan.day)))
+    }
+
+    private static func reread(
+        _ id: InstalmentPlanID, in db: borrowing PostgresTransaction
+    ) throws -> PlanRecord {
+        guard let record: PlanRecord = try PlanStore.find(id, in: db) else { throw Failure.notFound(id) }
+        return record
+    }
+}
+
+extension ChangePlan.Failure: ProblemConvertible {
+    package var problem: Problem {
+        switch self {
+        case .notFound(let id): .notFound("instalment plan", id.rawValue)
+        case .notPossible(let status):
+            .conflict("instalment_plan_state", "The plan is \(status.rawValue); this is not possible now.")
+        case .underWay(let status):
+            .conflict("instalment_plan_busy", "The plan is \(status.rawValue) and one of its payments is under way.")
+        case .noPaymentMethod:
+            .invalid("payment_method_id", code: "no_payment_method", "the customer has no default payment method")
+        case .unknownPaymentMethod:
+            .invalid("payment_method_id", code: "unknown_payment_method", "the customer has no such payment method")
+        case .tooMuch(let open):
+            .invalid("amount", code: "over_refund", "only \(open) of the purchase is still open")
+        }
+    }
+}

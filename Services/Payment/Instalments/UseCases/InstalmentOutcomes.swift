@@ -1,0 +1,172 @@
+import BillingCore
+import BillingEvents
+import PaymentDomain
+import PaymentRecords
+import Postgres
+
+/// What became of a payment that may belong to a plan.
+struct InstalmentOutcome: Sendable {
+    enum Kind: Sendable, Equatable {
+        case succeeded(Money)
+        case failed(attempt: Int, Decline)
+        case canceled
+    }
+
+    let payment: PaymentID
+    let kind: Kind
+}
+
+/// Takes outcomes of payments into the plans they belong to. Each comes with its claim in the inbox, so it counts once.
+enum InstalmentOutcomes {
+    /// A payment of a plan, as it stands now.
+    private struct Purpose {
+        let payment: PaymentID
+        let plan: InstalmentPlanID
+        /// `nil` for a settlement.
+        let instalment: InstalmentID?
+        let status: PaymentStatus
+        let attempts: Int
+        /// Whether the customer has a default method that came after the payment's last attempt began.
+        let hasNewDefault: Bool
+    }
+
+    /// Applies outcomes in order; those of payments without a plan are none of ours.
+    static func apply(
+        _ outcomes: [InstalmentOutcome], at now: Instant, in db: borrowing PostgresTransaction
+    ) throws {
+        let purposes: [PaymentID: Purpose] = try purposes(of: outcomes.map(\.payment), in: db)
+        guard !purposes.isEmpty else { return }
+        let ids: Set<InstalmentPlanID> = Set(purposes.values.map(\.plan))
+        var works: [InstalmentPlanID: PlanWork] = [:]
+        for record in try PlanStore.lock(ids.sorted(), in: db) { works[record.id] = PlanWork(record, at: now) }
+        for outcome in outcomes {
+            guard let purpose: Purpose = purposes[outcome.payment], var work: PlanWork = works[purpose.plan] else {
+                continue
+            }
+            try take(outcome.kind, purpose, &work, at: now, in: db)
+            works[purpose.plan] = work
+        }
+        try PlanWriter.save(works.values.sorted { $0.record.id < $1.record.id }, in: db)
+    }
+
+    private static func purposes(
+        of payments: [PaymentID], in db: borrowing PostgresTransaction
+    ) throws -> [PaymentID: Purpose] {
+        let found: [Purpose] = try db.query(
+            """
+            SELECT p.id, coalesce(i.plan_id, s.plan_id), i.id, p.status, p.attempts,
+                coalesce(m.id IS DISTINCT FROM p.payment_method_id AND m.created_at >= a.started_at, false)
+            FROM payments p JOIN payment_attempts a ON a.id = p.attempt_id
+            LEFT JOIN instalments i ON i.id = p.instalment_id
+            LEFT JOIN instalment_settlements s ON s.id = p.instalment_id
+            LEFT JOIN payment_methods m ON m.customer_id = p.customer_id AND m.is_default
+            WHERE p.id = ANY(\(payments.map(\.rawValue))::text[]) AND p.instalment_id IS NOT NULL
+            """
+        ) { row in
+            Purpose(
+                payment: try row.next(), plan: try row.next(), instalment: try row.next(), status: try row.nextCase(),
+                attempts: try row.next(), hasNewDefault: try row.next())
+        }
+        return Dictionary(found.map { ($0.payment, $0) }) { first, _ in first }
+    }
+
+    private static func take(
+        _ outcome: InstalmentOutcome.Kind, _ purpose: Purpose, _ work: inout PlanWork, at now: Instant,
+        in db: borrowing PostgresTransaction
+    ) throws {
+        if case .failed(let attempt, _) = outcome, attempt != purpose.attempts || purpose.status != .failed {
+            return  // Another attempt has begun since; its outcome counts.
+        }
+        if work.record.awaited == purpose.payment { work.change { $0.awaited = nil } }
+        guard let instalment: InstalmentID = purpose.instalment else {
+            return try takeSettlement(outcome, purpose, &work, at: now, in: db)
+        }
+        guard let index: Int = work.record.parts.firstIndex(where: { $0.id == instalment }) else { return }
+        switch outcome {
+        case .succeeded(let amount): try paid(amount, index, purpose, &work, at: now, in: db)
+        case .failed(_, let decline):
+            if work.record.status == .pending {
+                _ = try InstalmentPayments.giveUp([purpose.payment], reason: "plan_failed", at: now, in: db)
+                try work.end(.failed)
+            } else {
+                failed(decline, index, purpose, &work)
+            }
+        case .canceled:
+            if work.record.status == .pending { return try work.end(.failed) }
+            work.change { $0.parts[index].nextAttempt = nil }
+        }
+    }
+
+    /// What comes in beyond what is owed goes back: a customer may confirm a payment whose plan was ended meanwhile.
+    private static func paid(
+        _ amount: Money, _ index: Int, _ purpose: Purpose, _ work: inout PlanWork, at now: Instant,
+        in db: borrowing PostgresTransaction
+    ) throws {
+        if work.record.status == .pending { try work.activate() }
+        let part: Instalment = work.record.plan.instalments[index]
+        let owed: Money = try part.owed().adding(part.lost())
+        let taken: Money = owed.minor < amount.minor ? owed : amount
+        let day: CivilDate = work.record.plan.day
+        if taken.isPositive {
+            try work.apply(.paid(number: part.number, amount: taken, on: day), payment: purpose.payment)
+        }
+        try giveBack(try amount.subtracting(taken), purpose, &work, at: now, in: db)
+        // A late fee that came while the money was under way is not asked for: nothing is left to ask with.
+        let after: Instalment = work.record.plan.instalments[index]
+        if after.status == .late, try after.owed().minor <= after.lateFee.minor {
+            try work.apply(.lateFeeWaived(number: part.number, on: day), payment: purpose.payment)
+        }
+    }
+
+    private static func giveBack(
+        _ rest: Money, _ purpose: Purpose, _ work: inout PlanWork, at now: Instant,
+        in db: borrowing PostgresTransaction
+    ) throws {
+        guard rest.isPositive else { return }
+        work.change { $0.overpaid += rest.minor }
+        try InstalmentPayments.giveBack(rest.minor, of: purpose.payment, at: now, in: db)
+    }
+
+    private static func failed(_ decline: Decline, _ index: Int, _ purpose: Purpose, _ work: inout PlanWork) {
+        let part: Instalment = work.record.plan.instalments[index]
+        guard work.record.status.isRunning, part.status.isOpen else { return }
+        let day: CivilDate = work.record.plan.day
+        let next: CivilDate? = work.record.dunning.nextAttempt(after: decline, due: part.due, on: day)
+        work.change { record in
+            record.parts[index].nextAttempt = next
+            if next == nil, purpose.hasNewDefault {
+                record.methodID = nil
+                record.parts[index].nextAttempt = day
+            }
+        }
+    }
+
+    private static func takeSettlement(
+        _ outcome: InstalmentOutcome.Kind, _ purpose: Purpose, _ work: inout PlanWork, at now: Instant,
+        in db: borrowing PostgresTransaction
+    ) throws {
+        guard let settlement: SettlementRecord = work.record.settlement, settlement.status == .processing,
+            settlement.payment?.id == purpose.payment
+        else { return }
+        guard case .succeeded(let amount) = outcome else {
+            try PlanWriter.end(settlement.id, .failed, in: db)
+            _ = try InstalmentPayments.giveUp([purpose.payment], reason: "settlement_failed", at: now, in: db)
+            return
+        }
+        let failed: [PaymentID] = work.record.failedPayments
+        let day: CivilDate = work.record.plan.day
+        // Less than was asked for, where the customer confirmed an instalment meanwhile.
+        let owed: Settlement = try work.record.plan.settlement(on: day)
+        if owed.amount.isPositive {
+            try work.apply(.settled(amount: owed.amount, on: day), payment: purpose.payment)
+        }
+        try giveBack(try amount.subtracting(owed.amount), purpose, &work, at: now, in: db)
+        try PlanWriter.end(settlement.id, .succeeded, in: db)
+        _ = try InstalmentPayments.giveUp(failed, reason: "plan_settled", at: now, in: db)
+        guard work.record.status == .settled else { return }
+        work.tell(
+            InstalmentPlanSettledV1(
+                planID: work.record.id, customerID: work.record.customerID, paymentID: purpose.payment,
+                amount: owed.amount, rebate: owed.rebate.minor, settledAt: now))
+    }
+}

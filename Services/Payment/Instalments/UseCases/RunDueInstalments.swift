@@ -1,0 +1,71 @@
+package import BillingCore
+import PaymentDomain
+import PaymentRecords
+package import Postgres
+
+/// Does one batch of what is due: instalments are charged, fall late, and plans go into default.
+///
+/// One transaction: lock what is due and free, decide, store, tell. Any number of instances may run it at once: a row
+/// that another one holds is passed over. Whoever dies leaves nothing behind but a rolled-back transaction.
+///
+/// A plan counts its days one after the other and stands still while one of its payments is under way, so that an
+/// outage of ours, or a leap of the test clock, makes nobody late: each day is tried before the next one is counted.
+package struct RunDueInstalments: Sendable {
+    /// Plans in one transaction at most.
+    package static let batchLimit = 200
+    /// How long a payment that does not wait for the customer is left alone.
+    private static let patience: Duration = .seconds(3_600)
+
+    package init() {}
+
+    /// Runs one batch.
+    /// - Returns: How many plans were due; fewer than `limit` means that nothing free is left.
+    package func callAsFunction(
+        at now: Instant, limit: Int = RunDueInstalments.batchLimit, in db: borrowing PostgresTransaction
+    ) throws -> Int {
+        var works: [PlanWork] = try PlanStore.lockDue(by: now, limit: limit, in: db).map { PlanWork($0, at: now) }
+        var wanted: [InstalmentPayments.Wanted] = []
+        for index in works.indices {
+            if works[index].record.awaited != nil {
+                try Self.giveUp(&works[index], at: now, in: db)
+            } else if let part: Int = try works[index].catchUp(to: CivilDate(of: now)) {
+                wanted.append(InstalmentPayments.Wanted(work: index, part: part))
+            }
+        }
+        try InstalmentPayments.charge(wanted, in: &works, at: now, db)
+        try PlanWriter.save(works, in: db)
+        return works.count
+    }
+
+    /// The time to finish a first payment or a settlement is over: one that waits for the customer is given up. One that
+    /// is elsewhere has an outcome to come, which is left to come.
+    private static func giveUp(
+        _ work: inout PlanWork, at now: Instant, in db: borrowing PostgresTransaction
+    ) throws {
+        guard let id: PaymentID = work.record.awaited, let payment = try PaymentStore.lock(id, in: db),
+            payment.status == .requiresAction || payment.status == .canceled
+        else { return work.change { $0.nextStepAt = now.adding(patience) } }
+        _ = try InstalmentPayments.giveUp([id], reason: "not_finished_in_time", at: now, in: db)
+        if work.record.status == .pending { return try work.end(.failed) }
+        if let settlement: SettlementRecord = work.record.settlement {
+            try PlanWriter.end(settlement.id, .failed, in: db)
+        }
+        work.change { $0.awaited = nil }
+    }
+}
+
+extension PlanWork {
+    /// Counts days up to today, or to the one on which a part is to be charged.
+    /// - Returns: The part to be charged, if any.
+    mutating func catchUp(to today: CivilDate) throws -> Int? {
+        while let day: CivilDate = record.nextDay, day <= today {
+            if let change: CivilDate = record.plan.nextDay, change <= day {
+                try apply(.day(change))
+            } else {
+                try apply(.day(day))
+                return record.nextAttempt?.index
+            }
+        }
+        return nil
+    }
+}

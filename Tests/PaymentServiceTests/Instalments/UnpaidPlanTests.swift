@@ -1,0 +1,167 @@
+import BillingCore
+import JSON
+import PaymentDomain
+import PaymentRecords
+import PaymentService
+import Postgres
+import TestKit
+import Testing
+
+/// The first plan day is 15 January 2027; pay in 4 is due then and 14, 28 and 42 days later.
+@Suite("Instalments that are not paid") struct UnpaidPlanTests {
+    private func attempts(_ world: InstalmentWorld) async throws -> [String] {
+        try await world.payments.texts(
+            "SELECT a.number || ' ' || a.status FROM payment_attempts a JOIN payments p ON p.id = a.payment_id WHERE p.off_session ORDER BY a.payment_id, a.number"
+        )
+    }
+
+    @Test("a soft decline is tried again on the configured days; what is paid then includes the late fee")
+    func softDecline() async throws {
+        try await withInstalments { world in
+            let customer: CustomerID = try await world.payments.payer()
+            let id: InstalmentPlanID = try await world.running(customer, "pay_in_4", 40_000)
+            try await world.payments.attach(InstalmentWorld.poor, to: customer)
+            try await world.go(days: 14)
+            #expect(try await attempts(world) == ["1 failed"])
+            #expect(try await world.parts(id) == ["paid", "due", "scheduled", "scheduled"])
+            for (day, tried) in [(15, 2), (16, 2), (17, 3), (18, 3)] {
+                try await world.go(days: day)
+                #expect(try await attempts(world).count == tried, "day \(day)")
+            }
+            #expect(try await world.status(id) == "late")
+            #expect(try await world.parts(id)[1] == "late")
+            #expect(try await world.payments.published("instalment_plan.instalment_late.v1") == 1)
+            #expect(try await world.read(id).list("schedule")[1].int("late_fee") == 500)
+            try await world.go(days: 19)
+            #expect(try await attempts(world).count == 4)
+            try await world.payments.attach(InstalmentWorld.good, to: customer)
+            try await world.rest()
+            #expect(try await attempts(world).last == "5 succeeded", "a new default method is tried at once")
+            #expect(try await world.status(id) == "active")
+            #expect(try await world.parts(id)[1] == "paid")
+            #expect(try await world.read(id).list("schedule")[1].int("paid") == 10_500)
+            #expect(try await world.balance(InstalmentLedger.lateFees) == -500)
+            #expect(try await world.violations().isEmpty)
+            try await world.go(days: 100)
+            #expect(try await world.status(id) == "completed")
+            #expect(try await world.payments.number("SELECT count(*) FROM payments") == 4)
+            #expect(try await world.violations().isEmpty)
+        }
+    }
+
+    @Test("a hard decline waits for another method and is not tried again with the same") func hardDecline()
+        async throws
+    {
+        try await withInstalments { world in
+            let customer: CustomerID = try await world.payments.payer()
+            let id: InstalmentPlanID = try await world.running(customer, "pay_in_3", 10_000)
+            try await world.payments.attach(InstalmentWorld.expired, to: customer)
+            try await world.go(days: 60)
+            #expect(try await attempts(world) == ["1 failed", "1 failed"], "one try for each that came due")
+            #expect(try await world.status(id) == "late")
+            try await world.payments.attach(InstalmentWorld.good, to: customer)
+            try await world.rest()
+            #expect(try await world.status(id) == "completed")
+            #expect(try await attempts(world) == ["1 failed", "2 succeeded", "1 failed", "2 succeeded"])
+            #expect(try await world.violations().isEmpty)
+        }
+    }
+
+    @Test("the method a plan was agreed with is charged, whatever the default is") func namedMethod() async throws {
+        try await withInstalments { world in
+            let customer: CustomerID = await world.payments.customer()
+            let named: String = try #require(
+                try await world.payments.attach(InstalmentWorld.good, to: customer)["id"]?.stringValue)
+            let plan: JSONValue = try await world.agree(customer, "pay_in_3", 10_000, method: named)
+            try await world.rest()
+            try await world.payments.attach(InstalmentWorld.poor, to: customer)
+            try await world.go(days: 90)
+            #expect(try await world.status(world.id(plan)) == "completed")
+            #expect(try await world.violations().isEmpty)
+        }
+    }
+
+    @Test("beyond the limit the plan is in default: what is owed is written off, and settling recovers it")
+    func defaulted() async throws {
+        try await withInstalments { world in
+            let customer: CustomerID = try await world.payments.payer()
+            let id: InstalmentPlanID = try await world.running(customer, "pay_in_12", 120_000)
+            try await world.payments.attach(InstalmentWorld.poor, to: customer)
+            try await world.go(days: 300)
+            #expect(try await world.status(id) == "defaulted")
+            #expect(try await world.payments.published("instalment_plan.defaulted.v1") == 1)
+            #expect(try await world.balance(InstalmentLedger.receivable) == 0)
+            #expect(try await world.balance(InstalmentLedger.unearned) == 0)
+            let lost: Int = try await world.balance(InstalmentLedger.writeOff)
+            #expect(lost > 108_000)
+            #expect(try await world.violations().isEmpty)
+            try await world.payments.attach(InstalmentWorld.good, to: customer)
+            try await world.rest()
+            #expect(try await world.status(id) == "defaulted", "a plan that was given up is not charged by itself")
+            let settling: JSONValue = try await world.settle(id)
+            #expect(settling["settlement"]?.int("amount") == Int64(lost))
+            try await world.rest()
+            #expect(try await world.status(id) == "completed")
+            #expect(try await world.balance(InstalmentLedger.writeOff) == 0)
+            #expect(try await world.payments.published("instalment_plan.completed.v1") == 1)
+            #expect(try await world.violations().isEmpty)
+        }
+    }
+
+    @Test("a challenged instalment that the customer confirms after it is late pays all of it, the fee included")
+    func confirmed() async throws {
+        try await withInstalments { world in
+            let customer: CustomerID = try await world.payments.payer()
+            let id: InstalmentPlanID = try await world.running(customer, "pay_in_4", 40_000)
+            try await world.payments.attach(InstalmentWorld.challenges, to: customer)
+            try await world.go(days: 20)
+            #expect(try await attempts(world) == ["1 failed"])
+            #expect(try await world.status(id) == "late")
+            let payment: PaymentID = try #require(
+                try await world.read(id).list("schedule")[1]["payment_id"]?.stringValue.flatMap { PaymentID($0) })
+            #expect(try await world.payments.payment(payment).amount == Money(minor: 10_500, currency: .eur))
+            _ = try await world.payments.confirm(payment, passed: true)
+            try await world.rest()
+            #expect(try await world.status(id) == "active")
+            #expect(try await world.parts(id)[1] == "paid")
+            #expect(try await world.violations().isEmpty)
+        }
+    }
+
+    @Test("what comes in for an instalment after the default makes the loss smaller") func recoveredInPart()
+        async throws
+    {
+        try await withInstalments { world in
+            let customer: CustomerID = try await world.payments.payer()
+            let id: InstalmentPlanID = try await world.running(customer, "pay_in_4", 40_000)
+            try await world.payments.attach(InstalmentWorld.challenges, to: customer)
+            try await world.go(days: 200)
+            #expect(try await world.status(id) == "defaulted")
+            let lost: Int = try await world.balance(InstalmentLedger.writeOff)
+            let payment: PaymentID = try #require(
+                try await world.read(id).list("schedule")[1]["payment_id"]?.stringValue.flatMap { PaymentID($0) })
+            _ = try await world.payments.confirm(payment, passed: true)
+            try await world.rest()
+            #expect(try await world.status(id) == "defaulted")
+            #expect(try await world.parts(id) == ["paid", "paid", "defaulted", "defaulted"])
+            #expect(try await world.balance(InstalmentLedger.writeOff) == lost - 10_500)
+            #expect(try await world.violations().isEmpty)
+        }
+    }
+
+    @Test("without any method left the instalment waits and is late; money that comes later pays it") func noMethod()
+        async throws
+    {
+        try await withInstalments { world in
+            let customer: CustomerID = try await world.payments.payer()
+            let id: InstalmentPlanID = try await world.running(customer, "pay_in_3", 10_000)
+            try await world.payments.execute("UPDATE payment_methods SET is_default = false")
+            try await world.go(days: 40)
+            #expect(try await world.status(id) == "late")
+            try await world.payments.attach(InstalmentWorld.good, to: customer)
+            try await world.go(days: 60)
+            #expect(try await world.status(id) == "completed")
+            #expect(try await world.violations().isEmpty)
+        }
+    }
+}
