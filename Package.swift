@@ -25,9 +25,12 @@ let cryptoExtras: Target.Dependency = external("CryptoExtras", "swift-crypto")
 let certificates: [Target.Dependency] = [external("X509", "swift-certificates"), external("SwiftASN1", "swift-asn1")]
 
 /// A part of the Payment service: the folder of its name, or `path`, under `Services/Payment`.
-func paymentPart(_ name: String, _ dependencies: [Target.Dependency], path: String? = nil) -> Target {
+func paymentPart(
+    _ name: String, _ dependencies: [Target.Dependency], path: String? = nil, exclude: [String] = []
+) -> Target {
     .target(
         name: "Payment\(name)", dependencies: dependencies, path: "Services/Payment/\(path ?? name)",
+        exclude: exclude,
         swiftSettings: strict)
 }
 
@@ -48,12 +51,18 @@ let paymentParts: [Target] = [
     paymentConnector("PayPal", ["JSON", "Telemetry"]),
     paymentConnector("Sandbox", ["Postgres"]),
     paymentPart(
+        "Links",
+        ["BillingCore", "HTTPKit", "JSON", "Telemetry", "PaymentDomain", "PaymentRecords", "Postgres", crypto],
+        exclude: ["Page"]),
+    paymentPart(
         "Records", ["BillingCore", "BillingEvents", "JSON", "Messaging", "PaymentDomain", "Postgres"]),
 ]
 
 /// The parts that a service is wired from, beside its Domain.
 let parts: [String: [Target.Dependency]] = [
-    "Payment": ["PaymentContract", "PaymentRecords", "PaymentSandbox", "PaymentStripe", "PaymentPayPal"]
+    "Payment": [
+        "PaymentContract", "PaymentRecords", "PaymentSandbox", "PaymentStripe", "PaymentPayPal", "PaymentLinks",
+    ]
 ]
 
 /// The three targets of a service: Domain (BillingCore only), Service, and the executable.
@@ -125,6 +134,7 @@ func testTargets() -> [Target] {
         tests(
             "PaymentWebhooksTests",
             ["PaymentWebhooks", "BillingCore", "JSON", "TestKit", crypto, cryptoExtras] + certificates),
+        tests("PaymentLinksTests", ["PaymentLinks", "BillingCore", "HTTPKit", "JSON", "TestKit"]),
         tests("ServiceKitTests", ["ServiceKit", "BillingCore", "JSON", "Telemetry"]),
     ]
     let perService: [Target] = services.flatMap { name -> [Target] in

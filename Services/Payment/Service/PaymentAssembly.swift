@@ -6,6 +6,7 @@ public import HTTPKit
 import Logging
 public import Messaging
 import PaymentDomain
+import PaymentLinks
 public import Postgres
 public import ServiceKit
 public import BillingCore
@@ -24,10 +25,13 @@ public struct PaymentAssembly: ServiceAssembly {
 
     /// Wires everything; reads the fingerprint key.
     public init(_ parts: ServiceParts) throws {
+        let visits = VisitLimits()
+        let links = LinkSettings(parts.configuration)
         let work = PaymentUseCases(
             pool: parts.pool, providers: PaymentProviders([SandboxProvider(pool: parts.pool, clock: parts.clock)]),
             clock: parts.clock,
             policy: SweepPolicy(parts.configuration), fingerprintKey: try Self.fingerprintKey(parts.configuration),
+            visits: visits,
             logger: parts.logger)
         endpoints =
             PaymentRoutes(
@@ -35,6 +39,11 @@ public struct PaymentAssembly: ServiceAssembly {
             ).endpoints
             + PaymentMethodRoutes(attach: work.attach).endpoints + RefundRoutes(refund: work.refund).endpoints
             + LedgerRoutes().endpoints
+            + LinkRoutes(pool: parts.pool, settings: links).endpoints + PayLinkRoutes(pay: work.payLink).endpoints
+            + LinkPageRoutes(
+                assets: try PageAssets(home: parts.configuration.home), settings: links, limits: visits,
+                pool: parts.pool
+            ).endpoints
         consumers = [work.consumer]
         let sweep: SweepPayments = work.sweep
         loops = [BackgroundLoop(name: "sweep") { try await sweep.run() }]
@@ -79,5 +88,20 @@ extension SweepPolicy {
             lostSeconds: configuration.int("payment.lost_call_seconds", default: 5),
             fallback: FraudFallback(rawValue: configuration.text("payment.fraud_fallback", default: "review"))
                 ?? .review)
+    }
+}
+
+extension LinkSettings {
+    init(_ configuration: ServiceConfiguration) {
+        let words: [Substring] = configuration.text("payment.page_methods", default: "card").split(separator: ",")
+        let merchant: String = configuration.text("payment.google_pay_merchant", default: "")
+        self.init(
+            publicURL: configuration.publicURL, isSandbox: configuration.mode == .sandbox,
+            offered: words.compactMap { LinkMethod(rawValue: $0.trimmingCharacters(in: .whitespaces)) },
+            googlePay: merchant.isEmpty
+                ? nil
+                : GooglePay(
+                    merchantID: merchant, publicKey: configuration.text("payment.google_pay_public_key", default: ""),
+                    isTest: configuration.mode == .sandbox))
     }
 }

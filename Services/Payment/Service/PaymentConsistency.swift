@@ -1,4 +1,5 @@
 import JSON
+import PaymentLinks
 package import Postgres
 package import ServiceKit
 
@@ -57,7 +58,7 @@ package enum PaymentConsistency {
                         ))
                 ),
             ],
-            violations: try violations(in: db))
+            violations: try violations(in: db) + LinkUseStore.violations(in: db))
     }
 
     private static func amounts(_ sql: SQL, in db: borrowing PostgresTransaction) throws -> JSONValue {

@@ -3,6 +3,7 @@ package import BillingCore
 import Crypto
 package import Logging
 package import Messaging
+import PaymentLinks
 package import Postgres
 
 /// What Payment does, wired to its providers: everything but HTTP.
@@ -21,6 +22,8 @@ package struct PaymentUseCases: Sendable {
     package let cancel: CancelPayment
     /// `POST /v1/refunds`.
     package let refund: RefundPayment
+    /// What links' pages ask for.
+    package let payLink: PayLink
     /// Moves on what stopped on its way.
     package let sweep: SweepPayments
     /// What Payment listens to.
@@ -28,7 +31,7 @@ package struct PaymentUseCases: Sendable {
 
     init(
         pool: PostgresPool, providers: PaymentProviders, clock: any WallClock, policy: SweepPolicy,
-        fingerprintKey: SymmetricKey, logger: Logger
+        fingerprintKey: SymmetricKey, visits: VisitLimits = VisitLimits(), logger: Logger
     ) {
         waiters = PaymentWaiters()
         outcomes = RecordOutcomes(pool: pool, waiters: waiters, clock: clock)
@@ -40,6 +43,7 @@ package struct PaymentUseCases: Sendable {
         create = CreatePayment(
             record: RecordPayments(pool: pool), waiters: waiters, pool: pool)
         attach = AttachPaymentMethod(pool: pool, fingerprintKey: fingerprintKey)
+        payLink = PayLink(pool: pool, attach: attach, limits: visits)
         sweep = SweepPayments(
             pool: pool, verdicts: verdicts, charge: charge, capture: capture, cancel: cancel, refund: refund,
             clock: clock, policy: policy,

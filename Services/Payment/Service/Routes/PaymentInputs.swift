@@ -2,6 +2,7 @@ import BillingCore
 import HTTPKit
 package import JSON
 import PaymentDomain
+import PaymentRecords
 
 /// `POST /v1/payments`.
 package struct CreatePaymentInput: JSONInput {

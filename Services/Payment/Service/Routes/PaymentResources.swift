@@ -175,38 +175,3 @@ package struct RefundResource: JSONOutput {
                 reason: "requested by the customer", createdAt: .sample))
     }
 }
-
-/// Metadata as stored: a JSON object of strings.
-enum Metadata {
-    static func encode(_ metadata: [String: String]) -> String {
-        var writer = JSONWriter()
-        writer.beginObject()
-        for (key, value) in metadata.sorted(by: { $0.key < $1.key }) {
-            writer.key(key)
-            writer.string(value)
-        }
-        writer.endObject()
-        return String(decoding: writer.bytes, as: UTF8.self)
-    }
-
-    /// Empty for what is not an object of strings; the column only ever holds what ``encode(_:)`` made.
-    static func decode(_ text: String) -> [String: String] {
-        guard text != "{}", case .object(let members)? = try? parseJSON(text) else { return [:] }
-        var metadata: [String: String] = [:]
-        for member in members { metadata[member.name] = member.value.stringValue }
-        return metadata
-    }
-}
-
-extension PaymentRecord {
-    /// An example for documents.
-    static var sample: PaymentRecord {
-        PaymentRecord(
-            id: .sample, customerID: .sample, paymentMethodID: .sample, provider: "sandbox",
-            amount: Money(minor: 999, currency: .usd), amountCaptured: 999, amountRefunded: 0, status: .succeeded,
-            invoiceID: nil, subscriptionID: nil,
-            description: "Concert ticket",
-            metadata: "{}", offSession: false, authenticated: false, attempts: 1, attemptID: .sample, declineCode: nil,
-            riskScore: "0.0500", riskDecision: "approve", riskReasons: [], createdAt: .sample)
-    }
-}

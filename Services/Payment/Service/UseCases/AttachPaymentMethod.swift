@@ -20,22 +20,30 @@ package struct AttachPaymentMethod: Sendable {
     package func callAsFunction(_ call: Call, _ input: CreatePaymentMethodInput) async throws -> Reply<
         PaymentMethodResource
     > {
-        guard !input.card.isExpired(at: call.now) else {
-            throw Problem.invalid("card.exp_year", code: "expired_card", "the card has expired")
-        }
-        let method = PaymentMethodRecord(
-            id: PaymentMethodID.new(at: call.now), customerID: input.customerID, brand: input.card.number.brand,
-            last4: input.card.number.last4, expMonth: input.card.expMonth, expYear: input.card.expYear,
-            fingerprint: fingerprint(of: input.card.number), provider: "sandbox",
-            providerToken: SandboxProvider.token(of: input.card.number),
-            isDefault: input.isDefault, createdAt: call.now)
+        let method: PaymentMethodRecord = try method(
+            input.card, of: input.customerID, isDefault: input.isDefault, at: call.now)
         do {
-            return try await News.patiently(CreatePayment.newsPatience, until: { $0 is Failure }) {
+            return try await News.patiently(News.patience, until: { $0 is Failure }) {
                 try await pool.transactionRetrying { db in try Self.store(method, call.claim(), in: db) }
             }
         } catch Failure.unknownCustomer {
             throw Problem.invalid("customer_id", code: "unknown_customer", "there is no customer with this id")
         }
+    }
+
+    /// What is kept of a card.
+    /// - Throws: ``Problem`` for one that has expired.
+    func method(
+        _ card: CardInput, of customer: CustomerID, isDefault: Bool, at now: Instant
+    ) throws -> PaymentMethodRecord {
+        guard !card.isExpired(at: now) else {
+            throw Problem.invalid("card.exp_year", code: "expired_card", "the card has expired")
+        }
+        return PaymentMethodRecord(
+            id: PaymentMethodID.new(at: now), customerID: customer, brand: card.number.brand,
+            last4: card.number.last4, expMonth: card.expMonth, expYear: card.expYear,
+            fingerprint: fingerprint(of: card.number), provider: "sandbox",
+            providerToken: SandboxProvider.token(of: card.number), isDefault: isDefault, createdAt: now)
     }
 
     private static func store(
@@ -46,6 +54,15 @@ package struct AttachPaymentMethod: Sendable {
             if case .replay(let stored) = result { return Reply(replaying: stored) }
             guard result == .fresh else { throw result.problem ?? Problem.idempotencyTwin }
         }
+        try insert(method, in: db)
+        let reply = Reply(status: 201, PaymentMethodResource(method))
+        if let claim { try IdempotencyStore.complete([(claim, reply.stored)], in: db) }
+        return reply
+    }
+
+    /// Stores a method with its event, in the caller's transaction.
+    /// - Throws: ``Failure``.
+    static func insert(_ method: PaymentMethodRecord, in db: borrowing PostgresTransaction) throws {
         guard try PaymentMethodStore.lockCustomer(method.customerID, in: db) else { throw Failure.unknownCustomer }
         try PaymentMethodStore.insert(method, in: db)
         let body = PaymentMethodAttachedV1(
@@ -53,9 +70,6 @@ package struct AttachPaymentMethod: Sendable {
             expMonth: Int64(method.expMonth), expYear: Int64(method.expYear), fingerprint: method.fingerprint,
             isDefault: method.isDefault)
         try Outbox.append(body, key: method.customerID.rawValue, at: method.createdAt, in: db)
-        let reply = Reply(status: 201, PaymentMethodResource(method))
-        if let claim { try IdempotencyStore.complete([(claim, reply.stored)], in: db) }
-        return reply
     }
 
     private func fingerprint(of number: CardNumber) -> String {
