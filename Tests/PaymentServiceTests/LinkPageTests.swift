@@ -3,6 +3,7 @@ import Foundation
 import FoundationNetworking
 import HTTPKit
 import JSON
+import Logging
 import PaymentLinks
 import Testing
 
@@ -140,6 +141,26 @@ import Testing
                 let stopped: Answer = try await Self.get(base, "/pay/\(code)")
                 #expect(stopped.status == 429)
                 #expect(stopped.text.contains(#""state":"busy""#))
+            }
+        }
+    }
+
+    @Test("the API's document says that a link's QR code is an image, and leaves the pages out") func document()
+        async throws
+    {
+        try await withPayments { world in
+            let links = LinkRoutes(pool: world.database, settings: PaymentWorld.linkSettings)
+            let server = HTTPServer(
+                endpoints: links.endpoints, configuration: HTTPServerConfiguration(port: 0, serviceName: "payment"),
+                pool: world.database, clock: world.clock,
+                logger: Logger(label: "test.http") { _ in SwiftLogNoOpLogHandler() })
+            let answer: JSONValue? = server.openAPI["paths"]?["/v1/payment_links/{id}/qr"]?["get"]?["responses"]?["200"]
+            #expect(answer?["content"]?["image/svg+xml"]?["schema"] == ["type": "string"])
+            #expect(answer?["content"]?["application/json"] == nil)
+            try await world.serving { base in
+                let document: Answer = try await Self.get(base, "/openapi.json")
+                #expect(document.text.contains("/pay/{code}/status"))
+                #expect(!document.text.contains("brand.css"))
             }
         }
     }

@@ -41,7 +41,7 @@ package struct BrandPalette: Sendable, Equatable {
 
     private static let quietAccent = Colour(red: 0x1F, green: 0x5F, blue: 0xBF)
     /// A summary brighter than this dazzles at night.
-    private static let nightLuminance: Double = 0.06
+    private static let nightLuminance: Double = 0.02
 
     private static func darkened(_ colour: Colour) -> Colour {
         for percent in stride(from: 0, to: 100, by: 5) {

@@ -32,7 +32,7 @@ export const dash = "M18 28h20";
 export function show(...children) {
   const work = document.getElementById("work");
   work.replaceChildren(...children);
-  const heading = work.querySelector("h1, [data-focus]");
+  const heading = work.querySelector("h1");
   if (!heading) return;
   heading.setAttribute("tabindex", "-1");
   heading.focus({ preventScroll: true });

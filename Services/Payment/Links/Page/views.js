@@ -121,5 +121,5 @@ export function failureText(failure) {
 
 /** A box above the form that is read out as soon as it is there. */
 export function alertBox(title, text) {
-  return h("div", { class: "alert", role: "alert" }, h("strong", { "data-focus": true }, title), h("span", {}, text));
+  return h("div", { class: "alert", role: "alert" }, h("strong", { tabindex: "-1" }, title), h("span", {}, text));
 }
