@@ -25,9 +25,12 @@ let cryptoExtras: Target.Dependency = external("CryptoExtras", "swift-crypto")
 let certificates: [Target.Dependency] = [external("X509", "swift-certificates"), external("SwiftASN1", "swift-asn1")]
 
 /// A part of the Payment service: the folder of its name, or `path`, under `Services/Payment`.
-func paymentPart(_ name: String, _ dependencies: [Target.Dependency], path: String? = nil) -> Target {
+func paymentPart(
+    _ name: String, _ dependencies: [Target.Dependency], path: String? = nil, exclude: [String] = []
+) -> Target {
     .target(
         name: "Payment\(name)", dependencies: dependencies, path: "Services/Payment/\(path ?? name)",
+        exclude: exclude,
         swiftSettings: strict)
 }
 
@@ -57,6 +60,10 @@ let paymentParts: [Target] = [
     paymentPart(
         "Records",
         ["BillingCore", "BillingEvents", "JSON", "Messaging", "PaymentContract", "PaymentDomain", "Postgres"]),
+        "Links",
+        ["BillingCore", "HTTPKit", "JSON", "Telemetry", "PaymentDomain", "PaymentRecords", "Postgres", crypto],
+        exclude: ["Page"]),
+    paymentPart(
         "Records", ["BillingCore", "BillingEvents", "JSON", "Messaging", "PaymentDomain", "Postgres"]),
     paymentPart(
         "Instalments",
@@ -74,6 +81,7 @@ let parts: [String: [Target.Dependency]] = [
         external("AsyncHTTPClient", "async-http-client"), external("NIOCore", "swift-nio"),
         external("NIOHTTP1", "swift-nio"), external("NIOPosix", "swift-nio"),
         "PaymentContract", "PaymentRecords", "PaymentSandbox", "PaymentStripe", "PaymentPayPal", "PaymentInstalments",
+        "PaymentContract", "PaymentRecords", "PaymentSandbox", "PaymentStripe", "PaymentPayPal", "PaymentLinks",
     ]
 ]
 
@@ -153,6 +161,7 @@ func testTargets() -> [Target] {
         tests(
             "PaymentWebhooksTests",
             ["PaymentWebhooks", "BillingCore", "JSON", "TestKit", crypto, cryptoExtras] + certificates),
+        tests("PaymentLinksTests", ["PaymentLinks", "BillingCore", "HTTPKit", "JSON", "TestKit"]),
         tests("ServiceKitTests", ["ServiceKit", "BillingCore", "JSON", "Telemetry"]),
     ]
     let perService: [Target] = services.flatMap { name -> [Target] in

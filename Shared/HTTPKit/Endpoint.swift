@@ -26,6 +26,8 @@ public struct Endpoint: Sendable {
     /// Whether the route is left out of the document because only our own services call it.
     public let isInternal: Bool
     let query: [QueryParameter]
+    /// Whether parameters that are not declared are passed over: browsers arrive with other sites' own.
+    let ignoresUnknownQuery: Bool
     let needsKey: Bool
     let timeout: Duration?
     let operation: OperationDocument
@@ -33,7 +35,7 @@ public struct Endpoint: Sendable {
 
     init(
         _ method: Method, _ path: String, scope: String?, isInternal: Bool = false, query: [QueryParameter] = [],
-        needsKey: Bool, timeout: Duration? = nil, operation: OperationDocument,
+        ignoresUnknownQuery: Bool = false, needsKey: Bool, timeout: Duration? = nil, operation: OperationDocument,
         run: @escaping @Sendable (Call, JSONValue, PostgresPool) async throws -> RawReply
     ) {
         precondition(path.utf8.first == UInt8(ascii: "/"), "a path starts with a slash: \(path)")
@@ -43,6 +45,7 @@ public struct Endpoint: Sendable {
         self.scope = scope
         self.isInternal = isInternal
         self.query = query
+        self.ignoresUnknownQuery = ignoresUnknownQuery
         self.needsKey = needsKey
         self.timeout = timeout
         self.operation = operation
@@ -72,6 +75,8 @@ struct OperationDocument: Sendable {
     let statuses: [Int]
     let problems: [String]
     var prefersWait = false
+    /// What its answers are, when not JSON.
+    var mediaType: String?
     let requestSchema: (@Sendable () -> JSONValue)?
     let answerSchema: @Sendable () -> JSONValue
     let answerExample: @Sendable () -> [UInt8]

@@ -108,18 +108,21 @@ private struct OpenAPIOperation {
     private var answers: [JSONMember] {
         let example = parsedExample
         let schema = endpoint.operation.answerSchema()
+        let mediaType = endpoint.operation.mediaType ?? "application/json"
         return endpoint.operation.statuses.map { (status: Int) -> JSONMember in
             var content: JSONValue = ["schema": schema]
             if let example { content = JSONSchema.adding(content, "example", example) }
             return JSONMember(
                 name: String(status),
                 value: [
-                    "description": .string(OpenAPIParts.reason(status)), "content": ["application/json": content],
+                    "description": .string(OpenAPIParts.reason(status)),
+                    "content": .object([JSONMember(name: mediaType, value: content)]),
                 ])
         }
     }
 
     private var parsedExample: JSONValue? {
+        if endpoint.operation.mediaType != nil { return nil }
         do {
             return try parseJSON(endpoint.operation.answerExample())
         } catch {

@@ -2,8 +2,11 @@ import JSON
 
 /// Reads the query of a URL against the parameters that an endpoint declares.
 enum QueryReading {
+    /// - Parameter ignoringUnknown: Whether parameters that are not declared are passed over.
     /// - Throws: ``Problem/invalid(_:)`` with every fault: unknown, repeated, missing and wrong parameters.
-    static func read(_ query: Substring, _ parameters: [QueryParameter]) throws(Problem) -> QueryValues {
+    static func read(
+        _ query: Substring, _ parameters: [QueryParameter], ignoringUnknown: Bool = false
+    ) throws(Problem) -> QueryValues {
         if query.isEmpty, !parameters.contains(where: \.isRequired) { return .none }
         var values: [String: String] = [:]
         var faults: [Fault] = []
@@ -18,6 +21,7 @@ enum QueryReading {
                 continue
             }
             guard let parameter = parameters.first(where: { $0.name == name }) else {
+                if ignoringUnknown { continue }
                 let shown = String(name.unicodeScalars.prefix(80))
                 faults.append(
                     Fault(param: shown, code: "unknown_parameter", message: "is not a parameter of this route"))

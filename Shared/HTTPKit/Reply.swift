@@ -70,6 +70,7 @@ struct RawReply: Sendable {
     var body: [UInt8]
     var headers: [HeaderField] = []
     var contentType = "application/json"
+    var cacheControl = "no-store"
     var isReplay = false
 }
 

@@ -105,7 +105,8 @@ final class RequestPipeline: Sendable {
         let principal = try await caller(endpoint, headers, deadline)
         let left = try await takeToken(principal)
         let key = try reading.idempotencyKey(headers, isNeeded: endpoint.needsKey)
-        let queryValues = try QueryReading.read(query, endpoint.query)
+        let queryValues = try QueryReading.read(
+            query, endpoint.query, ignoringUnknown: endpoint.ignoresUnknownQuery)
         let bytes = try await reading.body(frame.request)
         let json = try reading.json(bytes)
         let fullPath = query.isEmpty ? String(path) : "\(path)?\(query)"
@@ -157,7 +158,7 @@ final class RequestPipeline: Sendable {
         headers.reserveCapacity(reply.headers.count + 6)
         headers.append(HTTPField(name: .contentType, value: reply.contentType))
         headers.append(HTTPField(name: .contentLength, value: String(reply.body.count)))
-        headers.append(HTTPField(name: .cacheControl, value: "no-store"))
+        headers.append(HTTPField(name: .cacheControl, value: reply.cacheControl))
         headers.append(HTTPField(name: .date, value: date.text))
         headers.append(HTTPField(name: .requestID, value: frame.requestID))
         if reply.isReplay { headers.append(HTTPField(name: .idempotencyReplayed, value: "true")) }

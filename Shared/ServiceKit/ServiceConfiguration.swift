@@ -46,6 +46,8 @@ public struct ServiceConfiguration: Sendable {
     public let httpHost: String
     /// The port to listen on.
     public let httpPort: Int
+    /// Scheme, host and port under which customers reach the gateway, for addresses that are sent to them.
+    public let publicURL: String
     /// Base URL of every service, for the sandbox's test clock only.
     public let peers: [String: String]
     /// What is logged.
@@ -96,6 +98,7 @@ extension ServiceConfiguration {
         redisURL = reader.required("REDIS_BILLING_URL")
         httpHost = reader.text("HTTP_HOST", default: "127.0.0.1")
         httpPort = reader.int("HTTP_PORT", default: Self.defaultPorts[service] ?? 7100, in: 0...65_535)
+        publicURL = reader.text("REFRAIN_PUBLIC_URL", default: "http://localhost:8001")
         peers = reader.map("REFRAIN_PEERS")
         logLevel = reader.level("REFRAIN_LOG_LEVEL")
         encryptionKeyPath = environment["ENCRYPTION_KEY_PATH"]
@@ -105,6 +108,9 @@ extension ServiceConfiguration {
         reader.checkNumbers(tunables)
         if mode == .live, databasePassword.isEmpty {
             reader.faults.append("REFRAIN_DB_PASSWORD must be set in live mode")
+        }
+        if mode == .live, !publicURL.hasPrefix("https://") {
+            reader.faults.append("REFRAIN_PUBLIC_URL must begin with https:// in live mode")
         }
         if !redisURL.isEmpty, RedisConfiguration(url: redisURL) == nil {
             reader.faults.append("REDIS_BILLING_URL must look like redis://[user:password@]host[:port][/database]")

@@ -70,7 +70,12 @@ import Testing
         let found: [String] = faults(["REFRAIN_MODE": "live", "REDIS_BILLING_URL": "redis://cache.internal:6379"])
         #expect(found.contains { $0.contains("REFRAIN_DB_PASSWORD") })
         #expect(found.contains { $0.contains("plain text") })
-        #expect(faults(["REFRAIN_MODE": "live", "REFRAIN_DB_PASSWORD": "s3cret-enough"]).isEmpty)
+        #expect(found.contains { $0.contains("REFRAIN_PUBLIC_URL") })
+        let good: [String: String] = [
+            "REFRAIN_MODE": "live", "REFRAIN_DB_PASSWORD": "s3cret-enough",
+            "REFRAIN_PUBLIC_URL": "https://billing.example",
+        ]
+        #expect(faults(good).isEmpty)
     }
 
     @Test("a password appears neither in the faults nor in the printed configuration") func secrecy() throws {

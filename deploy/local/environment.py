@@ -31,6 +31,7 @@ def daemon(stack: Stack, service: str, instance: int) -> dict[str, str]:
         "REDIS_BILLING_URL": f"redis://127.0.0.1:{stack.redis_port}",
         "HTTP_HOST": "127.0.0.1",
         "HTTP_PORT": str(stack.service_port(service, instance)),
+        "REFRAIN_PUBLIC_URL": stack.gateway_url,
         "REFRAIN_PEERS": ",".join(f"{peer}={stack.service_url(peer)}" for peer in SERVICES),
         # One instance reads all partitions alone: with several, a batch would only arrive in pieces, and each piece costs
         # a pass through the services.

@@ -1,6 +1,7 @@
 import JSON
 import PaymentCrypto
 import PaymentInstalments
+import PaymentLinks
 package import Postgres
 package import ServiceKit
 
@@ -59,7 +60,7 @@ package enum PaymentConsistency {
                         ))
                 ),
             ],
-            violations: try violations(in: db))
+            violations: try violations(in: db) + LinkUseStore.violations(in: db))
     }
 
     private static func amounts(_ sql: SQL, in db: borrowing PostgresTransaction) throws -> JSONValue {

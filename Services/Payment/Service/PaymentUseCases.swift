@@ -3,6 +3,7 @@ package import BillingCore
 import Crypto
 package import Logging
 package import Messaging
+import PaymentLinks
 package import Postgres
 
 /// What Payment does, wired to its providers: everything but HTTP.
@@ -25,6 +26,8 @@ package struct PaymentUseCases: Sendable {
     package let keep: KeepPaymentMethod
     /// `POST /v1/payments/{id}/sync`, and what webhooks lead to.
     package let sync: SyncPayment
+    /// What links' pages ask for.
+    package let payLink: PayLink
     /// Moves on what stopped on its way.
     package let sweep: SweepPayments
     /// What Payment listens to.
@@ -32,7 +35,8 @@ package struct PaymentUseCases: Sendable {
 
     init(
         pool: PostgresPool, providers: PaymentProviders, clock: any WallClock, policy: SweepPolicy,
-        actions: ActionPolicy = ActionPolicy(seconds: 86_400), fingerprintKey: SymmetricKey, logger: Logger
+        actions: ActionPolicy = ActionPolicy(seconds: 86_400), fingerprintKey: SymmetricKey,
+        visits: VisitLimits = VisitLimits(), logger: Logger
     ) {
         waiters = PaymentWaiters()
         outcomes = RecordOutcomes(pool: pool, waiters: waiters, clock: clock, policy: actions)
@@ -47,6 +51,7 @@ package struct PaymentUseCases: Sendable {
         keep = KeepPaymentMethod(providers: providers, pool: pool, clock: clock)
         attach = AttachPaymentMethod(providers: providers, keep: keep, pool: pool, fingerprintKey: fingerprintKey)
         sync = SyncPayment(charge: charge, pool: pool)
+        payLink = PayLink(pool: pool, attach: attach, limits: visits)
         sweep = SweepPayments(
             pool: pool, verdicts: verdicts, charge: charge, capture: capture, cancel: cancel, refund: refund,
             keep: keep,

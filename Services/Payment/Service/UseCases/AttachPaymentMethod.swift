@@ -26,34 +26,37 @@ package struct AttachPaymentMethod: Sendable {
         PaymentMethodResource
     > {
         do {
-            return try await News.patiently(CreatePayment.newsPatience, until: { $0 is Failure }) {
+            return try await News.patiently(News.patience, until: { $0 is Failure }) {
                 if let kept: KeptMethodInput = input.kept { return try await keep(call, input, kept) }
                 guard let card: CardInput = input.card else {
                     throw Problem.invalid("card", code: "required", "is needed")
                 }
-                return try await attach(card, input, call)
+                let method: PaymentMethodRecord = try method(
+                    card, of: input.customerID, isDefault: input.isDefault, at: call.now)
+                return try await pool.transactionRetrying { db in try Self.store(method, call.claim(), in: db) }
             }
         } catch Failure.unknownCustomer {
             throw Problem.invalid("customer_id", code: "unknown_customer", "there is no customer with this id")
         }
     }
 
-    private func attach(
-        _ card: CardInput, _ input: CreatePaymentMethodInput, _ call: Call
-    ) async throws -> Reply<PaymentMethodResource> {
+    /// What is kept of a card.
+    /// - Throws: ``Problem`` for one that has expired, and where cards are not entered here.
+    func method(
+        _ card: CardInput, of customer: CustomerID, isDefault: Bool, at now: Instant
+    ) throws -> PaymentMethodRecord {
         guard providers.capabilities(of: "sandbox") != nil else {
             throw Problem.invalid(
                 "card", code: "card_not_accepted", "cards are entered on the provider's form: give provider and token")
         }
-        guard !card.isExpired(at: call.now) else {
+        guard !card.isExpired(at: now) else {
             throw Problem.invalid("card.exp_year", code: "expired_card", "the card has expired")
         }
-        let method = PaymentMethodRecord(
-            id: PaymentMethodID.new(at: call.now), customerID: input.customerID, brand: card.number.brand,
+        return PaymentMethodRecord(
+            id: PaymentMethodID.new(at: now), customerID: customer, brand: card.number.brand,
             last4: card.number.last4, expMonth: card.expMonth, expYear: card.expYear,
             fingerprint: fingerprint(of: card.number), provider: "sandbox",
-            providerToken: SandboxProvider.token(of: card.number), isDefault: input.isDefault, createdAt: call.now)
-        return try await pool.transactionRetrying { db in try Self.store(method, call.claim(), in: db) }
+            providerToken: SandboxProvider.token(of: card.number), isDefault: isDefault, createdAt: now)
     }
 
     private static func store(
@@ -64,12 +67,18 @@ package struct AttachPaymentMethod: Sendable {
             if case .replay(let stored) = result { return Reply(replaying: stored) }
             guard result == .fresh else { throw result.problem ?? Problem.idempotencyTwin }
         }
-        guard try PaymentMethodStore.lockCustomer(method.customerID, in: db) else { throw Failure.unknownCustomer }
-        try PaymentMethodStore.insert(method, in: db)
-        try Outbox.append([PaymentEvents.attached(method)], in: db)
+        try insert(method, in: db)
         let reply = Reply(status: 201, PaymentMethodResource(method))
         if let claim { try IdempotencyStore.complete([(claim, reply.stored)], in: db) }
         return reply
+    }
+
+    /// Stores a method with its event, in the caller's transaction.
+    /// - Throws: ``Failure``.
+    static func insert(_ method: PaymentMethodRecord, in db: borrowing PostgresTransaction) throws {
+        guard try PaymentMethodStore.lockCustomer(method.customerID, in: db) else { throw Failure.unknownCustomer }
+        try PaymentMethodStore.insert(method, in: db)
+        try Outbox.append([PaymentEvents.attached(method)], in: db)
     }
 
     private func fingerprint(of number: CardNumber) -> String {

@@ -13,8 +13,6 @@ import Telemetry
 package struct CreatePayment: Sendable {
     /// How long a caller waits who does not say.
     static let defaultWait: Duration = .seconds(5)
-    /// How long an order of a customer who is not known here yet is held: the news of them may be under way.
-    static let newsPatience: Duration = .seconds(1)
 
     let record: RecordPayments
     let providers: PaymentProviders
@@ -67,7 +65,7 @@ package struct CreatePayment: Sendable {
         _ order: PaymentOrder, deadline: ContinuousClock.Instant
     ) async throws -> RecordedOrder {
         do {
-            return try await News.patiently(Self.newsPatience, until: { $0 is RecordPayments.Failure }) {
+            return try await News.patiently(News.patience, until: { $0 is RecordPayments.Failure }) {
                 try await record(order, deadline: deadline)
             }
         } catch let failure as RecordPayments.Failure { throw failure.problem }
@@ -124,24 +122,6 @@ extension RecordPayments.Failure: ProblemConvertible {
         case .unknownPaymentMethod:
             .invalid("payment_method_id", code: "unknown_payment_method", "the customer has no such payment method")
         case .unsupported(let obstacle): .invalid(obstacle.field, code: obstacle.rawValue, obstacle.sentence)
-        }
-    }
-}
-
-/// Waiting for news that another service has published a moment ago.
-enum News {
-    /// Repeats `work` while it fails with something that news may change, for at most `patience`.
-    static func patiently<Result>(
-        _ patience: Duration, until mayChange: (any Error) -> Bool, _ work: () async throws -> Result
-    ) async throws -> Result {
-        let end: ContinuousClock.Instant = .now + patience
-        var pause: Duration = .milliseconds(10)
-        while true {
-            do { return try await work() } catch {
-                guard mayChange(error), ContinuousClock.now + pause < end else { throw error }
-            }
-            try await Task.sleep(for: pause)
-            pause = min(pause * 2, .milliseconds(160))
         }
     }
 }

@@ -104,7 +104,8 @@ struct RecordPayments: Sendable {
         }
     }
 
-    private static func insert(
+    /// Inserts payments and asks Fraud about them, in the caller's transaction.
+    static func insert(
         _ orders: [(PaymentOrder, ResolvedMethod)], in db: borrowing PostgresTransaction
     ) throws {
         guard !orders.isEmpty else { return }

@@ -1,0 +1,48 @@
+import HTTPKit
+package import JSON
+
+/// The merchant towards Apple: asks for the session that a page needs before Apple Pay shows anything. Asking takes the
+/// merchant identity certificate, so that is somebody's who has one.
+package protocol AppleMerchant: Sendable {
+    /// The identifier registered with Apple: `merchant.com.example`.
+    var identifier: String { get }
+    /// Asks for a session at an address of Apple's.
+    /// - Returns: Apple's answer, which the page hands on unread.
+    func session(at address: String, domain: String, displayName: String) async throws -> JSONValue
+}
+
+/// Where a merchant may be sent for a session: Apple's gateways only, or the page could make us call anybody.
+enum AppleGateway {
+    static func isOne(_ text: String) -> Bool {
+        guard let address = WebAddress(text), !address.isLoopback else { return false }
+        let host: String = String(address.origin.dropFirst("https://".count))
+        let isNamed: Bool = host.hasPrefix("apple-pay-gateway") || host.hasPrefix("cn-apple-pay-gateway")
+        return isNamed && host.hasSuffix(".apple.com") && host.split(separator: ".").count == 3
+    }
+}
+
+/// `POST /pay/{code}/apple_pay/session`.
+package struct AppleSessionInput: JSONInput {
+    let validationURL: String
+
+    package init(_ f: inout InputFields) {
+        validationURL = f.required(
+            "validation_url", schema: JSONSchema.string(max: WebAddress.maxLength, format: "uri"), placeholder: "",
+            doc: "As Apple Pay gave it to the page"
+        ) { value in
+            guard let text: String = value.stringValue, AppleGateway.isOne(text) else {
+                return .failure(Fault(code: "invalid_url", message: "must be one of Apple's gateways"))
+            }
+            return .success(text)
+        }
+    }
+}
+
+/// A session as Apple gave it.
+package struct AppleSessionResource: JSONOutput {
+    let session: JSONValue
+
+    package func write(to o: inout ObjectWriter) { o.field("session", session, doc: "For the browser, unread") }
+
+    package static var sample: Self { Self(session: .object([])) }
+}

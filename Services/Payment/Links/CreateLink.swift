@@ -1,0 +1,81 @@
+import BillingCore
+package import HTTPKit
+import JSON
+import PaymentRecords
+package import Postgres
+
+/// Makes a payment link.
+package struct CreateLink: Sendable {
+    enum Failure: Error, Equatable { case unknownCustomer }
+
+    let pool: PostgresPool
+    let settings: LinkSettings
+
+    package init(pool: PostgresPool, settings: LinkSettings) {
+        self.pool = pool
+        self.settings = settings
+    }
+
+    /// - Throws: ``Problem``; nothing is stored then.
+    package func callAsFunction(_ call: Call, _ input: CreateLinkInput) async throws -> Reply<LinkResource> {
+        let faults: [Fault] = faults(of: input, at: call.now)
+        guard faults.isEmpty else { throw Problem.invalid(faults) }
+        let base: String = settings.publicURL
+        do {
+            return try await News.patiently(News.patience, until: { $0 is Failure }) {
+                try await pool.transactionRetrying { db in
+                    if let claim = call.claim() {
+                        let result: ClaimResult = try IdempotencyStore.claim([claim], in: db)[0]
+                        if case .replay(let stored) = result { return Reply(replaying: stored) }
+                        guard result == .fresh else { throw result.problem ?? Problem.idempotencyTwin }
+                    }
+                    let link: LinkRecord = try Self.store(input, at: call.now, in: db)
+                    let resource = LinkResource(
+                        LinkStanding(link: link, uses: 0), payments: [], at: call.now, base: base)
+                    let reply: Reply<LinkResource> = .created(
+                        resource, location: "/v1/payment_links/\(link.id.rawValue)")
+                    if let claim = call.claim() { try IdempotencyStore.complete([(claim, reply.stored)], in: db) }
+                    return reply
+                }
+            }
+        } catch Failure.unknownCustomer {
+            throw Problem.invalid("customer_id", code: "unknown_customer", "there is no customer with this id")
+        }
+    }
+
+    private func faults(of input: CreateLinkInput, at now: Instant) -> [Fault] {
+        var faults: [Fault] = []
+        if let end: Instant = input.expiresAt, end <= now {
+            faults.append(Fault(param: "expires_at", code: "in_the_past", message: "must be in the future"))
+        }
+        let addresses: [(String, String?)] = [("success_url", input.successURL), ("cancel_url", input.cancelURL)]
+        for (name, url) in addresses where !settings.isSandbox {
+            guard let url, WebAddress(url)?.isLoopback ?? true else { continue }
+            faults.append(Fault(param: name, code: "invalid_url", message: "must be an https address"))
+        }
+        if !Self.allowed(input).contains(where: settings.offered.contains) {
+            faults.append(
+                Fault(param: "methods", code: "unsupported_method", message: "none of these is offered here"))
+        }
+        return faults
+    }
+
+    private static func allowed(_ input: CreateLinkInput) -> [LinkMethod] {
+        input.methods.isEmpty ? [.card] : input.methods
+    }
+
+    private static func store(
+        _ input: CreateLinkInput, at now: Instant, in db: borrowing PostgresTransaction
+    ) throws -> LinkRecord {
+        guard try LinkStore.knows(input.customerID, in: db) else { throw Failure.unknownCustomer }
+        var code: LinkCode = .new()
+        while try LinkStore.find(code, in: db) != nil { code = .new() }
+        let link = LinkRecord(
+            id: PaymentLinkID.new(at: now), code: code, customerID: input.customerID, amount: input.amount,
+            description: input.description, methods: allowed(input), brand: input.brand, language: input.language,
+            successURL: input.successURL, cancelURL: input.cancelURL, maxUses: input.maxUses,
+            metadata: input.metadataJSON, expiresAt: input.expiresAt, deactivatedAt: nil, createdAt: now)
+        try LinkStore.insert(link, in: db)
+        return link
+    }
+}

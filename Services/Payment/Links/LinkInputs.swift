@@ -1,0 +1,97 @@
+import BillingCore
+package import JSON
+import PaymentRecords
+
+/// `POST /v1/payment_links`.
+package struct CreateLinkInput: JSONInput {
+    let amount: Money
+    let customerID: CustomerID
+    let description: String?
+    let methods: [LinkMethod]
+    let brand: LinkBrand
+    let language: String?
+    let successURL: String?
+    let cancelURL: String?
+    let expiresAt: Instant?
+    let maxUses: Int?
+    let metadataJSON: String
+
+    package init(_ f: inout InputFields) {
+        amount = f.positiveMoney("amount", doc: "Minor units of the currency: 999 is 9.99 USD and 999 JPY")
+        customerID = f.id("customer_id", as: CustomerID.self, doc: "Who pays; the payment and the card are theirs")
+        description = f.optionalString(
+            "description", min: 1, max: 500, doc: "What is paid for, as the customer reads it")
+        methods = f.customList(
+            "methods", element: JSONSchema.enumeration(LinkMethod.self), count: 1...LinkMethod.allCases.count,
+            required: false, doc: "Ways to pay that are allowed; card when left out", parse: Self.method)
+        brand = f.optionalObject("brand", as: BrandInput.self, doc: "How the page looks")?.brand ?? .none
+        language =
+            f.optionalEnumeration("language", of: PageLanguage.self, doc: "auto, or left out: the browser's")?
+            .code
+        successURL = f.optionalURL("success_url", doc: "Where the page leads after the payment")
+        cancelURL = f.optionalURL("cancel_url", doc: "Where the page leads who does not want to pay")
+        expiresAt = f.optionalInstant("expires_at", doc: "After this nothing new can be paid")
+        let uses: Int64? = f.optionalInt(
+            "max_uses", range: 0...1_000_000, doc: "How often it may be paid: 1 when left out, 0 sets no limit")
+        maxUses = uses == 0 ? nil : Int(uses ?? 1)
+        metadataJSON = Metadata.encode(f.metadata())
+    }
+
+    private static func method(_ value: JSONValue) -> Result<LinkMethod, Fault> {
+        guard let text: String = value.stringValue else {
+            return .failure(Fault(code: FaultCode.invalidType, message: "must be a string"))
+        }
+        guard let method = LinkMethod(rawValue: text) else {
+            let all: String = LinkMethod.allCases.map(\.rawValue).joined(separator: ", ")
+            return .failure(Fault(code: FaultCode.unknownValue, message: "must be one of: \(all)"))
+        }
+        return .success(method)
+    }
+}
+
+/// Languages the page speaks; each has a file of its texts.
+package enum PageLanguage: String, Sendable, CaseIterable {
+    case auto, en, de, fr, es, it, pt, nl, pl, sv, ja, zh, ar
+
+    /// `nil`: the browser's.
+    var code: String? { self == .auto ? nil : rawValue }
+
+    /// Whether it is written from right to left.
+    static func isRightToLeft(_ code: String) -> Bool { code == ar.rawValue }
+}
+
+/// How the page looks.
+struct BrandInput: JSONInput {
+    let brand: LinkBrand
+
+    init(_ f: inout InputFields) {
+        brand = LinkBrand(
+            name: f.optionalString("name", min: 1, max: 80, doc: "Who asks for the money, as the customer knows them"),
+            logoURL: f.optionalURL("logo_url", loopback: false, doc: "An image, https only"),
+            accent: f.optionalColour(
+                "accent_color", doc: "#rrggbb; buttons and links, made darker or lighter where it could not be read"),
+            background: f.optionalColour("background_color", doc: "#rrggbb; behind the summary"))
+    }
+}
+
+extension InputFields {
+    mutating func optionalColour(_ name: String, doc: String) -> Colour? {
+        optional(name, schema: JSONSchema.string(pattern: "^#[0-9A-Fa-f]{6}$"), doc: doc) { value in
+            guard let colour = value.stringValue.flatMap(Colour.init(_:)) else {
+                return .failure(Fault(code: "invalid_color", message: "must be a colour such as #1f5fbf"))
+            }
+            return .success(colour)
+        }
+    }
+
+    /// Reads an address a browser may be sent to.
+    /// - Parameter loopback: Whether `http` to this machine passes too; ``CreateLink`` refuses it outside the sandbox.
+    mutating func optionalURL(_ name: String, loopback: Bool = true, doc: String) -> String? {
+        optional(name, schema: JSONSchema.string(max: WebAddress.maxLength, format: "uri"), doc: doc) { value in
+            guard let address = value.stringValue.flatMap(WebAddress.init(_:)), loopback || !address.isLoopback else {
+                return .failure(Fault(code: "invalid_url", message: "must be an https address"))
+            }
+            return .success(address.text)
+        }
+    }
+}

@@ -1,0 +1,131 @@
+import BillingCore
+import HTTPKit
+import JSON
+
+/// The page of a link, or the one that asks for a code: the template with the link's data in it.
+struct LinkPage: Sendable {
+    /// What the page is about.
+    enum Subject: Sendable {
+        /// A code is asked for.
+        case ask
+        /// The code leads nowhere.
+        case unknown
+        /// The address has asked too much.
+        case busy
+        case link(LinkStanding, LinkStatus)
+    }
+
+    let assets: PageAssets
+    let settings: LinkSettings
+
+    func reply(_ subject: Subject) -> PageReply {
+        let link: LinkRecord? = if case .link(let standing, _) = subject { standing.link } else { nil }
+        let language: String = link?.language ?? "en"
+        let values: [String: String] = [
+            "language": language, "direction": PageLanguage.isRightToLeft(language) ? "rtl" : "ltr",
+            "title": Self.escaped(link?.brand.name ?? "Refrain"),
+            "assets": "/pay/assets/\(assets.version)",
+            "brand": link.map { "/pay/\($0.code.text)/brand.css" } ?? "/pay/assets/\(assets.version)/plain.css",
+            "data": Self.embedded(data(subject)),
+        ]
+        let offersGoogle: Bool = link.map { settings.methods(of: $0).contains(.googlePay) } ?? false
+        return PageReply(
+            status: status(subject), contentType: "text/html; charset=utf-8",
+            body: Array(Self.filled(assets.template, values).utf8),
+            headers: PageHeaders.of(logo: link?.brand.logoURL, googlePay: offersGoogle))
+    }
+
+    private func status(_ subject: Subject) -> Int {
+        switch subject {
+        case .ask: 200
+        case .unknown: 404
+        case .busy: 429
+        case .link(_, .active), .link(_, .completed): 200
+        case .link: 410
+        }
+    }
+
+    private func data(_ subject: Subject) -> JSONValue {
+        var members: [JSONMember] = [
+            JSONMember(name: "assets", value: .string("/pay/assets/\(assets.version)"))
+        ]
+        func add(_ name: String, _ value: JSONValue) { members.append(JSONMember(name: name, value: value)) }
+        switch subject {
+        case .ask: add("state", "ask")
+        case .unknown: add("state", "unknown")
+        case .busy: add("state", "busy")
+        case .link(let standing, let status):
+            let link: LinkRecord = standing.link
+            add("state", .string(status.rawValue))
+            add("code", .string(link.code.text))
+            // As text: a script's numbers end at 2 to the 53rd.
+            add("amount", .string(String(link.amount.minor)))
+            add("currency", .string(link.amount.currency.code))
+            add("exponent", .number(String(link.amount.currency.exponent)))
+            add("description", .text(link.description))
+            add("merchant", .text(link.brand.name))
+            add("logo", .text(link.brand.logoURL))
+            add("language", .text(link.language))
+            add("methods", .array(settings.methods(of: link).map { .string($0.rawValue) }))
+            add("success_url", .text(link.successURL))
+            add("cancel_url", .text(link.cancelURL))
+            add("is_sandbox", .bool(settings.isSandbox))
+            add("apple_pay", settings.applePay.map { ["merchant": .string($0.identifier)] } ?? .null)
+            add("google_pay", settings.googlePay.map(Self.google) ?? .null)
+        }
+        return .object(members)
+    }
+
+    private static func google(_ settings: LinkSettings.GooglePay) -> JSONValue {
+        [
+            "merchant": .string(settings.merchantID), "public_key": .string(settings.publicKey),
+            "environment": settings.isTest ? "TEST" : "PRODUCTION",
+        ]
+    }
+
+    /// Puts values into their places in one pass, so that no value can hold a place for another.
+    static func filled(_ template: String, _ values: [String: String]) -> String {
+        var parts: [Substring] = template.split(separator: "{{", omittingEmptySubsequences: false)[...].map { $0 }
+        let first: Substring = parts.removeFirst()
+        return parts.reduce(into: String(first)) { text, part in
+            let ends: [Substring] = part.split(separator: "}}", maxSplits: 1, omittingEmptySubsequences: false)
+            guard ends.count == 2, let value: String = values[String(ends[0])] else {
+                preconditionFailure("the page's template has a place that nothing goes to: \(part.prefix(40))")
+            }
+            text += value + ends[1]
+        }
+    }
+
+    /// Text inside an element or a quoted attribute.
+    static func escaped(_ text: String) -> String {
+        text.reduce(into: "") { escaped, character in
+            switch character {
+            case "&": escaped += "&amp;"
+            case "<": escaped += "&lt;"
+            case ">": escaped += "&gt;"
+            case "\"": escaped += "&quot;"
+            case "'": escaped += "&#39;"
+            default: escaped.append(character)
+            }
+        }
+    }
+
+    /// JSON inside a script element: nothing in it can end the element or begin a comment.
+    static func embedded(_ value: JSONValue) -> String {
+        String(decoding: value.serialized, as: UTF8.self).unicodeScalars.reduce(into: "") { text, scalar in
+            switch scalar {
+            case "<": text += "\\u003c"
+            case ">": text += "\\u003e"
+            case "&": text += "\\u0026"
+            case "\u{2028}": text += "\\u2028"
+            case "\u{2029}": text += "\\u2029"
+            default: text.unicodeScalars.append(scalar)
+            }
+        }
+    }
+}
+
+extension JSONValue {
+    /// A string, or null.
+    static func text(_ text: String?) -> JSONValue { text.map { .string($0) } ?? .null }
+}

@@ -1,0 +1,114 @@
+package import BillingCore
+package import Postgres
+
+/// A link's payment with the visit that began it.
+package struct LinkUse: Sendable {
+    package let paymentID: PaymentID
+    package let session: String
+}
+
+/// SQL over the uses of links: cards given on their pages, and their payments.
+package enum LinkUseStore {
+    /// How many cards a link takes in an hour of real time: a thief who tries stolen numbers needs many more.
+    package static let cardsPerHour = 15
+
+    /// Binds a card to the visit it was given on; the link's row is locked.
+    package static func bind(
+        _ method: PaymentMethodID, to link: PaymentLinkID, session: LinkSession, in db: borrowing PostgresTransaction
+    ) throws {
+        _ = try db.execute(
+            """
+            INSERT INTO payment_link_cards (payment_method_id, link_id, session)
+            VALUES (\(method), \(link), \(session.text))
+            """)
+    }
+
+    /// How many cards a link took in the last hour.
+    package static func recentCards(of link: PaymentLinkID, in db: borrowing PostgresTransaction) throws -> Int {
+        try db.first(
+            """
+            SELECT count(*)::int FROM payment_link_cards
+            WHERE link_id = \(link) AND stored_at > now() - interval '1 hour'
+            """
+        ) { row in try row.next() } ?? 0
+    }
+
+    /// Whether a card was given on this link's page in this visit.
+    package static func isBound(
+        _ method: PaymentMethodID, to link: PaymentLinkID, session: LinkSession, in db: borrowing PostgresTransaction
+    ) throws -> Bool {
+        try db.first(
+            """
+            SELECT true FROM payment_link_cards
+            WHERE payment_method_id = \(method) AND link_id = \(link) AND session = \(session.text)
+            """
+        ) { row in try row.next() } ?? false
+    }
+
+    /// The payment of a slot; `nil` when there is none that counts.
+    package static func payment(
+        of link: PaymentLinkID, slot: String, in db: borrowing PostgresTransaction
+    ) throws -> LinkUse? {
+        try db.first(
+            """
+            SELECT payment_id, session FROM payment_link_payments
+            WHERE link_id = \(link) AND slot = \(slot) AND NOT replaced
+            """
+        ) { row in LinkUse(paymentID: try row.next(), session: try row.next()) }
+    }
+
+    /// How many payments of other slots went through or still may; the link's row is locked.
+    package static func othersAlive(
+        than slot: String, of link: PaymentLinkID, in db: borrowing PostgresTransaction
+    ) throws -> Int {
+        try db.first(
+            """
+            SELECT count(*)::int FROM payment_link_payments u JOIN payments p ON p.id = u.payment_id
+            WHERE u.link_id = \(link) AND u.slot <> \(slot) AND NOT u.replaced AND p.status NOT IN ('failed', 'canceled')
+            """
+        ) { row in try row.next() } ?? 0
+    }
+
+    /// Makes a payment the slot's; one before it was cancelled.
+    package static func use(
+        _ link: PaymentLinkID, slot: String, session: LinkSession, payment: PaymentID,
+        in db: borrowing PostgresTransaction
+    ) throws {
+        _ = try db.execute(
+            """
+            UPDATE payment_link_payments SET replaced = true
+            WHERE link_id = \(link) AND slot = \(slot) AND NOT replaced
+            """)
+        _ = try db.execute(
+            """
+            INSERT INTO payment_link_payments (payment_id, link_id, slot, session)
+            VALUES (\(payment), \(link), \(slot), \(session.text))
+            """)
+    }
+
+    /// The payments of a link, newest first.
+    package static func payments(
+        of link: PaymentLinkID, limit: Int, in db: borrowing PostgresTransaction
+    ) throws -> [PaymentID] {
+        try db.query(
+            """
+            SELECT payment_id FROM payment_link_payments WHERE link_id = \(link) ORDER BY payment_id DESC LIMIT \(limit)
+            """
+        ) { row in try row.next() }
+    }
+
+    /// What must never be: a link paid more often than it may be, or with another amount.
+    package static func violations(in db: borrowing PostgresTransaction) throws -> [String] {
+        try db.query(
+            """
+            SELECT 'payment link ' || l.id || ' was paid ' || count(*) || ' times, allowed once'
+            FROM payment_links l JOIN payment_link_payments u ON u.link_id = l.id JOIN payments p ON p.id = u.payment_id
+            WHERE l.max_uses = 1 AND p.status IN ('succeeded', 'authorized') GROUP BY l.id HAVING count(*) > 1
+            UNION ALL
+            SELECT 'payment ' || p.id || ' is not of the amount of its link ' || l.id
+            FROM payment_links l JOIN payment_link_payments u ON u.link_id = l.id JOIN payments p ON p.id = u.payment_id
+            WHERE (p.amount, p.currency, p.customer_id) IS DISTINCT FROM (l.amount, l.currency, l.customer_id)
+            """
+        ) { row in try row.next() }
+    }
+}

@@ -1,0 +1,99 @@
+// Talks to the service. A visit has one name, kept in this tab only: after a reload, or back from another site, the same
+// payment is found again, and pressing twice pays once.
+
+let code = "";
+let session = "";
+
+function drawn() {
+  const bytes = crypto.getRandomValues(new Uint8Array(18));
+  return btoa(String.fromCharCode(...bytes)).replaceAll("+", "-").replaceAll("/", "_");
+}
+
+/** Finds this tab's visit to a link, or begins one. */
+export function visit(linkCode) {
+  code = linkCode;
+  const key = `pay ${code}`;
+  try {
+    session = sessionStorage.getItem(key) ?? drawn();
+    sessionStorage.setItem(key, session);
+  } catch {
+    // Storage is switched off: then the visit lasts until the page is closed.
+    session = drawn();
+  }
+}
+
+/** An answer that is not what was asked for. `faults` maps fields to the service's words for what is wrong. */
+export class Refusal extends Error {
+  constructor(status, problem) {
+    super(problem?.code ?? String(status));
+    this.status = status;
+    this.code = problem?.code ?? "";
+    this.faults = Object.fromEntries((problem?.errors ?? []).map((fault) => [fault.param, fault.code]));
+  }
+}
+
+async function answerOf(request) {
+  const answer = await request;
+  const body = await answer.json().catch(() => null);
+  if (!answer.ok || body === null) throw new Refusal(answer.status, body);
+  return body;
+}
+
+function post(path, body) {
+  return answerOf(fetch(`/pay/${code}/${path}`, {
+    method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body),
+    credentials: "omit", cache: "no-store", referrerPolicy: "no-referrer",
+  }));
+}
+
+const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+
+/** Asks until there is an answer of the service: for what may be asked twice. */
+async function patiently(ask, onTrouble) {
+  for (let wait = 500; ; wait = Math.min(wait * 2, 8000)) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (error instanceof Refusal && error.status < 500 && error.status !== 429) throw error;
+      onTrouble(error);
+      await pause(wait);
+    }
+  }
+}
+
+export function status(onTrouble = () => {}) {
+  const address = `/pay/${code}/status?session=${session}`;
+  return patiently(() => answerOf(fetch(address, { credentials: "omit", cache: "no-store" })), onTrouble);
+}
+
+/** Hands the card to the vault; the number goes nowhere else and is not kept here. */
+export function keepCard(card) {
+  return post("card", { session, card });
+}
+
+/** Pays with a card the vault knows. Repeating it begins nothing new. */
+export function pay(method, onTrouble) {
+  return patiently(() => post("pay", { session, payment_method_id: method }), onTrouble);
+}
+
+/** Pays in another way: `type`, with a wallet's `token` where it has one. */
+export function payBy(type, token, onTrouble) {
+  return patiently(() => post("pay", { session, method: { type, token } }), onTrouble);
+}
+
+export function confirm(challenge) {
+  return post("confirm", { session, challenge });
+}
+
+export function appleSession(validationURL) {
+  return post("apple_pay/session", { validation_url: validationURL });
+}
+
+/** Follows the payment until it needs somebody or is done. */
+export async function follow(isOver, onTrouble) {
+  for (let wait = 400; ; wait = Math.min(wait * 1.4, 2500)) {
+    const seen = await status(onTrouble);
+    if (isOver(seen)) return seen;
+    await pause(wait);
+  }
+}

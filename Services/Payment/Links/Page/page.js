@@ -1,0 +1,193 @@
+// The page of a link: reads what the service put into it, speaks the reader's language, and goes from form to outcome.
+
+import { CardForm } from "./form.js";
+import { announce, h, show } from "./dom.js";
+import * as flow from "./flow.js";
+import { amountText } from "./money.js";
+import { language, languages, locale, nameOf, preferred, speak, t } from "./text.js";
+import * as views from "./views.js";
+import { tokenOf, usable } from "./wallets.js";
+
+const link = JSON.parse(document.getElementById("link").textContent);
+/** Ways to pay that lead to another site or show what to transfer. */
+const elsewhere = ["paypal", "klarna", "afterpay_clearpay", "affirm", "ideal", "sepa_debit", "crypto"];
+const names = { paypal: "PayPal", klarna: "Klarna", afterpay_clearpay: "Afterpay / Clearpay", affirm: "Affirm", ideal: "iDEAL" };
+const nameOfMethod = (method) => names[method] ?? t(`method_${method}`);
+let redraw = () => {};
+
+function foot() {
+  const choice = h("select", { id: "language", onchange: async (event) => {
+    await speak(link.assets, event.target.value);
+    draw(redraw);
+    document.getElementById("language").focus();
+  } }, languages.map((code) => h("option", { value: code, selected: code === language, lang: code }, nameOf(code))));
+  document.getElementById("foot").replaceChildren(h("p", {}, t("secure")), h("label", {}, h("span", {}, t("language")), choice));
+}
+
+/** Shows everything anew, in the language that is spoken now. */
+function draw(view) {
+  redraw = view;
+  views.summary(link);
+  foot();
+  document.title = link.merchant ? t("pay_to", { merchant: link.merchant }) : t("form_title");
+  view();
+}
+
+/** Goes where the payment stands. */
+function settle(seen) {
+  const payment = seen.payment;
+  const action = payment?.next_action;
+  if (!payment || payment.status === "canceled") return standing(seen.status);
+  if (payment.status === "succeeded") return outcome(seen, payment);
+  if (payment.status === "failed") return seen.status === "active" ? form(payment.failure) : draw(() => views.state(seen.status));
+  if (action?.type === "three_d_secure") return draw(() => views.challenge(answerChallenge));
+  if (action?.type === "redirect") return leave(action.url);
+  if (action?.type === "transfer") {
+    draw(() => views.transfer(action, () => {}));
+    return follow((now) => now.payment?.status !== payment.status);
+  }
+  draw(views.waiting);
+  return follow((now) => now.payment?.status !== "processing");
+}
+
+function standing(status) {
+  if (status !== "active") return draw(() => views.state(status));
+  return form(null);
+}
+
+/** A receipt is for the visit that paid; others only learn that it is paid. */
+function outcome(seen, payment) {
+  const isMine = payment.card_last4 !== null || seen.status === "active" || elsewhere.some((method) => link.methods.includes(method));
+  draw(() => (isMine ? views.success(link, payment) : views.state("completed")));
+}
+
+async function follow(isOver) {
+  settle(await flow.follow(isOver, views.trouble));
+}
+
+/** Leaves for another site once; who comes back unfinished finds the way there as a button. */
+function leave(url) {
+  draw(() => views.redirect(url));
+  const key = `left ${link.code}`;
+  if (sessionStorage.getItem(key) !== url) {
+    sessionStorage.setItem(key, url);
+    window.location.assign(url);
+  }
+  return follow((now) => now.payment?.status !== "requires_action");
+}
+
+async function answerChallenge(word) {
+  try {
+    settle(await flow.confirm(word));
+  } catch {
+    settle(await flow.status(views.trouble));
+  }
+}
+
+/** Hands over what pays and follows the payment; a refusal leads back to the form. */
+async function begin(ask) {
+  try {
+    const seen = await ask();
+    settle(seen);
+  } catch (error) {
+    await refused(error);
+  }
+}
+
+async function refused(error) {
+  if (error instanceof flow.Refusal && error.status === 409) return settle(await flow.status(views.trouble));
+  const isBusy = error instanceof flow.Refusal && error.status === 429;
+  form(null, views.alertBox(t("failed_title"), t(isBusy ? "busy_text" : "server")));
+}
+
+function form(failure, box = failure ? views.alertBox(t("failed_title"), views.failureText(failure)) : null) {
+  draw(() => drawForm(box));
+}
+
+function drawForm(box) {
+  const offered = link.methods;
+  const amount = amountText(link.amount, link.currency, link.exponent, locale);
+  const card = new CardForm(t("pay", { amount }), async (given) => {
+    let method;
+    try {
+      method = (await flow.keepCard(given)).payment_method_id;
+    } catch (error) {
+      if (error instanceof flow.Refusal && error.status === 422 && card.tellFaults(error.faults)) return;
+      await refused(error);
+      return;
+    }
+    await begin(() => flow.pay(method, () => announce(t("network"))));
+  });
+  const others = elsewhere.filter((method) => offered.includes(method));
+  const hasCard = offered.includes("card");
+  const wallets = h("div", { class: "stack", hidden: true });
+  const title = h("h1", { class: "lead", id: "form-title" }, t(hasCard && others.length === 0 ? "form_title" : "choose_method"));
+  const parts = [title, box, wallets];
+  if (others.length === 0 && hasCard) parts.push(card.node);
+  else if (others.length > 0) parts.push(chooser(hasCard ? ["card", ...others] : others, card));
+  else if (!offered.some((method) => method.endsWith("_pay"))) parts.push(h("p", { class: "note" }, t("no_method_text")));
+  show(h("div", { class: "stack", id: "form" }, parts));
+  if (box) box.querySelector("strong").focus();
+  offerWallets(wallets, hasCard || others.length > 0);
+}
+
+/** Radio buttons for the ways to pay, with the chosen one's form below. */
+function chooser(methods, card) {
+  const below = h("div", { class: "stack" });
+  const pick = (method) => {
+    const go = h("button", { type: "button", onclick: () => { draw(views.waiting); begin(() => flow.payBy(method, null, views.trouble)); } },
+      t("method_continue", { method: nameOfMethod(method) }));
+    below.replaceChildren(method === "card" ? card.node : go);
+  };
+  const choices = methods.map((method, place) => h("label", { class: "choice" },
+    h("input", { type: "radio", name: "method", value: method, checked: place === 0, onchange: () => pick(method) }), h("span", {}, nameOfMethod(method))));
+  pick(methods[0]);
+  return h("div", { class: "stack" }, h("fieldset", {}, h("legend", { class: "unseen" }, t("choose_method")), choices), below);
+}
+
+async function offerWallets(place, hasOthers) {
+  const found = await usable(link);
+  if (found.length === 0) return;
+  const buttons = found.map((wallet) => h("button", { type: "button", class: "wallet", onclick: async () => {
+    const token = await tokenOf(wallet, link, flow.appleSession);
+    if (token === null) return;
+    draw(views.waiting);
+    await begin(() => flow.payBy(wallet.name, token, views.trouble));
+  } }, t(`wallet_${wallet.name}`)));
+  place.replaceChildren(...buttons, hasOthers ? h("p", { class: "or" }, t("or")) : "");
+  place.hidden = false;
+}
+
+/** A page that asks for the code a device shows. */
+function ask() {
+  const fault = h("span", { class: "fault", id: "code-fault", hidden: true });
+  const input = h("input", {
+    id: "code", name: "code", class: "code-field", dir: "ltr", autocomplete: "off", autocapitalize: "characters", spellcheck: "false",
+    maxlength: "12", required: true, "aria-describedby": "code-hint code-fault",
+  });
+  const submit = (event) => {
+    if (/^[2-9A-HJKMNP-TV-Z]{8}$/.test(input.value.toUpperCase().replace(/[ -]/g, ""))) return;
+    event.preventDefault();
+    fault.textContent = t("code_invalid");
+    fault.hidden = false;
+    input.setAttribute("aria-invalid", "true");
+    input.focus();
+  };
+  document.title = t("ask_title");
+  show(h("form", { class: "stack", action: "/pay", method: "get", novalidate: true, onsubmit: submit }, h("h1", { class: "lead" }, t("ask_title")),
+    h("div", { class: "field" }, h("label", { for: "code" }, t("ask_label")), h("span", { class: "box" }, input),
+      h("span", { class: "hint", id: "code-hint" }, t("ask_text")), fault),
+    h("button", { type: "submit" }, t("ask_go"))));
+}
+
+async function start() {
+  await speak(link.assets, link.language ?? preferred(navigator.languages));
+  if (!link.code) return draw(link.state === "ask" ? ask : () => views.state(link.state));
+  flow.visit(link.code);
+  draw(() => {});
+  settle(await flow.status(views.trouble));
+}
+
+// A page that comes out of the browser's store may show what is long past.
+window.addEventListener("pageshow", (event) => { if (event.persisted) window.location.reload(); });
+start();

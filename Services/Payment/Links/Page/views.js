@@ -1,0 +1,125 @@
+// What the page shows beside the form: waiting, steps elsewhere, outcomes and the states of a link.
+
+import { labelOf } from "./card.js";
+import { announce, check, dash, h, show, sign } from "./dom.js";
+import { amountText } from "./money.js";
+import { has, locale, t } from "./text.js";
+
+const heading = (text) => h("h1", { class: "lead" }, text);
+
+/** The left side: who is paid, what for, how much. */
+export function summary(link) {
+  if (!link.code) return;
+  const logo = link.logo ? h("img", { src: link.logo, alt: "", referrerpolicy: "no-referrer", decoding: "async" }) : null;
+  const parts = [h("div", { class: "brand" }, logo, link.merchant ? h("span", {}, link.merchant) : null)];
+  parts.push(
+    h("p", { class: "label" }, t("amount_due")),
+    h("p", { class: "amount" }, amountText(link.amount, link.currency, link.exponent, locale)),
+    link.description ? h("p", { class: "purpose" }, h("bdi", {}, link.description)) : "");
+  if (link.is_sandbox) parts.push(h("p", { class: "tag" }, t("sandbox")));
+  if (link.cancel_url && link.state === "active") {
+    parts.push(h("p", {}, h("a", { class: "quiet-link", id: "cancel", href: link.cancel_url, rel: "noreferrer" }, t("cancel"))));
+  }
+  document.getElementById("summary").replaceChildren(...parts);
+}
+
+/** A link that cannot be paid, a code that leads nowhere. */
+export function state(name) {
+  const kind = name === "completed" ? ["good", check] : ["quiet", dash];
+  document.title = t(`${name}_title`);
+  show(h("div", { class: "stack" }, sign(...kind), heading(t(`${name}_title`)), h("p", { class: "note" }, t(`${name}_text`)),
+    name === "unknown" ? h("p", {}, h("a", { href: "/pay" }, t("ask_title"))) : null));
+}
+
+/** Once a payment has begun there is nothing to cancel by leaving. */
+function noWayBack() {
+  document.getElementById("cancel")?.parentElement.remove();
+}
+
+/** The payment is with the service. */
+export function waiting() {
+  noWayBack();
+  announce(t("processing_title"));
+  show(h("div", { class: "stack" }, h("div", { class: "wait", "aria-hidden": "true" }), heading(t("processing_title")),
+    h("p", { class: "note", id: "wait-note" }, t("processing_text"))));
+}
+
+/** Says so while nobody answers. */
+export function trouble() {
+  const note = document.getElementById("wait-note");
+  if (note) note.textContent = t("network");
+  announce(t("network"));
+}
+
+/** The sandbox's 3-D Secure challenge. */
+export function challenge(onAnswer) {
+  const answer = (word) => async (event) => {
+    const buttons = event.currentTarget.parentElement.querySelectorAll("button");
+    for (const button of buttons) button.disabled = true;
+    await onAnswer(word);
+  };
+  show(h("div", { class: "stack", id: "challenge" }, heading(t("challenge_title")), h("p", { class: "note" }, t("challenge_text")),
+    h("button", { type: "button", id: "challenge-pass", onclick: answer("passed") }, t("challenge_pass")),
+    h("button", { type: "button", class: "second", id: "challenge-fail", onclick: answer("failed") }, t("challenge_fail"))));
+}
+
+/** A step on another site, which leads back here. */
+export function redirect(url) {
+  const host = new URL(url).host;
+  show(h("div", { class: "stack" }, heading(t("redirect_title")), h("p", { class: "note" }, t("redirect_text", { host })),
+    h("a", { class: "button", id: "redirect", href: url, rel: "noreferrer" }, t("redirect_go"))));
+}
+
+/** A transfer the reader makes from a wallet of their own. */
+export function transfer(action, onTrouble) {
+  const copy = (text) => h("button", { type: "button", class: "second copy", onclick: async (event) => {
+    const button = event.currentTarget;
+    await navigator.clipboard.writeText(text).then(() => { button.textContent = t("copied"); announce(t("copied")); }, onTrouble);
+  } }, t("copy"));
+  const until = action.expires_at ? new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" }).format(new Date(action.expires_at)) : null;
+  show(h("div", { class: "stack" }, heading(t("transfer_title")), h("p", { class: "note" }, t("transfer_text")),
+    action.qr ? h("img", { class: "qr", src: action.qr, alt: t("qr_label") }) : null,
+    h("dl", { class: "facts" },
+      fact(t("receipt_amount"), h("bdi", {}, [action.amount, action.asset].filter(Boolean).join(" "))),
+      fact(t("transfer_address"), h("bdi", { class: "mono" }, action.address)),
+      until ? fact(t("transfer_until"), until) : null),
+    h("a", { class: "button", href: action.uri }, t("transfer_open")), copy(action.address),
+    h("p", { class: "note small", id: "wait-note" }, t("processing_text"))));
+}
+
+function fact(name, value) {
+  return h("div", {}, h("dt", {}, name), h("dd", {}, value));
+}
+
+/** The payment went through: the receipt's facts and the way back. */
+export function success(link, payment) {
+  noWayBack();
+  const when = new Intl.DateTimeFormat(locale, { dateStyle: "long", timeStyle: "short" }).format(new Date(payment.created_at));
+  const last4 = payment.card_last4;
+  const card = last4 ? t("card_ending", { brand: labelOf(payment.card_brand) || t("card"), last4 }) : null;
+  document.title = t("success_title");
+  announce(t("success_title"));
+  show(h("div", { class: "stack", id: "success" }, sign("good", check), heading(t("success_title")),
+    h("p", { class: "note" }, t("success_text")),
+    h("dl", { class: "facts" },
+      fact(t("receipt_amount"), amountText(String(payment.amount), payment.currency, link.exponent, locale)),
+      link.merchant ? fact(t("receipt_to"), h("bdi", {}, link.merchant)) : null,
+      link.description ? fact(t("receipt_for"), h("bdi", {}, link.description)) : null,
+      fact(t("receipt_date"), when), card ? fact(t("receipt_card"), card) : null,
+      fact(t("receipt_reference"), h("bdi", { class: "mono" }, payment.id))),
+    link.success_url ? h("a", { class: "button", id: "return", href: link.success_url, rel: "noreferrer" },
+      link.merchant ? t("return_to", { merchant: link.merchant }) : t("return")) : null,
+    h("button", { type: "button", class: "second", onclick: () => window.print() }, t("print"))));
+}
+
+/** Why the last attempt failed, in words that help. */
+export function failureText(failure) {
+  const byCode = `failed_${failure?.code}`;
+  const byClass = `failed_${failure?.decline_class}`;
+  return t(has(byCode) ? byCode : has(byClass) ? byClass : "failed_soft");
+}
+
+/** A box above the form that is read out as soon as it is there. */
+export function alertBox(title, text) {
+  return h("div", { class: "alert", role: "alert" }, h("strong", { tabindex: "-1" }, title), h("span", {}, text));
+}

@@ -1,0 +1,114 @@
+import BillingCore
+import Foundation
+import HTTPKit
+import JSON
+import Logging
+import PaymentDomain
+import PaymentLinks
+import PaymentRecords
+import PaymentService
+import Postgres
+import TestKit
+
+/// What a visitor's page knows.
+struct Visit: Sendable {
+    let code: String
+    let session: String
+
+    init(_ code: String, session: String = "visit-" + UUID().uuidString) {
+        self.code = code
+        self.session = session
+    }
+}
+
+extension PaymentWorld {
+    static let linkSettings = LinkSettings(
+        publicURL: "https://pay.example/", isSandbox: true, offered: [.card],
+        qr: { "<svg xmlns=\"http://www.w3.org/2000/svg\"><desc>\($0)</desc></svg>" })
+
+    /// `POST /v1/payment_links`; `more` are further members of the body.
+    func link(_ customer: CustomerID, _ more: String = "", key: String? = nil) async throws -> JSONValue {
+        let body = #"{"amount":4900,"currency":"EUR","customer_id":"\#(customer)"\#(more)}"#
+        let create = CreateLink(pool: database, settings: Self.linkSettings)
+        return try parseJSON(try await create(call("/v1/payment_links", key: key, body: body), read(body)).body)
+    }
+
+    /// A link's code as its page knows it.
+    func code(_ link: JSONValue) -> String { (link["code"]?.stringValue ?? "").replacingOccurrences(of: "-", with: "") }
+
+    /// `POST /pay/{code}/card`; the method's id.
+    func card(_ visit: Visit, _ number: String = "4242424242424242") async throws -> String {
+        let body =
+            #"{"session":"\#(visit.session)","card":{"number":"\#(number)","exp_month":12,"exp_year":2030,"cvc":"123"}}"#
+        let reply: Reply<LinkCardResource> = try await work.payLink.keep(page(visit, "card", body), read(body))
+        return try parseJSON(reply.body)["payment_method_id"]?.stringValue ?? ""
+    }
+
+    /// `POST /pay/{code}/pay`.
+    @discardableResult
+    func pay(_ visit: Visit, _ method: String) async throws -> JSONValue {
+        let body = #"{"session":"\#(visit.session)","payment_method_id":"\#(method)"}"#
+        return try parseJSON(try await work.payLink(page(visit, "pay", body), read(body)).body)
+    }
+
+    /// Gives a card and pays with it, as a page does; Fraud lets it pass.
+    @discardableResult
+    func payNow(_ visit: Visit, _ number: String = "4242424242424242") async throws -> PaymentRecord {
+        let seen: JSONValue = try await pay(visit, try await card(visit, number))
+        let id = PaymentID(unchecked: seen["payment"]?["id"]?.stringValue ?? "")
+        let payment: PaymentRecord = try await payment(id)
+        if payment.status == .created { await decide(payment) }
+        return try await settled(id)
+    }
+
+    /// `POST /pay/{code}/confirm`.
+    func answerChallenge(_ visit: Visit, _ word: String) async throws {
+        let body = #"{"session":"\#(visit.session)","challenge":"\#(word)"}"#
+        _ = try await work.payLink.confirm(page(visit, "confirm", body), read(body))
+    }
+
+    func page(_ visit: Visit, _ verb: String, _ body: String) -> Call {
+        Call(
+            post: "/pay/\(visit.code)/\(verb)", body: Array(body.utf8), key: nil, now: clock.now,
+            receivedAt: Self.start, parameters: ["code": visit.code])
+    }
+
+    func standing(_ code: String) async throws -> LinkStanding {
+        let found: LinkStanding? = try await database.transaction(readOnly: true) { db in
+            try LinkCode(code).flatMap { try LinkStore.find($0, in: db) }
+        }
+        guard let found else { throw Absent() }
+        return found
+    }
+
+    func status(_ code: String) async throws -> LinkStatus { try await standing(code).status(at: clock.now) }
+
+    /// How a refusal reads: its code.
+    func refusal(_ work: () async throws -> some Sendable) async -> String {
+        do {
+            _ = try await work()
+            return "none"
+        } catch let problem as any ProblemConvertible { return problem.problem.code } catch { return "\(error)" }
+    }
+
+    /// Serves the open routes on a port of their own for as long as `body` runs.
+    func serving(limits: VisitLimits = VisitLimits(), _ body: (URL) async throws -> Void) async throws {
+        let path = "/Tests/PaymentServiceTests/LinkWorld.swift"
+        let root: String = String(#filePath.prefix(#filePath.count - path.count))
+        let routes = LinkPageRoutes(
+            assets: try PageAssets(home: root), settings: Self.linkSettings, limits: limits, pool: database)
+        let server = HTTPServer(
+            endpoints: routes.endpoints, configuration: HTTPServerConfiguration(port: 0, serviceName: "payment"),
+            pool: database, clock: clock, logger: Logger(label: "test.http") { _ in SwiftLogNoOpLogHandler() })
+        let running = Task { try await server.run() }
+        let port: Int = try await server.listeningPort()
+        let result: Result<Void, any Error>
+        do {
+            guard let base = URL(string: "http://127.0.0.1:\(port)") else { throw Absent() }
+            result = .success(try await body(base))
+        } catch { result = .failure(error) }
+        try await server.shutdown()
+        _ = await running.result
+        try result.get()
+    }
+}
