@@ -121,7 +121,7 @@ package struct PayLink: Sendable {
     ) throws {
         let order = PaymentOrder(
             id: PaymentID.new(at: call.now), customerID: link.customerID, paymentMethodID: input.paymentMethodID,
-            amount: link.amount, captureMethod: .automatic, description: link.description,
+            page: nil, amount: link.amount, captureMethod: .automatic, description: link.description,
             metadata: Metadata.encode(
                 Metadata.decode(link.metadata).merging(["payment_link_id": link.id.rawValue]) { $1 }),
             claim: nil, traceparent: call.trace.traceparent, now: call.now)
