@@ -21,6 +21,14 @@ package protocol PaymentProvider: Sendable {
     func release(_ request: ReleaseRequest) async throws(ProviderFault) -> ReleaseAnswer
     /// Gives captured money back.
     func refund(_ request: RefundRequest) async throws(ProviderFault) -> RefundAnswer
+    /// Reads a refund back by the provider's name of it, whoever made it.
+    /// - Returns: `nil` when the provider knows none of that name.
+    func refund(named reference: String) async throws(ProviderFault) -> ProviderRefund?
+}
+
+extension PaymentProvider {
+    /// Nothing can be read back: nobody refunds here but us.
+    package func refund(named reference: String) async throws(ProviderFault) -> ProviderRefund? { nil }
 }
 
 /// What a charge is taken from.
