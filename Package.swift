@@ -46,14 +46,24 @@ let paymentParts: [Target] = [
     paymentPart("Contract", ["BillingCore", "PaymentDomain"]),
     paymentConnector("Stripe", ["JSON", "Telemetry"]),
     paymentConnector("PayPal", ["JSON", "Telemetry"]),
-    paymentConnector("Sandbox", ["Postgres"]),
+    paymentConnector("Sandbox", ["JSON", "Postgres"]),
+    paymentPart(
+        "Inbound",
+        [
+            "BillingCore", "HTTPKit", "JSON", "Messaging", "PaymentContract", "PaymentWebhooks", "Postgres",
+            "ServiceKit", "Telemetry", external("ArgumentParser", "swift-argument-parser"), crypto, log,
+        ]),
     paymentPart(
         "Records", ["BillingCore", "BillingEvents", "JSON", "Messaging", "PaymentDomain", "Postgres"]),
 ]
 
 /// The parts that a service is wired from, beside its Domain.
 let parts: [String: [Target.Dependency]] = [
-    "Payment": ["PaymentContract", "PaymentRecords", "PaymentSandbox", "PaymentStripe", "PaymentPayPal"]
+    "Payment": [
+        "PaymentContract", "PaymentInbound", "PaymentRecords", "PaymentSandbox", "PaymentStripe", "PaymentPayPal",
+        "PaymentWebhooks", external("AsyncHTTPClient", "async-http-client"), external("NIOCore", "swift-nio"),
+        external("NIOHTTP1", "swift-nio"), external("NIOPosix", "swift-nio"),
+    ]
 ]
 
 /// The three targets of a service: Domain (BillingCore only), Service, and the executable.

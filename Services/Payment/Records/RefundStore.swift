@@ -59,6 +59,22 @@ package enum RefundStore {
             """, as: ProviderReference.self)
     }
 
+    /// Stores a refund of a payment, whose row is locked, as `processing`, and counts it against what is left.
+    package static func reserve(
+        _ id: RefundID, _ amount: Int64, of payment: PaymentRecord, capture: CaptureID?, reason: String?,
+        at now: Instant, in db: borrowing PostgresTransaction
+    ) throws {
+        try db.enqueue("UPDATE captures SET amount_refunded = amount_refunded + \(amount) WHERE id = \(capture)")
+        try db.enqueue("UPDATE payments SET amount_refunded = amount_refunded + \(amount) WHERE id = \(payment.id)")
+        _ = try db.execute(
+            """
+            INSERT INTO refunds
+                (id, payment_id, capture_id, customer_id, amount, currency, status, reason, created_at)
+            VALUES (\(id), \(payment.id), \(capture), \(payment.customerID), \(amount), \(payment.amount.currency),
+                'processing', \(reason), \(now))
+            """)
+    }
+
     /// What has been given back of a payment, minor units.
     package static func succeededTotal(of payment: PaymentID, in db: borrowing PostgresTransaction) throws -> Int64 {
         try db.first(

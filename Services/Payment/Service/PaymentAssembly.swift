@@ -1,4 +1,6 @@
 import PaymentContract
+public import ArgumentParser
+import PaymentInbound
 import PaymentSandbox
 import Crypto
 import Foundation
@@ -29,16 +31,21 @@ public struct PaymentAssembly: ServiceAssembly {
             clock: parts.clock,
             policy: SweepPolicy(parts.configuration), fingerprintKey: try Self.fingerprintKey(parts.configuration),
             logger: parts.logger)
+        let webhooks = try WebhooksIn(parts, handler: work.news, transport: ProviderHTTP.shared)
         endpoints =
             PaymentRoutes(
                 create: work.create, capture: work.capture, cancel: work.cancel
             ).endpoints
             + PaymentMethodRoutes(attach: work.attach).endpoints + RefundRoutes(refund: work.refund).endpoints
             + LedgerRoutes().endpoints
+            + webhooks.endpoints
         consumers = [work.consumer]
         let sweep: SweepPayments = work.sweep
-        loops = [BackgroundLoop(name: "sweep") { try await sweep.run() }]
+        loops = [BackgroundLoop(name: "sweep") { try await sweep.run() }] + webhooks.loops
     }
+
+    /// `webhooks`.
+    public static var commands: [any ParsableCommand.Type] { [WebhooksCommand.self] }
 
     /// Work under way outside the event flow.
     public static func inFlight(_ db: borrowing PostgresTransaction) throws -> Int64 {
@@ -49,6 +56,7 @@ public struct PaymentAssembly: ServiceAssembly {
                         now() + (SELECT offset_microseconds FROM test_clock) * interval '1 microsecond')
                  + (SELECT count(*) FROM captures WHERE status = 'processing')
                  + (SELECT count(*) FROM refunds WHERE status = 'processing')
+                 + (\(InboundLog.underWay))
             """
         ) { row in try row.next() } ?? 0
     }

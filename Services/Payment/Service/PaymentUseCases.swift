@@ -23,6 +23,8 @@ package struct PaymentUseCases: Sendable {
     package let refund: RefundPayment
     /// Moves on what stopped on its way.
     package let sweep: SweepPayments
+    /// Follows providers' webhooks.
+    package let news: HandleNews
     /// What Payment listens to.
     package let consumer: EventConsumer
 
@@ -37,6 +39,9 @@ package struct PaymentUseCases: Sendable {
         capture = CapturePayment(providers: providers, pool: pool, clock: clock)
         cancel = CancelPayment(providers: providers, pool: pool, waiters: waiters, clock: clock)
         refund = RefundPayment(providers: providers, pool: pool, clock: clock)
+        news = HandleNews(
+            pool: pool, charge: charge, capture: capture,
+            refunds: FollowRefunds(refund: refund, pool: pool, clock: clock))
         create = CreatePayment(
             record: RecordPayments(pool: pool), waiters: waiters, pool: pool)
         attach = AttachPaymentMethod(pool: pool, fingerprintKey: fingerprintKey)

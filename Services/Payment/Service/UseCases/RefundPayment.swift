@@ -65,15 +65,8 @@ package struct RefundPayment: Sendable {
         guard amount > 0, amount <= left else { throw Failure.tooMuch(left: left) }
         let capture: CaptureID? = try capture(toRefund: amount, of: payment, in: db)
         let id = RefundID.new(at: now)
-        try db.enqueue("UPDATE captures SET amount_refunded = amount_refunded + \(amount) WHERE id = \(capture)")
-        try db.enqueue("UPDATE payments SET amount_refunded = amount_refunded + \(amount) WHERE id = \(payment.id)")
-        _ = try db.execute(
-            """
-            INSERT INTO refunds
-                (id, payment_id, capture_id, customer_id, amount, currency, status, reason, created_at)
-            VALUES (\(id), \(payment.id), \(capture), \(payment.customerID), \(amount), \(payment.amount.currency),
-                'processing', \(input.reason), \(now))
-            """)
+        try RefundStore.reserve(
+            id, amount, of: payment, capture: capture, reason: input.reason, at: now, in: db)
         return id
     }
 
@@ -142,7 +135,8 @@ package struct RefundPayment: Sendable {
         return refund
     }
 
-    private static func book(
+    /// Moves a `processing` refund on, with its journal entry and its event; another one stays as it is.
+    static func book(
         _ id: RefundID, reference: String, at now: Instant, in db: borrowing PostgresTransaction
     ) throws -> RefundRecord {
         let moved: RefundRecord? = try db.first(
