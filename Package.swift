@@ -159,7 +159,8 @@ func testTargets() -> [Target] {
                 "PaymentPeerTests",
                 [
                     "PaymentContract", "PaymentStripe", "PaymentPayPal", "PaymentDomain", "PaymentThreeDS",
-                    "PaymentWebhooks", "BillingCore", "JSON", "Telemetry", "TestKit", crypto,
+                    "PaymentWebhooks", "PaymentInbound", "PaymentRecords", "PaymentService", "Postgres", "HTTPKit",
+                    "BillingCore", "JSON", "Telemetry", "TestKit", crypto, log,
                 ])
         ]
     guard let only = Context.environment["REFRAIN_ONLY_TESTS"], !only.isEmpty else {

@@ -40,7 +40,7 @@ package struct PaymentUseCases: Sendable {
         cancel = CancelPayment(providers: providers, pool: pool, waiters: waiters, clock: clock)
         refund = RefundPayment(providers: providers, pool: pool, clock: clock)
         news = HandleNews(
-            pool: pool, charge: charge, capture: capture,
+            pool: pool, sync: SyncPayment(charge: charge, pool: pool), capture: capture,
             refunds: FollowRefunds(refund: refund, pool: pool, clock: clock))
         create = CreatePayment(
             record: RecordPayments(pool: pool), waiters: waiters, pool: pool)

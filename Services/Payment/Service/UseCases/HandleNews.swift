@@ -8,22 +8,13 @@ import Postgres
 /// What Payment does about providers' news: reads back what it is about, and lets whoever settles it otherwise settle it.
 package struct HandleNews: NewsHandler {
     let pool: PostgresPool
-    let charge: ChargePayments
+    let sync: SyncPayment
     let capture: CapturePayment
     let refunds: FollowRefunds
 
     /// Settles an attempt that waits for its outcome; any other has been settled, or is not with the provider.
     package func charge(_ attempt: AttemptID, at provider: String) async throws {
-        let waiting: ApprovedAttempt? = try await pool.transaction(readOnly: true) { db in
-            try db.first(
-                """
-                SELECT \(ApprovedAttempt.columns)
-                FROM payment_attempts a JOIN payments p ON p.id = a.payment_id AND p.attempt_id = a.id
-                JOIN payment_methods m ON m.id = p.payment_method_id
-                WHERE a.id = \(attempt) AND p.provider = \(provider) AND p.status = 'processing'
-                """, as: ApprovedAttempt.self)
-        }
-        if let waiting { try await charge.resume(waiting) }
+        try await sync(attempt: attempt)
     }
 
     /// The same, found by the provider's name of the charge.
