@@ -56,7 +56,13 @@ let paymentParts: [Target] = [
     paymentPart("Contract", ["BillingCore", "PaymentDomain"]),
     paymentConnector("Stripe", ["JSON", "Telemetry"]),
     paymentConnector("PayPal", ["JSON", "Telemetry"]),
-    paymentConnector("Sandbox", ["Postgres"]),
+    paymentConnector("Sandbox", ["JSON", "Postgres"]),
+    paymentPart(
+        "Inbound",
+        [
+            "BillingCore", "HTTPKit", "JSON", "Messaging", "PaymentContract", "PaymentWebhooks", "Postgres",
+            "ServiceKit", "Telemetry", external("ArgumentParser", "swift-argument-parser"), crypto, log,
+        ]),
     paymentPart(
         "Records",
         ["BillingCore", "BillingEvents", "JSON", "Messaging", "PaymentContract", "PaymentDomain", "Postgres"]),
@@ -82,6 +88,9 @@ let parts: [String: [Target.Dependency]] = [
         external("NIOHTTP1", "swift-nio"), external("NIOPosix", "swift-nio"),
         "PaymentContract", "PaymentRecords", "PaymentSandbox", "PaymentStripe", "PaymentPayPal", "PaymentInstalments",
         "PaymentContract", "PaymentRecords", "PaymentSandbox", "PaymentStripe", "PaymentPayPal", "PaymentLinks",
+        "PaymentContract", "PaymentInbound", "PaymentRecords", "PaymentSandbox", "PaymentStripe", "PaymentPayPal",
+        "PaymentWebhooks", external("AsyncHTTPClient", "async-http-client"), external("NIOCore", "swift-nio"),
+        external("NIOHTTP1", "swift-nio"), external("NIOPosix", "swift-nio"),
     ]
 ]
 
@@ -188,6 +197,8 @@ func testTargets() -> [Target] {
                     "PaymentContract", "PaymentStripe", "PaymentPayPal", "PaymentDomain", "PaymentThreeDS",
                     "PaymentWebhooks", "PaymentCrypto", "PaymentChains", "BillingCore", "JSON", "Postgres", "Telemetry",
                     "TestKit", crypto, log,
+                    "PaymentWebhooks", "PaymentInbound", "PaymentRecords", "PaymentService", "Postgres", "HTTPKit",
+                    "BillingCore", "JSON", "Telemetry", "TestKit", crypto, log,
                 ])
         ]
     guard let only = Context.environment["REFRAIN_ONLY_TESTS"], !only.isEmpty else {

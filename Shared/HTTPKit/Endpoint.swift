@@ -3,7 +3,7 @@ import Postgres
 
 /// A route, declared once: the router's entry and the operation in the OpenAPI document both come from it.
 ///
-/// Make one with `Endpoint.read`, `.list`, `.write` or `.task`.
+/// Make one with `Endpoint.read`, `.list`, `.write`, `.task` or `.delivery`.
 public struct Endpoint: Sendable {
     /// The HTTP methods that endpoints answer.
     public enum Method: String, Sendable, CaseIterable {
@@ -31,12 +31,31 @@ public struct Endpoint: Sendable {
     let needsKey: Bool
     let timeout: Duration?
     let operation: OperationDocument
-    let run: @Sendable (Call, JSONValue, PostgresPool) async throws -> RawReply
+    let handling: Handling
+
+    /// How a request's body reaches the endpoint.
+    enum Handling: Sendable {
+        /// Read as JSON.
+        case json(@Sendable (Call, JSONValue, PostgresPool) async throws -> RawReply)
+        /// As it came, with the headers, up to so many bytes.
+        case delivery(maxBodyBytes: Int, @Sendable (Call, Delivery) async throws -> RawReply)
+
+        var isDelivery: Bool { if case .delivery = self { true } else { false } }
+    }
 
     init(
         _ method: Method, _ path: String, scope: String?, isInternal: Bool = false, query: [QueryParameter] = [],
         ignoresUnknownQuery: Bool = false, needsKey: Bool, timeout: Duration? = nil, operation: OperationDocument,
         run: @escaping @Sendable (Call, JSONValue, PostgresPool) async throws -> RawReply
+    ) {
+        self.init(
+            method, path, scope: scope, isInternal: isInternal, query: query, needsKey: needsKey, timeout: timeout,
+            operation: operation, handling: .json(run))
+    }
+
+    init(
+        _ method: Method, _ path: String, scope: String?, isInternal: Bool = false, query: [QueryParameter] = [],
+        needsKey: Bool, timeout: Duration? = nil, operation: OperationDocument, handling: Handling
     ) {
         precondition(path.utf8.first == UInt8(ascii: "/"), "a path starts with a slash: \(path)")
         if let scope { precondition(Scopes.isScope(scope) && scope != "*", "\(scope) is not a scope") }
@@ -49,7 +68,7 @@ public struct Endpoint: Sendable {
         self.needsKey = needsKey
         self.timeout = timeout
         self.operation = operation
-        self.run = run
+        self.handling = handling
     }
 
     /// The names of the path's parameters, in order.

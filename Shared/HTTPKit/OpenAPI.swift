@@ -55,6 +55,12 @@ private struct OpenAPIOperation {
         if let schema = endpoint.operation.requestSchema {
             let content: JSONValue = ["application/json": ["schema": schema()]]
             members.append(JSONMember(name: "requestBody", value: ["required": true, "content": content]))
+        } else if endpoint.handling.isDelivery {
+            let body: JSONValue = [
+                "required": true, "content": ["*/*": [:]],
+                "description": "Taken as it comes: its signature covers the very bytes.",
+            ]
+            members.append(JSONMember(name: "requestBody", value: body))
         }
         members.append(JSONMember(name: "responses", value: .object(answers + problems)))
         return .object(members)
@@ -90,7 +96,7 @@ private struct OpenAPIOperation {
 
     private var headerParameters: [JSONValue] {
         var headers: [JSONValue] = []
-        if endpoint.method != .get {
+        if endpoint.method != .get, !endpoint.handling.isDelivery {
             headers.append(
                 OpenAPIParts.header(
                     "Idempotency-Key", JSONSchema.string(min: 1, max: 255), required: endpoint.needsKey,

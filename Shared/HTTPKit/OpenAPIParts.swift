@@ -14,7 +14,11 @@ enum OpenAPIParts {
             problems += ["400 invalid_json", "413 body_too_large", "415 unsupported_media_type", "422 invalid_request"]
         }
         if endpoint.needsKey { problems += ["400 idempotency_key_required", "400 idempotency_key_invalid"] }
-        if endpoint.method != .get { problems += ["409 idempotency_key_in_use", "422 idempotency_key_reused"] }
+        if endpoint.handling.isDelivery {
+            problems.append("413 body_too_large")
+        } else if endpoint.method != .get {
+            problems += ["409 idempotency_key_in_use", "422 idempotency_key_reused"]
+        }
         if !endpoint.query.isEmpty { problems.append("422 invalid_request") }
         if !endpoint.parameterNames.isEmpty { problems.append("404 not_found") }
         return problems

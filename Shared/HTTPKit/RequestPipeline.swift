@@ -8,7 +8,8 @@ import Synchronization
 import Telemetry
 
 /// What happens to every request, in this order: route, room, body limit, content type, caller, scope, rate,
-/// idempotency key, query, body, endpoint; and whatever goes wrong becomes one kind of answer.
+/// idempotency key, query, body, endpoint; and whatever goes wrong becomes one kind of answer. A delivery skips the checks of
+/// what it need not have: content type, key, JSON.
 final class RequestPipeline: Sendable {
     private let configuration: HTTPServerConfiguration
     private let router: Router<Target>
@@ -99,25 +100,35 @@ final class RequestPipeline: Sendable {
             throw Problem.unavailable("Too many requests are running.")
         }
         let headers = frame.headers
-        try reading.checkHead(headers)
+        let isDelivery = endpoint.handling.isDelivery
+        if !isDelivery { try reading.checkHead(headers) }
         let wait = reading.preferredWait(headers)
         let deadline = frame.started + (try reading.timeout(headers, endpoint: endpoint.timeout, wait: wait))
         let principal = try await caller(endpoint, headers, deadline)
         let left = try await takeToken(principal)
-        let key = try reading.idempotencyKey(headers, isNeeded: endpoint.needsKey)
+        let key = isDelivery ? nil : try reading.idempotencyKey(headers, isNeeded: endpoint.needsKey)
         let queryValues = try QueryReading.read(
             query, endpoint.query, ignoringUnknown: endpoint.ignoresUnknownQuery)
-        let bytes = try await reading.body(frame.request)
-        let json = try reading.json(bytes)
         let fullPath = query.isEmpty ? String(path) : "\(path)?\(query)"
-        let call = Call(
-            requestID: frame.requestID, principal: principal, trace: frame.trace, deadline: deadline, now: clock.now,
-            receivedAt: realClock.now, idempotencyKey: key, preferWait: wait,
-            clientAddress: RequestReading.clientAddress(headers, frame.socket),
-            userAgent: headers.userAgent ?? "", query: queryValues, method: endpoint.method.rawValue,
-            path: String(path), pathParameters: parameters,
-            requestHash: key.map { _ in RequestHash(method: endpoint.method.rawValue, path: fullPath, body: bytes) })
-        var reply = try await endpoint.run(call, json, pool)
+        let call = { [clock, realClock] (body: [UInt8]) in
+            Call(
+                requestID: frame.requestID, principal: principal, trace: frame.trace, deadline: deadline,
+                now: clock.now, receivedAt: realClock.now, idempotencyKey: key, preferWait: wait,
+                clientAddress: RequestReading.clientAddress(headers, frame.socket),
+                userAgent: headers.userAgent ?? "", query: queryValues, method: endpoint.method.rawValue,
+                path: String(path), pathParameters: parameters,
+                requestHash: key.map { _ in RequestHash(method: endpoint.method.rawValue, path: fullPath, body: body) })
+        }
+        var reply: RawReply
+        switch endpoint.handling {
+        case .json(let run):
+            let bytes = try await reading.body(frame.request)
+            let json = try reading.json(bytes)
+            reply = try await run(call(bytes), json, pool)
+        case .delivery(let maxBodyBytes, let run):
+            let delivery = try await reading.delivery(frame, maxBodyBytes: maxBodyBytes)
+            reply = try await run(call([]), delivery)
+        }
         if let left, let limiter { reply.headers.append(HeaderField("RateLimit", limiter.header(left))) }
         return reply
     }

@@ -1,4 +1,5 @@
 import BillingCore
+import HTTPTypes
 import HummingbirdCore
 import JSON
 import NIOCore
@@ -22,7 +23,9 @@ struct RequestReading: Sendable {
     /// 413 for a body that says it is too long, 415 for one that says it is not JSON.
     func checkHead(_ headers: RequestHeaders) throws(Problem) {
         if let length = headers.contentLength {
-            guard let bytes = Int(length), bytes <= configuration.maxBodyBytes else { throw tooLarge }
+            guard let bytes = Int(length), bytes <= configuration.maxBodyBytes else {
+                throw .bodyTooLarge(configuration.maxBodyBytes)
+            }
             if bytes == 0 { return }
         } else if headers.transferEncoding == nil {
             return
@@ -43,14 +46,30 @@ struct RequestReading: Sendable {
     /// The whole body.
     /// - Throws: ``Problem`` 413 past the limit; ``BodyInterrupted`` when the connection fails.
     func body(_ request: Request) async throws -> [UInt8] {
+        guard let bytes = try await Self.bytes(of: request, atMost: configuration.maxBodyBytes) else {
+            throw Problem.bodyTooLarge(configuration.maxBodyBytes)
+        }
+        return bytes
+    }
+
+    /// The request as a delivery; a body that says it is too long is not read at all.
+    /// - Throws: ``BodyInterrupted`` when the connection fails.
+    func delivery(_ frame: Frame, maxBodyBytes: Int) async throws -> Delivery {
+        let headers = frame.request.headers.map { (name: $0.name.rawName, value: $0.value) }
+        if let length = frame.headers.contentLength, Int(length).map({ $0 > maxBodyBytes }) ?? true {
+            return Delivery(headers: headers, body: nil)
+        }
+        return Delivery(headers: headers, body: try await Self.bytes(of: frame.request, atMost: maxBodyBytes))
+    }
+
+    /// The whole body; `nil` when it is longer.
+    private static func bytes(of request: Request, atMost limit: Int) async throws -> [UInt8]? {
         var bytes: [UInt8] = []
         do {
             for try await buffer in request.body {
-                if bytes.count + buffer.readableBytes > configuration.maxBodyBytes { throw tooLarge }
+                if bytes.count + buffer.readableBytes > limit { return nil }
                 bytes.append(contentsOf: buffer.readableBytesView)
             }
-        } catch let problem as Problem {
-            throw problem
         } catch {
             throw BodyInterrupted(underlying: error)
         }
@@ -121,12 +140,6 @@ struct RequestReading: Sendable {
             return String(trimmed(forwarded).prefix(45))
         }
         return socket?.ipAddress ?? ""
-    }
-
-    private var tooLarge: Problem {
-        Problem(
-            413, code: "body_too_large", title: "The body is too large",
-            detail: "A body may have at most \(configuration.maxBodyBytes) bytes.")
     }
 
     private static func isPlainID(_ text: String) -> Bool {

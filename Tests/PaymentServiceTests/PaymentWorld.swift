@@ -62,6 +62,11 @@ final class ScriptedProvider: PaymentProvider {
         try await moody { () throws(ProviderFault) in try await sandbox.refund(request) }
     }
 
+    func refund(named reference: String) async throws(ProviderFault) -> ProviderRefund? {
+        if now != .well { throw .timedOut }
+        return try await sandbox.refund(named: reference)
+    }
+
     private func moody<Answer>(
         _ ask: () async throws(ProviderFault) -> Answer
     ) async throws(ProviderFault) -> Answer {

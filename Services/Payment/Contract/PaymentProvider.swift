@@ -24,11 +24,16 @@ package protocol PaymentProvider: Sendable {
     func refund(_ request: RefundRequest) async throws(ProviderFault) -> RefundAnswer
     /// What a refusal of its own means in the common table of declines.
     func reading(of decline: ProviderDecline) -> DeclineReading
+    /// Reads a refund back by the provider's name of it, whoever made it.
+    /// - Returns: `nil` when the provider knows none of that name.
+    func refund(named reference: String) async throws(ProviderFault) -> ProviderRefund?
 }
 
 extension PaymentProvider {
     /// For a provider that speaks the networks' common words.
     package func reading(of decline: ProviderDecline) -> DeclineReading { DeclineReading(Decline(code: decline.code)) }
+    /// Nothing can be read back: nobody refunds here but us.
+    package func refund(named reference: String) async throws(ProviderFault) -> ProviderRefund? { nil }
 }
 
 /// What a charge is taken from.

@@ -6,6 +6,10 @@ package import BillingCore
 package enum ProviderNews: Sendable, Equatable {
     /// Something became of an attempt's charge.
     case charge(AttemptID)
+    /// Something became of a charge or a capture that is told by the provider's name of it alone; perhaps not one of ours.
+    case taken(String)
+    /// Something became of a capture that was asked for here.
+    case capture(CaptureID)
     /// A refund was made or changed, perhaps at the provider's own pages.
     case refund(ProviderRefund)
     /// A dispute was raised or moved on.

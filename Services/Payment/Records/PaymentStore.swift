@@ -184,6 +184,22 @@ package enum PaymentStore {
             """, as: ProviderReference.self)
     }
 
+    /// The attempt, and its payment, whose charge or capture a provider knows by this name.
+    package static func attempt(
+        known reference: String, at provider: String, in db: borrowing PostgresTransaction
+    ) throws -> (id: AttemptID, payment: PaymentID)? {
+        try db.first(
+            """
+            SELECT id, payment_id FROM payment_attempts
+            WHERE provider_reference = \(reference) AND provider = \(provider)
+            UNION ALL
+            SELECT p.attempt_id, p.id FROM captures c JOIN payments p ON p.id = c.payment_id
+            WHERE c.provider_reference = \(reference) AND p.provider = \(provider)
+            LIMIT 1
+            """
+        ) { row in (try row.next(), try row.next()) }
+    }
+
     /// Records what has been captured in all of a payment whose row is locked.
     package static func captured(
         _ payment: PaymentRecord, total: Int64, status: PaymentStatus, in db: borrowing PostgresTransaction

@@ -105,7 +105,7 @@ package enum PaymentConsistency {
                 "payments charged more than once at the sandbox provider"
             ),
             (
-                "SELECT count(*) FROM journal_entries e JOIN sandbox_refunds r ON r.idempotency_key = e.reference FULL JOIN refunds f ON f.id = r.idempotency_key WHERE (f.status = 'succeeded') IS DISTINCT FROM (e.id IS NOT NULL)",
+                "SELECT count(*) FROM (refunds f JOIN payments p ON p.id = f.payment_id) FULL JOIN (SELECT id, reference FROM journal_entries WHERE kind = 'refund') e ON e.reference = f.id LEFT JOIN sandbox_refunds r ON r.reference = f.provider_reference WHERE (f.status = 'succeeded') IS DISTINCT FROM (e.id IS NOT NULL) OR (p.provider = 'sandbox' AND f.status = 'succeeded' AND r.reference IS NULL)",
                 "refunds whose booking and provider disagree"
             ),
             (

@@ -30,6 +30,8 @@ package struct PaymentUseCases: Sendable {
     package let payLink: PayLink
     /// Moves on what stopped on its way.
     package let sweep: SweepPayments
+    /// Follows providers' webhooks.
+    package let news: HandleNews
     /// What Payment listens to.
     package let consumer: EventConsumer
 
@@ -45,12 +47,15 @@ package struct PaymentUseCases: Sendable {
         capture = CapturePayment(providers: providers, pool: pool, clock: clock)
         cancel = CancelPayment(providers: providers, pool: pool, waiters: waiters, clock: clock)
         refund = RefundPayment(providers: providers, pool: pool, clock: clock)
+        sync = SyncPayment(charge: charge, pool: pool)
+        news = HandleNews(
+            pool: pool, sync: sync, capture: capture,
+            refunds: FollowRefunds(refund: refund, pool: pool, clock: clock))
         create = CreatePayment(
             record: RecordPayments(pool: pool, providers: providers), providers: providers, waiters: waiters,
             pool: pool)
         keep = KeepPaymentMethod(providers: providers, pool: pool, clock: clock)
         attach = AttachPaymentMethod(providers: providers, keep: keep, pool: pool, fingerprintKey: fingerprintKey)
-        sync = SyncPayment(charge: charge, pool: pool)
         payLink = PayLink(pool: pool, attach: attach, limits: visits)
         sweep = SweepPayments(
             pool: pool, verdicts: verdicts, charge: charge, capture: capture, cancel: cancel, refund: refund,

@@ -10,10 +10,16 @@ package struct TrustedRoots: Sendable {
     let store: CertificateStore
 
     /// Reads root certificates.
-    /// - Parameter pem: One or more, in PEM.
+    /// - Parameter pem: One or more, in PEM; a system's whole bundle, perhaps.
     /// - Throws: ``WebhookRefusal/certificateMalformed``, also for none at all.
     package init(pem: String) throws(WebhookRefusal) {
-        store = CertificateStore(try CertificateChain(pem: pem).certificates)
+        do {
+            let roots = try PEMDocument.parseMultiple(pemString: pem).map { try Certificate(pemDocument: $0) }
+            guard !roots.isEmpty else { throw WebhookRefusal.certificateMalformed }
+            store = CertificateStore(roots)
+        } catch {
+            throw .certificateMalformed
+        }
     }
 }
 

@@ -119,6 +119,22 @@ enum SandboxBooks {
         return .released
     }
 
+    /// A refund by its reference; `nil` when there is none.
+    static func refund(named reference: String, in db: borrowing PostgresTransaction) throws -> ProviderRefund? {
+        try db.first(
+            """
+            SELECT r.idempotency_key, coalesce(r.refunded_reference, c.reference), r.amount, c.currency
+            FROM sandbox_refunds r JOIN sandbox_charges c ON c.idempotency_key = r.charge_key
+            WHERE r.reference = \(reference)
+            """
+        ) { row in
+            let key: String = try row.next()
+            return ProviderRefund(
+                reference: reference, taken: try row.next(), refundID: RefundID(key),
+                amount: Money(minor: try row.next(), currency: try row.next()), state: .succeeded)
+        }
+    }
+
     /// Books a refund under its key; the books refuse to give back more than was taken by what it names.
     static func refund(_ request: RefundRequest, in db: borrowing PostgresTransaction) throws -> RefundAnswer {
         let part: (charge: String, amount: Int64)? = try db.first(

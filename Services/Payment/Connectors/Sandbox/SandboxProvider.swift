@@ -75,6 +75,12 @@ package struct SandboxProvider: PaymentProvider {
         }
     }
 
+    package func refund(named reference: String) async throws(ProviderFault) -> ProviderRefund? {
+        try await reachable {
+            try await pool.transaction(readOnly: true) { db in try SandboxBooks.refund(named: reference, in: db) }
+        }
+    }
+
     private func book(_ charge: SandboxCharge) async throws(ProviderFault) -> ChargeAnswer {
         try await reachable { try await charges.submit(charge) }
     }

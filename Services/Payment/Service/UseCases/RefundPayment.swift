@@ -134,7 +134,8 @@ package struct RefundPayment: Sendable {
         return refund
     }
 
-    private static func book(
+    /// Moves a `processing` refund on, with its journal entry and its event; another one stays as it is.
+    static func book(
         _ id: RefundID, reference: String, at now: Instant, in db: borrowing PostgresTransaction
     ) throws -> RefundRecord {
         let moved: RefundRecord? = try db.first(

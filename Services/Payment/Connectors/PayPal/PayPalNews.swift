@@ -1,0 +1,79 @@
+import BillingCore
+package import PaymentContract
+import JSON
+
+/// Reads PayPal's webhooks. Names of events: developer.paypal.com/api/rest/webhooks/event-names.
+package struct PayPalNews: NewsReader {
+    package init() {}
+
+    package func news(in body: [UInt8]) throws(ProviderFault) -> ProviderNews {
+        let event: JSONValue = try PayPalWire.object(body)
+        let type: String = try PayPalFields(event, of: "event").text("event_type")
+        switch type {
+        case "PAYMENT.CAPTURE.REFUNDED", "PAYMENT.CAPTURE.REVERSED":
+            return .refund(try ProviderRefund(try PayPalRefund(try Self.resource(event))))
+        case let type where type.hasPrefix("PAYMENT.REFUND."):
+            return .refund(try ProviderRefund(try PayPalRefund(try Self.resource(event))))
+        case let type where type.hasPrefix("CHECKOUT.ORDER."):
+            let order: JSONValue = try Self.resource(event)
+            let unit: JSONValue? = order["purchase_units"]?[0]
+            return try Self.news(order, "order", ours: unit.map { PayPalOurIDs($0) })
+        case let type where type.hasPrefix("PAYMENT.CAPTURE."):
+            let capture: JSONValue = try Self.resource(event)
+            return try Self.news(capture, "capture", ours: PayPalOurIDs(capture))
+        case let type where type.hasPrefix("PAYMENT.AUTHORIZATION."):
+            let held: JSONValue = try Self.resource(event)
+            return try Self.news(held, "authorization", ours: PayPalOurIDs(held))
+        case let type where type.hasPrefix("CUSTOMER.DISPUTE."):
+            return .dispute(try ProviderDispute(payPal: try Self.resource(event)))
+        default: return .nothing(type)
+        }
+    }
+
+    private static func resource(_ event: JSONValue) throws(ProviderFault) -> JSONValue {
+        guard let resource = event["resource"], resource.objectValue != nil else { throw .unusable("event.resource") }
+        return resource
+    }
+
+    /// `invoice_id` names the attempt, or the capture of what an attempt holds.
+    private static func news(
+        _ resource: JSONValue, _ kind: String, ours: PayPalOurIDs?
+    ) throws(ProviderFault) -> ProviderNews {
+        let id: String = try PayPalFields(resource, of: kind).id()
+        guard let text: String = ours?.invoiceID else { return .taken(id) }
+        if let attempt = AttemptID(text) { return .charge(attempt) }
+        if let capture = CaptureID(text) { return .capture(capture) }
+        return .taken(id)
+    }
+}
+
+extension ProviderRefund {
+    /// - Throws: ``ProviderFault/unusable(_:)`` for a refund that names no capture.
+    init(_ refund: PayPalRefund) throws(ProviderFault) {
+        guard let taken = refund.parent else { throw .unusable("refund.links") }
+        let state: State =
+            switch refund.status {
+            case .completed: .succeeded
+            case .pending: .pending
+            case .failed, .cancelled: .failed(code: refund.status.rawValue)
+            }
+        self.init(
+            reference: refund.id, taken: taken, refundID: refund.ours.invoiceID.flatMap { RefundID($0) },
+            amount: refund.amount, state: state)
+    }
+}
+
+extension PayPalAdapter {
+    /// Reads a refund back, whoever made it.
+    package func refund(named reference: String) async throws(ProviderFault) -> ProviderRefund? {
+        guard PayPalWire.isID(reference) else { return nil }
+        switch try await client.send(.get("/v2/payments/refunds/" + reference)) {
+        case .refused(let refusal) where refusal.status == 404: return nil
+        case .refused(let refusal): throw .unusable("not readable: \(refusal.code)")
+        case .done(let json):
+            let refund = try PayPalRefund(try json.required())
+            try PayPalCheck.equal(refund.id, reference, "refund")
+            return try ProviderRefund(refund)
+        }
+    }
+}

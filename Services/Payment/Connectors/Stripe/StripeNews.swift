@@ -1,0 +1,131 @@
+import BillingCore
+package import PaymentContract
+import JSON
+
+/// Reads Stripe's webhooks. Of an event's object only ids, amounts and states are read: event objects are rendered in the
+/// API version of the webhook endpoint, which need not be ours.
+package struct StripeNews: NewsReader {
+    /// What kinds of events are about, by the beginning of their names.
+    private enum Kind {
+        case intent, charge, refund, dispute, payout
+
+        init?(_ type: String) {
+            let kinds: [(String, Kind)] = [
+                ("payment_intent.", .intent), ("charge.dispute.", .dispute), ("charge.refund.", .refund),
+                ("refund.", .refund), ("charge.", .charge), ("payout.", .payout),
+            ]
+            guard let found = kinds.first(where: { type.hasPrefix($0.0) }) else { return nil }
+            self = found.1
+        }
+    }
+
+    package init() {}
+
+    package func news(in body: [UInt8]) throws(ProviderFault) -> ProviderNews {
+        let event = try StripeFields(body: body)
+        _ = try event.id(of: "event")
+        let type: String = try event.text("type")
+        guard let kind = Kind(type) else { return .nothing(type) }
+        let object: StripeFields = try event.fields("data").fields("object")
+        switch kind {
+        case .intent: return Self.charge(try Self.attempt(object), known: try object.id(of: "payment_intent"))
+        case .charge:
+            // A charge carries the metadata of its PaymentIntent, by which we know it.
+            let id: String = try object.id(of: "charge")
+            return Self.charge(try Self.attempt(object), known: try object.optionalReference("payment_intent") ?? id)
+        case .refund: return .refund(try ProviderRefund(stripe: object))
+        case .dispute: return .dispute(try ProviderDispute(stripe: object))
+        case .payout: return try Self.payout(object, told: try event.instant("created")) ?? .nothing(type)
+        }
+    }
+
+    private static func attempt(_ object: StripeFields) throws(ProviderFault) -> AttemptID? {
+        try object.optionalFields("metadata")?.optionalText(StripeMetadata.attempt).flatMap { AttemptID($0) }
+    }
+
+    private static func charge(_ attempt: AttemptID?, known reference: String) -> ProviderNews {
+        attempt.map { .charge($0) } ?? .taken(reference)
+    }
+
+    /// `nil` while a payout is on its way.
+    private static func payout(_ object: StripeFields, told: Instant) throws(ProviderFault) -> ProviderNews? {
+        let reference: String = try object.id(of: "payout")
+        let amount: Money = try object.money("amount")
+        switch try object.text("status") {
+        case "paid":
+            let at: Instant = try object.instant("arrival_date")
+            return .payout(ProviderPayout(reference: reference, amount: amount, arrived: true, at: at))
+        case "failed", "canceled":
+            return .payout(ProviderPayout(reference: reference, amount: amount, arrived: false, at: told))
+        case "pending", "in_transit": return nil
+        default: throw object.unusable("status", "is unknown")
+        }
+    }
+}
+
+extension ProviderRefund {
+    /// Reads Stripe's refund strictly.
+    /// - Throws: ``ProviderFault/unusable(_:)``.
+    init(stripe fields: StripeFields) throws(ProviderFault) {
+        let reference: String = try fields.id(of: "refund")
+        let intent: String? = try fields.optionalReference("payment_intent")
+        let charge: String? = try fields.optionalReference("charge")
+        guard let taken = intent ?? charge else { throw fields.unusable("charge", "is missing") }
+        let ours: String? = try fields.optionalFields("metadata")?.optionalText(StripeMetadata.refund)
+        let state: State
+        switch try fields.text("status") {
+        case "succeeded": state = .succeeded
+        case "pending", "requires_action": state = .pending
+        case "failed": state = .failed(code: try fields.optionalText("failure_reason") ?? "failed")
+        case "canceled": state = .failed(code: "canceled")
+        default: throw fields.unusable("status", "is unknown")
+        }
+        self.init(
+            reference: reference, taken: taken, refundID: ours.flatMap { RefundID($0) },
+            amount: try fields.money("amount"), state: state)
+    }
+}
+
+extension ProviderDispute {
+    /// Reads Stripe's dispute strictly.
+    /// - Throws: ``ProviderFault/unusable(_:)``.
+    init(stripe fields: StripeFields) throws(ProviderFault) {
+        let dispute = try StripeDispute(fields)
+        let stage: Stage =
+            switch dispute.status {
+            case .warningNeedsResponse, .warningUnderReview: .inquiry
+            case .warningClosed, .prevented: .closed
+            case .needsResponse, .appealNeedsResponse: .needsResponse
+            case .underReview, .appealUnderReview: .underReview
+            case .won: .won
+            case .lost: .lost
+            }
+        self.init(
+            reference: dispute.id, taken: dispute.payment ?? dispute.charge, amount: dispute.amount,
+            fee: try Self.fee(fields), reason: dispute.reason, stage: stage, openedAt: dispute.created,
+            evidenceDueBy: dispute.evidenceDue)
+    }
+
+    /// What Stripe has kept for it so far; `nil` where no movement of the balance is told.
+    private static func fee(_ fields: StripeFields) throws(ProviderFault) -> Money? {
+        guard fields.value["balance_transactions"]?.arrayValue?.isEmpty == false else { return nil }
+        var fee: Money?
+        for movement in try fields.list("balance_transactions") {
+            let part: Money = try movement.money("fee")
+            do throws(MoneyError) { fee = try fee?.adding(part) ?? part } catch {
+                throw movement.unusable("fee", "does not add up")
+            }
+        }
+        return fee
+    }
+}
+
+extension StripeAdapter {
+    /// Reads a refund back, whoever made it.
+    package func refund(named reference: String) async throws(ProviderFault) -> ProviderRefund? {
+        guard isStripeID(reference), let fields = try await client.get("/v1/refunds/\(reference)") else { return nil }
+        let refund = try ProviderRefund(stripe: fields)
+        guard refund.reference == reference else { throw fields.unusable("id", "is another") }
+        return refund
+    }
+}

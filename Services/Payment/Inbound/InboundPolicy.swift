@@ -1,0 +1,26 @@
+/// How stored webhooks are worked off, and for how long they stay; `payment.webhook_*` tunables.
+package struct InboundPolicy: Sendable {
+    /// How long a webhook waits before it is processed: the answer to our own call, which tells the same, comes in
+    /// meanwhile (`payment.webhook_delay_seconds`).
+    let delaySeconds: Int
+    /// How long it waits after the first failure; each later wait is twice as long.
+    let firstWaitSeconds: Int
+    /// No wait is longer.
+    let longestWaitSeconds: Int
+    /// After so many attempts it is parked (`payment.webhook_attempts_limit`).
+    let attemptsLimit: Int
+    /// How long webhooks that are done, and audit lines, are kept (`payment.webhook_keep_days`). Parked ones stay.
+    let keepDays: Int
+
+    /// Sets every limit.
+    package init(
+        delaySeconds: Int = 1, firstWaitSeconds: Int = 10, longestWaitSeconds: Int = 3_600, attemptsLimit: Int = 16,
+        keepDays: Int = 90
+    ) {
+        self.delaySeconds = delaySeconds
+        self.firstWaitSeconds = firstWaitSeconds
+        self.longestWaitSeconds = longestWaitSeconds
+        self.attemptsLimit = attemptsLimit
+        self.keepDays = keepDays
+    }
+}

@@ -1,0 +1,38 @@
+package import BillingCore
+package import PaymentContract
+
+/// What is done about providers' news.
+///
+/// Each call may come again, and calls come in any order: what counts is read back from the provider. A handler throws
+/// `Refusal.park` for news that no repeat can settle, and any other error for what may settle later.
+package protocol NewsHandler: Sendable {
+    /// Something became of an attempt's charge.
+    func charge(_ attempt: AttemptID, at provider: String) async throws
+    /// Something became of a charge or capture that is told by the provider's name of it alone; perhaps not one of ours.
+    func taken(_ reference: String, at provider: String) async throws
+    /// Something became of a capture.
+    func capture(_ id: CaptureID, at provider: String) async throws
+    /// A refund was made or changed, here or at the provider's own pages.
+    func refund(_ refund: ProviderRefund, at provider: String) async throws
+    /// A dispute was raised or moved on.
+    func dispute(_ dispute: ProviderDispute, at provider: String) async throws
+    /// Money was sent to our bank account, or failed to arrive there.
+    func payout(_ payout: ProviderPayout, at provider: String) async throws
+}
+
+extension NewsHandler {
+    /// Hands news on.
+    /// - Returns: Why nothing was to be done; `nil` when something was.
+    func handle(_ news: ProviderNews, at provider: String) async throws -> String? {
+        switch news {
+        case .charge(let attempt): try await charge(attempt, at: provider)
+        case .taken(let reference): try await taken(reference, at: provider)
+        case .capture(let id): try await capture(id, at: provider)
+        case .refund(let told): try await refund(told, at: provider)
+        case .dispute(let told): try await dispute(told, at: provider)
+        case .payout(let told): try await payout(told, at: provider)
+        case .nothing(let kind): return "no concern of ours: \(kind)"
+        }
+        return nil
+    }
+}

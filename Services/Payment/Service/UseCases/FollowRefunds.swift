@@ -1,0 +1,127 @@
+import BillingCore
+import Messaging
+import PaymentContract
+import PaymentDomain
+import PaymentRecords
+import Postgres
+
+/// Follows what providers tell of refunds: ours are finished, those made at a provider's own pages are read back from it
+/// and booked. Why a crash at any line is safe: a refund of ours is finished as the sweeper would finish it; another one is
+/// stored, booked and published in one transaction, once under the provider's name of it.
+struct FollowRefunds: Sendable {
+    /// A refund that cannot be booked yet; it may be later.
+    enum NotYet: Error {
+        /// The charge's own outcome may not be recorded yet.
+        case chargeUnknown(String)
+        /// A refund of ours, which the provider will refuse, may hold the amount.
+        case tooMuch(left: Int64)
+    }
+
+    /// What the record of a refund says that was not asked for here.
+    static let reason = "made at the provider"
+
+    let refund: RefundPayment
+    let pool: PostgresPool
+    let clock: any WallClock
+
+    /// - Throws: `Refusal.park` when what is booked and what the provider says part; ``NotYet`` or a provider's fault when
+    ///   the same news may be settled later.
+    func callAsFunction(_ told: ProviderRefund, at provider: String) async throws {
+        let known: RefundRecord? = try await pool.transaction(readOnly: true) { db in
+            try Self.standing(told, at: provider, in: db)
+        }
+        switch known?.status {
+        case .processing?: if let id = known?.id { _ = try await refund.finish(id) }
+        case .succeeded?: try await compare(told, at: provider, isBooked: true)
+        case .failed?: try await compare(told, at: provider, isBooked: false)
+        case nil: try await adopt(told.reference, at: provider)
+        }
+    }
+
+    /// The refund as it stands here, under our id or the provider's name of it.
+    private static func standing(
+        _ told: ProviderRefund, at provider: String, in db: borrowing PostgresTransaction
+    ) throws -> RefundRecord? {
+        try db.first(
+            """
+            SELECT \(RefundRecord.columns) FROM refunds
+            WHERE (id = \(told.refundID) OR provider_reference = \(told.reference))
+                AND EXISTS (SELECT 1 FROM payments p WHERE p.id = refunds.payment_id AND p.provider = \(provider))
+            """, as: RefundRecord.self)
+    }
+
+    /// A refund whose end is recorded: news of another end is for a person to look at, once the provider confirms it.
+    private func compare(_ told: ProviderRefund, at provider: String, isBooked: Bool) async throws {
+        guard Self.parts(told.state, isBooked), let now = try await read(told.reference, at: provider),
+            Self.parts(now.state, isBooked)
+        else { return }
+        throw Refusal.park(
+            reason:
+                "the refund \(told.reference) is \(isBooked ? "booked, and failed since" : "given up, and went through")"
+        )
+    }
+
+    private static func parts(_ state: ProviderRefund.State, _ isBooked: Bool) -> Bool {
+        switch state {
+        case .pending: false
+        case .succeeded: !isBooked
+        case .failed: isBooked
+        }
+    }
+
+    private func read(_ reference: String, at provider: String) async throws -> ProviderRefund? {
+        try await refund.providers.named(provider).refund(named: reference)
+    }
+
+    /// Books a refund that is not known here, once it has gone through.
+    private func adopt(_ reference: String, at provider: String) async throws {
+        guard let told: ProviderRefund = try await read(reference, at: provider) else {
+            throw Refusal.park(reason: "the provider knows no refund \(reference)")
+        }
+        // One that is under way has its end told later.
+        guard told.state == .succeeded else { return }
+        let now: Instant = clock.now
+        try await pool.transactionRetrying { db in try Self.book(told, at: provider, now, in: db) }
+    }
+
+    private static func book(
+        _ told: ProviderRefund, at provider: String, _ now: Instant, in db: borrowing PostgresTransaction
+    ) throws {
+        guard let id: PaymentID = try payment(of: told.taken, at: provider, in: db),
+            let payment: PaymentRecord = try PaymentStore.lock(id, in: db)
+        else { throw NotYet.chargeUnknown(told.taken) }
+        // The payment's lock is held: nobody else books it meanwhile.
+        guard try standing(told, at: provider, in: db) == nil else { return }
+        guard told.amount.currency == payment.amount.currency, told.amount.isPositive else {
+            throw Refusal.park(reason: "the refund \(told.reference) of \(payment.id) is over \(told.amount)")
+        }
+        let left: Int64 = payment.amountCaptured - payment.amountRefunded
+        guard told.amount.minor <= left else { throw NotYet.tooMuch(left: left) }
+        let refund = RefundID.new(at: now)
+        try RefundStore.reserve(
+            refund, told.amount.minor, of: payment, capture: try capture(of: told, payment, in: db), reason: reason,
+            at: now, in: db)
+        _ = try RefundPayment.book(refund, reference: told.reference, at: now, in: db)
+    }
+
+    private static func payment(
+        of taken: String, at provider: String, in db: borrowing PostgresTransaction
+    ) throws -> PaymentID? {
+        try PaymentStore.attempt(known: taken, at: provider, in: db)?.payment
+    }
+
+    /// The capture it gives back from, the one it names before others; `nil` where the charge captured at once, and where
+    /// the provider gave back from several captures.
+    private static func capture(
+        of told: ProviderRefund, _ payment: PaymentRecord, in db: borrowing PostgresTransaction
+    ) throws -> CaptureID? {
+        guard payment.captureMethod == .manual else { return nil }
+        return try db.first(
+            """
+            SELECT id FROM captures WHERE payment_id = \(payment.id) AND status = 'succeeded'
+                AND amount - amount_refunded >= \(told.amount.minor)
+            ORDER BY provider_reference = \(told.taken) DESC, amount - amount_refunded, id LIMIT 1
+            """
+        ) { row in try row.next() }
+    }
+}

@@ -1,0 +1,46 @@
+package import BillingCore
+import Messaging
+package import PaymentContract
+import PaymentInbound
+import PaymentRecords
+import Postgres
+
+/// What Payment does about providers' news: reads back what it is about, and lets whoever settles it otherwise settle it.
+package struct HandleNews: NewsHandler {
+    let pool: PostgresPool
+    let sync: SyncPayment
+    let capture: CapturePayment
+    let refunds: FollowRefunds
+
+    /// Settles an attempt that waits for its outcome; any other has been settled, or is not with the provider.
+    package func charge(_ attempt: AttemptID, at provider: String) async throws {
+        try await sync(attempt: attempt)
+    }
+
+    /// The same, found by the provider's name of the charge.
+    package func taken(_ reference: String, at provider: String) async throws {
+        let attempt: AttemptID? = try await pool.transaction(readOnly: true) { db in
+            try PaymentStore.attempt(known: reference, at: provider, in: db)?.id
+        }
+        if let attempt { try await charge(attempt, at: provider) }
+    }
+
+    /// Finishes a capture that is under way.
+    package func capture(_ id: CaptureID, at provider: String) async throws {
+        let isKnown: Bool = try await pool.transaction(readOnly: true) { db in try CaptureStore.find(id, in: db) != nil
+        }
+        if isKnown { _ = try await capture.finish(id) }
+    }
+
+    package func refund(_ told: ProviderRefund, at provider: String) async throws {
+        try await refunds(told, at: provider)
+    }
+
+    package func dispute(_ told: ProviderDispute, at provider: String) async throws {
+        throw Refusal.park(reason: "nobody looks after disputes: \(told.reference) is \(told.stage.rawValue)")
+    }
+
+    package func payout(_ told: ProviderPayout, at provider: String) async throws {
+        throw Refusal.park(reason: "nobody looks after payouts: \(told.reference)")
+    }
+}

@@ -1,0 +1,63 @@
+import BillingCore
+import Foundation
+import HTTPKit
+import PaymentContract
+import PaymentInbound
+import PaymentPayPal
+import PaymentSandbox
+import PaymentStripe
+import PaymentWebhooks
+import ServiceKit
+
+/// The way in for providers' webhooks: its route and its loops.
+struct WebhooksIn {
+    let endpoints: [Endpoint]
+    let loops: [BackgroundLoop]
+
+    /// - Parameter transport: The way to PayPal's certificates.
+    /// - Throws: `ServiceConfiguration.Invalid` for secrets and roots that cannot be used.
+    init(_ parts: ServiceParts, handler: any NewsHandler, transport: any ProviderTransport) throws {
+        let configuration = try InboundConfiguration(
+            parts.configuration, environment: ProcessInfo.processInfo.environment)
+        let sources: [WebhookSource] = try configuration.sources(transport: transport)
+        let receive = ReceiveWebhook(sources: sources, pool: parts.pool, policy: configuration.policy)
+        let process = ProcessWebhooks(
+            sources: sources, handler: handler, pool: parts.pool, policy: configuration.policy, logger: parts.logger)
+        endpoints = WebhookRoutes(receive: receive).endpoints
+        loops = [
+            BackgroundLoop(name: "webhooks") { try await process.run() },
+            BackgroundLoop(name: "prune webhooks") { try await process.prune() },
+        ]
+    }
+}
+
+extension InboundConfiguration {
+    /// The providers that have a secret.
+    func sources(transport: any ProviderTransport) throws -> [WebhookSource] {
+        var sources: [WebhookSource] = []
+        if !stripeSecrets.isEmpty {
+            sources.append(
+                WebhookSource(.stripe, .stripe(secrets: stripeSecrets, tolerance: tolerance), reader: StripeNews()))
+        }
+        if !sandboxSecrets.isEmpty {
+            sources.append(
+                WebhookSource(.sandbox, .sandbox(secrets: sandboxSecrets, tolerance: tolerance), reader: SandboxNews()))
+        }
+        if let payPalWebhookID {
+            let certificates = CertificateCache(
+                transport: ProviderCertificates(transport: transport), roots: try payPalRoots())
+            let verifier = PayPalVerifier(
+                webhookID: payPalWebhookID, origins: payPalOrigins, certificates: certificates)
+            sources.append(WebhookSource(verifier, reader: PayPalNews()))
+        }
+        return sources
+    }
+
+    private func payPalRoots() throws -> TrustedRoots {
+        do {
+            return try TrustedRoots(pem: String(contentsOfFile: payPalRootsPath, encoding: .utf8))
+        } catch {
+            throw ServiceConfiguration.Invalid(faults: ["PAYPAL_CERT_ROOTS: \(payPalRootsPath) has no certificates"])
+        }
+    }
+}

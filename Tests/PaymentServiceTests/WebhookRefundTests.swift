@@ -1,0 +1,146 @@
+import BillingCore
+import HTTPKit
+import JSON
+import PaymentContract
+import PaymentInbound
+import PaymentDomain
+import PaymentRecords
+import PaymentService
+import Postgres
+import TestKit
+import Testing
+
+@Suite("Refunds in the news") struct WebhookRefundTests {
+    @Test("a refund made at the provider is read back and booked, whatever the webhook says of it")
+    func adopted() async throws {
+        try await withWebhooks { hooks, world in
+            let payment: PaymentRecord = try await world.paid(world.payer())
+            let taken: String = try await hooks.refundAtProvider("re_page", of: payment, 300)
+            // The body lies about the amount and the charge.
+            try await hooks.deliver(hooks.refund("re_page", of: "ch_other", 999))
+            try await hooks.deliver(hooks.refund("re_page", of: taken, 300))
+            try await hooks.work()
+            #expect(try await hooks.stored() == ["done", "done"])
+            #expect(try await world.payment(payment.id).amountRefunded == 300)
+            #expect(try await world.booked(payment.id) == ["payment", "refund"])
+            #expect(
+                try await world.balances() == [
+                    "assets:provider:sandbox 999", "contra_income:customer_refunds 300",
+                    "income:customer_payments -1299",
+                ])
+            #expect(try await world.published("payment.refunded.v1") == 1)
+            #expect(
+                try await world.texts("SELECT reason || ' ' || status || ' ' || provider_reference FROM refunds")
+                    == ["made at the provider succeeded re_page"])
+            // What is left can be given back here, and no more than that.
+            await #expect(throws: RefundPayment.Failure.tooMuch(left: 999)) {
+                try await world.refund(payment.id, 1_000)
+            }
+            #expect(try await world.refund(payment.id, nil).status == 201)
+            #expect(try await world.violations().isEmpty)
+        }
+    }
+
+    @Test("a refund of a capture counts against that capture") func ofCapture() async throws {
+        try await withWebhooks { hooks, world in
+            let payment: PaymentRecord = try await world.authorized(world.payer(), amount: 1_000)
+            try await world.capture(payment.id, 400, final: false)
+            try await world.capture(payment.id, 600)
+            let captures: [String] = try await world.texts("SELECT provider_reference FROM captures ORDER BY amount")
+            try await world.execute(
+                """
+                INSERT INTO sandbox_refunds (idempotency_key, reference, charge_key, refunded_reference, amount)
+                VALUES ('page', 're_page', \(payment.attemptID), \(captures[1]), 350)
+                """)
+            try await hooks.deliver(hooks.refund("re_page", of: captures[1], 350))
+            try await hooks.work()
+            #expect(try await hooks.stored() == ["done"])
+            #expect(
+                try await world.texts("SELECT amount || ' ' || amount_refunded FROM captures ORDER BY amount")
+                    == ["400 0", "600 350"])
+            #expect(try await world.violations().isEmpty)
+        }
+    }
+
+    @Test("a refund of ours whose answer was lost is finished by the news of it") func ours() async throws {
+        try await withWebhooks { hooks, world in
+            let payment: PaymentRecord = try await world.paid(world.payer())
+            world.provider.turn(.booksAndVanishes)
+            #expect(try await world.refund(payment.id, 300).status == 202)
+            world.provider.turn(.well)
+            let ids: [String] = try await world.texts("SELECT id FROM refunds")
+            let id = RefundID(unchecked: ids[0])
+            try await hooks.deliver(hooks.refund("re_\(id)", of: "ch_\(payment.attemptID)", 300, ours: id))
+            try await hooks.deliver(hooks.refund("re_\(id)", of: "ch_\(payment.attemptID)", 300))
+            try await hooks.work()
+            try await hooks.work()
+            #expect(try await hooks.stored() == ["done", "done"])
+            #expect(try await world.texts("SELECT status FROM refunds") == ["succeeded"])
+            #expect(try await world.booked(payment.id) == ["payment", "refund"])
+            #expect(try await world.violations().isEmpty)
+        }
+    }
+
+    @Test("a refund that the provider does not know, or of a charge that is not known here, is parked")
+    func unknown() async throws {
+        try await withWebhooks { hooks, world in
+            let payment: PaymentRecord = try await world.paid(world.payer())
+            try await hooks.deliver(hooks.refund("re_forged", of: "ch_\(payment.attemptID)", 300))
+            try await world.execute(
+                """
+                INSERT INTO sandbox_charges (idempotency_key, reference, amount, currency, outcome, captured)
+                VALUES ('other', 'ch_other', 500, 'USD', 'succeeded', 500)
+                """)
+            try await world.execute(
+                """
+                INSERT INTO sandbox_refunds (idempotency_key, reference, charge_key, amount)
+                VALUES ('page', 're_other', 'other', 500)
+                """)
+            try await hooks.deliver(hooks.refund("re_other", of: "ch_other", 500))
+            try await hooks.work()
+            #expect(
+                try await hooks.stored() == [
+                    "parked the provider knows no refund re_forged", #"parked chargeUnknown("ch_other")"#,
+                ])
+            #expect(try await world.number("SELECT count(*) FROM refunds") == 0)
+        }
+    }
+
+    @Test("a refund under way at the provider is not booked; one over more than is left waits") func notYet()
+        async throws
+    {
+        try await withWebhooks { hooks, world in
+            let payment: PaymentRecord = try await world.paid(world.payer(), amount: 1_000)
+            // Ours holds the amount, and the provider has not heard of it.
+            world.provider.turn(.away)
+            #expect(try await world.refund(payment.id, 800).status == 202)
+            world.provider.turn(.well)
+            let taken: String = try await hooks.refundAtProvider("re_page", of: payment, 500)
+            try await hooks.deliver(hooks.refund("re_page", of: taken, 500))
+            _ = try await hooks.process.pass()
+            #expect(try await hooks.stored() == ["waiting tooMuch(left: 200)"])
+            // The sweeper finds that ours is refused: what it held is free.
+            try await world.work.sweep.pass()
+            try await hooks.work()
+            #expect(try await hooks.stored() == ["done"])
+            #expect(
+                try await world.texts("SELECT status || ' ' || amount FROM refunds ORDER BY amount")
+                    == ["succeeded 500", "failed 800"])
+            #expect(try await world.payment(payment.id).amountRefunded == 500)
+            #expect(try await world.violations().isEmpty)
+        }
+    }
+
+    @Test("news that a booked refund failed is believed only when the provider confirms it") func failed() async throws
+    {
+        try await withWebhooks { hooks, world in
+            let payment: PaymentRecord = try await world.paid(world.payer())
+            _ = try await world.refund(payment.id, 300)
+            let ids: [String] = try await world.texts("SELECT provider_reference FROM refunds")
+            try await hooks.deliver(hooks.refund(ids[0], of: "ch_\(payment.attemptID)", 300, state: "failed"))
+            try await hooks.work()
+            #expect(try await hooks.stored() == ["done"])
+            #expect(try await world.texts("SELECT status FROM refunds") == ["succeeded"])
+        }
+    }
+}

@@ -1,0 +1,152 @@
+import BillingCore
+import JSON
+import PaymentContract
+import PaymentStripe
+import Testing
+
+@Suite("News from Stripe") struct StripeNewsTests {
+    private static let attempt = AttemptID.new(at: StripeWorld.now)
+    private static let refund = RefundID.new(at: StripeWorld.now)
+
+    private func read(_ type: String, _ object: String) throws(ProviderFault) -> ProviderNews {
+        try StripeNews().news(
+            in: Array(
+                #"{"id":"evt_1","object":"event","type":"\#(type)","created":1900000000,"data":{"object":\#(object)}}"#
+                    .utf8))
+    }
+
+    private static func dispute(_ status: String, _ more: String = "") -> String {
+        #"{"id":"dp_1","object":"dispute","status":"\#(status)","reason":"fraudulent","amount":500,"currency":"usd","charge":"ch_1","payment_intent":"pi_1","created":1899990000,"evidence_details":{"due_by":1900600000},"is_charge_refundable":false\#(more)}"#
+    }
+
+    private static func refund(_ status: String, _ more: String) -> String {
+        #"{"id":"re_1","object":"refund","status":"\#(status)","amount":500,"currency":"usd","charge":"ch_1"\#(more)}"#
+    }
+
+    private static func told(_ stage: ProviderDispute.Stage, fee: Int64? = nil) -> ProviderNews {
+        .dispute(
+            ProviderDispute(
+                reference: "dp_1", taken: "pi_1", amount: Money(minor: 500, currency: .usd),
+                fee: fee.map { Money(minor: $0, currency: .usd) }, reason: "fraudulent", stage: stage,
+                openedAt: Instant(seconds: 1_899_990_000), evidenceDueBy: Instant(seconds: 1_900_600_000)))
+    }
+
+    private static func told(_ state: ProviderRefund.State, taken: String = "ch_1", ours: RefundID? = nil)
+        -> ProviderNews
+    {
+        .refund(
+            ProviderRefund(
+                reference: "re_1", taken: taken, refundID: ours, amount: Money(minor: 500, currency: .usd),
+                state: state))
+    }
+
+    @Test("each kind of event is read as what it is about") func kinds() throws {
+        let ours = #""metadata":{"attempt_id":"\#(Self.attempt)"}"#
+        let movement = #"{"object":"balance_transaction","fee":1500,"currency":"usd"}"#
+        let payout =
+            #"{"id":"po_1","object":"payout","amount":900,"currency":"usd","arrival_date":1900086400,"status":"#
+        let table: [(String, String, ProviderNews)] = [
+            ("payment_intent.succeeded", #"{"id":"pi_1","object":"payment_intent",\#(ours)}"#, .charge(Self.attempt)),
+            ("payment_intent.canceled", #"{"id":"pi_1","object":"payment_intent","metadata":{}}"#, .taken("pi_1")),
+            (
+                "payment_intent.created",
+                #"{"id":"pi_1","object":"payment_intent","metadata":{"attempt_id":"theirs"}}"#,
+                .taken("pi_1")
+            ),
+            ("charge.succeeded", #"{"id":"ch_1","object":"charge",\#(ours)}"#, .charge(Self.attempt)),
+            ("charge.refunded", #"{"id":"ch_1","object":"charge","payment_intent":"pi_1"}"#, .taken("pi_1")),
+            ("charge.expired", #"{"id":"ch_1","object":"charge","payment_intent":null}"#, .taken("ch_1")),
+            ("refund.created", Self.refund("succeeded", ""), Self.told(.succeeded)),
+            (
+                "charge.refund.updated",
+                Self.refund("pending", #","payment_intent":"pi_1","metadata":{"refund_id":"\#(Self.refund)"}"#),
+                Self.told(.pending, taken: "pi_1", ours: Self.refund)
+            ),
+            (
+                "refund.failed", Self.refund("failed", #","failure_reason":"lost_or_stolen_card""#),
+                Self.told(.failed(code: "lost_or_stolen_card"))
+            ),
+            ("refund.updated", Self.refund("canceled", ""), Self.told(.failed(code: "canceled"))),
+            ("charge.dispute.created", Self.dispute("warning_needs_response"), Self.told(.inquiry)),
+            (
+                "charge.dispute.funds_withdrawn",
+                Self.dispute("needs_response", #","balance_transactions":[\#(movement)]"#),
+                Self.told(.needsResponse, fee: 1_500)
+            ),
+            ("charge.dispute.updated", Self.dispute("under_review"), Self.told(.underReview)),
+            ("charge.dispute.closed", Self.dispute("won"), Self.told(.won)),
+            ("charge.dispute.closed", Self.dispute("lost"), Self.told(.lost)),
+            ("charge.dispute.closed", Self.dispute("warning_closed"), Self.told(.closed)),
+            (
+                "payout.paid", payout + #""paid"}"#,
+                .payout(
+                    ProviderPayout(
+                        reference: "po_1", amount: Money(minor: 900, currency: .usd), arrived: true,
+                        at: Instant(seconds: 1_900_086_400)))
+            ),
+            (
+                "payout.failed", payout + #""failed"}"#,
+                .payout(
+                    ProviderPayout(
+                        reference: "po_1", amount: Money(minor: 900, currency: .usd), arrived: false,
+                        at: StripeWorld.now))
+            ),
+            ("payout.created", payout + #""in_transit"}"#, .nothing("payout.created")),
+            ("customer.created", "{}", .nothing("customer.created")), ("refund", "{}", .nothing("refund")),
+            ("v2.core.event", "{}", .nothing("v2.core.event")),
+        ]
+        for (type, object, news) in table { #expect(try read(type, object) == news, "\(type) \(object)") }
+    }
+
+    @Test(
+        "a body that is not what its kind promises is unusable",
+        arguments: [
+            ("payment_intent.succeeded", #"{"id":"ch_1","object":"charge"}"#),
+            ("payment_intent.succeeded", #"{"object":"payment_intent"}"#),
+            ("payment_intent.succeeded", #"{"id":"../../v1","object":"payment_intent"}"#),
+            ("payment_intent.succeeded", #"{"id":"pi_1","object":"payment_intent","metadata":{"attempt_id":7}}"#),
+            ("payment_intent.succeeded", "[]"), ("payment_intent.succeeded", "null"),
+            ("charge.succeeded", #"{"id":"pi_1","object":"payment_intent"}"#),
+            ("refund.created", #"{"id":"re_1","object":"refund","status":"succeeded","amount":5,"currency":"usd"}"#),
+            ("refund.created", refund("done", "")), ("refund.created", refund("succeeded", #","payment_intent":[]"#)),
+            (
+                "refund.created",
+                #"{"id":"re_1","object":"refund","status":"succeeded","amount":5.5,"currency":"usd","charge":"ch_1"}"#
+            ),
+            (
+                "refund.created",
+                #"{"id":"re_1","object":"refund","status":"succeeded","amount":5,"currency":"xxx","charge":"ch_1"}"#
+            ),
+            ("charge.dispute.created", dispute("perhaps")),
+            ("charge.dispute.created", dispute("won", #","balance_transactions":[{"fee":"1"}]"#)),
+            ("payout.paid", #"{"id":"po_1","object":"payout","amount":9,"currency":"usd","status":"lost"}"#),
+        ])
+    func hostile(type: String, object: String) {
+        do throws(ProviderFault) {
+            Issue.record("\(try read(type, object)) was believed")
+        } catch {
+            guard case .unusable = error else {
+                Issue.record("\(error)")
+                return
+            }
+        }
+    }
+
+    @Test("a refund is read back by its name; another one, or none, is told apart") func readBack() async throws {
+        let good = Self.refund("succeeded", #","payment_intent":"pi_1","metadata":{"refund_id":"\#(Self.refund)"}"#)
+        let world = StripeWorld(steps: [
+            .answer(200, good), .answer(404, refusal("invalid_request_error", code: "resource_missing")),
+            .answer(200, good.replacing("re_1", with: "re_2")),
+        ])
+        #expect(
+            try await world.adapter.refund(named: "re_1")
+                == ProviderRefund(
+                    reference: "re_1", taken: "pi_1", refundID: Self.refund, amount: Money(minor: 500, currency: .usd),
+                    state: .succeeded))
+        #expect(try await world.adapter.refund(named: "re_1") == nil)
+        await #expect(throws: ProviderFault.self) { try await world.adapter.refund(named: "re_1") }
+        #expect(try await world.adapter.refund(named: "../balance") == nil)
+        #expect(world.transport.left == 0)
+        #expect(world.transport.requests[0].url.hasSuffix("/v1/refunds/re_1"))
+    }
+}
