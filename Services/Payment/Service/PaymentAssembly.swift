@@ -1,7 +1,9 @@
 import PaymentContract
+import PaymentLedger
 import PaymentSandbox
 import Crypto
 import Foundation
+public import ArgumentParser
 public import HTTPKit
 import Logging
 public import Messaging
@@ -37,8 +39,15 @@ public struct PaymentAssembly: ServiceAssembly {
             + LedgerRoutes().endpoints
         consumers = [work.consumer]
         let sweep: SweepPayments = work.sweep
-        loops = [BackgroundLoop(name: "sweep") { try await sweep.run() }]
+        let seal = SealEntries(pool: parts.pool, logger: parts.logger)
+        loops = [
+            BackgroundLoop(name: "sweep") { try await sweep.run() },
+            BackgroundLoop(name: "ledger") { try await seal.run() },
+        ]
     }
+
+    /// Maintenance of its own.
+    public static var commands: [any ParsableCommand.Type] { [LedgerCommand.self] }
 
     /// Work under way outside the event flow.
     public static func inFlight(_ db: borrowing PostgresTransaction) throws -> Int64 {

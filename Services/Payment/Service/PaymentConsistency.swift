@@ -1,4 +1,5 @@
 import JSON
+import PaymentLedger
 package import Postgres
 package import ServiceKit
 
@@ -82,10 +83,6 @@ package enum PaymentConsistency {
     private static func violations(in db: borrowing PostgresTransaction) throws -> [String] {
         let checks: [(SQL, String)] = [
             (
-                "SELECT count(*) FROM (SELECT entry_id FROM journal_lines GROUP BY entry_id, currency HAVING sum(amount) <> 0) AS e",
-                "journal entries that do not balance"
-            ),
-            (
                 "SELECT count(*) FROM (SELECT invoice_id FROM payments WHERE status = 'succeeded' AND invoice_id IS NOT NULL GROUP BY invoice_id HAVING count(*) > 1) AS i",
                 "invoices paid more than once"
             ),
@@ -122,7 +119,7 @@ package enum PaymentConsistency {
                 "payments whose captures do not add up"
             ),
         ]
-        var found: [String] = []
+        var found: [String] = try LedgerChecks.violations(in: db)
         for (sql, what) in checks {
             let number: Int64 = try count(sql, in: db)
             if number > 0 { found.append("\(number) \(what)") }
