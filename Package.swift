@@ -55,12 +55,19 @@ let paymentParts: [Target] = [
             "BillingCore", "HTTPKit", "JSON", "PaymentDomain", "PaymentRecords", "Postgres", "ServiceKit", "Telemetry",
             log, external("ArgumentParser", "swift-argument-parser"),
         ]),
+    paymentPart(
+        "Exchange",
+        [
+            "BillingCore", "HTTPKit", "JSON", "PaymentContract", "PaymentDomain", "PaymentRecords", "Postgres",
+            "ServiceKit", log,
+        ]),
 ]
 
 /// The parts that a service is wired from, beside its Domain.
 let parts: [String: [Target.Dependency]] = [
     "Payment": [
         "PaymentContract", "PaymentRecords", "PaymentSandbox", "PaymentStripe", "PaymentPayPal", "PaymentLedger",
+        "PaymentExchange",
     ]
 ]
 
@@ -138,6 +145,13 @@ func testTargets() -> [Target] {
             [
                 "PaymentLedger", "PaymentRecords", "PaymentDomain", "BillingCore", "HTTPKit", "JSON", "Postgres",
                 "TestKit", log,
+            ]),
+        tests(
+            "PaymentExchangeTests",
+            [
+                "PaymentExchange", "PaymentContract", "PaymentLedger", "PaymentRecords", "PaymentDomain", "BillingCore",
+                "HTTPKit", "JSON", "Postgres", "TestKit", log, external("AsyncHTTPClient", "async-http-client"),
+                external("NIOCore", "swift-nio"), external("NIOHTTP1", "swift-nio"),
             ]),
         tests("ServiceKitTests", ["ServiceKit", "BillingCore", "JSON", "Telemetry"]),
     ]

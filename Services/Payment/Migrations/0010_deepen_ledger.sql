@@ -28,6 +28,9 @@ CREATE TRIGGER ledger_chart_open AFTER INSERT ON ledger_chart
 
 INSERT INTO ledger_chart (pattern) VALUES
     ('assets:provider:{name}'),
+    ('assets:bank'),
+    ('assets:payouts_in_transit'),
+    ('assets:disputed_funds'),
     ('assets:exchange_position'),
     ('assets:instalments_receivable'),
     ('liabilities:instalments_unearned'),
@@ -37,6 +40,10 @@ INSERT INTO ledger_chart (pattern) VALUES
     ('income:instalment_fees'),
     ('income:instalment_late_fees'),
     ('contra_income:customer_refunds'),
+    ('expense:provider_fees'),
+    ('expense:dispute_fees'),
+    ('expense:dispute_losses'),
+    ('expense:reconciliation_differences'),
     ('expense:exchange_loss'),
     ('expense:instalment_write_off'),
     ('equity:opening_balance');
@@ -158,7 +165,7 @@ CREATE TABLE ledger_rollups (
     debits numeric NOT NULL,
     credits numeric NOT NULL,
     lines bigint NOT NULL,
-    PRIMARY KEY (account, currency, grain, starts_at)
+    PRIMARY KEY (grain, account, currency, starts_at)
 ) WITH (fillfactor = 70);
 
 -- Entries after one place in the order up to another (to the end when it is NULL), a row for each line. By index and by

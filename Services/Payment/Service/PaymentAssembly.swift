@@ -1,4 +1,5 @@
 import PaymentContract
+import PaymentExchange
 import PaymentLedger
 import PaymentSandbox
 import Crypto
@@ -37,6 +38,7 @@ public struct PaymentAssembly: ServiceAssembly {
             ).endpoints
             + PaymentMethodRoutes(attach: work.attach).endpoints + RefundRoutes(refund: work.refund).endpoints
             + LedgerRoutes().endpoints
+            + ExchangeRoutes(rates: try SettlementPolicy(parts.configuration).rates).endpoints
         consumers = [work.consumer]
         let sweep: SweepPayments = work.sweep
         let seal = SealEntries(pool: parts.pool, logger: parts.logger)
