@@ -18,8 +18,12 @@ struct LedgerWorld: Sendable {
 
     var seal: SealEntries { SealEntries(pool: database, logger: Self.silent) }
 
-    /// Seals everything there is.
+    /// Seals everything there is. Transactions of other databases on the server count for the horizon: they are waited for.
     func sealAll(limit: Int = SealEntries.batchLimit) async throws {
+        try await eventually(within: .seconds(60), "every entry is behind the horizon") {
+            try await number(
+                "SELECT count(*) FROM journal_entries WHERE xid >= pg_snapshot_xmin(pg_current_snapshot())") == 0
+        }
         while try await seal.pass(limit: limit) > 0 {}
     }
 

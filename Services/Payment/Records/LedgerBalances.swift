@@ -78,17 +78,18 @@ package enum LedgerBalances {
         let hour: Instant = before.start(of: 3_600)
         let day: Instant = before.start(of: 86_400)
         return """
-            SELECT account, currency, debits, credits FROM ledger_rollups
-            \(SQL.matching("grain = 'day' AND starts_at < \(day)", account, currency))
-            UNION ALL SELECT account, currency, debits, credits FROM ledger_rollups
-            \(SQL.matching("grain = 'hour' AND starts_at >= \(day) AND starts_at < \(hour)", account, currency))
-            UNION ALL SELECT k.account, k.currency, s.debits, s.credits
+            SELECT k.account, k.currency, s.debits, s.credits
             FROM (SELECT account, currency FROM ledger_rollups \(SQL.matching("grain = 'all'", account, currency))
                   UNION SELECT account, currency FROM tail) AS k
             CROSS JOIN LATERAL (
-                SELECT \(sums) FROM journal_lines l
-                WHERE l.account = k.account AND l.currency = k.currency AND l.occurred_at >= \(hour)
-                    AND l.occurred_at < \(before)
+                SELECT debits, credits FROM ledger_rollups r
+                WHERE grain = 'day' AND r.account = k.account AND r.currency = k.currency AND starts_at < \(day)
+                UNION ALL SELECT debits, credits FROM ledger_rollups r
+                WHERE grain = 'hour' AND r.account = k.account AND r.currency = k.currency AND starts_at >= \(day)
+                    AND starts_at < \(hour)
+                UNION ALL SELECT \(sums) FROM journal_lines l
+                WHERE l.account = k.account AND l.currency = k.currency AND occurred_at >= \(hour)
+                    AND occurred_at < \(before)
                 HAVING count(*) > 0) AS s(debits, credits)
             UNION ALL SELECT account, currency, \(sums) FROM tail WHERE occurred_at < \(hour) GROUP BY account, currency
             """

@@ -75,7 +75,7 @@ package enum LedgerSeals {
                 coalesce(-sum(l.amount) FILTER (WHERE l.amount < 0), 0), count(*)
             FROM ledger_lines(\(range)) l CROSS JOIN (VALUES ('all'), ('day'), ('hour')) AS g(grain)
             WHERE l.account IS NOT NULL GROUP BY 1, 2, 3, 4
-            ON CONFLICT (account, currency, grain, starts_at) DO UPDATE SET debits = r.debits + excluded.debits,
+            ON CONFLICT (grain, account, currency, starts_at) DO UPDATE SET debits = r.debits + excluded.debits,
                 credits = r.credits + excluded.credits, lines = r.lines + excluded.lines
             """)
     }
