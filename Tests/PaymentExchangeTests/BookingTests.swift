@@ -167,7 +167,8 @@ import Testing
             #expect(balances["assets:provider:stripe GBP", default: 0] == 0, "seed \(random.seed)")
             let held: Int64 = settled.reduce(0) { $0 + $1.settled.minor }
             #expect(balances["assets:provider:stripe USD"] == held, "our books are the provider's; seed \(random.seed)")
-            let violations: [String] = try await world.database.transaction { db in try LedgerChecks.violations(in: db)
+            let violations: [String] = try await world.database.transaction { db in
+                try LedgerChecks.violations(in: db) + ExchangeChecks.violations(in: db)
             }
             #expect(violations.isEmpty, "seed \(random.seed)")
         }

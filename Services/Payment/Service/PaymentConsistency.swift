@@ -1,4 +1,5 @@
 import JSON
+import PaymentExchange
 import PaymentLedger
 package import Postgres
 package import ServiceKit
@@ -119,7 +120,7 @@ package enum PaymentConsistency {
                 "payments whose captures do not add up"
             ),
         ]
-        var found: [String] = try LedgerChecks.violations(in: db)
+        var found: [String] = try LedgerChecks.violations(in: db) + ExchangeChecks.violations(in: db)
         for (sql, what) in checks {
             let number: Int64 = try count(sql, in: db)
             if number > 0 { found.append("\(number) \(what)") }
