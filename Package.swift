@@ -76,6 +76,16 @@ let paymentParts: [Target] = [
         [
             "BillingCore", "BillingEvents", "HTTPKit", "JSON", "Messaging", "PaymentDomain", "PaymentRecords",
             "Postgres", "ServiceKit", "Telemetry", log,
+        "Ledger",
+        [
+            "BillingCore", "HTTPKit", "JSON", "PaymentDomain", "PaymentRecords", "Postgres", "ServiceKit", "Telemetry",
+            log, external("ArgumentParser", "swift-argument-parser"),
+        ]),
+    paymentPart(
+        "Exchange",
+        [
+            "BillingCore", "HTTPKit", "JSON", "PaymentContract", "PaymentDomain", "PaymentRecords", "Postgres",
+            "ServiceKit", log,
         ]),
 ]
 
@@ -91,6 +101,8 @@ let parts: [String: [Target.Dependency]] = [
         "PaymentContract", "PaymentInbound", "PaymentRecords", "PaymentSandbox", "PaymentStripe", "PaymentPayPal",
         "PaymentWebhooks", external("AsyncHTTPClient", "async-http-client"), external("NIOCore", "swift-nio"),
         external("NIOHTTP1", "swift-nio"), external("NIOPosix", "swift-nio"),
+        "PaymentContract", "PaymentRecords", "PaymentSandbox", "PaymentStripe", "PaymentPayPal", "PaymentLedger",
+        "PaymentExchange",
     ]
 ]
 
@@ -171,6 +183,19 @@ func testTargets() -> [Target] {
             "PaymentWebhooksTests",
             ["PaymentWebhooks", "BillingCore", "JSON", "TestKit", crypto, cryptoExtras] + certificates),
         tests("PaymentLinksTests", ["PaymentLinks", "BillingCore", "HTTPKit", "JSON", "TestKit"]),
+        tests(
+            "PaymentLedgerTests",
+            [
+                "PaymentLedger", "PaymentRecords", "PaymentDomain", "BillingCore", "HTTPKit", "JSON", "Postgres",
+                "TestKit", log,
+            ]),
+        tests(
+            "PaymentExchangeTests",
+            [
+                "PaymentExchange", "PaymentContract", "PaymentLedger", "PaymentRecords", "PaymentDomain", "BillingCore",
+                "HTTPKit", "JSON", "Postgres", "TestKit", log, external("AsyncHTTPClient", "async-http-client"),
+                external("NIOCore", "swift-nio"), external("NIOHTTP1", "swift-nio"),
+            ]),
         tests("ServiceKitTests", ["ServiceKit", "BillingCore", "JSON", "Telemetry"]),
     ]
     let perService: [Target] = services.flatMap { name -> [Target] in

@@ -65,8 +65,9 @@ UPDATE payment.payment_attempts SET status = 'succeeded', provider_reference = '
 WHERE id = 'att_' || :id;
 INSERT INTO payment.journal_entries (id, kind, reference, payment_id, occurred_at)
 VALUES ('je_' || :id, 'payment', 'att_' || :id, 'pay_' || :id, now());
-INSERT INTO payment.journal_lines (entry_id, position, account, currency, amount)
-VALUES ('je_' || :id, 1, 'provider_clearing', 'USD', 999), ('je_' || :id, 2, 'revenue', 'USD', -999);
+INSERT INTO payment.journal_lines (entry_id, position, account, currency, amount, occurred_at)
+VALUES ('je_' || :id, 1, 'assets' || chr(58) || 'provider' || chr(58) || 'sandbox', 'USD', 999, now()),
+    ('je_' || :id, 2, 'income' || chr(58) || 'customer_payments', 'USD', -999, now());
 INSERT INTO payment.outbox (id, type, topic, key, time, body)
 VALUES ('evt_c' || :id, 'payment.succeeded.v1', 'refrain.payments', 'bench_' || :customer, now(),
     '{"payment_id":"pay_' || :id || '","attempt_id":"att_' || :id || '","attempt": 1,"customer_id":"bench_' || :customer

@@ -14,7 +14,8 @@ public struct Posting: Hashable, Sendable {
     }
 }
 
-/// The chart of accounts and the entries that every movement of money makes.
+/// Accounts, and the entries that every movement of money makes. The database books on accounts of its chart only
+/// (`ledger_chart`): a new account is a line there.
 public enum Ledger {
     /// Money the provider holds for us.
     public static func providerBalance(_ provider: String) -> String { "assets:provider:\(provider)" }

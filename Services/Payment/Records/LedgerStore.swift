@@ -18,6 +18,12 @@ package struct JournalEntry: Sendable {
         case instalmentWrittenOff = "instalment_written_off"
         case instalmentRecovered = "instalment_recovered"
         case instalmentCanceled = "instalment_canceled"
+        /// Undoes another entry, which is its reference.
+        case reversal
+        /// Booked by hand.
+        case adjustment
+        /// A provider settled at another rate than was booked.
+        case settlement
     }
 
     package let id: JournalEntryID
@@ -42,7 +48,8 @@ package struct JournalEntry: Sendable {
     }
 }
 
-/// SQL over the ledger. Entries are only ever added; the database refuses one that does not balance.
+/// SQL over the ledger. Entries are only ever added; the database refuses one that does not balance, or
+/// stands on an account that its chart does not know.
 package enum LedgerStore {
     /// Books entries, all lines of all entries in one statement.
     package static func book(_ entries: [JournalEntry], in db: borrowing PostgresTransaction) throws {
@@ -56,30 +63,23 @@ package enum LedgerStore {
             """)
         var ids: [String] = []
         var positions: [Int] = []
+        var times: [Instant] = []
         var postings: [Posting] = []
         for entry in entries {
             for (index, posting) in entry.postings.enumerated() {
                 ids.append(entry.id.rawValue)
                 positions.append(index + 1)
+                times.append(entry.occurredAt)
                 postings.append(posting)
             }
         }
         try db.enqueue(
             """
-            INSERT INTO journal_lines (entry_id, position, account, currency, amount)
+            INSERT INTO journal_lines (entry_id, position, account, currency, amount, occurred_at)
             SELECT * FROM unnest(\(ids)::text[], \(positions)::smallint[], \(postings.map(\.account))::text[],
-                \(postings.map(\.amount.currency.code))::text[], \(postings.map(\.amount.minor))::bigint[])
+                \(postings.map(\.amount.currency.code))::text[], \(postings.map(\.amount.minor))::bigint[],
+                \(times)::timestamptz[])
             """)
-    }
-
-    /// The balance of every account in every currency, by name.
-    package static func balances(in db: borrowing PostgresTransaction) throws -> [AccountBalance] {
-        try db.query(
-            """
-            SELECT account, currency, sum(amount)::bigint FROM journal_lines GROUP BY account, currency
-            ORDER BY account, currency
-            """
-        ) { row in AccountBalance(account: try row.next(), currency: try row.next(), balance: try row.next()) }
     }
 
     /// The lines booked for a payment, in order.
@@ -96,19 +96,6 @@ package enum LedgerStore {
                 entryID: try row.next(), kind: try row.next(), occurredAt: try row.next(), account: try row.next(),
                 currency: try row.next(), amount: try row.next())
         }
-    }
-}
-
-/// What stands on an account.
-package struct AccountBalance: Sendable {
-    package let account: String
-    package let currency: String
-    package let balance: Int64
-
-    package init(account: String, currency: String, balance: Int64) {
-        self.account = account
-        self.currency = currency
-        self.balance = balance
     }
 }
 

@@ -39,6 +39,62 @@ public enum ExchangeLedger {
         }
     }
 
+    /// A capture whose provider settles in another currency: the customer has paid in one, the provider owes the other.
+    /// - Parameter booked: What it is worth in the settlement currency.
+    /// - Throws: ``ExchangeError/sameCurrency(_:)``, ``ExchangeError/amount(_:)``.
+    public static func capture(
+        _ amount: Money, booked: Money, provider: String
+    ) throws(ExchangeError) -> [Posting] {
+        guard amount.currency != booked.currency else { throw .sameCurrency(amount.currency) }
+        do throws(MoneyError) {
+            return [
+                Posting(account: position, amount: amount),
+                Posting(account: Ledger.customerPayments, amount: try amount.negated()),
+                Posting(account: Ledger.providerBalance(provider), amount: booked),
+                Posting(account: position, amount: try booked.negated()),
+            ]
+        } catch {
+            throw .amount(error)
+        }
+    }
+
+    /// A refund of such a capture. Its part leaves the position at the value it came in at, so that nothing stays there
+    /// when all is given back; what the rate has done since is a gain or a loss.
+    /// - Parameters:
+    ///   - part: What the refunded amount was booked at when it was captured.
+    ///   - expected: What the provider will take for it.
+    /// - Throws: ``ExchangeError/sameCurrency(_:)``, ``ExchangeError/amount(_:)``.
+    public static func refund(
+        _ amount: Money, part: Money, expected: Money, provider: String
+    ) throws(ExchangeError) -> [Posting] {
+        guard amount.currency != expected.currency else { throw .sameCurrency(amount.currency) }
+        do throws(MoneyError) {
+            let lines: [Posting] = [
+                Posting(account: Ledger.customerRefunds, amount: amount),
+                Posting(account: position, amount: try amount.negated()),
+                Posting(account: position, amount: part),
+                Posting(account: Ledger.providerBalance(provider), amount: try expected.negated()),
+                try difference(booked: expected, settled: part),
+            ]
+            return lines.filter { !$0.amount.isZero }
+        } catch {
+            throw .amount(error)
+        }
+    }
+
+    /// The provider settled something else than was booked; both signed as they move its account.
+    /// - Returns: No lines when it settled just that.
+    /// - Throws: ``MoneyError/currencyMismatch(_:_:)``, ``MoneyError/overflow``.
+    public static func correction(
+        booked: Money, settled: Money, provider: String
+    ) throws(MoneyError) -> [Posting] {
+        let lines: [Posting] = [
+            Posting(account: Ledger.providerBalance(provider), amount: try settled.subtracting(booked)),
+            try difference(booked: booked, settled: settled),
+        ]
+        return lines.filter { !$0.amount.isZero }
+    }
+
     /// The gain (a credit) or the loss (a debit) between the booked and the settled amount of one currency.
     /// - Throws: ``MoneyError/currencyMismatch(_:_:)``, ``MoneyError/overflow``.
     public static func difference(booked: Money, settled: Money) throws(MoneyError) -> Posting {

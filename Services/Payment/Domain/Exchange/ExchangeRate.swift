@@ -4,8 +4,32 @@ public import BillingCore
 public enum RateSource: Hashable, Sendable {
     /// The European Central Bank's euro foreign exchange reference rates.
     case ecb
+    /// A person, through the API.
+    case manual
     /// A payment provider, by name: the rate it used is kept as it gave it.
     case provider(String)
+}
+
+extension RateSource: LosslessStringConvertible {
+    /// Reads `ecb`, `manual` or `provider:stripe`; `nil` for anything else.
+    public init?(_ description: String) {
+        let parts: [Substring] = description.split(separator: ":", omittingEmptySubsequences: false)
+        switch (parts.first, parts.count) {
+        case ("ecb", 1): self = .ecb
+        case ("manual", 1): self = .manual
+        case ("provider", 2) where !parts[1].isEmpty: self = .provider(String(parts[1]))
+        default: return nil
+        }
+    }
+
+    /// As stored.
+    public var description: String {
+        switch self {
+        case .ecb: "ecb"
+        case .manual: "manual"
+        case .provider(let name): "provider:\(name)"
+        }
+    }
 }
 
 /// Why amounts cannot be exchanged.

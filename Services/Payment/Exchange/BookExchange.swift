@@ -1,0 +1,96 @@
+package import BillingCore
+package import PaymentDomain
+package import Postgres
+
+/// Books captures and refunds in the currency in which their provider settles.
+///
+/// The lines go into the movement's own journal entry, in the transaction of its outcome. Where no rate is in force the
+/// movement is booked in its own currency, as if it were settled so, and ``SettleExchange`` sets it right when the
+/// provider tells what it made of it: a missing rate holds up no payment and is never guessed.
+package struct BookExchange: Sendable {
+    let policy: SettlementPolicy
+
+    package init(policy: SettlementPolicy) { self.policy = policy }
+
+    /// The lines of captures, in their order, and their records.
+    /// - Parameter captures: Of payments whose rows are locked.
+    package func captures(
+        _ captures: [ExchangeMovement], at now: Instant, in db: borrowing PostgresTransaction
+    ) throws -> [[Posting]] {
+        var rates = RateCache(rates: policy.rates, now: now)
+        var exchanged: [ExchangedMovement] = []
+        var entries: [[Posting]] = []
+        for capture in captures {
+            guard let target: Currency = policy.target(of: capture.amount, at: capture.provider),
+                let found = try rates.find(from: capture.amount.currency, to: target, in: db)
+            else {
+                entries.append(try Ledger.capture(capture.amount, provider: capture.provider))
+                continue
+            }
+            let booked: Money = try found.rate.convert(capture.amount, rounding: .halfEven).received
+            guard booked.isPositive else {
+                entries.append(try Ledger.capture(capture.amount, provider: capture.provider))
+                continue
+            }
+            entries.append(try ExchangeLedger.capture(capture.amount, booked: booked, provider: capture.provider))
+            exchanged.append(
+                ExchangedMovement(
+                    reference: capture.reference, paymentID: capture.paymentID, amount: capture.amount,
+                    settlement: booked, position: booked, rateID: found.id))
+        }
+        try MovementStore.insert(exchanged, at: now, in: db)
+        return entries
+    }
+
+    /// The lines of a refund, and its record. It leaves the exchange account at the value its payment's captures came in
+    /// at, to the last unit; what was not exchanged on the way in is not on the way out either.
+    /// - Parameter refund: Of a payment whose row is locked.
+    package func refund(
+        _ refund: ExchangeMovement, at now: Instant, in db: borrowing PostgresTransaction
+    ) throws -> [Posting] {
+        let past = try ExchangePosition(MovementStore.list(of: refund.paymentID, in: db), refund.amount.currency)
+        guard let (exchanged, part): (Money, Money) = try past?.part(of: refund.amount) else {
+            return try Ledger.refund(refund.amount, provider: refund.provider)
+        }
+        var rates = RateCache(rates: policy.rates, now: now)
+        let found = try rates.find(from: exchanged.currency, to: part.currency, in: db)
+        let expected: Money = try found?.rate.convert(exchanged, rounding: .halfEven).received ?? part
+        try MovementStore.insert(
+            [
+                ExchangedMovement(
+                    reference: refund.reference, paymentID: refund.paymentID, amount: try exchanged.negated(),
+                    settlement: try expected.negated(), position: try part.negated(), rateID: found?.id)
+            ], at: now, in: db)
+        let lines: [Posting] = try ExchangeLedger.refund(
+            exchanged, part: part, expected: expected, provider: refund.provider)
+        let rest: Money = try refund.amount.subtracting(exchanged)
+        return rest.isZero ? lines : lines + (try Ledger.refund(rest, provider: refund.provider))
+    }
+}
+
+/// Looks each pair up once for a batch.
+private struct RateCache {
+    let rates: RatesInForce
+    let now: Instant
+    private var found: [[Currency]: (id: ExchangeRateID, rate: ExchangeRate)?] = [:]
+
+    init(rates: RatesInForce, now: Instant) {
+        self.rates = rates
+        self.now = now
+    }
+
+    /// - Returns: `nil` when no rate is in force.
+    mutating func find(
+        from: Currency, to: Currency, in db: borrowing PostgresTransaction
+    ) throws -> (id: ExchangeRateID, rate: ExchangeRate)? {
+        if let known = found[[from, to]] { return known }
+        var rate: (id: ExchangeRateID, rate: ExchangeRate)?
+        do {
+            rate = try rates.stored(from: from, to: to, at: now, in: db)
+        } catch ExchangeError.noRate, ExchangeError.stale {
+            rate = nil
+        }
+        found[[from, to]] = .some(rate)
+        return rate
+    }
+}

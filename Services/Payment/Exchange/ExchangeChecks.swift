@@ -1,0 +1,23 @@
+package import Postgres
+
+/// What must hold of exchanged movements, whatever happened.
+package enum ExchangeChecks {
+    /// What does not hold, a sentence each.
+    package static func violations(in db: borrowing PostgresTransaction) throws -> [String] {
+        let differing: Int64? = try db.first(
+            """
+            SELECT count(*) FROM (
+                SELECT currency, sum(amount) AS amount FROM (
+                    SELECT currency, amount FROM exchange_movements
+                    UNION ALL SELECT settlement_currency, -position_amount FROM exchange_movements) AS m
+                GROUP BY currency) AS m
+            FULL JOIN (
+                SELECT currency, sum(amount) AS amount FROM journal_lines WHERE account = 'assets:exchange_position'
+                GROUP BY currency) AS l USING (currency)
+            WHERE coalesce(m.amount, 0) <> coalesce(l.amount, 0)
+            """
+        ) { row in try row.next() }
+        guard let differing, differing > 0 else { return [] }
+        return ["\(differing) currencies in which the exchange account and what was exchanged differ"]
+    }
+}

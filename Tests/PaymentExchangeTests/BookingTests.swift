@@ -1,0 +1,176 @@
+import BillingCore
+import PaymentDomain
+import PaymentExchange
+import PaymentLedger
+import PaymentRecords
+import Postgres
+import TestKit
+import Testing
+
+@Suite("Payments settled in another currency") struct BookingTests {
+    private static let policy = SettlementPolicy(["stripe": .usd])
+    private static let position = ExchangeLedger.position
+
+    private static func movement(
+        _ payment: PaymentID, _ minor: Int64, _ reference: String, _ currency: Currency = .gbp,
+        provider: String = "stripe"
+    ) -> ExchangeMovement {
+        ExchangeMovement(
+            reference: reference, paymentID: payment, amount: Money(minor: minor, currency: currency),
+            provider: provider)
+    }
+
+    private static func settlement(
+        _ payment: PaymentID, _ given: Int64, _ settled: Int64, _ reference: String, rate: String? = nil
+    ) throws -> ProviderSettlement {
+        ProviderSettlement(
+            reference: reference, paymentID: payment, provider: "stripe", given: Money(minor: given, currency: .gbp),
+            settled: Money(minor: settled, currency: .usd), rate: try rate.map { try ExactDecimal(parsing: $0) })
+    }
+
+    @Test("a capture is booked in both currencies, a later refund closes it, and the rate's way is a gain or a loss")
+    func example() async throws {
+        try await withExchange { world in
+            try await world.give("1.25", .gbp, .usd)
+            let payment: PaymentID = try await world.payment(Money(minor: 10_000, currency: .gbp))
+            _ = try await world.book(.capture, Self.movement(payment, 10_000, "cap_1"), Self.policy)
+            #expect(
+                try await world.balances() == [
+                    "assets:provider:stripe USD": 12_500, "\(Self.position) GBP": 10_000,
+                    "\(Self.position) USD": -12_500, "income:customer_payments GBP": -10_000,
+                ])
+            #expect(
+                try await world.number("SELECT settlement_amount FROM payments WHERE settlement_currency = 'USD'")
+                    == 12_500)
+            // The provider made a little less of it, at a rate of its own.
+            #expect(try await world.settle(Self.settlement(payment, 10_000, 12_480, "cap_1", rate: "1.248")).count == 2)
+            #expect(try await world.number("SELECT settlement_amount FROM payments") == 12_480)
+            #expect(
+                try await world.number(
+                    "SELECT count(*) FROM payments p JOIN exchange_rates r ON r.id = p.exchange_rate_id WHERE r.source = 'provider:stripe' AND r.numerator = 1.248"
+                ) == 1)
+            // The pound has risen: giving it back costs more than it brought.
+            try await world.give("1.30", .gbp, .usd)
+            _ = try await world.book(.refund, Self.movement(payment, 10_000, "re_1"), Self.policy)
+            let balances: [String: Int64] = try await world.balances()
+            #expect(balances["\(Self.position) GBP"] == 0 && balances["\(Self.position) USD"] == 0)
+            #expect(balances["assets:provider:stripe USD"] == -520)
+            #expect(balances["expense:exchange_loss USD"] == 520)
+        }
+    }
+
+    @Test("the same currency, and a provider that settles as it is paid, are booked as ever") func plain() async throws
+    {
+        try await withExchange { world in
+            let payment: PaymentID = try await world.payment(Money(minor: 500, currency: .usd))
+            for movement in [
+                Self.movement(payment, 500, "cap_1", .usd), Self.movement(payment, 300, "cap_2", provider: "paypal"),
+            ] {
+                let lines: [Posting] = try await world.book(.capture, movement, Self.policy)
+                #expect(try lines == Ledger.capture(movement.amount, provider: movement.provider))
+            }
+            let back = Self.movement(payment, 500, "re_1", .usd)
+            #expect(
+                try await world.book(.refund, back, Self.policy) == Ledger.refund(back.amount, provider: "stripe"))
+            #expect(try await world.number("SELECT count(*) FROM exchange_movements") == 0)
+            #expect(try await world.number("SELECT count(settlement_amount) FROM payments") == 0)
+        }
+    }
+
+    @Test("without a rate in force nothing waits and nothing is guessed; the provider's word sets it right")
+    func noRate()
+        async throws
+    {
+        try await withExchange { world in
+            let payment: PaymentID = try await world.payment(Money(minor: 10_000, currency: .gbp))
+            let capture = Self.movement(payment, 10_000, "cap_1")
+            #expect(
+                try await world.book(.capture, capture, Self.policy)
+                    == Ledger.capture(capture.amount, provider: "stripe"))
+            _ = try await world.settle(Self.settlement(payment, 10_000, 12_480, "cap_1"))
+            let balances: [String: Int64] = try await world.balances()
+            #expect(balances["assets:provider:stripe GBP"] == 0 && balances["assets:provider:stripe USD"] == 12_480)
+            #expect(balances["\(Self.position) GBP"] == 10_000 && balances["\(Self.position) USD"] == -12_480)
+            #expect(try await world.number("SELECT settlement_amount FROM payments") == 12_480)
+            _ = try await world.book(.refund, Self.movement(payment, 10_000, "re_1"), Self.policy)
+            _ = try await world.settle(Self.settlement(payment, -10_000, -12_500, "re_1"))
+            let after: [String: Int64] = try await world.balances()
+            #expect(after["\(Self.position) GBP"] == 0 && after["\(Self.position) USD"] == 0)
+            #expect(after["expense:exchange_loss USD"] == 20)
+        }
+    }
+
+    @Test("a settlement counts once; another word on it is refused and books nothing") func once() async throws {
+        try await withExchange { world in
+            try await world.give("1.25", .gbp, .usd)
+            let payment: PaymentID = try await world.payment(Money(minor: 10_000, currency: .gbp))
+            _ = try await world.book(.capture, Self.movement(payment, 10_000, "cap_1"), Self.policy)
+            await #expect(throws: SettleExchange.Failure.mismatch(booked: Money(minor: 10_000, currency: .gbp))) {
+                try await world.settle(Self.settlement(payment, 9_999, 12_400, "cap_1"))
+            }
+            let word: ProviderSettlement = try Self.settlement(payment, 10_000, 12_480, "cap_1")
+            let booked: Int = try await withThrowingTaskGroup(of: Int.self) { group in
+                for _ in 0..<4 { group.addTask { try await world.settle(word).count } }
+                return try await group.reduce(0, +)
+            }
+            #expect(booked == 2)
+            await #expect(throws: SettleExchange.Failure.settledOtherwise(Money(minor: 12_480, currency: .usd))) {
+                try await world.settle(Self.settlement(payment, 10_000, 12_479, "cap_1"))
+            }
+            #expect(try await world.number("SELECT count(*) FROM journal_entries WHERE kind = 'settlement'") == 1)
+        }
+    }
+
+    @Test(
+        "whatever is captured, refunded and settled at whatever rates, every currency sums to zero and nothing is left over",
+        arguments: 0..<4)
+    func history(run: Int) async throws {
+        try await withExchange { world in
+            var random = Seeded()
+            var (settled, number): ([ProviderSettlement], Int) = ([], 0)
+            for _ in 0..<12 {
+                // At times there is no rate, or one that is too old.
+                world.clock.advance(by: .seconds(86_400 * Int.random(in: 0...2, using: &random)))
+                let today = CivilDate(dayNumber: Int(world.clock.now.seconds / 86_400))
+                if Bool.random(using: &random) {
+                    let rate: Int = Int.random(in: 11_000...14_000, using: &random)
+                    try await world.give("1.\(rate)", .gbp, .usd, on: today)
+                }
+                let total = Int64.random(in: 3...50_000, using: &random)
+                let payment: PaymentID = try await world.payment(Money(minor: total, currency: .gbp))
+                for (kind, sign) in [(JournalEntry.Kind.capture, Int64(1)), (.refund, -1)] {
+                    var left: Int64 = total
+                    while left > 0 {
+                        let part: Int64 =
+                            Bool.random(using: &random) ? left : Int64.random(in: 1...left, using: &random)
+                        left -= part
+                        number += 1
+                        _ = try await world.book(kind, Self.movement(payment, part, "m_\(number)"), Self.policy)
+                        let worth = Int64.random(in: 90...140, using: &random) * part / 100 + 1
+                        let word: ProviderSettlement = try Self.settlement(
+                            payment, sign * part, sign * worth, "m_\(number)")
+                        _ = try await world.settle(word)
+                        settled.append(word)
+                    }
+                }
+            }
+            let balances: [String: Int64] = try await world.balances()
+            for word in settled.shuffled(using: &random) {
+                #expect(try await world.settle(word).isEmpty, "told again, nothing happens; seed \(random.seed)")
+            }
+            #expect(try await world.balances() == balances, "seed \(random.seed)")
+            for currency in ["GBP", "USD"] {
+                #expect(balances["\(Self.position) \(currency)", default: 0] == 0, "seed \(random.seed)")
+                let sum: Int64 = balances.filter { $0.key.hasSuffix(currency) }.values.reduce(0, +)
+                #expect(sum == 0, "seed \(random.seed)")
+            }
+            #expect(balances["assets:provider:stripe GBP", default: 0] == 0, "seed \(random.seed)")
+            let held: Int64 = settled.reduce(0) { $0 + $1.settled.minor }
+            #expect(balances["assets:provider:stripe USD"] == held, "our books are the provider's; seed \(random.seed)")
+            let violations: [String] = try await world.database.transaction { db in
+                try LedgerChecks.violations(in: db) + ExchangeChecks.violations(in: db)
+            }
+            #expect(violations.isEmpty, "seed \(random.seed)")
+        }
+    }
+}
