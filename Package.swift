@@ -48,12 +48,18 @@ let paymentParts: [Target] = [
     paymentConnector("PayPal", ["JSON", "Telemetry"]),
     paymentConnector("Sandbox", ["Postgres"]),
     paymentPart(
+        "Disputes",
+        [
+            "BillingCore", "BillingEvents", "HTTPKit", "JSON", "Messaging", "PaymentContract", "PaymentDomain",
+            "PaymentRecords", "Postgres", log,
+        ]),
+    paymentPart(
         "Records", ["BillingCore", "BillingEvents", "JSON", "Messaging", "PaymentDomain", "Postgres"]),
 ]
 
 /// The parts that a service is wired from, beside its Domain.
 let parts: [String: [Target.Dependency]] = [
-    "Payment": ["PaymentContract", "PaymentRecords", "PaymentSandbox", "PaymentStripe", "PaymentPayPal"]
+    "Payment": ["PaymentContract", "PaymentDisputes", "PaymentRecords", "PaymentSandbox", "PaymentStripe", "PaymentPayPal"]
 ]
 
 /// The three targets of a service: Domain (BillingCore only), Service, and the executable.

@@ -24,6 +24,8 @@ public enum EventCatalog {
         PaymentFailedV1.self,
         PaymentCanceledV1.self,
         PaymentRefundedV1.self,
+        PaymentDisputedV1.self,
+        PaymentDisputeClosedV1.self,
         FraudAssessedV1.self,
         APIKeyChangedV1.self,
     ]

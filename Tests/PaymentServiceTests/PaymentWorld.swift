@@ -1,4 +1,5 @@
 import PaymentContract
+import PaymentDisputes
 import PaymentRecords
 import PaymentSandbox
 import BillingCore
@@ -28,7 +29,7 @@ final class ScriptedProvider: PaymentProvider {
 
     let name = "sandbox"
     var capabilities: ProviderCapabilities { sandbox.capabilities }
-    private let sandbox: SandboxProvider
+    let sandbox: SandboxProvider
     private let mood = Mutex<Mood>(.well)
     private let asked = Atomic<Int>(0)
 
@@ -62,7 +63,7 @@ final class ScriptedProvider: PaymentProvider {
         try await moody { () throws(ProviderFault) in try await sandbox.refund(request) }
     }
 
-    private func moody<Answer>(
+    func moody<Answer>(
         _ ask: () async throws(ProviderFault) -> Answer
     ) async throws(ProviderFault) -> Answer {
         if now == .away { throw .timedOut }
@@ -81,6 +82,7 @@ struct PaymentWorld: Sendable {
     let provider: ScriptedProvider
     let clock: ManualClock
     let work: PaymentUseCases
+    let disputes: Disputes
     private let dispatcher: EventDispatcher
     private let offsets = Counting()
 
@@ -91,8 +93,10 @@ struct PaymentWorld: Sendable {
         provider = ScriptedProvider(database, clock)
         self.clock = clock
         // Nothing is waited for: whatever is under way when the sweeper looks counts as stopped.
+        let providers = PaymentProviders([provider])
+        disputes = Disputes(providers: providers, pool: database, clock: clock, lostSeconds: 0, logger: logger)
         work = PaymentUseCases(
-            pool: database, providers: PaymentProviders([provider]), clock: clock,
+            pool: database, providers: providers, clock: clock,
             policy: SweepPolicy(
                 silenceSeconds: 0, offSessionSilenceSeconds: 0, lostSeconds: 0, fallback: fallback),
             logger: logger)

@@ -5,7 +5,10 @@ package import Postgres
 /// A journal entry about to be booked.
 package struct JournalEntry: Sendable {
     /// What kind of movement it books.
-    package enum Kind: String, Sendable { case payment, capture, refund }
+    package enum Kind: String, Sendable {
+        case payment, capture, refund
+        case dispute
+    }
 
     package let id: JournalEntryID
     package let kind: Kind

@@ -1,4 +1,5 @@
 import PaymentContract
+import PaymentDisputes
 import PaymentSandbox
 import Crypto
 import Foundation
@@ -24,25 +25,36 @@ public struct PaymentAssembly: ServiceAssembly {
 
     /// Wires everything; reads the fingerprint key.
     public init(_ parts: ServiceParts) throws {
+        let providers = PaymentProviders([
+            SandboxProvider(
+                pool: parts.pool, clock: parts.clock,
+                disputesAfter: .seconds(
+                    parts.configuration.int("payment.sandbox_dispute_after_seconds", default: 86_400)))
+        ])
+        let policy = SweepPolicy(parts.configuration)
+        let disputes = Disputes(
+            providers: providers, pool: parts.pool, clock: parts.clock, lostSeconds: policy.lostSeconds,
+            logger: parts.logger)
         let work = PaymentUseCases(
-            pool: parts.pool, providers: PaymentProviders([SandboxProvider(pool: parts.pool, clock: parts.clock)]),
-            clock: parts.clock,
-            policy: SweepPolicy(parts.configuration), fingerprintKey: try Self.fingerprintKey(parts.configuration),
+            pool: parts.pool, providers: providers, clock: parts.clock, policy: policy, fingerprintKey: try Self.fingerprintKey(parts.configuration),
             logger: parts.logger)
         endpoints =
             PaymentRoutes(
                 create: work.create, capture: work.capture, cancel: work.cancel
             ).endpoints
             + PaymentMethodRoutes(attach: work.attach).endpoints + RefundRoutes(refund: work.refund).endpoints
-            + LedgerRoutes().endpoints
+            + LedgerRoutes().endpoints + disputes.endpoints
         consumers = [work.consumer]
         let sweep: SweepPayments = work.sweep
-        loops = [BackgroundLoop(name: "sweep") { try await sweep.run() }]
+        loops = [
+            BackgroundLoop(name: "sweep") { try await sweep.run() },
+            BackgroundLoop(name: "disputes") { try await disputes.run() },
+        ]
     }
 
     /// Work under way outside the event flow.
     public static func inFlight(_ db: borrowing PostgresTransaction) throws -> Int64 {
-        try db.first(
+        try (db.first(
             """
             SELECT (SELECT count(*) FROM payments WHERE status IN ('created', 'processing', 'canceling'))
                  + (SELECT count(*) FROM payments WHERE status = 'authorized' AND authorization_expires_at <=
@@ -50,7 +62,7 @@ public struct PaymentAssembly: ServiceAssembly {
                  + (SELECT count(*) FROM captures WHERE status = 'processing')
                  + (SELECT count(*) FROM refunds WHERE status = 'processing')
             """
-        ) { row in try row.next() } ?? 0
+        ) { row in try row.next() } ?? 0) + Disputes.inFlight(db)
     }
 
     /// Facts and broken invariants, see ``ServiceAssembly``.
