@@ -59,7 +59,9 @@ let paymentParts: [Target] = [
 
 /// The parts that a service is wired from, beside its Domain.
 let parts: [String: [Target.Dependency]] = [
-    "Payment": ["PaymentContract", "PaymentDisputes", "PaymentRecords", "PaymentSandbox", "PaymentStripe", "PaymentPayPal"]
+    "Payment": [
+        "PaymentContract", "PaymentDisputes", "PaymentRecords", "PaymentSandbox", "PaymentStripe", "PaymentPayPal",
+    ]
 ]
 
 /// The three targets of a service: Domain (BillingCore only), Service, and the executable.

@@ -37,7 +37,9 @@ public struct PaymentDisputedV1: EventBody, Equatable {
 
     /// The whole fact.
     public init(
-        disputeID: DisputeID, paymentID: PaymentID, customerID: CustomerID, paymentMethodID: PaymentMethodID?, amount: Money, reason: String, isInquiry: Bool, invoiceID: InvoiceID?, subscriptionID: SubscriptionID?, provider: String, evidenceDueBy: Instant?, openedAt: Instant, disputedAt: Instant
+        disputeID: DisputeID, paymentID: PaymentID, customerID: CustomerID, paymentMethodID: PaymentMethodID?,
+        amount: Money, reason: String, isInquiry: Bool, invoiceID: InvoiceID?, subscriptionID: SubscriptionID?,
+        provider: String, evidenceDueBy: Instant?, openedAt: Instant, disputedAt: Instant
     ) {
         self.disputeID = disputeID
         self.paymentID = paymentID
@@ -91,7 +93,10 @@ public struct PaymentDisputedV1: EventBody, Equatable {
     /// An example for documents.
     public static var sample: Self {
         Self(
-            disputeID: .sample, paymentID: .sample, customerID: .sample, paymentMethodID: .sample, amount: Money(minor: 999, currency: .usd), reason: "fraudulent", isInquiry: false, invoiceID: .sample, subscriptionID: .sample, provider: "sandbox", evidenceDueBy: .sample, openedAt: .sample, disputedAt: .sample)
+            disputeID: .sample, paymentID: .sample, customerID: .sample, paymentMethodID: .sample,
+            amount: Money(minor: 999, currency: .usd), reason: "fraudulent", isInquiry: false, invoiceID: .sample,
+            subscriptionID: .sample, provider: "sandbox", evidenceDueBy: .sample, openedAt: .sample, disputedAt: .sample
+        )
     }
 }
 
@@ -125,7 +130,9 @@ public struct PaymentDisputeClosedV1: EventBody, Equatable {
 
     /// The whole fact.
     public init(
-        disputeID: DisputeID, paymentID: PaymentID, customerID: CustomerID, paymentMethodID: PaymentMethodID?, amount: Money, reason: String, outcome: String, invoiceID: InvoiceID?, subscriptionID: SubscriptionID?, closedAt: Instant
+        disputeID: DisputeID, paymentID: PaymentID, customerID: CustomerID, paymentMethodID: PaymentMethodID?,
+        amount: Money, reason: String, outcome: String, invoiceID: InvoiceID?, subscriptionID: SubscriptionID?,
+        closedAt: Instant
     ) {
         self.disputeID = disputeID
         self.paymentID = paymentID
@@ -170,6 +177,8 @@ public struct PaymentDisputeClosedV1: EventBody, Equatable {
     /// An example for documents.
     public static var sample: Self {
         Self(
-            disputeID: .sample, paymentID: .sample, customerID: .sample, paymentMethodID: .sample, amount: Money(minor: 999, currency: .usd), reason: "fraudulent", outcome: "lost", invoiceID: .sample, subscriptionID: .sample, closedAt: .sample)
+            disputeID: .sample, paymentID: .sample, customerID: .sample, paymentMethodID: .sample,
+            amount: Money(minor: 999, currency: .usd), reason: "fraudulent", outcome: "lost", invoiceID: .sample,
+            subscriptionID: .sample, closedAt: .sample)
     }
 }

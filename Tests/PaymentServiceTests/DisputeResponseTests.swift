@@ -76,7 +76,9 @@ import Testing
     func lost(_ mood: ScriptedProvider.Mood, isEvidence: Bool) async throws {
         try await withPayments { world in
             let (payment, dispute) = try await world.disputed()
-            if isEvidence { try await world.contest(dispute.id, "losing_evidence") } else {
+            if isEvidence {
+                try await world.contest(dispute.id, "losing_evidence")
+            } else {
                 try await world.accept(dispute.id)
             }
             world.provider.turn(mood)
@@ -141,7 +143,8 @@ import Testing
             #expect(try await world.violations().isEmpty, "seed \(random.seed)")
             #expect(try await world.inFlight() == 0, "seed \(random.seed)")
             #expect(
-                try await world.number("SELECT count(*) FROM payments WHERE amount_refunded + amount_disputed > amount_captured")
+                try await world.number(
+                    "SELECT count(*) FROM payments WHERE amount_refunded + amount_disputed > amount_captured")
                     == 0, "seed \(random.seed)")
             let counts: [String] = try await world.texts(
                 "SELECT status || ' ' || count(*) FROM disputes GROUP BY status ORDER BY status")

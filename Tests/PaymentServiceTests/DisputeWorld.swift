@@ -82,8 +82,17 @@ extension PaymentWorld {
         try await disputes().first { $0.id == id }?.status
     }
 
+    /// What the test clock would wait for at this world's time.
     func inFlight() async throws -> Int64 {
-        try await database.transaction { db in try PaymentAssembly.inFlight(db) }
+        let now: Instant = clock.now
+        return try await database.transaction { db in
+            _ = try db.execute(
+                """
+                UPDATE test_clock
+                SET offset_microseconds = (extract(epoch FROM \(now)::timestamptz - now()) * 1000000)::bigint
+                """)
+            return try PaymentAssembly.inFlight(db)
+        }
     }
 
     /// Lets a provider's word come in.

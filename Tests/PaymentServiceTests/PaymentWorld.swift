@@ -32,11 +32,15 @@ final class ScriptedProvider: PaymentProvider {
     let sandbox: SandboxProvider
     private let mood = Mutex<Mood>(.well)
     private let asked = Atomic<Int>(0)
+    private let lost = Atomic<Int>(0)
 
     init(_ pool: PostgresPool, _ clock: any WallClock) { sandbox = SandboxProvider(pool: pool, clock: clock) }
 
     /// How many charges were asked for.
     var charges: Int { asked.load(ordering: .relaxed) }
+
+    /// How many answers did not arrive.
+    var lostAnswers: Int { lost.load(ordering: .relaxed) }
 
     func turn(_ new: Mood) { mood.withLock { $0 = new } }
     private var now: Mood { mood.withLock { $0 } }
@@ -68,7 +72,10 @@ final class ScriptedProvider: PaymentProvider {
     ) async throws(ProviderFault) -> Answer {
         if now == .away { throw .timedOut }
         let answer: Answer = try await ask()
-        if now == .booksAndVanishes { throw .timedOut }
+        if now == .booksAndVanishes {
+            lost.add(1, ordering: .relaxed)
+            throw .timedOut
+        }
         return answer
     }
 }

@@ -43,7 +43,8 @@ package struct PaymentRecord: PostgresRecord, Sendable {
     package init(
         id: PaymentID, customerID: CustomerID, paymentMethodID: PaymentMethodID?, provider: String, amount: Money,
         captureMethod: CaptureMethod = .automatic, amountCaptured: Int64, authorizationExpiresAt: Instant? = nil,
-        amountRefunded: Int64, amountDisputed: Int64 = 0, status: PaymentStatus, invoiceID: InvoiceID?, subscriptionID: SubscriptionID?,
+        amountRefunded: Int64, amountDisputed: Int64 = 0, status: PaymentStatus, invoiceID: InvoiceID?,
+        subscriptionID: SubscriptionID?,
         description: String?,
         metadata: String, offSession: Bool, authenticated: Bool, attempts: Int, attemptID: AttemptID,
         declineCode: String?, riskScore: String?, riskDecision: String?, riskReasons: [String], createdAt: Instant

@@ -36,7 +36,8 @@ public struct PaymentAssembly: ServiceAssembly {
             providers: providers, pool: parts.pool, clock: parts.clock, lostSeconds: policy.lostSeconds,
             logger: parts.logger)
         let work = PaymentUseCases(
-            pool: parts.pool, providers: providers, clock: parts.clock, policy: policy, fingerprintKey: try Self.fingerprintKey(parts.configuration),
+            pool: parts.pool, providers: providers, clock: parts.clock, policy: policy,
+            fingerprintKey: try Self.fingerprintKey(parts.configuration),
             logger: parts.logger)
         endpoints =
             PaymentRoutes(
@@ -54,15 +55,16 @@ public struct PaymentAssembly: ServiceAssembly {
 
     /// Work under way outside the event flow.
     public static func inFlight(_ db: borrowing PostgresTransaction) throws -> Int64 {
-        try (db.first(
-            """
-            SELECT (SELECT count(*) FROM payments WHERE status IN ('created', 'processing', 'canceling'))
-                 + (SELECT count(*) FROM payments WHERE status = 'authorized' AND authorization_expires_at <=
-                        now() + (SELECT offset_microseconds FROM test_clock) * interval '1 microsecond')
-                 + (SELECT count(*) FROM captures WHERE status = 'processing')
-                 + (SELECT count(*) FROM refunds WHERE status = 'processing')
-            """
-        ) { row in try row.next() } ?? 0) + Disputes.inFlight(db)
+        try
+            (db.first(
+                """
+                SELECT (SELECT count(*) FROM payments WHERE status IN ('created', 'processing', 'canceling'))
+                     + (SELECT count(*) FROM payments WHERE status = 'authorized' AND authorization_expires_at <=
+                            now() + (SELECT offset_microseconds FROM test_clock) * interval '1 microsecond')
+                     + (SELECT count(*) FROM captures WHERE status = 'processing')
+                     + (SELECT count(*) FROM refunds WHERE status = 'processing')
+                """
+            ) { row in try row.next() } ?? 0) + Disputes.inFlight(db)
     }
 
     /// Facts and broken invariants, see ``ServiceAssembly``.

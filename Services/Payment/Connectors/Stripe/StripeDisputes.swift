@@ -90,7 +90,9 @@ extension StripeDispute {
         isRefundable = try fields.flag("is_charge_refundable")
         fee = try Self.fee(fields)
         let intent: StripeFields? = try fields.optionalFields("payment_intent")
-        paymentID = try intent?.optionalFields("metadata")?.optionalText(StripeMetadata.payment).flatMap { PaymentID($0) }
+        paymentID = try intent?.optionalFields("metadata")?.optionalText(StripeMetadata.payment).flatMap {
+            PaymentID($0)
+        }
         response = try fields.optionalFields("metadata")?.optionalText(StripeMetadata.response)
     }
 
