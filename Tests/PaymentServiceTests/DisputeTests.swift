@@ -148,4 +148,35 @@ import Testing
             #expect(try await world.violations().isEmpty)
         }
     }
+
+    @Test("every kind of tampering with disputes is reported") func tampered() async throws {
+        try await withPayments { world in
+            _ = try await world.disputed()
+            #expect(try await world.violations().isEmpty)
+            // What nobody but the owner can do: the guards are taken away first.
+            for guarded: SQL in [
+                "ALTER TABLE journal_lines DISABLE TRIGGER USER", "ALTER TABLE journal_entries DISABLE TRIGGER USER",
+            ] { try await world.execute(guarded) }
+            let tampering: [(SQL, String)] = [
+                ("DELETE FROM disputes", "dispute bookings without a dispute"),
+                ("DELETE FROM disputes", "the sandbox provider's books and ours differ"),
+                ("UPDATE disputes SET status = 'lost'", "disputes that are not booked as they stand"),
+                ("UPDATE disputes SET amount = amount - 1", "disputes that are not booked as they stand"),
+                ("UPDATE disputes SET fee = 0", "disputes that are not booked as they stand"),
+                ("UPDATE sandbox_disputes SET status = 'won'", "the sandbox provider's books and ours differ"),
+                ("UPDATE sandbox_disputes SET fee = 0", "the sandbox provider's books and the ledger differ"),
+                ("DELETE FROM sandbox_disputes", "the sandbox provider's books and the ledger differ"),
+                ("UPDATE payments SET amount_disputed = 0", "payments whose disputes do not add up"),
+                (
+                    "DELETE FROM journal_lines WHERE account = 'expense:dispute_fees'",
+                    "disputes that are not booked as they stand"
+                ),
+            ]
+            for (statement, sentence) in tampering {
+                let found: [String] = try await world.found(after: statement)
+                #expect(found.contains { $0.contains(sentence) }, "\(sentence): \(found)")
+            }
+            #expect(try await world.violations().isEmpty)
+        }
+    }
 }
