@@ -70,6 +70,12 @@ let paymentParts: [Target] = [
         ["BillingCore", "HTTPKit", "JSON", "Telemetry", "PaymentDomain", "PaymentRecords", "Postgres", crypto],
         exclude: ["Page"]),
     paymentPart(
+        "Disputes",
+        [
+            "BillingCore", "BillingEvents", "HTTPKit", "JSON", "Messaging", "PaymentContract", "PaymentDomain",
+            "PaymentRecords", "Postgres", log,
+        ]),
+    paymentPart(
         "Records", ["BillingCore", "BillingEvents", "JSON", "Messaging", "PaymentDomain", "Postgres"]),
     paymentPart(
         "Instalments",
@@ -103,6 +109,7 @@ let parts: [String: [Target.Dependency]] = [
         external("NIOHTTP1", "swift-nio"), external("NIOPosix", "swift-nio"),
         "PaymentContract", "PaymentRecords", "PaymentSandbox", "PaymentStripe", "PaymentPayPal", "PaymentLedger",
         "PaymentExchange",
+        "PaymentContract", "PaymentDisputes", "PaymentRecords", "PaymentSandbox", "PaymentStripe", "PaymentPayPal",
     ]
 ]
 

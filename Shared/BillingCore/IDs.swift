@@ -92,6 +92,26 @@ public struct AssessmentID: TypedID {
     public init(unchecked rawValue: String) { self.rawValue = rawValue }
 }
 
+/// Identifies a dispute (`dp_…`).
+public struct DisputeID: TypedID {
+    /// `dp`.
+    public static let prefix = "dp"
+    /// The whole text.
+    public let rawValue: String
+    /// Takes over text that is known to be such an id.
+    public init(unchecked rawValue: String) { self.rawValue = rawValue }
+}
+
+/// Identifies what is said to a dispute (`dpr_…`).
+public struct DisputeResponseID: TypedID {
+    /// `dpr`.
+    public static let prefix = "dpr"
+    /// The whole text.
+    public let rawValue: String
+    /// Takes over text that is known to be such an id.
+    public init(unchecked rawValue: String) { self.rawValue = rawValue }
+}
+
 /// Identifies an event (`evt_…`).
 public struct EventID: TypedID {
     /// `evt`.

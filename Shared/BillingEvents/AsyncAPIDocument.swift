@@ -222,6 +222,8 @@ extension AsyncAPIDocument {
         PaymentFailedV1.type: "One attempt failed; the payment can be attempted again",
         PaymentCanceledV1.type: "A payment ended without money moving and will not be attempted again",
         PaymentRefundedV1.type: "Money went back and is booked",
+        PaymentDisputedV1.type: "The customer objects to a charge; the money is taken back, or the bank asks about it",
+        PaymentDisputeClosedV1.type: "A dispute was won, lost or, for an inquiry, closed",
         FraudAssessedV1.type: "A payment attempt was scored",
         APIKeyChangedV1.type: "An API key was created, rotated or revoked; the whole new state",
     ]

@@ -32,6 +32,8 @@ public enum EventCatalog {
         InstalmentPlanDefaultedV1.self,
         InstalmentPlanCanceledV1.self,
         InstalmentPlanFailedV1.self,
+        PaymentDisputedV1.self,
+        PaymentDisputeClosedV1.self,
         FraudAssessedV1.self,
         APIKeyChangedV1.self,
     ]

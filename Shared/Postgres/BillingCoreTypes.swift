@@ -20,6 +20,8 @@ extension PaymentMethodID: PostgresCodable {}
 extension RefundID: PostgresCodable {}
 extension CaptureID: PostgresCodable {}
 extension AssessmentID: PostgresCodable {}
+extension DisputeID: PostgresCodable {}
+extension DisputeResponseID: PostgresCodable {}
 extension EventID: PostgresCodable {}
 extension JournalEntryID: PostgresCodable {}
 extension APIKeyID: PostgresCodable {}

@@ -63,32 +63,60 @@ import Testing
         }
     }
 
-    @Test("a dispute is read and answered with evidence") func dispute() async throws {
+    @Test("a dispute is told of, read, answered with evidence once, and won") func dispute() async throws {
         try await withStripe { double in
             let adapter = double.adapter()
+            let before = try await adapter.changedDisputes(since: nil)
             let asked = double.request("pm_card_createDispute")
             guard case .captured(let charge) = try await adapter.charge(asked) else {
                 throw MissingInfrastructure("the double answered otherwise")
             }
-            let dispute = try #require(try await adapter.disputes(of: charge.reference).first)
-            #expect(dispute.status == .needsResponse && dispute.amount == asked.amount)
-            #expect(dispute.payment == charge.reference && dispute.evidenceDue != nil && !dispute.isRefundable)
-            #expect(try await adapter.dispute(dispute.id) == dispute)
-            #expect(try await adapter.dispute("dp_unknown") == nil)
-            let key = try #require(IdempotencyKey("evidence-1"))
-            let evidence: [StripeEvidence: String] = [
-                .productDescription: "Ein Abo & mehr", .serviceDate: "2026-11-01",
-            ]
-            let kept = try await adapter.submitEvidence(evidence, for: dispute.id, key: key, isFinal: false)
-            #expect(kept.status == .needsResponse)
-            let final = try #require(IdempotencyKey("evidence-2"))
-            let sent = try await adapter.submitEvidence(evidence, for: dispute.id, key: final, isFinal: true)
-            #expect(sent.status == .underReview)
+            let news = try await adapter.changedDisputes(since: before.cursor)
+            let reference = try #require(news.references.first)
+            #expect(try await adapter.changedDisputes(since: news.cursor).references.isEmpty)
+            let told = try #require(try await adapter.readDispute(reference))
+            #expect(told.stage == .needsResponse && told.amount == asked.amount && told.evidenceDueBy != nil)
+            #expect(told.taken == charge.reference && told.paymentID == asked.paymentID && told.fee?.minor == 1_500)
+            #expect(try await adapter.readDispute("dp_unknown") == nil)
+            let evidence = EvidenceRequest(
+                idempotencyKey: .new(at: double.clock.now), reference: reference,
+                evidence: DisputeEvidence([.productDescription: "Ein Abo & mehr", .serviceDate: "2026-11-01"]))
+            for _ in 0..<2 {
+                guard case .standing(let sent) = try await adapter.submitEvidence(evidence) else {
+                    throw MissingInfrastructure("the double refused the evidence")
+                }
+                #expect(sent.stage == .underReview && sent.evidenceDueBy == nil)
+            }
             let refund = RefundRequest(
                 idempotencyKey: .new(at: double.clock.now), reference: charge.reference, amount: asked.amount)
             #expect(try await adapter.refund(refund) == .refused(code: "charge_disputed"))
-            try await double.control("close_dispute/\(dispute.id)", ["status": "won"])
-            #expect(try await adapter.dispute(dispute.id)?.status == .won)
+            try await double.control("close_dispute/\(reference)", ["status": "won"])
+            let won = try #require(try await adapter.readDispute(reference))
+            #expect(won.stage == .won && won.fee?.minor == 0)
+            #expect(try await adapter.changedDisputes(since: news.cursor).references.contains(reference))
+            #expect(try await double.complaints().isEmpty)
+        }
+    }
+
+    @Test("an inquiry takes no money; a dispute given in to is lost") func accepted() async throws {
+        try await withStripe { double in
+            let adapter = double.adapter()
+            _ = try await adapter.charge(double.request("pm_card_createDisputeInquiry"))
+            _ = try await adapter.charge(double.request("pm_card_createDispute"))
+            var stages: [DisputeStatus] = []
+            for reference in try await adapter.changedDisputes(since: nil).references {
+                let told = try #require(try await adapter.readDispute(reference))
+                stages.append(told.stage)
+                guard told.stage == .needsResponse else { continue }
+                let acceptance = DisputeAcceptance(idempotencyKey: .new(at: double.clock.now), reference: reference)
+                for _ in 0..<2 {
+                    guard case .standing(let closed) = try await adapter.acceptDispute(acceptance) else {
+                        throw MissingInfrastructure("the double refused to close it")
+                    }
+                    #expect(closed.stage == .lost)
+                }
+            }
+            #expect(Set(stages) == [.inquiry, .needsResponse])
             #expect(try await double.complaints().isEmpty)
         }
     }

@@ -1,4 +1,5 @@
 import PaymentContract
+import PaymentDisputes
 import PaymentRecords
 import PaymentSandbox
 import BillingCore
@@ -28,14 +29,18 @@ final class ScriptedProvider: PaymentProvider {
 
     let name = "sandbox"
     var capabilities: ProviderCapabilities { sandbox.capabilities }
-    private let sandbox: SandboxProvider
+    let sandbox: SandboxProvider
     private let mood = Mutex<Mood>(.well)
     private let asked = Atomic<Int>(0)
+    private let lost = Atomic<Int>(0)
 
     init(_ pool: PostgresPool, _ clock: any WallClock) { sandbox = SandboxProvider(pool: pool, clock: clock) }
 
     /// How many charges were asked for.
     var charges: Int { asked.load(ordering: .relaxed) }
+
+    /// How many answers did not arrive.
+    var lostAnswers: Int { lost.load(ordering: .relaxed) }
 
     func turn(_ new: Mood) { mood.withLock { $0 = new } }
     private var now: Mood { mood.withLock { $0 } }
@@ -67,12 +72,15 @@ final class ScriptedProvider: PaymentProvider {
         return try await sandbox.refund(named: reference)
     }
 
-    private func moody<Answer>(
+    func moody<Answer>(
         _ ask: () async throws(ProviderFault) -> Answer
     ) async throws(ProviderFault) -> Answer {
         if now == .away { throw .timedOut }
         let answer: Answer = try await ask()
-        if now == .booksAndVanishes { throw .timedOut }
+        if now == .booksAndVanishes {
+            lost.add(1, ordering: .relaxed)
+            throw .timedOut
+        }
         return answer
     }
 }
@@ -86,6 +94,7 @@ struct PaymentWorld: Sendable {
     let provider: ScriptedProvider
     let clock: ManualClock
     let work: PaymentUseCases
+    let disputes: Disputes
     private let dispatcher: EventDispatcher
     private let offsets = Counting()
 
@@ -96,8 +105,10 @@ struct PaymentWorld: Sendable {
         provider = ScriptedProvider(database, clock)
         self.clock = clock
         // Nothing is waited for: whatever is under way when the sweeper looks counts as stopped.
+        let providers = PaymentProviders([provider] + others)
+        disputes = Disputes(providers: providers, pool: database, clock: clock, lostSeconds: 0, logger: logger)
         work = PaymentUseCases(
-            pool: database, providers: PaymentProviders([provider] + others), clock: clock,
+            pool: database, providers: providers, clock: clock,
             policy: SweepPolicy(
                 silenceSeconds: 0, offSessionSilenceSeconds: 0, lostSeconds: 0, fallback: fallback),
             logger: logger)

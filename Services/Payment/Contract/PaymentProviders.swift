@@ -37,4 +37,18 @@ package struct PaymentProviders: Sendable {
         let obstacles: [ProviderCapabilities.Obstacle] = all.compactMap { $0.capabilities.obstacle(to: wish) }
         return obstacles.first { $0 != .method } ?? .method
     }
+
+    /// Those that customers' disputes come through, by name.
+    package var disputing: [any ProviderDisputes] {
+        byName.sorted { $0.key < $1.key }.compactMap { $0.value as? any ProviderDisputes }
+    }
+
+    /// The provider of a name, for its disputes.
+    /// - Throws: As ``named(_:)``, also for a provider that has no disputes.
+    package func disputing(_ name: String) throws(ProviderFault) -> any ProviderDisputes {
+        guard let provider = try named(name) as? any ProviderDisputes else {
+            throw .notSent("\(name) has no disputes")
+        }
+        return provider
+    }
 }

@@ -1,4 +1,5 @@
 package import BillingCore
+package import PaymentDomain
 
 /// What a provider tells of its own accord (a webhook), or answers when it is asked what is new.
 ///
@@ -51,27 +52,16 @@ package struct ProviderRefund: Sendable, Equatable {
 /// A dispute as the provider knows it.
 package struct ProviderDispute: Sendable, Equatable {
     /// Where it stands.
-    package enum Stage: String, Sendable, CaseIterable {
-        /// The bank asks; no money has moved.
-        case inquiry
-        /// The money is taken back; evidence is awaited.
-        case needsResponse = "needs_response"
-        /// The bank looks at the evidence.
-        case underReview = "under_review"
-        /// It ended in our favor: what was taken comes back.
-        case won
-        /// It ended in the payer's favor.
-        case lost
-        /// An inquiry that ended without money moving.
-        case closed
-    }
+    package typealias Stage = DisputeStatus
 
     /// The provider's name of it.
     package let reference: String
     /// The charge or capture that is disputed.
     package let taken: String
+    /// Ours, as the charge carries it; `nil` where it carries none: it was not made here, or was not read back.
+    package let paymentID: PaymentID?
     package let amount: Money
-    /// What the provider charges for it; `nil` where it does not tell.
+    /// What the provider has charged for it so far; `nil` where it does not tell.
     package let fee: Money?
     /// Why, in the networks' common words: `fraudulent`, `product_not_received`.
     package let reason: String
@@ -79,13 +69,17 @@ package struct ProviderDispute: Sendable, Equatable {
     package let openedAt: Instant
     /// When evidence must be in; `nil` when none is awaited.
     package let evidenceDueBy: Instant?
+    /// When the provider last changed it, by its own clock; `nil` where it does not tell.
+    package let changedAt: Instant?
 
     package init(
-        reference: String, taken: String, amount: Money, fee: Money?, reason: String, stage: Stage, openedAt: Instant,
-        evidenceDueBy: Instant?
+        reference: String, taken: String, paymentID: PaymentID? = nil, amount: Money, fee: Money?, reason: String,
+        stage: Stage, openedAt: Instant, evidenceDueBy: Instant?, changedAt: Instant? = nil
     ) {
         self.reference = reference
         self.taken = taken
+        self.paymentID = paymentID
+        self.changedAt = changedAt
         self.amount = amount
         self.fee = fee
         self.reason = reason

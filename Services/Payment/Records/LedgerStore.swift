@@ -24,6 +24,7 @@ package struct JournalEntry: Sendable {
         case adjustment
         /// A provider settled at another rate than was booked.
         case settlement
+        case dispute
     }
 
     package let id: JournalEntryID

@@ -16,6 +16,8 @@ package struct PaymentRecord: PostgresRecord, Sendable {
     package let amountCaptured: Int64
     package let authorizationExpiresAt: Instant?
     package let amountRefunded: Int64
+    /// Withheld or lost by disputes, minor units.
+    package let amountDisputed: Int64
     package let status: PaymentStatus
     package let invoiceID: InvoiceID?
     package let subscriptionID: SubscriptionID?
@@ -37,7 +39,7 @@ package struct PaymentRecord: PostgresRecord, Sendable {
     /// The columns in the order ``init(row:)`` reads them, of a table or alias named `p`.
     package static let columns: SQL = """
         p.id, p.customer_id, p.payment_method_id, p.provider, p.amount, p.currency, p.capture_method, p.amount_captured, \
-        p.authorization_expires_at, p.amount_refunded, p.status, p.invoice_id, \
+        p.authorization_expires_at, p.amount_refunded, p.amount_disputed, p.status, p.invoice_id, \
         p.subscription_id, p.description, p.metadata::text, p.off_session, p.authenticated, p.attempts, p.attempt_id, \
         p.decline_code, p.next_action::text, p.action_expires_at, p.risk_score, p.risk_decision, p.risk_reasons, p.created_at
         """
@@ -45,7 +47,8 @@ package struct PaymentRecord: PostgresRecord, Sendable {
     package init(
         id: PaymentID, customerID: CustomerID, paymentMethodID: PaymentMethodID?, provider: String, amount: Money,
         captureMethod: CaptureMethod = .automatic, amountCaptured: Int64, authorizationExpiresAt: Instant? = nil,
-        amountRefunded: Int64, status: PaymentStatus, invoiceID: InvoiceID?, subscriptionID: SubscriptionID?,
+        amountRefunded: Int64, amountDisputed: Int64 = 0, status: PaymentStatus, invoiceID: InvoiceID?,
+        subscriptionID: SubscriptionID?,
         description: String?,
         metadata: String, offSession: Bool, authenticated: Bool, attempts: Int, attemptID: AttemptID,
         declineCode: String?, nextAction: NextAction? = nil, actionExpiresAt: Instant? = nil, riskScore: String?,
@@ -60,6 +63,7 @@ package struct PaymentRecord: PostgresRecord, Sendable {
         self.amountCaptured = amountCaptured
         self.authorizationExpiresAt = authorizationExpiresAt
         self.amountRefunded = amountRefunded
+        self.amountDisputed = amountDisputed
         self.status = status
         self.invoiceID = invoiceID
         self.subscriptionID = subscriptionID
@@ -88,6 +92,7 @@ package struct PaymentRecord: PostgresRecord, Sendable {
         amountCaptured = try row.next()
         authorizationExpiresAt = try row.next()
         amountRefunded = try row.next()
+        amountDisputed = try row.next()
         status = try row.nextCase()
         invoiceID = try row.next()
         subscriptionID = try row.next()
@@ -111,6 +116,9 @@ package struct PaymentRecord: PostgresRecord, Sendable {
 
     /// What is still held and can be captured, minor units.
     package var amountCapturable: Int64 { status == .authorized ? amount.minor - amountCaptured : 0 }
+
+    /// What can still be given back, minor units: neither refunded, nor withheld or lost by disputes.
+    package var amountRefundable: Int64 { max(amountCaptured - amountRefunded - amountDisputed, 0) }
 
     /// Whether the provider holds nothing any more because its time is over.
     package func isAuthorizationOver(at now: Instant) -> Bool { authorizationExpiresAt.map { $0 <= now } ?? false }

@@ -11,6 +11,8 @@ struct PayPalCall: Sendable {
     /// `PayPal-Request-Id`: under it the call counts once. At most 38 characters, the shortest limit of PayPal's APIs.
     let key: String?
     let body: JSONValue?
+    /// Whether the body goes as the part `input` of a form, as where files may stand beside it.
+    var asForm = false
 
     /// Reads a resource.
     static func get(_ path: String) -> PayPalCall { PayPalCall(method: "GET", path: path, key: nil, body: nil) }
@@ -94,9 +96,12 @@ struct PayPalClient: Sendable {
             // The whole resource comes back, so that amounts and ids can be checked.
             headers.append(("Prefer", "return=representation"))
         }
-        if call.body != nil { headers.append(("Content-Type", "application/json")) }
-        return ProviderHTTPRequest(
-            method: call.method, url: baseURL + call.path, headers: headers, body: call.body?.serialized ?? [])
+        var body: [UInt8] = call.body?.serialized ?? []
+        if call.body != nil {
+            headers.append(("Content-Type", call.asForm ? PayPalWire.formType : "application/json"))
+            if call.asForm { body = PayPalWire.form(input: body) }
+        }
+        return ProviderHTTPRequest(method: call.method, url: baseURL + call.path, headers: headers, body: body)
     }
 
     private static func reply(_ answer: ProviderHTTPAnswer) throws(ProviderFault) -> PayPalReply {

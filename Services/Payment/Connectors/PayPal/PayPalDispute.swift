@@ -1,65 +1,152 @@
-import BillingCore
+package import BillingCore
 import JSON
 import PaymentContract
+import PaymentDomain
 
-/// Words of PayPal's Customer Disputes v1.
-enum PayPalDispute {
-    /// Why the payer objects, in the networks' common words.
-    static func reason(_ word: String) -> String {
-        switch word {
-        case "MERCHANDISE_OR_SERVICE_NOT_RECEIVED": "product_not_received"
-        case "MERCHANDISE_OR_SERVICE_NOT_AS_DESCRIBED": "product_unacceptable"
-        case "UNAUTHORISED": "fraudulent"
-        case "CREDIT_NOT_PROCESSED": "credit_not_processed"
-        case "DUPLICATE_TRANSACTION": "duplicate"
-        case "CANCELED_RECURRING_BILLING": "subscription_canceled"
-        default: "general"
-        }
+/// A dispute as PayPal has it: Customer Disputes v1 (the `dispute` schema of customer_disputes_v1.json).
+package struct PayPalDispute: Sendable, Equatable {
+    /// `PP-D-…`.
+    package let id: String
+    package let status: Status
+    /// Whether buyer and seller still talk with each other, and PayPal has not been asked to decide.
+    package let isInquiry: Bool
+    package let outcome: Outcome?
+    /// `MERCHANDISE_OR_SERVICE_NOT_RECEIVED`.
+    package let reason: String
+    /// What the buyer disputes.
+    package let amount: Money
+    /// What went back to the buyer in the end.
+    package let refunded: Money?
+    /// What PayPal has charged for it; `nil` while it tells of no movement of money.
+    package let fee: Money?
+    /// The capture.
+    package let transaction: String
+    /// `custom`: our payment.
+    package let custom: String?
+    package let openedAt: Instant
+    package let changedAt: Instant
+    package let sellerDueBy: Instant?
+    /// What stands beside evidence: ours has the response's id.
+    package let notes: [String]
+
+    package enum Status: String, Sendable, CaseIterable {
+        case open = "OPEN"
+        case waitingForBuyer = "WAITING_FOR_BUYER_RESPONSE"
+        case waitingForSeller = "WAITING_FOR_SELLER_RESPONSE"
+        case underReview = "UNDER_REVIEW"
+        case resolved = "RESOLVED"
+        case other = "OTHER"
     }
 
-    /// Where it stands: how it ended, else who is awaited, else how far it has gone.
-    /// - Returns: `nil` for words that are not known.
-    static func stage(status: String, lifeCycle: String, outcome: String?) -> ProviderDispute.Stage? {
-        let isInquiry: Bool = lifeCycle == "INQUIRY"
-        guard isInquiry || ["CHARGEBACK", "PRE_ARBITRATION", "ARBITRATION"].contains(lifeCycle) else { return nil }
-        switch status {
-        case "RESOLVED":
-            switch outcome {
-            case "RESOLVED_BUYER_FAVOUR", "ACCEPTED": return .lost
-            case "RESOLVED_SELLER_FAVOUR", "RESOLVED_WITH_PAYOUT", "DENIED": return .won
-            case "CANCELED_BY_BUYER", "NONE", nil: return isInquiry ? .closed : .won
-            default: return nil
+    package enum Outcome: String, Sendable, CaseIterable {
+        case buyerFavor = "RESOLVED_BUYER_FAVOUR"
+        case sellerFavor = "RESOLVED_SELLER_FAVOUR"
+        /// PayPal pays, out of its protection program.
+        case withPayout = "RESOLVED_WITH_PAYOUT"
+        case canceledByBuyer = "CANCELED_BY_BUYER"
+        /// We gave in.
+        case accepted = "ACCEPTED"
+        case denied = "DENIED"
+        /// Closed without a decision.
+        case none = "NONE"
+
+        /// Whether the buyer keeps our money.
+        var isLost: Bool { self == .buyerFavor || self == .accepted }
+    }
+
+    /// Reads it strictly.
+    /// - Throws: ``ProviderFault/unusable(_:)``.
+    init(_ json: JSONValue) throws(ProviderFault) {
+        let fields = PayPalFields(json, of: "dispute")
+        id = try fields.text("dispute_id")
+        guard Self.isID(id) else { throw .unusable("dispute.dispute_id") }
+        status = try fields.word("status")
+        isInquiry = json["dispute_life_cycle_stage"]?.stringValue == "INQUIRY"
+        let decided: JSONValue? = json["dispute_outcome"]
+        outcome = try decided.map { (value) throws(ProviderFault) in
+            try PayPalFields(value, of: "dispute_outcome").word("outcome_code")
+        }
+        guard (status == .resolved) == (outcome != nil) else { throw .unusable("dispute.dispute_outcome") }
+        reason = try fields.text("reason")
+        amount = try fields.money("dispute_amount")
+        refunded = decided?["amount_refunded"].flatMap(PayPalFields.money)
+        fee = try Self.fee(json)
+        guard let transactions = json["disputed_transactions"]?.arrayValue, transactions.count == 1 else {
+            throw .unusable("dispute.disputed_transactions")
+        }
+        transaction = try PayPalFields(transactions[0], of: "disputed_transaction").text("seller_transaction_id")
+        custom = transactions[0]["custom"]?.stringValue
+        openedAt = try Self.instant(json, "create_time")
+        changedAt = try Self.instant(json, "update_time")
+        sellerDueBy = json["seller_response_due_date"]?.stringValue.flatMap { Instant(rfc3339: $0) }
+        notes = (json["evidences"]?.arrayValue ?? []).compactMap { $0["notes"]?.stringValue }
+    }
+
+    /// Whether text can be a dispute's id, and so stand in a path: `^[A-Za-z0-9-]+$`, at most 255.
+    static func isID(_ text: String) -> Bool {
+        (1...255).contains(text.utf8.count)
+            && text.utf8.allSatisfy { PayPalWire.isLetterOrDigit($0) || $0 == UInt8(ascii: "-") }
+    }
+
+    /// A time of a dispute.
+    static func instant(_ json: JSONValue, _ name: String) throws(ProviderFault) -> Instant {
+        guard let instant = json[name]?.stringValue.flatMap({ Instant(rfc3339: $0) }) else {
+            throw .unusable("dispute.\(name)")
+        }
+        return instant
+    }
+
+    /// The fees out of the movements of our money: debits less credits.
+    private static func fee(_ json: JSONValue) throws(ProviderFault) -> Money? {
+        guard let movements = json["money_movements"]?.arrayValue else { return nil }
+        var fee: Money?
+        for movement in movements where movement["affected_party"]?.stringValue == "SELLER" {
+            guard let reason = movement["reason"]?.stringValue, reason.hasSuffix("_FEE") else { continue }
+            let amount: Money = try PayPalFields(movement, of: "money_movement").money("amount")
+            do throws(MoneyError) {
+                let before: Money = fee ?? .zero(amount.currency)
+                let isBack: Bool = movement["type"]?.stringValue == "CREDIT"
+                fee = isBack ? try before.subtracting(amount) : try before.adding(amount)
+            } catch {
+                throw .unusable("money_movement.amount")
             }
-        case "WAITING_FOR_SELLER_RESPONSE": return isInquiry ? .inquiry : .needsResponse
-        case "OPEN", "WAITING_FOR_BUYER_RESPONSE", "UNDER_REVIEW", "OTHER": return isInquiry ? .inquiry : .underReview
-        default: return nil
         }
+        if let fee { return fee }
+        return .zero(try PayPalFields(json, of: "dispute").money("dispute_amount").currency)
     }
+}
+
+extension PayPalDispute {
+    /// Where the dispute stands in common words.
+    var stage: DisputeStatus {
+        guard let outcome else {
+            if isInquiry { return .inquiry }
+            return status == .waitingForSeller ? .needsResponse : .underReview
+        }
+        if outcome.isLost { return .lost }
+        return isInquiry ? .closed : .won
+    }
+
+    /// The dispute in a provider's words. One that was lost in part is over what went back.
+    var told: ProviderDispute {
+        ProviderDispute(
+            reference: id, taken: transaction, paymentID: custom.flatMap { PaymentID($0) },
+            amount: stage == .lost ? refunded ?? amount : amount, fee: fee, reason: Self.reasons[reason] ?? "general",
+            stage: stage, openedAt: openedAt, evidenceDueBy: status == .waitingForSeller ? sellerDueBy : nil,
+            changedAt: changedAt)
+    }
+
+    private static let reasons: [String: String] = [
+        "MERCHANDISE_OR_SERVICE_NOT_RECEIVED": "product_not_received",
+        "MERCHANDISE_OR_SERVICE_NOT_AS_DESCRIBED": "product_unacceptable", "UNAUTHORISED": "fraudulent",
+        "CREDIT_NOT_PROCESSED": "credit_not_processed", "DUPLICATE_TRANSACTION": "duplicate",
+        "CANCELED_RECURRING_BILLING": "subscription_canceled", "INCORRECT_AMOUNT": "incorrect_amount",
+        "PAYMENT_BY_OTHER_MEANS": "duplicate", "PROBLEM_WITH_REMITTANCE": "bank_cannot_process",
+    ]
 }
 
 extension ProviderDispute {
     /// Reads PayPal's dispute strictly.
     /// - Throws: ``ProviderFault/unusable(_:)``.
-    init(payPal json: JSONValue) throws(ProviderFault) {
-        let fields = PayPalFields(json, of: "dispute")
-        let reference: String = try fields.text("dispute_id")
-        guard reference.utf8.count <= 255, reference.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else {
-            throw .unusable("dispute.dispute_id")
-        }
-        guard let taken = json["disputed_transactions"]?[0]?["seller_transaction_id"]?.stringValue,
-            PayPalWire.isID(taken)
-        else { throw .unusable("dispute.disputed_transactions") }
-        guard let openedAt = Instant(rfc3339: try fields.text("create_time")) else {
-            throw .unusable("dispute.create_time")
-        }
-        let due: String? = json["seller_response_due_date"]?.stringValue
-        let stage: Stage? = PayPalDispute.stage(
-            status: try fields.text("status"), lifeCycle: try fields.text("dispute_life_cycle_stage"),
-            outcome: json["dispute_outcome"]?["outcome_code"]?.stringValue)
-        guard let stage else { throw .unusable("dispute.status") }
-        self.init(
-            reference: reference, taken: taken, amount: try fields.money("dispute_amount"), fee: nil,
-            reason: PayPalDispute.reason(try fields.text("reason")), stage: stage, openedAt: openedAt,
-            evidenceDueBy: due.flatMap { Instant(rfc3339: $0) })
-    }
+    init(payPal json: JSONValue) throws(ProviderFault) { self = try PayPalDispute(json).told }
 }

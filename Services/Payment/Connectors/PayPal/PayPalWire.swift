@@ -84,4 +84,17 @@ enum PayPalWire {
 
     /// What an order is for.
     static func intent(_ request: ChargeRequest) -> String { request.capture ? "CAPTURE" : "AUTHORIZE" }
+
+    /// Separates the parts of a form; JSON written without line breaks cannot contain it.
+    private static let boundary = "refrain-form-part"
+    /// The type of a form's body.
+    static let formType = "multipart/form-data; boundary=\(boundary)"
+
+    /// A form (RFC 7578) with JSON as its one part, `input`.
+    static func form(input: [UInt8]) -> [UInt8] {
+        let head = """
+            --\(boundary)\r\nContent-Disposition: form-data; name="input"\r\nContent-Type: application/json\r\n\r\n
+            """
+        return Array(head.utf8) + input + Array("\r\n--\(boundary)--\r\n".utf8)
+    }
 }

@@ -150,14 +150,19 @@ enum SandboxBooks {
             "SELECT reference FROM sandbox_refunds WHERE idempotency_key = \(request.idempotencyKey)"
         ) { row in try row.next() }
         if let known { return .refunded(reference: known) }
-        let returned: Int64? = try db.first(
+        let returned: (byPart: Int64, byCharge: Int64)? = try db.first(
             """
-            SELECT coalesce(sum(amount), 0)::bigint FROM sandbox_refunds
-            WHERE charge_key = \(charge.key) AND (\(part == nil) OR refunded_reference = \(request.reference))
+            SELECT coalesce(sum(amount) FILTER (WHERE \(part == nil) OR refunded_reference = \(request.reference)), 0)::bigint,
+                coalesce(sum(amount), 0)::bigint
+            FROM sandbox_refunds WHERE charge_key = \(charge.key)
             """
-        ) { row in try row.next() }
-        guard let returned, (part?.amount ?? charge.captured) - returned >= request.amount.minor else {
+        ) { row in (try row.next(), try row.next()) }
+        guard let returned, (part?.amount ?? charge.captured) - returned.byPart >= request.amount.minor else {
             return .refused(code: "charge_already_refunded")
+        }
+        let disputed: Int64 = try SandboxDisputeBooks.taken(from: charge.key, in: db)
+        guard charge.captured - returned.byCharge - disputed >= request.amount.minor else {
+            return .refused(code: "charge_disputed")
         }
         let reference = "re_\(request.idempotencyKey.rawValue)"
         _ = try db.execute(

@@ -17,6 +17,11 @@ enum SandboxCard: String, CaseIterable, Sendable {
     case slow
     /// Charges, and does not say so in time.
     case timeoutThenSuccess = "timeout_then_success"
+    /// Charges, and is disputed later.
+    case disputedAsFraudulent = "disputed_as_fraudulent"
+    case disputedAsNotReceived = "disputed_as_not_received"
+    /// Charges, and the bank asks about it later.
+    case inquired
 
     /// The behaviour of a number; any other valid number of a known brand succeeds, as in Stripe's test mode.
     init(_ number: CardNumber) {
@@ -26,9 +31,22 @@ enum SandboxCard: String, CaseIterable, Sendable {
         case "4000000000000069": self = .expired
         case "4000002500003155", "4000002760003184": self = .authenticationRequired
         case "4000000000000341": self = .failsOnCharge
+        case "4000000000000259": self = .disputedAsFraudulent
+        case "4000000000002685": self = .disputedAsNotReceived
+        case "4000000000001976": self = .inquired
         case "4000009900000012": self = .slow
         case "4000009900000020": self = .timeoutThenSuccess
         default: self = .success
+        }
+    }
+
+    /// What a charge of it leads to; `nil` when nobody minds.
+    var dispute: SandboxDisputeKind? {
+        switch self {
+        case .disputedAsFraudulent: .fraudulent
+        case .disputedAsNotReceived: .productNotReceived
+        case .inquired: .inquiry
+        default: nil
         }
     }
 
@@ -51,7 +69,8 @@ enum SandboxCard: String, CaseIterable, Sendable {
     func answer(to request: ChargeRequest) -> SandboxAnswer {
         let taken: SandboxAnswer.Outcome = request.capture ? .succeeded : .authorized
         switch self {
-        case .success, .slow, .timeoutThenSuccess: return SandboxAnswer(outcome: taken)
+        case .success, .slow, .timeoutThenSuccess, .disputedAsFraudulent, .disputedAsNotReceived, .inquired:
+            return SandboxAnswer(outcome: taken)
         case .insufficientFunds, .doNotHonor, .expired, .failsOnCharge:
             return SandboxAnswer(outcome: .declined, declineCode: rawValue)
         case .authenticationRequired:

@@ -20,16 +20,19 @@ package struct SandboxProvider: PaymentProvider {
                 offSession: true)
         ], currencies: Set(Currency.all.map(\.code)))
     private let charges: GroupCommit<SandboxCharge, ChargeAnswer>
-    private let pool: PostgresPool
-    private let clock: any WallClock
+    let pool: PostgresPool
+    let clock: any WallClock
 
     /// A provider whose books are in the pool's schema.
-    package init(pool: PostgresPool, clock: any WallClock) {
+    /// - Parameter disputesAfter: How long after a charge a disputing card disputes it, by the business clock.
+    package init(pool: PostgresPool, clock: any WallClock, disputesAfter: Duration = .seconds(86_400)) {
         self.pool = pool
         self.clock = clock
         charges = GroupCommit(pool, maxBatch: 200) { db, items in
             let heldUntil = Instant(seconds: clock.now.seconds + Self.holdSeconds)
-            return try SandboxBooks.charge(items, heldUntil: heldUntil, in: db)
+            let answers = try SandboxBooks.charge(items, heldUntil: heldUntil, in: db)
+            try SandboxDisputeBooks.foresee(items, at: clock.now + disputesAfter, in: db)
+            return answers
         }
     }
 
@@ -91,7 +94,7 @@ package struct SandboxProvider: PaymentProvider {
     }
 
     /// Whatever keeps the books from answering leaves the outcome unknown, as with an outside provider.
-    private func reachable<Answer>(_ work: () async throws -> Answer) async throws(ProviderFault) -> Answer {
+    func reachable<Answer>(_ work: () async throws -> Answer) async throws(ProviderFault) -> Answer {
         do { return try await work() } catch let fault as ProviderFault { throw fault } catch {
             throw .unusable("the sandbox's books: \(error)")
         }

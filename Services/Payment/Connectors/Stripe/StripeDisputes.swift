@@ -1,5 +1,6 @@
 package import PaymentContract
 package import BillingCore
+import JSON
 
 /// A customer's objection to a charge, raised with their bank.
 package struct StripeDispute: Sendable, Equatable {
@@ -32,38 +33,12 @@ package struct StripeDispute: Sendable, Equatable {
     package let evidenceDue: Instant?
     /// An inquiry: money has not been taken back, and a refund would end it.
     package let isRefundable: Bool
-}
-
-/// What can be brought forward against a dispute; the words are Stripe's. Those that end in `documentation`,
-/// `communication`, `signature`, `receipt`, `policy` or `file` take the id of an uploaded file, the others text.
-package enum StripeEvidence: String, Sendable, CaseIterable {
-    case accessActivityLog = "access_activity_log"
-    case billingAddress = "billing_address"
-    case cancellationPolicy = "cancellation_policy"
-    case cancellationPolicyDisclosure = "cancellation_policy_disclosure"
-    case cancellationRebuttal = "cancellation_rebuttal"
-    case customerCommunication = "customer_communication"
-    case customerEmailAddress = "customer_email_address"
-    case customerName = "customer_name"
-    case customerPurchaseIP = "customer_purchase_ip"
-    case customerSignature = "customer_signature"
-    case duplicateChargeDocumentation = "duplicate_charge_documentation"
-    case duplicateChargeExplanation = "duplicate_charge_explanation"
-    case duplicateChargeID = "duplicate_charge_id"
-    case productDescription = "product_description"
-    case receipt
-    case refundPolicy = "refund_policy"
-    case refundPolicyDisclosure = "refund_policy_disclosure"
-    case refundRefusalExplanation = "refund_refusal_explanation"
-    case serviceDate = "service_date"
-    case serviceDocumentation = "service_documentation"
-    case shippingAddress = "shipping_address"
-    case shippingCarrier = "shipping_carrier"
-    case shippingDate = "shipping_date"
-    case shippingDocumentation = "shipping_documentation"
-    case shippingTrackingNumber = "shipping_tracking_number"
-    case uncategorizedFile = "uncategorized_file"
-    case uncategorizedText = "uncategorized_text"
+    /// What Stripe has charged for it less what it gave back; `nil` before any of the money has moved.
+    package let fee: Money?
+    /// Ours, where the PaymentIntent stands beside it and carries one.
+    package let paymentID: PaymentID?
+    /// The last response of ours that Stripe took.
+    package let response: String?
 }
 
 extension StripeAdapter {
@@ -71,7 +46,9 @@ extension StripeAdapter {
     /// - Returns: `nil` when Stripe knows none of that id.
     /// - Throws: ``ProviderFault``.
     package func dispute(_ id: String) async throws(ProviderFault) -> StripeDispute? {
-        guard isStripeID(id), let fields = try await client.get("/v1/disputes/\(id)") else { return nil }
+        var form = StripeForm()
+        form.add("expand", .list([.text("payment_intent")]))
+        guard isStripeID(id), let fields = try await client.get("/v1/disputes/\(id)", form) else { return nil }
         let dispute = try StripeDispute(fields)
         guard dispute.id == id else { throw fields.unusable("id", "is another") }
         return dispute
@@ -88,27 +65,6 @@ extension StripeAdapter {
         var disputes: [StripeDispute] = []
         for fields in try page.list("data") { disputes.append(try StripeDispute(fields)) }
         return disputes
-    }
-
-    /// Hands in evidence.
-    /// - Parameters:
-    ///   - key: The same for the same evidence.
-    ///   - isFinal: `true` sends it to the bank, after which there is no more; `false` keeps it at Stripe.
-    /// - Returns: The dispute as it stands then.
-    /// - Throws: ``ProviderFault``; `rejected` when the dispute is closed or the evidence is not accepted.
-    package func submitEvidence(
-        _ evidence: [StripeEvidence: String], for id: String, key: IdempotencyKey, isFinal: Bool
-    ) async throws(ProviderFault) -> StripeDispute {
-        guard isStripeID(id) else { throw .rejected(code: "reference_malformed") }
-        var form = StripeForm()
-        var brought = StripeForm()
-        for kind in StripeEvidence.allCases { brought.add(kind.rawValue, evidence[kind]) }
-        form.add("evidence", brought)
-        form.add("submit", .flag(isFinal))
-        let fields: StripeFields = try await client.write("/v1/disputes/\(id)", form, key: key.rawValue)
-        let dispute = try StripeDispute(fields)
-        guard dispute.id == id else { throw fields.unusable("id", "is another") }
-        return dispute
     }
 }
 
@@ -132,5 +88,26 @@ extension StripeDispute {
         let due: Int64? = try fields.fields("evidence_details").optionalInteger("due_by")
         evidenceDue = due.map(Instant.init(seconds:))
         isRefundable = try fields.flag("is_charge_refundable")
+        fee = try Self.fee(fields)
+        let intent: StripeFields? = try fields.optionalFields("payment_intent")
+        paymentID = try intent?.optionalFields("metadata")?.optionalText(StripeMetadata.payment).flatMap {
+            PaymentID($0)
+        }
+        response = try fields.optionalFields("metadata")?.optionalText(StripeMetadata.response)
+    }
+
+    /// The fees of its movements of the balance, in the settlement currency.
+    private static func fee(_ fields: StripeFields) throws(ProviderFault) -> Money? {
+        guard fields.value["balance_transactions"]?.arrayValue != nil else { return nil }
+        var fee: Money?
+        for movement in try fields.list("balance_transactions") {
+            let charged: Money = try movement.money("fee")
+            do throws(MoneyError) {
+                fee = if let before = fee { try before.adding(charged) } else { charged }
+            } catch {
+                throw movement.unusable("fee", "does not add up")
+            }
+        }
+        return fee
     }
 }

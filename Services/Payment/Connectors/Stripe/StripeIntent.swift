@@ -57,6 +57,7 @@ enum StripeMetadata {
     static let payment = "payment_id"
     static let capture = "capture_id"
     static let refund = "refund_id"
+    static let response = "dispute_response_id"
     static let customer = "customer_id"
     static let method = "payment_method_id"
 }

@@ -26,6 +26,7 @@ package struct PaymentResource: JSONOutput {
         o.field("amount_capturable", payment.amountCapturable, doc: "Minor units still held")
         o.field("authorization_expires_at", payment.authorizationExpiresAt)
         o.field("amount_refunded", payment.amountRefunded, doc: "Minor units, including refunds under way")
+        o.field("amount_disputed", payment.amountDisputed, doc: "Minor units withheld or lost by disputes")
         o.field("status", payment.status)
         o.field("failure", payment.decline.map(FailureResource.init))
         o.field("next_action", NextActionResource(payment))

@@ -60,7 +60,7 @@ package struct RefundPayment: Sendable {
             throw Failure.notFound(input.paymentID)
         }
         guard payment.status == .succeeded else { throw Failure.notRefundable(payment.status) }
-        let left: Int64 = payment.amountCaptured - payment.amountRefunded
+        let left: Int64 = payment.amountRefundable
         let amount: Int64 = input.amount ?? left
         guard amount > 0, amount <= left else { throw Failure.tooMuch(left: left) }
         let capture: CaptureID? = try capture(toRefund: amount, of: payment, in: db)

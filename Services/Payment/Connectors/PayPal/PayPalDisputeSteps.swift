@@ -1,0 +1,124 @@
+import BillingCore
+import JSON
+package import PaymentContract
+import PaymentDomain
+
+/// Customer Disputes v1 (developer.paypal.com/docs/api/customer-disputes/v1). It documents no request ids: a response
+/// whose answer was lost is looked for before it is given again.
+extension PayPalAdapter: ProviderDisputes {
+    /// How many disputes a page has; the most that PayPal gives.
+    static let disputePage = 50
+    /// How many pages are read at once.
+    static let disputePages = 20
+    /// How many characters the notes beside evidence may have (the `evidence` schema).
+    static let noteLimit = 2_000
+
+    package var disputesPolledEvery: Duration { .seconds(60) }
+
+    package func readDispute(_ reference: String) async throws(ProviderFault) -> ProviderDispute? {
+        try await dispute(reference)?.told
+    }
+
+    /// Reads a dispute.
+    /// - Returns: `nil` when PayPal knows none of that id.
+    /// - Throws: ``ProviderFault``.
+    package func dispute(_ id: String) async throws(ProviderFault) -> PayPalDispute? {
+        guard PayPalDispute.isID(id) else { return nil }
+        switch try await client.send(.get("/v1/customer/disputes/\(id)")) {
+        case .done(let json):
+            let dispute = try PayPalDispute(try json.required())
+            try PayPalCheck.equal(dispute.id, id, "dispute")
+            return dispute
+        case .refused(let refusal):
+            guard refusal.status == 404 else { throw .unusable("not readable: \(refusal.code)") }
+            return nil
+        }
+    }
+
+    /// Hands evidence in as one note, and as proof of shipment where there is a tracking number.
+    package func submitEvidence(_ request: EvidenceRequest) async throws(ProviderFault) -> DisputeAnswer {
+        let id: String = request.idempotencyKey.rawValue
+        let body: JSONValue = ["evidences": .array(Self.evidences(request.evidence, id: id))]
+        return try await respond("provide-evidence", to: request.reference, key: id, body, asForm: true) { dispute in
+            dispute.notes.contains { $0.hasSuffix(id) }
+        }
+    }
+
+    /// Accepts the claim: PayPal gives the buyer all of the money back.
+    package func acceptDispute(_ request: DisputeAcceptance) async throws(ProviderFault) -> DisputeAnswer {
+        let id: String = request.idempotencyKey.rawValue
+        let body: JSONValue = ["note": .string(id), "accept_claim_type": "REFUND"]
+        return try await respond("accept-claim", to: request.reference, key: id, body, asForm: false) { dispute in
+            dispute.outcome == .accepted
+        }
+    }
+
+    /// - Parameter isDone: Whether a dispute shows that PayPal took the response.
+    private func respond(
+        _ action: String, to reference: String, key: String, _ body: JSONValue, asForm: Bool,
+        isDone: (PayPalDispute) -> Bool
+    ) async throws(ProviderFault) -> DisputeAnswer {
+        guard let before = try await dispute(reference) else { return .refused(code: "dispute_not_found") }
+        if isDone(before) { return .standing(before.told) }
+        let path = "/v1/customer/disputes/\(reference)/\(action)"
+        let reply: PayPalReply = try await client.send(
+            PayPalCall(method: "POST", path: path, key: key, body: body, asForm: asForm))
+        guard let after = try await dispute(reference) else { throw .unusable("the dispute is gone") }
+        guard case .refused(let refusal) = reply, !isDone(after) else { return .standing(after.told) }
+        if let doubt = refusal.doubt { throw doubt }
+        return .refused(code: refusal.code)
+    }
+
+    /// The kinds of evidence that PayPal has a form for; all texts stand in the note, which ends in the response's id.
+    private static func evidences(_ evidence: DisputeEvidence, id: String) -> [JSONValue] {
+        let texts: [String] = evidence.texts.sorted { $0.key < $1.key }.map { "\($0.key.rawValue): \($0.value)" }
+        let note: String = String(texts.joined(separator: "\n").prefix(noteLimit - id.count - 1)) + "\n" + id
+        guard let number = evidence.texts[.shippingTrackingNumber] else {
+            return [["evidence_type": "OTHER", "notes": .string(note)]]
+        }
+        let shipment: JSONValue = [
+            "carrier_name": "OTHER", "carrier_name_other": .string(evidence.texts[.shippingCarrier] ?? "other"),
+            "tracking_number": .string(number),
+        ]
+        return [
+            [
+                "evidence_type": "PROOF_OF_FULFILLMENT", "evidence_info": ["tracking_info": [shipment]],
+                "notes": .string(note),
+            ]
+        ]
+    }
+
+    /// Lists what was updated at or after the last update seen; PayPal looks back 180 days at most. What was updated at
+    /// that very moment is named again, since another may have been.
+    package func changedDisputes(since cursor: String?) async throws(ProviderFault) -> ChangedDisputes {
+        var path = "/v1/customer/disputes?page_size=\(Self.disputePage)"
+        if let cursor, Instant(rfc3339: cursor) != nil { path += "&update_time_after=\(cursor)" }
+        var references: [String] = []
+        var newest: Instant? = cursor.flatMap { Instant(rfc3339: $0) }
+        for _ in 0..<Self.disputePages {
+            let page: JSONValue = try await page(path)
+            for item in page["items"]?.arrayValue ?? [] {
+                let id: String = try PayPalFields(item, of: "dispute").text("dispute_id")
+                guard PayPalDispute.isID(id) else { throw .unusable("dispute.dispute_id") }
+                let changedAt: Instant = try PayPalDispute.instant(item, "update_time")
+                references.append(id)
+                newest = max(newest ?? changedAt, changedAt)
+            }
+            guard let next = PayPalFields(page, of: "disputes").link("next") else {
+                return ChangedDisputes(references: references, cursor: newest?.rfc3339)
+            }
+            guard let query = next.split(separator: "?", maxSplits: 1).last, next.contains("?") else {
+                throw .unusable("disputes.links")
+            }
+            path = "/v1/customer/disputes?\(query)"
+        }
+        throw .unusable("too many disputes changed at once")
+    }
+
+    private func page(_ path: String) async throws(ProviderFault) -> JSONValue {
+        switch try await client.send(.get(path)) {
+        case .done(let json): return try json.required()
+        case .refused(let refusal): throw .unusable("not readable: \(refusal.code)")
+        }
+    }
+}

@@ -1,0 +1,32 @@
+package import BillingCore
+package import HTTPKit
+package import Logging
+package import PaymentContract
+package import Postgres
+
+/// Payment's part for disputes, wired.
+package struct Disputes: Sendable {
+    /// `/v1/disputes`.
+    package let endpoints: [Endpoint]
+    /// Asks providers, reads what they tell of, hands in responses.
+    package let follow: FollowDisputes
+
+    /// Wires it.
+    /// - Parameter lostSeconds: A provider call without an outcome is repeated after this.
+    package init(
+        providers: PaymentProviders, pool: PostgresPool, clock: any WallClock, lostSeconds: Int, logger: Logger
+    ) {
+        let respond = RespondToDispute(providers: providers, pool: pool, clock: clock)
+        endpoints = DisputeRoutes.endpoints
+        follow = FollowDisputes(
+            providers: providers, pool: pool, clock: clock, respond: respond, lostSeconds: lostSeconds, logger: logger)
+    }
+
+    /// Runs until cancelled.
+    package func run() async throws { try await follow.run() }
+
+    /// Work under way outside the event flow.
+    package static func inFlight(_ db: borrowing PostgresTransaction) throws -> Int64 {
+        try DisputeReadingStore.inFlight(in: db)
+    }
+}

@@ -1,0 +1,115 @@
+package import Postgres
+
+/// A dispute that is to be read from its provider.
+package struct DisputeReading: Sendable, Hashable {
+    package let provider: String
+    package let reference: String
+    /// How often it has been told of.
+    let noted: Int
+    let tries: Int
+}
+
+/// A provider's turn to be asked what has changed.
+struct PollTurn: Sendable {
+    /// How far its news is known.
+    let cursor: String?
+}
+
+/// SQL over disputes that are to be read, and over how far each provider's news of them is known.
+package enum DisputeReadingStore {
+    /// Has disputes read that a provider tells of; a webhook's effect and a poll's.
+    package static func note(
+        _ references: [String], at provider: String, in db: borrowing PostgresTransaction
+    ) throws {
+        guard !references.isEmpty else { return }
+        _ = try db.execute(
+            """
+            INSERT INTO dispute_readings (provider, reference)
+            SELECT \(provider), r FROM unnest(\(Set(references).sorted())::text[]) AS r
+            ON CONFLICT (provider, reference) DO UPDATE SET noted = dispute_readings.noted + 1, due_at = now()
+            """)
+    }
+
+    /// Disputes that are due to be read; no other instance gets them for a while.
+    static func due(
+        again seconds: Int, limit: Int, in db: borrowing PostgresTransaction
+    ) throws -> [DisputeReading] {
+        try db.query(
+            """
+            UPDATE dispute_readings r
+            SET due_at = now() + make_interval(secs => \(seconds)::double precision), tries = r.tries + 1
+            FROM (SELECT provider, reference FROM dispute_readings WHERE due_at <= now()
+                  ORDER BY due_at LIMIT \(limit) FOR UPDATE SKIP LOCKED) AS d
+            WHERE r.provider = d.provider AND r.reference = d.reference
+            RETURNING r.provider, r.reference, r.noted, r.tries
+            """
+        ) { row in
+            DisputeReading(
+                provider: try row.next(), reference: try row.next(), noted: try row.next(), tries: try row.next())
+        }
+    }
+
+    /// It is read; unless it has been told of since, that is all.
+    static func done(_ reading: DisputeReading, in db: borrowing PostgresTransaction) throws {
+        _ = try db.execute(
+            """
+            DELETE FROM dispute_readings WHERE provider = \(reading.provider) AND reference = \(reading.reference)
+                AND noted = \(reading.noted)
+            """)
+    }
+
+    /// It could not be read or booked: another try follows, later each time.
+    static func failed(
+        _ reading: DisputeReading, _ fault: String, again seconds: Int, in db: borrowing PostgresTransaction
+    ) throws {
+        _ = try db.execute(
+            """
+            UPDATE dispute_readings SET fault = \(fault),
+                due_at = now() + make_interval(secs => \(seconds)::double precision)
+            WHERE provider = \(reading.provider) AND reference = \(reading.reference) AND noted = \(reading.noted)
+            """)
+    }
+
+    /// Takes a provider's turn to be polled.
+    /// - Returns: `nil` when it is not its turn.
+    static func turn(
+        of provider: String, every seconds: Int64, in db: borrowing PostgresTransaction
+    ) throws -> PollTurn? {
+        try db.first(
+            """
+            INSERT INTO dispute_cursors (provider, polled_at) VALUES (\(provider), now())
+            ON CONFLICT (provider) DO UPDATE SET polled_at = now()
+                WHERE dispute_cursors.polled_at <= now() - make_interval(secs => \(seconds)::double precision)
+            RETURNING cursor
+            """
+        ) { row in PollTurn(cursor: try row.next()) }
+    }
+
+    /// Moves a provider's cursor on, unless another instance has.
+    static func move(
+        _ provider: String, from old: String?, to new: String?, in db: borrowing PostgresTransaction
+    ) throws {
+        _ = try db.execute(
+            """
+            UPDATE dispute_cursors SET cursor = \(new)
+            WHERE provider = \(provider) AND cursor IS NOT DISTINCT FROM \(old)
+            """)
+    }
+
+    /// What is under way: disputes to be read that have not failed yet, answers to be handed in, and what the sandbox
+    /// has to tell by the business clock. A dispute whose reading failed waits for the world.
+    package static func inFlight(in db: borrowing PostgresTransaction) throws -> Int64 {
+        try db.first(
+            """
+            WITH business AS (
+                SELECT now() + offset_microseconds * interval '1 microsecond' AS now FROM test_clock)
+            SELECT (SELECT count(*) FROM dispute_readings WHERE fault IS NULL OR due_at <= now())
+                 + (SELECT count(*) FROM dispute_responses WHERE status = 'processing')
+                 + (SELECT count(*) FROM sandbox_charges, business WHERE dispute_at <= business.now AND captured > 0)
+                 + (SELECT count(*) FROM sandbox_disputes d, business
+                    WHERE d.verdict_at <= business.now OR d.due_by <= business.now OR d.changed > coalesce(
+                        (SELECT cursor::bigint FROM dispute_cursors WHERE provider = 'sandbox'), 0))
+            """
+        ) { row in try row.next() } ?? 0
+    }
+}

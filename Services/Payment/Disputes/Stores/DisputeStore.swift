@@ -1,0 +1,85 @@
+package import BillingCore
+package import PaymentDomain
+package import Postgres
+
+/// SQL over disputes.
+package enum DisputeStore {
+    package static func find(_ id: DisputeID, in db: borrowing PostgresTransaction) throws -> DisputeRecord? {
+        try db.first("SELECT \(DisputeRecord.columns) FROM disputes WHERE id = \(id)", as: DisputeRecord.self)
+    }
+
+    /// One dispute, its row locked until the transaction ends; `nil` when there is none.
+    package static func lock(_ id: DisputeID, in db: borrowing PostgresTransaction) throws -> DisputeRecord? {
+        try db.first(
+            "SELECT \(DisputeRecord.columns) FROM disputes WHERE id = \(id) FOR UPDATE", as: DisputeRecord.self)
+    }
+
+    /// The dispute that a provider knows by a name, its row locked; `nil` when it is new here.
+    package static func lock(
+        _ reference: String, at provider: String, in db: borrowing PostgresTransaction
+    ) throws -> DisputeRecord? {
+        try db.first(
+            """
+            SELECT \(DisputeRecord.columns) FROM disputes
+            WHERE provider = \(provider) AND reference = \(reference) FOR UPDATE
+            """, as: DisputeRecord.self)
+    }
+
+    /// Stores how a dispute stands; its evidence stays as it is.
+    package static func save(_ dispute: DisputeRecord, in db: borrowing PostgresTransaction) throws {
+        let standing: DisputeStanding = dispute.standing
+        _ = try db.execute(
+            """
+            INSERT INTO disputes (id, provider, reference, payment_id, customer_id, amount, currency, fee, fee_currency,
+                reason, status, evidence_due_by, opened_at, changed_at, changes, closed_at, created_at)
+            VALUES (\(dispute.id), \(dispute.provider), \(dispute.reference), \(dispute.paymentID),
+                \(dispute.customerID), \(standing.amount.minor), \(standing.amount.currency), \(standing.fee?.minor),
+                \(standing.fee?.currency), \(dispute.reason), \(standing.status.rawValue), \(dispute.evidenceDueBy),
+                \(dispute.openedAt), \(standing.changedAt), \(dispute.changes), \(dispute.closedAt),
+                \(dispute.createdAt))
+            ON CONFLICT (id) DO UPDATE SET amount = excluded.amount, fee = excluded.fee,
+                fee_currency = excluded.fee_currency, reason = excluded.reason, status = excluded.status,
+                evidence_due_by = excluded.evidence_due_by, changed_at = excluded.changed_at,
+                changes = excluded.changes, closed_at = excluded.closed_at
+            """)
+    }
+
+    /// Keeps evidence that is not handed in yet.
+    package static func keep(
+        _ evidence: DisputeEvidence, for id: DisputeID, in db: borrowing PostgresTransaction
+    ) throws {
+        _ = try db.execute("UPDATE disputes SET evidence = \(evidence.stored)::jsonb WHERE id = \(id)")
+    }
+
+    /// Newest first, after a cursor.
+    package static func list(
+        payment: PaymentID?, customer: CustomerID?, status: DisputeStatus?, after: DisputeID?, limit: Int,
+        in db: borrowing PostgresTransaction
+    ) throws -> [DisputeRecord] {
+        let matching: SQL = .matching(
+            payment.map { "payment_id = \($0)" }, customer.map { "customer_id = \($0)" },
+            status.map { "status = \($0.rawValue)" }, after.map { "id < \($0)" })
+        return try db.query(
+            "SELECT \(DisputeRecord.columns) FROM disputes \(matching) ORDER BY id DESC LIMIT \(limit)",
+            as: DisputeRecord.self)
+    }
+
+    /// Whether an attempt at the payment, or a capture of it, is known to the provider by a name.
+    package static func isTaken(
+        _ reference: String, at provider: String, of payment: PaymentID, in db: borrowing PostgresTransaction
+    ) throws -> Bool {
+        try db.first(
+            """
+            SELECT EXISTS (SELECT 1 FROM payment_attempts
+                    WHERE payment_id = \(payment) AND provider = \(provider) AND provider_reference = \(reference))
+                OR EXISTS (SELECT 1 FROM captures WHERE payment_id = \(payment) AND provider_reference = \(reference))
+            """
+        ) { row in try row.next() } ?? false
+    }
+
+    /// Records what disputes have taken of a payment whose row is locked.
+    package static func take(_ minor: Int64, from payment: PaymentID, in db: borrowing PostgresTransaction) throws {
+        guard minor != 0 else { return }
+        try db.enqueue("UPDATE payments SET amount_disputed = amount_disputed + \(minor) WHERE id = \(payment)")
+    }
+}

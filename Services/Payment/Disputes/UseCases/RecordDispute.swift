@@ -1,0 +1,104 @@
+package import BillingCore
+import Messaging
+package import PaymentContract
+import PaymentDomain
+import PaymentRecords
+package import Postgres
+
+/// Books what a provider tells of a dispute: dispute, payment, journal entry and events in one transaction.
+///
+/// The payment's row is locked, so news of one payment is taken one after the other. News that is late or says what is
+/// known changes nothing, and what is booked follows from the last standing alone: any order and any number of repeats
+/// ends in the same books.
+package enum RecordDispute {
+    /// Why news is not booked. Nothing is stored then.
+    package enum Refusal: Error, Equatable {
+        /// It is about a charge that was not made here.
+        case notOurs
+        case unknownPayment(PaymentID)
+        /// The payment is not known to the provider by what the dispute names, or not yet.
+        case anotherCharge
+        /// It says something that cannot be.
+        case contradiction(String)
+    }
+
+    /// Books news as it was read from the provider.
+    /// - Returns: How the dispute stands then.
+    /// - Throws: ``Refusal``.
+    @discardableResult
+    package static func record(
+        _ told: ProviderDispute, from provider: String, at now: Instant, in db: borrowing PostgresTransaction
+    ) throws -> DisputeRecord {
+        guard let paymentID: PaymentID = told.paymentID else { throw Refusal.notOurs }
+        guard let payment: PaymentRecord = try PaymentStore.lock(paymentID, in: db) else {
+            throw Refusal.unknownPayment(paymentID)
+        }
+        guard try DisputeStore.isTaken(told.taken, at: provider, of: paymentID, in: db) else {
+            throw Refusal.anotherCharge
+        }
+        let known: DisputeRecord? = try DisputeStore.lock(told.reference, at: provider, in: db)
+        try check(told, of: payment, known: known)
+        let first = DisputeStanding(told)
+        let moved: DisputeStanding? = known == nil ? first : known?.standing.after(first)
+        if let known, moved == nil, known.status != told.stage || known.evidenceDueBy == told.evidenceDueBy {
+            return known
+        }
+        let dispute: DisputeRecord = Self.dispute(
+            told, moved ?? known?.standing ?? first, of: payment, known: known, from: provider, at: now)
+        try DisputeStore.save(dispute, in: db)
+        try book(dispute, after: known?.standing, of: payment, at: now, in: db)
+        try Outbox.append(DisputeEvents.of(dispute, after: known?.status, of: payment, at: now), in: db)
+        return dispute
+    }
+
+    private static func check(
+        _ told: ProviderDispute, of payment: PaymentRecord, known: DisputeRecord?
+    ) throws(Refusal) {
+        if let known, known.paymentID != payment.id { throw .contradiction("it was about \(known.paymentID)") }
+        guard told.amount.currency == payment.amount.currency, told.amount.isPositive else {
+            throw .contradiction("the amount is \(told.amount)")
+        }
+        let others: Int64 = payment.amountDisputed - (known?.standing.amountTaken ?? 0)
+        guard told.amount.minor <= payment.amountCaptured - others else {
+            throw .contradiction("more is disputed than was captured")
+        }
+    }
+
+    private static func dispute(
+        _ told: ProviderDispute, _ standing: DisputeStanding, of payment: PaymentRecord, known: DisputeRecord?,
+        from provider: String, at now: Instant
+    ) -> DisputeRecord {
+        // A late word may have told the fee; what else it says is of then.
+        let isLate: Bool = standing.status != told.stage
+        let due: Instant? = isLate ? known?.evidenceDueBy : told.evidenceDueBy
+        let closedAt: Instant? = known?.status == standing.status ? known?.closedAt : now
+        return DisputeRecord(
+            id: known?.id ?? .new(at: now), provider: provider, reference: told.reference, paymentID: payment.id,
+            customerID: payment.customerID, standing: standing, reason: isLate ? known?.reason ?? "" : told.reason,
+            evidence: known?.evidence ?? DisputeEvidence(), evidenceDueBy: standing.status.takesEvidence ? due : nil,
+            openedAt: known?.openedAt ?? told.openedAt, changes: (known?.changes ?? 0) + 1,
+            closedAt: standing.status.isClosed ? closedAt : nil, createdAt: known?.createdAt ?? now)
+    }
+
+    private static func book(
+        _ dispute: DisputeRecord, after before: DisputeStanding?, of payment: PaymentRecord, at now: Instant,
+        in db: borrowing PostgresTransaction
+    ) throws {
+        let taken: Int64 = dispute.standing.amountTaken - (before?.amountTaken ?? 0)
+        try DisputeStore.take(taken, from: payment.id, in: db)
+        let postings: [Posting] = try DisputeLedger.postings(
+            from: before, to: dispute.standing, provider: dispute.provider)
+        guard !postings.isEmpty else { return }
+        let entry = JournalEntry(
+            id: JournalEntryID.new(at: now), kind: .dispute, reference: "\(dispute.id)/\(dispute.changes)",
+            paymentID: payment.id, occurredAt: now, postings: postings)
+        try LedgerStore.book([entry], in: db)
+    }
+}
+
+extension DisputeStanding {
+    /// As far as money goes by the provider's word.
+    init(_ told: ProviderDispute) {
+        self.init(status: told.stage, amount: told.amount, fee: told.fee, changedAt: told.changedAt)
+    }
+}

@@ -1,0 +1,82 @@
+package import BillingCore
+package import Postgres
+
+/// What a charge without the customer refers to: that they agreed, and the first charge they made themselves.
+package struct StoredCredential: Sendable, Equatable {
+    /// The card network's id of the first charge that the customer made; `nil` before there is one.
+    package let networkTransactionID: String?
+    /// The agreement under which charges without the customer are made; `nil` when there is none.
+    package let mandate: Mandate?
+
+    /// An agreement of the customer's.
+    package struct Mandate: Sendable, Equatable {
+        package let id: String
+        package let acceptedAt: Instant
+        /// Where they agreed from.
+        package let ip: String?
+
+        package init(id: String, acceptedAt: Instant, ip: String?) {
+            self.id = id
+            self.acceptedAt = acceptedAt
+            self.ip = ip
+        }
+    }
+
+    package init(networkTransactionID: String?, mandate: Mandate?) {
+        self.networkTransactionID = networkTransactionID
+        self.mandate = mandate
+    }
+}
+
+/// SQL over the stored credentials of payment methods.
+package enum StoredCredentialStore {
+    /// Keeps the network's ids of charges that customers made themselves; a method that has one keeps it.
+    package static func learn(
+        _ charges: [(method: PaymentMethodID, networkTransactionID: String)], in db: borrowing PostgresTransaction
+    ) throws {
+        guard !charges.isEmpty else { return }
+        try db.enqueue(
+            """
+            UPDATE payment_methods m SET network_transaction_id = c.network_id
+            FROM unnest(\(charges.map(\.method.rawValue))::text[], \(charges.map(\.networkTransactionID))::text[])
+                AS c(id, network_id)
+            WHERE m.id = c.id AND m.network_transaction_id IS NULL
+            """)
+    }
+
+    /// Keeps that a customer agreed; a later agreement takes the place of the last.
+    package static func agree(
+        _ mandate: StoredCredential.Mandate, for method: PaymentMethodID, in db: borrowing PostgresTransaction
+    ) throws {
+        _ = try db.execute(
+            """
+            UPDATE payment_methods SET mandate_id = \(mandate.id), mandate_accepted_at = \(mandate.acceptedAt),
+                mandate_ip = \(mandate.ip)
+            WHERE id = \(method)
+            """)
+    }
+
+    /// What is known of some methods; those that do not exist are left out.
+    package static func find(
+        _ methods: [PaymentMethodID], in db: borrowing PostgresTransaction
+    ) throws -> [PaymentMethodID: StoredCredential] {
+        let rows: [(PaymentMethodID, StoredCredential)] = try db.query(
+            """
+            SELECT id, network_transaction_id, mandate_id, mandate_accepted_at, mandate_ip FROM payment_methods
+            WHERE id = ANY(\(methods.map(\.rawValue))::text[])
+            """
+        ) { row in
+            let method: PaymentMethodID = try row.next()
+            let networkID: String? = try row.next()
+            let mandateID: String? = try row.next()
+            let acceptedAt: Instant? = try row.next()
+            let ip: String? = try row.next()
+            var mandate: StoredCredential.Mandate?
+            if let mandateID, let acceptedAt {
+                mandate = StoredCredential.Mandate(id: mandateID, acceptedAt: acceptedAt, ip: ip)
+            }
+            return (method, StoredCredential(networkTransactionID: networkID, mandate: mandate))
+        }
+        return Dictionary(rows) { first, _ in first }
+    }
+}

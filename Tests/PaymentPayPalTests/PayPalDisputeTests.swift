@@ -1,0 +1,166 @@
+import BillingCore
+import JSON
+import PaymentContract
+import PaymentDomain
+import PaymentPayPal
+import Testing
+
+@Suite("Disputes at PayPal") struct PayPalDisputeTests {
+    /// A dispute's JSON (the `dispute` schema of Customer Disputes v1).
+    private static func dispute(
+        _ status: String, stage: String = "CHARGEBACK", outcome: String? = nil, refunded: String? = nil,
+        movements: [JSONValue]? = nil, note: String? = nil
+    ) -> JSONValue {
+        var members: [JSONMember] = [
+            JSONMember(name: "dispute_id", value: "PP-D-1"), JSONMember(name: "status", value: .string(status)),
+            JSONMember(name: "dispute_life_cycle_stage", value: .string(stage)),
+            JSONMember(name: "reason", value: "UNAUTHORISED"),
+            JSONMember(name: "dispute_amount", value: Say.amount("12.34")),
+            JSONMember(name: "create_time", value: "2027-01-01T00:00:00.000Z"),
+            JSONMember(name: "update_time", value: "2027-01-02T00:00:00.000Z"),
+            JSONMember(name: "seller_response_due_date", value: "2027-01-11T00:00:00.000Z"),
+            JSONMember(
+                name: "disputed_transactions",
+                value: [["seller_transaction_id": "CAP1", "custom": .string(Say.payment)]]),
+        ]
+        if let outcome {
+            var decided: [JSONMember] = [JSONMember(name: "outcome_code", value: .string(outcome))]
+            if let refunded { decided.append(JSONMember(name: "amount_refunded", value: Say.amount(refunded))) }
+            members.append(JSONMember(name: "dispute_outcome", value: .object(decided)))
+        }
+        if let movements { members.append(JSONMember(name: "money_movements", value: .array(movements))) }
+        if let note { members.append(JSONMember(name: "evidences", value: [["notes": .string(note)]])) }
+        return .object(members)
+    }
+
+    private static let stages: [(String, String, String?, DisputeStatus)] = [
+        ("OPEN", "INQUIRY", nil, .inquiry), ("WAITING_FOR_SELLER_RESPONSE", "INQUIRY", nil, .inquiry),
+        ("RESOLVED", "INQUIRY", "CANCELED_BY_BUYER", .closed), ("RESOLVED", "INQUIRY", "ACCEPTED", .lost),
+        ("WAITING_FOR_SELLER_RESPONSE", "CHARGEBACK", nil, .needsResponse),
+        ("WAITING_FOR_BUYER_RESPONSE", "CHARGEBACK", nil, .underReview),
+        ("UNDER_REVIEW", "CHARGEBACK", nil, .underReview),
+        ("OPEN", "PRE_ARBITRATION", nil, .underReview), ("OTHER", "ARBITRATION", nil, .underReview),
+        ("RESOLVED", "CHARGEBACK", "RESOLVED_BUYER_FAVOUR", .lost), ("RESOLVED", "CHARGEBACK", "ACCEPTED", .lost),
+        ("RESOLVED", "CHARGEBACK", "RESOLVED_SELLER_FAVOUR", .won),
+        ("RESOLVED", "CHARGEBACK", "RESOLVED_WITH_PAYOUT", .won), ("RESOLVED", "CHARGEBACK", "CANCELED_BY_BUYER", .won),
+        ("RESOLVED", "CHARGEBACK", "DENIED", .won), ("RESOLVED", "CHARGEBACK", "NONE", .won),
+    ]
+
+    @Test("every status and outcome has its place", arguments: stages)
+    func stage(_ row: (status: String, stage: String, outcome: String?, expected: DisputeStatus)) async throws {
+        let world = FakeWorld([.answer(200, Self.dispute(row.status, stage: row.stage, outcome: row.outcome))])
+        let told = try #require(try await world.adapter.readDispute("PP-D-1"))
+        #expect(told.stage == row.expected && told.taken == "CAP1" && told.reason == "fraudulent")
+        #expect(told.paymentID?.rawValue == Say.payment && told.amount == money(12_34))
+        #expect((told.evidenceDueBy != nil) == (row.status == "WAITING_FOR_SELLER_RESPONSE"))
+        #expect(told.changedAt == Instant(rfc3339: "2027-01-02T00:00:00Z") && told.fee == nil)
+        #expect(world.fake.lines == ["GET /v1/customer/disputes/PP-D-1"])
+    }
+
+    @Test("a dispute lost in part is over what went back; fees are what our movements of money say") func parts()
+        async throws
+    {
+        let movements: [JSONValue] = [
+            [
+                "affected_party": "SELLER", "type": "DEBIT", "reason": "DISPUTE_SETTLEMENT",
+                "amount": Say.amount("5.00"),
+            ],
+            ["affected_party": "SELLER", "type": "DEBIT", "reason": "DISPUTE_FEE", "amount": Say.amount("15.00")],
+            ["affected_party": "SELLER", "type": "CREDIT", "reason": "CHARGEBACK_FEE", "amount": Say.amount("3.00")],
+            ["affected_party": "BUYER", "type": "DEBIT", "reason": "DISPUTE_FEE", "amount": Say.amount("9.00")],
+        ]
+        let world = FakeWorld([
+            .answer(
+                200,
+                Self.dispute("RESOLVED", outcome: "RESOLVED_BUYER_FAVOUR", refunded: "5.00", movements: movements))
+        ])
+        let told = try #require(try await world.adapter.readDispute("PP-D-1"))
+        #expect(told.amount == money(5_00) && told.fee == money(12_00))
+    }
+
+    @Test(
+        "what makes no sense is not believed",
+        arguments: [
+            dispute("RESOLVED"), dispute("UNDER_REVIEW", outcome: "ACCEPTED"), dispute("RESOLVED", outcome: "PERHAPS"),
+            dispute("SOMETHING"), ["dispute_id": "PP-D-2"], [:],
+        ] as [JSONValue])
+    func hostile(_ answer: JSONValue) async throws {
+        let world = FakeWorld([.answer(200, answer)])
+        await #expect(throws: ProviderFault.self) { try await world.adapter.readDispute("PP-D-1") }
+    }
+
+    private func evidence(_ texts: [EvidenceField: String]) -> EvidenceRequest {
+        EvidenceRequest(idempotencyKey: id(), reference: "PP-D-1", evidence: DisputeEvidence(texts))
+    }
+
+    @Test("evidence goes as a form, its note ends in the response's id, a tracking number is proof of shipment")
+    func submits() async throws {
+        let key: DisputeResponseID = id()
+        let open = Self.dispute("WAITING_FOR_SELLER_RESPONSE")
+        let after = Self.dispute("UNDER_REVIEW", note: "customer_name: Ada\n\(key)")
+        let world = FakeWorld([.answer(200, open), .answer(200, ["links": []]), .answer(200, after)])
+        let asked = evidence([.customerName: "Ada", .shippingTrackingNumber: "1Z9", .shippingCarrier: "Post"])
+        guard case .standing(let told) = try await world.adapter.submitEvidence(asked) else {
+            Issue.record("refused")
+            return
+        }
+        #expect(told.stage == .underReview)
+        let sent = world.fake.sent[1]
+        #expect(sent.line == "POST /v1/customer/disputes/PP-D-1/provide-evidence")
+        #expect(sent.headers["Content-Type"]?.hasPrefix("multipart/form-data; boundary=") == true)
+        let text = String(decoding: sent.body, as: UTF8.self)
+        #expect(text.contains("name=\"input\"\r\nContent-Type: application/json\r\n\r\n{"))
+        #expect(text.contains("PROOF_OF_FULFILLMENT") && text.contains("1Z9") && text.contains(#"\n\#(key)""#))
+    }
+
+    @Test("evidence whose answer was lost is not handed in twice") func found() async throws {
+        let key: DisputeResponseID = id()
+        let world = FakeWorld([.answer(200, Self.dispute("UNDER_REVIEW", note: "a letter\n\(key)"))])
+        guard case .standing = try await world.adapter.submitEvidence(evidence([.uncategorizedText: "a letter"])) else {
+            Issue.record("refused")
+            return
+        }
+        #expect(world.fake.lines.count == 1)
+    }
+
+    @Test("a refusal is told in PayPal's words; giving in closes in the buyer's favor") func accepts() async throws {
+        let open = Self.dispute("WAITING_FOR_SELLER_RESPONSE")
+        let world = FakeWorld([
+            .answer(200, open), .refusal(422, "INVALID_DISPUTE_STATE"), .answer(200, open), .answer(200, open),
+            .answer(200, ["links": []]), .answer(200, Self.dispute("RESOLVED", outcome: "ACCEPTED")),
+        ])
+        let refused = try await world.adapter.submitEvidence(evidence([.customerName: "Ada"]))
+        #expect(refused == .refused(code: "INVALID_DISPUTE_STATE"))
+        let acceptance = DisputeAcceptance(idempotencyKey: id(), reference: "PP-D-1")
+        guard case .standing(let told) = try await world.adapter.acceptDispute(acceptance) else {
+            Issue.record("refused")
+            return
+        }
+        #expect(told.stage == .lost && world.fake.sent[4].json?["accept_claim_type"]?.stringValue == "REFUND")
+    }
+
+    @Test("changes are listed page by page from the last update seen") func changes() async throws {
+        func page(_ ids: [(String, String)], next: String? = nil) -> JSONValue {
+            let items: [JSONValue] = ids.map { ["dispute_id": .string($0.0), "update_time": .string($0.1)] }
+            let links: [JSONValue] = next.map { [["rel": "next", "href": .string($0)]] } ?? []
+            return ["items": .array(items), "links": .array(links)]
+        }
+        let world = FakeWorld([
+            .answer(
+                200,
+                page([("PP-D-3", "2027-01-03T00:00:00Z")], next: "https://x.test/v1/customer/disputes?page=2&a=b")),
+            .answer(200, page([("PP-D-2", "2027-01-02T00:00:00Z")])), .answer(200, page([])),
+        ])
+        let first = try await world.adapter.changedDisputes(since: nil)
+        #expect(
+            first.references == ["PP-D-3", "PP-D-2"]
+                && first.cursor.flatMap { Instant(rfc3339: $0) } == Instant(rfc3339: "2027-01-03T00:00:00Z"))
+        let none = try await world.adapter.changedDisputes(since: first.cursor)
+        #expect(none.references.isEmpty && none.cursor == first.cursor)
+        #expect(
+            world.fake.lines == [
+                "GET /v1/customer/disputes?page_size=50", "GET /v1/customer/disputes?page=2&a=b",
+                "GET /v1/customer/disputes?page_size=50&update_time_after=\(first.cursor ?? "")",
+            ])
+    }
+}

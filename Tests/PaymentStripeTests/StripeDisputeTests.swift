@@ -1,0 +1,150 @@
+import BillingCore
+import JSON
+import PaymentContract
+import PaymentDomain
+import PaymentStripe
+import Testing
+
+@Suite("Disputes at Stripe") struct StripeDisputeTests {
+    private static let payment: String = PaymentID.made(at: StripeWorld.now).rawValue
+
+    /// A Dispute's JSON, its PaymentIntent expanded.
+    private static func dispute(
+        _ status: String, fees: [Int64]? = [1_500], response: String? = nil, payment: String? = payment
+    ) -> String {
+        let movements: [JSONValue] = (fees ?? []).map { ["fee": .number("\($0)"), "currency": "usd"] }
+        let value: JSONValue = [
+            "id": "dp_1", "object": "dispute", "status": .string(status), "reason": "fraudulent", "amount": 1_999,
+            "currency": "usd", "charge": "ch_1", "created": 1_899_999_000,
+            "evidence_details": ["due_by": 1_900_600_000], "is_charge_refundable": false,
+            "balance_transactions": fees == nil ? .null : .array(movements),
+            "metadata": .object(
+                response.map { [JSONMember(name: "dispute_response_id", value: .string($0))] } ?? []),
+            "payment_intent": [
+                "id": "pi_1",
+                "metadata": .object(payment.map { [JSONMember(name: "payment_id", value: .string($0))] } ?? []),
+            ],
+        ]
+        return value.description
+    }
+
+    private static let statuses: [(String, DisputeStatus, Bool)] = [
+        ("warning_needs_response", .inquiry, true), ("warning_under_review", .inquiry, false),
+        ("warning_closed", .closed, false), ("needs_response", .needsResponse, true),
+        ("under_review", .underReview, false), ("appeal_needs_response", .needsResponse, true),
+        ("appeal_under_review", .underReview, false), ("prevented", .closed, false), ("won", .won, false),
+        ("lost", .lost, false),
+    ]
+
+    @Test("every status of Stripe's has its place", arguments: statuses)
+    func stage(_ row: (status: String, stage: DisputeStatus, awaitsEvidence: Bool)) async throws {
+        let world = StripeWorld(.answer(200, Self.dispute(row.status)))
+        let told: ProviderDispute = try #require(try await world.adapter.readDispute("dp_1"))
+        #expect(told.stage == row.stage && (told.evidenceDueBy != nil) == row.awaitsEvidence)
+        #expect(told.taken == "pi_1" && told.paymentID?.rawValue == Self.payment)
+        #expect(told.amount == Money(minor: 1_999, currency: .usd))
+        #expect(world.transport.requests[0].url.contains("expand[0]=payment_intent"))
+    }
+
+    @Test("the fee is what its movements of the balance say, and unknown before there is one") func fees() async throws
+    {
+        let cases: [([Int64]?, Int64?)] = [([1_500], 1_500), ([1_500, -1_500], 0), ([], nil), (nil, nil)]
+        for (fees, expected) in cases {
+            let world = StripeWorld(.answer(200, Self.dispute("won", fees: fees)))
+            #expect(try await world.adapter.readDispute("dp_1")?.fee?.minor == expected)
+        }
+    }
+
+    @Test("a dispute of a charge without our mark is not ours; one unknown there is none") func foreign() async throws {
+        let world = StripeWorld(
+            .answer(200, Self.dispute("lost", payment: nil)),
+            .answer(404, refusal("invalid_request_error", code: "resource_missing")))
+        #expect(try await world.adapter.readDispute("dp_1")?.paymentID == nil)
+        #expect(try await world.adapter.readDispute("dp_1") == nil)
+        #expect(try await world.adapter.readDispute("../dp") == nil)
+    }
+
+    private func evidence(_ age: Int64 = 0) -> EvidenceRequest {
+        EvidenceRequest(
+            idempotencyKey: .made(at: Instant(seconds: StripeWorld.now.seconds - age)), reference: "dp_1",
+            evidence: DisputeEvidence([.uncategorizedText: "signed & sealed", .customerName: "Ada"]))
+    }
+
+    @Test("evidence goes all at once, under the response's key, with its id in the metadata") func submits()
+        async throws
+    {
+        let asked = evidence()
+        let world = StripeWorld(
+            .answer(200, Self.dispute("under_review")), .answer(200, Self.dispute("under_review")))
+        guard case .standing(let told) = try await world.adapter.submitEvidence(asked) else {
+            Issue.record("refused")
+            return
+        }
+        #expect(told.stage == .underReview)
+        let sent = world.transport.requests[0]
+        #expect(world.paths == ["/v1/disputes/dp_1", "/v1/disputes/dp_1"] && sent.method == "POST")
+        #expect(sent.header("Idempotency-Key") == "\(asked.idempotencyKey):evidence")
+        #expect(
+            sent.text == "evidence[customer_name]=Ada&evidence[uncategorized_text]=signed%20%26%20sealed&submit=true"
+                + "&metadata[dispute_response_id]=\(asked.idempotencyKey)")
+    }
+
+    @Test("evidence whose answer was lost is looked for first, and not handed in twice") func found() async throws {
+        let asked = evidence(90_000)
+        let world = StripeWorld(
+            .answer(200, Self.dispute("under_review", response: asked.idempotencyKey.rawValue)))
+        guard case .standing = try await world.adapter.submitEvidence(asked) else {
+            Issue.record("refused")
+            return
+        }
+        #expect(world.methods == ["GET"])
+    }
+
+    @Test("a closed dispute refuses evidence; giving in to one that is lost already is done") func closed() async throws
+    {
+        let refused = refusal("invalid_request_error")
+        let world = StripeWorld(
+            .answer(400, refused), .answer(200, Self.dispute("lost")), .answer(400, refused),
+            .answer(200, Self.dispute("lost")))
+        #expect(try await world.adapter.submitEvidence(evidence()) == .refused(code: "invalid_request_error"))
+        let acceptance = DisputeAcceptance(idempotencyKey: .made(at: StripeWorld.now), reference: "dp_1")
+        guard case .standing(let told) = try await world.adapter.acceptDispute(acceptance) else {
+            Issue.record("refused")
+            return
+        }
+        #expect(told.stage == .lost && world.paths[2] == "/v1/disputes/dp_1/close")
+    }
+
+    @Test("no answer leaves the outcome open") func lost() async throws {
+        let world = StripeWorld(steps: Array(repeating: .fault(.timedOut), count: 4))
+        await #expect(throws: ProviderFault.timedOut) { try await world.adapter.submitEvidence(evidence()) }
+    }
+
+    private static func events(_ ids: [String]) -> String {
+        let data: [JSONValue] = ids.map { id in
+            [
+                "id": .string(id), "object": "event",
+                "data": ["object": ["id": .string("dp_of_\(id)"), "object": "dispute"]],
+            ]
+        }
+        let page: JSONValue = ["object": "list", "data": .array(data), "has_more": false]
+        return page.description
+    }
+
+    @Test("events are read on from the last one seen; where that is gone the newest disputes are named") func changes()
+        async throws
+    {
+        let disputes: JSONValue = ["object": "list", "data": [["id": "dp_9", "object": "dispute"]], "has_more": false]
+        let world = StripeWorld(
+            .answer(200, Self.events(["evt_3", "evt_2"])), .answer(200, Self.events([])),
+            .answer(400, refusal("invalid_request_error", code: "resource_missing")),
+            .answer(200, Self.events(["evt_5"])), .answer(200, disputes.description))
+        let some = try await world.adapter.changedDisputes(since: "evt_1")
+        #expect(some == ChangedDisputes(references: ["dp_of_evt_3", "dp_of_evt_2"], cursor: "evt_3"))
+        #expect(world.transport.requests[0].url.hasSuffix("limit=100&ending_before=evt_1"))
+        let none = try await world.adapter.changedDisputes(since: "evt_3")
+        #expect(none == ChangedDisputes(references: [], cursor: "evt_3"))
+        let again = try await world.adapter.changedDisputes(since: "evt_3")
+        #expect(again == ChangedDisputes(references: ["dp_9"], cursor: "evt_5"))
+    }
+}
