@@ -20,16 +20,16 @@ package struct SandboxProvider: PaymentProvider {
                 offSession: true)
         ], currencies: Set(Currency.all.map(\.code)))
     private let charges: GroupCommit<SandboxCharge, ChargeAnswer>
-    private let pool: PostgresPool
-    private let clock: any WallClock
+    let pool: PostgresPool
+    let clock: any WallClock
 
     /// A provider whose books are in the pool's schema.
     package init(pool: PostgresPool, clock: any WallClock) {
         self.pool = pool
         self.clock = clock
         charges = GroupCommit(pool, maxBatch: 200) { db, items in
-            let heldUntil = Instant(seconds: clock.now.seconds + Self.holdSeconds)
-            return try SandboxBooks.charge(items, heldUntil: heldUntil, in: db)
+            let now: Instant = clock.now
+            return try SandboxBooks.charge(items, at: now, heldUntil: now + .seconds(Self.holdSeconds), in: db)
         }
     }
 
@@ -67,8 +67,9 @@ package struct SandboxProvider: PaymentProvider {
     }
 
     package func refund(_ request: RefundRequest) async throws(ProviderFault) -> RefundAnswer {
-        try await reachable {
-            try await pool.transactionRetrying { db in try SandboxBooks.refund(request, in: db) }
+        let now: Instant = clock.now
+        return try await reachable {
+            try await pool.transactionRetrying { db in try SandboxBooks.refund(request, at: now, in: db) }
         }
     }
 
@@ -82,7 +83,7 @@ package struct SandboxProvider: PaymentProvider {
     }
 
     /// Whatever keeps the books from answering leaves the outcome unknown, as with an outside provider.
-    private func reachable<Answer>(_ work: () async throws -> Answer) async throws(ProviderFault) -> Answer {
+    func reachable<Answer>(_ work: () async throws -> Answer) async throws(ProviderFault) -> Answer {
         do { return try await work() } catch let fault as ProviderFault { throw fault } catch {
             throw .unusable("the sandbox's books: \(error)")
         }
