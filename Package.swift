@@ -49,11 +49,21 @@ let paymentParts: [Target] = [
     paymentConnector("Sandbox", ["Postgres"]),
     paymentPart(
         "Records", ["BillingCore", "BillingEvents", "JSON", "Messaging", "PaymentDomain", "Postgres"]),
+    paymentPart(
+        "Reconciliation",
+        [
+            "PaymentContract", "PaymentDomain", "PaymentRecords", "BillingCore", "HTTPKit", "JSON", "Postgres",
+            "ServiceKit",
+            log, external("ArgumentParser", "swift-argument-parser"),
+        ]),
 ]
 
 /// The parts that a service is wired from, beside its Domain.
 let parts: [String: [Target.Dependency]] = [
-    "Payment": ["PaymentContract", "PaymentRecords", "PaymentSandbox", "PaymentStripe", "PaymentPayPal"]
+    "Payment": [
+        "PaymentContract", "PaymentRecords", "PaymentSandbox", "PaymentStripe", "PaymentPayPal",
+        "PaymentReconciliation",
+    ]
 ]
 
 /// The three targets of a service: Domain (BillingCore only), Service, and the executable.
@@ -149,7 +159,8 @@ func testTargets() -> [Target] {
                 "PaymentPeerTests",
                 [
                     "PaymentContract", "PaymentStripe", "PaymentPayPal", "PaymentDomain", "PaymentThreeDS",
-                    "PaymentWebhooks", "BillingCore", "JSON", "Telemetry", "TestKit", crypto,
+                    "PaymentWebhooks", "PaymentReconciliation", "PaymentRecords", "Postgres", "BillingCore", "JSON",
+                    "Telemetry", "TestKit", crypto, log,
                 ])
         ]
     guard let only = Context.environment["REFRAIN_ONLY_TESTS"], !only.isEmpty else {

@@ -5,7 +5,13 @@ package import Postgres
 /// A journal entry about to be booked.
 package struct JournalEntry: Sendable {
     /// What kind of movement it books.
-    package enum Kind: String, Sendable { case payment, capture, refund }
+    package enum Kind: String, Sendable {
+        case payment, capture, refund, payout, exchange
+        case providerFee = "provider_fee"
+        case payoutArrival = "payout_arrival"
+        case payoutFailure = "payout_failure"
+        case writeOff = "settlement_write_off"
+    }
 
     package let id: JournalEntryID
     package let kind: Kind

@@ -1,4 +1,6 @@
+public import ArgumentParser
 import PaymentContract
+import PaymentReconciliation
 import PaymentSandbox
 import Crypto
 import Foundation
@@ -24,8 +26,9 @@ public struct PaymentAssembly: ServiceAssembly {
 
     /// Wires everything; reads the fingerprint key.
     public init(_ parts: ServiceParts) throws {
+        let providers: [any PaymentProvider] = [SandboxProvider(pool: parts.pool, clock: parts.clock)]
         let work = PaymentUseCases(
-            pool: parts.pool, providers: PaymentProviders([SandboxProvider(pool: parts.pool, clock: parts.clock)]),
+            pool: parts.pool, providers: PaymentProviders(providers),
             clock: parts.clock,
             policy: SweepPolicy(parts.configuration), fingerprintKey: try Self.fingerprintKey(parts.configuration),
             logger: parts.logger)
@@ -34,15 +37,21 @@ public struct PaymentAssembly: ServiceAssembly {
                 create: work.create, capture: work.capture, cancel: work.cancel
             ).endpoints
             + PaymentMethodRoutes(attach: work.attach).endpoints + RefundRoutes(refund: work.refund).endpoints
-            + LedgerRoutes().endpoints
+            + LedgerRoutes().endpoints + ReconciliationRoutes().endpoints
         consumers = [work.consumer]
         let sweep: SweepPayments = work.sweep
-        loops = [BackgroundLoop(name: "sweep") { try await sweep.run() }]
+        loops = [
+            BackgroundLoop(name: "sweep") { try await sweep.run() },
+            ReconcileProviders.loop(parts, providers: providers),
+        ]
     }
+
+    /// Subcommands of its own.
+    public static var commands: [any ParsableCommand.Type] { [ReconcileCommand.self] }
 
     /// Work under way outside the event flow.
     public static func inFlight(_ db: borrowing PostgresTransaction) throws -> Int64 {
-        try db.first(
+        let moving: Int64? = try db.first(
             """
             SELECT (SELECT count(*) FROM payments WHERE status IN ('created', 'processing', 'canceling'))
                  + (SELECT count(*) FROM payments WHERE status = 'authorized' AND authorization_expires_at <=
@@ -50,7 +59,8 @@ public struct PaymentAssembly: ServiceAssembly {
                  + (SELECT count(*) FROM captures WHERE status = 'processing')
                  + (SELECT count(*) FROM refunds WHERE status = 'processing')
             """
-        ) { row in try row.next() } ?? 0
+        ) { row in try row.next() }
+        return try (moving ?? 0) + ReconciliationConsistency.inFlight(db)
     }
 
     /// Facts and broken invariants, see ``ServiceAssembly``.

@@ -1,4 +1,5 @@
 import JSON
+import PaymentReconciliation
 package import Postgres
 package import ServiceKit
 
@@ -106,7 +107,7 @@ package enum PaymentConsistency {
                 "refunds whose booking and provider disagree"
             ),
             (
-                "SELECT count(*) FROM (SELECT currency, sum(amount) AS amount FROM (SELECT currency, captured AS amount FROM sandbox_charges UNION ALL SELECT c.currency, -r.amount FROM sandbox_refunds r JOIN sandbox_charges c ON c.idempotency_key = r.charge_key) AS b GROUP BY currency) AS b FULL JOIN (SELECT currency, sum(amount) AS amount FROM journal_lines WHERE account = 'assets:provider:sandbox' GROUP BY currency) AS l ON l.currency = b.currency WHERE coalesce(b.amount, 0) <> coalesce(l.amount, 0)",
+                "SELECT count(*) FROM (SELECT currency, sum(amount) AS amount FROM (SELECT currency, captured AS amount FROM sandbox_charges UNION ALL SELECT c.currency, -r.amount FROM sandbox_refunds r JOIN sandbox_charges c ON c.idempotency_key = r.charge_key UNION ALL \(ReconciliationConsistency.sandboxSettled)) AS b GROUP BY currency) AS b FULL JOIN (SELECT currency, sum(amount) AS amount FROM journal_lines WHERE account = 'assets:provider:sandbox' GROUP BY currency) AS l ON l.currency = b.currency WHERE coalesce(b.amount, 0) <> coalesce(l.amount, 0)",
                 "currencies in which the sandbox provider's books and the ledger differ"
             ),
             (
@@ -122,7 +123,7 @@ package enum PaymentConsistency {
                 "payments whose captures do not add up"
             ),
         ]
-        var found: [String] = []
+        var found: [String] = try ReconciliationConsistency.violations(in: db)
         for (sql, what) in checks {
             let number: Int64 = try count(sql, in: db)
             if number > 0 { found.append("\(number) \(what)") }
