@@ -6,7 +6,7 @@ package import Postgres
 package struct JournalEntry: Sendable {
     /// What kind of movement it books.
     package enum Kind: String, Sendable {
-        case payment, capture, refund, payout, exchange
+        case payment, capture, refund, dispute, payout, exchange
         case providerFee = "provider_fee"
         case payoutArrival = "payout_arrival"
         case payoutFailure = "payout_failure"

@@ -18,7 +18,7 @@ enum SandboxBooks {
                     occurred_at)
             SELECT c.key, 'ch_' || c.key, c.amount, c.currency, c.outcome, c.decline_code,
                 CASE WHEN c.outcome = 'succeeded' THEN c.amount ELSE 0 END,
-                CASE WHEN c.outcome = 'authorized' THEN \(heldUntil)::timestamptz END, \(now)
+                CASE WHEN c.outcome = 'authorized' THEN \(heldUntil)::timestamptz END, \(now)::timestamptz
             FROM unnest(\(keys.map(\.rawValue))::text[], \(charges.map(\.request.amount.minor))::bigint[],
                 \(charges.map(\.request.amount.currency.code))::text[], \(answers.map(\.outcome.rawValue))::text[],
                 \(answers.map(\.declineCode))::text[]) AS c(key, amount, currency, outcome, decline_code)

@@ -31,7 +31,7 @@ enum SettlementCursorStore {
         _ = try db.execute(
             """
             INSERT INTO settlement_cursors (provider, window_from, window_to, checked_until)
-            SELECT \(provider), start, start, start
+            SELECT \(provider)::text, start, start, start
             FROM (SELECT date_trunc('day', least(min(e.occurred_at), \(now)), 'UTC') AS start
                 FROM journal_entries e JOIN journal_lines l ON l.entry_id = e.id
                 WHERE l.account = \(Ledger.providerBalance(provider))) AS first

@@ -14,7 +14,7 @@ enum SettlementLineStore {
             """
             INSERT INTO settlement_lines (run_id, provider, line_id, kind, currency, gross, fee, net, own_reference, source,
                 taken, presentment_amount, presentment_currency, rate, occurred_at, available_at)
-            SELECT \(run), * FROM unnest(\(lines.map(\.provider))::text[], \(lines.map(\.id))::text[],
+            SELECT \(run)::text, * FROM unnest(\(lines.map(\.provider))::text[], \(lines.map(\.id))::text[],
                 \(lines.map(\.kind.rawValue))::text[], \(lines.map(\.gross.currency.code))::text[],
                 \(lines.map(\.gross.minor))::bigint[], \(lines.map(\.fee.minor))::bigint[],
                 \(lines.map(\.net.minor))::bigint[], \(lines.map(\.references.own))::text[],
@@ -184,7 +184,7 @@ enum SettlementLineStore {
         try db.enqueue(
             """
             INSERT INTO settlement_entries (provider, line_id, entry_id, role)
-            SELECT \(provider), * FROM unnest(\(links.map(\.line))::text[], \(links.map(\.entry))::text[],
+            SELECT \(provider)::text, * FROM unnest(\(links.map(\.line))::text[], \(links.map(\.entry))::text[],
                 \(links.map(\.role.rawValue))::text[])
             """)
     }

@@ -77,7 +77,7 @@ struct RecordSettlements {
     ) throws {
         links.append((line.id, booking.id, .booking))
         if booking.fee.isZero { try addFee(of: line, payment: booking.payment) }
-        if line.asked.currency != line.gross.currency {
+        if line.asked.currency == booking.gross.currency, line.asked.currency != line.gross.currency {
             try add(
                 .exchange, .exchange, line,
                 try ExchangeLedger.settlement(
