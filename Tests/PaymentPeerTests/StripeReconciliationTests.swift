@@ -117,7 +117,7 @@ private struct Books: Sendable {
     }
 }
 
-private func withBooks(_ body: (Books) async throws -> Void) async throws {
+private func withBooks(strict: Bool = true, _ body: (Books) async throws -> Void) async throws {
     try await withLentDatabase { lent in
         let owner: PostgresConfiguration = try await lent.provision(schema: "payment", connections: 2)
         let path = "/Tests/PaymentPeerTests/StripeReconciliationTests.swift"
@@ -132,7 +132,7 @@ private func withBooks(_ body: (Books) async throws -> Void) async throws {
         let pool = PostgresPool(owner, logger: Logger(label: "test.postgres") { _ in SwiftLogNoOpLogHandler() })
         let result: Result<Void, any Error>
         do {
-            try await withStripe { double in
+            try await withStripe(strict: strict) { double in
                 try await body(Books(pool: pool, double: double, adapter: double.adapter()))
             }
             result = .success(())
@@ -167,25 +167,26 @@ private func withBooks(_ body: (Books) async throws -> Void) async throws {
     }
 
     @Test("a dispute that is booked is matched with its fee, one that is not is a case") func dispute() async throws {
-        try await withBooks { books in
+        // The double knows no dispute as what a balance transaction is about, although it answers with one.
+        try await withBooks(strict: false) { books in
             let (payment, reference) = try await books.charge(2_000, with: "pm_card_createDispute")
             let (_, other) = try await books.charge(3_000, with: "pm_card_createDispute")
             #expect(reference != other)
             let at: Instant = books.now
-            let fee = Money(minor: 1_500, currency: .usd)
             try await books.pool.transaction { db in
-                _ = try db.execute(
-                    """
-                    INSERT INTO journal_entries (id, kind, reference, payment_id, occurred_at)
-                    VALUES ('je_dispute', 'dispute', 'dsp_1/1', \(payment), \(at))
-                    """)
-                _ = try db.execute(
-                    """
-                    INSERT INTO journal_lines (entry_id, position, account, currency, amount)
-                    VALUES ('je_dispute', 1, 'assets:provider:stripe', 'USD', \(-2_000 - fee.minor)),
-                        ('je_dispute', 2, 'assets:disputed_funds', 'USD', 2000),
-                        ('je_dispute', 3, 'expense:dispute_fees', 'USD', \(fee.minor))
-                    """)
+                let accounts: [(String, Int64)] = [
+                    ("assets:provider:stripe", -3_500), ("assets:disputed_funds", 2_000),
+                    ("expense:dispute_fees", 1_500),
+                ]
+                let postings: [Posting] = accounts.map {
+                    Posting(account: $0.0, amount: Money(minor: $0.1, currency: .usd))
+                }
+                try LedgerStore.book(
+                    [
+                        JournalEntry(
+                            id: .new(at: at), kind: .dispute, reference: "dsp_1/1", paymentID: payment, occurredAt: at,
+                            postings: postings)
+                    ], in: db)
             }
             try await books.reconcile()
             #expect(
@@ -196,7 +197,7 @@ private func withBooks(_ body: (Books) async throws -> Void) async throws {
                     "SELECT state || ' ' || rule FROM settlement_lines WHERE kind = 'dispute' AND state = 'matched'")
                     == ["matched provider_reference"])
             #expect(try await books.balance() == books.theirBalance() + 4_500)
-            #expect(try await books.double.complaints().isEmpty)
+            #expect(try await books.double.control("violations").arrayValue == [])
         }
     }
 }

@@ -35,17 +35,13 @@ import Testing
             #expect(try await world.lines() == ["t1 matched own_reference", "t2 unmatched"])
             #expect(try await world.cases() == ["not_booked open 700"])
             #expect(try await world.settled(Self.today) == ["USD 1299 1999 700 700 0 0"])
-            try await world.execute(
-                """
-                WITH e AS (INSERT INTO journal_entries (id, kind, reference, occurred_at)
-                    VALUES ('je_late', 'payment', 'att_late', '2027-01-15T09:00:00Z') RETURNING id)
-                SELECT 1 FROM e
-                """)
-            try await world.execute(
-                """
-                INSERT INTO journal_lines (entry_id, position, account, currency, amount)
-                VALUES ('je_late', 1, 'assets:provider:sandbox', 'USD', 700), ('je_late', 2, 'income:x', 'USD', -700)
-                """)
+            try await world.database.transaction { db in
+                let late = JournalEntry(
+                    id: .new(at: PaymentWorld.start), kind: .payment, reference: "att_late", paymentID: nil,
+                    occurredAt: PaymentWorld.start + .seconds(3_600),
+                    postings: try Ledger.capture(Money(minor: 700, currency: .usd), provider: "sandbox"))
+                try LedgerStore.book([late], in: db)
+            }
             try await reconcile.pass()
             #expect(try await world.lines().last == "t2 matched amount_and_time")
             #expect(try await world.cases() == ["not_booked resolved 700"])
@@ -193,6 +189,7 @@ import Testing
             provider.report(try (0..<5).map { try world.line("t\($0)", .fee, -Int64($0 + 1)) })
             provider.fail(true)
             let reconcile: ReconcileProviders = world.reconciliation([provider])
+            try await reconcile.pass()
             world.advance(days: 1)
             try await reconcile.pass()
             #expect(try await world.lines().isEmpty)
