@@ -92,6 +92,11 @@ let paymentParts: [Target] = [
         [
             "BillingCore", "HTTPKit", "JSON", "PaymentContract", "PaymentDomain", "PaymentRecords", "Postgres",
             "ServiceKit", log,
+        "Reconciliation",
+        [
+            "PaymentContract", "PaymentDomain", "PaymentRecords", "BillingCore", "HTTPKit", "JSON", "Postgres",
+            "ServiceKit",
+            log, external("ArgumentParser", "swift-argument-parser"),
         ]),
 ]
 
@@ -110,6 +115,8 @@ let parts: [String: [Target.Dependency]] = [
         "PaymentContract", "PaymentRecords", "PaymentSandbox", "PaymentStripe", "PaymentPayPal", "PaymentLedger",
         "PaymentExchange",
         "PaymentContract", "PaymentDisputes", "PaymentRecords", "PaymentSandbox", "PaymentStripe", "PaymentPayPal",
+        "PaymentContract", "PaymentRecords", "PaymentSandbox", "PaymentStripe", "PaymentPayPal",
+        "PaymentReconciliation",
     ]
 ]
 
@@ -231,6 +238,8 @@ func testTargets() -> [Target] {
                     "TestKit", crypto, log,
                     "PaymentWebhooks", "PaymentInbound", "PaymentRecords", "PaymentService", "Postgres", "HTTPKit",
                     "BillingCore", "JSON", "Telemetry", "TestKit", crypto, log,
+                    "PaymentWebhooks", "PaymentReconciliation", "PaymentRecords", "Postgres", "BillingCore", "JSON",
+                    "Telemetry", "TestKit", crypto, log,
                 ])
         ]
     guard let only = Context.environment["REFRAIN_ONLY_TESTS"], !only.isEmpty else {

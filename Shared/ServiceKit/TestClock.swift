@@ -1,6 +1,6 @@
 public import BillingCore
 import Logging
-import Postgres
+package import Postgres
 import Synchronization
 
 /// The business clock of a daemon: the system's, plus the sandbox's offset. Loops wait on it and are woken when it jumps.
@@ -97,8 +97,9 @@ public final class OffsetClock: ServiceClock {
 }
 
 /// The stored offset, one row in each service's schema; every instance of the service follows it.
-enum TestClockStore {
-    static func offset(in db: borrowing PostgresTransaction) throws -> Duration {
+package enum TestClockStore {
+    /// How far the business clock is ahead of the system.
+    package static func offset(in db: borrowing PostgresTransaction) throws -> Duration {
         let microseconds: Int64 =
             try db.first("SELECT offset_microseconds FROM test_clock") { row in try row.next() } ?? 0
         return .microseconds(microseconds)

@@ -24,6 +24,15 @@ public enum Ledger {
     /// Money given back to customers.
     public static let customerRefunds = "contra_income:customer_refunds"
 
+    /// What providers keep of what they take.
+    public static let providerFees = "expense:provider_fees"
+    /// Our bank account.
+    public static let bank = "assets:bank"
+    /// Money that has left a provider and is not in the bank account yet.
+    public static let payoutsInTransit = "assets:payouts_in_transit"
+    /// Differences between providers' accounts and our books that were written off.
+    public static let reconciliationDifferences = "expense:reconciliation_differences"
+
     /// A captured payment: the provider owes us, the customer has paid.
     public static func capture(_ amount: Money, provider: String) throws(MoneyError) -> [Posting] {
         [

@@ -6,7 +6,17 @@ package import Postgres
 package struct JournalEntry: Sendable {
     /// What kind of movement it books.
     package enum Kind: String, Sendable {
-        case payment, capture, refund
+        case payment, capture, refund, dispute, payout, exchange
+        case providerFee = "provider_fee"
+        case payoutArrival = "payout_arrival"
+        case payoutFailure = "payout_failure"
+        case writeOff = "settlement_write_off"
+        /// Undoes another entry, which is its reference.
+        case reversal
+        /// Booked by hand.
+        case adjustment
+        /// A provider settled at another rate than was booked.
+        case settlement
         /// Steps of instalment plans.
         case instalmentOpened = "instalment_opened"
         case instalmentEarned = "instalment_earned"
@@ -18,13 +28,6 @@ package struct JournalEntry: Sendable {
         case instalmentWrittenOff = "instalment_written_off"
         case instalmentRecovered = "instalment_recovered"
         case instalmentCanceled = "instalment_canceled"
-        /// Undoes another entry, which is its reference.
-        case reversal
-        /// Booked by hand.
-        case adjustment
-        /// A provider settled at another rate than was booked.
-        case settlement
-        case dispute
     }
 
     package let id: JournalEntryID

@@ -5,6 +5,7 @@ import PaymentLinks
 import PaymentExchange
 import PaymentLedger
 import PaymentDisputes
+import PaymentReconciliation
 package import Postgres
 package import ServiceKit
 
@@ -108,7 +109,19 @@ package enum PaymentConsistency {
                 "refunds whose booking and provider disagree"
             ),
             (
-                "SELECT count(*) FROM (SELECT currency, sum(amount) AS amount FROM (SELECT currency, captured AS amount FROM sandbox_charges UNION ALL SELECT c.currency, -r.amount FROM sandbox_refunds r JOIN sandbox_charges c ON c.idempotency_key = r.charge_key UNION ALL SELECT c.currency, -d.fee - CASE WHEN d.status IN ('needs_response', 'under_review', 'lost') THEN d.amount ELSE 0 END FROM sandbox_disputes d JOIN sandbox_charges c ON c.idempotency_key = d.charge_key) AS b GROUP BY currency) AS b FULL JOIN (SELECT currency, sum(amount) AS amount FROM journal_lines WHERE account = 'assets:provider:sandbox' GROUP BY currency) AS l ON l.currency = b.currency WHERE coalesce(b.amount, 0) <> coalesce(l.amount, 0)",
+                """
+                SELECT count(*) FROM (SELECT currency, sum(amount) AS amount FROM (
+                    SELECT currency, captured AS amount FROM sandbox_charges
+                    UNION ALL SELECT c.currency, -r.amount
+                    FROM sandbox_refunds r JOIN sandbox_charges c ON c.idempotency_key = r.charge_key
+                    UNION ALL SELECT c.currency, -d.fee - CASE WHEN d.status IN ('needs_response', 'under_review', 'lost')
+                        THEN d.amount ELSE 0 END
+                    FROM sandbox_disputes d JOIN sandbox_charges c ON c.idempotency_key = d.charge_key
+                    UNION ALL \(ReconciliationConsistency.sandboxSettled)) AS b GROUP BY currency) AS b
+                FULL JOIN (SELECT currency, sum(amount) AS amount FROM journal_lines
+                    WHERE account = 'assets:provider:sandbox' GROUP BY currency) AS l ON l.currency = b.currency
+                WHERE coalesce(b.amount, 0) <> coalesce(l.amount, 0)
+                """,
                 "currencies in which the sandbox provider's books and the ledger differ"
             ),
             (
@@ -126,6 +139,7 @@ package enum PaymentConsistency {
         ]
         var found: [String] =
             try CryptoWork.violations(in: db) + LedgerChecks.violations(in: db) + ExchangeChecks.violations(in: db)
+            + ReconciliationConsistency.violations(in: db)
         for (sql, what) in checks + InstalmentBooks.checks + DisputeConsistency.checks {
             let number: Int64 = try count(sql, in: db)
             if number > 0 { found.append("\(number) \(what)") }

@@ -7,17 +7,18 @@ import Postgres
 enum SandboxBooks {
     /// Books what is new under its key and answers with what stands there.
     static func charge(
-        _ charges: [SandboxCharge], heldUntil: Instant, in db: borrowing PostgresTransaction
+        _ charges: [SandboxCharge], at now: Instant, heldUntil: Instant, in db: borrowing PostgresTransaction
     ) throws -> [Result<ChargeAnswer, any Error>] {
         let keys: [AttemptID] = charges.map(\.request.idempotencyKey)
         let answers: [SandboxAnswer] = charges.map { $0.card.answer(to: $0.request) }
         let booked: Int = try db.execute(
             """
             INSERT INTO sandbox_charges
-                (idempotency_key, reference, amount, currency, outcome, decline_code, captured, held_until)
+                (idempotency_key, reference, amount, currency, outcome, decline_code, captured, held_until,
+                    occurred_at)
             SELECT c.key, 'ch_' || c.key, c.amount, c.currency, c.outcome, c.decline_code,
                 CASE WHEN c.outcome = 'succeeded' THEN c.amount ELSE 0 END,
-                CASE WHEN c.outcome = 'authorized' THEN \(heldUntil)::timestamptz END
+                CASE WHEN c.outcome = 'authorized' THEN \(heldUntil)::timestamptz END, \(now)::timestamptz
             FROM unnest(\(keys.map(\.rawValue))::text[], \(charges.map(\.request.amount.minor))::bigint[],
                 \(charges.map(\.request.amount.currency.code))::text[], \(answers.map(\.outcome.rawValue))::text[],
                 \(answers.map(\.declineCode))::text[]) AS c(key, amount, currency, outcome, decline_code)
@@ -95,8 +96,8 @@ enum SandboxBooks {
         let reference = "cp_\(request.idempotencyKey.rawValue)"
         try db.enqueue(
             """
-            INSERT INTO sandbox_captures (idempotency_key, reference, charge_key, amount)
-            VALUES (\(request.idempotencyKey), \(reference), \(charge.key), \(request.amount.minor))
+            INSERT INTO sandbox_captures (idempotency_key, reference, charge_key, amount, occurred_at)
+            VALUES (\(request.idempotencyKey), \(reference), \(charge.key), \(request.amount.minor), \(now))
             """)
         let isOver: Bool = request.isFinal || request.amount.minor == charge.amount - charge.captured
         _ = try db.execute(
@@ -136,7 +137,9 @@ enum SandboxBooks {
     }
 
     /// Books a refund under its key; the books refuse to give back more than was taken by what it names.
-    static func refund(_ request: RefundRequest, in db: borrowing PostgresTransaction) throws -> RefundAnswer {
+    static func refund(
+        _ request: RefundRequest, at now: Instant, in db: borrowing PostgresTransaction
+    ) throws -> RefundAnswer {
         let part: (charge: String, amount: Int64)? = try db.first(
             """
             SELECT c.reference, p.amount FROM sandbox_captures p
@@ -167,9 +170,10 @@ enum SandboxBooks {
         let reference = "re_\(request.idempotencyKey.rawValue)"
         _ = try db.execute(
             """
-            INSERT INTO sandbox_refunds (idempotency_key, reference, charge_key, refunded_reference, amount)
+            INSERT INTO sandbox_refunds
+                (idempotency_key, reference, charge_key, refunded_reference, amount, occurred_at)
             VALUES (\(request.idempotencyKey), \(reference), \(charge.key), \(request.reference),
-                \(request.amount.minor))
+                \(request.amount.minor), \(now))
             """)
         return .refunded(reference: reference)
     }

@@ -29,9 +29,9 @@ package struct SandboxProvider: PaymentProvider {
         self.pool = pool
         self.clock = clock
         charges = GroupCommit(pool, maxBatch: 200) { db, items in
-            let heldUntil = Instant(seconds: clock.now.seconds + Self.holdSeconds)
-            let answers = try SandboxBooks.charge(items, heldUntil: heldUntil, in: db)
-            try SandboxDisputeBooks.foresee(items, at: clock.now + disputesAfter, in: db)
+            let now: Instant = clock.now
+            let answers = try SandboxBooks.charge(items, at: now, heldUntil: now + .seconds(Self.holdSeconds), in: db)
+            try SandboxDisputeBooks.foresee(items, at: now + disputesAfter, in: db)
             return answers
         }
     }
@@ -73,8 +73,9 @@ package struct SandboxProvider: PaymentProvider {
     }
 
     package func refund(_ request: RefundRequest) async throws(ProviderFault) -> RefundAnswer {
-        try await reachable {
-            try await pool.transactionRetrying { db in try SandboxBooks.refund(request, in: db) }
+        let now: Instant = clock.now
+        return try await reachable {
+            try await pool.transactionRetrying { db in try SandboxBooks.refund(request, at: now, in: db) }
         }
     }
 

@@ -1,0 +1,112 @@
+package import BillingCore
+import JSON
+package import PaymentContract
+package import PaymentDomain
+
+/// Transaction Search v1 (developer.paypal.com/docs/api/transaction-search/v1) as settlement lines.
+extension PayPalAdapter: ProviderSettlements {
+    /// PayPal takes 31 days at once; some of them are the look back.
+    package var longestSettlementSpan: Duration { .seconds(24 * 86_400) }
+    /// A transaction is listed under the day it began, also when it is completed days later (an electronic check).
+    static let lookBack: Duration = .seconds(6 * 86_400)
+
+    /// A transaction can take three hours to be listed.
+    package func settlementHorizon(at now: Instant) -> Instant { now - .seconds(3 * 3_600) }
+
+    package func settlementLines(in window: SettlementWindow) async throws(ProviderFault) -> ProviderSettlementPage {
+        let number: Int = window.page.flatMap { Int($0) } ?? 1
+        let from = Instant(seconds: (window.from - Self.lookBack).seconds)
+        let to = Instant(seconds: window.to.seconds)
+        let query =
+            "start_date=\(from.rfc3339)&end_date=\(to.rfc3339)&fields=transaction_info"
+            + "&balance_affecting_records_only=Y&page_size=500&page=\(number)"
+        let page: JSONValue
+        switch try await client.send(.get("/v1/reporting/transactions?\(query)")) {
+        case .done(let json): page = try json.required()
+        case .refused(let refusal): throw .unusable("not readable: \(refusal.code)")
+        }
+        guard let details = page["transaction_details"]?.arrayValue, let pages = page["total_pages"]?.intValue else {
+            throw .unusable("transactions.transaction_details")
+        }
+        var lines: [SettlementLine] = []
+        for detail in details {
+            guard let info: JSONValue = detail["transaction_info"] else { throw .unusable("transaction_info") }
+            if let line = try PayPalTransaction(info).line { lines.append(line) }
+        }
+        return ProviderSettlementPage(lines: lines, next: number < pages ? String(number + 1) : nil)
+    }
+}
+
+/// One transaction of a PayPal account.
+struct PayPalTransaction {
+    /// The settlement line; `nil` for one that has not moved money: pending or denied.
+    let line: SettlementLine?
+
+    init(_ json: JSONValue) throws(ProviderFault) {
+        let fields = PayPalFields(json, of: "transaction_info")
+        let status: String = try fields.text("transaction_status")
+        guard ["S", "V"].contains(status) else {
+            guard ["P", "D"].contains(status) else { throw .unusable("transaction_info.transaction_status") }
+            line = nil
+            return
+        }
+        let id: String = try fields.text("transaction_id")
+        guard PayPalWire.isCode(id) else { throw .unusable("transaction_info.transaction_id") }
+        let gross: Money = try fields.money("transaction_amount")
+        // PayPal writes a fee that it keeps with a minus.
+        let kept: Money = json["fee_amount"] == nil ? .zero(gross.currency) : try fields.money("fee_amount")
+        let kind = Self.kind(of: try fields.text("transaction_event_code"), gross)
+        let occurredAt: Instant = try Self.time(try fields.text("transaction_initiation_date"))
+        do {
+            line = try SettlementLine(
+                provider: "paypal", id: id, kind: kind, gross: gross, fee: kept.negated(), net: gross.adding(kept),
+                references: Self.references(id, kind, json), occurredAt: occurredAt)
+        } catch {
+            throw .unusable("transaction_info.fee_amount")
+        }
+    }
+
+    /// By the transaction event codes (developer.paypal.com/docs/transaction-search/transaction-event-codes); a movement
+    /// whose sign is not that of its code is an adjustment.
+    static func kind(of code: String, _ gross: Money) -> SettlementLine.Kind {
+        let named: SettlementLine.Kind =
+            switch code {
+            case "T1107": .refund
+            case "T1108", "T1109": .fee
+            // Reversed payments, chargebacks, and what is held or given back while PayPal looks into a dispute.
+            case "T1106", "T1110", "T1111", "T1201", "T1202", "T1205", "T1207", "T1208":
+                gross.isNegative ? .dispute : .disputeReversal
+            case "T1101": .payoutFailure
+            default:
+                switch code.prefix(3) {
+                case "T00": .charge
+                case "T01": .fee
+                case "T04": .payout
+                default: .adjustment
+                }
+            }
+        return named.allows(gross) ? named : .adjustment
+    }
+
+    /// `invoice_id` is our attempt, capture or refund; of a dispute it is that of the payment it is about.
+    private static func references(
+        _ id: String, _ kind: SettlementLine.Kind, _ json: JSONValue
+    ) -> SettlementLine.References {
+        let isOurs: Bool = kind == .charge || kind == .refund
+        let names: Bool = json["paypal_reference_id_type"]?.stringValue == "TXN"
+        return SettlementLine.References(
+            own: isOurs ? json["invoice_id"]?.stringValue : nil, source: id,
+            taken: names ? json["paypal_reference_id"]?.stringValue : nil)
+    }
+
+    /// RFC 3339, but with an offset that may lack its colon: `2014-07-11T04:03:52+0000`.
+    private static func time(_ text: String) throws(ProviderFault) -> Instant {
+        let offset: Substring = text.suffix(5)
+        let lacksColon: Bool = offset.first == "+" || offset.first == "-"
+        let mended: String = lacksColon ? "\(text.dropLast(2)):\(text.suffix(2))" : text
+        guard let instant = Instant(rfc3339: mended) else {
+            throw .unusable("transaction_info.transaction_initiation_date")
+        }
+        return instant
+    }
+}

@@ -1,0 +1,28 @@
+package import BillingCore
+package import PaymentDomain
+
+/// A provider that reports the movements of our account with it.
+package protocol ProviderSettlements: Sendable {
+    /// Its name in records and account names: `stripe`.
+    var name: String { get }
+    /// The longest span of time it can be asked for at once.
+    var longestSettlementSpan: Duration { get }
+
+    /// Up to when its reports are complete: what it adds later happened later.
+    func settlementHorizon(at now: Instant) -> Instant
+    /// Reads one page of the lines of a span, in any order.
+    /// - Throws: ``ProviderFault``; `unusable` when a line does not add up.
+    func settlementLines(in window: SettlementWindow) async throws(ProviderFault) -> ProviderSettlementPage
+}
+
+/// A page of settlement lines.
+package struct ProviderSettlementPage: Sendable, Equatable {
+    package let lines: [SettlementLine]
+    /// The provider's word for where the next page begins; `nil` when this is the span's last.
+    package let next: String?
+
+    package init(lines: [SettlementLine], next: String?) {
+        self.lines = lines
+        self.next = next
+    }
+}

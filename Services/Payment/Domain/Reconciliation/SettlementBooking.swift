@@ -1,0 +1,100 @@
+public import BillingCore
+
+/// A movement of a provider's account in our books that a settlement line should confirm.
+public struct SettlementBooking: Hashable, Sendable {
+    /// The journal entry.
+    public let id: String
+    /// The kind of line that confirms it.
+    public let kind: SettlementLine.Kind
+    /// What the entry books: an attempt's, a capture's or a refund's id.
+    public let own: String
+    /// Other ids of ours that a line may carry in its place: the attempt of a capture, the payment.
+    public let related: Set<String>
+    /// The provider's names of what moved.
+    public let sources: Set<String>
+    /// The provider's names of the charge or capture it is about.
+    public let taken: Set<String>
+    /// What it did to the account, a fee booked along left out.
+    public let gross: Money
+    /// A fee that was booked with it (of a dispute); zero otherwise.
+    public let fee: Money
+    /// When it was booked as having happened.
+    public let occurredAt: Instant
+    /// The payment it belongs to.
+    public let payment: PaymentID?
+
+    /// A movement; the fee is zero when left out.
+    public init(
+        id: String, kind: SettlementLine.Kind, own: String, related: Set<String> = [], sources: Set<String> = [],
+        taken: Set<String> = [], gross: Money, fee: Money? = nil, occurredAt: Instant,
+        payment: PaymentID? = nil
+    ) {
+        self.id = id
+        self.kind = kind
+        self.own = own
+        self.related = related
+        self.sources = sources
+        self.taken = taken
+        self.gross = gross
+        self.fee = fee ?? .zero(gross.currency)
+        self.occurredAt = occurredAt
+        self.payment = payment
+    }
+}
+
+/// By what a line and a booking were found to be the same, the surest first.
+public enum SettlementRule: String, Sendable, CaseIterable {
+    /// The line carries our own id.
+    case ownReference = "own_reference"
+    /// The line names what we know by the same name.
+    case providerReference = "provider_reference"
+    /// Amount and currency are the same, the time is near, and there is no other on either side.
+    case amountAndTime = "amount_and_time"
+    /// The line is where we hear of it: it was booked from the line.
+    case bookedFromLine = "booked_from_line"
+}
+
+/// In what a line and its booking disagree.
+public enum SettlementDifference: Hashable, Sendable {
+    /// The line's amount less the booked one.
+    case amount(Money)
+    /// The provider settled in another currency and does not say what it came from.
+    case currency(booked: Money, settled: Money)
+    /// The line's fee less the one that was booked.
+    case fee(Money)
+
+    /// The difference between a line and the booking it confirms; `nil` when they agree.
+    /// - Throws: ``MoneyError/overflow``.
+    public init?(of line: SettlementLine, from booking: SettlementBooking) throws(MoneyError) {
+        let asked: Money = line.asked
+        guard asked.currency == booking.gross.currency else {
+            self = .currency(booked: booking.gross, settled: line.gross)
+            return
+        }
+        guard asked == booking.gross else {
+            self = .amount(try asked.subtracting(booking.gross))
+            return
+        }
+        guard !booking.fee.isZero, booking.fee != line.fee, booking.fee.currency == line.fee.currency else {
+            return nil
+        }
+        self = .fee(try line.fee.subtracting(booking.fee))
+    }
+}
+
+/// A line that confirms a booking.
+public struct SettlementMatch: Hashable, Sendable {
+    /// The line's id at the provider.
+    public let line: String
+    /// The journal entry.
+    public let booking: String
+    /// By what they were found to be the same.
+    public let rule: SettlementRule
+
+    /// A pair.
+    public init(line: String, booking: String, rule: SettlementRule) {
+        self.line = line
+        self.booking = booking
+        self.rule = rule
+    }
+}

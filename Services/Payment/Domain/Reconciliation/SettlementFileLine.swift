@@ -1,0 +1,133 @@
+import BillingCore
+
+/// Reads one line of a settlement file and collects what is wrong with it.
+struct SettlementFileLine {
+    private let number: Int
+    private let values: [SettlementFile.Column: String]
+    private(set) var faults: [SettlementFile.Fault] = []
+
+    init(_ record: CommaSeparated.Record, _ columns: [SettlementFile.Column]) {
+        number = record.line
+        guard record.fields.count == columns.count else {
+            values = [:]
+            let message = "has \(record.fields.count) fields, and there are \(columns.count) columns"
+            faults = [SettlementFile.Fault(line: record.line, column: nil, message: message)]
+            return
+        }
+        values = Dictionary(zip(columns, record.fields)) { first, _ in first }
+    }
+
+    /// The line; `nil` when there are faults.
+    mutating func read(provider: String) -> SettlementLine? {
+        guard faults.isEmpty else { return nil }
+        let id: String? = reference(.id)
+        let kind: SettlementLine.Kind? = word(.kind)
+        let currency: Currency? = currency(.currency)
+        let gross: Money? = money(.gross, currency)
+        let fee: Money? = money(.fee, currency)
+        let net: Money? = money(.net, currency)
+        let occurredAt: Instant? = instant(.occurredAt)
+        let availableAt: Instant? = instant(.availableAt)
+        let references = SettlementLine.References(
+            own: reference(.ownReference), source: reference(.source), taken: reference(.taken))
+        let presentment: SettlementLine.Presentment? = presentment()
+        guard faults.isEmpty, let id, let kind, let gross, let fee, let net, let occurredAt else { return nil }
+        do throws(SettlementLine.Fault) {
+            return try SettlementLine(
+                provider: provider, id: id, kind: kind, gross: gross, fee: fee, net: net, references: references,
+                presentment: presentment, occurredAt: occurredAt, availableAt: availableAt)
+        } catch {
+            switch error {
+            case .doesNotAddUp: refuse(.net, "is not gross less fee")
+            case .sign(let kind): refuse(.gross, "has the wrong sign for a \(kind.rawValue)")
+            }
+            return nil
+        }
+    }
+
+    private mutating func refuse(_ column: SettlementFile.Column, _ message: String) {
+        faults.append(SettlementFile.Fault(line: number, column: column, message: message))
+    }
+
+    /// A value that is there; an absent one of a required column is a fault.
+    private mutating func text(_ column: SettlementFile.Column) -> String? {
+        if let value = values[column], !value.isEmpty { return value }
+        if column.isRequired { refuse(column, "is empty") }
+        return nil
+    }
+
+    private mutating func reference(_ column: SettlementFile.Column) -> String? {
+        guard let text = text(column) else { return nil }
+        guard text.utf8.count <= SettlementFile.longestReference, text.utf8.allSatisfy({ (0x21...0x7E).contains($0) })
+        else {
+            refuse(
+                column, "must be at most \(SettlementFile.longestReference) printable ASCII characters without spaces")
+            return nil
+        }
+        return text
+    }
+
+    private mutating func word(_ column: SettlementFile.Column) -> SettlementLine.Kind? {
+        guard let text = text(column) else { return nil }
+        guard let kind = SettlementLine.Kind(rawValue: text) else {
+            let words: String = SettlementLine.Kind.allCases.map(\.rawValue).joined(separator: ", ")
+            refuse(column, "must be one of \(words)")
+            return nil
+        }
+        return kind
+    }
+
+    private mutating func currency(_ column: SettlementFile.Column) -> Currency? {
+        guard let text = text(column) else { return nil }
+        guard let currency = Currency(text) else {
+            refuse(column, "is not an active ISO 4217 currency code in capitals")
+            return nil
+        }
+        return currency
+    }
+
+    /// An amount; without a readable currency only its presence is checked.
+    private mutating func money(_ column: SettlementFile.Column, _ currency: Currency?) -> Money? {
+        guard let text = text(column), let currency else { return nil }
+        do throws(MoneyError) {
+            return try Money(decimal: text, currency: currency)
+        } catch {
+            switch error {
+            case .wrongScale(let allowed): refuse(column, "has more than the \(allowed) decimals of \(currency.code)")
+            case .overflow: refuse(column, "is too large")
+            default: refuse(column, "is not a plain decimal number such as -12.34")
+            }
+            return nil
+        }
+    }
+
+    private mutating func instant(_ column: SettlementFile.Column) -> Instant? {
+        guard let text = text(column) else { return nil }
+        guard let instant = Instant(rfc3339: text) else {
+            refuse(column, "is not an RFC 3339 time such as 2027-01-31T00:00:00Z")
+            return nil
+        }
+        return instant
+    }
+
+    private mutating func presentment() -> SettlementLine.Presentment? {
+        let hasAmount: Bool = values[.presentmentAmount].map { !$0.isEmpty } ?? false
+        let hasCurrency: Bool = values[.presentmentCurrency].map { !$0.isEmpty } ?? false
+        guard hasAmount || hasCurrency else {
+            if text(.rate) != nil { refuse(.rate, "is given without a presentment amount") }
+            return nil
+        }
+        guard hasAmount && hasCurrency else {
+            refuse(hasAmount ? .presentmentCurrency : .presentmentAmount, "goes with the other presentment column")
+            return nil
+        }
+        let currency: Currency? = currency(.presentmentCurrency)
+        guard let amount: Money = money(.presentmentAmount, currency) else { return nil }
+        guard let text = text(.rate) else { return SettlementLine.Presentment(amount: amount, rate: nil) }
+        guard let rate = ExactDecimal(text), !rate.isNegative, !rate.isZero else {
+            refuse(.rate, "is not a plain decimal number above zero")
+            return nil
+        }
+        return SettlementLine.Presentment(amount: amount, rate: rate)
+    }
+}

@@ -1,0 +1,141 @@
+import BillingCore
+
+/// Finds the booking that each settlement line of one provider confirms.
+///
+/// The rules go from the surest to the weakest; each takes only what those before it left. A rule pairs a line and a
+/// booking when, by its measure, neither has another partner: first among partners of the same amount, then whatever the
+/// amount (which is a difference to be looked at). Between two candidates nothing is guessed. The result depends on the
+/// sets of lines and bookings alone, not on their order.
+public struct SettlementMatching: Sendable {
+    /// How far apart in time a line and a booking may be that have nothing but amount and currency in common.
+    public let window: Duration
+
+    /// Rules with a time window.
+    public init(window: Duration) { self.window = window }
+
+    /// What came of lines.
+    public struct Outcome: Sendable, Equatable {
+        /// Pairs; no line and no booking is in two.
+        public var matches: Set<SettlementMatch> = []
+        /// Lines that had candidates, but more than one, or one that another line wants too.
+        public var ambiguous: Set<String> = []
+
+        /// Both outcomes, of which the second had only what the first left.
+        public func joined(with second: Outcome) -> Outcome {
+            let matches: Set<SettlementMatch> = matches.union(second.matches)
+            return Outcome(
+                matches: matches,
+                ambiguous: ambiguous.union(second.ambiguous).subtracting(second.matches.map(\.line)))
+        }
+    }
+
+    /// By all rules.
+    /// - Parameters:
+    ///   - lines: Of one provider, ids unique; those that are booked from the line itself take no part.
+    ///   - bookings: Not confirmed so far, ids unique.
+    public func callAsFunction(_ lines: [SettlementLine], _ bookings: [SettlementBooking]) -> Outcome {
+        let first: Outcome = byReference(lines, bookings)
+        let matched = Set(first.matches.map(\.line))
+        let taken = Set(first.matches.map(\.booking))
+        let second: Outcome = byAmount(
+            lines.filter { !matched.contains($0.id) }, bookings.filter { !taken.contains($0.id) })
+        return first.joined(with: second)
+    }
+
+    /// By what lines and bookings are called.
+    public func byReference(_ lines: [SettlementLine], _ bookings: [SettlementBooking]) -> Outcome {
+        var round = Round(lines: lines.filter { !$0.kind.isBookedFromLine }, bookings: bookings)
+        round.pair(.ownReference, line: \.references.own) { [$0.own] }
+        round.pair(.ownReference, line: \.references.own) { $0.related }
+        round.pair(.providerReference, line: \.references.source) { $0.sources }
+        round.pair(.providerReference, line: \.references.taken) { $0.taken }
+        return round.outcome
+    }
+
+    /// By amount, currency and time alone. A line that carries an id of ours takes no part: it is about something else
+    /// than a booking with another id, however equal the amounts.
+    public func byAmount(_ lines: [SettlementLine], _ bookings: [SettlementBooking]) -> Outcome {
+        var round = Round(
+            lines: lines.filter { !$0.kind.isBookedFromLine && $0.references.own == nil }, bookings: bookings)
+        round.pairByAmount(within: window)
+        return round.outcome
+    }
+}
+
+/// What is left, and what was found.
+private struct Round {
+    var lines: [SettlementLine]
+    var bookings: [SettlementBooking]
+    var outcome = SettlementMatching.Outcome()
+
+    /// Pairs what has a reference in common.
+    mutating func pair(
+        _ rule: SettlementRule, line reference: (SettlementLine) -> String?,
+        booking references: (SettlementBooking) -> Set<String>
+    ) {
+        var byReference: [String: [Int]] = [:]
+        for (index, booking) in bookings.enumerated() {
+            for reference in references(booking) { byReference[reference, default: []].append(index) }
+        }
+        var pairs: [Pair] = []
+        for (index, line) in lines.enumerated() {
+            guard let reference = reference(line) else { continue }
+            for candidate in byReference[reference, default: []] where bookings[candidate].kind == line.kind {
+                pairs.append(Pair(line: index, booking: candidate))
+            }
+        }
+        let same: [Pair] = pairs.filter { lines[$0.line].asked == bookings[$0.booking].gross }
+        let taken: [Pair] = Pair.alone(in: same)
+        let takenLines = Set(taken.map(\.line))
+        let takenBookings = Set(taken.map(\.booking))
+        let left: [Pair] = pairs.filter { !takenLines.contains($0.line) && !takenBookings.contains($0.booking) }
+        take(taken + Pair.alone(in: left), rule, outOf: pairs)
+    }
+
+    /// Pairs what has nothing in common but amount, currency and about the time.
+    mutating func pairByAmount(within window: Duration) {
+        var byAmount: [Money: [Int]] = [:]
+        for (index, booking) in bookings.enumerated() { byAmount[booking.gross, default: []].append(index) }
+        var pairs: [Pair] = []
+        for (index, line) in lines.enumerated() {
+            for candidate in byAmount[line.asked, default: []] {
+                let booking: SettlementBooking = bookings[candidate]
+                let apart: Duration = booking.occurredAt - line.occurredAt
+                guard booking.kind == line.kind, apart <= window, apart >= .zero - window else { continue }
+                pairs.append(Pair(line: index, booking: candidate))
+            }
+        }
+        take(Pair.alone(in: pairs), .amountAndTime, outOf: pairs)
+    }
+
+    private mutating func take(_ taken: [Pair], _ rule: SettlementRule, outOf pairs: [Pair]) {
+        let takenLines = Set(taken.map(\.line))
+        let takenBookings = Set(taken.map(\.booking))
+        for pair in pairs where !takenLines.contains(pair.line) { outcome.ambiguous.insert(lines[pair.line].id) }
+        for pair in taken {
+            let line: String = lines[pair.line].id
+            outcome.ambiguous.remove(line)
+            outcome.matches.insert(SettlementMatch(line: line, booking: bookings[pair.booking].id, rule: rule))
+        }
+        lines = lines.enumerated().filter { !takenLines.contains($0.offset) }.map(\.element)
+        bookings = bookings.enumerated().filter { !takenBookings.contains($0.offset) }.map(\.element)
+    }
+}
+
+/// A line and a booking that may be the same, by their places.
+private struct Pair: Hashable {
+    let line: Int
+    let booking: Int
+
+    /// The pairs whose line and booking are in no other.
+    static func alone(in pairs: [Pair]) -> [Pair] {
+        var lines: [Int: Int] = [:]
+        var bookings: [Int: Int] = [:]
+        for pair in Set(pairs) {
+            lines[pair.line, default: 0] += 1
+            bookings[pair.booking, default: 0] += 1
+        }
+        return Set(pairs).filter { lines[$0.line] == 1 && bookings[$0.booking] == 1 }
+            .sorted { ($0.line, $0.booking) < ($1.line, $1.booking) }
+    }
+}

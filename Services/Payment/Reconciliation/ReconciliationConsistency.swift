@@ -1,0 +1,80 @@
+import PaymentDomain
+package import Postgres
+
+/// What reconciliation says of itself in the consistency check.
+package enum ReconciliationConsistency {
+    /// What the sandbox provider has settled beyond charges and refunds, by its own books, as far as it is recorded here:
+    /// the fees it kept and the payouts it made. Rows of currency and amount.
+    package static let sandboxSettled: SQL = """
+        SELECT v.currency, CASE WHEN v.kind = 'payout' THEN v.gross ELSE -v.fee END FROM sandbox_settlement v \
+        JOIN settlement_lines s ON s.provider = 'sandbox' AND s.line_id = v.line_id \
+        AND s.state IN ('matched', 'different', 'written_off')
+        """
+
+    private static let checks: [(SQL, String)] = [
+        (
+            """
+            SELECT count(*) FROM settlement_lines s WHERE s.state IN ('matched', 'different')
+                AND NOT (s.gross = 0 AND s.fee = 0)
+                AND NOT EXISTS (SELECT 1 FROM settlement_entries x JOIN journal_entries e ON e.id = x.entry_id
+                    WHERE x.provider = s.provider AND x.line_id = s.line_id
+                        AND x.role = CASE WHEN s.kind = 'fee' THEN 'fee' ELSE 'booking' END)
+            """, "matched settlement lines whose booking is missing"
+        ),
+        (
+            """
+            SELECT count(*) FROM journal_entries e
+            WHERE e.kind IN ('provider_fee', 'payout', 'payout_arrival', 'payout_failure', 'exchange')
+                AND NOT EXISTS (SELECT 1 FROM settlement_entries x WHERE x.entry_id = e.id
+                    AND x.provider || ':' || x.line_id = e.reference)
+            """, "fees or payouts that are booked beside their settlement line"
+        ),
+        (
+            """
+            SELECT count(*) FROM settlement_lines s WHERE s.state = 'matched' AND s.net <> (
+                SELECT coalesce(sum(l.amount), 0) FROM settlement_entries x
+                JOIN journal_lines l ON l.entry_id = x.entry_id AND l.currency = s.currency
+                    AND l.account = 'assets:provider:' || s.provider
+                WHERE x.provider = s.provider AND x.line_id = s.line_id)
+            """, "matched settlement lines whose bookings do not add up to them"
+        ),
+        (
+            """
+            SELECT count(*) FROM settlement_lines s WHERE s.arrival = 'booked' AND s.gross <> 0
+                AND NOT EXISTS (SELECT 1 FROM settlement_entries x JOIN journal_entries e ON e.id = x.entry_id
+                    WHERE x.provider = s.provider AND x.line_id = s.line_id AND x.role = 'arrival')
+            """, "arrived payouts that are not booked in the bank"
+        ),
+        (
+            """
+            SELECT count(*) FROM reconciliation_cases c WHERE c.state = 'written_off' AND c.amount <> 0
+                AND NOT EXISTS (SELECT 1 FROM journal_entries e WHERE e.id = c.write_off_entry_id)
+            """, "written off differences that are not booked"
+        ),
+    ]
+
+    /// Own invariants that do not hold, one sentence each.
+    package static func violations(in db: borrowing PostgresTransaction) throws -> [String] {
+        var found: [String] = []
+        for (sql, what) in checks {
+            let number: Int64 = try db.first(sql) { row in try row.next() } ?? 0
+            if number > 0 { found.append("\(number) \(what)") }
+        }
+        return found
+    }
+
+    /// Work that is due by the business clock: days of the sandbox that are over and not read, lines nobody has looked at,
+    /// payouts that have arrived.
+    package static func inFlight(_ db: borrowing PostgresTransaction) throws -> Int64 {
+        try db.first(
+            """
+            WITH clock AS (SELECT now() + offset_microseconds * interval '1 microsecond' AS now FROM test_clock)
+            SELECT (SELECT count(*) FROM settlement_cursors, clock
+                    WHERE provider = 'sandbox' AND window_from < date_trunc('day', clock.now, 'UTC'))
+                 + (SELECT count(*) FROM settlement_lines WHERE state = 'open' AND tried_at IS NULL)
+                 + (SELECT count(*) FROM settlement_lines, clock
+                    WHERE arrival = 'awaited' AND coalesce(available_at, occurred_at) <= clock.now)
+            """
+        ) { row in try row.next() } ?? 0
+    }
+}

@@ -1,0 +1,137 @@
+import BillingCore
+import PaymentDomain
+package import Postgres
+
+/// A difference between a provider's account and our books, as stored.
+package struct ReconciliationCaseRecord: PostgresRecord, Sendable {
+    let id: ReconciliationCaseID
+    let provider: String
+    let reason: ReconciliationReason
+    let lineID: String?
+    let entryID: String?
+    /// What the provider's account differs from ours by.
+    let amount: Money
+    let state: ReconciliationCaseState
+    let openedAt: Instant
+    let closedAt: Instant?
+    let note: String?
+    let actor: String?
+    let writeOffEntryID: String?
+
+    static let columns: SQL = """
+        id, provider, reason, line_id, entry_id, amount, currency, state, opened_at, closed_at, note, actor,
+        write_off_entry_id
+        """
+
+    package init(row: inout PostgresRow) throws {
+        id = try row.next()
+        provider = try row.next()
+        reason = try row.nextCase()
+        lineID = try row.next()
+        entryID = try row.next()
+        amount = Money(minor: try row.next(), currency: try row.next())
+        state = try row.nextCase()
+        openedAt = try row.next()
+        closedAt = try row.next()
+        note = try row.next()
+        actor = try row.next()
+        writeOffEntryID = try row.next()
+    }
+
+    init(
+        id: ReconciliationCaseID, provider: String, reason: ReconciliationReason, lineID: String? = nil,
+        entryID: String? = nil, amount: Money, openedAt: Instant
+    ) {
+        self.id = id
+        self.provider = provider
+        self.reason = reason
+        self.lineID = lineID
+        self.entryID = entryID
+        self.amount = amount
+        state = .open
+        self.openedAt = openedAt
+        closedAt = nil
+        note = nil
+        actor = nil
+        writeOffEntryID = nil
+    }
+}
+
+/// SQL over cases.
+enum ReconciliationCaseStore {
+    /// Who ends a case whose partner was found.
+    static let finder = "reconciliation"
+
+    /// Opens cases; what has one of the same reason keeps it.
+    static func open(_ cases: [ReconciliationCaseRecord], in db: borrowing PostgresTransaction) throws {
+        guard !cases.isEmpty else { return }
+        try db.enqueue(
+            """
+            INSERT INTO reconciliation_cases (id, provider, reason, line_id, entry_id, currency, amount, opened_at)
+            SELECT * FROM unnest(\(cases.map(\.id.rawValue))::text[], \(cases.map(\.provider))::text[],
+                \(cases.map(\.reason.rawValue))::text[], \(cases.map(\.lineID))::text[],
+                \(cases.map(\.entryID))::text[], \(cases.map(\.amount.currency.code))::text[],
+                \(cases.map(\.amount.minor))::bigint[], \(cases.map(\.openedAt))::timestamptz[])
+            ON CONFLICT DO NOTHING
+            """)
+    }
+
+    /// Ends the cases that a found partner settles.
+    static func found(
+        _ provider: String, lines: [String], entries: [String], at now: Instant, in db: borrowing PostgresTransaction
+    ) throws {
+        guard !lines.isEmpty else { return }
+        let ending: [String] = ReconciliationReason.allCases.filter(\.endsWhenFound).map(\.rawValue)
+        try db.enqueue(
+            """
+            UPDATE reconciliation_cases SET state = 'resolved', closed_at = \(now), actor = \(finder)
+            WHERE state IN ('open', 'explained') AND reason = ANY(\(ending)::text[])
+                AND ((provider = \(provider) AND line_id = ANY(\(lines)::text[]))
+                    OR entry_id = ANY(\(entries)::text[]))
+            """)
+    }
+
+    static func find(
+        _ id: ReconciliationCaseID, in db: borrowing PostgresTransaction
+    ) throws -> ReconciliationCaseRecord? {
+        try db.first(
+            "SELECT \(ReconciliationCaseRecord.columns) FROM reconciliation_cases WHERE id = \(id)",
+            as: ReconciliationCaseRecord.self)
+    }
+
+    /// A case, its row locked.
+    static func lock(
+        _ id: ReconciliationCaseID, in db: borrowing PostgresTransaction
+    ) throws -> ReconciliationCaseRecord? {
+        try db.first(
+            "SELECT \(ReconciliationCaseRecord.columns) FROM reconciliation_cases WHERE id = \(id) FOR UPDATE",
+            as: ReconciliationCaseRecord.self)
+    }
+
+    /// Moves a case, whose row is locked, on.
+    static func move(
+        _ id: ReconciliationCaseID, to state: ReconciliationCaseState, note: String, actor: String,
+        writeOff: String?, at now: Instant, in db: borrowing PostgresTransaction
+    ) throws {
+        let closedAt: Instant? = state.isClosed ? now : nil
+        _ = try db.execute(
+            """
+            UPDATE reconciliation_cases SET state = \(state), note = \(note), actor = \(actor), closed_at = \(closedAt),
+                write_off_entry_id = \(writeOff)
+            WHERE id = \(id)
+            """)
+    }
+
+    /// Newest first, after a cursor.
+    static func list(
+        provider: String?, state: ReconciliationCaseState?, reason: ReconciliationReason?,
+        after: ReconciliationCaseID?, limit: Int, in db: borrowing PostgresTransaction
+    ) throws -> [ReconciliationCaseRecord] {
+        let matching: SQL = .matching(
+            provider.map { "provider = \($0)" }, state.map { "state = \($0)" }, reason.map { "reason = \($0)" },
+            after.map { "id < \($0)" })
+        return try db.query(
+            "SELECT \(ReconciliationCaseRecord.columns) FROM reconciliation_cases \(matching) ORDER BY id DESC LIMIT \(limit)",
+            as: ReconciliationCaseRecord.self)
+    }
+}

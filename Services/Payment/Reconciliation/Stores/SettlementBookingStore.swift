@@ -1,0 +1,136 @@
+import BillingCore
+import PaymentDomain
+import PaymentRecords
+import Postgres
+
+/// SQL over journal entries as partners of settlement lines.
+enum SettlementBookingStore {
+    /// Kinds of entries that are made from lines, so that no line confirms them.
+    static let madeFromLines: [JournalEntry.Kind] = [
+        .providerFee, .payout, .payoutArrival, .payoutFailure, .exchange, .writeOff,
+    ]
+
+    /// What movements of the provider's account are, with every name they are known by; those of `entries` that no line
+    /// stands for. An entry that was reversed before a line stood for it is none, and neither is its reversal.
+    private static func movements(_ provider: String, _ entries: SQL) -> SQL {
+        """
+        SELECT e.id, e.kind, e.reference, e.occurred_at, l.currency, l.amount, coalesce(f.fee, 0),
+            e.payment_id, p.attempt_id, coalesce(c.provider_reference, r.provider_reference), a.provider_reference
+        FROM (\(entries)) AS e
+        JOIN LATERAL (
+            SELECT currency, sum(amount)::bigint AS amount FROM journal_lines
+            WHERE entry_id = e.id AND account = \(Ledger.providerBalance(provider)) GROUP BY currency) AS l ON true
+        LEFT JOIN LATERAL (
+            SELECT sum(amount)::bigint AS fee FROM journal_lines
+            WHERE entry_id = e.id AND currency = l.currency AND account LIKE 'expense%fee%') AS f ON true
+        LEFT JOIN payments p ON p.id = e.payment_id
+        LEFT JOIN payment_attempts a ON a.id = CASE WHEN e.kind = 'payment' THEN e.reference ELSE p.attempt_id END
+        LEFT JOIN captures c ON c.id = e.reference
+        LEFT JOIN refunds r ON r.id = e.reference
+        WHERE NOT EXISTS (SELECT 1 FROM settlement_entries s WHERE s.entry_id = e.id)
+            AND NOT EXISTS (SELECT 1 FROM reconciliation_cases k WHERE k.entry_id = e.id
+                AND k.reason = 'not_at_provider' AND k.state = 'written_off')
+            AND e.kind <> ALL(\(madeFromLines.map(\.rawValue))::text[])
+            AND NOT EXISTS (SELECT 1 FROM journal_entries v WHERE v.kind = 'reversal' AND v.reference = e.id)
+            AND (e.kind <> 'reversal' OR EXISTS (SELECT 1 FROM settlement_entries s WHERE s.entry_id = e.reference))
+        """
+    }
+
+    private static func read(_ row: inout PostgresRow) throws -> SettlementBooking {
+        let id: String = try row.next()
+        let kind: String = try row.next()
+        let own: String = try row.next()
+        let occurredAt: Instant = try row.next()
+        let currency: Currency = try row.next()
+        let amount = Money(minor: try row.next(), currency: currency)
+        let fee = Money(minor: try row.next(), currency: currency)
+        let payment: PaymentID? = try row.next()
+        let attempt: String? = try row.next()
+        let source: String? = try row.next()
+        let charge: String? = try row.next()
+        let isCharge: Bool = kind == JournalEntry.Kind.payment.rawValue
+        let sources: [String?] = [source, isCharge ? charge : nil, own]
+        let related: [String?] = [payment?.rawValue, kind == JournalEntry.Kind.refund.rawValue ? nil : attempt]
+        return SettlementBooking(
+            id: id, kind: lineKind(of: kind, amount), own: own, related: Set(related.compactMap { $0 }),
+            sources: Set(sources.compactMap { $0 }), taken: Set([charge].compactMap { $0 }),
+            gross: try amount.adding(fee), fee: fee, occurredAt: occurredAt, payment: payment)
+    }
+
+    /// The kind of line that confirms an entry of a kind.
+    private static func lineKind(of kind: String, _ amount: Money) -> SettlementLine.Kind {
+        switch kind {
+        case JournalEntry.Kind.payment.rawValue, JournalEntry.Kind.capture.rawValue: .charge
+        case JournalEntry.Kind.refund.rawValue: .refund
+        case _ where kind.hasPrefix("dispute"): amount.isNegative ? .dispute : .disputeReversal
+        default: .adjustment
+        }
+    }
+
+    /// Bookings of the payments that lines name, by our ids or by the provider's.
+    static func named(
+        by lines: [SettlementLine], provider: String, in db: borrowing PostgresTransaction
+    ) throws -> [SettlementBooking] {
+        let own: [String] = Array(Set(lines.compactMap(\.references.own)))
+        let theirs: [String] = Array(
+            Set(lines.flatMap { [$0.references.source, $0.references.taken] }.compactMap { $0 }))
+        guard !own.isEmpty || !theirs.isEmpty else { return [] }
+        let payments: SQL = """
+            SELECT id AS payment_id FROM payments WHERE id = ANY(\(own)::text[])
+            UNION SELECT payment_id FROM payment_attempts WHERE id = ANY(\(own)::text[])
+            UNION SELECT payment_id FROM captures WHERE id = ANY(\(own)::text[])
+            UNION SELECT payment_id FROM refunds WHERE id = ANY(\(own)::text[])
+            UNION SELECT payment_id FROM payment_attempts WHERE provider_reference = ANY(\(theirs)::text[])
+            UNION SELECT payment_id FROM captures WHERE provider_reference = ANY(\(theirs)::text[])
+            UNION SELECT payment_id FROM refunds WHERE provider_reference = ANY(\(theirs)::text[])
+            """
+        return try db.query(
+            movements(
+                provider, "SELECT j.* FROM journal_entries j JOIN (\(payments)) AS n ON n.payment_id = j.payment_id"),
+            read)
+    }
+
+    /// Bookings of the amounts of lines, at about their times.
+    static func alike(
+        _ lines: [SettlementLine], provider: String, window: Duration, in db: borrowing PostgresTransaction
+    ) throws -> [SettlementBooking] {
+        guard let first: Instant = lines.map(\.occurredAt).min(), let last: Instant = lines.map(\.occurredAt).max()
+        else { return [] }
+        let amounts: [Int64] = Array(Set(lines.map(\.asked.minor)))
+        return try db.query(
+            movements(
+                provider,
+                """
+                SELECT j.* FROM journal_entries j
+                WHERE j.occurred_at BETWEEN \(first - window) AND \(last + window) AND EXISTS (
+                    SELECT 1 FROM journal_lines l WHERE l.entry_id = j.id
+                        AND l.account = \(Ledger.providerBalance(provider)) AND l.amount = ANY(\(amounts)::bigint[]))
+                """), read)
+    }
+
+    /// Bookings of a span of time that no line has confirmed, oldest first.
+    static func unconfirmed(
+        _ provider: String, from: Instant, to: Instant, limit: Int, in db: borrowing PostgresTransaction
+    ) throws -> [SettlementBooking] {
+        try db.query(
+            """
+            \(movements(
+                provider, "SELECT * FROM journal_entries WHERE occurred_at >= \(from) AND occurred_at < \(to)"))
+                AND NOT EXISTS (SELECT 1 FROM reconciliation_cases k
+                    WHERE k.entry_id = e.id AND k.reason = 'not_at_provider')
+            ORDER BY e.occurred_at, e.id LIMIT \(limit)
+            """, read)
+    }
+
+    /// What an entry did to the provider's account, by currency.
+    static func effects(
+        of entry: String, provider: String, in db: borrowing PostgresTransaction
+    ) throws -> [Money] {
+        try db.query(
+            """
+            SELECT sum(amount)::bigint, currency FROM journal_lines
+            WHERE entry_id = \(entry) AND account = \(Ledger.providerBalance(provider)) GROUP BY currency
+            """
+        ) { row in Money(minor: try row.next(), currency: try row.next()) }
+    }
+}

@@ -1,0 +1,93 @@
+import BillingCore
+import PaymentDomain
+import PaymentRecords
+import Postgres
+
+/// Where the reading of a provider's settlement lines stands, as stored.
+struct SettlementCursor: PostgresRecord, Sendable, Equatable {
+    let window: SettlementWindow
+    /// The run that the span's lines belong to.
+    let run: ReconciliationRunID?
+    /// Bookings up to here have been looked for at the provider.
+    let checkedUntil: Instant
+
+    static let columns: SQL = "window_from, window_to, page, run_id, checked_until"
+
+    init(row: inout PostgresRow) throws {
+        window = SettlementWindow(from: try row.next(), to: try row.next(), page: try row.next())
+        run = try row.next()
+        checkedUntil = try row.next()
+    }
+}
+
+/// SQL over cursors and runs.
+enum SettlementCursorStore {
+    /// Makes a provider known; its reading begins with the day of its first booking.
+    static func begin(_ provider: String, at now: Instant, in db: borrowing PostgresTransaction) throws {
+        let known: Bool? = try db.first("SELECT true FROM settlement_cursors WHERE provider = \(provider)") { row in
+            try row.next()
+        }
+        guard known == nil else { return }
+        _ = try db.execute(
+            """
+            INSERT INTO settlement_cursors (provider, window_from, window_to, checked_until)
+            SELECT \(provider)::text, start, start, start
+            FROM (SELECT date_trunc('day', least(min(e.occurred_at), \(now)), 'UTC') AS start
+                FROM journal_entries e JOIN journal_lines l ON l.entry_id = e.id
+                WHERE l.account = \(Ledger.providerBalance(provider))) AS first
+            ON CONFLICT (provider) DO NOTHING
+            """)
+    }
+
+    static func read(_ provider: String, in db: borrowing PostgresTransaction) throws -> SettlementCursor? {
+        try db.first(
+            "SELECT \(SettlementCursor.columns) FROM settlement_cursors WHERE provider = \(provider)",
+            as: SettlementCursor.self)
+    }
+
+    /// Locks a provider's cursor, under which its lines are matched.
+    /// - Parameter skipping: Gives up when another holds it.
+    static func lock(
+        _ provider: String, skipping: Bool, in db: borrowing PostgresTransaction
+    ) throws -> SettlementCursor? {
+        let wait: SQL = skipping ? "SKIP LOCKED" : ""
+        return try db.first(
+            "SELECT \(SettlementCursor.columns) FROM settlement_cursors WHERE provider = \(provider) FOR UPDATE \(wait)",
+            as: SettlementCursor.self)
+    }
+
+    /// Moves the reading on, unless another has.
+    /// - Returns: Whether it stood where it was thought to stand.
+    static func move(
+        _ provider: String, from before: SettlementWindow, to after: SettlementWindow, run: ReconciliationRunID?,
+        in db: borrowing PostgresTransaction
+    ) throws -> Bool {
+        try db.execute(
+            """
+            UPDATE settlement_cursors SET window_from = \(after.from), window_to = \(after.to), page = \(after.page),
+                run_id = \(run)
+            WHERE provider = \(provider) AND window_from = \(before.from) AND window_to = \(before.to)
+                AND page IS NOT DISTINCT FROM \(before.page)
+            """) == 1
+    }
+
+    /// Notes up to when bookings have been looked for.
+    static func check(_ provider: String, until: Instant, in db: borrowing PostgresTransaction) throws {
+        try db.enqueue("UPDATE settlement_cursors SET checked_until = \(until) WHERE provider = \(provider)")
+    }
+
+    /// Records an import.
+    static func begin(
+        run: ReconciliationRunID, provider: String, source: ReconciliationSource, at now: Instant,
+        in db: borrowing PostgresTransaction
+    ) throws {
+        try db.enqueue(
+            """
+            INSERT INTO reconciliation_runs (id, provider, source, started_at)
+            VALUES (\(run), \(provider), \(source), \(now)) ON CONFLICT (id) DO NOTHING
+            """)
+    }
+}
+
+/// Where lines came from.
+package enum ReconciliationSource: String, Sendable, CaseIterable { case provider, file }

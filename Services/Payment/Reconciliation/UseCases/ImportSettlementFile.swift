@@ -1,0 +1,18 @@
+package import BillingCore
+import PaymentDomain
+package import Postgres
+
+/// Stores the lines of a file: all of them, or none when one is bad. A file that comes again changes nothing.
+package enum ImportSettlementFile {
+    /// - Returns: The run, and how many lines were new.
+    /// - Throws: ``SettlementFile/Refused``.
+    package static func store(
+        _ text: String, provider: String, at now: Instant, in db: borrowing PostgresTransaction
+    ) throws -> (run: ReconciliationRunID, read: Int, new: Int) {
+        let lines: [SettlementLine] = try SettlementFile.read(text, provider: provider)
+        let run = ReconciliationRunID.new(at: now)
+        try SettlementCursorStore.begin(provider, at: now, in: db)
+        try SettlementCursorStore.begin(run: run, provider: provider, source: .file, at: now, in: db)
+        return (run, lines.count, try SettlementLineStore.insert(lines, run: run, in: db))
+    }
+}

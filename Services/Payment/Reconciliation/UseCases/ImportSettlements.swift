@@ -1,0 +1,59 @@
+package import BillingCore
+package import PaymentContract
+import PaymentDomain
+package import Postgres
+
+/// Reads settlement lines from providers, page by page, and stores each once.
+///
+/// A page's lines and the place after it are stored in one transaction: a crash in between reads the page again, and a
+/// line that comes again is the same line. Another instance that reads the same page finds the place moved on.
+package struct ImportSettlements: Sendable {
+    /// Pages of a provider that one pass reads at most.
+    static let passPages = 50
+
+    let providers: [any ProviderSettlements]
+    let pool: PostgresPool
+    let clock: any WallClock
+
+    package init(providers: [any ProviderSettlements], pool: PostgresPool, clock: any WallClock) {
+        self.providers = providers
+        self.pool = pool
+        self.clock = clock
+    }
+
+    /// Reads what a provider has reported since the last time.
+    /// - Throws: ``ProviderFault`` when it does not answer; what was read before is kept.
+    func callAsFunction(_ provider: any ProviderSettlements) async throws {
+        for _ in 0..<Self.passPages {
+            guard try await readPage(of: provider) else { return }
+        }
+    }
+
+    /// - Returns: Whether there may be more.
+    private func readPage(of provider: any ProviderSettlements) async throws -> Bool {
+        let name: String = provider.name
+        let now: Instant = clock.now
+        let cursor: SettlementCursor? = try await pool.transactionRetrying { db in
+            try SettlementCursorStore.begin(name, at: now, in: db)
+            return try SettlementCursorStore.read(name, in: db)
+        }
+        guard let cursor else { return false }
+        let window: SettlementWindow = cursor.window.opened(
+            upTo: provider.settlementHorizon(at: now), longest: provider.longestSettlementSpan)
+        guard !window.isOver else { return false }
+        let page: ProviderSettlementPage = try await provider.settlementLines(in: window)
+        let run: ReconciliationRunID = (window.page == nil ? nil : cursor.run) ?? .new(at: now)
+        return try await pool.transactionRetrying { db in
+            let after: SettlementWindow = window.advanced(next: page.next)
+            guard
+                try SettlementCursorStore.move(
+                    name, from: cursor.window, to: after, run: after.isOver ? nil : run, in: db)
+            else { return true }
+            if !page.lines.isEmpty {
+                try SettlementCursorStore.begin(run: run, provider: name, source: .provider, at: now, in: db)
+                _ = try SettlementLineStore.insert(page.lines, run: run, in: db)
+            }
+            return true
+        }
+    }
+}

@@ -1,0 +1,147 @@
+package import BillingCore
+import PaymentDomain
+import PaymentRecords
+package import Postgres
+import ServiceKit
+
+/// Finds the bookings that settlement lines confirm, and books what is first heard of from them: fees, payouts.
+///
+/// A match, its bookings and its case are one transaction, under the lock of the provider's cursor: one process at a time
+/// looks for partners, so that what has one candidate has one for everybody.
+package struct MatchSettlements: Sendable {
+    /// Lines of one transaction.
+    static let batch = 500
+    /// Lines of equal amounts that are looked at beside a batch.
+    static let rivalLimit = 5_000
+    /// Transactions of one pass.
+    static let passBatches = 40
+
+    let pool: PostgresPool
+    let clock: any WallClock
+    let policy: ReconciliationPolicy
+
+    package init(pool: PostgresPool, clock: any WallClock, policy: ReconciliationPolicy) {
+        self.pool = pool
+        self.clock = clock
+        self.policy = policy
+    }
+
+    /// Tries every waiting line of a provider once, then looks for bookings that the provider should have reported.
+    package func callAsFunction(_ provider: String) async throws {
+        let start: Instant = SystemClock().now
+        for _ in 0..<Self.passBatches {
+            let tried: Int = try await batch(of: provider, untriedSince: start)
+            if tried < Self.batch { break }
+        }
+        try await lookForUnconfirmed(provider)
+    }
+
+    private func batch(of provider: String, untriedSince start: Instant) async throws -> Int {
+        let now: Instant = clock.now
+        let policy: ReconciliationPolicy = policy
+        return try await pool.transactionRetrying { db in
+            guard try SettlementCursorStore.lock(provider, skipping: true, in: db) != nil else { return 0 }
+            let lines: [SettlementLine] = try SettlementLineStore.waiting(
+                provider, untriedSince: start, limit: Self.batch, in: db)
+            guard !lines.isEmpty else { return 0 }
+            var record = RecordSettlements(provider: provider, policy: policy, now: now)
+            try record(lines, try Self.match(lines, provider, policy, in: db), in: db)
+            return lines.count
+        }
+    }
+
+    /// Bookings of the named payments first; what they leave is looked for by amount and time, beside its rivals.
+    private static func match(
+        _ lines: [SettlementLine], _ provider: String, _ policy: ReconciliationPolicy,
+        in db: borrowing PostgresTransaction
+    ) throws -> FoundBookings {
+        let matching = SettlementMatching(window: policy.window)
+        let wanting: [SettlementLine] = lines.filter { !$0.kind.isBookedFromLine }
+        let named: [SettlementBooking] = try SettlementBookingStore.named(by: wanting, provider: provider, in: db)
+        let first: SettlementMatching.Outcome = matching.byReference(wanting, named)
+        let found = Set(first.matches.map(\.line))
+        let left: [SettlementLine] = wanting.filter { $0.references.own == nil && !found.contains($0.id) }
+        guard !left.isEmpty else { return FoundBookings(outcome: first, among: named) }
+        let taken = Set(first.matches.map(\.booking))
+        let alike: [SettlementBooking] = try SettlementBookingStore.alike(
+            left, provider: provider, window: policy.window, in: db
+        ).filter { !taken.contains($0.id) }
+        let rivals: [SettlementLine] = try SettlementLineStore.rivals(of: left, provider: provider, in: db)
+            .filter { !found.contains($0.id) }
+        var second: SettlementMatching.Outcome = matching.byAmount(left + rivals, alike)
+        let ours = Set(left.map(\.id))
+        second.matches = second.matches.filter { ours.contains($0.line) }
+        second.ambiguous.formIntersection(ours)
+        return FoundBookings(outcome: first.joined(with: second), among: named + alike)
+    }
+
+    /// Opens a case for each booking that the provider has had time to report and has not.
+    private func lookForUnconfirmed(_ provider: String) async throws {
+        let now: Instant = clock.now
+        let policy: ReconciliationPolicy = policy
+        _ = try await pool.transactionRetrying { db in
+            guard let cursor: SettlementCursor = try SettlementCursorStore.lock(provider, skipping: true, in: db)
+            else { return 0 }
+            let covered: Instant = max(
+                cursor.window.from, try SettlementLineStore.lastInFiles(provider, in: db) ?? cursor.window.from)
+            let until: Instant = min(now - policy.patience, covered)
+            guard until > cursor.checkedUntil else { return 0 }
+            let missing: [SettlementBooking] = try SettlementBookingStore.unconfirmed(
+                provider, from: cursor.checkedUntil, to: until, limit: Self.batch, in: db)
+            let cases: [ReconciliationCaseRecord] = try missing.map { booking in
+                ReconciliationCaseRecord(
+                    id: .new(at: now), provider: provider, reason: .notAtProvider, entryID: booking.id,
+                    amount: try booking.gross.subtracting(booking.fee).negated(), openedAt: now)
+            }
+            try ReconciliationCaseStore.open(cases, in: db)
+            let reached: Instant = missing.count == Self.batch ? missing.last?.occurredAt ?? until : until
+            try SettlementCursorStore.check(provider, until: reached, in: db)
+            return missing.count
+        }
+    }
+}
+
+/// What was found for lines.
+struct FoundBookings {
+    let outcome: SettlementMatching.Outcome
+    private let bookings: [String: SettlementBooking]
+    private let matches: [String: SettlementMatch]
+
+    init(outcome: SettlementMatching.Outcome, among bookings: [SettlementBooking]) {
+        self.outcome = outcome
+        self.bookings = Dictionary(bookings.map { ($0.id, $0) }) { first, _ in first }
+        matches = Dictionary(outcome.matches.map { ($0.line, $0) }) { first, _ in first }
+    }
+
+    /// A line's partner, and by which rule it was found.
+    func partner(of line: SettlementLine) -> (booking: SettlementBooking, rule: SettlementRule)? {
+        guard let match: SettlementMatch = matches[line.id], let booking = bookings[match.booking] else { return nil }
+        return (booking, match.rule)
+    }
+}
+
+/// How long things may take; `payment.reconciliation_*` tunables.
+package struct ReconciliationPolicy: Sendable {
+    /// How far a line and a booking may be apart that have only the amount in common.
+    let window: Duration
+    /// How long a line may wait for its booking before it is a case.
+    let grace: Duration
+    /// How long a booking may wait for its line before it is a case.
+    let patience: Duration
+
+    /// Sets every limit.
+    package init(window: Duration, grace: Duration, patience: Duration) {
+        self.window = window
+        self.grace = grace
+        self.patience = patience
+    }
+}
+
+extension ReconciliationPolicy {
+    init(_ configuration: ServiceConfiguration) {
+        self.init(
+            window: .seconds(configuration.int("payment.reconciliation_window_hours", default: 72) * 3_600),
+            grace: .seconds(configuration.int("payment.reconciliation_grace_hours", default: 24) * 3_600),
+            patience: .seconds(configuration.int("payment.reconciliation_patience_hours", default: 120) * 3_600))
+    }
+}

@@ -1,0 +1,70 @@
+package import BillingCore
+package import Logging
+package import PaymentContract
+package import Postgres
+package import ServiceKit
+
+/// Goes on with every provider: reads its lines, matches and books them, and books payouts that have arrived. Providers
+/// known only from files are matched too.
+package struct ReconcileProviders: Sendable {
+    /// How often it looks whether something is due.
+    private static let look: Duration = .milliseconds(500)
+
+    let read: ImportSettlements
+    let match: MatchSettlements
+    let arrivals: BookArrivals
+    let pool: PostgresPool
+    let logger: Logger
+
+    package init(
+        providers: [any ProviderSettlements], pool: PostgresPool, clock: any WallClock, policy: ReconciliationPolicy,
+        logger: Logger
+    ) {
+        read = ImportSettlements(providers: providers, pool: pool, clock: clock)
+        match = MatchSettlements(pool: pool, clock: clock, policy: policy)
+        arrivals = BookArrivals(pool: pool, clock: clock)
+        self.pool = pool
+        self.logger = logger
+    }
+
+    /// The loop of a service: every `payment.reconciliation_interval_seconds`, and as soon as something is due by the
+    /// business clock.
+    package static func loop(_ parts: ServiceParts, providers: [any PaymentProvider]) -> BackgroundLoop {
+        let reconcile = ReconcileProviders(
+            providers: providers.compactMap { $0 as? any ProviderSettlements }, pool: parts.pool, clock: parts.clock,
+            policy: ReconciliationPolicy(parts.configuration), logger: parts.logger)
+        let interval: Duration = .seconds(
+            parts.configuration.int("payment.reconciliation_interval_seconds", default: 300))
+        return BackgroundLoop(name: "reconcile") { try await reconcile.run(interval: interval) }
+    }
+
+    private func run(interval: Duration) async throws {
+        while !Task.isCancelled {
+            try await pass()
+            let end: ContinuousClock.Instant = .now + interval
+            while ContinuousClock.now < end {
+                try await Task.sleep(for: Self.look)
+                let due: Int64 = try await pool.transaction(readOnly: true) { db in
+                    try ReconciliationConsistency.inFlight(db)
+                }
+                if due > 0 { break }
+            }
+        }
+    }
+
+    /// Once over everything; a provider that does not answer holds up no other.
+    package func pass() async throws {
+        for provider in read.providers {
+            do { try await read(provider) } catch let fault as ProviderFault {
+                logger.warning(
+                    "settlement lines cannot be read",
+                    metadata: ["provider": "\(provider.name)", "fault": "\(fault)"])
+            }
+        }
+        let known: [String] = try await pool.transaction(readOnly: true) { db in
+            try db.query("SELECT provider FROM settlement_cursors ORDER BY provider") { row in try row.next() }
+        }
+        for provider in known { try await match(provider) }
+        try await arrivals()
+    }
+}

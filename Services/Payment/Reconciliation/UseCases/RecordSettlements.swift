@@ -1,0 +1,139 @@
+import BillingCore
+import PaymentDomain
+import PaymentRecords
+import Postgres
+
+/// Records what became of a batch of lines: states, bookings and cases, all in the caller's transaction.
+struct RecordSettlements {
+    let provider: String
+    let policy: ReconciliationPolicy
+    let now: Instant
+    private var entries: [JournalEntry] = []
+    private var links: [(line: String, entry: String, role: SettlementRole)] = []
+    private var results: [(id: String, state: SettlementState, rule: SettlementRule)] = []
+    private var cases: [ReconciliationCaseRecord] = []
+
+    init(provider: String, policy: ReconciliationPolicy, now: Instant) {
+        self.provider = provider
+        self.policy = policy
+        self.now = now
+    }
+
+    /// Records a batch; used once.
+    mutating func callAsFunction(
+        _ lines: [SettlementLine], _ found: FoundBookings, in db: borrowing PostgresTransaction
+    ) throws {
+        var waiting: [SettlementLine] = []
+        var failures: [SettlementLine] = []
+        for line in lines.sorted(by: { ($0.occurredAt, $0.id) < ($1.occurredAt, $1.id) }) {
+            switch line.kind {
+            case .fee, .payout: try book(line)
+            case .payoutFailure: failures.append(line)
+            case .charge, .refund, .dispute, .disputeReversal, .adjustment:
+                guard let partner = found.partner(of: line) else {
+                    waiting.append(line)
+                    continue
+                }
+                try confirm(partner.booking, by: line, rule: partner.rule)
+            }
+        }
+        try write(in: db)
+        // After the payouts of the same batch.
+        for line in failures {
+            let arrived: Bool = try SettlementLineStore.fail(payout: line.references.source, of: provider, in: db)
+            try add(
+                .payoutFailure, .booking, line,
+                try Ledger.payoutFailure(line.gross, provider: provider, arrived: arrived))
+            results.append((line.id, .matched, .bookedFromLine))
+            try addFee(of: line, payment: nil)
+        }
+        try openCases(for: waiting, ambiguous: found.outcome.ambiguous, in: db)
+        try write(in: db)
+    }
+
+    private mutating func write(in db: borrowing PostgresTransaction) throws {
+        try LedgerStore.book(entries, in: db)
+        try SettlementLineStore.link(provider, links, in: db)
+        try SettlementLineStore.settle(provider, results, in: db)
+        try ReconciliationCaseStore.found(
+            provider, lines: results.map(\.id), entries: links.map(\.entry), at: now, in: db)
+        try ReconciliationCaseStore.open(cases, in: db)
+        (entries, links, results, cases) = ([], [], [], [])
+    }
+
+    /// Books a fee or a payout from its line.
+    private mutating func book(_ line: SettlementLine) throws {
+        results.append((line.id, .matched, .bookedFromLine))
+        if line.kind == .payout {
+            try add(.payout, .booking, line, try Ledger.payout(line.gross.negated(), provider: provider))
+            return try addFee(of: line, payment: nil)
+        }
+        try add(.providerFee, .fee, line, try Ledger.providerFee(line.net.negated(), provider: provider))
+    }
+
+    /// Joins a line with its booking; what the provider kept is booked, and where they differ a case is opened.
+    private mutating func confirm(
+        _ booking: SettlementBooking, by line: SettlementLine, rule: SettlementRule
+    ) throws {
+        links.append((line.id, booking.id, .booking))
+        if booking.fee.isZero { try addFee(of: line, payment: booking.payment) }
+        if line.asked.currency == booking.gross.currency, line.asked.currency != line.gross.currency {
+            try add(
+                .exchange, .exchange, line,
+                try ExchangeLedger.settlement(
+                    of: line.asked, booked: line.gross, settled: line.gross, provider: provider),
+                payment: booking.payment)
+        }
+        guard let difference = try SettlementDifference(of: line, from: booking) else {
+            results.append((line.id, .matched, rule))
+            return
+        }
+        results.append((line.id, .different, rule))
+        let (reason, amount): (ReconciliationReason, Money) =
+            switch difference {
+            case .amount(let more): (.amount, more)
+            case .currency(_, let settled): (.currency, settled)
+            case .fee(let more): (.fee, try more.negated())
+            }
+        cases.append(
+            ReconciliationCaseRecord(
+                id: .new(at: now), provider: provider, reason: reason, lineID: line.id, entryID: booking.id,
+                amount: amount, openedAt: now))
+    }
+
+    private mutating func addFee(of line: SettlementLine, payment: PaymentID?) throws {
+        try add(.providerFee, .fee, line, try Ledger.providerFee(line.fee, provider: provider), payment: payment)
+    }
+
+    /// Adds an entry under the line's name, dated as the line; nothing for an amount of zero.
+    private mutating func add(
+        _ kind: JournalEntry.Kind, _ role: SettlementRole, _ line: SettlementLine, _ postings: [Posting],
+        payment: PaymentID? = nil
+    ) throws {
+        guard postings.contains(where: { !$0.amount.isZero }) else { return }
+        let entry = JournalEntry(
+            id: .new(at: now), kind: kind, reference: line.bookingReference, paymentID: payment,
+            occurredAt: line.occurredAt, postings: postings)
+        entries.append(entry)
+        links.append((line.id, entry.id.rawValue, role))
+    }
+
+    private mutating func openCases(
+        for waiting: [SettlementLine], ambiguous: Set<String>, in db: borrowing PostgresTransaction
+    ) throws {
+        let overdue: [SettlementLine] = waiting.filter { now - $0.occurredAt >= policy.grace }
+        let late: Set<String> = try SettlementLineStore.late(provider, overdue.map(\.id), in: db)
+        for line in overdue where late.contains(line.id) {
+            cases.append(
+                ReconciliationCaseRecord(
+                    id: .new(at: now), provider: provider,
+                    reason: ambiguous.contains(line.id) ? .ambiguous : .notBooked, lineID: line.id, amount: line.net,
+                    openedAt: now))
+        }
+    }
+}
+
+extension SettlementLine {
+    /// What entries made from the line are booked under; with their kind it is unique, so that none is booked twice.
+    var bookingReference: String { "\(provider):\(id)" }
+}

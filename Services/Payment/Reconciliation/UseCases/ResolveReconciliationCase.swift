@@ -1,0 +1,69 @@
+package import BillingCore
+package import HTTPKit
+package import PaymentDomain
+import PaymentRecords
+package import Postgres
+
+/// Takes the next step with a case: says why, ends it, or books the difference away.
+package enum ResolveReconciliationCase {
+    /// Why it is refused.
+    package enum Failure: Error, Equatable {
+        case notFound(ReconciliationCaseID)
+        case state(ReconciliationCaseState)
+    }
+
+    /// - Returns: The case as it stands then.
+    /// - Throws: ``Failure``; nothing is stored then.
+    package static func take(
+        _ step: ReconciliationCaseState.Step, with id: ReconciliationCaseID, note: String, actor: String,
+        at now: Instant, in db: borrowing PostgresTransaction
+    ) throws -> ReconciliationCaseRecord {
+        guard let known: ReconciliationCaseRecord = try ReconciliationCaseStore.find(id, in: db) else {
+            throw Failure.notFound(id)
+        }
+        // As whoever matches does: a partner cannot be found while the case is booked away.
+        _ = try SettlementCursorStore.lock(known.provider, skipping: false, in: db)
+        guard let current: ReconciliationCaseRecord = try ReconciliationCaseStore.lock(id, in: db) else {
+            throw Failure.notFound(id)
+        }
+        guard let next: ReconciliationCaseState = current.state.after(step) else { throw Failure.state(current.state) }
+        let writeOff: String? = step == .writeOff ? try bookAway(current, at: now, in: db) : nil
+        try ReconciliationCaseStore.move(
+            id, to: next, note: note, actor: actor, writeOff: writeOff, at: now, in: db)
+        guard let moved: ReconciliationCaseRecord = try ReconciliationCaseStore.find(id, in: db) else {
+            throw Failure.notFound(id)
+        }
+        return moved
+    }
+
+    /// Books what makes our books agree with the provider's account.
+    private static func bookAway(
+        _ open: ReconciliationCaseRecord, at now: Instant, in db: borrowing PostgresTransaction
+    ) throws -> String {
+        var postings: [Posting] = try Ledger.writeOff(open.amount, provider: open.provider)
+        if open.reason == .currency, let entry: String = open.entryID {
+            for booked in try SettlementBookingStore.effects(of: entry, provider: open.provider, in: db) {
+                postings += try Ledger.writeOff(booked.negated(), provider: open.provider)
+            }
+        }
+        let entry = JournalEntry(
+            id: .new(at: now), kind: .writeOff, reference: open.id.rawValue, paymentID: nil, occurredAt: now,
+            postings: postings.filter { !$0.amount.isZero })
+        try LedgerStore.book(entry.postings.isEmpty ? [] : [entry], in: db)
+        if let line: String = open.lineID {
+            try SettlementLineStore.link(open.provider, [(line, entry.id.rawValue, .writeOff)], in: db)
+            try SettlementLineStore.set(.writtenOff, of: line, open.provider, in: db)
+        }
+        return entry.id.rawValue
+    }
+}
+
+extension ResolveReconciliationCase.Failure: ProblemConvertible {
+    package var problem: Problem {
+        switch self {
+        case .notFound(let id): .notFound("reconciliation case", id.rawValue)
+        case .state(let state):
+            .conflict("case_state", "A case that is \(state.rawValue) cannot be moved on like this.")
+        }
+    }
+}

@@ -1,0 +1,75 @@
+import BillingCore
+import PaymentDomain
+import Testing
+
+@Suite("Settlement files") struct SettlementFileTests {
+    private static let head = "id,kind,currency,gross,fee,net,occurred_at"
+
+    private static func faults(_ text: String) -> [String] {
+        do {
+            _ = try SettlementFile.read(text, provider: "bank")
+            return []
+        } catch {
+            return error.faults.map { "\($0.line) \($0.column?.rawValue ?? "-") \($0.message)" }
+        }
+    }
+
+    @Test("columns come in any order, quoted or not, with either line end") func reads() throws {
+        let text = """
+            kind,id,net,fee,gross,currency,occurred_at,own_reference,presentment_amount,presentment_currency,rate,available_at\r
+            charge,"t,1",9.41,0.59,10.00,USD,2027-01-15T08:00:00Z,att_1,9.00,EUR,1.1111,2027-01-17T00:00:00Z\r
+
+            refund,"t""2",-5,0,-5,JPY,2027-01-15T09:00:00+01:00,,,,,
+            """
+        let lines = try SettlementFile.read(text, provider: "bank")
+        #expect(lines.count == 2)
+        #expect(lines[0].id == "t,1" && lines[0].gross == Settle.usd(1_000) && lines[0].fee == Settle.usd(59))
+        #expect(lines[0].asked == Money(minor: 900, currency: .eur) && lines[0].references.own == "att_1")
+        #expect(lines[0].presentment?.rate == ExactDecimal("1.1111") && lines[0].availableAt != nil)
+        #expect(lines[1].id == "t\"2" && lines[1].net.minor == -5 && lines[1].net.currency.code == "JPY")
+        #expect(lines[1].occurredAt == Settle.day && lines[1].references == SettlementLine.References())
+    }
+
+    @Test("every fault is told with its line and column, and one bad line keeps all out") func faults() {
+        let text = """
+            \(Self.head)
+            t1,charge,USD,10.00,0.59,9.41,2027-01-15T08:00:00Z
+            t2,payment,usd,ten,0.59,9.411,yesterday
+            t1,charge,USD,-10.00,0,-10.00,2027-01-15T08:00:00Z
+            t3,charge,USD,10.00,0.59,9.40,2027-01-15T08:00:00Z
+            t4,charge
+            ,charge,USD,10.001,0,99999999999999999999,2027-01-15T08:00:00Z
+            t1,charge,USD,10.00,0.59,9.41,2027-01-15T08:00:00Z
+            """
+        #expect(
+            Self.faults(text) == [
+                "3 kind must be one of charge, refund, dispute, fee, payout, adjustment, dispute_reversal, payout_failure",
+                "3 currency is not an active ISO 4217 currency code in capitals",
+                "3 occurred_at is not an RFC 3339 time such as 2027-01-31T00:00:00Z",
+                "4 gross has the wrong sign for a charge", "5 net is not gross less fee",
+                "6 - has 2 fields, and there are 7 columns", "7 id is empty",
+                "7 gross has more than the 2 decimals of USD", "7 net is too large", "8 id is the id of line 2 too",
+            ])
+    }
+
+    @Test(
+        "a head or quotes that cannot be read are refused",
+        arguments: [
+            ("", "1 - the line of column names is missing"),
+            ("id,kind,currency,gross,fee,net", "1 occurred_at is missing"),
+            ("\(head),id", "1 id is named twice"), ("\(head),colour", "1 - there is no column \"colour\""),
+            ("\(head)\nt1,\"charge", "2 - a quote that is not closed"),
+            ("\(head)\nt1,cha\"rge", "2 - a quote inside of an unquoted field"),
+            ("\(head)\n\"t1\"x", "2 - text after a closing quote"),
+            ("\(head)\rt1", "1 - a carriage return without a line feed"),
+            (
+                "\(head),rate\nt1,charge,USD,1,0,1,2027-01-15T08:00:00Z,1.1",
+                "2 rate is given without a presentment amount"
+            ),
+            (
+                "\(head),presentment_amount,presentment_currency\nt1,charge,USD,1,0,1,2027-01-15T08:00:00Z,1,",
+                "2 presentment_currency goes with the other presentment column"
+            ),
+        ])
+    func refused(text: String, fault: String) { #expect(Self.faults(text).contains(fault), "\(Self.faults(text))") }
+}

@@ -1,0 +1,166 @@
+import BillingCore
+import PaymentDomain
+import TestKit
+import Testing
+
+@Suite("Matching settlement lines with bookings") struct SettlementMatchingTests {
+    private static let matching = SettlementMatching(window: .seconds(3_600))
+
+    private static func pairs(_ lines: [SettlementLine], _ bookings: [SettlementBooking]) -> [String] {
+        matching(lines, bookings).matches.map { "\($0.line)=\($0.booking) \($0.rule.rawValue)" }.sorted()
+    }
+
+    @Test("our own id finds the booking, whatever else looks alike") func own() throws {
+        let bookings = [
+            Settle.booking("je1", 1_000, own: "att_1", sources: ["pi_1"]),
+            Settle.booking("je2", 1_000, own: "att_2", sources: ["pi_2"]),
+        ]
+        let line = try Settle.line("t1", 1_000, own: "att_2", source: "pi_1")
+        #expect(Self.pairs([line], bookings) == ["t1=je2 own_reference"])
+    }
+
+    @Test("a capture is found by its attempt, and among several by its amount") func captures() throws {
+        let bookings = [
+            Settle.booking("je1", 300, own: "cap_1", related: ["att_1"]),
+            Settle.booking("je2", 700, own: "cap_2", related: ["att_1"]),
+        ]
+        let second = try Settle.line("t2", 700, own: "att_1")
+        let first = try Settle.line("t1", 300, own: "att_1")
+        #expect(Self.pairs([second, first], bookings) == ["t1=je1 own_reference", "t2=je2 own_reference"])
+        let other = try Settle.line("t3", 650, own: "att_1")
+        #expect(Self.pairs([first, other], bookings) == ["t1=je1 own_reference", "t3=je2 own_reference"])
+    }
+
+    @Test("without our id the provider's name finds it, that of the charge last") func theirs() throws {
+        let charge = Settle.booking("je1", 1_000, sources: ["ch_1"], taken: ["pi_1"])
+        let refund = Settle.booking("je2", .refund, -400, sources: ["re_1"], taken: ["pi_1"])
+        let lines = [
+            try Settle.line("t1", 1_000, source: "ch_9", taken: "pi_1"),
+            try Settle.line("t2", .refund, -400, source: "re_1"),
+        ]
+        #expect(
+            Self.pairs(lines, [charge, refund]) == ["t1=je1 provider_reference", "t2=je2 provider_reference"])
+    }
+
+    @Test("amount, currency and time find it only where there is one on each side") func alike() throws {
+        let one = Settle.booking("je1", 1_000, after: 600)
+        let line = try Settle.line("t1", 1_000)
+        #expect(Self.pairs([line], [one]) == ["t1=je1 amount_and_time"])
+        let two = Settle.booking("je2", 1_000, after: -600)
+        let outcome = Self.matching([line], [one, two])
+        #expect(outcome.matches.isEmpty && outcome.ambiguous == ["t1"])
+        let twins = Self.matching([line, try Settle.line("t2", 1_000, after: 60)], [one])
+        #expect(twins.matches.isEmpty && twins.ambiguous == ["t1", "t2"])
+        for stranger in [
+            Settle.booking("far", 1_000, after: 3_601), Settle.booking("less", 999),
+            Settle.booking("euro", 1_000, currency: .eur), Settle.booking("kind", .adjustment, 1_000),
+        ] {
+            let strange: SettlementMatching.Outcome = Self.matching([line], [stranger])
+            #expect(strange.matches.isEmpty && strange.ambiguous.isEmpty, "\(stranger.id)")
+        }
+    }
+
+    @Test("a line with an id of ours that is not booked is not given another's booking") func foreign() throws {
+        let line = try Settle.line("t1", 1_000, own: "att_unknown")
+        #expect(Self.pairs([line], [Settle.booking("je1", 1_000, own: "att_1")]).isEmpty)
+    }
+
+    @Test("fees and payouts have no partner") func fromLine() throws {
+        for kind in SettlementLine.Kind.allCases where kind.isBookedFromLine {
+            let gross: Int64 = kind == .payoutFailure ? 500 : -500
+            let line = try Settle.line("t1", kind, gross, own: "x", source: "x")
+            #expect(Self.pairs([line], [Settle.booking("je1", kind, gross, own: "x", sources: ["x"])]).isEmpty)
+        }
+    }
+
+    /// Lines and bookings with few distinct names and amounts, so that every kind of clash comes up.
+    private static func drawn(
+        _ random: inout Seeded
+    ) throws -> (lines: [SettlementLine], bookings: [SettlementBooking]) {
+        func name(_ prefix: String, _ random: inout Seeded) -> String {
+            "\(prefix)\(Int.random(in: 0..<6, using: &random))"
+        }
+        var lines: [SettlementLine] = []
+        for index in 0..<Int.random(in: 0...12, using: &random) {
+            let isRefund: Bool = Int.random(in: 0..<4, using: &random) == 0
+            let amount: Int64 = .random(in: 1...4, using: &random) * (isRefund ? -100 : 100)
+            lines.append(
+                try Settle.line(
+                    "t\(index)", isRefund ? .refund : .charge, amount,
+                    own: Bool.random(using: &random) ? name("att_", &random) : nil,
+                    source: Bool.random(using: &random) ? name("ch_", &random) : nil,
+                    taken: Bool.random(using: &random) ? name("pi_", &random) : nil,
+                    after: .random(in: -4_000...4_000, using: &random)))
+        }
+        var bookings: [SettlementBooking] = []
+        for index in 0..<Int.random(in: 0...12, using: &random) {
+            let isRefund: Bool = Int.random(in: 0..<4, using: &random) == 0
+            let amount: Int64 = .random(in: 1...4, using: &random) * (isRefund ? -100 : 100)
+            bookings.append(
+                Settle.booking(
+                    "je\(index)", isRefund ? .refund : .charge, amount, own: name("att_", &random),
+                    related: Bool.random(using: &random) ? [name("att_", &random)] : [],
+                    sources: Bool.random(using: &random) ? [name("ch_", &random)] : [],
+                    taken: Bool.random(using: &random) ? [name("pi_", &random)] : [],
+                    after: .random(in: -4_000...4_000, using: &random)))
+        }
+        return (lines, bookings)
+    }
+
+    @Test("order does not matter, nothing is matched twice, and every match has a ground") func properties() throws {
+        var random = Seeded()
+        var matches = 0
+        for _ in 0..<3_000 {
+            let (lines, bookings) = try Self.drawn(&random)
+            let outcome: SettlementMatching.Outcome = Self.matching(lines, bookings)
+            #expect(
+                Self.matching(lines.shuffled(using: &random), bookings.shuffled(using: &random)) == outcome,
+                "seed \(random.seed)")
+            #expect(Set(outcome.matches.map(\.line)).count == outcome.matches.count, "seed \(random.seed)")
+            #expect(Set(outcome.matches.map(\.booking)).count == outcome.matches.count, "seed \(random.seed)")
+            #expect(outcome.ambiguous.isDisjoint(with: outcome.matches.map(\.line)), "seed \(random.seed)")
+            for match in outcome.matches {
+                let line = try #require(lines.first { $0.id == match.line })
+                let booking = try #require(bookings.first { $0.id == match.booking })
+                #expect(line.kind == booking.kind && Self.hasGround(match.rule, line, booking), "seed \(random.seed)")
+            }
+            let again: SettlementMatching.Outcome = Self.matching(
+                lines.filter { line in !outcome.matches.contains { $0.line == line.id } },
+                bookings.filter { booking in !outcome.matches.contains { $0.booking == booking.id } })
+            #expect(again.matches.isDisjoint(with: outcome.matches), "seed \(random.seed)")
+            matches += outcome.matches.count
+        }
+        #expect(matches > 3_000, "the cases are worth something")
+    }
+
+    private static func hasGround(_ rule: SettlementRule, _ line: SettlementLine, _ booking: SettlementBooking) -> Bool
+    {
+        let names: SettlementLine.References = line.references
+        switch rule {
+        case .ownReference: return names.own.map { $0 == booking.own || booking.related.contains($0) } ?? false
+        case .providerReference:
+            return names.source.map(booking.sources.contains) ?? false
+                || names.taken.map(booking.taken.contains) ?? false
+        case .amountAndTime: return line.asked == booking.gross && names.own == nil
+        case .bookedFromLine: return false
+        }
+    }
+
+    @Test("a difference is told by its kind") func differences() throws {
+        let line = try Settle.line("t1", 1_000, fee: 59)
+        #expect(try SettlementDifference(of: line, from: Settle.booking("je", 1_000)) == nil)
+        #expect(
+            try SettlementDifference(of: line, from: Settle.booking("je", 1_200)) == .amount(Settle.usd(-200)))
+        let euro = Settle.booking("je", 900, currency: .eur)
+        #expect(
+            try SettlementDifference(of: line, from: euro)
+                == .currency(booked: Money(minor: 900, currency: .eur), settled: Settle.usd(1_000)))
+        let shown = SettlementLine.Presentment(amount: Money(minor: 900, currency: .eur), rate: ExactDecimal("1.1"))
+        #expect(try SettlementDifference(of: Settle.line("t1", 1_000, presentment: shown), from: euro) == nil)
+        let dispute = try Settle.line("t2", .dispute, -1_000, fee: 1_500)
+        for (booked, difference) in [(1_500, nil), (1_000, SettlementDifference.fee(Settle.usd(500))), (0, nil)] {
+            let booking = Settle.booking("je", .dispute, -1_000, fee: Int64(booked))
+            #expect(try SettlementDifference(of: dispute, from: booking) == difference)
+        }
+    }
+}

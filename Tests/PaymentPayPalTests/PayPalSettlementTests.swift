@@ -1,0 +1,124 @@
+import BillingCore
+import JSON
+import PaymentContract
+import PaymentDomain
+import PaymentPayPal
+import Testing
+
+/// The answers have the shape of Transaction Search v1 as PayPal documents it; the double of PayPal has no such API.
+@Suite("Settlement lines of PayPal") struct PayPalSettlementTests {
+    private static let from = Instant(seconds: 1_800_000_000)
+
+    private static func detail(
+        _ id: String, _ code: String, _ amount: String, fee: String? = nil, status: String = "S",
+        invoice: String? = nil,
+        reference: String? = nil, date: String = "2027-01-15T08:00:00+0000"
+    ) -> JSONValue {
+        var info: [JSONMember] = [
+            JSONMember(name: "transaction_id", value: .string(id)),
+            JSONMember(name: "transaction_event_code", value: .string(code)),
+            JSONMember(name: "transaction_initiation_date", value: .string(date)),
+            JSONMember(name: "transaction_updated_date", value: .string(date)),
+            JSONMember(name: "transaction_amount", value: Say.amount(amount)),
+            JSONMember(name: "transaction_status", value: .string(status)),
+        ]
+        if let fee { info.append(JSONMember(name: "fee_amount", value: Say.amount(fee))) }
+        if let invoice { info.append(JSONMember(name: "invoice_id", value: .string(invoice))) }
+        if let reference {
+            info.append(JSONMember(name: "paypal_reference_id", value: .string(reference)))
+            info.append(JSONMember(name: "paypal_reference_id_type", value: "TXN"))
+        }
+        return ["transaction_info": .object(info)]
+    }
+
+    private static func page(_ details: [JSONValue], pages: Int64 = 1) -> FakePayPal.Step {
+        .answer(
+            200,
+            [
+                "transaction_details": .array(details), "account_number": "X", "page": 1,
+                "total_items": .number(String(details.count)), "total_pages": .number(String(pages)),
+            ])
+    }
+
+    private static func read(
+        _ details: JSONValue..., page number: String? = nil, pages: Int64 = 1
+    ) async throws -> (page: ProviderSettlementPage, world: FakeWorld) {
+        let world = FakeWorld([page(details, pages: pages)])
+        let window = SettlementWindow(from: from, to: from + .seconds(86_400), page: number)
+        return (try await world.adapter.settlementLines(in: window), world)
+    }
+
+    @Test("each event code is its kind, and a strange sign an adjustment") func kinds() async throws {
+        let table: [(String, String, SettlementLine.Kind)] = [
+            ("T0006", "10.00", .charge), ("T0003", "10.00", .charge), ("T0006", "-10.00", .adjustment),
+            ("T1107", "-10.00", .refund), ("T1106", "-10.00", .dispute), ("T1201", "-10.00", .dispute),
+            ("T1202", "10.00", .disputeReversal), ("T1110", "-10.00", .dispute), ("T1111", "10.00", .disputeReversal),
+            ("T0106", "-20.00", .fee), ("T1108", "0.30", .fee), ("T0400", "-10.00", .payout),
+            ("T0403", "-10.00", .payout), ("T0200", "10.00", .adjustment), ("T1900", "-10.00", .adjustment),
+        ]
+        for (code, amount, kind) in table {
+            let read = try await Self.read(Self.detail("TX1", code, amount))
+            #expect(read.page.lines.map(\.kind) == [kind], "\(code) \(amount)")
+        }
+    }
+
+    @Test("amounts, fees and references are taken over, what has not moved money is left out") func reads() async throws
+    {
+        let (page, world) = try await Self.read(
+            Self.detail("CAP1", "T0006", "12.34", fee: "-0.66", invoice: "att_1"),
+            Self.detail("REF1", "T1107", "-5.00", fee: "0.10", invoice: "re_1", reference: "CAP1"),
+            Self.detail("CB1", "T1201", "-12.34", invoice: "att_1", reference: "CAP1"),
+            Self.detail("PEND", "T0006", "1.00", status: "P"), Self.detail("DENY", "T0006", "1.00", status: "D"),
+            pages: 3)
+        #expect(page.next == "2" && page.lines.map(\.id) == ["CAP1", "REF1", "CB1"])
+        #expect(page.lines.map(\.fee.minor) == [66, -10, 0] && page.lines.map(\.net.minor) == [1_168, -490, -1_234])
+        #expect(
+            page.lines.map(\.references) == [
+                SettlementLine.References(own: "att_1", source: "CAP1"),
+                SettlementLine.References(own: "re_1", source: "REF1", taken: "CAP1"),
+                SettlementLine.References(source: "CB1", taken: "CAP1"),
+            ])
+        #expect(page.lines.allSatisfy { $0.occurredAt == Self.from })
+        #expect(
+            world.fake.lines == [
+                "GET /v1/reporting/transactions?start_date=2027-01-09T08:00:00Z&end_date=2027-01-16T08:00:00Z"
+                    + "&fields=transaction_info&balance_affecting_records_only=Y&page_size=500&page=1"
+            ])
+        #expect(try await Self.read(page: "3", pages: 3).page.next == nil)
+    }
+
+    @Test("the span and its look back fit into what PayPal takes") func span() {
+        let adapter = FakeWorld([]).adapter
+        #expect(adapter.longestSettlementSpan + .seconds(6 * 86_400) <= .seconds(31 * 86_400))
+        #expect(adapter.settlementHorizon(at: Self.from) == Self.from - .seconds(3 * 3_600))
+    }
+
+    @Test(
+        "answers that cannot be make the page unusable",
+        arguments: [
+            Twist("transaction_details.0.transaction_info.transaction_id", "a/b"),
+            Twist("transaction_details.0.transaction_info.transaction_id", nil),
+            Twist("transaction_details.0.transaction_info.transaction_amount", nil),
+            Twist("transaction_details.0.transaction_info.transaction_amount.value", "1.001"),
+            Twist("transaction_details.0.transaction_info.fee_amount.currency_code", "EUR"),
+            Twist("transaction_details.0.transaction_info.fee_amount", "1"),
+            Twist("transaction_details.0.transaction_info.transaction_status", "X"),
+            Twist("transaction_details.0.transaction_info.transaction_initiation_date", "yesterday"),
+            Twist("transaction_details.0.transaction_info.transaction_event_code", nil),
+            Twist("transaction_details.0.transaction_info", nil), Twist("transaction_details", nil),
+            Twist("total_pages", nil),
+        ])
+    func hostile(twist: Twist) async throws {
+        guard case .answer(_, let json) = Self.page([Self.detail("CAP1", "T0006", "12.34", fee: "-0.66")]) else {
+            return
+        }
+        let world = FakeWorld([.answer(200, twist.applied(to: json))])
+        do {
+            let page = try await world.adapter.settlementLines(
+                in: SettlementWindow(from: Self.from, to: Self.from + .seconds(60)))
+            Issue.record("\(twist.testDescription) was believed: \(page)")
+        } catch {
+            guard case .unusable = error else { Issue.record("\(twist.testDescription): \(error)"); return }
+        }
+    }
+}

@@ -1,0 +1,145 @@
+import BillingCore
+import JSON
+import PaymentContract
+import PaymentDomain
+import PaymentReconciliation
+import PaymentRecords
+import PaymentService
+import Postgres
+import TestKit
+import Testing
+
+@Suite("Reconciliation with the sandbox provider") struct ReconciliationTests {
+    /// 15 January 2027, on which the world begins.
+    private static let today = CivilDate(dayNumber: 20_833)
+
+    @Test("a finished day is matched, its fees booked, its balance paid out and later in the bank") func day()
+        async throws
+    {
+        try await withPayments { world in
+            let reconcile: ReconcileProviders = world.reconciliation()
+            let customer: CustomerID = try await world.payer()
+            let paid: PaymentRecord = try await world.paid(customer, amount: 10_000)
+            _ = try await world.refund(paid.id, 2_500)
+            let held: PaymentRecord = try await world.authorized(customer, amount: 5_000)
+            _ = try await world.capture(held.id, 1_000, final: false)
+            _ = try await world.capture(held.id, 3_000)
+            try await reconcile.pass()
+            #expect(try await world.lines().isEmpty, "the day is not over")
+            world.advance(days: 1)
+            try await reconcile.pass()
+            // 2.9 % and 30 of 10,000, 1,000 and 3,000.
+            let fees = 320 + 59 + 117
+            #expect(try await world.lines().filter { $0.hasSuffix("matched own_reference") }.count == 4)
+            #expect(try await world.balance("expense:provider_fees") == fees)
+            #expect(try await world.balance("assets:provider:sandbox") == 11_500 - fees)
+            world.advance(days: 1)
+            try await reconcile.pass()
+            #expect(try await world.balance("assets:provider:sandbox") == 0)
+            #expect(try await world.balance("assets:payouts_in_transit") == 11_500 - fees)
+            #expect(try await world.balance("assets:bank") == 0)
+            world.advance(days: 1)
+            try await reconcile.pass()
+            #expect(try await world.balance("assets:payouts_in_transit") == 0)
+            #expect(try await world.balance("assets:bank") == 11_500 - fees)
+            #expect(try await world.settled(Self.today) == ["USD 11004 11004 0 0 0 0"])
+            #expect(try await world.settled(Self.today.adding(days: 1)) == ["USD 0 0 0 0 0 0"])
+            #expect(try await world.cases().isEmpty)
+            #expect(try await world.violations().isEmpty)
+            let report: JSONValue = try #require(try await world.report(Self.today).first)
+            #expect(report["matched"]?["count"]?.intValue == 4 && report["matched"]?["fee"]?.intValue == Int64(fees))
+            #expect(try await world.report(Self.today.adding(days: 1)).first?["paid_out"]?.intValue == 11_004)
+        }
+    }
+
+    @Test("reading everything again, at once or by two, changes nothing") func again() async throws {
+        try await withPayments(connections: 8) { world in
+            let customer: CustomerID = try await world.payer()
+            for amount: Int64 in [100, 5_000, 129] { _ = try await world.paid(customer, amount: amount) }
+            world.advance(days: 2)
+            let reconcile: ReconcileProviders = world.reconciliation()
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for _ in 0..<4 { group.addTask { try await reconcile.pass() } }
+                try await group.waitForAll()
+            }
+            try await reconcile.pass()
+            let before: [String] = try await world.balances()
+            try await world.execute(
+                "UPDATE settlement_cursors SET window_from = '2027-01-01', window_to = '2027-01-01', page = NULL")
+            try await reconcile.pass()
+            #expect(try await world.balances() == before)
+            #expect(try await world.number("SELECT count(*) FROM settlement_lines") == 4)
+            #expect(try await world.violations().isEmpty)
+        }
+    }
+
+    @Test("a debt is carried until later days have paid it") func debt() async throws {
+        try await withPayments { world in
+            let reconcile: ReconcileProviders = world.reconciliation()
+            let customer: CustomerID = try await world.payer()
+            let paid: PaymentRecord = try await world.paid(customer, amount: 1_000)
+            world.advance(days: 1)
+            try await reconcile.pass()
+            _ = try await world.refund(paid.id, 1_000)
+            world.advance(days: 1)
+            try await reconcile.pass()
+            #expect(try await world.balance("assets:provider:sandbox") == -1_000)
+            _ = try await world.paid(customer, amount: 3_000)
+            world.advance(days: 3)
+            try await reconcile.pass()
+            #expect(
+                try await world.texts("SELECT day || ' ' || amount FROM sandbox_payouts ORDER BY day")
+                    == ["2027-01-15 941", "2027-01-17 1883"])
+            #expect(try await world.balance("assets:provider:sandbox") == 0)
+            #expect(try await world.violations().isEmpty)
+        }
+    }
+
+    /// Does something that may happen.
+    private static func step(
+        _ world: PaymentWorld, _ customer: CustomerID, _ reconcile: ReconcileProviders, _ payments: inout [PaymentID],
+        _ random: inout Seeded
+    ) async throws {
+        switch Int.random(in: 0..<7, using: &random) {
+        case 0...2: payments.append(try await world.paid(customer, amount: .random(in: 1...9_000, using: &random)).id)
+        case 3:
+            let held: PaymentRecord = try await world.authorized(
+                customer, amount: .random(in: 10...9_000, using: &random))
+            let isFinal: Bool = Bool.random(using: &random)
+            _ = try await world.capture(held.id, .random(in: 1...10, using: &random), final: isFinal)
+        case 4:
+            guard let payment: PaymentID = payments.randomElement(using: &random) else { return }
+            world.provider.turn([.well, .booksAndVanishes, .away].randomElement(using: &random) ?? .well)
+            _ = try? await world.refund(payment, .random(in: 1...3_000, using: &random))
+            world.provider.turn(.well)
+        case 5: world.clock.advance(by: .seconds(.random(in: 1...200_000, using: &random)))
+        default:
+            if Bool.random(using: &random) { try await world.work.sweep.pass() }
+            try await reconcile.pass()
+        }
+    }
+
+    @Test("whatever happens over some days, our books equal the provider's on each", arguments: 0..<3)
+    func history(run: Int) async throws {
+        try await withPayments { world in
+            var random = Seeded()
+            let reconcile: ReconcileProviders = world.reconciliation()
+            let customer: CustomerID = try await world.payer()
+            var payments: [PaymentID] = []
+            for _ in 0..<60 { try await Self.step(world, customer, reconcile, &payments, &random) }
+            try await world.work.sweep.pass()
+            world.advance(days: 4)
+            try await reconcile.pass()
+            #expect(try await world.violations().isEmpty, "seed \(random.seed)")
+            #expect(try await world.cases().allSatisfy { $0.contains("resolved") }, "seed \(random.seed)")
+            let end = CivilDate(dayNumber: Int(world.clock.now.seconds / 86_400) - 1)
+            let last: [String] = try await world.settled(end)
+            #expect(last.allSatisfy { $0.hasSuffix(" 0 0 0 0") }, "\(last) seed \(random.seed)")
+            for day in stride(from: Self.today.dayNumber, to: end.dayNumber, by: 1) {
+                for line in try await world.settled(CivilDate(dayNumber: day)) {
+                    #expect(line.split(separator: " ")[4] == "0", "nothing is unbooked; \(line) seed \(random.seed)")
+                }
+            }
+        }
+    }
+}

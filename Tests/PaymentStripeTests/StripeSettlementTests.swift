@@ -1,0 +1,94 @@
+import BillingCore
+import Foundation
+import PaymentContract
+import PaymentDomain
+import PaymentStripe
+import Testing
+
+@Suite("Settlement lines of Stripe") struct StripeSettlementTests {
+    private static let span = SettlementWindow(from: StripeWorld.now, to: StripeWorld.now + .seconds(60))
+
+    private static func entry(
+        _ id: String, category: String, amount: Int, fee: Int = 0, source: String, rate: String = "null",
+        currency: String = "usd"
+    ) -> String {
+        """
+        {"id":"\(id)","object":"balance_transaction","type":"any","reporting_category":"\(category)","amount":\(amount),
+        "fee":\(fee),"net":\(amount - fee),"currency":"\(currency)","created":1900000001,"available_on":1900172801,
+        "status":"pending","exchange_rate":\(rate),"source":\(source)}
+        """
+    }
+
+    private static func read(_ entries: String..., more: Bool = false) async throws -> ProviderSettlementPage {
+        let list = #"{"object":"list","has_more":\#(more),"data":[\#(entries.joined(separator: ","))]}"#
+        return try await StripeWorld(.answer(200, list)).adapter.settlementLines(in: span)
+    }
+
+    @Test("each category is its kind, and a strange sign an adjustment") func kinds() async throws {
+        let table: [(String, Int, SettlementLine.Kind)] = [
+            ("charge", 100, .charge), ("refund", -100, .refund), ("dispute", -100, .dispute),
+            ("dispute", 100, .disputeReversal), ("dispute_reversal", 100, .disputeReversal), ("fee", -100, .fee),
+            ("network_cost", -100, .fee), ("tax", -100, .fee), ("payout", -100, .payout),
+            ("payout_reversal", 100, .payoutFailure), ("refund_failure", 100, .adjustment), ("topup", 100, .adjustment),
+            ("charge", -100, .adjustment), ("refund", 100, .adjustment), ("payout", 100, .adjustment),
+        ]
+        for (category, amount, kind) in table {
+            let page = try await Self.read(Self.entry("txn_1", category: category, amount: amount, source: "null"))
+            #expect(page.lines.map(\.kind) == [kind], "\(category) \(amount)")
+        }
+    }
+
+    @Test("our ids come out of what a line is about") func references() async throws {
+        let charge = #"{"id":"ch_1","object":"charge","payment_intent":"pi_1","metadata":{"attempt_id":"att_1"}}"#
+        let refund =
+            #"{"id":"re_1","object":"refund","charge":"ch_1","payment_intent":null,"metadata":{"refund_id":"re_ours"}}"#
+        let dispute =
+            #"{"id":"dp_1","object":"dispute","charge":"ch_1","payment_intent":"pi_1","metadata":{"attempt_id":"x"}}"#
+        let page = try await Self.read(
+            Self.entry("txn_1", category: "charge", amount: 1_000, fee: 59, source: charge),
+            Self.entry("txn_2", category: "refund", amount: -400, source: refund),
+            Self.entry("txn_3", category: "dispute", amount: -1_000, fee: 1_500, source: dispute),
+            Self.entry("txn_4", category: "payout", amount: -100, source: #""po_1""#), more: true)
+        #expect(page.next == "txn_4")
+        #expect(
+            page.lines.map(\.references) == [
+                SettlementLine.References(own: "att_1", source: "ch_1", taken: "pi_1"),
+                SettlementLine.References(own: "re_ours", source: "re_1", taken: "ch_1"),
+                SettlementLine.References(source: "dp_1", taken: "pi_1"),
+                SettlementLine.References(source: "po_1"),
+            ])
+        #expect(page.lines[2].net.minor == -2_500 && page.lines[0].availableAt == Instant(seconds: 1_900_172_801))
+    }
+
+    @Test("a converted charge keeps what it was before, with the rate as given") func converted() async throws {
+        let charge = """
+            {"id":"ch_1","object":"charge","payment_intent":"pi_1","metadata":{},"amount":1500,"amount_captured":1000,
+            "currency":"eur"}
+            """
+        let refund = #"{"id":"re_1","object":"refund","charge":"ch_1","amount":400,"currency":"eur"}"#
+        let page = try await Self.read(
+            Self.entry("txn_1", category: "charge", amount: 1_085, source: charge, rate: "1.085"),
+            Self.entry("txn_2", category: "refund", amount: -434, source: refund, rate: "1.085"))
+        #expect(page.lines[0].asked == Money(minor: 1_000, currency: .eur))
+        #expect(page.lines[0].presentment?.rate == ExactDecimal("1.085"))
+        #expect(page.lines[1].asked == Money(minor: -400, currency: .eur))
+    }
+
+    @Test("the span and the page are asked for as Stripe counts them") func asking() async throws {
+        let world = StripeWorld(.answer(200, #"{"object":"list","has_more":false,"data":[]}"#))
+        let window = SettlementWindow(from: Self.span.from, to: Self.span.to, page: "txn_9")
+        let page = try await world.adapter.settlementLines(in: window)
+        #expect(page == ProviderSettlementPage(lines: [], next: nil))
+        let url: String = world.transport.requests[0].url
+        for part in [
+            "created[gte]=1900000000", "created[lt]=1900000060", "starting_after=txn_9", "expand[0]=data.source",
+            "limit=100",
+        ] { #expect(url.contains(part), "\(url)") }
+    }
+
+    @Test("a line that does not add up makes the page unusable") func faulty() async throws {
+        let broken = Self.entry("txn_1", category: "charge", amount: 100, fee: 3, source: "null")
+            .replacingOccurrences(of: "\"net\":97", with: "\"net\":96")
+        await #expect(throws: ProviderFault.self) { _ = try await Self.read(broken) }
+    }
+}
