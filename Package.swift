@@ -41,15 +41,17 @@ func paymentConnector(_ name: String, _ dependencies: [Target.Dependency]) -> Ta
 
 let log: Target.Dependency = external("Logging", "swift-log")
 
+/// A part with tables and routes of its own.
+func paymentArea(_ name: String, _ dependencies: [Target.Dependency], exclude: [String] = []) -> Target {
+    let always: [Target.Dependency] = ["BillingCore", "HTTPKit", "JSON", "Postgres", "ServiceKit", log]
+    return paymentPart(name, always + dependencies, exclude: exclude)
+}
+
+let argumentParser: Target.Dependency = external("ArgumentParser", "swift-argument-parser")
+
 let paymentParts: [Target] = [
     paymentPart("Wallets", ["BillingCore", "JSON", "PaymentDomain", "PKI", crypto, cryptoExtras]),
     paymentPart("Chains", ["BillingCore", "JSON", "CSecp256k1", crypto]),
-    paymentPart(
-        "Crypto",
-        [
-            "BillingCore", "JSON", "HTTPKit", "PaymentChains", "PaymentContract", "Postgres", "ServiceKit", "Telemetry",
-            log,
-        ]),
     paymentPart("QR", []),
     paymentPart("ThreeDS", ["BillingCore", "JSON"]),
     paymentPart("Webhooks", ["BillingCore", "JSON", crypto, cryptoExtras] + certificates),
@@ -58,65 +60,27 @@ let paymentParts: [Target] = [
     paymentConnector("PayPal", ["JSON", "Telemetry"]),
     paymentConnector("Sandbox", ["JSON", "Postgres"]),
     paymentPart(
-        "Inbound",
-        [
-            "BillingCore", "HTTPKit", "JSON", "Messaging", "PaymentContract", "PaymentWebhooks", "Postgres",
-            "ServiceKit", "Telemetry", external("ArgumentParser", "swift-argument-parser"), crypto, log,
-        ]),
-    paymentPart(
         "Records",
         ["BillingCore", "BillingEvents", "JSON", "Messaging", "PaymentContract", "PaymentDomain", "Postgres"]),
-        "Links",
-        ["BillingCore", "HTTPKit", "JSON", "Telemetry", "PaymentDomain", "PaymentRecords", "Postgres", crypto],
-        exclude: ["Page"]),
-    paymentPart(
-        "Disputes",
-        [
-            "BillingCore", "BillingEvents", "HTTPKit", "JSON", "Messaging", "PaymentContract", "PaymentDomain",
-            "PaymentRecords", "Postgres", log,
-        ]),
-    paymentPart(
-        "Records", ["BillingCore", "BillingEvents", "JSON", "Messaging", "PaymentDomain", "Postgres"]),
-    paymentPart(
-        "Instalments",
-        [
-            "BillingCore", "BillingEvents", "HTTPKit", "JSON", "Messaging", "PaymentDomain", "PaymentRecords",
-            "Postgres", "ServiceKit", "Telemetry", log,
-        "Ledger",
-        [
-            "BillingCore", "HTTPKit", "JSON", "PaymentDomain", "PaymentRecords", "Postgres", "ServiceKit", "Telemetry",
-            log, external("ArgumentParser", "swift-argument-parser"),
-        ]),
-    paymentPart(
-        "Exchange",
-        [
-            "BillingCore", "HTTPKit", "JSON", "PaymentContract", "PaymentDomain", "PaymentRecords", "Postgres",
-            "ServiceKit", log,
-        "Reconciliation",
-        [
-            "PaymentContract", "PaymentDomain", "PaymentRecords", "BillingCore", "HTTPKit", "JSON", "Postgres",
-            "ServiceKit",
-            log, external("ArgumentParser", "swift-argument-parser"),
-        ]),
+    paymentArea("Crypto", ["PaymentChains", "PaymentContract", "Telemetry"]),
+    paymentArea("Disputes", ["BillingEvents", "Messaging", "PaymentContract", "PaymentDomain", "PaymentRecords"]),
+    paymentArea("Exchange", ["PaymentContract", "PaymentDomain", "PaymentRecords"]),
+    paymentArea(
+        "Inbound", ["Messaging", "PaymentContract", "PaymentWebhooks", "Telemetry", argumentParser, crypto]),
+    paymentArea("Instalments", ["BillingEvents", "Messaging", "PaymentDomain", "PaymentRecords", "Telemetry"]),
+    paymentArea("Ledger", ["PaymentDomain", "PaymentRecords", "Telemetry", argumentParser]),
+    paymentArea("Links", ["PaymentDomain", "PaymentRecords", "Telemetry", crypto], exclude: ["Page"]),
+    paymentArea("Reconciliation", ["PaymentContract", "PaymentDomain", "PaymentRecords", argumentParser]),
 ]
 
 /// The parts that a service is wired from, beside its Domain.
 let parts: [String: [Target.Dependency]] = [
     "Payment": [
-        "PaymentContract", "PaymentRecords", "PaymentSandbox", "PaymentStripe", "PaymentPayPal", "PaymentCrypto",
-        "PaymentChains", "PaymentQR",
+        "PaymentChains", "PaymentContract", "PaymentCrypto", "PaymentDisputes", "PaymentExchange", "PaymentInbound",
+        "PaymentInstalments", "PaymentLedger", "PaymentLinks", "PaymentPayPal", "PaymentQR", "PaymentReconciliation",
+        "PaymentRecords", "PaymentSandbox", "PaymentStripe", "PaymentWebhooks",
         external("AsyncHTTPClient", "async-http-client"), external("NIOCore", "swift-nio"),
         external("NIOHTTP1", "swift-nio"), external("NIOPosix", "swift-nio"),
-        "PaymentContract", "PaymentRecords", "PaymentSandbox", "PaymentStripe", "PaymentPayPal", "PaymentInstalments",
-        "PaymentContract", "PaymentRecords", "PaymentSandbox", "PaymentStripe", "PaymentPayPal", "PaymentLinks",
-        "PaymentContract", "PaymentInbound", "PaymentRecords", "PaymentSandbox", "PaymentStripe", "PaymentPayPal",
-        "PaymentWebhooks", external("AsyncHTTPClient", "async-http-client"), external("NIOCore", "swift-nio"),
-        external("NIOHTTP1", "swift-nio"), external("NIOPosix", "swift-nio"),
-        "PaymentContract", "PaymentRecords", "PaymentSandbox", "PaymentStripe", "PaymentPayPal", "PaymentLedger",
-        "PaymentExchange",
-        "PaymentContract", "PaymentDisputes", "PaymentRecords", "PaymentSandbox", "PaymentStripe", "PaymentPayPal",
-        "PaymentContract", "PaymentRecords", "PaymentSandbox", "PaymentStripe", "PaymentPayPal",
-        "PaymentReconciliation",
     ]
 ]
 
@@ -234,12 +198,9 @@ func testTargets() -> [Target] {
                 "PaymentPeerTests",
                 [
                     "PaymentContract", "PaymentStripe", "PaymentPayPal", "PaymentDomain", "PaymentThreeDS",
-                    "PaymentWebhooks", "PaymentCrypto", "PaymentChains", "BillingCore", "JSON", "Postgres", "Telemetry",
+                    "PaymentWebhooks", "PaymentCrypto", "PaymentChains", "PaymentInbound", "PaymentReconciliation",
+                    "PaymentRecords", "PaymentService", "Postgres", "HTTPKit", "BillingCore", "JSON", "Telemetry",
                     "TestKit", crypto, log,
-                    "PaymentWebhooks", "PaymentInbound", "PaymentRecords", "PaymentService", "Postgres", "HTTPKit",
-                    "BillingCore", "JSON", "Telemetry", "TestKit", crypto, log,
-                    "PaymentWebhooks", "PaymentReconciliation", "PaymentRecords", "Postgres", "BillingCore", "JSON",
-                    "Telemetry", "TestKit", crypto, log,
                 ])
         ]
     guard let only = Context.environment["REFRAIN_ONLY_TESTS"], !only.isEmpty else {

@@ -45,3 +45,8 @@ ALTER TABLE payment_attempts
     ADD COLUMN provider_code text,
     ADD COLUMN network_code text,
     ADD COLUMN network_transaction_id text;
+
+-- A refund that the provider has accepted and not made yet is asked about later, ever more rarely.
+ALTER TABLE refunds
+    ADD COLUMN look_at timestamptz,
+    ADD COLUMN looks integer NOT NULL DEFAULT 0;

@@ -1,15 +1,23 @@
-import PaymentContract
-import PaymentCrypto
-import PaymentSandbox
+public import ArgumentParser
+public import BillingCore
 import Crypto
 import Foundation
 public import HTTPKit
 import Logging
 public import Messaging
+import PaymentContract
+import PaymentCrypto
+import PaymentDisputes
 import PaymentDomain
+import PaymentExchange
+import PaymentInbound
+import PaymentInstalments
+import PaymentLedger
+import PaymentLinks
+import PaymentQR
+import PaymentReconciliation
 public import Postgres
 public import ServiceKit
-public import BillingCore
 
 /// Builds the Payment service out of its configuration.
 public struct PaymentAssembly: ServiceAssembly {
@@ -25,42 +33,90 @@ public struct PaymentAssembly: ServiceAssembly {
 
     /// Wires everything; reads the fingerprint key.
     public init(_ parts: ServiceParts) throws {
-        let providers = try ConfiguredProviders(
-            parts.configuration, environment: ProcessInfo.processInfo.environment, pool: parts.pool, clock: parts.clock,
-            transport: ProviderHTTP.shared)
+        let configuration: ServiceConfiguration = parts.configuration
+        let environment: [String: String] = ProcessInfo.processInfo.environment
+        let transport: any ProviderTransport = ProviderHTTP.shared
+        let crypto = CryptoPart(
+            try CryptoSettings(tunables: configuration.tunables, environment: environment, mode: configuration.mode),
+            pool: parts.pool, clock: parts.clock, transport: transport, logger: parts.logger)
+        let configured = try ConfiguredProviders(
+            configuration, environment: environment, pool: parts.pool, clock: parts.clock, transport: transport)
+        let providers = PaymentProviders(configured.all + crypto.providers)
+        let policy = SweepPolicy(configuration)
+        let visits = VisitLimits()
         let work = PaymentUseCases(
-            pool: parts.pool, providers: PaymentProviders(providers.all), clock: parts.clock,
-            policy: SweepPolicy(parts.configuration), actions: ActionPolicy(parts.configuration),
-            fingerprintKey: try Self.fingerprintKey(parts.configuration), logger: parts.logger)
+            pool: parts.pool, providers: providers, clock: parts.clock, policy: policy,
+            actions: ActionPolicy(configuration), fingerprintKey: try Self.fingerprintKey(configuration),
+            visits: visits, logger: parts.logger)
+        let disputes = Disputes(
+            providers: providers, pool: parts.pool, clock: parts.clock, lostSeconds: policy.lostSeconds,
+            logger: parts.logger)
+        let instalments = InstalmentPart(
+            try InstalmentSettings(configuration.tunables), pool: parts.pool, clock: parts.clock, logger: parts.logger)
+        let webhooks = try WebhooksIn(parts, handler: work.news, transport: transport)
         endpoints =
-            PaymentRoutes(
-                create: work.create, capture: work.capture, cancel: work.cancel, sync: work.sync
-            ).endpoints
-            + PaymentMethodRoutes(attach: work.attach, keep: work.keep).endpoints
-            + RefundRoutes(refund: work.refund).endpoints
-            + LedgerRoutes().endpoints
-        consumers = [work.consumer]
+            try work.endpoints + LedgerRoutes().endpoints
+            + ExchangeRoutes(rates: SettlementPolicy(configuration).rates).endpoints + disputes.endpoints
+            + ReconciliationRoutes().endpoints + instalments.endpoints + webhooks.endpoints + crypto.endpoints
+            + Self.links(parts, visits, work)
+        consumers = [work.consumer, instalments.consumer]
         let sweep: SweepPayments = work.sweep
-        loops = [BackgroundLoop(name: "sweep") { try await sweep.run() }]
+        let seal = SealEntries(pool: parts.pool, logger: parts.logger)
+        let news: HandleNews = work.news
+        loops =
+            [
+                BackgroundLoop(name: "sweep") { try await sweep.run() },
+                BackgroundLoop(name: "ledger") { try await seal.run() },
+                BackgroundLoop(name: "disputes") { try await disputes.run() },
+                ReconcileProviders.loop(parts, providers: providers.all), instalments.loop,
+            ] + webhooks.loops + crypto.loops { try await news.follow($0) } + Self.rates(parts, transport)
     }
 
-    /// Work under way outside the event flow.
+    private static func links(
+        _ parts: ServiceParts, _ visits: VisitLimits, _ work: PaymentUseCases
+    ) throws -> [Endpoint] {
+        let settings = LinkSettings(parts.configuration)
+        let pages = LinkPageRoutes(
+            assets: try PageAssets(home: parts.configuration.home), settings: settings, limits: visits,
+            pool: parts.pool)
+        return LinkRoutes(pool: parts.pool, settings: settings).endpoints
+            + PayLinkRoutes(pay: work.payLink).endpoints + pages.endpoints
+    }
+
+    private static func rates(_ parts: ServiceParts, _ transport: any ProviderTransport) -> [BackgroundLoop] {
+        let url: String = parts.configuration.text("payment.ecb_feed_url", default: "")
+        guard
+            let rates = ImportRates(
+                url: url, transport: transport, pool: parts.pool, clock: parts.clock, logger: parts.logger)
+        else { return [] }
+        return [BackgroundLoop(name: "exchange rates") { try await rates.run() }]
+    }
+
+    /// Maintenance of its own.
+    public static var commands: [any ParsableCommand.Type] {
+        [LedgerCommand.self, ReconcileCommand.self, WebhooksCommand.self]
+    }
+
+    /// Work under way outside the event flow: what moves on by itself now, not what waits for the world.
     public static func inFlight(_ db: borrowing PostgresTransaction) throws -> Int64 {
-        try CryptoWork.inFlight(db) + paymentsInFlight(db)
+        try paymentsInFlight(db) + CryptoWork.inFlight(db) + Disputes.inFlight(db)
+            + ReconciliationConsistency.inFlight(db)
     }
 
     private static func paymentsInFlight(_ db: borrowing PostgresTransaction) throws -> Int64 {
         try db.first(
             """
+            WITH business AS (SELECT now() + offset_microseconds * interval '1 microsecond' AS now FROM test_clock)
             SELECT (SELECT count(*) FROM payments WHERE status IN ('created', 'processing', 'canceling')
                         AND (look_at IS NULL OR look_at <= now()))
                  + (SELECT count(*) FROM payments WHERE status = 'requires_action' AND look_at IS NOT NULL
-                        AND action_expires_at <=
-                        now() + (SELECT offset_microseconds FROM test_clock) * interval '1 microsecond')
-                 + (SELECT count(*) FROM payments WHERE status = 'authorized' AND authorization_expires_at <=
-                        now() + (SELECT offset_microseconds FROM test_clock) * interval '1 microsecond')
+                        AND action_expires_at <= (SELECT now FROM business))
+                 + (SELECT count(*) FROM payments WHERE status = 'authorized'
+                        AND authorization_expires_at <= (SELECT now FROM business))
                  + (SELECT count(*) FROM captures WHERE status = 'processing')
-                 + (SELECT count(*) FROM refunds WHERE status = 'processing')
+                 + (SELECT count(*) FROM refunds WHERE status = 'processing'
+                        AND (look_at IS NULL OR look_at <= now()))
+                 + (\(InstalmentBooks.dueNow)) + (\(InboundLog.underWay))
             """
         ) { row in try row.next() } ?? 0
     }
@@ -97,5 +153,21 @@ extension SweepPolicy {
             lostSeconds: configuration.int("payment.lost_call_seconds", default: 5),
             fallback: FraudFallback(rawValue: configuration.text("payment.fraud_fallback", default: "review"))
                 ?? .review)
+    }
+}
+
+extension LinkSettings {
+    init(_ configuration: ServiceConfiguration) {
+        let words: [Substring] = configuration.text("payment.page_methods", default: "card").split(separator: ",")
+        let merchant: String = configuration.text("payment.google_pay_merchant", default: "")
+        self.init(
+            publicURL: configuration.publicURL, isSandbox: configuration.mode == .sandbox,
+            offered: words.compactMap { LinkMethod(rawValue: $0.trimmingCharacters(in: .whitespaces)) },
+            googlePay: merchant.isEmpty
+                ? nil
+                : GooglePay(
+                    merchantID: merchant, publicKey: configuration.text("payment.google_pay_public_key", default: ""),
+                    isTest: configuration.mode == .sandbox),
+            qr: { QRCode($0)?.svg(label: $0) ?? "" })
     }
 }

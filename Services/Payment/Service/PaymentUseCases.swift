@@ -1,3 +1,4 @@
+import HTTPKit
 package import PaymentContract
 package import BillingCore
 import Crypto
@@ -73,5 +74,13 @@ package struct PaymentUseCases: Sendable {
             pool: pool, providers: providers, clock: clock, policy: policy,
             fingerprintKey: SymmetricKey(size: .bits256),
             logger: logger)
+    }
+}
+
+extension PaymentUseCases {
+    /// What they answer over HTTP.
+    var endpoints: [Endpoint] {
+        PaymentRoutes(create: create, capture: capture, cancel: cancel, sync: sync).endpoints
+            + PaymentMethodRoutes(attach: attach, keep: keep).endpoints + RefundRoutes(refund: refund).endpoints
     }
 }

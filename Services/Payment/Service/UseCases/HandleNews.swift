@@ -1,6 +1,7 @@
 package import BillingCore
 import Messaging
 package import PaymentContract
+import PaymentDisputes
 import PaymentInbound
 import PaymentRecords
 import Postgres
@@ -36,11 +37,20 @@ package struct HandleNews: NewsHandler {
         try await refunds(told, at: provider)
     }
 
+    /// Has the dispute read back from the provider.
     package func dispute(_ told: ProviderDispute, at provider: String) async throws {
-        throw Refusal.park(reason: "nobody looks after disputes: \(told.reference) is \(told.stage.rawValue)")
+        try await pool.transaction { db in try DisputeReadingStore.note([told.reference], at: provider, in: db) }
     }
 
-    package func payout(_ told: ProviderPayout, at provider: String) async throws {
-        throw Refusal.park(reason: "nobody looks after payouts: \(told.reference)")
+    /// Nothing to do: payouts are booked with the settlement lines that tell of them.
+    package func payout(_ told: ProviderPayout, at provider: String) async throws {}
+
+    /// What the watchers of chains tell: charges and refunds of the providers they serve.
+    package func follow(_ news: ProviderNews) async throws {
+        switch news {
+        case .charge(let attempt): try await sync(attempt: attempt)
+        case .refund(let told): if let id: RefundID = told.refundID { _ = try await refunds.refund.finish(id) }
+        case .dispute, .payout, .nothing, .capture, .taken: return
+        }
     }
 }

@@ -98,10 +98,24 @@ package struct RefundPayment: Sendable {
             switch answer {
             case .refunded(let reference):
                 try Self.book(id, reference: reference, at: now, in: db)
-            case .pending: try Self.standing(id, in: db)
+            case .pending(let reference): try Self.wait(id, reference: reference, in: db)
             case .refused(let code): try Self.release(id, code: code, in: db)
             }
         }
+    }
+
+    /// The provider has accepted it and not made it yet: it is asked about again after waits that double from five seconds
+    /// to an hour.
+    private static func wait(
+        _ id: RefundID, reference: String, in db: borrowing PostgresTransaction
+    ) throws -> RefundRecord {
+        try db.enqueue(
+            """
+            UPDATE refunds SET provider_reference = \(reference), looks = looks + 1, stepped_at = now(),
+                look_at = now() + make_interval(secs => least(5 * 2 ^ least(looks, 20), 3600))
+            WHERE id = \(id) AND status = 'processing'
+            """)
+        return try standing(id, in: db)
     }
 
     /// The provider refused for good: what was reserved can be refunded again.
