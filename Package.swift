@@ -49,11 +49,19 @@ let paymentParts: [Target] = [
     paymentConnector("Sandbox", ["Postgres"]),
     paymentPart(
         "Records", ["BillingCore", "BillingEvents", "JSON", "Messaging", "PaymentDomain", "Postgres"]),
+    paymentPart(
+        "Routing",
+        [
+            "BillingCore", "JSON", "HTTPKit", "Postgres", "Redis", "Telemetry", "PaymentDomain", "PaymentContract",
+            log,
+        ]),
 ]
 
 /// The parts that a service is wired from, beside its Domain.
 let parts: [String: [Target.Dependency]] = [
-    "Payment": ["PaymentContract", "PaymentRecords", "PaymentSandbox", "PaymentStripe", "PaymentPayPal"]
+    "Payment": [
+        "PaymentContract", "PaymentRecords", "PaymentSandbox", "PaymentStripe", "PaymentPayPal", "PaymentRouting",
+    ]
 ]
 
 /// The three targets of a service: Domain (BillingCore only), Service, and the executable.
@@ -125,6 +133,12 @@ func testTargets() -> [Target] {
         tests(
             "PaymentWebhooksTests",
             ["PaymentWebhooks", "BillingCore", "JSON", "TestKit", crypto, cryptoExtras] + certificates),
+        tests(
+            "PaymentRoutingTests",
+            [
+                "PaymentRouting", "PaymentContract", "PaymentRecords", "PaymentDomain", "BillingCore",
+                "HTTPKit", "JSON", "Postgres", "Redis", "TestKit", log,
+            ]),
         tests("ServiceKitTests", ["ServiceKit", "BillingCore", "JSON", "Telemetry"]),
     ]
     let perService: [Target] = services.flatMap { name -> [Target] in

@@ -6,6 +6,8 @@ package struct PaymentMethodRecord: PostgresRecord, Sendable {
     package let id: PaymentMethodID
     package let customerID: CustomerID
     package let brand: String
+    /// The leading digits, for routing by issuer; `nil` where they are not known.
+    package let bin: String?
     package let last4: String
     package let expMonth: Int
     package let expYear: Int
@@ -19,18 +21,20 @@ package struct PaymentMethodRecord: PostgresRecord, Sendable {
     package let createdAt: Instant
 
     package static let columns: SQL = """
-        id, customer_id, brand, last4, exp_month, exp_year, fingerprint, provider, provider_token, provider_customer, \
+        id, customer_id, brand, bin, last4, exp_month, exp_year, fingerprint, provider, provider_token, provider_customer, \
         is_default, created_at
         """
 
     package init(
-        id: PaymentMethodID, customerID: CustomerID, brand: String, last4: String, expMonth: Int, expYear: Int,
+        id: PaymentMethodID, customerID: CustomerID, brand: String, bin: String? = nil, last4: String, expMonth: Int,
+        expYear: Int,
         fingerprint: String, provider: String, providerToken: String, providerCustomer: String? = nil, isDefault: Bool,
         createdAt: Instant
     ) {
         self.id = id
         self.customerID = customerID
         self.brand = brand
+        self.bin = bin
         self.last4 = last4
         self.expMonth = expMonth
         self.expYear = expYear
@@ -44,7 +48,8 @@ package struct PaymentMethodRecord: PostgresRecord, Sendable {
 
     package init(row: inout PostgresRow) throws {
         self.init(
-            id: try row.next(), customerID: try row.next(), brand: try row.next(), last4: try row.next(),
+            id: try row.next(), customerID: try row.next(), brand: try row.next(), bin: try row.next(),
+            last4: try row.next(),
             expMonth: try row.next(), expYear: try row.next(), fingerprint: try row.next(),
             provider: try row.next(), providerToken: try row.next(), providerCustomer: try row.next(),
             isDefault: try row.next(), createdAt: try row.next())
@@ -82,9 +87,9 @@ package enum PaymentMethodStore {
         }
         _ = try db.execute(
             """
-            INSERT INTO payment_methods (id, customer_id, type, brand, last4, exp_month, exp_year, fingerprint,
+            INSERT INTO payment_methods (id, customer_id, type, brand, bin, last4, exp_month, exp_year, fingerprint,
                 provider, provider_token, provider_customer, is_default, created_at)
-            VALUES (\(method.id), \(method.customerID), 'card', \(method.brand), \(method.last4), \(method.expMonth),
+            VALUES (\(method.id), \(method.customerID), 'card', \(method.brand), \(method.bin), \(method.last4), \(method.expMonth),
                 \(method.expYear), \(method.fingerprint), \(method.provider), \(method.providerToken),
                 \(method.providerCustomer), \(method.isDefault),
                 \(method.createdAt))

@@ -28,6 +28,8 @@ package struct PaymentRecord: PostgresRecord, Sendable {
     package let riskScore: String?
     package let riskDecision: String?
     package let riskReasons: [String]
+    /// Where a person's look at it stands; `nil` when nobody has to look.
+    package let reviewStatus: ReviewStatus?
     package let createdAt: Instant
 
     /// The columns in the order ``init(row:)`` reads them, of a table or alias named `p`.
@@ -35,7 +37,7 @@ package struct PaymentRecord: PostgresRecord, Sendable {
         p.id, p.customer_id, p.payment_method_id, p.provider, p.amount, p.currency, p.capture_method, p.amount_captured, \
         p.authorization_expires_at, p.amount_refunded, p.status, p.invoice_id, \
         p.subscription_id, p.description, p.metadata::text, p.off_session, p.authenticated, p.attempts, p.attempt_id, \
-        p.decline_code, p.risk_score, p.risk_decision, p.risk_reasons, p.created_at
+        p.decline_code, p.risk_score, p.risk_decision, p.risk_reasons, p.review_status, p.created_at
         """
 
     package init(
@@ -44,7 +46,8 @@ package struct PaymentRecord: PostgresRecord, Sendable {
         amountRefunded: Int64, status: PaymentStatus, invoiceID: InvoiceID?, subscriptionID: SubscriptionID?,
         description: String?,
         metadata: String, offSession: Bool, authenticated: Bool, attempts: Int, attemptID: AttemptID,
-        declineCode: String?, riskScore: String?, riskDecision: String?, riskReasons: [String], createdAt: Instant
+        declineCode: String?, riskScore: String?, riskDecision: String?, riskReasons: [String],
+        reviewStatus: ReviewStatus? = nil, createdAt: Instant
     ) {
         self.id = id
         self.customerID = customerID
@@ -68,6 +71,7 @@ package struct PaymentRecord: PostgresRecord, Sendable {
         self.riskScore = riskScore
         self.riskDecision = riskDecision
         self.riskReasons = riskReasons
+        self.reviewStatus = reviewStatus
         self.createdAt = createdAt
     }
 
@@ -94,6 +98,8 @@ package struct PaymentRecord: PostgresRecord, Sendable {
         riskScore = try row.next()
         riskDecision = try row.next()
         riskReasons = try row.next()
+        let review: String? = try row.next()
+        reviewStatus = review.flatMap(ReviewStatus.init)
         createdAt = try row.next()
     }
 

@@ -1,5 +1,3 @@
-import PaymentContract
-import PaymentSandbox
 import Crypto
 import Foundation
 public import HTTPKit
@@ -24,20 +22,21 @@ public struct PaymentAssembly: ServiceAssembly {
 
     /// Wires everything; reads the fingerprint key.
     public init(_ parts: ServiceParts) throws {
+        let routing = try RoutingAssembly(parts)
         let work = PaymentUseCases(
-            pool: parts.pool, providers: PaymentProviders([SandboxProvider(pool: parts.pool, clock: parts.clock)]),
-            clock: parts.clock,
+            pool: parts.pool, providers: routing.providers, clock: parts.clock,
             policy: SweepPolicy(parts.configuration), fingerprintKey: try Self.fingerprintKey(parts.configuration),
-            logger: parts.logger)
+            acquirers: routing.acquirers, logger: parts.logger)
         endpoints =
             PaymentRoutes(
                 create: work.create, capture: work.capture, cancel: work.cancel
             ).endpoints
             + PaymentMethodRoutes(attach: work.attach).endpoints + RefundRoutes(refund: work.refund).endpoints
-            + LedgerRoutes().endpoints
+            + LedgerRoutes().endpoints + routing.endpoints
+            + ReviewRoutes(review: work.review).endpoints
         consumers = [work.consumer]
         let sweep: SweepPayments = work.sweep
-        loops = [BackgroundLoop(name: "sweep") { try await sweep.run() }]
+        loops = [BackgroundLoop(name: "sweep") { try await sweep.run() }] + routing.loops
     }
 
     /// Work under way outside the event flow.

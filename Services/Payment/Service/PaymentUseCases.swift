@@ -19,6 +19,8 @@ package struct PaymentUseCases: Sendable {
     package let capture: CapturePayment
     /// `POST /v1/payments/{id}/cancel`.
     package let cancel: CancelPayment
+    /// `POST /v1/payments/{id}/review`.
+    package let review: ReviewPayment
     /// `POST /v1/refunds`.
     package let refund: RefundPayment
     /// Moves on what stopped on its way.
@@ -28,7 +30,7 @@ package struct PaymentUseCases: Sendable {
 
     init(
         pool: PostgresPool, providers: PaymentProviders, clock: any WallClock, policy: SweepPolicy,
-        fingerprintKey: SymmetricKey, logger: Logger
+        fingerprintKey: SymmetricKey, acquirers: [String] = [], logger: Logger
     ) {
         waiters = PaymentWaiters()
         outcomes = RecordOutcomes(pool: pool, waiters: waiters, clock: clock)
@@ -36,10 +38,11 @@ package struct PaymentUseCases: Sendable {
         let verdicts = ApplyVerdicts(charge: charge, waiters: waiters)
         capture = CapturePayment(providers: providers, pool: pool, clock: clock)
         cancel = CancelPayment(providers: providers, pool: pool, waiters: waiters, clock: clock)
+        review = ReviewPayment(capture: capture, cancel: cancel, pool: pool)
         refund = RefundPayment(providers: providers, pool: pool, clock: clock)
         create = CreatePayment(
             record: RecordPayments(pool: pool), waiters: waiters, pool: pool)
-        attach = AttachPaymentMethod(pool: pool, fingerprintKey: fingerprintKey)
+        attach = AttachPaymentMethod(pool: pool, fingerprintKey: fingerprintKey, acquirers: acquirers)
         sweep = SweepPayments(
             pool: pool, verdicts: verdicts, charge: charge, capture: capture, cancel: cancel, refund: refund,
             clock: clock, policy: policy,

@@ -1,4 +1,5 @@
 import PaymentRecords
+import PaymentRouting
 import BillingCore
 import PaymentSandbox
 import BillingEvents
@@ -15,6 +16,8 @@ package struct AttachPaymentMethod: Sendable {
     let pool: PostgresPool
     /// Keys the fingerprint, so that it says nothing of the number to whoever lacks the key.
     let fingerprintKey: SymmetricKey
+    /// Further sandbox acquirers that can charge the card.
+    let acquirers: [String]
 
     /// - Throws: ``Problem``; nothing is stored then.
     package func callAsFunction(_ call: Call, _ input: CreatePaymentMethodInput) async throws -> Reply<
@@ -25,13 +28,17 @@ package struct AttachPaymentMethod: Sendable {
         }
         let method = PaymentMethodRecord(
             id: PaymentMethodID.new(at: call.now), customerID: input.customerID, brand: input.card.number.brand,
-            last4: input.card.number.last4, expMonth: input.card.expMonth, expYear: input.card.expYear,
+            bin: input.card.number.issuerDigits, last4: input.card.number.last4, expMonth: input.card.expMonth,
+            expYear: input.card.expYear,
             fingerprint: fingerprint(of: input.card.number), provider: "sandbox",
             providerToken: SandboxProvider.token(of: input.card.number),
             isDefault: input.isDefault, createdAt: call.now)
+        let tokens: [MethodToken] = acquirers.map {
+            MethodToken(provider: $0, token: SandboxProvider.token(of: input.card.number, at: $0))
+        }
         do {
             return try await News.patiently(CreatePayment.newsPatience, until: { $0 is Failure }) {
-                try await pool.transactionRetrying { db in try Self.store(method, call.claim(), in: db) }
+                try await pool.transactionRetrying { db in try Self.store(method, tokens, call.claim(), in: db) }
             }
         } catch Failure.unknownCustomer {
             throw Problem.invalid("customer_id", code: "unknown_customer", "there is no customer with this id")
@@ -39,7 +46,8 @@ package struct AttachPaymentMethod: Sendable {
     }
 
     private static func store(
-        _ method: PaymentMethodRecord, _ claim: IdempotencyClaim?, in db: borrowing PostgresTransaction
+        _ method: PaymentMethodRecord, _ tokens: [MethodToken], _ claim: IdempotencyClaim?,
+        in db: borrowing PostgresTransaction
     ) throws -> Reply<PaymentMethodResource> {
         if let claim {
             let result: ClaimResult = try IdempotencyStore.claim([claim], in: db)[0]
@@ -48,6 +56,7 @@ package struct AttachPaymentMethod: Sendable {
         }
         guard try PaymentMethodStore.lockCustomer(method.customerID, in: db) else { throw Failure.unknownCustomer }
         try PaymentMethodStore.insert(method, in: db)
+        try MethodTokenStore.insert(tokens, of: method.id, at: method.createdAt, in: db)
         let body = PaymentMethodAttachedV1(
             paymentMethodID: method.id, customerID: method.customerID, brand: method.brand, last4: method.last4,
             expMonth: Int64(method.expMonth), expYear: Int64(method.expYear), fingerprint: method.fingerprint,
