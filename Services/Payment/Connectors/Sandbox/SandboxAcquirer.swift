@@ -34,12 +34,12 @@ package struct SandboxAcquirer: Sendable, Equatable {
     /// A good answer, or the decline that this acquirer makes of it.
     func answer(_ answer: SandboxAnswer, to request: ChargeRequest) -> SandboxAnswer {
         guard answer.outcome == .succeeded || answer.outcome == .authorized else { return answer }
-        guard fault == .declines || !draws(request) else { return answer }
+        guard fault == .declines || isUnlucky(request) else { return answer }
         return SandboxAnswer(outcome: .declined, declineCode: "processing_error")
     }
 
     /// Whether a charge is among those that do not go through.
-    private func draws(_ request: ChargeRequest) -> Bool {
+    private func isUnlucky(_ request: ChargeRequest) -> Bool {
         guard successPercent < 100 else { return false }
         var hash: UInt64 = 0xCBF2_9CE4_8422_2325
         for byte in request.idempotencyKey.rawValue.utf8 { hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01B3 }

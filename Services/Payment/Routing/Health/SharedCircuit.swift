@@ -23,22 +23,24 @@ struct SharedCircuit: Sendable {
         var standing: String = try await redis.send(["GET", key]).string ?? ""
         for _ in 0..<Self.tries {
             let next: CircuitBreaker = change(CircuitText.read(standing, policy: policy))
-            let text: String = CircuitText.write(next)
-            let answer: String? = try await redis.eval(
-                Self.compareAndSet, keys: [key], arguments: [standing, text, Self.expiryMilliseconds]
-            ).string
-            guard let answer else { throw RedisError.refused("another answer than the script's") }
-            if answer == text { return next }
-            standing = answer
+            let reply: RedisReply = try await redis.eval(
+                Self.compareAndSet, keys: [key],
+                arguments: [standing, CircuitText.write(next), Self.expiryMilliseconds])
+            switch reply {
+            case .integer: return next
+            case .string(let other): standing = other
+            default: throw RedisError.refused("another answer than the script's")
+            }
         }
         throw Contended()
     }
 
-    /// Answers with what stands there afterwards.
+    /// Answers 1, or what stands there instead. Another instance may have written the very text that this one would have:
+    /// only the answer tells whose change it was.
     private static let compareAndSet = """
         local standing = redis.call('GET', KEYS[1]) or ''
         if standing ~= ARGV[1] then return standing end
         redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
-        return ARGV[2]
+        return 1
         """
 }
