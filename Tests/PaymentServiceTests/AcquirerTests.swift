@@ -159,7 +159,8 @@ private struct Acquirers: Sendable {
     func cascade() async throws {
         try await withPayments { world in
             let acquirers = try await Acquirers(
-                world, [SandboxAcquirer(), SandboxAcquirer("sandbox_b", fault: .declines), SandboxAcquirer("sandbox_c")],
+                world,
+                [SandboxAcquirer(), SandboxAcquirer("sandbox_b", fault: .declines), SandboxAcquirer("sandbox_c")],
                 order: Self.order)
             let payment: PaymentRecord = try await acquirers.pay("4242424242424242")
             #expect(payment.status == .succeeded && payment.provider == "sandbox_c" && payment.attempts == 2)
@@ -201,7 +202,9 @@ private struct Acquirers: Sendable {
         }
     }
 
-    @Test("an acquirer's books are its own: another's token, charge or capture means nothing to it") func apart() async throws {
+    @Test("an acquirer's books are its own: another's token, charge or capture means nothing to it") func apart()
+        async throws
+    {
         try await withPayments { world in
             let b = SandboxProvider(pool: world.database, clock: world.clock, acquirer: SandboxAcquirer("sandbox_b"))
             let c = SandboxProvider(pool: world.database, clock: world.clock, acquirer: SandboxAcquirer("sandbox_c"))
@@ -229,7 +232,9 @@ private struct Acquirers: Sendable {
         }
     }
 
-    @Test("seeded payments over unsteady acquirers: each charged at most once, all books equal") func seeded() async throws {
+    @Test("seeded payments over unsteady acquirers: each charged at most once, all books equal") func seeded()
+        async throws
+    {
         var random = Seeded()
         let cards = ["4242424242424242", "4000000000009995", "4000000000000002", "4000000000000069"]
         let drawn: [String] = (0..<60).map { _ in cards[Int.random(in: 0..<cards.count, using: &random)] }

@@ -54,7 +54,9 @@ import Testing
         }
     }
 
-    @Test("approval of a payment whose capture is manual leaves it authorized, free to capture") func manual() async throws {
+    @Test("approval of a payment whose capture is manual leaves it authorized, free to capture") func manual()
+        async throws
+    {
         try await withPayments { world in
             let payment: PaymentRecord = try await held(world, captures: false)
             await #expect(throws: CapturePayment.Failure.notReviewed(.pending)) {
