@@ -70,6 +70,7 @@ let paymentParts: [Target] = [
     paymentArea("Instalments", ["BillingEvents", "Messaging", "PaymentDomain", "PaymentRecords", "Telemetry"]),
     paymentArea("Ledger", ["PaymentDomain", "PaymentRecords", "Telemetry", argumentParser]),
     paymentArea("Links", ["PaymentDomain", "PaymentRecords", "Telemetry", crypto], exclude: ["Page"]),
+    paymentArea("Routing", ["Redis", "Telemetry", "PaymentDomain", "PaymentContract"]),
     paymentArea("Reconciliation", ["PaymentContract", "PaymentDomain", "PaymentRecords", argumentParser]),
 ]
 
@@ -78,7 +79,7 @@ let parts: [String: [Target.Dependency]] = [
     "Payment": [
         "PaymentChains", "PaymentContract", "PaymentCrypto", "PaymentDisputes", "PaymentExchange", "PaymentInbound",
         "PaymentInstalments", "PaymentLedger", "PaymentLinks", "PaymentPayPal", "PaymentQR", "PaymentReconciliation",
-        "PaymentRecords", "PaymentSandbox", "PaymentStripe", "PaymentWebhooks",
+        "PaymentRecords", "PaymentRouting", "PaymentSandbox", "PaymentStripe", "PaymentWebhooks",
         external("AsyncHTTPClient", "async-http-client"), external("NIOCore", "swift-nio"),
         external("NIOHTTP1", "swift-nio"), external("NIOPosix", "swift-nio"),
     ]
@@ -154,6 +155,12 @@ func testTargets() -> [Target] {
             [
                 "PaymentCrypto", "PaymentChains", "PaymentContract", "BillingCore", "JSON", "HTTPKit", "Postgres",
                 "ServiceKit", "Telemetry", "TestKit", log,
+            ]),
+        tests(
+            "PaymentRoutingTests",
+            [
+                "PaymentRouting", "PaymentContract", "PaymentRecords", "PaymentDomain", "BillingCore", "HTTPKit", "JSON",
+                "Postgres", "Redis", "TestKit", log,
             ]),
         tests("PaymentQRTests", ["PaymentQR", "TestKit"]),
         tests("PaymentThreeDSTests", ["PaymentThreeDS", "BillingCore", "JSON", "TestKit"]),

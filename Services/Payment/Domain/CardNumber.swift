@@ -21,6 +21,10 @@ public struct CardNumber: Sendable, CustomStringConvertible, CustomReflectable {
     /// The last four digits, which may be shown.
     public var last4: String { String(digits.suffix(4)) }
 
+    /// The leading digits that name the issuer: eight of a number of sixteen digits and more, six of a shorter one. With the
+    /// last four they are what the card industry's rules (PCI DSS 4.0, 3.5.1 and FAQ 1091) allow to be kept.
+    public var issuerDigits: String { String(digits.prefix(digits.utf8.count >= 16 ? 8 : 6)) }
+
     /// The brand by the leading digits; `unknown` for ranges this does not know.
     public var brand: String {
         let two: Int = Int(digits.prefix(2)) ?? 0

@@ -43,10 +43,40 @@ CREATE INDEX payments_looked_for ON payments (look_at) WHERE status = 'requires_
 ALTER TABLE payment_attempts
     -- A refusal in the provider's own words.
     ADD COLUMN provider_code text,
-    ADD COLUMN network_code text,
     ADD COLUMN network_transaction_id text;
 
 -- A refund that the provider has accepted and not made yet is asked about later, ever more rarely.
 ALTER TABLE refunds
     ADD COLUMN look_at timestamptz,
     ADD COLUMN looks integer NOT NULL DEFAULT 0;
+
+-- The settlements of the sandbox are those of its first acquirer, and tell of disputes too.
+CREATE OR REPLACE VIEW sandbox_settlement AS
+SELECT 'txn_' || reference AS line_id, 'charge' AS kind, currency, amount AS gross,
+    div(amount::numeric * 29 + 500, 1000)::bigint + 30 AS fee,
+    idempotency_key AS own_reference, reference AS source, reference AS taken, occurred_at, occurred_at AS available_at
+FROM sandbox_charges WHERE outcome = 'succeeded' AND provider = 'sandbox'
+UNION ALL
+SELECT 'txn_' || p.reference, 'charge', c.currency, p.amount,
+    div(p.amount::numeric * 29 + 500, 1000)::bigint + 30,
+    p.idempotency_key, p.reference, c.reference, p.occurred_at, p.occurred_at
+FROM sandbox_captures p JOIN sandbox_charges c ON c.idempotency_key = p.charge_key
+WHERE c.provider = 'sandbox'
+UNION ALL
+SELECT 'txn_' || r.reference, 'refund', c.currency, -r.amount, 0,
+    r.idempotency_key, r.reference, c.reference, r.occurred_at, r.occurred_at
+FROM sandbox_refunds r JOIN sandbox_charges c ON c.idempotency_key = r.charge_key
+WHERE c.provider = 'sandbox'
+UNION ALL
+SELECT 'txn_' || d.reference, 'dispute', c.currency, -d.amount, d.fee, NULL, d.reference, c.reference,
+    d.opened_at, d.opened_at
+FROM sandbox_disputes d JOIN sandbox_charges c ON c.idempotency_key = d.charge_key
+WHERE c.provider = 'sandbox' AND d.status IN ('needs_response', 'under_review', 'won', 'lost')
+UNION ALL
+SELECT 'txn_' || d.reference || '_won', 'dispute_reversal', c.currency, d.amount, 0, NULL, d.reference, c.reference,
+    d.changed_at, d.changed_at
+FROM sandbox_disputes d JOIN sandbox_charges c ON c.idempotency_key = d.charge_key
+WHERE c.provider = 'sandbox' AND d.status = 'won'
+UNION ALL
+SELECT 'txn_' || reference, 'payout', currency, -amount, 0, NULL, reference, NULL, occurred_at, arrives_at
+FROM sandbox_payouts;

@@ -4,11 +4,13 @@ package import Postgres
 /// What reconciliation says of itself in the consistency check.
 package enum ReconciliationConsistency {
     /// What the sandbox provider has settled beyond charges and refunds, by its own books, as far as it is recorded here:
-    /// the fees it kept and the payouts it made. Rows of currency and amount.
+    /// the fees it kept and the payouts it made. Rows of account, currency and amount; disputes are told elsewhere.
     package static let sandboxSettled: SQL = """
-        SELECT v.currency, CASE WHEN v.kind = 'payout' THEN v.gross ELSE -v.fee END FROM sandbox_settlement v \
+        SELECT 'assets:provider:sandbox', v.currency, CASE WHEN v.kind = 'payout' THEN v.gross ELSE -v.fee END \
+        FROM sandbox_settlement v \
         JOIN settlement_lines s ON s.provider = 'sandbox' AND s.line_id = v.line_id \
-        AND s.state IN ('matched', 'different', 'written_off')
+        AND s.state IN ('matched', 'different', 'written_off') \
+        WHERE v.kind NOT IN ('dispute', 'dispute_reversal')
         """
 
     private static let checks: [(SQL, String)] = [

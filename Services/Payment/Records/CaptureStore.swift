@@ -52,6 +52,13 @@ package enum CaptureStore {
         ) { row in try row.next() } ?? false
     }
 
+    /// The capture of the payment that is under way; `nil` when none is.
+    package static func underWay(_ payment: PaymentID, in db: borrowing PostgresTransaction) throws -> CaptureID? {
+        try db.first("SELECT id FROM captures WHERE payment_id = \(payment) AND status = 'processing'") { row in
+            try row.next()
+        }
+    }
+
     /// The smallest capture of the payment, whose row is locked, that has the amount left to refund.
     package static func refundable(
         _ amount: Int64, of payment: PaymentID, in db: borrowing PostgresTransaction

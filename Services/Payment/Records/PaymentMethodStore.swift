@@ -20,6 +20,8 @@ package struct PaymentMethodRecord: PostgresRecord, Sendable {
     /// `card`, `sepa_debit`, `klarna`.
     package let type: String
     package let brand: String?
+    /// The leading digits, for routing by issuer; `nil` where they are not known.
+    package let bin: String?
     package let last4: String?
     package let expMonth: Int?
     package let expYear: Int?
@@ -40,13 +42,13 @@ package struct PaymentMethodRecord: PostgresRecord, Sendable {
     package let createdAt: Instant
 
     package static let columns: SQL = """
-        id, customer_id, type, brand, last4, exp_month, exp_year, fingerprint, provider, provider_token, \
+        id, customer_id, type, brand, bin, last4, exp_month, exp_year, fingerprint, provider, provider_token, \
         provider_customer, is_default, status, setup_action::text, failure_code, return_url, created_at
         """
 
     package init(
-        id: PaymentMethodID, customerID: CustomerID, type: String = "card", brand: String?, last4: String?,
-        expMonth: Int?, expYear: Int?, fingerprint: String, provider: String, providerToken: String,
+        id: PaymentMethodID, customerID: CustomerID, type: String = "card", brand: String?, bin: String? = nil,
+        last4: String?, expMonth: Int?, expYear: Int?, fingerprint: String, provider: String, providerToken: String,
         providerCustomer: String? = nil, isDefault: Bool, status: Status = .active, setupAction: NextAction? = nil,
         failureCode: String? = nil, returnURL: String? = nil, createdAt: Instant
     ) {
@@ -54,6 +56,7 @@ package struct PaymentMethodRecord: PostgresRecord, Sendable {
         self.customerID = customerID
         self.type = type
         self.brand = brand
+        self.bin = bin
         self.last4 = last4
         self.expMonth = expMonth
         self.expYear = expYear
@@ -72,7 +75,8 @@ package struct PaymentMethodRecord: PostgresRecord, Sendable {
     package init(row: inout PostgresRow) throws {
         self.init(
             id: try row.next(), customerID: try row.next(), type: try row.next(), brand: try row.next(),
-            last4: try row.next(), expMonth: try row.next(), expYear: try row.next(), fingerprint: try row.next(),
+            bin: try row.next(), last4: try row.next(), expMonth: try row.next(), expYear: try row.next(),
+            fingerprint: try row.next(),
             provider: try row.next(), providerToken: try row.next(), providerCustomer: try row.next(),
             isDefault: try row.next(), status: try row.nextCase(),
             setupAction: (try row.next() as String?).flatMap(NextAction.init(stored:)), failureCode: try row.next(),
@@ -147,9 +151,10 @@ package enum PaymentMethodStore {
         }
         _ = try db.execute(
             """
-            INSERT INTO payment_methods (id, customer_id, type, brand, last4, exp_month, exp_year, fingerprint, provider,
-                provider_token, provider_customer, is_default, status, setup_action, failure_code, return_url, created_at)
-            VALUES (\(method.id), \(method.customerID), \(method.type), \(method.brand), \(method.last4),
+            INSERT INTO payment_methods (id, customer_id, type, brand, bin, last4, exp_month, exp_year, fingerprint,
+                provider, provider_token, provider_customer, is_default, status, setup_action, failure_code,
+                return_url, created_at)
+            VALUES (\(method.id), \(method.customerID), \(method.type), \(method.brand), \(method.bin), \(method.last4),
                 \(method.expMonth), \(method.expYear), \(method.fingerprint), \(method.provider),
                 \(method.providerToken), \(method.providerCustomer), \(method.isDefault), \(method.status.rawValue),
                 \(method.setupAction?.stored)::jsonb, \(method.failureCode), \(method.returnURL), \(method.createdAt))

@@ -34,6 +34,8 @@ package struct PaymentRecord: PostgresRecord, Sendable {
     package let riskScore: String?
     package let riskDecision: String?
     package let riskReasons: [String]
+    /// Where a person's look at it stands; `nil` when nobody has to look.
+    package let reviewStatus: ReviewStatus?
     package let createdAt: Instant
 
     /// The columns in the order ``init(row:)`` reads them, of a table or alias named `p`.
@@ -41,7 +43,8 @@ package struct PaymentRecord: PostgresRecord, Sendable {
         p.id, p.customer_id, p.payment_method_id, p.provider, p.amount, p.currency, p.capture_method, p.amount_captured, \
         p.authorization_expires_at, p.amount_refunded, p.amount_disputed, p.status, p.invoice_id, \
         p.subscription_id, p.description, p.metadata::text, p.off_session, p.authenticated, p.attempts, p.attempt_id, \
-        p.decline_code, p.next_action::text, p.action_expires_at, p.risk_score, p.risk_decision, p.risk_reasons, p.created_at
+        p.decline_code, p.next_action::text, p.action_expires_at, p.risk_score, p.risk_decision, p.risk_reasons, \
+        p.review_status, p.created_at
         """
 
     package init(
@@ -52,7 +55,7 @@ package struct PaymentRecord: PostgresRecord, Sendable {
         description: String?,
         metadata: String, offSession: Bool, authenticated: Bool, attempts: Int, attemptID: AttemptID,
         declineCode: String?, nextAction: NextAction? = nil, actionExpiresAt: Instant? = nil, riskScore: String?,
-        riskDecision: String?, riskReasons: [String], createdAt: Instant
+        riskDecision: String?, riskReasons: [String], reviewStatus: ReviewStatus? = nil, createdAt: Instant
     ) {
         self.id = id
         self.customerID = customerID
@@ -79,6 +82,7 @@ package struct PaymentRecord: PostgresRecord, Sendable {
         self.riskScore = riskScore
         self.riskDecision = riskDecision
         self.riskReasons = riskReasons
+        self.reviewStatus = reviewStatus
         self.createdAt = createdAt
     }
 
@@ -108,6 +112,8 @@ package struct PaymentRecord: PostgresRecord, Sendable {
         riskScore = try row.next()
         riskDecision = try row.next()
         riskReasons = try row.next()
+        let review: String? = try row.next()
+        reviewStatus = review.flatMap(ReviewStatus.init)
         createdAt = try row.next()
     }
 

@@ -1,14 +1,11 @@
 import BillingCore
 import PaymentContract
 import PaymentPayPal
-import PaymentSandbox
 import PaymentStripe
-import Postgres
 import ServiceKit
 import Telemetry
 
-/// The providers that the surroundings have credentials for, in the order in which they are preferred. The sandbox comes
-/// first where it is allowed: in sandbox mode.
+/// The outside providers that the surroundings have credentials for, in the order in which they are preferred.
 struct ConfiguredProviders {
     let all: [any PaymentProvider]
 
@@ -16,12 +13,10 @@ struct ConfiguredProviders {
     ///   `PAYPAL_API_URL`.
     /// - Throws: `ServiceConfiguration.Invalid` with every fault at once.
     init(
-        _ configuration: ServiceConfiguration, environment: [String: String], pool: PostgresPool,
-        clock: any WallClock, transport: any ProviderTransport
+        _ configuration: ServiceConfiguration, environment: [String: String], transport: any ProviderTransport
     ) throws(ServiceConfiguration.Invalid) {
         var reading = Reading(mode: configuration.mode, environment: environment)
         var all: [any PaymentProvider] = []
-        if configuration.mode == .sandbox { all.append(SandboxProvider(pool: pool, clock: clock)) }
         let returnURL: String = configuration.text("payment.return_url", default: "http://127.0.0.1:8001/pay/return/")
         if let stripe = reading.stripe(returnURL: returnURL) {
             all.append(StripeAdapter(configuration: stripe, transport: transport))

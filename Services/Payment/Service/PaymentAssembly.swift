@@ -39,15 +39,15 @@ public struct PaymentAssembly: ServiceAssembly {
         let crypto = CryptoPart(
             try CryptoSettings(tunables: configuration.tunables, environment: environment, mode: configuration.mode),
             pool: parts.pool, clock: parts.clock, transport: transport, logger: parts.logger)
-        let configured = try ConfiguredProviders(
-            configuration, environment: environment, pool: parts.pool, clock: parts.clock, transport: transport)
-        let providers = PaymentProviders(configured.all + crypto.providers)
+        let configured = try ConfiguredProviders(configuration, environment: environment, transport: transport)
+        let routing = try RoutingAssembly(parts, further: configured.all + crypto.providers)
+        let providers: PaymentProviders = routing.providers
         let policy = SweepPolicy(configuration)
         let visits = VisitLimits()
         let work = PaymentUseCases(
             pool: parts.pool, providers: providers, clock: parts.clock, policy: policy,
             actions: ActionPolicy(configuration), fingerprintKey: try Self.fingerprintKey(configuration),
-            visits: visits, logger: parts.logger)
+            acquirers: routing.acquirers, visits: visits, logger: parts.logger)
         let disputes = Disputes(
             providers: providers, pool: parts.pool, clock: parts.clock, lostSeconds: policy.lostSeconds,
             logger: parts.logger)
@@ -58,7 +58,7 @@ public struct PaymentAssembly: ServiceAssembly {
             try work.endpoints + LedgerRoutes().endpoints
             + ExchangeRoutes(rates: SettlementPolicy(configuration).rates).endpoints + disputes.endpoints
             + ReconciliationRoutes().endpoints + instalments.endpoints + webhooks.endpoints + crypto.endpoints
-            + Self.links(parts, visits, work)
+            + Self.links(parts, visits, work) + routing.endpoints
         consumers = [work.consumer, instalments.consumer]
         let sweep: SweepPayments = work.sweep
         let seal = SealEntries(pool: parts.pool, logger: parts.logger)
@@ -69,7 +69,7 @@ public struct PaymentAssembly: ServiceAssembly {
                 BackgroundLoop(name: "ledger") { try await seal.run() },
                 BackgroundLoop(name: "disputes") { try await disputes.run() },
                 ReconcileProviders.loop(parts, providers: providers.all), instalments.loop,
-            ] + webhooks.loops + crypto.loops { try await news.follow($0) } + Self.rates(parts, transport)
+            ] + webhooks.loops + routing.loops + crypto.loops { try await news.follow($0) } + Self.rates(parts, transport)
     }
 
     private static func links(

@@ -53,7 +53,7 @@ package enum PaymentConsistency {
                 (
                     "assessed_attempts",
                     try Fingerprint.of(
-                        "SELECT a.payment_id || '/' || a.number FROM payment_attempts a WHERE a.payment_method_id IS NOT NULL",
+                        "SELECT a.payment_id || '/' || a.number FROM payment_attempts a WHERE a.payment_method_id IS NOT NULL AND a.cascade_of IS NULL",
                         in: db)
                 ),
                 (
@@ -101,7 +101,7 @@ package enum PaymentConsistency {
                 "charges at the sandbox provider that are not booked"
             ),
             (
-                "SELECT count(*) FROM (SELECT a.payment_id FROM sandbox_charges c JOIN payment_attempts a ON a.id = c.idempotency_key WHERE c.captured > 0 GROUP BY a.payment_id HAVING count(*) > 1) AS d",
+                "SELECT count(*) FROM (SELECT a.payment_id FROM sandbox_charges c JOIN payment_attempts a ON a.id = c.idempotency_key WHERE c.captured > 0 OR c.held_until IS NOT NULL GROUP BY a.payment_id HAVING count(*) > 1) AS d",
                 "payments charged more than once at the sandbox provider"
             ),
             (
@@ -110,16 +110,17 @@ package enum PaymentConsistency {
             ),
             (
                 """
-                SELECT count(*) FROM (SELECT currency, sum(amount) AS amount FROM (
-                    SELECT currency, captured AS amount FROM sandbox_charges
-                    UNION ALL SELECT c.currency, -r.amount
+                SELECT count(*) FROM (SELECT account, currency, sum(amount) AS amount FROM (
+                    SELECT 'assets:provider:' || provider AS account, currency, captured AS amount FROM sandbox_charges
+                    UNION ALL SELECT 'assets:provider:' || c.provider, c.currency, -r.amount
                     FROM sandbox_refunds r JOIN sandbox_charges c ON c.idempotency_key = r.charge_key
-                    UNION ALL SELECT c.currency, -d.fee - CASE WHEN d.status IN ('needs_response', 'under_review', 'lost')
-                        THEN d.amount ELSE 0 END
+                    UNION ALL SELECT 'assets:provider:' || c.provider, c.currency, -d.fee - CASE
+                        WHEN d.status IN ('needs_response', 'under_review', 'lost') THEN d.amount ELSE 0 END
                     FROM sandbox_disputes d JOIN sandbox_charges c ON c.idempotency_key = d.charge_key
-                    UNION ALL \(ReconciliationConsistency.sandboxSettled)) AS b GROUP BY currency) AS b
-                FULL JOIN (SELECT currency, sum(amount) AS amount FROM journal_lines
-                    WHERE account = 'assets:provider:sandbox' GROUP BY currency) AS l ON l.currency = b.currency
+                    UNION ALL \(ReconciliationConsistency.sandboxSettled)) AS b GROUP BY account, currency) AS b
+                FULL JOIN (SELECT account, currency, sum(amount) AS amount FROM journal_lines
+                    WHERE account ~ '^assets:provider:sandbox(_[a-z0-9_]+)?$' GROUP BY account, currency) AS l
+                    ON l.account = b.account AND l.currency = b.currency
                 WHERE coalesce(b.amount, 0) <> coalesce(l.amount, 0)
                 """,
                 "currencies in which the sandbox provider's books and the ledger differ"

@@ -21,6 +21,8 @@ package struct PaymentUseCases: Sendable {
     package let capture: CapturePayment
     /// `POST /v1/payments/{id}/cancel`.
     package let cancel: CancelPayment
+    /// `POST /v1/payments/{id}/review`.
+    package let review: ReviewPayment
     /// `POST /v1/refunds`.
     package let refund: RefundPayment
     /// Has providers keep methods.
@@ -38,7 +40,7 @@ package struct PaymentUseCases: Sendable {
 
     init(
         pool: PostgresPool, providers: PaymentProviders, clock: any WallClock, policy: SweepPolicy,
-        actions: ActionPolicy = ActionPolicy(seconds: 86_400), fingerprintKey: SymmetricKey,
+        actions: ActionPolicy = ActionPolicy(seconds: 86_400), fingerprintKey: SymmetricKey, acquirers: [String] = [],
         visits: VisitLimits = VisitLimits(), logger: Logger
     ) {
         waiters = PaymentWaiters()
@@ -47,6 +49,7 @@ package struct PaymentUseCases: Sendable {
         let verdicts = ApplyVerdicts(charge: charge, waiters: waiters)
         capture = CapturePayment(providers: providers, pool: pool, clock: clock)
         cancel = CancelPayment(providers: providers, pool: pool, waiters: waiters, clock: clock)
+        review = ReviewPayment(capture: capture, cancel: cancel, pool: pool)
         refund = RefundPayment(providers: providers, pool: pool, clock: clock)
         sync = SyncPayment(charge: charge, pool: pool)
         news = HandleNews(
@@ -56,7 +59,8 @@ package struct PaymentUseCases: Sendable {
             record: RecordPayments(pool: pool, providers: providers), providers: providers, waiters: waiters,
             pool: pool)
         keep = KeepPaymentMethod(providers: providers, pool: pool, clock: clock)
-        attach = AttachPaymentMethod(providers: providers, keep: keep, pool: pool, fingerprintKey: fingerprintKey)
+        attach = AttachPaymentMethod(
+            providers: providers, keep: keep, pool: pool, fingerprintKey: fingerprintKey, acquirers: acquirers)
         payLink = PayLink(pool: pool, attach: attach, limits: visits)
         sweep = SweepPayments(
             pool: pool, verdicts: verdicts, charge: charge, capture: capture, cancel: cancel, refund: refund,
@@ -82,5 +86,6 @@ extension PaymentUseCases {
     var endpoints: [Endpoint] {
         PaymentRoutes(create: create, capture: capture, cancel: cancel, sync: sync).endpoints
             + PaymentMethodRoutes(attach: attach, keep: keep).endpoints + RefundRoutes(refund: refund).endpoints
+            + ReviewRoutes(review: review).endpoints
     }
 }

@@ -7,16 +7,19 @@ import Postgres
 enum SandboxBooks {
     /// Books what is new under its key and answers with what stands there.
     static func charge(
-        _ charges: [SandboxCharge], at now: Instant, heldUntil: Instant, in db: borrowing PostgresTransaction
+        _ charges: [SandboxCharge], at acquirer: SandboxAcquirer, on now: Instant, heldUntil: Instant,
+        in db: borrowing PostgresTransaction
     ) throws -> [Result<ChargeAnswer, any Error>] {
         let keys: [AttemptID] = charges.map(\.request.idempotencyKey)
-        let answers: [SandboxAnswer] = charges.map { $0.card.answer(to: $0.request) }
+        let answers: [SandboxAnswer] = charges.map {
+            acquirer.answer($0.card.answer(to: $0.request), to: $0.request)
+        }
         let booked: Int = try db.execute(
             """
             INSERT INTO sandbox_charges
-                (idempotency_key, reference, amount, currency, outcome, decline_code, captured, held_until,
+                (provider, idempotency_key, reference, amount, currency, outcome, decline_code, captured, held_until,
                     occurred_at)
-            SELECT c.key, 'ch_' || c.key, c.amount, c.currency, c.outcome, c.decline_code,
+            SELECT \(acquirer.name), c.key, 'ch_' || c.key, c.amount, c.currency, c.outcome, c.decline_code,
                 CASE WHEN c.outcome = 'succeeded' THEN c.amount ELSE 0 END,
                 CASE WHEN c.outcome = 'authorized' THEN \(heldUntil)::timestamptz END, \(now)::timestamptz
             FROM unnest(\(keys.map(\.rawValue))::text[], \(charges.map(\.request.amount.minor))::bigint[],
@@ -27,7 +30,7 @@ enum SandboxBooks {
         if booked == charges.count {
             return zip(keys, answers).map { .success($1.charge(under: $0, heldUntil: heldUntil)) }
         }
-        let standing: [AttemptID: ChargeAnswer] = try Self.answers(to: keys, in: db)
+        let standing: [AttemptID: ChargeAnswer] = try Self.answers(to: keys, of: acquirer.name, in: db)
         return keys.map { key in
             guard let answer: ChargeAnswer = standing[key] else {
                 return .failure(ProviderFault.unusable("the charge is not in the books"))
@@ -38,12 +41,12 @@ enum SandboxBooks {
 
     /// What stands under keys; absent ones were never seen.
     private static func answers(
-        to keys: [AttemptID], in db: borrowing PostgresTransaction
+        to keys: [AttemptID], of acquirer: String, in db: borrowing PostgresTransaction
     ) throws -> [AttemptID: ChargeAnswer] {
         let rows: [(AttemptID, ChargeAnswer)] = try db.query(
             """
             SELECT idempotency_key, outcome, decline_code, held_until FROM sandbox_charges
-            WHERE idempotency_key = ANY(\(keys.map(\.rawValue))::text[])
+            WHERE idempotency_key = ANY(\(keys.map(\.rawValue))::text[]) AND provider = \(acquirer)
             """
         ) { row in
             let key: AttemptID = try row.next()
@@ -68,19 +71,21 @@ enum SandboxBooks {
         }
     }
 
-    private static func lock(_ reference: String, in db: borrowing PostgresTransaction) throws -> Charge? {
+    private static func lock(
+        _ reference: String, of acquirer: String, in db: borrowing PostgresTransaction
+    ) throws -> Charge? {
         try db.first(
             """
             SELECT idempotency_key, amount, captured, held_until FROM sandbox_charges
-            WHERE reference = \(reference) FOR UPDATE
+            WHERE reference = \(reference) AND provider = \(acquirer) FOR UPDATE
             """, as: Charge.self)
     }
 
     /// Takes a part of what is held; the last capture lets go of the rest.
     static func capture(
-        _ request: CaptureRequest, at now: Instant, in db: borrowing PostgresTransaction
+        _ request: CaptureRequest, at now: Instant, by acquirer: String, in db: borrowing PostgresTransaction
     ) throws -> CaptureAnswer {
-        guard let charge: Charge = try lock(request.reference, in: db) else {
+        guard let charge: Charge = try lock(request.reference, of: acquirer, in: db) else {
             return .refused(code: "charge_not_found")
         }
         let known: String? = try db.first(
@@ -111,9 +116,9 @@ enum SandboxBooks {
 
     /// Lets go of what is held; nothing held any more is as good.
     static func release(
-        _ request: ReleaseRequest, in db: borrowing PostgresTransaction
+        _ request: ReleaseRequest, by acquirer: String, in db: borrowing PostgresTransaction
     ) throws -> ReleaseAnswer {
-        guard let charge: Charge = try lock(request.reference, in: db) else {
+        guard let charge: Charge = try lock(request.reference, of: acquirer, in: db) else {
             return .refused(code: "charge_not_found")
         }
         _ = try db.execute("UPDATE sandbox_charges SET held_until = NULL WHERE idempotency_key = \(charge.key)")
@@ -138,7 +143,7 @@ enum SandboxBooks {
 
     /// Books a refund under its key; the books refuse to give back more than was taken by what it names.
     static func refund(
-        _ request: RefundRequest, at now: Instant, in db: borrowing PostgresTransaction
+        _ request: RefundRequest, by acquirer: String, at now: Instant, in db: borrowing PostgresTransaction
     ) throws -> RefundAnswer {
         let part: (charge: String, amount: Int64)? = try db.first(
             """
@@ -146,7 +151,9 @@ enum SandboxBooks {
             JOIN sandbox_charges c ON c.idempotency_key = p.charge_key WHERE p.reference = \(request.reference)
             """
         ) { row in (try row.next(), try row.next()) }
-        guard let charge: Charge = try lock(part?.charge ?? request.reference, in: db), charge.captured > 0 else {
+        guard let charge: Charge = try lock(part?.charge ?? request.reference, of: acquirer, in: db),
+            charge.captured > 0
+        else {
             return .refused(code: "charge_not_found")
         }
         let known: String? = try db.first(

@@ -50,19 +50,13 @@ enum SandboxCard: String, CaseIterable, Sendable {
         }
     }
 
-    /// What the provider knows the card by.
-    var token: String { "tok_sandbox_\(rawValue)" }
+    /// What an acquirer knows the card by.
+    func token(at acquirer: String) -> String { "tok_\(acquirer)_\(rawValue)" }
 
-    /// The behaviour behind a token.
-    init?(token: String) {
-        guard token.hasPrefix("tok_sandbox_") else { return nil }
-        self.init(rawValue: String(token.dropFirst("tok_sandbox_".count)))
-    }
-
-    /// The card a charge is taken from; `nil` for anything else.
-    init?(_ request: ChargeRequest) {
-        guard case .stored(let token, _) = request.source else { return nil }
-        self.init(token: token)
+    /// The card a charge at an acquirer is taken from; `nil` for anything else, and for another acquirer's token.
+    init?(_ request: ChargeRequest, at acquirer: String) {
+        guard case .stored(let token, _) = request.source, token.hasPrefix("tok_\(acquirer)_") else { return nil }
+        self.init(rawValue: String(token.dropFirst("tok__".count + acquirer.utf8.count)))
     }
 
     /// The sandbox's answer to a charge.

@@ -3,7 +3,8 @@ package import BillingCore
 package import PaymentDomain
 package import Postgres
 
-/// The built-in provider: answers by test card and keeps books of its own, as an outside one would.
+/// The built-in provider: answers by test card and keeps books of its own, as an outside one would. There may be several
+/// of them, by name.
 ///
 /// Whatever is asked under a key happens once, however often and from wherever it is asked for.
 package struct SandboxProvider: PaymentProvider {
@@ -12,25 +13,31 @@ package struct SandboxProvider: PaymentProvider {
     /// How long an authorization is held; card networks hold one for about a week.
     static let holdSeconds: Int64 = 7 * 86_400
 
-    package let name = "sandbox"
+    package var name: String { acquirer.name }
     package let capabilities = ProviderCapabilities(
         methods: [
             ProviderCapabilities.Method(
                 type: "card", separateCapture: true, partialCapture: true, multipleCapture: true, partialRefund: true,
                 offSession: true)
         ], currencies: Set(Currency.all.map(\.code)))
+    private let acquirer: SandboxAcquirer
     private let charges: GroupCommit<SandboxCharge, ChargeAnswer>
     let pool: PostgresPool
     let clock: any WallClock
 
     /// A provider whose books are in the pool's schema.
     /// - Parameter disputesAfter: How long after a charge a disputing card disputes it, by the business clock.
-    package init(pool: PostgresPool, clock: any WallClock, disputesAfter: Duration = .seconds(86_400)) {
+    package init(
+        pool: PostgresPool, clock: any WallClock, acquirer: SandboxAcquirer = SandboxAcquirer(),
+        disputesAfter: Duration = .seconds(86_400)
+    ) {
         self.pool = pool
         self.clock = clock
+        self.acquirer = acquirer
         charges = GroupCommit(pool, maxBatch: 200) { db, items in
             let now: Instant = clock.now
-            let answers = try SandboxBooks.charge(items, at: now, heldUntil: now + .seconds(Self.holdSeconds), in: db)
+            let answers = try SandboxBooks.charge(
+                items, at: acquirer, on: now, heldUntil: now + .seconds(Self.holdSeconds), in: db)
             try SandboxDisputeBooks.foresee(items, at: now + disputesAfter, in: db)
             return answers
         }
@@ -40,48 +47,68 @@ package struct SandboxProvider: PaymentProvider {
     package static func owns(_ provider: String) -> Bool { provider.hasPrefix("sandbox") }
 
     /// What the sandbox knows a card by: the token says how the card behaves.
-    package static func token(of number: CardNumber) -> String { SandboxCard(number).token }
+    package static func token(of number: CardNumber, at acquirer: String = "sandbox") -> String {
+        SandboxCard(number).token(at: acquirer)
+    }
 
     package func charge(_ request: ChargeRequest) async throws(ProviderFault) -> ChargeAnswer {
-        guard let card = SandboxCard(request) else {
+        try reach()
+        guard let card = SandboxCard(request, at: name) else {
             return .declined(ProviderDecline(code: Decline.genericDecline.code))
         }
         if card == .slow { await pause() }
         let answer: ChargeAnswer = try await book(SandboxCharge(request: request, card: card))
-        if card == .timeoutThenSuccess { throw .timedOut }
+        if card == .timeoutThenSuccess || acquirer.fault == .silent { throw .timedOut }
         return answer
     }
 
     package func outcome(of request: ChargeRequest) async throws(ProviderFault) -> ChargeAnswer {
-        guard let card = SandboxCard(request) else {
+        try reach()
+        guard let card = SandboxCard(request, at: name) else {
             return .declined(ProviderDecline(code: Decline.genericDecline.code))
         }
         return try await book(SandboxCharge(request: request, card: card))
     }
 
     package func capture(_ request: CaptureRequest) async throws(ProviderFault) -> CaptureAnswer {
+        try reach()
         let now: Instant = clock.now
+        let name: String = name
         return try await reachable {
-            try await pool.transactionRetrying { db in try SandboxBooks.capture(request, at: now, in: db) }
+            try await pool.transactionRetrying { db in try SandboxBooks.capture(request, at: now, by: name, in: db) }
         }
     }
 
     package func release(_ request: ReleaseRequest) async throws(ProviderFault) -> ReleaseAnswer {
-        try await reachable {
-            try await pool.transactionRetrying { db in try SandboxBooks.release(request, in: db) }
+        try reach()
+        let name: String = name
+        return try await reachable {
+            try await pool.transactionRetrying { db in try SandboxBooks.release(request, by: name, in: db) }
         }
     }
 
     package func refund(_ request: RefundRequest) async throws(ProviderFault) -> RefundAnswer {
+        try reach()
+        let name: String = name
         let now: Instant = clock.now
         return try await reachable {
-            try await pool.transactionRetrying { db in try SandboxBooks.refund(request, at: now, in: db) }
+            try await pool.transactionRetrying { db in try SandboxBooks.refund(request, by: name, at: now, in: db) }
         }
     }
 
     package func refund(named reference: String) async throws(ProviderFault) -> ProviderRefund? {
-        try await reachable {
+        try reach()
+        return try await reachable {
             try await pool.transaction(readOnly: true) { db in try SandboxBooks.refund(named: reference, in: db) }
+        }
+    }
+
+    /// Nothing is asked of an acquirer that is away or broken.
+    private func reach() throws(ProviderFault) {
+        switch acquirer.fault {
+        case .away: throw .notSent("\(name) is away")
+        case .broken: throw .unavailable(503)
+        case .silent, .declines, nil: return
         }
     }
 

@@ -8,6 +8,12 @@ public struct RoutingDecision: Sendable, Hashable {
     public let explanations: [RoutingExplanation]
     /// The rule that set the order; `nil` for the document's own.
     public let orderedBy: String?
+
+    package init(cascade: [String], explanations: [RoutingExplanation], orderedBy: String?) {
+        self.cascade = cascade
+        self.explanations = explanations
+        self.orderedBy = orderedBy
+    }
 }
 
 /// What became of one candidate.
@@ -16,6 +22,11 @@ public struct RoutingExplanation: Sendable, Hashable {
     public let provider: String
     /// What became of it.
     public let verdict: RoutingVerdict
+
+    package init(provider: String, verdict: RoutingVerdict) {
+        self.provider = provider
+        self.verdict = verdict
+    }
 }
 
 /// What became of a candidate.

@@ -46,8 +46,9 @@ enum ProjectCustomers {
     static func apply(_ events: [Envelope<CustomerCreatedV1>], in db: borrowing PostgresTransaction) throws {
         _ = try db.execute(
             """
-            INSERT INTO customers (id, created_at)
-            SELECT * FROM unnest(\(events.map(\.body.customerID.rawValue))::text[], \(events.map(\.time))::timestamptz[])
+            INSERT INTO customers (id, created_at, country)
+            SELECT * FROM unnest(\(events.map(\.body.customerID.rawValue))::text[], \(events.map(\.time))::timestamptz[],
+                \(events.map(\.body.country))::text[])
             ON CONFLICT DO NOTHING
             """)
     }

@@ -31,6 +31,7 @@ package struct PaymentResource: JSONOutput {
         o.field("failure", payment.decline.map(FailureResource.init))
         o.field("next_action", NextActionResource(payment))
         o.field("risk", payment.riskDecision.map { RiskResource(payment, decision: $0) })
+        o.field("review_status", payment.reviewStatus, doc: "Of a payment whose money is held until a person decides")
         o.field("invoice_id", payment.invoiceID)
         o.field("subscription_id", payment.subscriptionID)
         o.field("attempts", payment.attempts)

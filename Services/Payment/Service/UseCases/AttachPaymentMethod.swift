@@ -1,3 +1,4 @@
+import PaymentRouting
 import BillingCore
 import BillingEvents
 import Crypto
@@ -19,6 +20,8 @@ package struct AttachPaymentMethod: Sendable {
     let pool: PostgresPool
     /// Keys the fingerprint, so that it says nothing of the number to whoever lacks the key.
     let fingerprintKey: SymmetricKey
+    /// Further sandbox acquirers that can charge the card.
+    let acquirers: [String]
 
     /// - Returns: 201 with the method; 202 while the provider is still about it.
     /// - Throws: ``Problem``; nothing is stored then.
@@ -33,7 +36,10 @@ package struct AttachPaymentMethod: Sendable {
                 }
                 let method: PaymentMethodRecord = try method(
                     card, of: input.customerID, isDefault: input.isDefault, at: call.now)
-                return try await pool.transactionRetrying { db in try Self.store(method, call.claim(), in: db) }
+                let tokens: [MethodToken] = tokens(of: card)
+                return try await pool.transactionRetrying { db in
+                    try Self.store(method, tokens, call.claim(), in: db)
+                }
             }
         } catch Failure.unknownCustomer {
             throw Problem.invalid("customer_id", code: "unknown_customer", "there is no customer with this id")
@@ -54,20 +60,26 @@ package struct AttachPaymentMethod: Sendable {
         }
         return PaymentMethodRecord(
             id: PaymentMethodID.new(at: now), customerID: customer, brand: card.number.brand,
-            last4: card.number.last4, expMonth: card.expMonth, expYear: card.expYear,
+            bin: card.number.issuerDigits, last4: card.number.last4, expMonth: card.expMonth, expYear: card.expYear,
             fingerprint: fingerprint(of: card.number), provider: "sandbox",
             providerToken: SandboxProvider.token(of: card.number), isDefault: isDefault, createdAt: now)
     }
 
+    /// What further acquirers know a card by.
+    func tokens(of card: CardInput) -> [MethodToken] {
+        acquirers.map { MethodToken(provider: $0, token: SandboxProvider.token(of: card.number, at: $0)) }
+    }
+
     private static func store(
-        _ method: PaymentMethodRecord, _ claim: IdempotencyClaim?, in db: borrowing PostgresTransaction
+        _ method: PaymentMethodRecord, _ tokens: [MethodToken], _ claim: IdempotencyClaim?,
+        in db: borrowing PostgresTransaction
     ) throws -> Reply<PaymentMethodResource> {
         if let claim {
             let result: ClaimResult = try IdempotencyStore.claim([claim], in: db)[0]
             if case .replay(let stored) = result { return Reply(replaying: stored) }
             guard result == .fresh else { throw result.problem ?? Problem.idempotencyTwin }
         }
-        try insert(method, in: db)
+        try insert(method, tokens, in: db)
         let reply = Reply(status: 201, PaymentMethodResource(method))
         if let claim { try IdempotencyStore.complete([(claim, reply.stored)], in: db) }
         return reply
@@ -75,9 +87,12 @@ package struct AttachPaymentMethod: Sendable {
 
     /// Stores a method with its event, in the caller's transaction.
     /// - Throws: ``Failure``.
-    static func insert(_ method: PaymentMethodRecord, in db: borrowing PostgresTransaction) throws {
+    static func insert(
+        _ method: PaymentMethodRecord, _ tokens: [MethodToken], in db: borrowing PostgresTransaction
+    ) throws {
         guard try PaymentMethodStore.lockCustomer(method.customerID, in: db) else { throw Failure.unknownCustomer }
         try PaymentMethodStore.insert(method, in: db)
+        try MethodTokenStore.insert(tokens, of: method.id, at: method.createdAt, in: db)
         try Outbox.append([PaymentEvents.attached(method)], in: db)
     }
 

@@ -15,6 +15,8 @@ package struct CapturePayment: Sendable {
         case notFound(PaymentID)
         case notAuthorized(PaymentStatus)
         case underWay
+        /// A person has not approved it.
+        case notReviewed(ReviewStatus)
         case tooMuch(left: Int64)
     }
 
@@ -59,15 +61,25 @@ package struct CapturePayment: Sendable {
     ) throws -> CaptureID {
         guard let payment: PaymentRecord = try PaymentStore.lock(id, in: db) else { throw Failure.notFound(id) }
         guard payment.status == .authorized else { throw Failure.notAuthorized(payment.status) }
+        if let review: ReviewStatus = payment.reviewStatus, review != .approved { throw Failure.notReviewed(review) }
+        return try reserve(payment, input.amount, isFinal: input.isFinal, at: now, in: db)
+    }
+
+    /// Stores the intent to take a part of an authorized payment, or all that is left, whose row is locked.
+    static func reserve(
+        _ payment: PaymentRecord, _ amount: Int64?, isFinal: Bool, at now: Instant,
+        in db: borrowing PostgresTransaction
+    ) throws -> CaptureID {
+        let id: PaymentID = payment.id
         guard try !CaptureStore.isUnderWay(id, in: db) else { throw Failure.underWay }
         let left: Int64 = payment.amountCapturable
-        let amount: Int64 = input.amount ?? left
+        let amount: Int64 = amount ?? left
         guard amount <= left else { throw Failure.tooMuch(left: left) }
         let capture = CaptureID.new(at: now)
         _ = try db.execute(
             """
             INSERT INTO captures (id, payment_id, amount, currency, is_final, status, created_at)
-            VALUES (\(capture), \(id), \(amount), \(payment.amount.currency), \(input.isFinal || amount == left),
+            VALUES (\(capture), \(id), \(amount), \(payment.amount.currency), \(isFinal || amount == left),
                 'processing', \(now))
             """)
         return capture
@@ -154,6 +166,8 @@ extension CapturePayment.Failure: ProblemConvertible {
         case .notFound(let id): .notFound("payment", id.rawValue)
         case .notAuthorized(let status):
             .conflict("payment_state", "A payment that is \(status.rawValue) cannot be captured.")
+        case .notReviewed(let review):
+            .conflict("payment_review", "The payment's review is \(review.rawValue); it cannot be captured.")
         case .underWay: .conflict("capture_in_progress", "Another capture of the payment is under way.")
         case .tooMuch(let left):
             .invalid("amount", code: "over_capture", "only \(left) of the authorization is left to capture")

@@ -32,7 +32,7 @@ package struct PayLink: Sendable {
                     }
                     let method: PaymentMethodRecord = try attach.method(
                         input.card, of: standing.link.customerID, isDefault: false, at: call.now)
-                    try AttachPaymentMethod.insert(method, in: db)
+                    try AttachPaymentMethod.insert(method, attach.tokens(of: input.card), in: db)
                     try LinkUseStore.bind(method.id, to: standing.link.id, session: input.session, in: db)
                     return Reply(status: 201, LinkCardResource(method: method))
                 }

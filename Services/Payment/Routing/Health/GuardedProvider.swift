@@ -1,0 +1,169 @@
+import BillingCore
+package import PaymentContract
+import PaymentDomain
+import Synchronization
+import Telemetry
+
+/// A provider behind its circuit breaker, its bulkhead and its time limit.
+///
+/// A call that is not let out throws ``ProviderFault/notSent(_:)``: nobody was asked. A call that takes too long throws
+/// ``ProviderFault/timedOut``: it may have happened, and nothing but a look at the provider can tell. It keeps its place
+/// in the bulkhead until it really ends.
+package struct GuardedProvider: PaymentProvider {
+    private let provider: any PaymentProvider
+    private let health: ProviderHealth
+    private let timeout: Duration
+    private let refused: Counter
+
+    /// Puts a guard before a provider; one that ``ProviderHealth`` does not know is only timed.
+    package init(_ provider: any PaymentProvider, health: ProviderHealth, timeout: Duration) {
+        self.provider = provider
+        self.health = health
+        self.timeout = timeout
+        refused = Metrics.shared.counter(
+            "provider_calls_not_let_out_total", help: "Calls that a circuit breaker or a bulkhead kept back",
+            labels: ["provider": provider.name])
+    }
+
+    package var name: String { provider.name }
+    package var capabilities: ProviderCapabilities { provider.capabilities }
+
+    package func charge(_ request: ChargeRequest) async throws(ProviderFault) -> ChargeAnswer {
+        let provider: any PaymentProvider = provider
+        let answer: ChargeAnswer = try await guarded { () throws(ProviderFault) in try await provider.charge(request) }
+        count(answer, to: request)
+        return answer
+    }
+
+    package func outcome(of request: ChargeRequest) async throws(ProviderFault) -> ChargeAnswer {
+        let provider: any PaymentProvider = provider
+        let answer: ChargeAnswer = try await guarded { () throws(ProviderFault) in
+            try await provider.outcome(of: request)
+        }
+        count(answer, to: request)
+        return answer
+    }
+
+    package func capture(_ request: CaptureRequest) async throws(ProviderFault) -> CaptureAnswer {
+        let provider: any PaymentProvider = provider
+        return try await guarded { () throws(ProviderFault) in try await provider.capture(request) }
+    }
+
+    package func release(_ request: ReleaseRequest) async throws(ProviderFault) -> ReleaseAnswer {
+        let provider: any PaymentProvider = provider
+        return try await guarded { () throws(ProviderFault) in try await provider.release(request) }
+    }
+
+    package func refund(_ request: RefundRequest) async throws(ProviderFault) -> RefundAnswer {
+        let provider: any PaymentProvider = provider
+        return try await guarded { () throws(ProviderFault) in try await provider.refund(request) }
+    }
+
+    /// Counts for routing by success rate; what is still open counts nothing.
+    private func count(_ answer: ChargeAnswer, to request: ChargeRequest) {
+        switch answer {
+        case .captured, .authorized: health.record(request.idempotencyKey, at: name, succeeded: true)
+        case .declined: health.record(request.idempotencyKey, at: name, succeeded: false)
+        case .actionRequired, .pending: break
+        }
+    }
+
+    private func guarded<Answer: Sendable>(
+        _ call: @escaping @Sendable () async throws(ProviderFault) -> Answer
+    ) async throws(ProviderFault) -> Answer {
+        guard let watched = health.watched(name) else { return try await TimedCall(call, timeout: timeout).answer() }
+        guard watched.bulkhead.enter() else {
+            refused.increment()
+            throw .notSent("\(name) has as many calls under way as it is trusted with")
+        }
+        let admission: CircuitBreaker.Admission = await watched.circuit.admit(at: health.now)
+        if case .refused = admission {
+            watched.bulkhead.leave()
+            refused.increment()
+            throw .notSent("the circuit of \(name) is open")
+        }
+        let bulkhead: Bulkhead = watched.bulkhead
+        let timed = TimedCall(
+            { () throws(ProviderFault) -> Answer in
+                defer { bulkhead.leave() }
+                return try await call()
+            }, timeout: timeout)
+        do {
+            let answer: Answer = try await timed.answer()
+            await watched.circuit.record(answered: true, probe: admission == .probe, at: health.now)
+            return answer
+        } catch {
+            await watched.circuit.record(answered: false, probe: admission == .probe, at: health.now)
+            throw error
+        }
+    }
+}
+
+/// A call that is waited for only so long; it goes on by itself afterwards, and its answer is dropped.
+struct TimedCall<Answer: Sendable>: Sendable {
+    private let call: @Sendable () async throws(ProviderFault) -> Answer
+    private let timeout: Duration
+
+    init(_ call: @escaping @Sendable () async throws(ProviderFault) -> Answer, timeout: Duration) {
+        self.call = call
+        self.timeout = timeout
+    }
+
+    /// - Throws: What the call throws, or ``ProviderFault/timedOut`` when the time is over or the caller is cancelled.
+    func answer() async throws(ProviderFault) -> Answer {
+        let decision = Decision<Result<Answer, ProviderFault>>()
+        let call: @Sendable () async throws(ProviderFault) -> Answer = call
+        let work = Task {
+            do throws(ProviderFault) { decision.decide(.success(try await call())) } catch {
+                decision.decide(.failure(error))
+            }
+        }
+        let timeout: Duration = timeout
+        let timer = Task {
+            try await Task.sleep(for: timeout)
+            decision.decide(.failure(.timedOut))
+            work.cancel()
+        }
+        let result: Result<Answer, ProviderFault> = await withTaskCancellationHandler {
+            await decision.value
+        } onCancel: {
+            decision.decide(.failure(.timedOut))
+            work.cancel()
+        }
+        timer.cancel()
+        return try result.get()
+    }
+}
+
+/// The first word on something; later ones change nothing.
+final class Decision<Value: Sendable>: Sendable {
+    private enum State: Sendable {
+        case open(CheckedContinuation<Value, Never>?)
+        case decided(Value)
+    }
+
+    private let state = Mutex<State>(.open(nil))
+
+    func decide(_ value: Value) {
+        let waiting: CheckedContinuation<Value, Never>? = state.withLock { state in
+            guard case .open(let waiting) = state else { return nil }
+            state = .decided(value)
+            return waiting
+        }
+        waiting?.resume(returning: value)
+    }
+
+    /// Waits for the word; one waits at a time.
+    var value: Value {
+        get async {
+            await withCheckedContinuation { continuation in
+                let known: Value? = state.withLock { state in
+                    if case .decided(let value) = state { return value }
+                    state = .open(continuation)
+                    return nil
+                }
+                if let known { continuation.resume(returning: known) }
+            }
+        }
+    }
+}

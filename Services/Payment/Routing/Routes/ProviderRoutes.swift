@@ -1,0 +1,157 @@
+import BillingCore
+package import HTTPKit
+import JSON
+import PaymentContract
+import PaymentDomain
+import Postgres
+
+/// `/v1/payment_providers`.
+package struct ProviderRoutes: Sendable {
+    private let book: RoutingBook
+
+    package init(book: RoutingBook) { self.book = book }
+
+    package var endpoints: [Endpoint] { [list, change] }
+
+    private var list: Endpoint {
+        let book: RoutingBook = book
+        return .read(
+            "/v1/payment_providers", scope: "payments:read",
+            summary: "List the configured providers: what they can do, and how they are",
+            answers: ProviderListResource.self
+        ) { db, _ in
+            let down: Set<String> = try ProviderDownStore.all(in: db)
+            return ProviderListResource(providers: book.catalogue.profiles.map { Self.resource($0, book, down) })
+        }
+    }
+
+    private var change: Endpoint {
+        let book: RoutingBook = book
+        return .write(
+            .put, "/v1/payment_providers/{name}", scope: "payments:write",
+            summary: "Take a provider out of routing, or in again", body: ChangeProviderInput.self,
+            answers: ProviderResource.self, problems: ["404 not_found"]
+        ) { db, call, input in
+            let name: String = call.parameter("name")
+            guard let profile: ProviderProfile = book.catalogue.named(name) else {
+                throw Problem.notFound("payment provider", String(name.prefix(64)))
+            }
+            try ProviderDownStore.set(
+                name, isDown: !input.enabled, reason: input.reason, at: call.now, by: call.principal.id, in: db)
+            try book.install(in: db)
+            return .ok(Self.resource(profile, book, try ProviderDownStore.all(in: db)))
+        }
+    }
+
+    private static func resource(
+        _ profile: ProviderProfile, _ book: RoutingBook, _ down: Set<String>
+    ) -> ProviderResource {
+        ProviderResource(
+            profile: profile, isEnabled: !down.contains(profile.name), health: book.health.snapshot(profile.name))
+    }
+}
+
+/// `PUT /v1/payment_providers/{name}`.
+struct ChangeProviderInput: JSONInput {
+    let enabled: Bool
+    let reason: String?
+
+    init(_ f: inout InputFields) {
+        enabled = f.bool("enabled", doc: "Whether routing may choose it; payments of its own methods still go to it")
+        reason = f.optionalString("reason", max: 500, doc: "For people")
+    }
+}
+
+/// Every configured provider; there are few, so it is one page.
+struct ProviderListResource: JSONOutput {
+    let providers: [ProviderResource]
+
+    func write(to o: inout ObjectWriter) {
+        o.field("object", "list", doc: "Always `list`")
+        o.field("data", providers)
+        o.field("has_more", false)
+    }
+
+    static var sample: Self { Self(providers: [.sample]) }
+}
+
+/// A provider as callers see it.
+struct ProviderResource: JSONOutput {
+    let profile: ProviderProfile
+    let isEnabled: Bool
+    let health: ProviderSnapshot?
+
+    func write(to o: inout ObjectWriter) {
+        o.field("object", "payment_provider")
+        o.field("name", profile.name)
+        o.field("enabled", isEnabled, doc: "false: an operator took it out of routing")
+        o.field("methods", profile.capabilities.methods.map(ProviderMethodResource.init))
+        o.field("currencies", profile.capabilities.currencies.sorted())
+        o.field("fees_known", profile.fees != nil, doc: "Whether least cost can compare it")
+        o.field("health", health.map(ProviderHealthResource.init))
+    }
+
+    static var sample: Self {
+        Self(
+            profile: ProviderProfile(
+                name: "sandbox",
+                capabilities: ProviderCapabilities(
+                    methods: [
+                        ProviderCapabilities.Method(
+                            type: "card", separateCapture: true, partialCapture: true, multipleCapture: true,
+                            partialRefund: true, offSession: true)
+                    ], currencies: ["EUR", "USD"])), isEnabled: true,
+            health: ProviderSnapshot(phase: .closed, answered: 120, failed: 1, inFlight: 3, inFlightLimit: 4_096))
+    }
+}
+
+/// One kind of method at a provider.
+struct ProviderMethodResource: JSONOutput {
+    let method: ProviderCapabilities.Method
+
+    func write(to o: inout ObjectWriter) {
+        o.field("type", method.type)
+        o.field("all_currencies", method.currencies == nil, doc: "Whether it goes with all of the provider's")
+        o.field("currencies", method.currencies?.sorted() ?? [])
+        o.field("all_countries", method.countries == nil, doc: "Whether customers of all countries may use it")
+        o.field("countries", method.countries?.sorted() ?? [])
+        o.field("separate_capture", method.separateCapture)
+        o.field("partial_capture", method.partialCapture)
+        o.field("multiple_capture", method.multipleCapture)
+        o.field("partial_refund", method.partialRefund)
+        o.field("off_session", method.offSession, doc: "Whether it can be charged without the customer")
+    }
+
+    static var sample: Self { Self(method: ProviderResource.sample.profile.capabilities.methods[0]) }
+}
+
+/// How a provider is, as far as the answering instance knows.
+struct ProviderHealthResource: JSONOutput {
+    enum Circuit: String, CaseIterable, Sendable {
+        case closed, open
+        case halfOpen = "half_open"
+    }
+
+    let snapshot: ProviderSnapshot
+
+    func write(to o: inout ObjectWriter) {
+        var circuit = Circuit.closed
+        var until: Instant?
+        switch snapshot.phase {
+        case .closed: break
+        case .open(let end): (circuit, until) = (.open, end)
+        case .halfOpen: circuit = .halfOpen
+        }
+        o.field("circuit", circuit)
+        o.field("open_until", until)
+        o.field("answered", snapshot.answered, doc: "Calls in the last minute, declines included")
+        o.field("failed", snapshot.failed, doc: "Calls in the last minute without a usable answer")
+        o.field("in_flight", snapshot.inFlight)
+        o.field("in_flight_limit", snapshot.inFlightLimit, doc: "This instance's share")
+    }
+
+    static var sample: Self {
+        Self(
+            snapshot: ProviderSnapshot(phase: .closed, answered: 120, failed: 1, inFlight: 3, inFlightLimit: 4_096))
+    }
+}

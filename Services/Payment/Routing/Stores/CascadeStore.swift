@@ -1,0 +1,178 @@
+import BillingCore
+import PaymentDomain
+import Postgres
+
+/// A payment whose current attempt was routed and has ended, its row locked.
+struct CascadingPayment: PostgresRecord, Sendable {
+    let id: PaymentID
+    let attemptID: AttemptID
+    let customerID: CustomerID
+    let methodID: PaymentMethodID
+    let provider: String
+    let amount: Money
+    let attempts: Int
+    let steppedAt: Instant
+    let type: String
+    let brand: String
+    let fingerprint: String
+    let country: String?
+    let cascade: [String]
+
+    /// The payments that are still at these attempts; the others have moved on and are nobody's business here.
+    static func lock(
+        _ ended: [EndedAttempt], in db: borrowing PostgresTransaction
+    ) throws -> [CascadingPayment] {
+        try db.query(
+            """
+            SELECT p.id, p.attempt_id, p.customer_id, m.id, p.provider, p.amount, p.currency, p.attempts, p.stepped_at,
+                m.type, m.brand, m.fingerprint, c.country,
+                ARRAY(SELECT jsonb_array_elements_text(a.routing -> 'cascade'))
+            FROM unnest(\(ended.map(\.paymentID.rawValue))::text[], \(ended.map(\.attemptID.rawValue))::text[])
+                AS e(id, attempt_id)
+            JOIN payments p ON p.id = e.id AND p.attempt_id = e.attempt_id
+            JOIN payment_attempts a ON a.id = p.attempt_id
+            JOIN payment_methods m ON m.id = p.payment_method_id
+            JOIN customers c ON c.id = p.customer_id
+            WHERE p.status = \(PaymentStatus.processing.rawValue) AND a.routing IS NOT NULL
+            ORDER BY p.id FOR UPDATE OF p
+            """, as: CascadingPayment.self)
+    }
+
+    init(row: inout PostgresRow) throws {
+        id = try row.next()
+        attemptID = try row.next()
+        customerID = try row.next()
+        methodID = try row.next()
+        provider = try row.next()
+        amount = Money(minor: try row.next(), currency: try row.next())
+        attempts = try row.next()
+        steppedAt = try row.next()
+        type = try row.next()
+        brand = try row.next()
+        fingerprint = try row.next()
+        country = try row.next()
+        cascade = try row.next()
+    }
+
+    var segment: RoutingSegment {
+        RoutingSegment(method: type, brand: brand, country: country, currency: amount.currency)
+    }
+
+    /// After an outage only whoever set out to ask may go on: a step since then is a sweeper's, who may have asked.
+    func isStill(at end: EndedAttempt) -> Bool {
+        if case .outage(let seen) = end.end { return seen == steppedAt }
+        return true
+    }
+}
+
+/// What the networks' retry budgets look at.
+enum CardHistory {
+    /// Attempts looked back at for one card.
+    static let limit = 500
+
+    /// A customer's attempts with the card of each payment, the ended one as it ended. Attempts that reached no network
+    /// (blocked, or an outage) do not count.
+    static func read(
+        _ payments: [CascadingPayment], _ ends: [AttemptID: EndedAttempt], in db: borrowing PostgresTransaction
+    ) throws -> [PaymentID: [CardAttempt]] {
+        let rows: [(PaymentID, CardAttempt)] = try db.query(
+            """
+            SELECT q.id, h.id, h.started_at, h.amount, h.currency, h.status, h.network_code, h.advice_code
+            FROM unnest(\(payments.map(\.id.rawValue))::text[], \(payments.map(\.customerID.rawValue))::text[],
+                \(payments.map(\.fingerprint))::text[]) AS q(id, customer_id, fingerprint)
+            CROSS JOIN LATERAL (
+                SELECT a.id, a.started_at, b.amount, b.currency, a.status, a.network_code, a.advice_code
+                FROM payments b JOIN payment_attempts a ON a.payment_id = b.id
+                JOIN payment_methods m ON m.id = a.payment_method_id AND m.fingerprint = q.fingerprint
+                WHERE b.customer_id = q.customer_id AND a.status <> 'canceled'
+                    AND coalesce(a.decline_code, '') NOT IN ('blocked_by_risk', 'outage')
+                ORDER BY b.id DESC, a.number DESC LIMIT \(limit)) AS h
+            """
+        ) { row in
+            let payment: PaymentID = try row.next()
+            let attempt: AttemptID = try row.next()
+            let at: Instant = try row.next()
+            let amount = Money(minor: try row.next(), currency: try row.next())
+            let status: String = try row.next()
+            let code: String? = try row.next()
+            let advice: String? = try row.next()
+            let outcome: CardAttempt.Outcome =
+                ends[attempt].map(Self.outcome) ?? Self.outcome(status, code, advice)
+            return (payment, CardAttempt(at: at, amount: amount, outcome: outcome))
+        }
+        return Dictionary(grouping: rows) { $0.0 }.mapValues { $0.map(\.1) }
+    }
+
+    private static func outcome(_ end: EndedAttempt) -> CardAttempt.Outcome {
+        .declined(networkCode: end.networkCode, advice: end.advice)
+    }
+
+    private static func outcome(_ status: String, _ code: String?, _ advice: String?) -> CardAttempt.Outcome {
+        switch status {
+        case "succeeded", "authorized": .approved
+        case "failed": .declined(networkCode: code, advice: advice.flatMap(MerchantAdviceCode.init))
+        default: .unknown
+        }
+    }
+}
+
+/// SQL that moves payments to their following attempts.
+enum CascadeStore {
+    /// - Returns: When those that go on took the step: what an outage of the following attempt is compared with.
+    static func store(
+        _ steps: [CascadeStepTaken], at now: Instant, in db: borrowing PostgresTransaction
+    ) throws -> [PaymentID: Instant] {
+        guard !steps.isEmpty else { return [:] }
+        try end(steps, at: now, in: db)
+        let following: [(step: CascadeStepTaken, provider: String)] = steps.compactMap { step in
+            if case .next(let token) = step.way { (step, token.provider) } else { nil }
+        }
+        guard !following.isEmpty else { return [:] }
+        let ids: [String] = following.map(\.step.payment.id.rawValue)
+        let attempts: [String] = following.map(\.step.next.rawValue)
+        let providers: [String] = following.map(\.provider)
+        try db.enqueue(
+            """
+            INSERT INTO payment_attempts
+                (id, payment_id, number, payment_method_id, provider, status, started_at, cascade_of, routing)
+            SELECT n.attempt_id, p.id, p.attempts + 1, p.payment_method_id, n.provider, 'started', \(now),
+                p.attempt_id, a.routing - 'stopped'
+            FROM unnest(\(ids)::text[], \(attempts)::text[], \(providers)::text[]) AS n(id, attempt_id, provider)
+            JOIN payments p ON p.id = n.id JOIN payment_attempts a ON a.id = p.attempt_id
+            """)
+        let stepped: [(PaymentID, Instant)] = try db.query(
+            """
+            UPDATE payments p SET attempt_id = n.attempt_id, attempts = p.attempts + 1, provider = n.provider,
+                stepped_at = now()
+            FROM unnest(\(ids)::text[], \(attempts)::text[], \(providers)::text[]) AS n(id, attempt_id, provider)
+            WHERE p.id = n.id RETURNING p.id, p.stepped_at
+            """
+        ) { row in (try row.next(), try row.next()) }
+        return Dictionary(stepped) { first, _ in first }
+    }
+
+    /// Ends the attempts that are followed, and writes down of the others why nothing follows; the network's words are
+    /// kept of both. Whoever records the ends of the others sets their status.
+    private static func end(
+        _ steps: [CascadeStepTaken], at now: Instant, in db: borrowing PostgresTransaction
+    ) throws {
+        let stopped: [String?] = steps.map { step in
+            if case .stop(let why) = step.way { why } else { nil }
+        }
+        try db.enqueue(
+            """
+            UPDATE payment_attempts a SET network_code = e.network_code, advice_code = e.advice_code,
+                status = CASE WHEN e.stopped IS NULL THEN 'failed' ELSE a.status END,
+                decline_code = CASE WHEN e.stopped IS NULL THEN e.code ELSE a.decline_code END,
+                provider_reference = coalesce(e.reference, a.provider_reference),
+                ended_at = CASE WHEN e.stopped IS NULL THEN \(now) ELSE a.ended_at END,
+                routing = CASE WHEN e.stopped IS NULL THEN a.routing
+                    ELSE a.routing || jsonb_build_object('stopped', e.stopped) END
+            FROM unnest(\(steps.map(\.payment.attemptID.rawValue))::text[], \(steps.map(\.end.code))::text[],
+                \(steps.map(\.end.networkCode))::text[], \(steps.map { $0.end.advice?.rawValue })::text[],
+                \(steps.map(\.end.reference))::text[], \(stopped)::text[])
+                AS e(id, code, network_code, advice_code, reference, stopped)
+            WHERE a.id = e.id
+            """)
+    }
+}

@@ -1,0 +1,40 @@
+import BillingCore
+import HTTPKit
+package import JSON
+import PaymentDomain
+
+/// `/v1/payments/{id}/review`.
+struct ReviewRoutes: Sendable {
+    let review: ReviewPayment
+
+    var endpoints: [Endpoint] {
+        let review: ReviewPayment = review
+        return [
+            .task(
+                .post, "/v1/payments/{id}/review", scope: "payments:write",
+                summary: "Decide about a payment that is held for review", body: ReviewPaymentInput.self,
+                answers: PaymentResource.self, statuses: [200, 202],
+                problems: ["404 not_found", "409 payment_state", "409 review_decided"]
+            ) { call, input in try await review(call, try call.id(), input) }
+        ]
+    }
+}
+
+/// `POST /v1/payments/{id}/review`.
+package struct ReviewPaymentInput: JSONInput {
+    /// What a person decides.
+    enum Decision: String, CaseIterable, Sendable {
+        case approve, decline
+
+        var status: ReviewStatus { self == .approve ? .approved : .declined }
+    }
+
+    let decision: Decision
+    let note: String?
+
+    package init(_ f: inout InputFields) {
+        decision = f.enumeration(
+            "decision", of: Decision.self, doc: "approve: the money is taken, as it would have been; decline: released")
+        note = f.optionalString("note", max: 500, doc: "For people")
+    }
+}

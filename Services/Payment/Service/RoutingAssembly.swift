@@ -1,0 +1,114 @@
+import BillingCore
+import HTTPKit
+import Logging
+import PaymentContract
+import PaymentDomain
+import PaymentRouting
+import PaymentSandbox
+import ServiceKit
+
+/// Builds routing out of the configuration: every provider behind its guard, the rules, and how the providers are.
+struct RoutingAssembly: Sendable {
+    /// The providers, each behind its circuit breaker, bulkhead and time limit.
+    let providers: PaymentProviders
+    /// Sandbox acquirers beside `sandbox`.
+    let acquirers: [String]
+    /// Decides where an approved attempt goes.
+    let route: RoutePayment
+    /// Tries the next provider after a soft decline or a certain outage.
+    let cascade: CascadePayment
+    let endpoints: [Endpoint]
+    let loops: [BackgroundLoop]
+
+    /// - Parameter further: Providers beside the sandbox's.
+    /// - Throws: `ServiceConfiguration.Invalid`.
+    init(_ parts: ServiceParts, further: [any PaymentProvider] = []) throws {
+        let configuration = RoutingConfiguration(tunables: parts.configuration.tunables)
+        let isSandbox: Bool = parts.configuration.mode == .sandbox
+        let unguarded: [any PaymentProvider]
+        let catalogue: ProviderCatalogue
+        do throws(RoutingConfiguration.Invalid) {
+            acquirers = isSandbox ? try configuration.sandboxAcquirers() : []
+            unguarded =
+                try Self.sandboxes(isSandbox ? ["sandbox"] + acquirers : [], configuration, parts) + further
+            var profiles: [ProviderProfile] = []
+            for provider in unguarded {
+                profiles.append(try configuration.profile(provider.name, provider.capabilities))
+            }
+            catalogue = ProviderCatalogue(profiles)
+        } catch {
+            throw ServiceConfiguration.Invalid(faults: [error.description])
+        }
+        let health = ProviderHealth(
+            catalogue, redis: parts.redis, instance: parts.configuration.instance, logger: parts.logger)
+        let book = RoutingBook(catalogue: catalogue, health: health, logger: parts.logger)
+        providers = PaymentProviders(
+            unguarded.map { provider in
+                let limits: ProviderProfile.Limits? = catalogue.named(provider.name)?.limits
+                return GuardedProvider(provider, health: health, timeout: limits?.timeout ?? .seconds(30))
+            })
+        route = RoutePayment(book: book)
+        cascade = CascadePayment(book: book)
+        let evaluate = EvaluateRouting(book: book, pool: parts.pool)
+        endpoints =
+            RoutingRoutes(book: book, evaluate: evaluate).endpoints + ProviderRoutes(book: book).endpoints
+            + CustomerGroupRoutes().endpoints
+        loops = [
+            BackgroundLoop(name: "provider_health") { try await health.run() },
+            BackgroundLoop(name: "routing_rules") { try await book.run(parts.pool) },
+        ]
+    }
+
+    private static func sandboxes(
+        _ names: [String], _ configuration: RoutingConfiguration, _ parts: ServiceParts
+    ) throws(RoutingConfiguration.Invalid) -> [any PaymentProvider] {
+        var sandboxes: [any PaymentProvider] = []
+        for name in names {
+            let acquirer = SandboxAcquirer(
+                name, fault: try configuration.sandboxWord("fault", of: name, as: SandboxAcquirer.Fault.self),
+                successPercent: try configuration.sandboxPercent("success_percent", of: name))
+            let wait: Int = parts.configuration.int("payment.sandbox_dispute_after_seconds", default: 86_400)
+            sandboxes.append(
+                SandboxProvider(
+                    pool: parts.pool, clock: parts.clock, acquirer: acquirer, disputesAfter: .seconds(wait)))
+        }
+        return sandboxes
+    }
+}
+
+extension RiskPolicy {
+    /// `payment.fraud_thresholds.review`, `.step_up`, `.block`; `payment.fraud_high_risk`; `payment.fraud_review`.
+    /// - Throws: `ServiceConfiguration.Invalid`.
+    init(_ configuration: ServiceConfiguration) throws {
+        var faults: [String] = []
+        func threshold(_ name: String, _ standard: ExactDecimal) -> ExactDecimal {
+            let path = "payment.fraud_thresholds.\(name)"
+            guard let text: String = configuration.tunables[path] else { return standard }
+            if let decimal = ExactDecimal(text) { return decimal }
+            faults.append("\(path) must be a decimal such as 0.75")
+            return standard
+        }
+        func word<Word: CaseIterable & RawRepresentable>(
+            _ path: String, _ standard: Word
+        ) -> Word where Word.RawValue == String {
+            guard let text: String = configuration.tunables[path] else { return standard }
+            if let word = Word(rawValue: text) { return word }
+            faults.append("\(path) must be one of \(Word.allCases.map(\.rawValue).joined(separator: ", "))")
+            return standard
+        }
+        let standard: RiskPolicy = .standard
+        let (review, stepUp, block) = (
+            threshold("review", standard.reviewFrom), threshold("step_up", standard.stepUpFrom),
+            threshold("block", standard.blockFrom)
+        )
+        let highRisk: HighRisk = word("payment.fraud_high_risk", standard.highRisk)
+        let treatment: Review = word("payment.fraud_review", standard.review)
+        guard faults.isEmpty else { throw ServiceConfiguration.Invalid(faults: faults) }
+        do {
+            try self.init(
+                reviewFrom: review, stepUpFrom: stepUp, blockFrom: block, highRisk: highRisk, review: treatment)
+        } catch {
+            throw ServiceConfiguration.Invalid(faults: [error.description])
+        }
+    }
+}

@@ -1,0 +1,222 @@
+import BillingCore
+import PaymentContract
+import PaymentDomain
+import PaymentRecords
+import PaymentRouting
+import Postgres
+import TestKit
+import Testing
+
+@Suite("Trying the next provider of stored payments") struct CascadePaymentTests {
+    private static let rules = #"{"order":{"by":"least_cost"}}"#
+
+    private func routed(_ world: RoutingWorld, brand: String = "visa") async throws -> PaymentRecord {
+        try await world.rules(Self.rules)
+        let payment: PaymentRecord = try await world.approved(world.payer(brand: brand))[0]
+        _ = try await world.routed([payment])
+        return try await world.payment(payment.id)
+    }
+
+    @Test("a soft decline begins the next attempt at the next provider, in one payment, until none is left")
+    func walk() async throws {
+        try await withRouting { world in
+            let first: PaymentRecord = try await routed(world)
+            let second: FollowingAttempt = try #require(
+                try await world.ended(first.id, RoutingWorld.declined("do_not_honor", network: "05")))
+            #expect(second.route.provider == "sandbox_c")
+            #expect(second.route.token == "tok_sandbox_c_success")
+            let moved: PaymentRecord = try await world.payment(first.id)
+            #expect(moved.attemptID == second.attemptID)
+            #expect((moved.status, moved.provider, moved.attempts) == (.processing, "sandbox_c", 2))
+            let third: FollowingAttempt = try #require(
+                try await world.ended(first.id, RoutingWorld.declined("processing_error")))
+            #expect(third.route.provider == "sandbox")
+            #expect(try await world.ended(first.id, RoutingWorld.declined("do_not_honor")) == nil)
+            #expect(
+                try await world.attempts(first.id) == [
+                    "1 sandbox_b failed do_not_honor", "2 sandbox_c failed processing_error", "3 sandbox started",
+                ])
+            #expect(try await world.stopped(first.id) == "exhausted")
+            #expect(
+                try await world.texts(
+                    "SELECT coalesce(cascade_of, '') FROM payment_attempts ORDER BY number") == [
+                        "", first.attemptID.rawValue, second.attemptID.rawValue,
+                    ])
+            #expect(
+                try await world.texts("SELECT network_code FROM payment_attempts WHERE network_code IS NOT NULL")
+                    == ["05"])
+        }
+    }
+
+    /// How a first attempt ends, and why nothing follows.
+    private static let ends: [(EndedAttempt.End, String)] = [
+        (RoutingWorld.declined("expired_card"), "hard"), (RoutingWorld.declined("stolen_card"), "hard"),
+        (RoutingWorld.declined("fraudulent"), "fraud"), (RoutingWorld.declined("authentication_required"), "action"),
+        (RoutingWorld.declined("nobody_knows"), "unknown_decline"),
+        // The networks' words: a code of Visa's category 1, and advice to wait or to stop.
+        (RoutingWorld.declined("do_not_honor", network: "57"), "budget"),
+        (RoutingWorld.declined("do_not_honor", network: "05", advice: .doNotTryAgain), "budget"),
+        (RoutingWorld.declined("do_not_honor", network: "05", advice: .afterDay), "budget"),
+    ]
+
+    @Test(
+        "nothing follows where another provider would be asked in vain or against the network's word",
+        arguments: 0..<ends.count)
+    func stops(index: Int) async throws {
+        let (end, reason) = Self.ends[index]
+        try await withRouting { world in
+            let payment: PaymentRecord = try await routed(world)
+            #expect(try await world.ended(payment.id, end) == nil)
+            #expect(try await world.attempts(payment.id) == ["1 sandbox_b started"], "its end is recorded elsewhere")
+            #expect(try await world.stopped(payment.id) == reason)
+        }
+    }
+
+    @Test("an outage goes on only for whoever set out to ask; after a sweeper took the payment it may have been asked")
+    func outage() async throws {
+        try await withRouting { world in
+            let payment: PaymentRecord = try await routed(world)
+            let seen: Instant = try #require(
+                try await world.database.transaction { db in
+                    try db.first("SELECT stepped_at FROM payments WHERE id = \(payment.id)") { row in
+                        try row.next() as Instant
+                    }
+                })
+            try await world.execute("UPDATE payments SET stepped_at = now() WHERE id = \(payment.id)")
+            #expect(try await world.ended(payment.id, .outage(steppedAt: seen)) == nil)
+            #expect(try await world.attempts(payment.id) == ["1 sandbox_b started"])
+            try await world.execute("UPDATE payments SET stepped_at = \(seen) WHERE id = \(payment.id)")
+            let next: FollowingAttempt? = try await world.ended(payment.id, .outage(steppedAt: seen))
+            #expect(next?.route.provider == "sandbox_c")
+            #expect(
+                try await world.attempts(payment.id) == ["1 sandbox_b failed outage", "2 sandbox_c started"])
+        }
+    }
+
+    @Test("faults of a charge are outages only where nothing can have happened") func faults() {
+        for (fault, outcome) in [
+            (ProviderFault.notSent("no route"), CascadeOutcome.outage), (.rateLimited(retryAfter: 5), .outage),
+            (.rejected(code: "no_such_account"), .outage), (.timedOut, .unknown), (.unavailable(500), .unknown),
+            (.unusable("HTML"), .unknown),
+        ] { #expect(CascadeOutcome(fault) == outcome, "\(fault)") }
+    }
+
+    @Test("the same end told again, or an earlier attempt's, begins nothing") func repeats() async throws {
+        try await withRouting(connections: 8) { world in
+            let payment: PaymentRecord = try await routed(world)
+            let end = EndedAttempt(
+                paymentID: payment.id, attemptID: payment.attemptID, end: RoutingWorld.declined("do_not_honor"))
+            let followed: Int = try await withThrowingTaskGroup(of: Int.self) { group in
+                for _ in 0..<8 { group.addTask { try await world.ended([end]).count } }
+                var sum = 0
+                for try await count in group { sum += count }
+                return sum
+            }
+            #expect(followed == 1)
+            #expect(
+                try await world.attempts(payment.id) == ["1 sandbox_b failed do_not_honor", "2 sandbox_c started"])
+        }
+    }
+
+    @Test("a payment that is not processing, or was not routed, is left alone") func others() async throws {
+        try await withRouting { world in
+            let plain: PaymentRecord = try await world.approved(world.payer())[0]
+            #expect(try await world.ended(plain.id, RoutingWorld.declined("do_not_honor")) == nil)
+            let routed: PaymentRecord = try await routed(world)
+            try await world.execute("UPDATE payments SET status = 'succeeded' WHERE id = \(routed.id)")
+            #expect(try await world.ended(routed.id, RoutingWorld.declined("do_not_honor")) == nil)
+            #expect(try await world.attempts(routed.id) == ["1 sandbox_b started"])
+        }
+    }
+
+    @Test("a provider that was taken out since is passed over") func passedOver() async throws {
+        try await withRouting { world in
+            let payment: PaymentRecord = try await routed(world)
+            try await world.execute(
+                """
+                INSERT INTO providers_down (provider, since, taken_out_by)
+                VALUES ('sandbox_c', \(RoutingWorld.start), 'key_test')
+                """)
+            try await world.book.refresh(world.database)
+            let next: FollowingAttempt? = try await world.ended(payment.id, RoutingWorld.declined("do_not_honor"))
+            #expect(next?.route.provider == "sandbox")
+        }
+    }
+
+    @Test("the networks' budgets count the customer's attempts with the card: Mastercard's tenth of a day is the last")
+    func budget() async throws {
+        try await withRouting { world in
+            try await world.rules(Self.rules)
+            let payer = try await world.payer(brand: "mastercard")
+            // Eight declined attempts of the day, each a payment of its own; blocked ones reached no network.
+            for (status, code) in Array(repeating: ("failed", "do_not_honor"), count: 8)
+                + Array(repeating: ("failed", "blocked_by_risk"), count: 20)
+            {
+                let payment: PaymentRecord = try await world.approved(payer)[0]
+                try await world.execute(
+                    "UPDATE payment_attempts SET status = \(status), decline_code = \(code) WHERE id = \(payment.attemptID)"
+                )
+            }
+            let payment: PaymentRecord = try await world.approved(payer)[0]
+            _ = try await world.routed([payment])
+            // This one is the ninth: a tenth may follow, an eleventh may not.
+            #expect(try await world.ended(payment.id, RoutingWorld.declined("do_not_honor")) != nil)
+            #expect(try await world.ended(payment.id, RoutingWorld.declined("do_not_honor")) == nil)
+            #expect(try await world.stopped(payment.id) == "budget")
+        }
+    }
+
+    @Test("another customer's attempts, another card's and those before an approval count nothing")
+    func budgetOfOthers() async throws {
+        try await withRouting { world in
+            try await world.rules(Self.rules)
+            let payer = try await world.payer(brand: "mastercard")
+            let other = try await world.payer(brand: "mastercard")
+            for from in [payer, other] {
+                for payment in try await world.approved(from, 12) {
+                    try await world.execute(
+                        """
+                        UPDATE payment_attempts SET status = 'failed', decline_code = 'do_not_honor',
+                            started_at = \(RoutingWorld.start.adding(.seconds(-7_200))) WHERE id = \(payment.attemptID)
+                        """)
+                }
+            }
+            let paid: PaymentRecord = try await world.approved(payer)[0]
+            try await world.execute(
+                """
+                UPDATE payment_attempts SET status = 'succeeded',
+                    started_at = \(RoutingWorld.start.adding(.seconds(-3_600))) WHERE id = \(paid.attemptID)
+                """)
+            let payment: PaymentRecord = try await world.approved(payer)[0]
+            _ = try await world.routed([payment])
+            #expect(try await world.ended(payment.id, RoutingWorld.declined("do_not_honor")) != nil)
+        }
+    }
+
+    @Test("seeded ends of many payments: attempts never repeat a provider, and follow only soft declines and outages")
+    func seeded() async throws {
+        var random = Seeded()
+        let codes = ["do_not_honor", "processing_error", "expired_card", "fraudulent", "insufficient_funds", "mystery"]
+        var script: [[String]] = []
+        for _ in 0..<60 { script.append((0..<4).map { _ in codes[Int.random(in: 0..<codes.count, using: &random)] }) }
+        try await withRouting { world in
+            try await world.rules(Self.rules)
+            for (index, ends) in script.enumerated() {
+                let payer = try await world.payer(fingerprint: "card\(index)")
+                let payment: PaymentRecord = try await world.approved(payer)[0]
+                _ = try await world.routed([payment])
+                var expected = 1
+                for code in ends {
+                    let isSoft: Bool = Decline(code: code).reason.declineClass == .soft
+                    let next: FollowingAttempt? = try await world.ended(payment.id, RoutingWorld.declined(code))
+                    #expect((next != nil) == (isSoft && expected < 3), "\(ends)")
+                    if next == nil { break }
+                    expected += 1
+                }
+                let providers: [String] = try await world.texts(
+                    "SELECT provider FROM payment_attempts WHERE payment_id = \(payment.id) ORDER BY number")
+                #expect(providers.count == expected && Set(providers).count == expected, "\(ends)")
+            }
+        }
+    }
+}

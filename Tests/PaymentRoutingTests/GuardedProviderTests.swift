@@ -1,0 +1,182 @@
+import BillingCore
+import PaymentContract
+import PaymentDomain
+import PaymentRouting
+import Synchronization
+import TestKit
+import Testing
+
+@Suite("A provider behind its guard") struct GuardedProviderTests {
+    private struct World {
+        let acquirer: ScriptedAcquirer
+        let health: ProviderHealth
+        let guarded: GuardedProvider
+        let clock = ManualClock(RoutingWorld.start)
+
+        init(timeout: Duration = .seconds(30), inFlight: Int = 100, script: @escaping ScriptedAcquirer.Script) {
+            acquirer = ScriptedAcquirer("a", script)
+            let profile = ProviderProfile(
+                name: "a", capabilities: acquirer.capabilities,
+                limits: ProviderProfile.Limits(timeout: timeout, inFlight: inFlight))
+            health = ProviderHealth(
+                ProviderCatalogue([profile]), redis: nil, instance: "test", clock: clock, logger: silent)
+            guarded = GuardedProvider(acquirer, health: health, timeout: timeout)
+        }
+
+        func charge() async throws(ProviderFault) -> ChargeAnswer { try await guarded.charge(request()) }
+
+        func request() -> ChargeRequest {
+            ChargeRequest(
+                idempotencyKey: .new(at: RoutingWorld.start), paymentID: .new(at: RoutingWorld.start),
+                source: .stored(token: "tok", providerCustomer: nil), amount: Money(minor: 100, currency: .eur))
+        }
+    }
+
+    private static func open(_ world: World) async {
+        world.acquirer.turn { _ throws(ProviderFault) in throw .timedOut }
+        for _ in 0..<20 { _ = try? await world.charge() }
+    }
+
+    @Test("answers and faults pass through as they are") func transparent() async throws {
+        let world = World { request in captured(request) }
+        let request: ChargeRequest = world.request()
+        #expect(try await world.guarded.charge(request) == captured(request))
+        for fault in [
+            ProviderFault.notSent("x"), .timedOut, .unavailable(500), .rateLimited(retryAfter: 3), .unusable("y"),
+            .rejected(code: "z"),
+        ] {
+            world.acquirer.turn { _ throws(ProviderFault) in throw fault }
+            await #expect(throws: fault) { try await world.charge() }
+        }
+    }
+
+    @Test("declines are good answers; outages open the circuit, and then nobody is asked") func circuit() async throws {
+        let world = World { _ in .declined(ProviderDecline(code: "do_not_honor")) }
+        for _ in 0..<100 { _ = try await world.charge() }
+        #expect(world.health.snapshot("a")?.phase == .closed)
+        // 100 good answers are in the window; they fall out of it.
+        world.clock.advance(by: .seconds(120))
+        await Self.open(world)
+        #expect(world.health.snapshot("a")?.phase == .open(until: world.clock.now.adding(.seconds(30))))
+        let asked: Int = world.acquirer.charges
+        world.acquirer.turn { request in captured(request) }
+        await #expect(throws: ProviderFault.notSent("the circuit of a is open")) { try await world.charge() }
+        await #expect(throws: ProviderFault.notSent("the circuit of a is open")) {
+            try await world.guarded.outcome(of: world.request())
+        }
+        await #expect(throws: ProviderFault.notSent("the circuit of a is open")) {
+            try await world.guarded.release(
+                ReleaseRequest(idempotencyKey: .new(at: RoutingWorld.start), reference: "ch"))
+        }
+        #expect(world.acquirer.charges == asked && world.acquirer.lookUps == 0)
+        #expect(world.guarded.name == "a" && world.guarded.capabilities.methods.count == 1)
+    }
+
+    @Test("after its time the circuit is probed: three good answers close it, a bad one opens it again")
+    func probes() async throws {
+        let world = World { request in captured(request) }
+        await Self.open(world)
+        world.clock.advance(by: .seconds(31))
+        await #expect(throws: ProviderFault.timedOut) { try await world.charge() }
+        await #expect(throws: ProviderFault.notSent("the circuit of a is open")) { try await world.charge() }
+        world.clock.advance(by: .seconds(31))
+        world.acquirer.turn { request in captured(request) }
+        for _ in 0..<3 { _ = try await world.charge() }
+        #expect(world.health.snapshot("a")?.phase == .closed)
+        _ = try await world.charge()
+    }
+
+    @Test("a call without an answer is given up in time, its outcome unknown, and keeps its place until it ends")
+    func timeout() async throws {
+        let gate = Gate()
+        let world = World(timeout: .milliseconds(50), inFlight: 1) { request in
+            await gate.wait()
+            return captured(request)
+        }
+        await #expect(throws: ProviderFault.timedOut) { try await world.charge() }
+        #expect(world.health.snapshot("a")?.inFlight == 1)
+        await #expect(throws: ProviderFault.notSent("a has as many calls under way as it is trusted with")) {
+            try await world.charge()
+        }
+        gate.open()
+        try await eventually(within: .seconds(5), "the late call ends") { world.health.snapshot("a")?.inFlight == 0 }
+        world.acquirer.turn { request in captured(request) }
+        _ = try await world.charge()
+    }
+
+    @Test("a caller who is cancelled is told that the outcome is not known") func cancelled() async throws {
+        let gate = Gate()
+        let world = World { request in
+            await gate.wait()
+            return captured(request)
+        }
+        let call = Task { try await world.charge() }
+        try await eventually(within: .seconds(5), "the call is under way") { world.acquirer.charges == 1 }
+        call.cancel()
+        await #expect(throws: ProviderFault.timedOut) { try await call.value }
+        gate.open()
+        try await eventually(within: .seconds(5), "its place is free again") {
+            world.health.snapshot("a")?.inFlight == 0
+        }
+    }
+
+    @Test("the bulkhead lets so many calls through at once, and no more") func bulkhead() async throws {
+        let gate = Gate()
+        let world = World(inFlight: 5) { request in
+            await gate.wait()
+            return captured(request)
+        }
+        let calls: [Task<Bool, Never>] = (0..<20).map { _ in
+            Task {
+                do throws(ProviderFault) {
+                    _ = try await world.charge()
+                    return true
+                } catch { return false }
+            }
+        }
+        try await eventually(within: .seconds(5), "five are under way") { world.acquirer.charges == 5 }
+        try await eventually(within: .seconds(5), "and stay five") { world.health.snapshot("a")?.inFlight == 5 }
+        gate.open()
+        var through = 0
+        for call in calls where await call.value { through += 1 }
+        #expect(through >= 5 && world.acquirer.charges == through)
+    }
+
+    @Test("outcomes count for the segment of the attempt, and only once") func success() async throws {
+        let world = World { request in captured(request) }
+        let segment = RoutingSegment(method: "card", brand: "visa", country: "DE", currency: .eur)
+        for succeeds in [true, true, false] {
+            let request: ChargeRequest = world.request()
+            world.health.remember(request.idempotencyKey, segment)
+            if !succeeds { world.acquirer.turn { _ in .declined(ProviderDecline(code: "x")) } }
+            _ = try await world.guarded.charge(request)
+            _ = try await world.guarded.outcome(of: request)
+        }
+        #expect(world.health.successes(of: segment, at: "a") == SuccessCounts(succeeded: 2, tried: 3))
+        let other = RoutingSegment(method: "card", brand: "visa", country: "FR", currency: .eur)
+        #expect(world.health.successes(of: other, at: "a") == SuccessCounts())
+    }
+}
+
+/// Holds callers back until it is opened.
+final class Gate: Sendable {
+    private let state = Mutex<(isOpen: Bool, waiting: [CheckedContinuation<Void, Never>])>((false, []))
+
+    func wait() async {
+        await withCheckedContinuation { continuation in
+            let isOpen: Bool = state.withLock { state in
+                if !state.isOpen { state.waiting.append(continuation) }
+                return state.isOpen
+            }
+            if isOpen { continuation.resume() }
+        }
+    }
+
+    func open() {
+        let waiting: [CheckedContinuation<Void, Never>] = state.withLock { state in
+            defer { state = (true, []) }
+            return state.waiting
+        }
+        for continuation in waiting { continuation.resume() }
+    }
+}
