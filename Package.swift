@@ -159,7 +159,8 @@ func testTargets() -> [Target] {
         tests(
             "PaymentRoutingTests",
             [
-                "PaymentRouting", "PaymentContract", "PaymentRecords", "PaymentDomain", "BillingCore", "HTTPKit", "JSON",
+                "PaymentRouting", "PaymentContract", "PaymentRecords", "PaymentDomain", "BillingCore", "HTTPKit",
+                "JSON",
                 "Postgres", "Redis", "TestKit", log,
             ]),
         tests("PaymentQRTests", ["PaymentQR", "TestKit"]),

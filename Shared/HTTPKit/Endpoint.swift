@@ -49,13 +49,15 @@ public struct Endpoint: Sendable {
         run: @escaping @Sendable (Call, JSONValue, PostgresPool) async throws -> RawReply
     ) {
         self.init(
-            method, path, scope: scope, isInternal: isInternal, query: query, needsKey: needsKey, timeout: timeout,
-            operation: operation, handling: .json(run))
+            method, path, scope: scope, isInternal: isInternal, query: query,
+            ignoresUnknownQuery: ignoresUnknownQuery, needsKey: needsKey, timeout: timeout, operation: operation,
+            handling: .json(run))
     }
 
     init(
         _ method: Method, _ path: String, scope: String?, isInternal: Bool = false, query: [QueryParameter] = [],
-        needsKey: Bool, timeout: Duration? = nil, operation: OperationDocument, handling: Handling
+        ignoresUnknownQuery: Bool = false, needsKey: Bool, timeout: Duration? = nil, operation: OperationDocument,
+        handling: Handling
     ) {
         precondition(path.utf8.first == UInt8(ascii: "/"), "a path starts with a slash: \(path)")
         if let scope { precondition(Scopes.isScope(scope) && scope != "*", "\(scope) is not a scope") }

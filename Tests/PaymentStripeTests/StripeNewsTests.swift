@@ -1,3 +1,4 @@
+import PaymentDomain
 import BillingCore
 import JSON
 import PaymentContract

@@ -69,7 +69,8 @@ public struct PaymentAssembly: ServiceAssembly {
                 BackgroundLoop(name: "ledger") { try await seal.run() },
                 BackgroundLoop(name: "disputes") { try await disputes.run() },
                 ReconcileProviders.loop(parts, providers: providers.all), instalments.loop,
-            ] + webhooks.loops + routing.loops + crypto.loops { try await news.follow($0) } + Self.rates(parts, transport)
+            ] + webhooks.loops + routing.loops + crypto.loops { try await news.follow($0) }
+            + Self.rates(parts, transport)
     }
 
     private static func links(
@@ -168,6 +169,9 @@ extension LinkSettings {
                 : GooglePay(
                     merchantID: merchant, publicKey: configuration.text("payment.google_pay_public_key", default: ""),
                     isTest: configuration.mode == .sandbox),
-            qr: { QRCode($0)?.svg(label: $0) ?? "" })
+            qr: { text in
+                guard let code = QRCode(text) else { throw Problem.unavailable() }
+                return code.svg(label: text)
+            })
     }
 }

@@ -1,3 +1,4 @@
+import PaymentDomain
 import BillingCore
 package import PaymentContract
 import JSON

@@ -43,7 +43,8 @@ enum InstalmentPayments {
             if payment.status.after(.retry) != nil, let method: ChargeableMethod = method.method {
                 attempts.append(
                     NextAttempt(
-                        payment: payment, attemptID: AttemptID.new(at: now), method: method, authenticated: false))
+                        payment: payment, attemptID: AttemptID.new(at: now), method: method, authenticated: false,
+                        offSession: true))
             } else if payment.status == .failed || payment.status == .canceled {
                 continue
             }

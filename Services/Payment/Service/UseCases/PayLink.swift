@@ -139,8 +139,9 @@ package struct PayLink: Sendable {
         guard let found else { throw Problem.notFound("payment method", method.rawValue) }
         let next = NextAttempt(
             payment: payment, attemptID: AttemptID.new(at: now),
-            method: ChargeableMethod(id: found.id, fingerprint: found.fingerprint, provider: found.provider),
-            authenticated: false)
+            method: ChargeableMethod(
+                id: found.id, type: found.type, fingerprint: found.fingerprint, provider: found.provider),
+            authenticated: false, offSession: false)
         try PaymentStore.beginAttempts([next], at: now, in: db)
         try Outbox.append([PaymentEvents.created(next, at: now)], in: db)
     }

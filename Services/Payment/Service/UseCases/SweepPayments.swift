@@ -50,7 +50,9 @@ package struct SweepPayments: Sendable {
         for id in try await lost + expiredAuthorizations() {
             await holdingUpNobody("release", id.rawValue) { try await cancel.finish(id) }
         }
-        for id in try await stopped("refunds", in: "'processing' AND (look_at IS NULL OR look_at <= now())", as: RefundID.self) {
+        for id in try await stopped(
+            "refunds", in: "'processing' AND (look_at IS NULL OR look_at <= now())", as: RefundID.self)
+        {
             await holdingUpNobody("refund", id.rawValue) { _ = try await refund.finish(id) }
         }
         for id in try await stopped("payment_methods", in: "'pending'", as: PaymentMethodID.self) {
