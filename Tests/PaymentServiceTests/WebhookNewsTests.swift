@@ -13,10 +13,12 @@ import Testing
     /// A payment whose outcome at the provider was lost.
     private func lost(_ world: PaymentWorld) async throws -> PaymentRecord {
         world.provider.turn(.booksAndVanishes)
-        let asked: Int = world.provider.charges
         let payment: PaymentRecord = try await world.created(world.payer())
         await world.decide(payment)
-        try await eventually(within: .seconds(20), "the provider is asked") { world.provider.charges > asked }
+        try await eventually(within: .seconds(20), "the provider books it") {
+            let charges: SQL = "SELECT reference FROM sandbox_charges WHERE idempotency_key = \(payment.attemptID)"
+            return try await !world.texts(charges).isEmpty
+        }
         return try await world.payment(payment.id)
     }
 
