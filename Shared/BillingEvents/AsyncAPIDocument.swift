@@ -199,6 +199,14 @@ extension AsyncAPIDocument {
     ]
 
     private static let summaries: [String: String] = [
+        InstalmentPlanActivatedV1.type: "A plan of instalments runs from now on",
+        InstalmentPlanInstalmentPaidV1.type: "An instalment was paid in full",
+        InstalmentPlanInstalmentLateV1.type: "An instalment was not paid within its grace period",
+        InstalmentPlanCompletedV1.type: "Everything owed under a plan is paid",
+        InstalmentPlanSettledV1.type: "A plan was paid off before its time",
+        InstalmentPlanDefaultedV1.type: "An instalment stayed unpaid beyond the limit; what was open is written off",
+        InstalmentPlanCanceledV1.type: "A plan was taken back; nothing more is asked for",
+        InstalmentPlanFailedV1.type: "The first payment of a plan was given up; the plan never began",
         CustomerCreatedV1.type: "A customer exists from now on",
         CustomerUpdatedV1.type: "A customer's contact data changed; the whole new state",
         PlanCreatedV1.type: "A plan can be subscribed to from now on",

@@ -32,7 +32,7 @@ import Testing
     }
 
     private static func dispute(_ status: String, _ cycle: String, _ more: String = "") -> String {
-        #"{"dispute_id":"PP-D-1","create_time":"2027-01-01T00:00:00.000Z","disputed_transactions":[{"seller_transaction_id":"CAP1"}],"reason":"MERCHANDISE_OR_SERVICE_NOT_RECEIVED","status":"\#(status)","dispute_life_cycle_stage":"\#(cycle)","dispute_amount":{"currency_code":"USD","value":"5.00"}\#(more)}"#
+        #"{"dispute_id":"PP-D-1","create_time":"2027-01-01T00:00:00.000Z","update_time":"2027-01-02T00:00:00.000Z","disputed_transactions":[{"seller_transaction_id":"CAP1"}],"reason":"MERCHANDISE_OR_SERVICE_NOT_RECEIVED","status":"\#(status)","dispute_life_cycle_stage":"\#(cycle)","dispute_amount":{"currency_code":"USD","value":"5.00"}\#(more)}"#
     }
 
     private static func told(_ stage: ProviderDispute.Stage, due: Instant? = nil) -> ProviderNews {
@@ -40,7 +40,8 @@ import Testing
             ProviderDispute(
                 reference: "PP-D-1", taken: "CAP1", amount: Money(minor: 500, currency: .usd), fee: nil,
                 reason: "product_not_received", stage: stage, openedAt: Instant(seconds: 1_798_761_600),
-                evidenceDueBy: due))
+                evidenceDueBy: due,
+                changedAt: Instant(seconds: 1_798_848_000)))
     }
 
     @Test("each kind of event is read as what it is about") func kinds() throws {

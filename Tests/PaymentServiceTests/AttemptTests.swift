@@ -77,12 +77,39 @@ import Testing
         }
     }
 
-    @Test("an unknown decision is a review: the payment goes on, marked") func unknownDecision() async throws {
+    @Test("an unknown decision is a review: the money is held until somebody has looked") func unknownDecision() async throws {
         try await withPayments { world in
             let payment: PaymentRecord = try await world.created(world.payer())
             await world.decide(payment, "shrug")
-            let done: PaymentRecord = try await world.settled(payment.id)
-            #expect(done.status == .succeeded && done.riskDecision == "review")
+            let held: PaymentRecord = try await world.settled(payment.id)
+            #expect(held.status == .authorized && held.riskDecision == "review" && held.reviewStatus == .pending)
+            #expect(try await world.booked(payment.id).isEmpty)
+        }
+    }
+
+    @Test(
+        "a high score has a present customer authenticate, holds an absent one's money, and the highest is blocked",
+        arguments: [("0.4999", false), ("0.5000", false), ("0.7499", false), ("0.7500", true), ("0.9499", true)])
+    func scores(score: String, stepsUp: Bool) async throws {
+        try await withPayments { world in
+            let payment: PaymentRecord = try await world.created(world.payer())
+            await world.decide(payment, "approve", score: score)
+            let first: PaymentRecord = try await world.settled(payment.id)
+            #expect(first.status == (stepsUp ? .requiresAction : score < "0.5" ? .succeeded : .authorized))
+            if stepsUp {
+                let next: PaymentRecord = try await world.confirm(payment.id, passed: true)
+                await world.decide(next, "approve", score: score)
+                #expect(try await world.settled(payment.id).status == .succeeded)
+            }
+            let invoice = InvoiceID.new(at: PaymentWorld.start)
+            await world.deliver([world.finalized(invoice, payment.customerID)])
+            let renewal: PaymentRecord = try await world.payment(of: invoice)
+            await world.decide(renewal, "approve", score: score)
+            #expect(try await world.settled(renewal.id).status == (score < "0.5" ? .succeeded : .authorized))
+            let blocked: PaymentRecord = try await world.created(payment.customerID)
+            await world.decide(blocked, "approve", score: "0.9500")
+            #expect(try await world.payment(blocked.id).decline == .blockedByRisk)
+            #expect(try await world.violations().isEmpty)
         }
     }
 

@@ -204,16 +204,18 @@ struct PaymentWorld: Sendable {
         return try await payment(PaymentID(unchecked: ids[0]))
     }
 
-    func verdict(_ payment: PaymentRecord, _ decision: String = "approve") -> FraudAssessedV1 {
+    func verdict(
+        _ payment: PaymentRecord, _ decision: String = "approve", score: String = "0.1000"
+    ) -> FraudAssessedV1 {
         FraudAssessedV1(
             assessmentID: .new(at: Self.start), paymentID: payment.id, attemptID: payment.attemptID,
-            attempt: Int64(payment.attempts), customerID: payment.customerID, score: "0.1000", decision: decision,
+            attempt: Int64(payment.attempts), customerID: payment.customerID, score: score, decision: decision,
             reasons: ["amount_high"], model: "rules-1")
     }
 
     /// Fraud's word.
-    func decide(_ payment: PaymentRecord, _ decision: String = "approve") async {
-        await deliver([verdict(payment, decision)])
+    func decide(_ payment: PaymentRecord, _ decision: String = "approve", score: String = "0.1000") async {
+        await deliver([verdict(payment, decision, score: score)])
     }
 
     func finalized(_ invoice: InvoiceID, _ customer: CustomerID, amount: Money = price) -> InvoiceFinalizedV1 {

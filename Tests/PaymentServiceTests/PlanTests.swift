@@ -25,12 +25,12 @@ import Testing
                 risk: RiskVerdict(score: "0.1000", decision: .approve, reasons: []))
             let used: [Int] = try await world.database.transaction { db in
                 let approved: [ApprovedAttempt] = try db.query(
-                    ApplyVerdicts.approval(of: [verdict]), as: ApprovedAttempt.self)
+                    ApplyVerdicts.approval(of: [verdict], by: .standard, held: ["sandbox/card"]), as: ApprovedAttempt.self)
                 let outcomes: [Outcome] = approved.map {
                     Outcome(attempt: $0, answer: .captured(ProviderCharge(reference: "ch_1")))
                 }
                 let settled: [PaymentRecord] = try db.query(
-                    RecordOutcomes.settlement(of: outcomes, until: PaymentWorld.start), as: PaymentRecord.self)
+                    BookOutcomes.settlement(of: outcomes, until: PaymentWorld.start), as: PaymentRecord.self)
                 #expect(settled.map(\.status) == [.succeeded])
                 return try ["payments_in_flight", "payments_pkey"].map { index in
                     try db.first("SELECT pg_stat_get_xact_numscans(\(index)::regclass)::int") { try $0.next() } ?? -1

@@ -88,8 +88,8 @@ import Testing
             try await hooks.deliver(hooks.refund("re_forged", of: "ch_\(payment.attemptID)", 300))
             try await world.execute(
                 """
-                INSERT INTO sandbox_charges (idempotency_key, reference, amount, currency, outcome, captured)
-                VALUES ('other', 'ch_other', 500, 'USD', 'succeeded', 500)
+                INSERT INTO sandbox_charges (provider, idempotency_key, reference, amount, currency, outcome, captured)
+                VALUES ('sandbox', 'other', 'ch_other', 500, 'USD', 'succeeded', 500)
                 """)
             try await world.execute(
                 """

@@ -192,6 +192,8 @@ private func plainChecksum(_ bytes: [UInt8]) -> UInt32 {
         for text in ["", "x", String(block.dropLast(60)), String(repeating: block + "\n", count: 9), "<html></html>"] {
             let cache = CertificateCache(transport: FileTransport([address: text]), roots: roots)
             #expect(await refusal(cache, try delivery(signer)) == .certificateMalformed)
+            // Roots may be a system's whole bundle: many are no fault.
+            guard !text.contains("\n-----BEGIN") || !text.hasPrefix(block) else { continue }
             #expect(throws: WebhookRefusal.certificateMalformed) { try TrustedRoots(pem: text) }
         }
         var random = Seeded()

@@ -90,13 +90,15 @@ package struct ChargeRequest: Sendable, Equatable {
     package let statementDescriptor: String?
     /// Who pays; a charge's repeats give the same.
     package let payer: ChargePayer?
+    /// The customer is to authenticate although the bank may not ask for it: the risk is high.
+    package let stepUp: Bool
     /// What the provider knows the charge by, where an earlier answer has told; no part of what is asked for.
     package let reference: String?
 
     package init(
         idempotencyKey: AttemptID, paymentID: PaymentID, source: ChargeSource, amount: Money, capture: Bool = true,
         initiation: Initiation = .customer, authenticated: Bool = false, statementDescriptor: String? = nil,
-        payer: ChargePayer? = nil, reference: String? = nil
+        payer: ChargePayer? = nil, stepUp: Bool = false, reference: String? = nil
     ) {
         self.idempotencyKey = idempotencyKey
         self.paymentID = paymentID
@@ -107,6 +109,7 @@ package struct ChargeRequest: Sendable, Equatable {
         self.authenticated = authenticated
         self.statementDescriptor = statementDescriptor
         self.payer = payer
+        self.stepUp = stepUp
         self.reference = reference
     }
 
@@ -115,7 +118,15 @@ package struct ChargeRequest: Sendable, Equatable {
         ChargeRequest(
             idempotencyKey: idempotencyKey, paymentID: paymentID, source: source, amount: amount, capture: capture,
             initiation: initiation, authenticated: authenticated, statementDescriptor: statementDescriptor,
-            payer: payer, reference: reference)
+            payer: payer, stepUp: stepUp, reference: reference)
+    }
+
+    /// The same charge as another attempt, from what another provider knows the method by.
+    package func again(as key: AttemptID, from source: ChargeSource) -> ChargeRequest {
+        ChargeRequest(
+            idempotencyKey: key, paymentID: paymentID, source: source, amount: amount, capture: capture,
+            initiation: initiation, authenticated: authenticated, statementDescriptor: statementDescriptor,
+            payer: payer, stepUp: stepUp)
     }
 }
 

@@ -20,6 +20,13 @@ package struct PaymentProviders: Sendable {
         return provider
     }
 
+    /// Which methods' money can be held before it is taken, as `provider/method`.
+    package var holding: [String] {
+        all.flatMap { provider in
+            provider.capabilities.methods.filter(\.separateCapture).map { "\(provider.name)/\($0.type)" }
+        }
+    }
+
     /// A provider that keeps methods; `nil` for any other.
     package func vault(_ name: String) -> (any ProviderVault)? { byName[name] as? any ProviderVault }
 

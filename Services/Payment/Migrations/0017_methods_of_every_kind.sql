@@ -32,6 +32,8 @@ ALTER TABLE payments
     -- What the customer has to do, and until when, by the business clock.
     ADD COLUMN next_action jsonb,
     ADD COLUMN action_expires_at timestamptz,
+    -- The risk is high: the customer is to authenticate.
+    ADD COLUMN step_up boolean NOT NULL DEFAULT false,
     -- What the provider knows the current attempt by.
     ADD COLUMN provider_reference text,
     -- When the outcome is looked for next, in real time, and how often it was.

@@ -44,10 +44,12 @@ public struct PaymentAssembly: ServiceAssembly {
         let providers: PaymentProviders = routing.providers
         let policy = SweepPolicy(configuration)
         let visits = VisitLimits()
+        let settlement = try SettlementPolicy(configuration)
         let work = PaymentUseCases(
             pool: parts.pool, providers: providers, clock: parts.clock, policy: policy,
             actions: ActionPolicy(configuration), fingerprintKey: try Self.fingerprintKey(configuration),
-            acquirers: routing.acquirers, visits: visits, logger: parts.logger)
+            acquirers: routing.acquirers, visits: visits, risk: try RiskPolicy(configuration), route: routing.route,
+            cascade: routing.cascade, exchange: BookExchange(policy: settlement), logger: parts.logger)
         let disputes = Disputes(
             providers: providers, pool: parts.pool, clock: parts.clock, lostSeconds: policy.lostSeconds,
             logger: parts.logger)
@@ -56,7 +58,7 @@ public struct PaymentAssembly: ServiceAssembly {
         let webhooks = try WebhooksIn(parts, handler: work.news, transport: transport)
         endpoints =
             try work.endpoints + LedgerRoutes().endpoints
-            + ExchangeRoutes(rates: SettlementPolicy(configuration).rates).endpoints + disputes.endpoints
+            + ExchangeRoutes(rates: settlement.rates).endpoints + disputes.endpoints
             + ReconciliationRoutes().endpoints + instalments.endpoints + webhooks.endpoints + crypto.endpoints
             + Self.links(parts, visits, work) + routing.endpoints
         consumers = [work.consumer, instalments.consumer]

@@ -4,7 +4,10 @@ package import BillingCore
 import Crypto
 package import Logging
 package import Messaging
+import PaymentDomain
+import PaymentExchange
 import PaymentLinks
+import PaymentRouting
 package import Postgres
 
 /// What Payment does, wired to its providers: everything but HTTP.
@@ -41,16 +44,19 @@ package struct PaymentUseCases: Sendable {
     init(
         pool: PostgresPool, providers: PaymentProviders, clock: any WallClock, policy: SweepPolicy,
         actions: ActionPolicy = ActionPolicy(seconds: 86_400), fingerprintKey: SymmetricKey, acquirers: [String] = [],
-        visits: VisitLimits = VisitLimits(), logger: Logger
+        visits: VisitLimits = VisitLimits(), risk: RiskPolicy = .standard, route: RoutePayment? = nil,
+        cascade: CascadePayment? = nil, exchange: BookExchange = BookExchange(policy: SettlementPolicy()),
+        logger: Logger
     ) {
         waiters = PaymentWaiters()
-        outcomes = RecordOutcomes(pool: pool, waiters: waiters, clock: clock, policy: actions)
+        outcomes = RecordOutcomes(pool: pool, waiters: waiters, clock: clock, policy: actions, cascade: cascade, exchange: exchange)
         let charge = ChargePayments(providers: providers, record: outcomes, logger: logger)
-        let verdicts = ApplyVerdicts(charge: charge, waiters: waiters)
-        capture = CapturePayment(providers: providers, pool: pool, clock: clock)
+        let verdicts = ApplyVerdicts(
+            charge: charge, waiters: waiters, policy: risk, route: route, providers: providers)
+        capture = CapturePayment(providers: providers, exchange: exchange, pool: pool, clock: clock)
         cancel = CancelPayment(providers: providers, pool: pool, waiters: waiters, clock: clock)
         review = ReviewPayment(capture: capture, cancel: cancel, pool: pool)
-        refund = RefundPayment(providers: providers, pool: pool, clock: clock)
+        refund = RefundPayment(providers: providers, exchange: exchange, pool: pool, clock: clock)
         sync = SyncPayment(charge: charge, pool: pool)
         news = HandleNews(
             pool: pool, sync: sync, capture: capture,

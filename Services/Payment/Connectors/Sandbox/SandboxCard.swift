@@ -63,6 +63,7 @@ enum SandboxCard: String, CaseIterable, Sendable {
     func answer(to request: ChargeRequest) -> SandboxAnswer {
         let taken: SandboxAnswer.Outcome = request.capture ? .succeeded : .authorized
         switch self {
+        case _ where request.stepUp && !request.authenticated: return SandboxAnswer(outcome: .requiresAction)
         case .success, .slow, .timeoutThenSuccess, .disputedAsFraudulent, .disputedAsNotReceived, .inquired:
             return SandboxAnswer(outcome: taken)
         case .insufficientFunds, .doNotHonor, .expired, .failsOnCharge:

@@ -63,9 +63,12 @@ extension StripeAdapter {
         case .merchant: form.add("off_session", .flag(true))
         case .customer: form.add("return_url", .text(configuration.returnURL + request.paymentID.rawValue))
         }
-        guard case .card = token, !request.capture, configuration.multipleCapture else { return }
+        guard case .card = token else { return }
+        let isMulticapture: Bool = !request.capture && configuration.multipleCapture
+        guard isMulticapture || request.stepUp else { return }
         var card = StripeForm()
-        card.add("request_multicapture", .text("if_available"))
+        if isMulticapture { card.add("request_multicapture", .text("if_available")) }
+        if request.stepUp { card.add("request_three_d_secure", .text("any")) }
         var options = StripeForm()
         options.add("card", card)
         form.add("payment_method_options", options)

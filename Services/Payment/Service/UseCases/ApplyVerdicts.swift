@@ -1,6 +1,7 @@
 import PaymentContract
 import PaymentRecords
 package import BillingCore
+import PaymentRouting
 import BillingEvents
 import Messaging
 package import PaymentDomain
@@ -20,43 +21,73 @@ package struct Verdict: Sendable {
     }
 }
 
-/// Lets attempts go on to the provider, or fails them, by Fraud's word or the fallback's.
+/// Lets attempts go on to the provider, has the customer authenticate or a person look first, or fails them: by Fraud's
+/// word or the fallback's, and the policy made of it.
 ///
 /// `processing` is stored before the provider is asked: after a crash the sweeper reads the outcome back.
 package struct ApplyVerdicts: Sendable {
     let charge: ChargePayments
     let waiters: PaymentWaiters
+    let policy: RiskPolicy
+    let route: RoutePayment?
+    let providers: PaymentProviders
 
     /// Applies verdicts in the caller's transaction; one for an attempt that is no longer waiting changes nothing.
     func callAsFunction(_ verdicts: [Verdict], at now: Instant, in db: borrowing PostgresTransaction) throws {
         var latest: [AttemptID: Verdict] = [:]
         for verdict in verdicts where latest[verdict.attemptID] == nil { latest[verdict.attemptID] = verdict }
         let unique: [Verdict] = Array(latest.values)
-        let approved: [ApprovedAttempt] = try approve(unique.filter { $0.risk.decision != .block }, in: db)
-        try block(unique.filter { $0.risk.decision == .block }, at: now, in: db)
+        let isBlocked: (Verdict) -> Bool = {
+            policy.action(for: $0.risk, offSession: false, authenticated: false) == .block
+        }
+        var approved: [ApprovedAttempt] = try approve(unique.filter { !isBlocked($0) }, in: db)
+        try block(unique.filter(isBlocked), at: now, in: db)
         guard !approved.isEmpty else { return }
+        if let route {
+            let routes: [PaymentID: Route] = try route(approved.map(\.paymentID), in: db)
+            approved = approved.map { attempt in routes[attempt.paymentID].map(attempt.routed) ?? attempt }
+        }
         let charge: ChargePayments = charge
-        db.onCommit { charge.start(approved) }
+        let going: [ApprovedAttempt] = approved
+        db.onCommit { charge.start(going) }
     }
 
     private func approve(
         _ verdicts: [Verdict], in db: borrowing PostgresTransaction
     ) throws -> [ApprovedAttempt] {
         guard !verdicts.isEmpty else { return [] }
-        return try db.query(Self.approval(of: verdicts), as: ApprovedAttempt.self)
+        let approval: SQL = Self.approval(of: verdicts, by: policy, held: providers.holding)
+        return try db.query(approval, as: ApprovedAttempt.self)
     }
 
     /// Moves `created` payments on. The status is a parameter: as a literal it would let the planner take the partial index
     /// of payments in flight, which under load is mostly dead entries, instead of the primary key.
-    package static func approval(of verdicts: [Verdict]) -> SQL {
-        """
-        UPDATE payments p SET status = 'processing', stepped_at = now(), risk_score = v.score,
-            risk_decision = v.decision, risk_reasons = string_to_array(v.reasons, ',')
-        FROM \(rows(verdicts)), payment_methods m
-        WHERE p.id = v.id AND p.attempt_id = v.attempt_id AND p.status = \(PaymentStatus.created.rawValue)
-            AND m.id = p.payment_method_id
-        RETURNING \(ApprovedAttempt.columns)
-        """
+    /// - Parameter held: Providers' methods whose money can be held until a person has looked; of others it is only marked.
+    package static func approval(of verdicts: [Verdict], by policy: RiskPolicy, held: [String]) -> SQL {
+        let action: (Verdict, Bool) -> RiskPolicy.Action = {
+            policy.action(for: $0.risk, offSession: $1, authenticated: false)
+        }
+        let holds: SQL = """
+            (CASE WHEN p.off_session THEN a.holds_off ELSE a.holds_on END AND p.review_status IS NULL
+                AND m.provider || '/' || m.type = ANY(\(held)::text[]))
+            """
+        return """
+            UPDATE payments p SET status = 'processing', stepped_at = now(), risk_score = v.score,
+                risk_decision = v.decision, risk_reasons = string_to_array(v.reasons, ','),
+                step_up = a.step_up AND NOT p.off_session AND NOT p.authenticated,
+                review_status = CASE WHEN \(holds) THEN 'pending' ELSE p.review_status END,
+                review_captures = CASE WHEN \(holds) THEN p.capture_method = 'automatic' ELSE p.review_captures END,
+                capture_method = CASE WHEN \(holds) THEN 'manual' ELSE p.capture_method END
+            FROM \(rows(verdicts)),
+                unnest(\(verdicts.map(\.attemptID.rawValue))::text[],
+                    \(verdicts.map { action($0, false) == .stepUp })::boolean[],
+                    \(verdicts.map { action($0, false) == .holdForReview })::boolean[],
+                    \(verdicts.map { action($0, true) == .holdForReview })::boolean[]
+                ) AS a(attempt_id, step_up, holds_on, holds_off), payment_methods m
+            WHERE p.id = v.id AND p.attempt_id = v.attempt_id AND p.status = \(PaymentStatus.created.rawValue)
+                AND a.attempt_id = v.attempt_id AND m.id = p.payment_method_id
+            RETURNING \(ApprovedAttempt.columns)
+            """
     }
 
     private func block(
@@ -96,9 +127,10 @@ package struct ApplyVerdicts: Sendable {
 extension ApprovedAttempt: PostgresRecord {
     /// The columns in the order ``init(row:)`` reads them, of payments `p` and payment methods `m`.
     static let columns: SQL = """
-        p.customer_id, p.id, p.provider, p.attempt_id, m.type, m.single_use, m.provider_token, m.provider_customer, \
-        m.return_url, m.payer::text, p.amount, p.currency, p.capture_method, p.off_session, p.authenticated, \
-        p.provider_reference
+        p.customer_id, p.id, p.provider, p.attempt_id, m.type, m.single_use, \(MethodTokenStore.token), \
+        \(MethodTokenStore.providerCustomer), m.return_url, m.payer::text, p.amount, p.currency, p.capture_method, \
+        p.off_session, m.network_transaction_id, p.authenticated, p.step_up AND m.type = 'card', p.provider_reference, \
+        p.stepped_at
         """
 
     package init(row: inout PostgresRow) throws {
@@ -110,20 +142,25 @@ extension ApprovedAttempt: PostgresRecord {
         let amount = Money(minor: try row.next(), currency: try row.next())
         let captureMethod: CaptureMethod = try row.nextCase()
         let offSession: Bool = try row.next()
+        let transaction: String? = try row.next()
+        let authenticated: Bool = try row.next()
+        let stepUp: Bool = try row.next()
+        let reference: String? = try row.next()
         self.init(
             paymentID: paymentID, provider: provider,
             request: ChargeRequest(
                 idempotencyKey: key, paymentID: paymentID, source: source.source, amount: amount,
                 capture: captureMethod == .automatic,
-                initiation: offSession ? .merchant(networkTransactionID: nil) : .customer,
-                authenticated: try row.next(), payer: source.payer, reference: try row.next()),
+                initiation: offSession ? .merchant(networkTransactionID: transaction) : .customer,
+                authenticated: authenticated, payer: source.payer, stepUp: stepUp, reference: reference),
+            steppedAt: try row.next(),
             trace: CausalTraces.byKey[customer].map { (customer, $0) })
     }
 
     private static func source(_ row: inout PostgresRow) throws -> (ChargeSource, ChargePayer?) {
         let type: String = try row.next()
         let isSingleUse: Bool = try row.next()
-        let token: String = try row.next()
+        let token: String = (try row.next() as String?) ?? ""
         let providerCustomer: String? = try row.next()
         let returnURL: String? = try row.next()
         let payer: ChargePayer? = (try row.next() as String?).flatMap(ChargePayer.init(stored:))

@@ -2,6 +2,7 @@ import PaymentContract
 package import PaymentRecords
 package import BillingCore
 import BillingEvents
+import PaymentExchange
 package import HTTPKit
 import Messaging
 package import PaymentDomain
@@ -21,6 +22,7 @@ package struct CapturePayment: Sendable {
     }
 
     let providers: PaymentProviders
+    let exchange: BookExchange
     let pool: PostgresPool
     let clock: any WallClock
 
@@ -105,7 +107,7 @@ package struct CapturePayment: Sendable {
         return try await pool.transactionRetrying { db in
             switch answer {
             case .captured(let reference):
-                try Self.book(id, reference: reference, at: now, in: db)
+                try book(id, reference: reference, at: now, in: db)
             case .refused(let code): try Self.fail(id, code: code, in: db)
             }
         }
@@ -131,10 +133,10 @@ package struct CapturePayment: Sendable {
     }
 
     /// Capture, payment, journal entry and events in one transaction; the payment's row is locked first, as everywhere.
-    private static func book(
+    private func book(
         _ id: CaptureID, reference: String, at now: Instant, in db: borrowing PostgresTransaction
     ) throws -> CaptureRecord {
-        let paymentID: PaymentID = try standing(id, in: db).paymentID
+        let paymentID: PaymentID = try Self.standing(id, in: db).paymentID
         guard let payment: PaymentRecord = try PaymentStore.lock(paymentID, in: db) else {
             throw Problem.notFound("payment", paymentID.rawValue)
         }
@@ -143,13 +145,15 @@ package struct CapturePayment: Sendable {
             UPDATE captures SET status = 'succeeded', provider_reference = \(reference), stepped_at = now()
             WHERE id = \(id) AND status = 'processing' RETURNING \(CaptureRecord.columns)
             """, as: CaptureRecord.self)
-        guard let capture: CaptureRecord = moved else { return try standing(id, in: db) }
+        guard let capture: CaptureRecord = moved else { return try Self.standing(id, in: db) }
         let total: Int64 = payment.amountCaptured + capture.amount.minor
         let status: PaymentStatus = capture.isFinal ? .succeeded : .authorized
         try PaymentStore.captured(payment, total: total, status: status, in: db)
+        let movement = ExchangeMovement(
+            reference: id.rawValue, paymentID: payment.id, amount: capture.amount, provider: payment.provider)
         let entry = JournalEntry(
             id: JournalEntryID.new(at: now), kind: .capture, reference: id.rawValue, paymentID: payment.id,
-            occurredAt: now, postings: try Ledger.capture(capture.amount, provider: payment.provider))
+            occurredAt: now, postings: try exchange.captures([movement], at: now, in: db)[0])
         try LedgerStore.book([entry], in: db)
         var events: [OutboxEvent] = [PaymentEvents.captured(capture, of: payment, total: total, at: now)]
         if capture.isFinal, let done = PaymentEvents.succeeded(payment, total, at: now) {

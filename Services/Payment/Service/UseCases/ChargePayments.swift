@@ -1,5 +1,6 @@
 package import PaymentContract
 package import BillingCore
+import PaymentRouting
 import Logging
 import PaymentDomain
 import Synchronization
@@ -11,17 +12,35 @@ package struct ApprovedAttempt: Sendable {
     /// Who is asked.
     let provider: String
     let request: ChargeRequest
+    /// When the payment made its last step: whoever has taken it since may have asked, too. `nil` where nobody can have.
+    let steppedAt: Instant?
     /// The trace that the outcome's events continue, by the customer's key.
     let trace: (key: String, traceparent: String)?
 
     /// An attempt at a payment.
     package init(
-        paymentID: PaymentID, provider: String, request: ChargeRequest, trace: (key: String, traceparent: String)? = nil
+        paymentID: PaymentID, provider: String, request: ChargeRequest, steppedAt: Instant? = nil,
+        trace: (key: String, traceparent: String)? = nil
     ) {
         self.paymentID = paymentID
         self.provider = provider
         self.request = request
+        self.steppedAt = steppedAt
         self.trace = trace
+    }
+
+    /// The same attempt, sent elsewhere.
+    func routed(_ route: Route) -> ApprovedAttempt {
+        ApprovedAttempt(
+            paymentID: paymentID, provider: route.provider,
+            request: request.again(as: request.idempotencyKey, from: route.source), steppedAt: steppedAt, trace: trace)
+    }
+
+    /// The attempt that follows this one at another provider.
+    func followed(by next: FollowingAttempt) -> ApprovedAttempt {
+        ApprovedAttempt(
+            paymentID: paymentID, provider: next.route.provider,
+            request: request.again(as: next.attemptID, from: next.route.source), steppedAt: next.steppedAt, trace: trace)
     }
 }
 
@@ -57,30 +76,45 @@ final class ChargePayments: Sendable {
         }
     }
 
-    private func run(_ attempt: ApprovedAttempt) async {
-        do { try await record(try await ask(attempt)) } catch {
-            unknown.increment()
-            if case .unusable? = error as? ProviderFault { alarm(attempt, error) }
-            logger.warning(
-                "the outcome of a charge is not known yet",
-                metadata: ["payment_id": "\(attempt.paymentID)", "error": "\(error)"])
+    private func run(_ first: ApprovedAttempt) async {
+        var next: ApprovedAttempt? = first
+        while let attempt: ApprovedAttempt = next {
+            do { next = try await ask(attempt) } catch {
+                unknown.increment()
+                if case .unusable? = error as? ProviderFault { alarm(attempt, error) }
+                return logger.warning(
+                    "the outcome of a charge is not known yet",
+                    metadata: ["payment_id": "\(attempt.paymentID)", "error": "\(error)"])
+            }
         }
     }
 
-    /// The provider's answer; after a fault it is read back, never guessed. Only a rejected request is certain not to
-    /// have happened, and would be rejected again.
-    private func ask(_ attempt: ApprovedAttempt) async throws -> Outcome {
+    /// Asks the provider and has its answer recorded; after a fault it is read back, never guessed. Only a rejected request
+    /// is certain not to have happened, and would be rejected again.
+    /// - Returns: The attempt that follows at another provider, where one does.
+    private func ask(_ attempt: ApprovedAttempt) async throws -> ApprovedAttempt? {
         let provider: any PaymentProvider = try providers.named(attempt.provider)
-        do throws(ProviderFault) {
-            return Outcome(attempt: attempt, answer: try await provider.charge(attempt.request), by: provider)
-        } catch {
-            if case .rejected(let code) = error {
-                alarm(attempt, error)
-                return Outcome(
+        let word: Result<ChargeAnswer, ProviderFault> = await Self.word(of: provider, on: attempt.request)
+        guard case .failure(let fault) = word else {
+            return try await record.following(Outcome(attempt: attempt, answer: try word.get(), by: provider))
+        }
+        if let next: ApprovedAttempt = try await record.following(attempt, after: fault) { return next }
+        if case .rejected(let code) = fault {
+            alarm(attempt, fault)
+            return try await record.following(
+                Outcome(
                     attempt: attempt, answer: .declined(ProviderDecline(code: code)),
-                    decline: Decline(code: "provider_configuration"))
-            }
-            return Outcome(attempt: attempt, answer: try await provider.outcome(of: attempt.request), by: provider)
+                    reading: DeclineReading(Decline(code: "provider_configuration"))))
+        }
+        let answer: ChargeAnswer = try await provider.outcome(of: attempt.request)
+        return try await record.following(Outcome(attempt: attempt, answer: answer, by: provider))
+    }
+
+    private static func word(
+        of provider: any PaymentProvider, on request: ChargeRequest
+    ) async -> Result<ChargeAnswer, ProviderFault> {
+        do throws(ProviderFault) { return .success(try await provider.charge(request)) } catch {
+            return .failure(error)
         }
     }
 
@@ -94,12 +128,13 @@ final class ChargePayments: Sendable {
     }
 
     /// Reads an attempt's outcome back from the provider and records it: one that was lost, one that waits for the
-    /// customer or the bank.
+    /// customer or the bank. An attempt that follows at another provider is started.
     /// - Throws: ``ProviderFault`` while it is not known; nothing is recorded then.
     func resume(_ attempt: ApprovedAttempt) async throws {
         let provider: any PaymentProvider = try providers.named(attempt.provider)
-        try await record(
-            Outcome(attempt: attempt, answer: try await provider.outcome(of: attempt.request), by: provider))
+        let answer: ChargeAnswer = try await provider.outcome(of: attempt.request)
+        let next: ApprovedAttempt? = try await record.following(Outcome(attempt: attempt, answer: answer, by: provider))
+        if let next { start([next]) }
     }
 
     /// Gives up an attempt that waits for the customer at the provider: it is released there, and failed here. Where the
@@ -113,7 +148,9 @@ final class ChargePayments: Sendable {
         case .released:
             let decline = ProviderDecline(code: "action_expired", reference: reference)
             try await record(
-                Outcome(attempt: attempt, answer: .declined(decline), decline: Decline(code: decline.code)))
+                Outcome(
+                    attempt: attempt, answer: .declined(decline),
+                    reading: DeclineReading(Decline(code: decline.code))))
         case .refused: try await resume(attempt)
         }
     }

@@ -81,17 +81,17 @@ struct FollowRefunds: Sendable {
         // One that is under way has its end told later.
         guard told.state == .succeeded else { return }
         let now: Instant = clock.now
-        try await pool.transactionRetrying { db in try Self.book(told, at: provider, now, in: db) }
+        try await pool.transactionRetrying { db in try book(told, at: provider, now, in: db) }
     }
 
-    private static func book(
+    private func book(
         _ told: ProviderRefund, at provider: String, _ now: Instant, in db: borrowing PostgresTransaction
     ) throws {
-        guard let id: PaymentID = try payment(of: told.taken, at: provider, in: db),
+        guard let id: PaymentID = try Self.payment(of: told.taken, at: provider, in: db),
             let payment: PaymentRecord = try PaymentStore.lock(id, in: db)
         else { throw NotYet.chargeUnknown(told.taken) }
         // The payment's lock is held: nobody else books it meanwhile.
-        guard try standing(told, at: provider, in: db) == nil else { return }
+        guard try Self.standing(told, at: provider, in: db) == nil else { return }
         guard told.amount.currency == payment.amount.currency, told.amount.isPositive else {
             throw Refusal.park(reason: "the refund \(told.reference) of \(payment.id) is over \(told.amount)")
         }
@@ -99,9 +99,9 @@ struct FollowRefunds: Sendable {
         guard told.amount.minor <= left else { throw NotYet.tooMuch(left: left) }
         let refund = RefundID.new(at: now)
         try RefundStore.reserve(
-            refund, told.amount.minor, of: payment, capture: try capture(of: told, payment, in: db), reason: reason,
+            refund, told.amount.minor, of: payment, capture: try Self.capture(of: told, payment, in: db), reason: Self.reason,
             at: now, in: db)
-        _ = try RefundPayment.book(refund, reference: told.reference, at: now, in: db)
+        _ = try self.refund.book(refund, reference: told.reference, at: now, in: db)
     }
 
     private static func payment(

@@ -1,30 +1,32 @@
 package import PaymentContract
 import PaymentRecords
-package import BillingCore
+import BillingCore
+import PaymentExchange
+import PaymentRouting
 import BillingEvents
 import HTTPKit
 import Messaging
 package import PaymentDomain
-package import Postgres
+import Postgres
 
 /// What the provider said of an attempt.
 package struct Outcome: Sendable {
     let attempt: ApprovedAttempt
     let answer: ChargeAnswer
     /// What a refusal means; `nil` for any other answer.
-    let decline: Decline?
+    let reading: DeclineReading?
 
     /// An answer to an attempt.
-    package init(attempt: ApprovedAttempt, answer: ChargeAnswer, decline: Decline? = nil) {
+    package init(attempt: ApprovedAttempt, answer: ChargeAnswer, reading: DeclineReading? = nil) {
         self.attempt = attempt
         self.answer = answer
-        self.decline = decline
+        self.reading = reading
     }
 
     /// An answer to an attempt, its refusals read by the provider that gave it.
     package init(attempt: ApprovedAttempt, answer: ChargeAnswer, by provider: any PaymentProvider) {
         if case .declined(let refusal) = answer {
-            self.init(attempt: attempt, answer: answer, decline: provider.reading(of: refusal).decline)
+            self.init(attempt: attempt, answer: answer, reading: provider.reading(of: refusal))
         } else {
             self.init(attempt: attempt, answer: answer)
         }
@@ -35,7 +37,7 @@ package struct Outcome: Sendable {
         switch answer {
         case .captured: (.succeeded, nil)
         case .authorized: (.authorized, nil)
-        case .declined(let refusal): (.failed, decline ?? Decline(code: refusal.code))
+        case .declined(let refusal): (.failed, reading?.decline ?? Decline(code: refusal.code))
         case .actionRequired: offSession ? (.failed, .authenticationRequired) : (.requiresAction, nil)
         case .pending: (.processing, nil)
         }
@@ -91,129 +93,47 @@ package struct Outcome: Sendable {
 ///
 /// An outcome counts once: only a payment that waits for this very attempt's moves.
 package struct RecordOutcomes: Sendable {
-    private let group: GroupCommit<Outcome, Void>
+    private let group: GroupCommit<Outcome, FollowingAttempt?>
+    private let pool: PostgresPool
+    private let cascade: CascadePayment?
+    private let clock: any WallClock
 
-    init(pool: PostgresPool, waiters: PaymentWaiters, clock: any WallClock, policy: ActionPolicy) {
+    init(
+        pool: PostgresPool, waiters: PaymentWaiters, clock: any WallClock, policy: ActionPolicy,
+        cascade: CascadePayment?, exchange: BookExchange
+    ) {
+        self.pool = pool
+        self.cascade = cascade
+        self.clock = clock
+        let booking = BookOutcomes(waiters: waiters, policy: policy, cascade: cascade, exchange: exchange)
         group = GroupCommit(pool, maxBatch: 200) { db, outcomes in
-            try Self.record(outcomes, waiters, policy, clock.now, db)
-            return outcomes.map { _ in .success(()) }
+            let next: [AttemptID: FollowingAttempt] = try booking.record(outcomes, at: clock.now, in: db)
+            return outcomes.map { .success(next[$0.attempt.request.idempotencyKey]) }
         }
     }
 
     /// Records one outcome; it shares a transaction with what else is waiting.
-    package func callAsFunction(_ outcome: Outcome) async throws { try await group.submit(outcome) }
+    package func callAsFunction(_ outcome: Outcome) async throws { _ = try await group.submit(outcome) }
 
-    private static func record(
-        _ outcomes: [Outcome], _ waiters: PaymentWaiters, _ policy: ActionPolicy, _ now: Instant,
-        _ db: borrowing PostgresTransaction
-    ) throws {
-        // By attempt, not by payment: a late word on an earlier attempt must not push the current one's aside.
-        var byAttempt: [AttemptID: Outcome] = [:]
-        for outcome in outcomes { byAttempt[outcome.attempt.request.idempotencyKey] = outcome }
-        let all: [Outcome] = Array(byAttempt.values)
-        let moved: [PaymentRecord] = try settle(all, until: policy.end(from: now), in: db)
-        let open: [Outcome] = all.filter(\.isOpen)
-        if !open.isEmpty { try waiters.answer(try PaymentStore.lookAgain(open.map(\.look), in: db), in: db) }
-        guard !moved.isEmpty else { return }
-        try endAttempts(moved, byAttempt, at: now, in: db)
-        try LedgerStore.book(try moved.compactMap { try entry($0, now) }, in: db)
-        var traces: [String: String] = [:]
-        for outcome in outcomes { if let trace = outcome.attempt.trace { traces[trace.key] = trace.traceparent } }
-        try CausalTraces.$byKey.withValue(traces) {
-            try Outbox.append(moved.compactMap { event($0, now) }, in: db)
+    /// The same.
+    /// - Returns: The attempt that follows at another provider; it is stored, and to be charged now.
+    func following(_ outcome: Outcome) async throws -> ApprovedAttempt? {
+        try await group.submit(outcome).map(outcome.attempt.followed)
+    }
+
+    /// Lets another provider follow after a fault that is certain to have done nothing.
+    /// - Returns: `nil` where none does: the attempt is as it was.
+    func following(_ attempt: ApprovedAttempt, after fault: ProviderFault) async throws -> ApprovedAttempt? {
+        guard let cascade, let steppedAt: Instant = attempt.steppedAt, CascadeOutcome(fault) == .outage else {
+            return nil
         }
-        try waiters.answer(moved.filter(\.status.isSettled), in: db)
-    }
-
-    /// Moves payments on; those that are not waiting for this attempt's outcome stay as they are.
-    private static func settle(
-        _ outcomes: [Outcome], until actionEnd: Instant, in db: borrowing PostgresTransaction
-    ) throws -> [PaymentRecord] {
-        try db.query(settlement(of: outcomes, until: actionEnd), as: PaymentRecord.self)
-    }
-
-    /// The states are a parameter for the reason told at ``ApplyVerdicts/approval(of:)``. An outcome that leads to the
-    /// state the payment is in says nothing new.
-    package static func settlement(of outcomes: [Outcome], until actionEnd: Instant) -> SQL {
-        let onSession: [(status: PaymentStatus, decline: Decline?)] = outcomes.map { $0.settled(false) }
-        let offSession: [(status: PaymentStatus, decline: Decline?)] = outcomes.map { $0.settled(true) }
-        let waiting: [String] = [PaymentStatus.processing.rawValue, PaymentStatus.requiresAction.rawValue]
-        return """
-            UPDATE payments p SET stepped_at = now(),
-                status = CASE WHEN p.off_session THEN o.off_status ELSE o.on_status END,
-                decline_code = CASE WHEN p.off_session THEN o.off_code ELSE o.on_code END,
-                decline_class = CASE WHEN p.off_session THEN o.off_class ELSE o.on_class END,
-                amount_captured = CASE WHEN o.on_status = 'succeeded' THEN p.amount ELSE 0 END,
-                authorization_expires_at = o.held_until, provider_reference = coalesce(o.reference, p.provider_reference),
-                next_action = CASE WHEN NOT p.off_session THEN o.next_action::jsonb END,
-                action_expires_at = CASE WHEN NOT p.off_session AND o.next_action IS NOT NULL
-                    THEN \(actionEnd)::timestamptz END
-            FROM unnest(\(outcomes.map(\.attempt.paymentID.rawValue))::text[],
-                \(outcomes.map(\.attempt.request.idempotencyKey.rawValue))::text[],
-                \(onSession.map(\.status.rawValue))::text[], \(onSession.map { $0.decline?.code })::text[],
-                \(onSession.map { $0.decline?.declineClass.rawValue })::text[],
-                \(offSession.map(\.status.rawValue))::text[], \(offSession.map { $0.decline?.code })::text[],
-                \(offSession.map { $0.decline?.declineClass.rawValue })::text[],
-                \(outcomes.map(\.heldUntil))::timestamptz[], \(outcomes.map(\.reference))::text[],
-                \(outcomes.map { $0.nextAction?.stored })::text[]
-            ) AS o(id, attempt_id, on_status, on_code, on_class, off_status, off_code, off_class, held_until, reference,
-                next_action)
-            WHERE p.id = o.id AND p.attempt_id = o.attempt_id AND p.status = ANY(\(waiting)::text[])
-                AND p.status <> o.on_status
-            RETURNING \(PaymentRecord.columns)
-            """
-    }
-
-    private static func endAttempts(
-        _ payments: [PaymentRecord], _ outcomes: [AttemptID: Outcome], at now: Instant,
-        in db: borrowing PostgresTransaction
-    ) throws {
-        let ended: [(payment: PaymentRecord, outcome: Outcome)] = payments.compactMap { payment in
-            outcomes[payment.attemptID].map { (payment, $0) }
+        let id: AttemptID = attempt.request.idempotencyKey
+        let ended = EndedAttempt(paymentID: attempt.paymentID, attemptID: id, end: .outage(steppedAt: steppedAt))
+        let now: Instant = clock.now
+        let next: FollowingAttempt? = try await pool.transactionRetrying { db in
+            try cascade([ended], at: now, in: db)[id]
         }
-        try db.enqueue(
-            """
-            UPDATE payment_attempts a
-            SET status = CASE WHEN o.status = 'processing' THEN a.status ELSE o.status END, decline_code = o.code,
-                provider_reference = coalesce(o.reference, a.provider_reference), provider_code = o.provider_code,
-                network_code = o.network_code, network_transaction_id = o.transaction_id, ended_at = CASE WHEN o.status <> 'processing' THEN \(now)::timestamptz END
-            FROM unnest(\(ended.map(\.payment.attemptID.rawValue))::text[],
-                \(ended.map(\.payment.status.rawValue))::text[], \(ended.map(\.payment.declineCode))::text[],
-                \(ended.map(\.outcome.reference))::text[], \(ended.map { $0.outcome.refusal?.code })::text[],
-                \(ended.map { $0.outcome.refusal?.networkCode })::text[],
-                \(ended.map(\.outcome.networkTransactionID))::text[]
-            ) AS o(id, status, code, reference, provider_code, network_code, transaction_id)
-            WHERE a.id = o.id
-            """)
-    }
-
-    private static func entry(
-        _ payment: PaymentRecord, _ now: Instant
-    ) throws -> JournalEntry? {
-        guard payment.status == .succeeded else { return nil }
-        return JournalEntry(
-            id: JournalEntryID.new(at: now), kind: .payment, reference: payment.attemptID.rawValue,
-            paymentID: payment.id, occurredAt: now,
-            postings: try Ledger.capture(payment.amount, provider: payment.provider))
-    }
-
-    private static func event(_ payment: PaymentRecord, _ now: Instant) -> OutboxEvent? {
-        switch payment.status {
-        case .succeeded: PaymentEvents.succeeded(payment, payment.amountCaptured, at: now)
-        case .requiresAction: PaymentEvents.requiresAction(payment, at: now)
-        case .processing: nil
-        case .authorized: PaymentEvents.authorized(payment, at: now)
-        default: PaymentEvents.failed(payment, payment.decline ?? .genericDecline, at: now)
-        }
-    }
-}
-
-extension Outcome {
-    /// What is kept of an open one until it is looked at again.
-    fileprivate var look: PaymentLook {
-        PaymentLook(
-            id: attempt.paymentID, attemptID: attempt.request.idempotencyKey, reference: reference,
-            isPending: nextAction == nil)
+        return next.map(attempt.followed)
     }
 }
 

@@ -2,6 +2,7 @@ import PaymentContract
 package import PaymentRecords
 package import BillingCore
 import BillingEvents
+import PaymentExchange
 package import HTTPKit
 import Messaging
 package import PaymentDomain
@@ -20,6 +21,7 @@ package struct RefundPayment: Sendable {
     }
 
     let providers: PaymentProviders
+    let exchange: BookExchange
     let pool: PostgresPool
     let clock: any WallClock
 
@@ -97,7 +99,7 @@ package struct RefundPayment: Sendable {
         return try await pool.transactionRetrying { db in
             switch answer {
             case .refunded(let reference):
-                try Self.book(id, reference: reference, at: now, in: db)
+                try book(id, reference: reference, at: now, in: db)
             case .pending(let reference): try Self.wait(id, reference: reference, in: db)
             case .refused(let code): try Self.release(id, code: code, in: db)
             }
@@ -149,7 +151,7 @@ package struct RefundPayment: Sendable {
     }
 
     /// Moves a `processing` refund on, with its journal entry and its event; another one stays as it is.
-    static func book(
+    func book(
         _ id: RefundID, reference: String, at now: Instant, in db: borrowing PostgresTransaction
     ) throws -> RefundRecord {
         let moved: RefundRecord? = try db.first(
@@ -157,13 +159,15 @@ package struct RefundPayment: Sendable {
             UPDATE refunds SET status = 'succeeded', provider_reference = \(reference), stepped_at = now()
             WHERE id = \(id) AND status = 'processing' RETURNING \(RefundRecord.columns)
             """, as: RefundRecord.self)
-        guard let refund: RefundRecord = moved else { return try standing(id, in: db) }
+        guard let refund: RefundRecord = moved else { return try Self.standing(id, in: db) }
         guard let payment: PaymentRecord = try PaymentStore.lock(refund.paymentID, in: db) else {
             throw Problem.notFound("payment", refund.paymentID.rawValue)
         }
+        let movement = ExchangeMovement(
+            reference: id.rawValue, paymentID: payment.id, amount: refund.amount, provider: payment.provider)
         let entry = JournalEntry(
             id: JournalEntryID.new(at: now), kind: .refund, reference: id.rawValue, paymentID: payment.id,
-            occurredAt: now, postings: try Ledger.refund(refund.amount, provider: payment.provider))
+            occurredAt: now, postings: try exchange.refund(movement, at: now, in: db))
         try LedgerStore.book([entry], in: db)
         let total: Int64 = try RefundStore.succeededTotal(of: payment.id, in: db)
         let body = PaymentRefundedV1(

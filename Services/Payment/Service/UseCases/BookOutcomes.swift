@@ -1,0 +1,163 @@
+package import BillingCore
+import BillingEvents
+import Messaging
+import PaymentContract
+import PaymentDomain
+import PaymentExchange
+import PaymentRecords
+import PaymentRouting
+package import Postgres
+
+/// What is booked with outcomes: payment, attempt, journal entry, events, the caller's answer; or the attempt that follows
+/// at another provider.
+package struct BookOutcomes: Sendable {
+    let waiters: PaymentWaiters
+    let policy: ActionPolicy
+    let cascade: CascadePayment?
+    let exchange: BookExchange
+
+    func record(
+        _ outcomes: [Outcome], at now: Instant, in db: borrowing PostgresTransaction
+    ) throws -> [AttemptID: FollowingAttempt] {
+        // By attempt, not by payment: a late word on an earlier attempt must not push the current one's aside.
+        var byAttempt: [AttemptID: Outcome] = [:]
+        for outcome in outcomes { byAttempt[outcome.attempt.request.idempotencyKey] = outcome }
+        let next: [AttemptID: FollowingAttempt] = try cascade?(byAttempt.values.compactMap(\.ended), at: now, in: db) ?? [:]
+        for id in next.keys { byAttempt[id] = nil }
+        let all: [Outcome] = Array(byAttempt.values)
+        guard !all.isEmpty else { return next }
+        let moved: [PaymentRecord] = try Self.settle(all, until: policy.end(from: now), in: db)
+        let open: [Outcome] = all.filter(\.isOpen)
+        if !open.isEmpty { try waiters.answer(try PaymentStore.lookAgain(open.map(\.look), in: db), in: db) }
+        guard !moved.isEmpty else { return next }
+        try Self.endAttempts(moved, byAttempt, at: now, in: db)
+        try learn(moved, byAttempt, in: db)
+        try LedgerStore.book(try entries(moved.filter { $0.status == .succeeded }, at: now, in: db), in: db)
+        var traces: [String: String] = [:]
+        for outcome in outcomes { if let trace = outcome.attempt.trace { traces[trace.key] = trace.traceparent } }
+        try CausalTraces.$byKey.withValue(traces) {
+            try Outbox.append(moved.compactMap { Self.event($0, now) }, in: db)
+        }
+        try waiters.answer(moved.filter(\.status.isSettled), in: db)
+        return next
+    }
+
+    /// Keeps what charges without the customer will refer to: the network's id of one the customer made.
+    private func learn(
+        _ moved: [PaymentRecord], _ outcomes: [AttemptID: Outcome], in db: borrowing PostgresTransaction
+    ) throws {
+        try StoredCredentialStore.learn(
+            moved.compactMap { payment in
+                guard !payment.offSession, let method: PaymentMethodID = payment.paymentMethodID,
+                    let id: String = outcomes[payment.attemptID]?.networkTransactionID
+                else { return nil }
+                return (method, id)
+            }, in: db)
+    }
+
+    private func entries(
+        _ captured: [PaymentRecord], at now: Instant, in db: borrowing PostgresTransaction
+    ) throws -> [JournalEntry] {
+        let lines: [[Posting]] = try exchange.captures(
+            captured.map {
+                ExchangeMovement(
+                    reference: $0.attemptID.rawValue, paymentID: $0.id, amount: $0.amount, provider: $0.provider)
+            }, at: now, in: db)
+        return zip(captured, lines).map { payment, postings in
+            JournalEntry(
+                id: JournalEntryID.new(at: now), kind: .payment, reference: payment.attemptID.rawValue,
+                paymentID: payment.id, occurredAt: now, postings: postings)
+        }
+    }
+
+    /// Moves payments on; those that are not waiting for this attempt's outcome stay as they are.
+    private static func settle(
+        _ outcomes: [Outcome], until actionEnd: Instant, in db: borrowing PostgresTransaction
+    ) throws -> [PaymentRecord] {
+        try db.query(settlement(of: outcomes, until: actionEnd), as: PaymentRecord.self)
+    }
+
+    /// The states are a parameter for the reason told at ``ApplyVerdicts/approval(of:)``. An outcome that leads to the
+    /// state the payment is in says nothing new.
+    package static func settlement(of outcomes: [Outcome], until actionEnd: Instant) -> SQL {
+        let onSession: [(status: PaymentStatus, decline: Decline?)] = outcomes.map { $0.settled(false) }
+        let offSession: [(status: PaymentStatus, decline: Decline?)] = outcomes.map { $0.settled(true) }
+        let waiting: [String] = [PaymentStatus.processing.rawValue, PaymentStatus.requiresAction.rawValue]
+        return """
+            UPDATE payments p SET stepped_at = now(),
+                status = CASE WHEN p.off_session THEN o.off_status ELSE o.on_status END,
+                decline_code = CASE WHEN p.off_session THEN o.off_code ELSE o.on_code END,
+                decline_class = CASE WHEN p.off_session THEN o.off_class ELSE o.on_class END,
+                amount_captured = CASE WHEN o.on_status = 'succeeded' THEN p.amount ELSE 0 END,
+                authorization_expires_at = o.held_until, provider_reference = coalesce(o.reference, p.provider_reference),
+                next_action = CASE WHEN NOT p.off_session THEN o.next_action::jsonb END,
+                action_expires_at = CASE WHEN NOT p.off_session AND o.next_action IS NOT NULL
+                    THEN \(actionEnd)::timestamptz END
+            FROM unnest(\(outcomes.map(\.attempt.paymentID.rawValue))::text[],
+                \(outcomes.map(\.attempt.request.idempotencyKey.rawValue))::text[],
+                \(onSession.map(\.status.rawValue))::text[], \(onSession.map { $0.decline?.code })::text[],
+                \(onSession.map { $0.decline?.declineClass.rawValue })::text[],
+                \(offSession.map(\.status.rawValue))::text[], \(offSession.map { $0.decline?.code })::text[],
+                \(offSession.map { $0.decline?.declineClass.rawValue })::text[],
+                \(outcomes.map(\.heldUntil))::timestamptz[], \(outcomes.map(\.reference))::text[],
+                \(outcomes.map { $0.nextAction?.stored })::text[]
+            ) AS o(id, attempt_id, on_status, on_code, on_class, off_status, off_code, off_class, held_until, reference,
+                next_action)
+            WHERE p.id = o.id AND p.attempt_id = o.attempt_id AND p.status = ANY(\(waiting)::text[])
+                AND p.status <> o.on_status
+            RETURNING \(PaymentRecord.columns)
+            """
+    }
+
+    private static func endAttempts(
+        _ payments: [PaymentRecord], _ outcomes: [AttemptID: Outcome], at now: Instant,
+        in db: borrowing PostgresTransaction
+    ) throws {
+        let ended: [(payment: PaymentRecord, outcome: Outcome)] = payments.compactMap { payment in
+            outcomes[payment.attemptID].map { (payment, $0) }
+        }
+        try db.enqueue(
+            """
+            UPDATE payment_attempts a
+            SET status = CASE WHEN o.status = 'processing' THEN a.status ELSE o.status END, decline_code = o.code,
+                provider_reference = coalesce(o.reference, a.provider_reference), provider_code = o.provider_code,
+                network_code = o.network_code, network_transaction_id = o.transaction_id, ended_at = CASE WHEN o.status <> 'processing' THEN \(now)::timestamptz END
+            FROM unnest(\(ended.map(\.payment.attemptID.rawValue))::text[],
+                \(ended.map(\.payment.status.rawValue))::text[], \(ended.map(\.payment.declineCode))::text[],
+                \(ended.map(\.outcome.reference))::text[], \(ended.map { $0.outcome.refusal?.code })::text[],
+                \(ended.map { $0.outcome.refusal?.networkCode })::text[],
+                \(ended.map(\.outcome.networkTransactionID))::text[]
+            ) AS o(id, status, code, reference, provider_code, network_code, transaction_id)
+            WHERE a.id = o.id
+            """)
+    }
+
+    private static func event(_ payment: PaymentRecord, _ now: Instant) -> OutboxEvent? {
+        switch payment.status {
+        case .succeeded: PaymentEvents.succeeded(payment, payment.amountCaptured, at: now)
+        case .requiresAction: PaymentEvents.requiresAction(payment, at: now)
+        case .processing: nil
+        case .authorized: PaymentEvents.authorized(payment, at: now)
+        default: PaymentEvents.failed(payment, payment.decline ?? .genericDecline, at: now)
+        }
+    }
+}
+
+extension Outcome {
+    /// The end that another provider may follow; `nil` for anything but a refusal.
+    fileprivate var ended: EndedAttempt? {
+        guard let refusal else { return nil }
+        return EndedAttempt(
+            paymentID: attempt.paymentID, attemptID: attempt.request.idempotencyKey,
+            end: .declined(
+                reading ?? DeclineReading(Decline(code: refusal.code)), networkCode: refusal.networkCode, advice: nil),
+            reference: refusal.reference)
+    }
+
+    /// What is kept of an open one until it is looked at again.
+    fileprivate var look: PaymentLook {
+        PaymentLook(
+            id: attempt.paymentID, attemptID: attempt.request.idempotencyKey, reference: reference,
+            isPending: nextAction == nil)
+    }
+}
