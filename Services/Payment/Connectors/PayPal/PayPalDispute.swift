@@ -38,6 +38,13 @@ package struct PayPalDispute: Sendable, Equatable {
         case other = "OTHER"
     }
 
+    private enum LifeCycle: String, CaseIterable {
+        case inquiry = "INQUIRY"
+        case chargeback = "CHARGEBACK"
+        case preArbitration = "PRE_ARBITRATION"
+        case arbitration = "ARBITRATION"
+    }
+
     package enum Outcome: String, Sendable, CaseIterable {
         case buyerFavor = "RESOLVED_BUYER_FAVOUR"
         case sellerFavor = "RESOLVED_SELLER_FAVOUR"
@@ -61,7 +68,8 @@ package struct PayPalDispute: Sendable, Equatable {
         id = try fields.text("dispute_id")
         guard Self.isID(id) else { throw .unusable("dispute.dispute_id") }
         status = try fields.word("status")
-        isInquiry = json["dispute_life_cycle_stage"]?.stringValue == "INQUIRY"
+        let cycle: LifeCycle = try fields.word("dispute_life_cycle_stage")
+        isInquiry = cycle == .inquiry
         let decided: JSONValue? = json["dispute_outcome"]
         outcome = try decided.map { (value) throws(ProviderFault) in
             try PayPalFields(value, of: "dispute_outcome").word("outcome_code")
