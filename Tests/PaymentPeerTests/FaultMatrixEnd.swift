@@ -21,7 +21,11 @@ struct MatrixEnd: Sendable {
         // What a provider keeps as failed under a key is known once the key is forgotten.
         try await world.peer.passDay()
         await world.settleDown(connectorLead: .seconds(93_600))
-        try await world.execute("UPDATE payments SET action_expires_at = now() - interval '1 day'")
+        try await world.execute(
+            """
+            UPDATE payments SET action_expires_at = now() - interval '1 day', look_at = now() + interval '1 day'
+            WHERE status = 'requires_action'
+            """)
         try await work()
     }
 
@@ -56,7 +60,8 @@ struct MatrixEnd: Sendable {
         for table: SQL in ["payments", "captures", "refunds", "payment_methods"] {
             try await world.execute("UPDATE \(table) SET stepped_at = stepped_at - interval '1 hour'")
         }
-        try await world.execute("UPDATE payments SET look_at = now() - interval '1 hour' WHERE look_at IS NOT NULL")
+        try await world.execute(
+            "UPDATE payments SET look_at = now() - interval '1 hour' WHERE look_at IS NOT NULL AND status = 'processing'")
         try await world.execute("UPDATE refunds SET look_at = now() - interval '1 hour' WHERE look_at IS NOT NULL")
         try await world.execute("UPDATE inbound_webhooks SET next_attempt_at = now() WHERE state = 'waiting'")
     }

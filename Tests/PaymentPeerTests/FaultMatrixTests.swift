@@ -11,7 +11,7 @@ import Testing
 @Suite("The fault matrix", .serialized) struct FaultMatrixTests {
     private static let payments: Int = getenv("REFRAIN_MATRIX_PAYMENTS").flatMap { Int(String(cString: $0)) } ?? 150
     /// Stories under way at once.
-    private static let actors = 12
+    private static let actors = 32
 
     @Test("Stripe: each payment is taken once, known, booked, and the double's books are ours") func stripe() async throws {
         try await withStripe { double in

@@ -43,7 +43,7 @@ final class FaultMatrixWorld: Sendable {
         self.observer = observer
         self.source = source
         daemons = Mutex([])
-        lifetime = Mutex(20...600)
+        lifetime = Mutex(20...250)
         daemons.withLock { $0 = [start(error: .seconds(-90)), start(error: .seconds(90))] }
     }
 
@@ -131,7 +131,11 @@ func withFaultMatrix(_ peer: any MatrixPeer, _ body: (FaultMatrixWorld) async th
                 .migrate(url: lent.url, role: owner.role, password: owner.password)
         }
         let pool = PostgresPool(owner, logger: FaultMatrixWorld.logger)
-        try await DatabaseStorm.install(in: pool)
+        try await DatabaseStorm.install(
+            on: [
+                "payments", "payment_attempts", "captures", "refunds", "journal_entries", "outbox", "payment_methods",
+                "inbound_webhooks",
+            ], in: pool)
         let port: Int = try ChildProcess.freePort()
         let source: WebhookSource = try await peer.webhooks(to: "http://127.0.0.1:\(port)")
         let receive = ReceiveWebhook(sources: [source], pool: pool, policy: FaultMatrixWorld.policy)
