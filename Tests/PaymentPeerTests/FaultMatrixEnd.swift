@@ -61,7 +61,8 @@ struct MatrixEnd: Sendable {
             try await world.execute("UPDATE \(table) SET stepped_at = stepped_at - interval '1 hour'")
         }
         try await world.execute(
-            "UPDATE payments SET look_at = now() - interval '1 hour' WHERE look_at IS NOT NULL AND status = 'processing'")
+            "UPDATE payments SET look_at = now() - interval '1 hour' WHERE look_at IS NOT NULL AND status = 'processing'"
+        )
         try await world.execute("UPDATE refunds SET look_at = now() - interval '1 hour' WHERE look_at IS NOT NULL")
         try await world.execute("UPDATE inbound_webhooks SET next_attempt_at = now() WHERE state = 'waiting'")
     }
@@ -153,9 +154,10 @@ struct MatrixEnd: Sendable {
     }
 
     private func forgeries() async throws {
-        let forged: [JSONValue] = try await world.peer.control("deliveries", nil).arrayValue?.filter {
-            world.peer.forgeries.contains($0["corrupt"]?.stringValue ?? "none")
-        } ?? []
+        let forged: [JSONValue] =
+            try await world.peer.control("deliveries", nil).arrayValue?.filter {
+                world.peer.forgeries.contains($0["corrupt"]?.stringValue ?? "none")
+            } ?? []
         #expect(!forged.isEmpty)
         #expect(forged.allSatisfy { $0["status"]?.intValue ?? 0 >= 400 })
     }
@@ -163,7 +165,8 @@ struct MatrixEnd: Sendable {
     /// The figures of a run.
     private func tell() async throws {
         let standing: [String] = try await world.texts(
-            "SELECT status || ' ' || capture_method || ' ' || count(*) FROM payments GROUP BY status, capture_method ORDER BY 1")
+            "SELECT status || ' ' || capture_method || ' ' || count(*) FROM payments GROUP BY status, capture_method ORDER BY 1"
+        )
         let others: [String] = try await world.texts(
             """
             SELECT 'captures ' || status || ' ' || count(*) FROM captures GROUP BY status

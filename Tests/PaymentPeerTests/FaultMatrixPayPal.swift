@@ -19,7 +19,8 @@ struct PayPalMatrixPeer: MatrixPeer {
         "evil_userinfo", "no_headers",
     ]
     let methods: [MatrixMethod] = [
-        .kept("8kk8451t", type: "paypal"), .kept("8kk8452t", type: "paypal", .eur), .kept("8kk8453t", .jpy, manual: false),
+        .kept("8kk8451t", type: "paypal"), .kept("8kk8452t", type: "paypal", .eur),
+        .kept("8kk8453t", .jpy, manual: false),
         .page("paypal", .usd), .page("paypal", .eur),
     ]
 

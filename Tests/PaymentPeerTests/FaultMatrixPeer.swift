@@ -46,8 +46,10 @@ protocol MatrixPeer: Sendable {
 extension MatrixPeer {
     func arm(_ fault: MatrixFault) async throws {
         var members: [JSONMember] = [
-            JSONMember(name: "kind", value: .string(fault.kind)), JSONMember(name: "times", value: .number("\(fault.times)")),
-            JSONMember(name: "path", value: "^/v[12]/(?!webhook|notifications)"), JSONMember(name: "ms", value: .number(fault.kind == "slow" ? "60" : "450")),
+            JSONMember(name: "kind", value: .string(fault.kind)),
+            JSONMember(name: "times", value: .number("\(fault.times)")),
+            JSONMember(name: "path", value: "^/v[12]/(?!webhook|notifications)"),
+            JSONMember(name: "ms", value: .number(fault.kind == "slow" ? "60" : "450")),
         ]
         if let method = fault.method { members.append(JSONMember(name: "method", value: .string(method))) }
         _ = try await control("faults", .object(members))

@@ -4,7 +4,8 @@ import TestKit
 /// One thing that goes wrong at the double.
 struct MatrixFault: Sendable {
     static let kinds: [String] = [
-        "429", "500_before", "500_after", "503", "reset_before", "reset_after", "timeout_before", "timeout_after", "slow",
+        "429", "500_before", "500_after", "503", "reset_before", "reset_after", "timeout_before", "timeout_after",
+        "slow",
         "malformed", "html",
     ]
 

@@ -48,7 +48,8 @@ struct MatrixStage: Sendable {
         let id = PaymentMethodID(unchecked: try reply.flatMap { try parseJSON($0.body)["id"]?.stringValue } ?? "")
         try await eventually(within: .seconds(20), "the method \(kept.token) is kept") {
             let standing: String? = try await world.texts(
-                "SELECT status || ' ' || coalesce(setup_reference, '') FROM payment_methods WHERE id = \(id)").first
+                "SELECT status || ' ' || coalesce(setup_reference, '') FROM payment_methods WHERE id = \(id)"
+            ).first
             if let standing, standing.hasPrefix("requires_action ") {
                 try await world.peer.finish(String(standing.dropFirst(16)), .pays)
             }

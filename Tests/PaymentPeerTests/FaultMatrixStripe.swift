@@ -27,7 +27,8 @@ struct StripeMatrixPeer: MatrixPeer {
 
     func provider(_ life: MatrixLife, clock: any WallClock) -> any PaymentProvider {
         let configuration = StripeConfiguration(
-            baseURL: "http://127.0.0.1:\(double.port)", secretKey: Secret("sk_test_" + String(repeating: "x", count: 12)),
+            baseURL: "http://127.0.0.1:\(double.port)",
+            secretKey: Secret("sk_test_" + String(repeating: "x", count: 12)),
             returnURL: "https://pay.test/back/", clock: clock, sleep: { _ in })
         let socket = SocketTransport(port: double.port, limitMilliseconds: 300)
         return StripeAdapter(configuration: configuration, transport: MortalTransport(life: life, transport: socket))

@@ -13,7 +13,9 @@ import Testing
     /// Stories under way at once.
     private static let actors = 32
 
-    @Test("Stripe: each payment is taken once, known, booked, and the double's books are ours") func stripe() async throws {
+    @Test("Stripe: each payment is taken once, known, booked, and the double's books are ours") func stripe()
+        async throws
+    {
         try await withStripe { double in
             let account: String = try await double.bankAccount("DE89370400440532013000")
             try await run(StripeMatrixPeer(double: double, bankAccount: account))
@@ -21,7 +23,9 @@ import Testing
         }
     }
 
-    @Test("PayPal: each payment is taken once, known, booked, and the double's books are ours") func payPal() async throws {
+    @Test("PayPal: each payment is taken once, known, booked, and the double's books are ours") func payPal()
+        async throws
+    {
         let peer = try await LivePeer()
         defer { peer.stop() }
         try await run(PayPalMatrixPeer(peer: peer))

@@ -36,8 +36,10 @@ final class FaultMatrixWorld: Sendable {
     /// How many steps a daemon lives; without end once the storm is over.
     private let lifetime: Mutex<ClosedRange<Int>?>
 
-    init(_ peer: any MatrixPeer, _ configuration: PostgresConfiguration, _ observer: PostgresPool, _ source: WebhookSource)
-    {
+    init(
+        _ peer: any MatrixPeer, _ configuration: PostgresConfiguration, _ observer: PostgresPool,
+        _ source: WebhookSource
+    ) {
         self.peer = peer
         self.configuration = configuration
         self.observer = observer

@@ -12,7 +12,7 @@ import Testing
 /// Thousands of payments at the sandbox provider, through lost answers, an absent provider, broken transactions and
 /// daemons that die with calls under way. `REFRAIN_MATRIX_PAYMENTS` sets how many.
 @Suite("The fault matrix of the sandbox", .serialized) struct FaultMatrixTests {
-    private static let payments: Int = getenv("REFRAIN_MATRIX_PAYMENTS").flatMap { Int(String(cString: $0)) } ?? 2_000
+    private static let payments: Int = getenv("REFRAIN_MATRIX_PAYMENTS").flatMap { Int(String(cString: $0)) } ?? 1_500
     private static let actors = 16
     private static let cards: [String] = [
         "4242424242424242", "4242424242424242", "5555555555554444", "4000000000009995", "4000000000000002",
