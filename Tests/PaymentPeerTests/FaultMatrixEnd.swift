@@ -32,7 +32,8 @@ struct MatrixEnd: Sendable {
     private func work() async throws {
         for _ in 0..<3 {
             try await world.peer.settleBanks()
-            _ = try await world.peer.control("webhooks/release", ["order": "shuffle", "seed": 7])
+            // The double goes on delivering when that takes longer than its answer is waited for.
+            _ = try? await world.peer.control("webhooks/release", ["order": "shuffle", "seed": 7])
             try await world.peer.deliverAgain()
             try await run()
         }
