@@ -207,8 +207,8 @@ func testTargets() -> [Target] {
                 [
                     "PaymentContract", "PaymentStripe", "PaymentPayPal", "PaymentDomain", "PaymentThreeDS",
                     "PaymentWebhooks", "PaymentCrypto", "PaymentChains", "PaymentInbound", "PaymentReconciliation",
-                    "PaymentRecords", "PaymentService", "Postgres", "HTTPKit", "BillingCore", "JSON", "Telemetry",
-                    "TestKit", crypto, log,
+                    "PaymentRecords", "PaymentService", "ServiceKit", "Postgres", "HTTPKit", "BillingCore", "JSON",
+                    "Telemetry", "TestKit", crypto, log,
                 ])
         ]
     guard let only = Context.environment["REFRAIN_ONLY_TESTS"], !only.isEmpty else {

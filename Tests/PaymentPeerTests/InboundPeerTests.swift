@@ -79,11 +79,14 @@ import Testing
             try await double.control("webhooks/config", ["mode": "auto", "duplicate": 0])
             let charge: String = try #require(await double.objects("charge").last?["id"]?.stringValue)
             try await double.control("dispute/\(charge)", [:])
-            try await eventually(within: .seconds(20), "the dispute arrives") {
+            try await eventually(within: .seconds(20), "the dispute arrives, and is to be read") {
                 _ = try await world.process.pass()
                 return try await world.texts(
-                    "SELECT reason FROM inbound_webhooks WHERE type = 'charge.dispute.created' AND state = 'parked'"
-                ).first?.hasPrefix("nobody looks after disputes") == true
+                    """
+                    SELECT w.state FROM inbound_webhooks w, dispute_readings d
+                    WHERE w.type = 'charge.dispute.created' AND d.provider = 'stripe'
+                    """
+                ) == ["done"]
             }
             #expect(try await double.complaints().isEmpty)
         }

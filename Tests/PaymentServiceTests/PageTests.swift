@@ -171,6 +171,21 @@ import Testing
         }
     }
 
+    @Test("a capture at another provider is booked, and is no fault of the sandbox's books") func captured()
+        async throws
+    {
+        let pages = PagesProvider()
+        pages.begin(with: .authorized(ProviderCharge(reference: "pg_1")))
+        try await withPayments(beside: [pages]) { world in
+            let made: PaymentRecord = try await Self.create(world, Self.body(world.customer(), manual: true))
+            await world.decide(made)
+            #expect(try await world.settled(made.id).status == .authorized)
+            #expect(try await world.capture(made.id, 500).status == 201)
+            #expect(try await world.booked(made.id) == ["capture"])
+            #expect(try await world.violations().isEmpty)
+        }
+    }
+
     @Test(
         "what no provider can do is refused with the field, and nothing is stored",
         arguments: [

@@ -130,7 +130,14 @@ package enum PaymentConsistency {
                 "payments whose refunds do not add up"
             ),
             (
-                "SELECT count(*) FROM captures c LEFT JOIN journal_entries e ON e.kind = 'capture' AND e.reference = c.id FULL JOIN sandbox_captures s ON s.idempotency_key = c.id WHERE (c.status = 'succeeded') IS DISTINCT FROM (e.id IS NOT NULL) OR (c.status = 'succeeded') IS DISTINCT FROM (s.reference IS NOT NULL)",
+                """
+                SELECT count(*) FROM captures c JOIN payments p ON p.id = c.payment_id
+                    LEFT JOIN journal_entries e ON e.kind = 'capture' AND e.reference = c.id
+                    FULL JOIN sandbox_captures s ON s.idempotency_key = c.id
+                WHERE (c.status = 'succeeded') IS DISTINCT FROM (e.id IS NOT NULL)
+                    OR (c.status = 'succeeded') IS DISTINCT FROM (s.reference IS NOT NULL)
+                        AND coalesce(p.provider, 'sandbox') ~ '^sandbox(_[a-z0-9_]+)?$'
+                """,
                 "captures whose booking and provider disagree"
             ),
             (

@@ -1,0 +1,97 @@
+import BillingCore
+import JSON
+import PaymentContract
+import PaymentInbound
+import PaymentStripe
+import PaymentWebhooks
+import Telemetry
+import TestKit
+
+/// The Stripe double in the fault matrix.
+struct StripeMatrixPeer: MatrixPeer {
+    let double: StripeDouble
+    let bankAccount: String
+
+    let name = "stripe"
+    let capturesInParts = false
+    let forgeries = ["wrong_secret", "body", "stale", "v0_only", "no_signature", "replayed_time"]
+
+    var methods: [MatrixMethod] {
+        [
+            .kept("pm_card_visa"), .kept("pm_card_mastercard", .eur), .kept("pm_card_visa", .jpy),
+            .kept("pm_card_chargeCustomerFail"), .kept("pm_card_authenticationRequired"),
+            .kept("pm_card_pendingRefund"), .kept(bankAccount, type: "sepa_debit", .eur, manual: false),
+            .page("klarna", .eur), .page("klarna", .usd),
+        ]
+    }
+
+    func provider(_ life: MatrixLife, clock: any WallClock) -> any PaymentProvider {
+        let configuration = StripeConfiguration(
+            baseURL: "http://127.0.0.1:\(double.port)",
+            secretKey: Secret("sk_test_" + String(repeating: "x", count: 12)),
+            returnURL: "https://pay.test/back/", clock: clock, sleep: { _ in })
+        let socket = SocketTransport(port: double.port, limitMilliseconds: 300)
+        return StripeAdapter(configuration: configuration, transport: MortalTransport(life: life, transport: socket))
+    }
+
+    func webhooks(to url: String) async throws -> WebhookSource {
+        let endpoint: JSONValue = try await double.post(
+            "webhook_endpoints", "url=\(url)/v1/webhooks/stripe&enabled_events[]=*", key: "hook")
+        guard let secret = endpoint["secret"]?.stringValue.flatMap({ WebhookSecret($0) }) else {
+            throw MissingInfrastructure("the double signs nothing")
+        }
+        _ = try await control("webhooks/config", ["mode": "hold", "duplicate": 1])
+        return WebhookSource(.stripe, .stripe(secrets: [secret]), reader: StripeNews())
+    }
+
+    func control(_ path: String, _ body: JSONValue?) async throws -> JSONValue { try await double.control(path, body) }
+    func clearFaults() async throws { try await double.clearFaults() }
+
+    func finish(_ reference: String, _ customer: MatrixStory.Customer) async throws {
+        guard customer != .leaves else { return }
+        _ = try await control("authenticate/\(reference)", ["result": customer == .pays ? "success" : "failure"])
+    }
+
+    func refundElsewhere(_ reference: String, _ amount: Money, key: String) async throws {
+        _ = try await double.post("refunds", "payment_intent=\(reference)&amount=\(amount.minor)", key: key)
+    }
+
+    func settleBanks() async throws {
+        for (index, intent) in try await double.objects("payment_intent").enumerated()
+        where intent["status"] == "processing" {
+            let result: JSONValue = index % 3 == 0 ? "failure" : "success"
+            _ = try await control("settle/\(intent["id"]?.stringValue ?? "")", ["result": result])
+        }
+        for refund in try await double.objects("refund") where refund["status"] == "pending" {
+            _ = try await control("settle_refund/\(refund["id"]?.stringValue ?? "")", [:])
+        }
+    }
+
+    func passDay() async throws { _ = try await control("clock", ["advance": 93_600]) }
+
+    func books() async throws -> [String: MatrixAccount] {
+        var books: [String: MatrixAccount] = [:]
+        var payments: [String: String] = [:]
+        for intent in try await double.objects("payment_intent") {
+            let payment: String = intent["metadata"]?["payment_id"]?.stringValue ?? "nobody's"
+            payments[intent["id"]?.stringValue ?? ""] = payment
+            var account: MatrixAccount = books[payment] ?? MatrixAccount()
+            if intent["status"] == "requires_capture" { account.isHeld = true }
+            books[payment] = account
+        }
+        for charge in try await double.objects("charge") where charge["status"] == "succeeded" {
+            let payment: String = payments[charge["payment_intent"]?.stringValue ?? ""] ?? "nobody's"
+            books[payment, default: MatrixAccount()].charges += 1
+            guard let taken = charge["amount_captured"]?.intValue, taken > 0 else { continue }
+            books[payment, default: MatrixAccount()].captured += taken
+            books[payment, default: MatrixAccount()].takings += 1
+        }
+        for refund in try await double.objects("refund") where refund["status"] == "succeeded" {
+            let payment: String = payments[refund["payment_intent"]?.stringValue ?? ""] ?? "nobody's"
+            books[payment, default: MatrixAccount()].refunded += refund["amount"]?.intValue ?? 0
+        }
+        return books
+    }
+
+    func complaints() async throws -> [JSONValue] { try await double.complaints() }
+}

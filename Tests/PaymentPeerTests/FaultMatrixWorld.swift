@@ -1,0 +1,159 @@
+import BillingCore
+import HTTPKit
+import JSON
+import Logging
+import PaymentContract
+import PaymentDomain
+import PaymentInbound
+import PaymentRecords
+import PaymentService
+import Postgres
+import Synchronization
+import Telemetry
+import TestKit
+
+/// One daemon: the service with connections, a way to the provider and a clock of its own.
+struct MatrixDaemon: Sendable {
+    let life: MatrixLife
+    let pool: PostgresPool
+    let clock: WrongClock
+    let work: PaymentUseCases
+    let webhooks: ProcessWebhooks
+}
+
+/// Two daemons over one database against one double. One that is dead is replaced by a new one.
+final class FaultMatrixWorld: Sendable {
+    static let logger = Logger(label: "test.matrix") { _ in SwiftLogNoOpLogHandler() }
+    static let policy = InboundPolicy(delaySeconds: 0, firstWaitSeconds: 0, longestWaitSeconds: 1, attemptsLimit: 500)
+
+    let peer: any MatrixPeer
+    /// Looks on; nothing of the storm's reaches it.
+    let observer: PostgresPool
+    let crashes = Atomic<Int>(0)
+    private let configuration: PostgresConfiguration
+    private let source: WebhookSource
+    private let daemons: Mutex<[MatrixDaemon]>
+    /// How many steps a daemon lives; without end once the storm is over.
+    private let lifetime: Mutex<ClosedRange<Int>?>
+
+    init(
+        _ peer: any MatrixPeer, _ configuration: PostgresConfiguration, _ observer: PostgresPool,
+        _ source: WebhookSource
+    ) {
+        self.peer = peer
+        self.configuration = configuration
+        self.observer = observer
+        self.source = source
+        daemons = Mutex([])
+        lifetime = Mutex(20...250)
+        daemons.withLock { $0 = [start(error: .seconds(-90)), start(error: .seconds(90))] }
+    }
+
+    /// - Parameter connectorLead: How far the connector's clock goes before: a day that nobody waits for.
+    private func start(error: Duration, connectorLead: Duration = .zero) -> MatrixDaemon {
+        let steps: Int = lifetime.withLock { $0 }.map { Int.random(in: $0) } ?? .max
+        let life = MatrixLife(steps: steps)
+        let pool = PostgresPool(configuration, logger: Self.logger)
+        let clock = WrongClock(error: error)
+        let provider: any PaymentProvider = peer.provider(life, clock: WrongClock(error: error + connectorLead))
+        let work = PaymentUseCases(
+            pool: pool, providers: PaymentProviders([provider]), clock: clock,
+            policy: SweepPolicy(silenceSeconds: 0, offSessionSilenceSeconds: 0, lostSeconds: 1, fallback: .approve),
+            logger: Self.logger)
+        let webhooks = ProcessWebhooks(
+            sources: [source], handler: work.news, pool: pool, policy: Self.policy, logger: Self.logger)
+        return MatrixDaemon(life: life, pool: pool, clock: clock, work: work, webhooks: webhooks)
+    }
+
+    /// The first or the second daemon; a new one where it is dead.
+    func daemon(_ index: Int) -> MatrixDaemon {
+        let (living, dead): (MatrixDaemon, MatrixDaemon?) = daemons.withLock { daemons in
+            let daemon: MatrixDaemon = daemons[index]
+            guard daemon.life.isOver else { return (daemon, nil) }
+            daemons[index] = start(error: daemon.clock.error)
+            return (daemons[index], daemon)
+        }
+        if let dead {
+            crashes.add(1, ordering: .relaxed)
+            Task { await dead.pool.shutdown() }
+        }
+        return living
+    }
+
+    /// Both daemons are stopped, and two begin that do not die.
+    func settleDown(connectorLead: Duration) async {
+        lifetime.withLock { $0 = nil }
+        let old: [MatrixDaemon] = daemons.withLock { daemons in
+            let old: [MatrixDaemon] = daemons
+            daemons = old.map { start(error: $0.clock.error, connectorLead: connectorLead) }
+            return old
+        }
+        for daemon in old {
+            daemon.life.end()
+            await daemon.pool.shutdown()
+        }
+    }
+
+    func stop() async { for daemon in daemons.withLock({ $0 }) { await daemon.pool.shutdown() } }
+
+    func texts(_ sql: SQL) async throws -> [String] {
+        try await observer.transactionRetrying { db in try db.query(sql) { row in try row.next() } }
+    }
+
+    func number(_ sql: SQL) async throws -> Int64 {
+        try await observer.transactionRetrying { db in try db.first(sql) { row in try row.next() } ?? -1 }
+    }
+
+    func execute(_ sql: SQL) async throws { try await observer.transactionRetrying { db in _ = try db.execute(sql) } }
+
+    func payment(_ id: PaymentID) async throws -> PaymentRecord? {
+        try await observer.transactionRetrying { db in try PaymentStore.find(id, in: db) }
+    }
+
+    func call(_ daemon: MatrixDaemon, _ path: String, key: String, body: String = "") -> Call {
+        let now: Instant = daemon.clock.now
+        return Call(
+            post: path, body: Array(body.utf8), key: IdempotencyKey(key), preferWait: .zero, now: now, receivedAt: now)
+    }
+
+    func read<Input: JSONInput>(_ text: String) throws -> Input { try decode(Input.self, from: parseJSON(text)) }
+}
+
+/// Lends a migrated schema with a storm over it, and the world on it, its way in for webhooks open.
+func withFaultMatrix(_ peer: any MatrixPeer, _ body: (FaultMatrixWorld) async throws -> Void) async throws {
+    try await withLentDatabase { lent in
+        let owner: PostgresConfiguration = try await lent.provision(schema: "payment", connections: 6)
+        let path = "/Tests/PaymentPeerTests/FaultMatrixWorld.swift"
+        let root: String = String(#filePath.prefix(#filePath.count - path.count))
+        for (set, folder) in [
+            ("messaging", "Shared/Messaging"), ("http", "Shared/HTTPKit"), ("service_kit", "Shared/ServiceKit"),
+            ("main", "Services/Payment"),
+        ] {
+            try await Migrator(directory: "\(root)/\(folder)/Migrations", schema: "payment", set: set)
+                .migrate(url: lent.url, role: owner.role, password: owner.password)
+        }
+        let pool = PostgresPool(owner, logger: FaultMatrixWorld.logger)
+        try await DatabaseStorm.install(
+            on: [
+                "payments", "payment_attempts", "captures", "refunds", "journal_entries", "outbox", "payment_methods",
+                "inbound_webhooks",
+            ], in: pool)
+        let port: Int = try ChildProcess.freePort()
+        let source: WebhookSource = try await peer.webhooks(to: "http://127.0.0.1:\(port)")
+        let receive = ReceiveWebhook(sources: [source], pool: pool, policy: FaultMatrixWorld.policy)
+        let server = HTTPServer(
+            endpoints: WebhookRoutes(receive: receive).endpoints,
+            configuration: HTTPServerConfiguration(port: port, serviceName: "inbound", rateLimit: nil), pool: pool,
+            clock: SystemClock(), metrics: Metrics(), logger: FaultMatrixWorld.logger)
+        let running = Task { try await server.run() }
+        _ = try await server.listeningPort()
+        let world = FaultMatrixWorld(peer, owner, pool, source)
+        let result: Result<Void, any Error>
+        do { result = .success(try await body(world)) } catch { result = .failure(error) }
+        await world.stop()
+        try await server.shutdown()
+        try await running.value
+        await pool.shutdown()
+        try result.get()
+    }
+}
