@@ -4,7 +4,6 @@ package import BillingCore
 import Crypto
 package import Logging
 package import Messaging
-import PaymentLinks
 package import Postgres
 
 /// What Payment does, wired to its providers: everything but HTTP.
@@ -29,8 +28,6 @@ package struct PaymentUseCases: Sendable {
     package let keep: KeepPaymentMethod
     /// `POST /v1/payments/{id}/sync`, and what webhooks lead to.
     package let sync: SyncPayment
-    /// What links' pages ask for.
-    package let payLink: PayLink
     /// Moves on what stopped on its way.
     package let sweep: SweepPayments
     /// Follows providers' webhooks.
@@ -41,7 +38,7 @@ package struct PaymentUseCases: Sendable {
     init(
         pool: PostgresPool, providers: PaymentProviders, clock: any WallClock, policy: SweepPolicy,
         actions: ActionPolicy = ActionPolicy(seconds: 86_400), fingerprintKey: SymmetricKey, acquirers: [String] = [],
-        visits: VisitLimits = VisitLimits(), logger: Logger
+        logger: Logger
     ) {
         waiters = PaymentWaiters()
         outcomes = RecordOutcomes(pool: pool, waiters: waiters, clock: clock, policy: actions)
@@ -61,7 +58,6 @@ package struct PaymentUseCases: Sendable {
         keep = KeepPaymentMethod(providers: providers, pool: pool, clock: clock)
         attach = AttachPaymentMethod(
             providers: providers, keep: keep, pool: pool, fingerprintKey: fingerprintKey, acquirers: acquirers)
-        payLink = PayLink(pool: pool, attach: attach, limits: visits)
         sweep = SweepPayments(
             pool: pool, verdicts: verdicts, charge: charge, capture: capture, cancel: cancel, refund: refund,
             keep: keep,
