@@ -16,7 +16,10 @@ from deploy.local.layout import ROOT
 from .harness import Case, World
 
 DOCUMENT = ROOT / "docs/payment/examples.md"
-BLOCK = re.compile(r"^## (?P<title>.+?)$|^```sh\n(?P<block>.*?)^```$|^Answers (?P<answers>(?:\d{3}(?:, )?)+)(?P<words>(?: `[^`]+`)*)", re.M | re.S)
+BLOCK = re.compile(
+    r"^## (?P<title>[^\n]+)$|^```sh\n(?P<block>.*?)^```$|^Answers (?P<answers>(?:\d{3}(?:, )?)+)(?P<words>(?: `[^`]+`)*)",
+    re.M | re.S,
+)
 TIMEOUT_SECONDS = 50
 # Writes the status of each answer down, for the test only: the commands stay what people type.
 CURL = """#!/bin/sh

@@ -27,8 +27,8 @@ POLICY = (
 LINK = {
     "assets": "/pay/assets/v", "state": "active", "code": CODE, "amount": "12900", "currency": "EUR", "exponent": 2,
     "description": "Kopfhörer Nord 2", "merchant": "Nordlicht Audio", "logo": None, "language": None,
-    "methods": ["card", "klarna", "paypal", "bitcoin"], "crypto": {"bitcoin": "BTC"}, "success_url": "https://shop.example/thanks",
-    "cancel_url": "https://shop.example/cart", "is_sandbox": True, "apple_pay": None, "google_pay": None,
+    "methods": ["card", "klarna", "paypal", "bitcoin"], "crypto": {"bitcoin": "BTC"},
+    "success_url": "https://shop.example/thanks", "cancel_url": "https://shop.example/cart", "is_sandbox": True, "apple_pay": None, "google_pay": None,
 }  # fmt: skip
 QR = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 4 4"><path d="M0 0h2v2H0zM3 1h1v3H3zM1 3h1v1H1z"/></svg>'
 
