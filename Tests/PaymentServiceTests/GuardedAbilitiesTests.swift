@@ -15,11 +15,13 @@ import Testing
                 logger: Logger(label: "test.guards") { _ in SwiftLogNoOpLogHandler() })
             let providers = PaymentProviders(
                 bare.map { GuardedProvider($0, health: health, timeout: .seconds(30)) }, beneath: bare)
-            #expect(try providers.named("pages") is GuardedProvider, "charges go through the guard")
+            let charging: any PaymentProvider = try providers.named("pages")
+            #expect(charging is GuardedProvider, "charges go through the guard")
             #expect(providers.vault("pages") != nil && providers.vault("sandbox") == nil)
             #expect(providers.disputing.map(\.name) == ["sandbox"])
-            #expect(try providers.disputing("sandbox").name == "sandbox")
-            #expect(throws: ProviderFault.self) { try providers.disputing("pages") }
+            let disputing: any ProviderDisputes = try providers.disputing("sandbox")
+            #expect(disputing.name == "sandbox")
+            #expect(throws: ProviderFault.self) { _ = try providers.disputing("pages") }
             #expect(providers.beneath.contains { $0 is any ProviderSettlements })
         }
     }
