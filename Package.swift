@@ -69,7 +69,9 @@ let paymentParts: [Target] = [
         "Inbound", ["Messaging", "PaymentContract", "PaymentWebhooks", "Telemetry", argumentParser, crypto]),
     paymentArea("Instalments", ["BillingEvents", "Messaging", "PaymentDomain", "PaymentRecords", "Telemetry"]),
     paymentArea("Ledger", ["PaymentDomain", "PaymentRecords", "Telemetry", argumentParser]),
-    paymentArea("Links", ["PaymentDomain", "PaymentRecords", "Telemetry", crypto], exclude: ["Page"]),
+    paymentArea(
+        "Links", ["PaymentChains", "PaymentContract", "PaymentDomain", "PaymentRecords", "Telemetry", crypto],
+        exclude: ["Page"]),
     paymentArea("Routing", ["Redis", "Telemetry", "PaymentDomain", "PaymentContract"]),
     paymentArea("Reconciliation", ["PaymentContract", "PaymentDomain", "PaymentRecords", argumentParser]),
 ]

@@ -1,4 +1,4 @@
-"""Runs the end to end tests: `python3 -m Tests.EndToEnd [main_job api_documents hostile_input poison payment_page faults restart takeover]`."""
+"""Runs the end to end tests: `python3 -m Tests.EndToEnd [main_job api_documents hostile_input poison payment_page page_elsewhere examples faults restart takeover]`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import traceback
 
 from deploy.local.__main__ import reset, stop
 
-from . import api_documents, faults, hostile_input, main_job, payment_page, poison, restart, takeover
+from . import api_documents, examples, faults, hostile_input, main_job, page_elsewhere, payment_page, poison, restart, takeover
 from .harness import Case, World, free_stack, ordinary_stack
 
 MODULES: dict[str, list[Case]] = {
@@ -17,6 +17,8 @@ MODULES: dict[str, list[Case]] = {
     "hostile_input": hostile_input.CASES,
     "poison": poison.CASES,
     "payment_page": payment_page.CASES,
+    "page_elsewhere": page_elsewhere.CASES,
+    "examples": examples.CASES,
     "faults": faults.CASES,
     "restart": restart.CASES,
 }

@@ -8,7 +8,7 @@ import PaymentLinks
 import Testing
 
 @Suite("The page of a payment link") struct LinkPageTests {
-    private struct Answer {
+    struct Answer {
         let status: Int
         let text: String
         let headers: HTTPURLResponse
@@ -24,7 +24,7 @@ import Testing
         ) { completionHandler(nil) }
     }
 
-    private static func get(_ base: URL, _ path: String) async throws -> Answer {
+    static func get(_ base: URL, _ path: String) async throws -> Answer {
         let session = URLSession(configuration: .ephemeral, delegate: Staying(), delegateQueue: nil)
         defer { session.finishTasksAndInvalidate() }
         guard let url = URL(string: path, relativeTo: base) else { throw PaymentWorld.Absent() }
@@ -149,7 +149,7 @@ import Testing
         async throws
     {
         try await withPayments { world in
-            let links = LinkRoutes(pool: world.database, settings: PaymentWorld.linkSettings)
+            let links = LinkRoutes(pool: world.database, settings: world.linkSettings)
             let server = HTTPServer(
                 endpoints: links.endpoints, configuration: HTTPServerConfiguration(port: 0, serviceName: "payment"),
                 pool: world.database, clock: world.clock,

@@ -182,7 +182,7 @@ import Testing
     @Test("a link takes so many cards an hour and no more") func testing() async throws {
         try await withPayments { world in
             let visit = Visit(world.code(try await world.link(await world.customer())))
-            for _ in 0..<LinkUseStore.cardsPerHour { _ = try await world.card(visit) }
+            for _ in 0..<LinkUseStore.methodsPerHour { _ = try await world.card(visit) }
             #expect(await world.refusal { try await world.card(visit) } == "rate_limited")
         }
     }

@@ -22,14 +22,23 @@ struct Visit: Sendable {
 }
 
 extension PaymentWorld {
-    static let linkSettings = LinkSettings(
-        publicURL: "https://pay.example/", isSandbox: true, offered: [.card],
-        qr: { "<svg xmlns=\"http://www.w3.org/2000/svg\"><desc>\($0)</desc></svg>" })
+    /// Everything is offered that a provider can do.
+    var linkSettings: LinkSettings {
+        LinkSettings(
+            publicURL: "https://pay.example/", isSandbox: true, offered: LinkMethod.allCases, providers: providers,
+            assets: [LinkSettings.Asset(type: "bitcoin", symbol: "BTC", decimals: 8)],
+            qr: { "<svg xmlns=\"http://www.w3.org/2000/svg\"><desc>\($0)</desc></svg>" })
+    }
+
+    /// What the pages ask for; a provider is asked again at every look.
+    var payLink: PayLink {
+        PayLink(pool: database, work: work, settings: linkSettings, limits: VisitLimits(), pause: .zero)
+    }
 
     /// `POST /v1/payment_links`; `more` are further members of the body.
     func link(_ customer: CustomerID, _ more: String = "", key: String? = nil) async throws -> JSONValue {
         let body = #"{"amount":4900,"currency":"EUR","customer_id":"\#(customer)"\#(more)}"#
-        let create = CreateLink(pool: database, settings: Self.linkSettings)
+        let create = CreateLink(pool: database, settings: linkSettings)
         return try parseJSON(try await create(call("/v1/payment_links", key: key, body: body), read(body)).body)
     }
 
@@ -40,7 +49,7 @@ extension PaymentWorld {
     func card(_ visit: Visit, _ number: String = "4242424242424242") async throws -> String {
         let body =
             #"{"session":"\#(visit.session)","card":{"number":"\#(number)","exp_month":12,"exp_year":2030,"cvc":"123"}}"#
-        let reply: Reply<LinkCardResource> = try await work.payLink.keep(page(visit, "card", body), read(body))
+        let reply: Reply<LinkCardResource> = try await payLink.keep(page(visit, "card", body), read(body))
         return try parseJSON(reply.body)["payment_method_id"]?.stringValue ?? ""
     }
 
@@ -48,7 +57,23 @@ extension PaymentWorld {
     @discardableResult
     func pay(_ visit: Visit, _ method: String) async throws -> JSONValue {
         let body = #"{"session":"\#(visit.session)","payment_method_id":"\#(method)"}"#
-        return try parseJSON(try await work.payLink(page(visit, "pay", body), read(body)).body)
+        return try parseJSON(try await payLink(page(visit, "pay", body), read(body)).body)
+    }
+
+    /// `POST /pay/{code}/pay` with a method that is used once.
+    @discardableResult
+    func pay(_ visit: Visit, by type: String, payer: String? = nil, seen attempts: Int? = nil) async throws -> JSONValue
+    {
+        let payer: String = payer.map { #","payer":\#($0)"# } ?? ""
+        let attempts: String = attempts.map { #","attempts":\#($0)"# } ?? ""
+        let body = #"{"session":"\#(visit.session)","method":{"type":"\#(type)"\#(payer)}\#(attempts)}"#
+        return try parseJSON(try await payLink(page(visit, "pay", body), read(body)).body)
+    }
+
+    /// `GET /pay/{code}/status`.
+    func look(_ visit: Visit, _ pay: PayLink? = nil) async throws -> JSONValue {
+        guard let session = LinkSession(visit.session) else { throw Absent() }
+        return try parseJSON(encode(try await (pay ?? payLink).status(page(visit, "status", ""), session)))
     }
 
     /// Gives a card and pays with it, as a page does; Fraud lets it pass.
@@ -64,7 +89,7 @@ extension PaymentWorld {
     /// `POST /pay/{code}/confirm`.
     func answerChallenge(_ visit: Visit, _ word: String) async throws {
         let body = #"{"session":"\#(visit.session)","challenge":"\#(word)"}"#
-        _ = try await work.payLink.confirm(page(visit, "confirm", body), read(body))
+        _ = try await payLink.confirm(page(visit, "confirm", body), read(body))
     }
 
     func page(_ visit: Visit, _ verb: String, _ body: String) -> Call {
@@ -96,9 +121,10 @@ extension PaymentWorld {
         let path = "/Tests/PaymentServiceTests/LinkWorld.swift"
         let root: String = String(#filePath.prefix(#filePath.count - path.count))
         let routes = LinkPageRoutes(
-            assets: try PageAssets(home: root), settings: Self.linkSettings, limits: limits, pool: database)
+            assets: try PageAssets(home: root), settings: linkSettings, limits: limits, pool: database)
         let server = HTTPServer(
-            endpoints: routes.endpoints, configuration: HTTPServerConfiguration(port: 0, serviceName: "payment"),
+            endpoints: routes.endpoints + PayLinkRoutes(pay: payLink).endpoints,
+            configuration: HTTPServerConfiguration(port: 0, serviceName: "payment"),
             pool: database, clock: clock, logger: Logger(label: "test.http") { _ in SwiftLogNoOpLogHandler() })
         let running = Task { try await server.run() }
         let port: Int = try await server.listeningPort()

@@ -16,6 +16,9 @@ final class PagesProvider: PaymentProvider, ProviderVault {
             ProviderCapabilities.Method(
                 type: "sepa_debit", currencies: ["EUR"], separateCapture: false, partialCapture: false,
                 multipleCapture: false, partialRefund: true, offSession: true),
+            ProviderCapabilities.Method(
+                type: "bitcoin", separateCapture: false, partialCapture: false, multipleCapture: false,
+                partialRefund: true, offSession: false),
         ], currencies: ["EUR", "USD"])
 
     private struct State {

@@ -94,6 +94,7 @@ struct PaymentWorld: Sendable {
     let provider: ScriptedProvider
     let clock: ManualClock
     let work: PaymentUseCases
+    let providers: PaymentProviders
     let disputes: Disputes
     private let dispatcher: EventDispatcher
     private let offsets = Counting()
@@ -105,7 +106,7 @@ struct PaymentWorld: Sendable {
         provider = ScriptedProvider(database, clock)
         self.clock = clock
         // Nothing is waited for: whatever is under way when the sweeper looks counts as stopped.
-        let providers = PaymentProviders([provider] + others)
+        providers = PaymentProviders([provider] + others)
         disputes = Disputes(providers: providers, pool: database, clock: clock, lostSeconds: 0, logger: logger)
         work = PaymentUseCases(
             pool: database, providers: providers, clock: clock,

@@ -2,11 +2,15 @@
 package struct PaymentProviders: Sendable {
     /// All of them.
     package let all: [any PaymentProvider]
+    /// The same without guards: a guard stands before charges only, and hides what else a provider can do.
+    package let beneath: [any PaymentProvider]
     private let byName: [String: any PaymentProvider]
 
     /// Takes providers, whose names must differ.
-    package init(_ providers: [any PaymentProvider]) {
+    /// - Parameter beneath: The same without their guards, where they have some.
+    package init(_ providers: [any PaymentProvider], beneath: [any PaymentProvider]? = nil) {
         all = providers
+        self.beneath = beneath ?? providers
         byName = Dictionary(uniqueKeysWithValues: providers.map { ($0.name, $0) })
     }
 
@@ -28,7 +32,9 @@ package struct PaymentProviders: Sendable {
     }
 
     /// A provider that keeps methods; `nil` for any other.
-    package func vault(_ name: String) -> (any ProviderVault)? { byName[name] as? any ProviderVault }
+    package func vault(_ name: String) -> (any ProviderVault)? {
+        beneath.first { $0.name == name } as? any ProviderVault
+    }
 
     /// What a provider can do; `nil` for one that is not configured.
     package func capabilities(of name: String) -> ProviderCapabilities? { byName[name]?.capabilities }
@@ -47,13 +53,13 @@ package struct PaymentProviders: Sendable {
 
     /// Those that customers' disputes come through, by name.
     package var disputing: [any ProviderDisputes] {
-        byName.sorted { $0.key < $1.key }.compactMap { $0.value as? any ProviderDisputes }
+        beneath.compactMap { $0 as? any ProviderDisputes }.sorted { $0.name < $1.name }
     }
 
     /// The provider of a name, for its disputes.
     /// - Throws: As ``named(_:)``, also for a provider that has no disputes.
     package func disputing(_ name: String) throws(ProviderFault) -> any ProviderDisputes {
-        guard let provider = try named(name) as? any ProviderDisputes else {
+        guard let provider: any ProviderDisputes = disputing.first(where: { $0.name == name }) else {
             throw .notSent("\(name) has no disputes")
         }
         return provider

@@ -6,6 +6,10 @@ package struct AcceptedAsset: Sendable {
     /// The provider's name: `bitcoin`, `ethereum`, `usdc`. It names the ledger's account, too.
     package let name: String
     package let asset: CryptoAsset
+    /// `BTC`, `USDC`.
+    package var symbol: String { asset.symbol }
+    /// Digits after the point.
+    package var decimals: Int { asset.decimals }
     /// How what arrives is judged.
     package let policy: WatchPolicy
     /// Rates that hold until the configuration changes, by currency: for coins that are pegged, and for tests.

@@ -10,6 +10,8 @@ package import ServiceKit
 package struct CryptoPart: Sendable {
     /// One for each accepted asset; none where nothing is configured.
     package let providers: [any PaymentProvider]
+    /// What customers can pay in.
+    package let assets: [AcceptedAsset]
     package let endpoints: [Endpoint]
     private let watchers: [ChainWatcher]
 
@@ -46,6 +48,7 @@ package struct CryptoPart: Sendable {
         }
         self.providers = providers
         self.watchers = watchers
+        self.assets = assets
         let accepted = AcceptedAssets(assets)
         endpoints =
             assets.isEmpty

@@ -53,9 +53,9 @@ package struct CreateLink: Sendable {
             guard let url, WebAddress(url)?.isLoopback ?? true else { continue }
             faults.append(Fault(param: name, code: "invalid_url", message: "must be an https address"))
         }
-        if !Self.allowed(input).contains(where: settings.offered.contains) {
+        if settings.types(of: Self.allowed(input), input.amount.currency, country: nil).isEmpty {
             faults.append(
-                Fault(param: "methods", code: "unsupported_method", message: "none of these is offered here"))
+                Fault(param: "methods", code: "unsupported_method", message: "none of these can be paid with here"))
         }
         return faults
     }

@@ -12,14 +12,15 @@ struct LinkPage: Sendable {
         case unknown
         /// The address has asked too much.
         case busy
-        case link(LinkStanding, LinkStatus)
+        /// The types of methods are what it offers.
+        case link(LinkStanding, LinkStatus, types: [String])
     }
 
     let assets: PageAssets
     let settings: LinkSettings
 
     func reply(_ subject: Subject) -> PageReply {
-        let link: LinkRecord? = if case .link(let standing, _) = subject { standing.link } else { nil }
+        let link: LinkRecord? = if case .link(let standing, _, _) = subject { standing.link } else { nil }
         let language: String = link?.language ?? "en"
         let values: [String: String] = [
             "language": language, "direction": PageLanguage.isRightToLeft(language) ? "rtl" : "ltr",
@@ -28,11 +29,12 @@ struct LinkPage: Sendable {
             "brand": link.map { "/pay/\($0.code.text)/brand.css" } ?? "/pay/assets/\(assets.version)/plain.css",
             "data": Self.embedded(data(subject)),
         ]
-        let offersGoogle: Bool = link.map { settings.methods(of: $0).contains(.googlePay) } ?? false
+        let types: [String] = if case .link(_, _, let types) = subject { types } else { [] }
         return PageReply(
             status: status(subject), contentType: "text/html; charset=utf-8",
             body: Array(Self.filled(assets.template, values).utf8),
-            headers: PageHeaders.of(logo: link?.brand.logoURL, googlePay: offersGoogle))
+            headers: PageHeaders.of(logo: link?.brand.logoURL, googlePay: types.contains(LinkMethod.googlePay.rawValue))
+        )
     }
 
     private func status(_ subject: Subject) -> Int {
@@ -40,7 +42,7 @@ struct LinkPage: Sendable {
         case .ask: 200
         case .unknown: 404
         case .busy: 429
-        case .link(_, .active), .link(_, .completed): 200
+        case .link(_, .active, _), .link(_, .completed, _): 200
         case .link: 410
         }
     }
@@ -54,7 +56,7 @@ struct LinkPage: Sendable {
         case .ask: add("state", "ask")
         case .unknown: add("state", "unknown")
         case .busy: add("state", "busy")
-        case .link(let standing, let status):
+        case .link(let standing, let status, let types):
             let link: LinkRecord = standing.link
             add("state", .string(status.rawValue))
             add("code", .string(link.code.text))
@@ -66,7 +68,8 @@ struct LinkPage: Sendable {
             add("merchant", .text(link.brand.name))
             add("logo", .text(link.brand.logoURL))
             add("language", .text(link.language))
-            add("methods", .array(settings.methods(of: link).map { .string($0.rawValue) }))
+            add("methods", .array(types.map { .string($0) }))
+            add("crypto", .object(assets(of: types)))
             add("success_url", .text(link.successURL))
             add("cancel_url", .text(link.cancelURL))
             add("is_sandbox", .bool(settings.isSandbox))
@@ -74,6 +77,13 @@ struct LinkPage: Sendable {
             add("google_pay", settings.googlePay.map(Self.google) ?? .null)
         }
         return .object(members)
+    }
+
+    /// Names of the crypto assets among methods, by type.
+    private func assets(of types: [String]) -> [JSONMember] {
+        settings.assets.filter { types.contains($0.type) }.map {
+            JSONMember(name: $0.type, value: .string($0.symbol))
+        }
     }
 
     private static func google(_ settings: LinkSettings.GooglePay) -> JSONValue {

@@ -1,6 +1,9 @@
 import BillingCore
 package import HTTPKit
 import JSON
+import PaymentContract
+import PaymentDomain
+import PaymentRecords
 package import Postgres
 
 /// What a browser reads under `/pay`. Nothing here takes a key: whoever has the code may see the page.
@@ -20,7 +23,7 @@ package struct LinkPageRoutes: Sendable {
     }
 
     package var endpoints: [Endpoint] {
-        [ask, show, brand, file, status] + (settings.applePay.map { [appleSession($0)] } ?? [])
+        [ask, show, brand, file, transfer] + (settings.applePay.map { [appleSession($0)] } ?? [])
     }
 
     private var ask: Endpoint {
@@ -37,11 +40,14 @@ package struct LinkPageRoutes: Sendable {
     }
 
     private var show: Endpoint {
-        let (page, limits) = (page, limits)
+        let (page, limits, settings) = (page, limits, settings)
         return .page("/pay/{code}", summary: "The page of a link") { db, call in
             do {
                 let standing: LinkStanding = try Self.standing(call, limits, in: db)
-                return page.reply(.link(standing, standing.status(at: call.now)))
+                let link: LinkRecord = standing.link
+                let country: String? = try LinkStore.country(of: link.customerID, in: db)
+                let types: [String] = settings.types(of: link.methods, link.amount.currency, country: country)
+                return page.reply(.link(standing, standing.status(at: call.now), types: types))
             } catch let problem as Problem {
                 return page.reply(problem.status == 429 ? .busy : .unknown)
             }
@@ -70,18 +76,21 @@ package struct LinkPageRoutes: Sendable {
         }
     }
 
-    private var status: Endpoint {
-        let limits: VisitLimits = limits
-        return .read(
-            "/pay/{code}/status", scope: nil, summary: "Where a link and its payment stand, for its page",
-            query: [.string("session", max: 64, required: true, doc: "What the page calls its visit")],
-            answers: LinkStatusResource.self, problems: ["404 not_found", "429 rate_limited"]
+    private var transfer: Endpoint {
+        let (limits, settings) = (limits, settings)
+        return .page(
+            "/pay/{code}/transfer.svg", summary: "What a wallet opens, as a QR image",
+            query: [.string("session", max: 64, required: true)]
         ) { db, call in
-            guard let session = call.query.string("session").flatMap(LinkSession.init(_:)) else {
-                throw Problem.invalid("session", code: "invalid_session", LinkSession.rule)
-            }
             let standing: LinkStanding = try Self.standing(call, limits, in: db)
-            return try LinkStatusResource(standing, session: session, at: call.now, in: db)
+            guard let session = call.query.string("session").flatMap(LinkSession.init(_:)),
+                let payment: PaymentRecord = try LinkUseStore.payment(
+                    of: standing.link.id, slot: standing.link.slot(of: session), in: db
+                ).flatMap({ use in try PaymentStore.find(use.paymentID, in: db) }),
+                payment.status == .requiresAction, let uri: String = payment.nextAction?.transfer?.uri,
+                let image: String = try settings.qr?(uri)
+            else { throw Problem.notFound("transfer") }
+            return PageReply(contentType: "image/svg+xml", body: Array(image.utf8), headers: [PageHeaders.noSniff])
         }
     }
 

@@ -1,6 +1,8 @@
 package import BillingCore
 import HTTPKit
 package import JSON
+import PaymentChains
+import PaymentContract
 import PaymentDomain
 import PaymentRecords
 package import Postgres
@@ -10,10 +12,11 @@ package struct LinkStatusResource: JSONOutput {
     let status: LinkStatus
     let payment: LinkPaymentResource?
 
-    /// - Parameter session: The page's visit. On a link for one payment every visitor learns how that stands; its card
-    ///   is shown only to the visit that gave it.
+    /// - Parameter session: The page's visit. On a link for one payment every visitor learns how that stands, and may finish
+    ///   what it waits for; its method is shown only to the visit that gave it.
     package init(
-        _ standing: LinkStanding, session: LinkSession, at now: Instant, in db: borrowing PostgresTransaction
+        _ standing: LinkStanding, session: LinkSession, settings: LinkSettings, at now: Instant,
+        in db: borrowing PostgresTransaction
     ) throws {
         status = standing.status(at: now)
         let link: LinkRecord = standing.link
@@ -23,10 +26,15 @@ package struct LinkStatusResource: JSONOutput {
             self.payment = nil
             return
         }
-        let method: PaymentMethodRecord? =
-            use.session == session.text
-            ? try payment.paymentMethodID.flatMap { try PaymentMethodStore.find($0, in: db) } : nil
-        self.payment = LinkPaymentResource(payment: payment, brand: method?.brand, last4: method?.last4)
+        let method: PaymentMethodRecord? = try payment.paymentMethodID.flatMap { id in
+            try PaymentMethodStore.find(id, in: db)
+        }
+        let isMine: Bool =
+            try method.map { try LinkUseStore.isBound($0.id, to: link.id, session: session, in: db) } ?? false
+        let action = LinkActionResource(
+            payment, decimals: settings.assets.first { $0.type == method?.type }?.decimals,
+            qrPath: settings.qr == nil ? nil : "/pay/\(link.code.text)/transfer.svg?session=\(session.text)")
+        self.payment = LinkPaymentResource(payment: payment, method: isMine ? method : nil, action: action)
     }
 
     init(status: LinkStatus, payment: LinkPaymentResource?) {
@@ -55,8 +63,9 @@ struct LinkPaymentResource: JSONOutput {
     }
 
     let payment: PaymentRecord
-    let brand: String?
-    let last4: String?
+    /// What this visit pays with; `nil` for any other visit.
+    let method: PaymentMethodRecord?
+    let action: LinkActionResource?
 
     private var phase: Phase {
         switch payment.status {
@@ -72,20 +81,61 @@ struct LinkPaymentResource: JSONOutput {
         o.field("id", payment.id, doc: "For the receipt")
         o.field("status", phase)
         o.money("amount", payment.amount, doc: "Minor units")
-        o.field("card_brand", brand, doc: "For the visit that gave the card only")
-        o.field("card_last4", last4)
+        o.field("attempts", payment.attempts, doc: "How often it was tried; a page names it to try in another way")
+        o.field("method", method?.type, doc: "What it is paid with; for the visit that chose it only")
+        o.field("card_brand", method?.brand)
+        o.field("card_last4", method?.last4)
         o.field("failure", payment.decline.map(LinkFailureResource.init))
-        o.field("next_action", nextAction, doc: "What the customer does now")
+        o.field("next_action", action, doc: "What the customer does now")
         o.field("created_at", payment.createdAt)
     }
 
-    /// Every kind of action the page can carry out goes through here: `three_d_secure`, `redirect` with `url`, `transfer`
-    /// with `uri`, `address`, `amount`, `asset` and `expires_at`.
-    private var nextAction: JSONValue {
-        payment.status == .requiresAction ? ["type": "three_d_secure"] : .null
+    static var sample: Self {
+        Self(payment: .sample, method: nil, action: .sample)
+    }
+}
+
+/// What the customer does next, as their page carries it out.
+struct LinkActionResource: JSONOutput {
+    let action: NextAction
+    let expiresAt: Instant?
+    /// How much is still to be sent, in whole coins.
+    let coins: String?
+    let qrPath: String?
+
+    /// `nil` when nothing is asked of the customer.
+    /// - Parameters:
+    ///   - decimals: Of the asset that is sent.
+    ///   - qrPath: Where the image of a transfer is.
+    init?(_ payment: PaymentRecord, decimals: Int?, qrPath: String?) {
+        guard payment.status == .requiresAction else { return nil }
+        action = payment.nextAction ?? .challenge
+        expiresAt = action.transfer?.expiresAt ?? payment.actionExpiresAt
+        coins = action.transfer.flatMap { transfer in
+            decimals.flatMap { places in (try? BaseUnits(parsing: transfer.amount))?.coins(decimals: places) }
+        }
+        self.qrPath = action.transfer == nil ? nil : qrPath
     }
 
-    static var sample: Self { Self(payment: .sample, brand: "visa", last4: "4242") }
+    private init(action: NextAction) {
+        self.action = action
+        expiresAt = nil
+        coins = nil
+        qrPath = nil
+    }
+
+    func write(to o: inout ObjectWriter) {
+        o.field("type", action.kind, doc: "three_d_secure, redirect or transfer")
+        o.field("url", action.url, doc: "Where the customer goes")
+        o.field("asset", action.transfer?.asset)
+        o.field("address", action.transfer?.address)
+        o.field("amount", coins, doc: "What is still to be sent, in whole coins")
+        o.field("uri", action.transfer?.uri, doc: "What a wallet opens: BIP-21 or ERC-681")
+        o.field("qr", qrPath, doc: "The same as a QR image")
+        o.field("expires_at", expiresAt, doc: "Until when the customer can finish")
+    }
+
+    static var sample: Self { Self(action: .redirect(url: "https://provider.example/authorize")) }
 }
 
 /// Why the last attempt failed, as far as the payer is told: a suspicion of fraud looks like any other refusal.

@@ -37,6 +37,11 @@ package enum LinkStore {
         try db.first("SELECT true FROM customers WHERE id = \(customer)") { row in try row.next() } ?? false
     }
 
+    /// The country a customer gave; `nil` where it is not known.
+    package static func country(of customer: CustomerID, in db: borrowing PostgresTransaction) throws -> String? {
+        try db.first("SELECT country FROM customers WHERE id = \(customer)") { row in try row.next() as String? } ?? nil
+    }
+
     package static func find(_ id: PaymentLinkID, in db: borrowing PostgresTransaction) throws -> LinkStanding? {
         try standings("WHERE id = \(id)", in: db).first
     }

@@ -7,12 +7,13 @@ package struct LinkUse: Sendable {
     package let session: String
 }
 
-/// SQL over the uses of links: cards given on their pages, and their payments.
+/// SQL over the uses of links: methods given on their pages, and their payments.
 package enum LinkUseStore {
-    /// How many cards a link takes in an hour of real time: a thief who tries stolen numbers needs many more.
-    package static let cardsPerHour = 15
+    /// How many cards and other methods a link takes in an hour of real time: a thief who tries stolen numbers needs many
+    /// more.
+    package static let methodsPerHour = 15
 
-    /// Binds a card to the visit it was given on; the link's row is locked.
+    /// Binds a card, or a method used once, to the visit it was given on; the link's row is locked.
     package static func bind(
         _ method: PaymentMethodID, to link: PaymentLinkID, session: LinkSession, in db: borrowing PostgresTransaction
     ) throws {
@@ -23,8 +24,8 @@ package enum LinkUseStore {
             """)
     }
 
-    /// How many cards a link took in the last hour.
-    package static func recentCards(of link: PaymentLinkID, in db: borrowing PostgresTransaction) throws -> Int {
+    /// How many cards and other methods a link took in the last hour.
+    package static func recentMethods(of link: PaymentLinkID, in db: borrowing PostgresTransaction) throws -> Int {
         try db.first(
             """
             SELECT count(*)::int FROM payment_link_cards
@@ -33,7 +34,7 @@ package enum LinkUseStore {
         ) { row in try row.next() } ?? 0
     }
 
-    /// Whether a card was given on this link's page in this visit.
+    /// Whether a method was given on this link's page in this visit.
     package static func isBound(
         _ method: PaymentMethodID, to link: PaymentLinkID, session: LinkSession, in db: borrowing PostgresTransaction
     ) throws -> Bool {

@@ -43,12 +43,11 @@ public struct PaymentAssembly: ServiceAssembly {
         let routing = try RoutingAssembly(parts, further: configured.all + crypto.providers)
         let providers: PaymentProviders = routing.providers
         let policy = SweepPolicy(configuration)
-        let visits = VisitLimits()
         let settlement = try SettlementPolicy(configuration)
         let work = PaymentUseCases(
             pool: parts.pool, providers: providers, clock: parts.clock, policy: policy,
             actions: ActionPolicy(configuration), fingerprintKey: try Self.fingerprintKey(configuration),
-            acquirers: routing.acquirers, visits: visits, risk: try RiskPolicy(configuration), route: routing.route,
+            acquirers: routing.acquirers, risk: try RiskPolicy(configuration), route: routing.route,
             cascade: routing.cascade, exchange: BookExchange(policy: settlement), logger: parts.logger)
         let disputes = Disputes(
             providers: providers, pool: parts.pool, clock: parts.clock, lostSeconds: policy.lostSeconds,
@@ -60,7 +59,7 @@ public struct PaymentAssembly: ServiceAssembly {
             try work.endpoints + LedgerRoutes().endpoints
             + ExchangeRoutes(rates: settlement.rates).endpoints + disputes.endpoints
             + ReconciliationRoutes().endpoints + instalments.endpoints + webhooks.endpoints + crypto.endpoints
-            + Self.links(parts, visits, work) + routing.endpoints
+            + Self.links(parts, LinkSettings(configuration, providers, crypto.assets), work) + routing.endpoints
         consumers = [work.consumer, instalments.consumer]
         let sweep: SweepPayments = work.sweep
         let seal = SealEntries(pool: parts.pool, logger: parts.logger)
@@ -70,20 +69,21 @@ public struct PaymentAssembly: ServiceAssembly {
                 BackgroundLoop(name: "sweep") { try await sweep.run() },
                 BackgroundLoop(name: "ledger") { try await seal.run() },
                 BackgroundLoop(name: "disputes") { try await disputes.run() },
-                ReconcileProviders.loop(parts, providers: providers.all), instalments.loop,
+                ReconcileProviders.loop(parts, providers: providers.beneath), instalments.loop,
             ] + webhooks.loops + routing.loops + crypto.loops { try await news.follow($0) }
             + Self.rates(parts, transport)
     }
 
     private static func links(
-        _ parts: ServiceParts, _ visits: VisitLimits, _ work: PaymentUseCases
+        _ parts: ServiceParts, _ settings: LinkSettings, _ work: PaymentUseCases
     ) throws -> [Endpoint] {
-        let settings = LinkSettings(parts.configuration)
+        let visits = VisitLimits()
+        let pay = PayLink(pool: parts.pool, work: work, settings: settings, limits: visits)
         let pages = LinkPageRoutes(
             assets: try PageAssets(home: parts.configuration.home), settings: settings, limits: visits,
             pool: parts.pool)
         return LinkRoutes(pool: parts.pool, settings: settings).endpoints
-            + PayLinkRoutes(pay: work.payLink).endpoints + pages.endpoints
+            + PayLinkRoutes(pay: pay).endpoints + pages.endpoints
     }
 
     private static func rates(_ parts: ServiceParts, _ transport: any ProviderTransport) -> [BackgroundLoop] {
@@ -160,12 +160,14 @@ extension SweepPolicy {
 }
 
 extension LinkSettings {
-    init(_ configuration: ServiceConfiguration) {
+    init(_ configuration: ServiceConfiguration, _ providers: PaymentProviders, _ assets: [AcceptedAsset]) {
         let words: [Substring] = configuration.text("payment.page_methods", default: "card").split(separator: ",")
         let merchant: String = configuration.text("payment.google_pay_merchant", default: "")
         self.init(
             publicURL: configuration.publicURL, isSandbox: configuration.mode == .sandbox,
             offered: words.compactMap { LinkMethod(rawValue: $0.trimmingCharacters(in: .whitespaces)) },
+            providers: providers,
+            assets: assets.map { Asset(type: $0.name, symbol: $0.symbol, decimals: $0.decimals) },
             googlePay: merchant.isEmpty
                 ? nil
                 : GooglePay(

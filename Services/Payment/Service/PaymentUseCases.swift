@@ -6,7 +6,6 @@ package import Logging
 package import Messaging
 import PaymentDomain
 import PaymentExchange
-import PaymentLinks
 import PaymentRouting
 package import Postgres
 
@@ -32,8 +31,6 @@ package struct PaymentUseCases: Sendable {
     package let keep: KeepPaymentMethod
     /// `POST /v1/payments/{id}/sync`, and what webhooks lead to.
     package let sync: SyncPayment
-    /// What links' pages ask for.
-    package let payLink: PayLink
     /// Moves on what stopped on its way.
     package let sweep: SweepPayments
     /// Follows providers' webhooks.
@@ -44,8 +41,8 @@ package struct PaymentUseCases: Sendable {
     init(
         pool: PostgresPool, providers: PaymentProviders, clock: any WallClock, policy: SweepPolicy,
         actions: ActionPolicy = ActionPolicy(seconds: 86_400), fingerprintKey: SymmetricKey, acquirers: [String] = [],
-        visits: VisitLimits = VisitLimits(), risk: RiskPolicy = .standard, route: RoutePayment? = nil,
-        cascade: CascadePayment? = nil, exchange: BookExchange = BookExchange(policy: SettlementPolicy()),
+        risk: RiskPolicy = .standard, route: RoutePayment? = nil, cascade: CascadePayment? = nil,
+        exchange: BookExchange = BookExchange(policy: SettlementPolicy()),
         logger: Logger
     ) {
         waiters = PaymentWaiters()
@@ -67,7 +64,6 @@ package struct PaymentUseCases: Sendable {
         keep = KeepPaymentMethod(providers: providers, pool: pool, clock: clock)
         attach = AttachPaymentMethod(
             providers: providers, keep: keep, pool: pool, fingerprintKey: fingerprintKey, acquirers: acquirers)
-        payLink = PayLink(pool: pool, attach: attach, limits: visits)
         sweep = SweepPayments(
             pool: pool, verdicts: verdicts, charge: charge, capture: capture, cancel: cancel, refund: refund,
             keep: keep,

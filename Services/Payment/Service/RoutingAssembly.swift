@@ -46,7 +46,7 @@ struct RoutingAssembly: Sendable {
             unguarded.map { provider in
                 let limits: ProviderProfile.Limits? = catalogue.named(provider.name)?.limits
                 return GuardedProvider(provider, health: health, timeout: limits?.timeout ?? .seconds(30))
-            })
+            }, beneath: unguarded)
         route = RoutePayment(book: book)
         cascade = CascadePayment(book: book)
         let evaluate = EvaluateRouting(book: book, pool: parts.pool)

@@ -76,9 +76,9 @@ export function pay(method, onTrouble) {
   return patiently(() => post("pay", { session, payment_method_id: method }), onTrouble);
 }
 
-/** Pays in another way: `type`, with a wallet's `token` where it has one. */
-export function payBy(type, token, onTrouble) {
-  return patiently(() => post("pay", { session, method: { type, token } }), onTrouble);
+/** Pays in another way. `attempts`: how many the page has seen fail, so that repeating it begins nothing new. */
+export function payBy(method, attempts, onTrouble) {
+  return patiently(() => post("pay", { session, method, attempts }), onTrouble);
 }
 
 export function confirm(challenge) {

@@ -9,11 +9,13 @@ import * as views from "./views.js";
 import { tokenOf, usable } from "./wallets.js";
 
 const link = JSON.parse(document.getElementById("link").textContent);
-/** Ways to pay that lead to another site or show what to transfer. */
-const elsewhere = ["paypal", "klarna", "afterpay_clearpay", "affirm", "ideal", "sepa_debit", "crypto"];
-const names = { paypal: "PayPal", klarna: "Klarna", afterpay_clearpay: "Afterpay / Clearpay", affirm: "Affirm", ideal: "iDEAL" };
-const nameOfMethod = (method) => names[method] ?? t(`method_${method}`);
+/** Ways to pay that have a form or a button of their own; all others lead to another site or show what to transfer. */
+const here = ["card", "apple_pay", "google_pay"];
+const names = { paypal: "PayPal", klarna: "Klarna", affirm: "Affirm", ideal: "iDEAL" };
+const nameOfMethod = (method) => (link.crypto?.[method] ? `${t("method_crypto")} (${link.crypto[method]})` : names[method] ?? t(`method_${method}`));
 let redraw = () => {};
+/** Attempts that this page has seen fail. */
+let attempts = 0;
 
 function foot() {
   const choice = h("select", { id: "language", onchange: async (event) => {
@@ -37,6 +39,7 @@ function draw(view) {
 function settle(seen) {
   const payment = seen.payment;
   const action = payment?.next_action;
+  attempts = payment?.attempts ?? 0;
   if (!payment || payment.status === "canceled") return standing(seen.status);
   if (payment.status === "succeeded") return outcome(seen, payment);
   if (payment.status === "failed") return seen.status === "active" ? form(payment.failure) : draw(() => views.state(seen.status));
@@ -44,7 +47,7 @@ function settle(seen) {
   if (action?.type === "redirect") return leave(action.url);
   if (action?.type === "transfer") {
     draw(() => views.transfer(action, () => {}));
-    return follow((now) => now.payment?.status !== payment.status);
+    return follow((now) => JSON.stringify(now.payment?.next_action) !== JSON.stringify(action));
   }
   draw(views.waiting);
   return follow((now) => now.payment?.status !== "processing");
@@ -57,7 +60,7 @@ function standing(status) {
 
 /** A receipt is for the visit that paid; others only learn that it is paid. */
 function outcome(seen, payment) {
-  const isMine = payment.card_last4 !== null || seen.status === "active" || elsewhere.some((method) => link.methods.includes(method));
+  const isMine = payment.method !== null || seen.status === "active";
   draw(() => (isMine ? views.success(link, payment) : views.state("completed")));
 }
 
@@ -118,7 +121,7 @@ function drawForm(box) {
     }
     await begin(() => flow.pay(method, () => announce(t("network"))));
   });
-  const others = elsewhere.filter((method) => offered.includes(method));
+  const others = offered.filter((method) => !here.includes(method));
   const hasCard = offered.includes("card");
   const wallets = h("div", { class: "stack", hidden: true });
   const title = h("h1", { class: "lead", id: "form-title" }, t(hasCard && others.length === 0 ? "form_title" : "choose_method"));
@@ -135,7 +138,7 @@ function drawForm(box) {
 function chooser(methods, card) {
   const below = h("div", { class: "stack" });
   const pick = (method) => {
-    const go = h("button", { type: "button", onclick: () => { draw(views.waiting); begin(() => flow.payBy(method, null, views.trouble)); } },
+    const go = h("button", { type: "button", onclick: () => { draw(views.waiting); begin(() => flow.payBy({ type: method }, attempts, views.trouble)); } },
       t("method_continue", { method: nameOfMethod(method) }));
     below.replaceChildren(method === "card" ? card.node : go);
   };
@@ -152,7 +155,7 @@ async function offerWallets(place, hasOthers) {
     const token = await tokenOf(wallet, link, flow.appleSession);
     if (token === null) return;
     draw(views.waiting);
-    await begin(() => flow.payBy(wallet.name, token, views.trouble));
+    await begin(() => flow.payBy({ type: wallet.name, token }, attempts, views.trouble));
   } }, t(`wallet_${wallet.name}`)));
   place.replaceChildren(...buttons, hasOthers ? h("p", { class: "or" }, t("or")) : "");
   place.hidden = false;
@@ -184,6 +187,8 @@ async function start() {
   await speak(link.assets, link.language ?? preferred(navigator.languages));
   if (!link.code) return draw(link.state === "ask" ? ask : () => views.state(link.state));
   flow.visit(link.code);
+  // Who comes back from a provider's page brings its marks along; they are nobody's business.
+  if (window.location.search) window.history.replaceState(null, "", window.location.pathname);
   draw(() => {});
   settle(await flow.status(views.trouble));
 }

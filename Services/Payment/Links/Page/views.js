@@ -84,7 +84,7 @@ export function transfer(action, onTrouble) {
       fact(t("transfer_address"), h("bdi", { class: "mono" }, action.address)),
       until ? fact(t("transfer_until"), until) : null),
     h("a", { class: "button", href: action.uri }, t("transfer_open")), copy(action.address),
-    h("p", { class: "note small", id: "wait-note" }, t("processing_text"))));
+    h("p", { class: "note small", id: "wait-note" })));
 }
 
 function fact(name, value) {

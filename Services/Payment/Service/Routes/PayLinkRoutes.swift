@@ -1,14 +1,17 @@
 import BillingCore
-import HTTPKit
+package import HTTPKit
 package import JSON
+import PaymentContract
 import PaymentLinks
 import PaymentRecords
 
-/// What a link's page asks for: to keep a card, to pay with it, to say how a challenge ended.
-struct PayLinkRoutes: Sendable {
+/// What a link's page asks for: to keep a card, to pay, to say how a challenge ended, and where the payment stands.
+package struct PayLinkRoutes: Sendable {
     let pay: PayLink
 
-    var endpoints: [Endpoint] { [card, payment, confirm] }
+    package init(pay: PayLink) { self.pay = pay }
+
+    package var endpoints: [Endpoint] { [card, payment, confirm, status] }
 
     private var card: Endpoint {
         let pay: PayLink = pay
@@ -36,6 +39,20 @@ struct PayLinkRoutes: Sendable {
             problems: ["404 not_found", "409 payment_state", "429 rate_limited"]
         ) { call, input in try await pay.confirm(call, input) }
     }
+
+    private var status: Endpoint {
+        let pay: PayLink = pay
+        return .task(
+            .get, "/pay/{code}/status", scope: nil, summary: "Where a link and its payment stand, for its page",
+            query: [.string("session", max: 64, required: true, doc: "What the page calls its visit")],
+            body: NoInput.self, answers: LinkStatusResource.self, problems: ["404 not_found", "429 rate_limited"]
+        ) { call, _ in
+            guard let session = call.query.string("session").flatMap(LinkSession.init(_:)) else {
+                throw Problem.invalid("session", code: "invalid_session", LinkSession.rule)
+            }
+            return .ok(try await pay.status(call, session))
+        }
+    }
 }
 
 /// `POST /pay/{code}/card`.
@@ -51,14 +68,56 @@ package struct LinkCardInput: JSONInput {
 
 /// `POST /pay/{code}/pay`.
 package struct PayLinkInput: JSONInput {
+    /// What is to be paid with.
+    enum Choice: Sendable {
+        case card(PaymentMethodID)
+        case page(PageChoice)
+    }
+
     let session: LinkSession
-    let paymentMethodID: PaymentMethodID
+    let choice: Choice
+    let attempts: Int
 
     package init(_ f: inout InputFields) {
         session = f.linkSession()
-        paymentMethodID = f.id(
+        let card: PaymentMethodID? = f.optionalID(
             "payment_method_id", as: PaymentMethodID.self,
             doc: "What handing the card over answered. The same one never begins a second attempt")
+        let page: PageChoice? = f.optionalObject(
+            "method", as: PageChoice.self, doc: "In the place of a card: a method that is used once")
+        attempts = Int(
+            f.optionalInt(
+                "attempts", range: 0...1_000_000,
+                doc: "Attempts the page has seen fail; only who has seen the last one begins another with method")
+                ?? 0)
+        choice = page.map(Choice.page) ?? .card(card ?? .sample)
+        guard !f.isDescribing else { return }
+        if card == nil, page == nil {
+            f.refuse("payment_method_id", code: FaultCode.required, message: "is needed, or method")
+        } else if card != nil, page != nil {
+            f.refuse("method", code: "conflicting_fields", message: "stands in the place of payment_method_id")
+        }
+    }
+
+    /// Whether another attempt at a failed payment is asked for, and not the failed one once more.
+    func isAnother(than failed: PaymentRecord) -> Bool {
+        switch choice {
+        case .card(let id): failed.paymentMethodID != id
+        case .page: failed.attempts == attempts
+        }
+    }
+}
+
+/// A method that is used once, on a page of its provider's or from the customer's own wallet.
+struct PageChoice: JSONInput {
+    let type: String
+    let payer: ChargePayer?
+
+    init(_ f: inout InputFields) {
+        type = f.string("type", min: 1, max: 40, doc: "One of those that the page offers")
+        payer =
+            f.optionalObject(
+                "payer", as: PayerInput.self, doc: "Who pays; the customer's country when left out")?.payer
     }
 }
 

@@ -5,7 +5,7 @@ import Messaging
 import PaymentDomain
 package import PaymentLinks
 import PaymentRecords
-import Postgres
+package import Postgres
 import Telemetry
 
 /// Pays a link, from its page.
@@ -16,7 +16,23 @@ import Telemetry
 package struct PayLink: Sendable {
     let pool: PostgresPool
     let attach: AttachPaymentMethod
+    let sync: SyncPayment
+    let settings: LinkSettings
     let limits: VisitLimits
+    private let pace: AskingPace
+
+    /// - Parameter pause: How long a provider is left alone between two questions about one payment.
+    package init(
+        pool: PostgresPool, work: PaymentUseCases, settings: LinkSettings, limits: VisitLimits,
+        pause: Duration = .seconds(3)
+    ) {
+        self.pool = pool
+        attach = work.attach
+        sync = work.sync
+        self.settings = settings
+        self.limits = limits
+        pace = AskingPace(pause: pause)
+    }
 
     /// Keeps a card for the link's customer, bound to this visit. It does not become the customer's default.
     /// - Throws: ``Problem``; nothing is stored then.
@@ -26,10 +42,8 @@ package struct PayLink: Sendable {
             return try await News.patiently(News.patience, until: { $0 is AttachPaymentMethod.Failure }) {
                 try await pool.transactionRetrying(deadline: call.deadline) { db in
                     let standing: LinkStanding = try lock(code, call, in: db)
-                    try Self.require(standing, .card, at: call.now)
-                    guard try LinkUseStore.recentCards(of: standing.link.id, in: db) < LinkUseStore.cardsPerHour else {
-                        throw VisitLimits.tooMany
-                    }
+                    try require(standing, LinkMethod.card.rawValue, at: call.now)
+                    try Self.requirePatience(standing.link, in: db)
                     let method: PaymentMethodRecord = try attach.method(
                         input.card, of: standing.link.customerID, isDefault: false, at: call.now)
                     try AttachPaymentMethod.insert(method, attach.tokens(of: input.card), in: db)
@@ -40,34 +54,48 @@ package struct PayLink: Sendable {
         } catch AttachPaymentMethod.Failure.unknownCustomer { throw Problem.linkState(.deactivated) }
     }
 
-    /// Begins the payment of this use, or another attempt at it with another card. Asking again with the same card shows
-    /// where the payment stands and begins nothing.
+    /// Begins the payment of this use, or another attempt at it: with another card, or in a way chosen by a page that has
+    /// seen the last attempt fail. Asking again for the same shows where the payment stands and begins nothing.
     /// - Throws: ``Problem``; nothing is stored then.
     package func callAsFunction(_ call: Call, _ input: PayLinkInput) async throws -> Reply<LinkStatusResource> {
         let code: LinkCode = try begin(call)
         return try await pool.transactionRetrying(deadline: call.deadline) { db in
             let standing: LinkStanding = try lock(code, call, in: db)
             let link: LinkRecord = standing.link
-            let isBound: Bool = try LinkUseStore.isBound(
-                input.paymentMethodID, to: link.id, session: input.session, in: db)
-            guard isBound else {
-                throw Problem.invalid(
-                    "payment_method_id", code: "unknown_payment_method", "no such card was given on this page")
-            }
+            try requireOwn(input, link, in: db)
             let slot: String = link.slot(of: input.session)
             let current: PaymentRecord? = try LinkUseStore.payment(of: link.id, slot: slot, in: db).flatMap { use in
                 try PaymentStore.lock(use.paymentID, in: db)
             }
             switch current?.status {
             case nil, .canceled:
-                try Self.requireRoom(standing, slot, at: call.now, in: db)
-                try Self.first(link, input, call, in: db)
-            case .failed where current?.paymentMethodID != input.paymentMethodID:
-                try Self.requireRoom(standing, slot, at: call.now, in: db)
-                if let current { try Self.again(current, input.paymentMethodID, at: call.now, in: db) }
+                try Self.first(link, means(of: input, standing, slot, call, in: db), input.session, call, in: db)
+            case .failed:
+                guard let current, input.isAnother(than: current) else { break }
+                try Self.again(current, means(of: input, standing, slot, call, in: db), at: call.now, in: db)
             default: break
             }
-            return try Self.answer(code, input.session, call, in: db)
+            return try answer(code, input.session, call, in: db)
+        }
+    }
+
+    /// Where a link and this visit's payment stand. A payment that waits for its customer or its bank is asked about first,
+    /// so that who comes back from the provider's page sees how it ended; not with every look, though.
+    /// - Throws: ``Problem``.
+    package func status(_ call: Call, _ session: LinkSession) async throws -> LinkStatusResource {
+        let code: LinkCode = try limits.code(call)
+        let payment: PaymentRecord? = try await pool.transaction(readOnly: true, deadline: call.deadline) { db in
+            guard let standing: LinkStanding = try LinkStore.find(code, in: db) else { throw limits.missed(call) }
+            let link: LinkRecord = standing.link
+            return try LinkUseStore.payment(of: link.id, slot: link.slot(of: session), in: db).flatMap { use in
+                try PaymentStore.find(use.paymentID, in: db)
+            }
+        }
+        if let payment, payment.status == .requiresAction, payment.isHeldAtProvider, pace.isDue(payment.id) {
+            _ = try await sync(payment.id)
+        }
+        return try await pool.transaction(readOnly: true, deadline: call.deadline) { db in
+            try resource(code, session, call, in: db)
         }
     }
 
@@ -84,7 +112,7 @@ package struct PayLink: Sendable {
                 throw ContinuePayment.Failure.notWaiting(payment.status).problem
             }
             _ = try ContinuePayment.confirm(payment.id, passed: input.challenge == .passed, at: call.now, in: db)
-            return try Self.answer(code, input.session, call, in: db)
+            return try answer(code, input.session, call, in: db)
         }
     }
 
@@ -98,60 +126,44 @@ package struct PayLink: Sendable {
         return standing
     }
 
-    private static func require(_ standing: LinkStanding, _ method: LinkMethod, at now: Instant) throws {
-        let status: LinkStatus = standing.status(at: now)
-        guard status == .active else { throw Problem.linkState(status) }
-        guard standing.link.methods.contains(method) else {
-            throw Problem.refused("unsupported_method", "This link cannot be paid in this way.")
-        }
-    }
-
-    /// A new attempt needs an active link with room for one more success.
-    private static func requireRoom(
-        _ standing: LinkStanding, _ slot: String, at now: Instant, in db: borrowing PostgresTransaction
-    ) throws {
-        try require(standing, .card, at: now)
-        guard let maxUses: Int = standing.link.maxUses else { return }
-        let others: Int = try LinkUseStore.othersAlive(than: slot, of: standing.link.id, in: db)
-        guard others < maxUses else { throw Problem.linkState(.completed) }
-    }
-
     private static func first(
-        _ link: LinkRecord, _ input: PayLinkInput, _ call: Call, in db: borrowing PostgresTransaction
+        _ link: LinkRecord, _ means: LinkMeans, _ session: LinkSession, _ call: Call,
+        in db: borrowing PostgresTransaction
     ) throws {
         let order = PaymentOrder(
-            id: PaymentID.new(at: call.now), customerID: link.customerID, paymentMethodID: input.paymentMethodID,
-            page: nil, amount: link.amount, captureMethod: .automatic, description: link.description,
+            id: PaymentID.new(at: call.now), customerID: link.customerID, paymentMethodID: means.card?.id,
+            page: means.page, amount: link.amount, captureMethod: .automatic, description: link.description,
             metadata: Metadata.encode(
                 Metadata.decode(link.metadata).merging(["payment_link_id": link.id.rawValue]) { $1 }),
             claim: nil, traceparent: call.trace.traceparent, now: call.now)
-        let resolved: [ResolvedMethod] = try PaymentMethodStore.resolve(
-            [(order.customerID, order.paymentMethodID)], in: db)
-        try RecordPayments.insert(resolved.map { (order, $0) }, in: db)
-        try LinkUseStore.use(
-            link.id, slot: link.slot(of: input.session), session: input.session, payment: order.id, in: db)
+        try RecordPayments.insert(
+            [(order, ResolvedMethod(customerIsKnown: true, method: means.chargeable))], in: db)
+        try LinkUseStore.use(link.id, slot: link.slot(of: session), session: session, payment: order.id, in: db)
     }
 
     private static func again(
-        _ payment: PaymentRecord, _ method: PaymentMethodID, at now: Instant, in db: borrowing PostgresTransaction
+        _ payment: PaymentRecord, _ means: LinkMeans, at now: Instant, in db: borrowing PostgresTransaction
     ) throws {
-        let found: PaymentMethodRecord? = try PaymentMethodStore.find(method, in: db)
-        guard let found else { throw Problem.notFound("payment method", method.rawValue) }
+        if let page: SingleUseMethod = means.page { try PaymentMethodStore.insertSingleUse([page], at: now, in: db) }
         let next = NextAttempt(
-            payment: payment, attemptID: AttemptID.new(at: now),
-            method: ChargeableMethod(
-                id: found.id, type: found.type, fingerprint: found.fingerprint, provider: found.provider),
-            authenticated: false, offSession: false)
+            payment: payment, attemptID: AttemptID.new(at: now), method: means.chargeable, authenticated: false,
+            offSession: false)
         try PaymentStore.beginAttempts([next], at: now, in: db)
         try Outbox.append([PaymentEvents.created(next, at: now)], in: db)
     }
 
-    private static func answer(
+    private func answer(
         _ code: LinkCode, _ session: LinkSession, _ call: Call, in db: borrowing PostgresTransaction
     ) throws -> Reply<LinkStatusResource> {
+        .accepted(try resource(code, session, call, in: db))
+    }
+
+    private func resource(
+        _ code: LinkCode, _ session: LinkSession, _ call: Call, in db: borrowing PostgresTransaction
+    ) throws -> LinkStatusResource {
         guard let standing: LinkStanding = try LinkStore.find(code, in: db) else {
             throw Problem.notFound("payment link")
         }
-        return .accepted(try LinkStatusResource(standing, session: session, at: call.now, in: db))
+        return try LinkStatusResource(standing, session: session, settings: settings, at: call.now, in: db)
     }
 }
