@@ -1,3 +1,4 @@
+import PaymentAuthentication
 import PaymentContract
 import PaymentDisputes
 import PaymentRecords
@@ -95,13 +96,18 @@ struct PaymentWorld: Sendable {
     let clock: ManualClock
     let work: PaymentUseCases
     let disputes: Disputes
+    let logger: Logger
     private let dispatcher: EventDispatcher
     private let offsets = Counting()
 
-    init(_ database: PostgresPool, fallback: FraudFallback = .review, beside others: [any PaymentProvider] = []) {
+    init(
+        _ database: PostgresPool, fallback: FraudFallback = .review, beside others: [any PaymentProvider] = [],
+        wallets: any WalletReader = ConfiguredWallets()
+    ) {
         let logger = Logger(label: "test.payment") { _ in SwiftLogNoOpLogHandler() }
         let clock = ManualClock(Self.start)
         self.database = database
+        self.logger = logger
         provider = ScriptedProvider(database, clock)
         self.clock = clock
         // Nothing is waited for: whatever is under way when the sweeper looks counts as stopped.
@@ -111,7 +117,7 @@ struct PaymentWorld: Sendable {
             pool: database, providers: providers, clock: clock,
             policy: SweepPolicy(
                 silenceSeconds: 0, offSessionSilenceSeconds: 0, lostSeconds: 0, fallback: fallback),
-            logger: logger)
+            wallets: wallets, logger: logger)
         dispatcher = EventDispatcher(work.consumer, pool: database, clock: clock, logger: logger)
     }
 
@@ -312,7 +318,7 @@ final class Counting: Sendable {
 /// Lends a migrated schema and the service on it.
 func withPayments(
     connections: Int = 4, fallback: FraudFallback = .review, beside others: [any PaymentProvider] = [],
-    _ body: (PaymentWorld) async throws -> Void
+    wallets: any WalletReader = ConfiguredWallets(), _ body: (PaymentWorld) async throws -> Void
 ) async throws {
     try await withLentDatabase { lent in
         let owner: PostgresConfiguration = try await lent.provision(schema: "payment", connections: connections)
@@ -327,7 +333,9 @@ func withPayments(
         }
         let pool = PostgresPool(owner, logger: Logger(label: "test.postgres") { _ in SwiftLogNoOpLogHandler() })
         let result: Result<Void, any Error>
-        do { result = .success(try await body(PaymentWorld(pool, fallback: fallback, beside: others))) } catch {
+        do {
+            result = .success(try await body(PaymentWorld(pool, fallback: fallback, beside: others, wallets: wallets)))
+        } catch {
             result = .failure(error)
         }
         await pool.shutdown()

@@ -1,4 +1,5 @@
 import HTTPKit
+package import PaymentAuthentication
 package import PaymentContract
 package import BillingCore
 import Crypto
@@ -41,11 +42,14 @@ package struct PaymentUseCases: Sendable {
     init(
         pool: PostgresPool, providers: PaymentProviders, clock: any WallClock, policy: SweepPolicy,
         actions: ActionPolicy = ActionPolicy(seconds: 86_400), fingerprintKey: SymmetricKey, acquirers: [String] = [],
-        visits: VisitLimits = VisitLimits(), logger: Logger
+        visits: VisitLimits = VisitLimits(), wallets: any WalletReader = ConfiguredWallets(),
+        credentialKey: SymmetricKey = SymmetricKey(size: .bits256), logger: Logger
     ) {
+        let seal = CredentialSeal(key: credentialKey)
+        let fingerprint = CardFingerprint(key: fingerprintKey)
         waiters = PaymentWaiters()
         outcomes = RecordOutcomes(pool: pool, waiters: waiters, clock: clock, policy: actions)
-        let charge = ChargePayments(providers: providers, record: outcomes, logger: logger)
+        let charge = ChargePayments(providers: providers, record: outcomes, seal: seal, logger: logger)
         let verdicts = ApplyVerdicts(charge: charge, waiters: waiters)
         capture = CapturePayment(providers: providers, pool: pool, clock: clock)
         cancel = CancelPayment(providers: providers, pool: pool, waiters: waiters, clock: clock)
@@ -60,7 +64,10 @@ package struct PaymentUseCases: Sendable {
             pool: pool)
         keep = KeepPaymentMethod(providers: providers, pool: pool, clock: clock)
         attach = AttachPaymentMethod(
-            providers: providers, keep: keep, pool: pool, fingerprintKey: fingerprintKey, acquirers: acquirers)
+            providers: providers, keep: keep,
+            wallet: AttachWallet(
+                reader: wallets, seal: seal, providers: providers, pool: pool, fingerprint: fingerprint),
+            pool: pool, fingerprint: fingerprint, acquirers: acquirers)
         payLink = PayLink(pool: pool, attach: attach, limits: visits)
         sweep = SweepPayments(
             pool: pool, verdicts: verdicts, charge: charge, capture: capture, cancel: cancel, refund: refund,
@@ -72,12 +79,12 @@ package struct PaymentUseCases: Sendable {
 
     /// Wires them with a fingerprint key that lasts as long as this value.
     package init(
-        pool: PostgresPool, providers: PaymentProviders, clock: any WallClock, policy: SweepPolicy, logger: Logger
+        pool: PostgresPool, providers: PaymentProviders, clock: any WallClock, policy: SweepPolicy,
+        wallets: any WalletReader = ConfiguredWallets(), logger: Logger
     ) {
         self.init(
             pool: pool, providers: providers, clock: clock, policy: policy,
-            fingerprintKey: SymmetricKey(size: .bits256),
-            logger: logger)
+            fingerprintKey: SymmetricKey(size: .bits256), wallets: wallets, logger: logger)
     }
 }
 

@@ -1,7 +1,6 @@
 import PaymentRouting
 import BillingCore
 import BillingEvents
-import Crypto
 package import HTTPKit
 import Messaging
 import PaymentContract
@@ -10,16 +9,16 @@ import PaymentRecords
 import PaymentSandbox
 import Postgres
 
-/// Attaches a payment method to a customer: a card of the sandbox's, or a method that a provider keeps. A card's number
-/// lives for the length of this call.
+/// Attaches a payment method to a customer: a card of the sandbox's, a wallet's token, or a method that a provider
+/// keeps. A card's number lives for the length of this call.
 package struct AttachPaymentMethod: Sendable {
     enum Failure: Error, Equatable { case unknownCustomer }
 
     let providers: PaymentProviders
     let keep: KeepPaymentMethod
+    let wallet: AttachWallet
     let pool: PostgresPool
-    /// Keys the fingerprint, so that it says nothing of the number to whoever lacks the key.
-    let fingerprintKey: SymmetricKey
+    let fingerprint: CardFingerprint
     /// Further sandbox acquirers that can charge the card.
     let acquirers: [String]
 
@@ -30,6 +29,7 @@ package struct AttachPaymentMethod: Sendable {
     > {
         do {
             return try await News.patiently(News.patience, until: { $0 is Failure }) {
+                if let token: WalletInput = input.wallet { return try await wallet(call, input.customerID, token) }
                 if let kept: KeptMethodInput = input.kept { return try await keep(call, input, kept) }
                 guard let card: CardInput = input.card else {
                     throw Problem.invalid("card", code: "required", "is needed")
@@ -61,7 +61,7 @@ package struct AttachPaymentMethod: Sendable {
         return PaymentMethodRecord(
             id: PaymentMethodID.new(at: now), customerID: customer, brand: card.number.brand,
             bin: card.number.issuerDigits, last4: card.number.last4, expMonth: card.expMonth, expYear: card.expYear,
-            fingerprint: fingerprint(of: card.number), provider: "sandbox",
+            fingerprint: fingerprint(card.number), provider: "sandbox",
             providerToken: SandboxProvider.token(of: card.number), isDefault: isDefault, createdAt: now)
     }
 
@@ -94,14 +94,5 @@ package struct AttachPaymentMethod: Sendable {
         try PaymentMethodStore.insert(method, in: db)
         try MethodTokenStore.insert(tokens, of: method.id, at: method.createdAt, in: db)
         try Outbox.append([PaymentEvents.attached(method)], in: db)
-    }
-
-    private func fingerprint(of number: CardNumber) -> String {
-        let code: HMAC<SHA256>.MAC = HMAC<SHA256>.authenticationCode(
-            for: Array(number.digits.utf8), using: fingerprintKey)
-        return code.prefix(12).map { byte in
-            let text = String(byte, radix: 16)
-            return text.count == 1 ? "0" + text : text
-        }.joined()
     }
 }

@@ -1,6 +1,7 @@
 package import PaymentContract
 package import BillingCore
 import Logging
+import PaymentAuthentication
 import PaymentDomain
 import Synchronization
 import Telemetry
@@ -11,18 +12,43 @@ package struct ApprovedAttempt: Sendable {
     /// Who is asked.
     let provider: String
     let request: ChargeRequest
+    /// What the charge is taken from, where that is kept sealed.
+    let sealed: SealedSource?
     /// The trace that the outcome's events continue, by the customer's key.
     let trace: (key: String, traceparent: String)?
 
     /// An attempt at a payment.
     package init(
-        paymentID: PaymentID, provider: String, request: ChargeRequest, trace: (key: String, traceparent: String)? = nil
+        paymentID: PaymentID, provider: String, request: ChargeRequest, sealed: SealedSource? = nil,
+        trace: (key: String, traceparent: String)? = nil
     ) {
         self.paymentID = paymentID
         self.provider = provider
         self.request = request
+        self.sealed = sealed
         self.trace = trace
     }
+
+    /// The attempt with its source opened, for the length of a call.
+    /// - Throws: ``CredentialSeal/Broken``: the key is another one than when it was sealed.
+    func opened(by seal: CredentialSeal) throws -> ApprovedAttempt {
+        guard let sealed: SealedSource else { return self }
+        let card: WalletCard = try seal.open(sealed.bytes, for: sealed.methodID.rawValue)
+        return ApprovedAttempt(
+            paymentID: paymentID, provider: provider, request: request.taken(from: .walletCard(card)), sealed: sealed,
+            trace: trace)
+    }
+}
+
+/// A charge's source as it is kept for the charge: sealed, for a payment method.
+package struct SealedSource: Sendable {
+    let bytes: [UInt8]
+    let methodID: PaymentMethodID
+}
+
+extension ChargeSource {
+    /// Stands where nothing has been opened; no provider knows a method of this name.
+    static var unopened: ChargeSource { .stored(token: "", providerCustomer: nil) }
 }
 
 /// Asks the provider and has the outcome recorded. What is not known afterwards stays `processing` for the sweeper.
@@ -32,6 +58,7 @@ final class ChargePayments: Sendable {
 
     private let providers: PaymentProviders
     private let record: RecordOutcomes
+    private let seal: CredentialSeal
     private let logger: Logger
     private let inFlight = Atomic<Int>(0)
     private let unknown: Counter = Metrics.shared.counter(
@@ -39,9 +66,10 @@ final class ChargePayments: Sendable {
     private let alarming: Counter = Metrics.shared.counter(
         "provider_alarms_total", help: "Provider answers that make no sense, and requests that providers reject")
 
-    init(providers: PaymentProviders, record: RecordOutcomes, logger: Logger) {
+    init(providers: PaymentProviders, record: RecordOutcomes, seal: CredentialSeal, logger: Logger) {
         self.providers = providers
         self.record = record
+        self.seal = seal
         self.logger = logger
     }
 
@@ -69,7 +97,8 @@ final class ChargePayments: Sendable {
 
     /// The provider's answer; after a fault it is read back, never guessed. Only a rejected request is certain not to
     /// have happened, and would be rejected again.
-    private func ask(_ attempt: ApprovedAttempt) async throws -> Outcome {
+    private func ask(_ sealed: ApprovedAttempt) async throws -> Outcome {
+        let attempt: ApprovedAttempt = try sealed.opened(by: seal)
         let provider: any PaymentProvider = try providers.named(attempt.provider)
         do throws(ProviderFault) {
             return Outcome(attempt: attempt, answer: try await provider.charge(attempt.request), by: provider)
@@ -96,7 +125,8 @@ final class ChargePayments: Sendable {
     /// Reads an attempt's outcome back from the provider and records it: one that was lost, one that waits for the
     /// customer or the bank.
     /// - Throws: ``ProviderFault`` while it is not known; nothing is recorded then.
-    func resume(_ attempt: ApprovedAttempt) async throws {
+    func resume(_ sealed: ApprovedAttempt) async throws {
+        let attempt: ApprovedAttempt = try sealed.opened(by: seal)
         let provider: any PaymentProvider = try providers.named(attempt.provider)
         try await record(
             Outcome(attempt: attempt, answer: try await provider.outcome(of: attempt.request), by: provider))

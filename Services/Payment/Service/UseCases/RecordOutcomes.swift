@@ -1,3 +1,4 @@
+import PaymentAuthentication
 package import PaymentContract
 import PaymentRecords
 package import BillingCore
@@ -116,6 +117,7 @@ package struct RecordOutcomes: Sendable {
         if !open.isEmpty { try waiters.answer(try PaymentStore.lookAgain(open.map(\.look), in: db), in: db) }
         guard !moved.isEmpty else { return }
         try endAttempts(moved, byAttempt, at: now, in: db)
+        try WalletStore.finish(moved.compactMap { $0.finishedWallet(byAttempt) }, in: db)
         try LedgerStore.book(try moved.compactMap { try entry($0, now) }, in: db)
         var traces: [String: String] = [:]
         for outcome in outcomes { if let trace = outcome.attempt.trace { traces[trace.key] = trace.traceparent } }
