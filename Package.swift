@@ -64,7 +64,7 @@ let paymentParts: [Target] = [
         ["BillingCore", "BillingEvents", "JSON", "Messaging", "PaymentContract", "PaymentDomain", "Postgres"]),
     paymentArea(
         "Authentication",
-        ["PaymentContract", "PaymentDomain", "PaymentWallets", "PKI", "Telemetry", crypto]),
+        ["PaymentContract", "PaymentDomain", "PaymentThreeDS", "PaymentWallets", "PKI", "Telemetry", crypto]),
     paymentArea("Crypto", ["PaymentChains", "PaymentContract", "Telemetry"]),
     paymentArea("Disputes", ["BillingEvents", "Messaging", "PaymentContract", "PaymentDomain", "PaymentRecords"]),
     paymentArea("Exchange", ["PaymentContract", "PaymentDomain", "PaymentRecords"]),
@@ -83,7 +83,8 @@ let parts: [String: [Target.Dependency]] = [
         "PaymentAuthentication", "PaymentChains", "PaymentContract", "PaymentCrypto", "PaymentDisputes",
         "PaymentExchange", "PaymentInbound",
         "PaymentInstalments", "PaymentLedger", "PaymentLinks", "PaymentPayPal", "PaymentQR", "PaymentReconciliation",
-        "PaymentRecords", "PaymentRouting", "PaymentSandbox", "PaymentStripe", "PaymentWallets", "PaymentWebhooks",
+        "PaymentRecords", "PaymentRouting", "PaymentSandbox", "PaymentStripe", "PaymentThreeDS", "PaymentWallets",
+        "PaymentWebhooks",
         external("AsyncHTTPClient", "async-http-client"), external("NIOCore", "swift-nio"),
         external("NIOHTTP1", "swift-nio"), external("NIOPosix", "swift-nio"),
     ]

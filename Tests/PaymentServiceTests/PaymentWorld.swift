@@ -102,7 +102,7 @@ struct PaymentWorld: Sendable {
 
     init(
         _ database: PostgresPool, fallback: FraudFallback = .review, beside others: [any PaymentProvider] = [],
-        wallets: any WalletReader = ConfiguredWallets()
+        wallets: any WalletReader = ConfiguredWallets(), directory: ThreeDSServer? = nil
     ) {
         let logger = Logger(label: "test.payment") { _ in SwiftLogNoOpLogHandler() }
         let clock = ManualClock(Self.start)
@@ -117,7 +117,7 @@ struct PaymentWorld: Sendable {
             pool: database, providers: providers, clock: clock,
             policy: SweepPolicy(
                 silenceSeconds: 0, offSessionSilenceSeconds: 0, lostSeconds: 0, fallback: fallback),
-            wallets: wallets, logger: logger)
+            wallets: wallets, directory: directory, logger: logger)
         dispatcher = EventDispatcher(work.consumer, pool: database, clock: clock, logger: logger)
     }
 
@@ -318,7 +318,8 @@ final class Counting: Sendable {
 /// Lends a migrated schema and the service on it.
 func withPayments(
     connections: Int = 4, fallback: FraudFallback = .review, beside others: [any PaymentProvider] = [],
-    wallets: any WalletReader = ConfiguredWallets(), _ body: (PaymentWorld) async throws -> Void
+    wallets: any WalletReader = ConfiguredWallets(), directory: ThreeDSServer? = nil,
+    _ body: (PaymentWorld) async throws -> Void
 ) async throws {
     try await withLentDatabase { lent in
         let owner: PostgresConfiguration = try await lent.provision(schema: "payment", connections: connections)
@@ -334,7 +335,9 @@ func withPayments(
         let pool = PostgresPool(owner, logger: Logger(label: "test.postgres") { _ in SwiftLogNoOpLogHandler() })
         let result: Result<Void, any Error>
         do {
-            result = .success(try await body(PaymentWorld(pool, fallback: fallback, beside: others, wallets: wallets)))
+            result = .success(
+                try await body(
+                    PaymentWorld(pool, fallback: fallback, beside: others, wallets: wallets, directory: directory)))
         } catch {
             result = .failure(error)
         }

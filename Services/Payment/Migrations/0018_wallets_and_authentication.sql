@@ -37,3 +37,28 @@ CREATE INDEX wallet_refusals_old ON wallet_refusals (refused_at);
 
 -- How the customer was authenticated for an attempt, and who bears fraud.
 ALTER TABLE payment_attempts ADD COLUMN authentication jsonb;
+
+-- Authentications by 3-D Secure, each of one attempt. The RReq that decides may reach any instance.
+CREATE TABLE three_d_secure (
+    -- threeDSServerTransID
+    id text PRIMARY KEY,
+    payment_id text NOT NULL REFERENCES payments,
+    attempt_id text NOT NULL UNIQUE,
+    -- What the customer's browser finds its page by.
+    code text NOT NULL UNIQUE,
+    status text NOT NULL CHECK (status IN ('asked', 'challenge', 'decoupled', 'done')),
+    -- What the issuer said; none while the directory server's answer is not there. No card number, no cryptogram.
+    state jsonb,
+    -- When silence becomes a no, by the business clock.
+    deadline timestamptz,
+    -- The RReq that decided: a repetition of it gets the same answer.
+    result bytea,
+    CHECK ((status = 'done') = (deadline IS NULL))
+);
+CREATE INDEX three_d_secure_open ON three_d_secure (deadline) WHERE status <> 'done';
+
+-- Numbers of the sandbox's cards, sealed, where a directory server is to be told them.
+CREATE TABLE three_d_secure_cards (
+    payment_method_id text PRIMARY KEY REFERENCES payment_methods,
+    sealed bytea NOT NULL
+);

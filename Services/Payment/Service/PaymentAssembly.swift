@@ -49,7 +49,10 @@ public struct PaymentAssembly: ServiceAssembly {
             pool: parts.pool, providers: providers, clock: parts.clock, policy: policy,
             actions: ActionPolicy(configuration), fingerprintKey: try Self.key("card fingerprint", configuration),
             acquirers: routing.acquirers, visits: visits, wallets: try WalletConfiguration.wallets(environment),
-            credentialKey: try Self.key("wallet credential", configuration), logger: parts.logger)
+            credentialKey: try Self.key("wallet credential", configuration),
+            directory: try ThreeDSConfiguration.server(
+                environment, isLive: configuration.mode == .live, publicURL: configuration.publicURL,
+                transport: transport), logger: parts.logger)
         let wallets = PruneWallets(pool: parts.pool, clock: parts.clock, logger: parts.logger)
         let disputes = Disputes(
             providers: providers, pool: parts.pool, clock: parts.clock, lostSeconds: policy.lostSeconds,
@@ -73,7 +76,8 @@ public struct PaymentAssembly: ServiceAssembly {
                 BackgroundLoop(name: "disputes") { try await disputes.run() },
                 BackgroundLoop(name: "wallets") { try await wallets.run() },
                 ReconcileProviders.loop(parts, providers: providers.all), instalments.loop,
-            ] + webhooks.loops + routing.loops + crypto.loops { try await news.follow($0) }
+            ] + Self.authentication(work, parts.logger) + webhooks.loops + routing.loops
+            + crypto.loops { try await news.follow($0) }
             + Self.rates(parts, transport)
     }
 
@@ -86,6 +90,11 @@ public struct PaymentAssembly: ServiceAssembly {
             pool: parts.pool)
         return LinkRoutes(pool: parts.pool, settings: settings).endpoints
             + PayLinkRoutes(pay: work.payLink).endpoints + pages.endpoints
+    }
+
+    private static func authentication(_ work: PaymentUseCases, _ logger: Logger) -> [BackgroundLoop] {
+        guard let authenticate: AuthenticatePayment = work.authenticate else { return [] }
+        return [BackgroundLoop(name: "3-D Secure") { try await authenticate.run(logger) }]
     }
 
     private static func rates(_ parts: ServiceParts, _ transport: any ProviderTransport) -> [BackgroundLoop] {
@@ -121,6 +130,8 @@ public struct PaymentAssembly: ServiceAssembly {
                  + (SELECT count(*) FROM captures WHERE status = 'processing')
                  + (SELECT count(*) FROM refunds WHERE status = 'processing'
                         AND (look_at IS NULL OR look_at <= now()))
+                 + (SELECT count(*) FROM three_d_secure
+                    WHERE status <> 'done' AND deadline <= (SELECT now FROM business))
                  + (\(InstalmentBooks.dueNow)) + (\(InboundLog.underWay))
             """
         ) { row in try row.next() } ?? 0

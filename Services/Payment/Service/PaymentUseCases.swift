@@ -26,6 +26,8 @@ package struct PaymentUseCases: Sendable {
     package let review: ReviewPayment
     /// `POST /v1/refunds`.
     package let refund: RefundPayment
+    /// `POST /v1/payments/{id}/authentication`; `nil` where 3-D Secure is not run here.
+    package let authenticate: AuthenticatePayment?
     /// Has providers keep methods.
     package let keep: KeepPaymentMethod
     /// `POST /v1/payments/{id}/sync`, and what webhooks lead to.
@@ -43,7 +45,7 @@ package struct PaymentUseCases: Sendable {
         pool: PostgresPool, providers: PaymentProviders, clock: any WallClock, policy: SweepPolicy,
         actions: ActionPolicy = ActionPolicy(seconds: 86_400), fingerprintKey: SymmetricKey, acquirers: [String] = [],
         visits: VisitLimits = VisitLimits(), wallets: any WalletReader = ConfiguredWallets(),
-        credentialKey: SymmetricKey = SymmetricKey(size: .bits256), logger: Logger
+        credentialKey: SymmetricKey = SymmetricKey(size: .bits256), directory: ThreeDSServer? = nil, logger: Logger
     ) {
         let seal = CredentialSeal(key: credentialKey)
         let fingerprint = CardFingerprint(key: fingerprintKey)
@@ -67,7 +69,11 @@ package struct PaymentUseCases: Sendable {
             providers: providers, keep: keep,
             wallet: AttachWallet(
                 reader: wallets, seal: seal, providers: providers, pool: pool, fingerprint: fingerprint),
-            pool: pool, fingerprint: fingerprint, acquirers: acquirers)
+            pool: pool, fingerprint: fingerprint, acquirers: acquirers,
+            numbers: directory == nil ? nil : seal)
+        authenticate = directory.map {
+            AuthenticatePayment(server: $0, credentialSeal: seal, pool: pool, clock: clock)
+        }
         payLink = PayLink(pool: pool, attach: attach, limits: visits)
         sweep = SweepPayments(
             pool: pool, verdicts: verdicts, charge: charge, capture: capture, cancel: cancel, refund: refund,
@@ -80,11 +86,12 @@ package struct PaymentUseCases: Sendable {
     /// Wires them with a fingerprint key that lasts as long as this value.
     package init(
         pool: PostgresPool, providers: PaymentProviders, clock: any WallClock, policy: SweepPolicy,
-        wallets: any WalletReader = ConfiguredWallets(), logger: Logger
+        wallets: any WalletReader = ConfiguredWallets(), directory: ThreeDSServer? = nil, logger: Logger
     ) {
         self.init(
             pool: pool, providers: providers, clock: clock, policy: policy,
-            fingerprintKey: SymmetricKey(size: .bits256), wallets: wallets, logger: logger)
+            fingerprintKey: SymmetricKey(size: .bits256), wallets: wallets, directory: directory,
+            logger: logger)
     }
 }
 
@@ -94,5 +101,6 @@ extension PaymentUseCases {
         PaymentRoutes(create: create, capture: capture, cancel: cancel, sync: sync).endpoints
             + PaymentMethodRoutes(attach: attach, keep: keep).endpoints + RefundRoutes(refund: refund).endpoints
             + ReviewRoutes(review: review).endpoints
+            + (authenticate.map { AuthenticationRoutes(authenticate: $0).endpoints } ?? [])
     }
 }

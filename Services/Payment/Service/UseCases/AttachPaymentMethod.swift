@@ -3,6 +3,7 @@ import BillingCore
 import BillingEvents
 package import HTTPKit
 import Messaging
+import PaymentAuthentication
 import PaymentContract
 import PaymentDomain
 import PaymentRecords
@@ -21,6 +22,8 @@ package struct AttachPaymentMethod: Sendable {
     let fingerprint: CardFingerprint
     /// Further sandbox acquirers that can charge the card.
     let acquirers: [String]
+    /// Seals card numbers where a directory server of 3-D Secure is to be told them; `nil` where none are kept.
+    let numbers: CredentialSeal?
 
     /// - Returns: 201 with the method; 202 while the provider is still about it.
     /// - Throws: ``Problem``; nothing is stored then.
@@ -37,8 +40,9 @@ package struct AttachPaymentMethod: Sendable {
                 let method: PaymentMethodRecord = try method(
                     card, of: input.customerID, isDefault: input.isDefault, at: call.now)
                 let tokens: [MethodToken] = tokens(of: card)
+                let number: [UInt8]? = try numbers?.seal(card.walletCard, for: method.id.rawValue)
                 return try await pool.transactionRetrying { db in
-                    try Self.store(method, tokens, call.claim(), in: db)
+                    try Self.store(method, tokens, number, call.claim(), in: db)
                 }
             }
         } catch Failure.unknownCustomer {
@@ -71,7 +75,7 @@ package struct AttachPaymentMethod: Sendable {
     }
 
     private static func store(
-        _ method: PaymentMethodRecord, _ tokens: [MethodToken], _ claim: IdempotencyClaim?,
+        _ method: PaymentMethodRecord, _ tokens: [MethodToken], _ number: [UInt8]?, _ claim: IdempotencyClaim?,
         in db: borrowing PostgresTransaction
     ) throws -> Reply<PaymentMethodResource> {
         if let claim {
@@ -80,6 +84,7 @@ package struct AttachPaymentMethod: Sendable {
             guard result == .fresh else { throw result.problem ?? Problem.idempotencyTwin }
         }
         try insert(method, tokens, in: db)
+        if let number { try AuthenticationStore.keepNumber(number, of: method.id, in: db) }
         let reply = Reply(status: 201, PaymentMethodResource(method))
         if let claim { try IdempotencyStore.complete([(claim, reply.stored)], in: db) }
         return reply
@@ -94,5 +99,12 @@ package struct AttachPaymentMethod: Sendable {
         try PaymentMethodStore.insert(method, in: db)
         try MethodTokenStore.insert(tokens, of: method.id, at: method.createdAt, in: db)
         try Outbox.append([PaymentEvents.attached(method)], in: db)
+    }
+}
+
+extension CardInput {
+    /// What is sealed of it: never the code.
+    fileprivate var walletCard: WalletCard {
+        WalletCard(number: number, expMonth: expMonth, expYear: expYear, cryptogram: nil, eci: nil)
     }
 }
