@@ -62,6 +62,9 @@ let paymentParts: [Target] = [
     paymentPart(
         "Records",
         ["BillingCore", "BillingEvents", "JSON", "Messaging", "PaymentContract", "PaymentDomain", "Postgres"]),
+    paymentArea(
+        "Authentication",
+        ["PaymentContract", "PaymentDomain", "PaymentThreeDS", "PaymentWallets", "PKI", "Telemetry", crypto]),
     paymentArea("Crypto", ["PaymentChains", "PaymentContract", "Telemetry"]),
     paymentArea("Disputes", ["BillingEvents", "Messaging", "PaymentContract", "PaymentDomain", "PaymentRecords"]),
     paymentArea("Exchange", ["PaymentContract", "PaymentDomain", "PaymentRecords"]),
@@ -79,9 +82,11 @@ let paymentParts: [Target] = [
 /// The parts that a service is wired from, beside its Domain.
 let parts: [String: [Target.Dependency]] = [
     "Payment": [
-        "PaymentChains", "PaymentContract", "PaymentCrypto", "PaymentDisputes", "PaymentExchange", "PaymentInbound",
+        "PaymentAuthentication", "PaymentChains", "PaymentContract", "PaymentCrypto", "PaymentDisputes",
+        "PaymentExchange", "PaymentInbound",
         "PaymentInstalments", "PaymentLedger", "PaymentLinks", "PaymentPayPal", "PaymentQR", "PaymentReconciliation",
-        "PaymentRecords", "PaymentRouting", "PaymentSandbox", "PaymentStripe", "PaymentWebhooks",
+        "PaymentRecords", "PaymentRouting", "PaymentSandbox", "PaymentStripe", "PaymentThreeDS", "PaymentWallets",
+        "PaymentWebhooks",
         external("AsyncHTTPClient", "async-http-client"), external("NIOCore", "swift-nio"),
         external("NIOHTTP1", "swift-nio"), external("NIOPosix", "swift-nio"),
     ]
@@ -195,7 +200,7 @@ func testTargets() -> [Target] {
                     .byName(name: "\(name)Domain"), .byName(name: "\(name)Service"), "BillingCore", "BillingEvents",
                     "JSON",
                     "Postgres", "Redis", "Messaging", "HTTPKit", "ServiceKit", "Telemetry", "TestKit",
-                    external("Logging", "swift-log"),
+                    external("Logging", "swift-log"), crypto, cryptoExtras,
                 ] + parts[name, default: []]),
         ]
     }

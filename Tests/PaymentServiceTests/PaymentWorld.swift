@@ -1,3 +1,4 @@
+import PaymentAuthentication
 import PaymentContract
 import PaymentDisputes
 import PaymentRecords
@@ -96,13 +97,18 @@ struct PaymentWorld: Sendable {
     let work: PaymentUseCases
     let providers: PaymentProviders
     let disputes: Disputes
+    let logger: Logger
     private let dispatcher: EventDispatcher
     private let offsets = Counting()
 
-    init(_ database: PostgresPool, fallback: FraudFallback = .review, beside others: [any PaymentProvider] = []) {
+    init(
+        _ database: PostgresPool, fallback: FraudFallback = .review, beside others: [any PaymentProvider] = [],
+        wallets: any WalletReader = ConfiguredWallets(), directory: ThreeDSServer? = nil
+    ) {
         let logger = Logger(label: "test.payment") { _ in SwiftLogNoOpLogHandler() }
         let clock = ManualClock(Self.start)
         self.database = database
+        self.logger = logger
         provider = ScriptedProvider(database, clock)
         self.clock = clock
         // Nothing is waited for: whatever is under way when the sweeper looks counts as stopped.
@@ -112,7 +118,7 @@ struct PaymentWorld: Sendable {
             pool: database, providers: providers, clock: clock,
             policy: SweepPolicy(
                 silenceSeconds: 0, offSessionSilenceSeconds: 0, lostSeconds: 0, fallback: fallback),
-            logger: logger)
+            wallets: wallets, directory: directory, logger: logger)
         dispatcher = EventDispatcher(work.consumer, pool: database, clock: clock, logger: logger)
     }
 
@@ -315,6 +321,7 @@ final class Counting: Sendable {
 /// Lends a migrated schema and the service on it.
 func withPayments(
     connections: Int = 4, fallback: FraudFallback = .review, beside others: [any PaymentProvider] = [],
+    wallets: any WalletReader = ConfiguredWallets(), directory: ThreeDSServer? = nil,
     _ body: (PaymentWorld) async throws -> Void
 ) async throws {
     try await withLentDatabase { lent in
@@ -330,7 +337,11 @@ func withPayments(
         }
         let pool = PostgresPool(owner, logger: Logger(label: "test.postgres") { _ in SwiftLogNoOpLogHandler() })
         let result: Result<Void, any Error>
-        do { result = .success(try await body(PaymentWorld(pool, fallback: fallback, beside: others))) } catch {
+        do {
+            result = .success(
+                try await body(
+                    PaymentWorld(pool, fallback: fallback, beside: others, wallets: wallets, directory: directory)))
+        } catch {
             result = .failure(error)
         }
         await pool.shutdown()

@@ -42,6 +42,8 @@ package enum ChargeSource: Sendable, Equatable {
     case stored(token: String, providerCustomer: String?)
     /// A method the customer uses on the provider's page or app: `klarna`, `ideal`, `paypal`.
     case redirect(method: String, returnURL: String)
+    /// A card or network token that a wallet handed over for this one charge.
+    case walletCard(WalletCard)
 }
 
 /// Who pays, where a method asks for it: a lender wants the country, some want the address.
@@ -111,6 +113,14 @@ package struct ChargeRequest: Sendable, Equatable {
         self.payer = payer
         self.stepUp = stepUp
         self.reference = reference
+    }
+
+    /// The same charge, taken from a source that was sealed until now.
+    package func taken(from source: ChargeSource) -> ChargeRequest {
+        ChargeRequest(
+            idempotencyKey: idempotencyKey, paymentID: paymentID, source: source, amount: amount, capture: capture,
+            initiation: initiation, authenticated: authenticated, statementDescriptor: statementDescriptor,
+            payer: payer, stepUp: stepUp, reference: reference)
     }
 
     /// The same charge, whose reference at the provider has become known.

@@ -91,12 +91,17 @@ package struct ChargeableMethod: Sendable, Hashable {
     package let type: String
     package let fingerprint: String
     package let provider: String
+    /// It came out of a wallet and is used by one payment.
+    package let isOfWallet: Bool
 
-    package init(id: PaymentMethodID, type: String = "card", fingerprint: String, provider: String) {
+    package init(
+        id: PaymentMethodID, type: String = "card", fingerprint: String, provider: String, isOfWallet: Bool = false
+    ) {
         self.id = id
         self.type = type
         self.fingerprint = fingerprint
         self.provider = provider
+        self.isOfWallet = isOfWallet
     }
 }
 
@@ -202,19 +207,21 @@ package enum PaymentMethodStore {
     }
 
     /// The method each payment would use: the named one when it is the customer's, else the default.
+    /// - Parameter wallets: Whether a wallet's card may be named, for callers that take its credential.
     /// - Returns: One answer per question, in order.
     package static func resolve(
-        _ questions: [(customer: CustomerID, method: PaymentMethodID?)], in db: borrowing PostgresTransaction
+        _ questions: [(customer: CustomerID, method: PaymentMethodID?)], wallets: Bool = false,
+        in db: borrowing PostgresTransaction
     ) throws -> [ResolvedMethod] {
         try db.query(
             """
-            SELECT c.id IS NOT NULL, m.id, m.type, m.fingerprint, m.provider
+            SELECT c.id IS NOT NULL, m.id, m.type, m.fingerprint, m.provider, m.wallet IS NOT NULL
             FROM unnest(\(questions.map(\.customer.rawValue))::text[], \(questions.map { $0.method?.rawValue })::text[])
                 WITH ORDINALITY AS q(customer_id, method_id, position)
             LEFT JOIN customers c ON c.id = q.customer_id
             LEFT JOIN payment_methods m ON m.customer_id = q.customer_id
                 AND ((q.method_id IS NULL AND m.is_default) OR m.id = q.method_id)
-                AND m.status = 'active' AND NOT m.single_use
+                AND m.status = 'active' AND (NOT m.single_use OR (\(wallets) AND m.wallet IS NOT NULL))
             ORDER BY q.position
             """
         ) { row in
@@ -223,12 +230,14 @@ package enum PaymentMethodStore {
             let type: String? = try row.next()
             let fingerprint: String? = try row.next()
             let provider: String? = try row.next()
+            let isOfWallet: Bool = try row.next()
             guard let id, let type, let fingerprint, let provider else {
                 return ResolvedMethod(customerIsKnown: isKnown, method: nil)
             }
             return ResolvedMethod(
                 customerIsKnown: isKnown,
-                method: ChargeableMethod(id: id, type: type, fingerprint: fingerprint, provider: provider))
+                method: ChargeableMethod(
+                    id: id, type: type, fingerprint: fingerprint, provider: provider, isOfWallet: isOfWallet))
         }
     }
 }

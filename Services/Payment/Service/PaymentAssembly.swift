@@ -5,6 +5,7 @@ import Foundation
 public import HTTPKit
 import Logging
 public import Messaging
+import PaymentAuthentication
 import PaymentContract
 import PaymentCrypto
 import PaymentDisputes
@@ -46,9 +47,15 @@ public struct PaymentAssembly: ServiceAssembly {
         let settlement = try SettlementPolicy(configuration)
         let work = PaymentUseCases(
             pool: parts.pool, providers: providers, clock: parts.clock, policy: policy,
-            actions: ActionPolicy(configuration), fingerprintKey: try Self.fingerprintKey(configuration),
-            acquirers: routing.acquirers, risk: try RiskPolicy(configuration), route: routing.route,
-            cascade: routing.cascade, exchange: BookExchange(policy: settlement), logger: parts.logger)
+            actions: ActionPolicy(configuration), fingerprintKey: try Self.key("card fingerprint", configuration),
+            acquirers: routing.acquirers, wallets: try WalletConfiguration.wallets(environment),
+            credentialKey: try Self.key("wallet credential", configuration),
+            directory: try ThreeDSConfiguration.server(
+                environment, isLive: configuration.mode == .live, publicURL: configuration.publicURL,
+                transport: transport),
+            risk: try RiskPolicy(configuration), route: routing.route, cascade: routing.cascade,
+            exchange: BookExchange(policy: settlement), logger: parts.logger)
+        let wallets = PruneWallets(pool: parts.pool, clock: parts.clock, logger: parts.logger)
         let disputes = Disputes(
             providers: providers, pool: parts.pool, clock: parts.clock, lostSeconds: policy.lostSeconds,
             logger: parts.logger)
@@ -69,8 +76,10 @@ public struct PaymentAssembly: ServiceAssembly {
                 BackgroundLoop(name: "sweep") { try await sweep.run() },
                 BackgroundLoop(name: "ledger") { try await seal.run() },
                 BackgroundLoop(name: "disputes") { try await disputes.run() },
+                BackgroundLoop(name: "wallets") { try await wallets.run() },
                 ReconcileProviders.loop(parts, providers: providers.beneath), instalments.loop,
-            ] + webhooks.loops + routing.loops + crypto.loops { try await news.follow($0) }
+            ] + Self.authentication(work, parts.logger) + webhooks.loops + routing.loops
+            + crypto.loops { try await news.follow($0) }
             + Self.rates(parts, transport)
     }
 
@@ -84,6 +93,11 @@ public struct PaymentAssembly: ServiceAssembly {
             pool: parts.pool)
         return LinkRoutes(pool: parts.pool, settings: settings).endpoints
             + PayLinkRoutes(pay: pay).endpoints + pages.endpoints
+    }
+
+    private static func authentication(_ work: PaymentUseCases, _ logger: Logger) -> [BackgroundLoop] {
+        guard let authenticate: AuthenticatePayment = work.authenticate else { return [] }
+        return [BackgroundLoop(name: "3-D Secure") { try await authenticate.run(logger) }]
     }
 
     private static func rates(_ parts: ServiceParts, _ transport: any ProviderTransport) -> [BackgroundLoop] {
@@ -119,6 +133,8 @@ public struct PaymentAssembly: ServiceAssembly {
                  + (SELECT count(*) FROM captures WHERE status = 'processing')
                  + (SELECT count(*) FROM refunds WHERE status = 'processing'
                         AND (look_at IS NULL OR look_at <= now()))
+                 + (SELECT count(*) FROM three_d_secure
+                    WHERE status <> 'done' AND deadline <= (SELECT now FROM business))
                  + (\(InstalmentBooks.dueNow)) + (\(InboundLog.underWay))
             """
         ) { row in try row.next() } ?? 0
@@ -129,15 +145,16 @@ public struct PaymentAssembly: ServiceAssembly {
         try PaymentConsistency.facts(in: db)
     }
 
-    /// The key file's bytes; a sandbox without one draws a key that lasts as long as the process.
-    private static func fingerprintKey(_ configuration: ServiceConfiguration) throws -> SymmetricKey {
+    /// A key for one purpose, out of the key file's bytes; a sandbox without one draws a key that lasts as long as the
+    /// process.
+    private static func key(_ purpose: String, _ configuration: ServiceConfiguration) throws -> SymmetricKey {
         guard let path: String = configuration.encryptionKeyPath else { return SymmetricKey(size: .bits256) }
         let bytes: Data = try Data(contentsOf: URL(fileURLWithPath: path))
         guard bytes.count >= 32 else {
             throw ServiceConfiguration.Invalid(faults: ["ENCRYPTION_KEY_PATH must name a file of at least 32 bytes"])
         }
         let derived: SymmetricKey = HKDF<SHA256>.deriveKey(
-            inputKeyMaterial: SymmetricKey(data: bytes), info: Data("card fingerprint".utf8), outputByteCount: 32)
+            inputKeyMaterial: SymmetricKey(data: bytes), info: Data(purpose.utf8), outputByteCount: 32)
         return derived
     }
 }

@@ -1,4 +1,5 @@
 import HTTPKit
+package import PaymentAuthentication
 package import PaymentContract
 package import BillingCore
 import Crypto
@@ -27,6 +28,8 @@ package struct PaymentUseCases: Sendable {
     package let review: ReviewPayment
     /// `POST /v1/refunds`.
     package let refund: RefundPayment
+    /// `POST /v1/payments/{id}/authentication`; `nil` where 3-D Secure is not run here.
+    package let authenticate: AuthenticatePayment?
     /// Has providers keep methods.
     package let keep: KeepPaymentMethod
     /// `POST /v1/payments/{id}/sync`, and what webhooks lead to.
@@ -41,13 +44,17 @@ package struct PaymentUseCases: Sendable {
     init(
         pool: PostgresPool, providers: PaymentProviders, clock: any WallClock, policy: SweepPolicy,
         actions: ActionPolicy = ActionPolicy(seconds: 86_400), fingerprintKey: SymmetricKey, acquirers: [String] = [],
-        risk: RiskPolicy = .standard, route: RoutePayment? = nil, cascade: CascadePayment? = nil,
-        exchange: BookExchange = BookExchange(policy: SettlementPolicy()),
+        wallets: any WalletReader = ConfiguredWallets(), credentialKey: SymmetricKey = SymmetricKey(size: .bits256),
+        directory: ThreeDSServer? = nil, risk: RiskPolicy = .standard, route: RoutePayment? = nil,
+        cascade: CascadePayment? = nil, exchange: BookExchange = BookExchange(policy: SettlementPolicy()),
         logger: Logger
     ) {
+        let seal = CredentialSeal(key: credentialKey)
+        let fingerprint = CardFingerprint(key: fingerprintKey)
         waiters = PaymentWaiters()
-        outcomes = RecordOutcomes(pool: pool, waiters: waiters, clock: clock, policy: actions, cascade: cascade, exchange: exchange)
-        let charge = ChargePayments(providers: providers, record: outcomes, logger: logger)
+        outcomes = RecordOutcomes(
+            pool: pool, waiters: waiters, clock: clock, policy: actions, cascade: cascade, exchange: exchange)
+        let charge = ChargePayments(providers: providers, record: outcomes, seal: seal, logger: logger)
         let verdicts = ApplyVerdicts(
             charge: charge, waiters: waiters, policy: risk, route: route, providers: providers)
         capture = CapturePayment(providers: providers, exchange: exchange, pool: pool, clock: clock)
@@ -63,7 +70,14 @@ package struct PaymentUseCases: Sendable {
             pool: pool)
         keep = KeepPaymentMethod(providers: providers, pool: pool, clock: clock)
         attach = AttachPaymentMethod(
-            providers: providers, keep: keep, pool: pool, fingerprintKey: fingerprintKey, acquirers: acquirers)
+            providers: providers, keep: keep,
+            wallet: AttachWallet(
+                reader: wallets, seal: seal, providers: providers, pool: pool, fingerprint: fingerprint),
+            pool: pool, fingerprint: fingerprint, acquirers: acquirers,
+            numbers: directory == nil ? nil : seal)
+        authenticate = directory.map {
+            AuthenticatePayment(server: $0, credentialSeal: seal, pool: pool, clock: clock)
+        }
         sweep = SweepPayments(
             pool: pool, verdicts: verdicts, charge: charge, capture: capture, cancel: cancel, refund: refund,
             keep: keep,
@@ -74,11 +88,12 @@ package struct PaymentUseCases: Sendable {
 
     /// Wires them with a fingerprint key that lasts as long as this value.
     package init(
-        pool: PostgresPool, providers: PaymentProviders, clock: any WallClock, policy: SweepPolicy, logger: Logger
+        pool: PostgresPool, providers: PaymentProviders, clock: any WallClock, policy: SweepPolicy,
+        wallets: any WalletReader = ConfiguredWallets(), directory: ThreeDSServer? = nil, logger: Logger
     ) {
         self.init(
             pool: pool, providers: providers, clock: clock, policy: policy,
-            fingerprintKey: SymmetricKey(size: .bits256),
+            fingerprintKey: SymmetricKey(size: .bits256), wallets: wallets, directory: directory,
             logger: logger)
     }
 }
@@ -89,5 +104,6 @@ extension PaymentUseCases {
         PaymentRoutes(create: create, capture: capture, cancel: cancel, sync: sync).endpoints
             + PaymentMethodRoutes(attach: attach, keep: keep).endpoints + RefundRoutes(refund: refund).endpoints
             + ReviewRoutes(review: review).endpoints
+            + (authenticate.map { AuthenticationRoutes(authenticate: $0).endpoints } ?? [])
     }
 }

@@ -10,6 +10,7 @@ enum PayPalSource {
         switch request.source {
         case .redirect(let method, let returnURL): try wallet(method, returnURL: returnURL)
         case .stored(let token, _): try stored(token, initiation: request.initiation)
+        case .walletCard: throw .rejected(code: "PAYMENT_SOURCE_NOT_SUPPORTED")
         }
     }
 

@@ -55,6 +55,10 @@ enum SandboxCard: String, CaseIterable, Sendable {
 
     /// The card a charge at an acquirer is taken from; `nil` for anything else, and for another acquirer's token.
     init?(_ request: ChargeRequest, at acquirer: String) {
+        if case .walletCard(let card) = request.source {
+            self.init(card.number)
+            return
+        }
         guard case .stored(let token, _) = request.source, token.hasPrefix("tok_\(acquirer)_") else { return nil }
         self.init(rawValue: String(token.dropFirst("tok__".count + acquirer.utf8.count)))
     }
@@ -69,8 +73,16 @@ enum SandboxCard: String, CaseIterable, Sendable {
         case .insufficientFunds, .doNotHonor, .expired, .failsOnCharge:
             return SandboxAnswer(outcome: .declined, declineCode: rawValue)
         case .authenticationRequired:
-            return SandboxAnswer(outcome: request.authenticated ? taken : .requiresAction)
+            return SandboxAnswer(outcome: Self.isAuthenticated(request) ? taken : .requiresAction)
         }
+    }
+}
+
+extension SandboxCard {
+    /// The customer passed 3-D Secure, or a wallet's cryptogram vouches for them.
+    private static func isAuthenticated(_ request: ChargeRequest) -> Bool {
+        if case .walletCard(let card) = request.source, card.isAuthenticated { return true }
+        return request.authenticated
     }
 }
 

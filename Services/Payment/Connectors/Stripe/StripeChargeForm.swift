@@ -20,6 +20,7 @@ extension StripeAdapter {
         case .redirect(let method, let returnURL):
             type = method
             try addRedirect(method, returnURL: returnURL, payer: request.payer, to: &form)
+        case .walletCard: throw .rejected(code: "method_unsupported")
         }
         try check(request, against: type)
         form.add("allowed_payment_method_types", .list([.text(type)]))

@@ -4,6 +4,7 @@ package import JSON
 import PaymentContract
 import PaymentDomain
 import PaymentRecords
+import PaymentWallets
 
 /// `POST /v1/payments`.
 package struct CreatePaymentInput: JSONInput {
@@ -121,6 +122,7 @@ package struct CreatePaymentMethodInput: JSONInput {
     let customerID: CustomerID
     let type: String
     let card: CardInput?
+    let wallet: WalletInput?
     let kept: KeptMethodInput?
     let isDefault: Bool
 
@@ -129,17 +131,39 @@ package struct CreatePaymentMethodInput: JSONInput {
         type = f.string("type", min: 1, max: 40, doc: "card, or a kind that a provider keeps: sepa_debit, paypal")
         card = f.optionalObject(
             "card", as: CardInput.self, doc: "The sandbox's cards; the number is handed to the provider and not kept")
+        wallet = f.optionalObject(
+            "wallet", as: WalletInput.self, doc: "A wallet's token; its card is used by one payment and never a default"
+        )
         kept = KeptMethodInput(&f)
         isDefault = f.bool("default", default: true, doc: "Whether renewals use it from now on")
         guard !f.isDescribing, !f.hasFaults else { return }
-        if card != nil, kept != nil {
-            f.refuse("card", code: "conflicting_fields", message: "stands in the place of provider and token")
-        } else if card == nil, kept == nil {
+        let given: Int = (card == nil ? 0 : 1) + (wallet == nil ? 0 : 1) + (kept == nil ? 0 : 1)
+        if given > 1 {
+            f.refuse(
+                wallet == nil ? "card" : "wallet", code: "conflicting_fields",
+                message: "stands in the place of any other method")
+        } else if given == 0 {
             f.refuse(
                 type == "card" ? "card" : "token", code: FaultCode.required,
-                message: "is needed: a card, or provider and token")
-        } else if card != nil, type != "card" {
-            f.refuse("type", code: FaultCode.unknownValue, message: "must be card beside a card")
+                message: "is needed: a card, a wallet's token, or provider and token")
+        } else if kept == nil, type != "card" {
+            f.refuse("type", code: FaultCode.unknownValue, message: "must be card beside a card or a wallet")
+        }
+    }
+}
+
+/// A wallet's token, as the wallet gave it.
+struct WalletInput: JSONInput {
+    let type: WalletCredential.Wallet
+    let token: JSONValue
+
+    init(_ f: inout InputFields) {
+        type = f.enumeration("type", of: WalletCredential.Wallet.self, doc: "Whose token it is")
+        let given: JSONValue? = f.json(
+            "token", doc: "Google Pay's tokenizationData.token as JSON, Apple Pay's paymentData: used once")
+        token = given ?? .null
+        if !f.isDescribing, given?.objectValue == nil {
+            f.refuse("token", code: FaultCode.required, message: "is needed: the wallet's token, a JSON object")
         }
     }
 }

@@ -130,7 +130,9 @@ extension ApprovedAttempt: PostgresRecord {
         p.customer_id, p.id, p.provider, p.attempt_id, m.type, m.single_use, \(MethodTokenStore.token), \
         \(MethodTokenStore.providerCustomer), m.return_url, m.payer::text, p.amount, p.currency, p.capture_method, \
         p.off_session, m.network_transaction_id, p.authenticated, p.step_up AND m.type = 'card', p.provider_reference, \
-        p.stepped_at
+        p.stepped_at, m.id, m.wallet IS NOT NULL, \
+        CASE WHEN m.wallet IS NOT NULL THEN
+            (SELECT w.sealed FROM wallet_credentials w WHERE w.payment_id = p.id) END
         """
 
     package init(row: inout PostgresRow) throws {
@@ -138,33 +140,46 @@ extension ApprovedAttempt: PostgresRecord {
         let paymentID: PaymentID = try row.next()
         let provider: String = try row.next()
         let key: AttemptID = try row.next()
-        let source: (source: ChargeSource, payer: ChargePayer?) = try Self.source(&row)
+        let stored: StoredSource = try StoredSource(&row)
         let amount = Money(minor: try row.next(), currency: try row.next())
         let captureMethod: CaptureMethod = try row.nextCase()
         let offSession: Bool = try row.next()
         let transaction: String? = try row.next()
-        let authenticated: Bool = try row.next()
+        let isAuthenticated: Bool = try row.next()
         let stepUp: Bool = try row.next()
         let reference: String? = try row.next()
+        let steppedAt: Instant = try row.next()
+        let methodID: PaymentMethodID = try row.next()
+        let isOfWallet: Bool = try row.next()
+        let sealed: [UInt8]? = try row.next()
         self.init(
             paymentID: paymentID, provider: provider,
             request: ChargeRequest(
-                idempotencyKey: key, paymentID: paymentID, source: source.source, amount: amount,
-                capture: captureMethod == .automatic,
+                idempotencyKey: key, paymentID: paymentID, source: isOfWallet ? .unopened : stored.source,
+                amount: amount, capture: captureMethod == .automatic,
                 initiation: offSession ? .merchant(networkTransactionID: transaction) : .customer,
-                authenticated: authenticated, payer: source.payer, stepUp: stepUp, reference: reference),
-            steppedAt: try row.next(),
+                authenticated: isAuthenticated, payer: stored.payer, stepUp: stepUp, reference: reference),
+            steppedAt: steppedAt, sealed: sealed.map { SealedSource(bytes: $0, methodID: methodID) },
             trace: CausalTraces.byKey[customer].map { (customer, $0) })
     }
 
-    private static func source(_ row: inout PostgresRow) throws -> (ChargeSource, ChargePayer?) {
+}
+
+/// What a charge is taken from, as far as it is stored in the open.
+private struct StoredSource {
+    let source: ChargeSource
+    let payer: ChargePayer?
+
+    init(_ row: inout PostgresRow) throws {
         let type: String = try row.next()
         let isSingleUse: Bool = try row.next()
         let token: String = (try row.next() as String?) ?? ""
         let providerCustomer: String? = try row.next()
         let returnURL: String? = try row.next()
-        let payer: ChargePayer? = (try row.next() as String?).flatMap(ChargePayer.init(stored:))
-        guard isSingleUse else { return (.stored(token: token, providerCustomer: providerCustomer), payer) }
-        return (.redirect(method: type, returnURL: returnURL ?? ""), payer)
+        payer = (try row.next() as String?).flatMap(ChargePayer.init(stored:))
+        source =
+            isSingleUse
+            ? .redirect(method: type, returnURL: returnURL ?? "")
+            : .stored(token: token, providerCustomer: providerCustomer)
     }
 }

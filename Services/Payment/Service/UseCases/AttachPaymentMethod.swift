@@ -1,27 +1,29 @@
 import PaymentRouting
 import BillingCore
 import BillingEvents
-import Crypto
 package import HTTPKit
 import Messaging
+import PaymentAuthentication
 import PaymentContract
 import PaymentDomain
 import PaymentRecords
 import PaymentSandbox
 import Postgres
 
-/// Attaches a payment method to a customer: a card of the sandbox's, or a method that a provider keeps. A card's number
-/// lives for the length of this call.
+/// Attaches a payment method to a customer: a card of the sandbox's, a wallet's token, or a method that a provider
+/// keeps. A card's number lives for the length of this call.
 package struct AttachPaymentMethod: Sendable {
     enum Failure: Error, Equatable { case unknownCustomer }
 
     let providers: PaymentProviders
     let keep: KeepPaymentMethod
+    let wallet: AttachWallet
     let pool: PostgresPool
-    /// Keys the fingerprint, so that it says nothing of the number to whoever lacks the key.
-    let fingerprintKey: SymmetricKey
+    let fingerprint: CardFingerprint
     /// Further sandbox acquirers that can charge the card.
     let acquirers: [String]
+    /// Seals card numbers where a directory server of 3-D Secure is to be told them; `nil` where none are kept.
+    let numbers: CredentialSeal?
 
     /// - Returns: 201 with the method; 202 while the provider is still about it.
     /// - Throws: ``Problem``; nothing is stored then.
@@ -30,6 +32,7 @@ package struct AttachPaymentMethod: Sendable {
     > {
         do {
             return try await News.patiently(News.patience, until: { $0 is Failure }) {
+                if let token: WalletInput = input.wallet { return try await wallet(call, input.customerID, token) }
                 if let kept: KeptMethodInput = input.kept { return try await keep(call, input, kept) }
                 guard let card: CardInput = input.card else {
                     throw Problem.invalid("card", code: "required", "is needed")
@@ -37,8 +40,9 @@ package struct AttachPaymentMethod: Sendable {
                 let method: PaymentMethodRecord = try method(
                     card, of: input.customerID, isDefault: input.isDefault, at: call.now)
                 let tokens: [MethodToken] = tokens(of: card)
+                let number: [UInt8]? = try numbers?.seal(card.walletCard, for: method.id.rawValue)
                 return try await pool.transactionRetrying { db in
-                    try Self.store(method, tokens, call.claim(), in: db)
+                    try Self.store(method, tokens, number, call.claim(), in: db)
                 }
             }
         } catch Failure.unknownCustomer {
@@ -61,7 +65,7 @@ package struct AttachPaymentMethod: Sendable {
         return PaymentMethodRecord(
             id: PaymentMethodID.new(at: now), customerID: customer, brand: card.number.brand,
             bin: card.number.issuerDigits, last4: card.number.last4, expMonth: card.expMonth, expYear: card.expYear,
-            fingerprint: fingerprint(of: card.number), provider: "sandbox",
+            fingerprint: fingerprint(card.number), provider: "sandbox",
             providerToken: SandboxProvider.token(of: card.number), isDefault: isDefault, createdAt: now)
     }
 
@@ -71,7 +75,7 @@ package struct AttachPaymentMethod: Sendable {
     }
 
     private static func store(
-        _ method: PaymentMethodRecord, _ tokens: [MethodToken], _ claim: IdempotencyClaim?,
+        _ method: PaymentMethodRecord, _ tokens: [MethodToken], _ number: [UInt8]?, _ claim: IdempotencyClaim?,
         in db: borrowing PostgresTransaction
     ) throws -> Reply<PaymentMethodResource> {
         if let claim {
@@ -80,6 +84,7 @@ package struct AttachPaymentMethod: Sendable {
             guard result == .fresh else { throw result.problem ?? Problem.idempotencyTwin }
         }
         try insert(method, tokens, in: db)
+        if let number { try AuthenticationStore.keepNumber(number, of: method.id, in: db) }
         let reply = Reply(status: 201, PaymentMethodResource(method))
         if let claim { try IdempotencyStore.complete([(claim, reply.stored)], in: db) }
         return reply
@@ -95,13 +100,11 @@ package struct AttachPaymentMethod: Sendable {
         try MethodTokenStore.insert(tokens, of: method.id, at: method.createdAt, in: db)
         try Outbox.append([PaymentEvents.attached(method)], in: db)
     }
+}
 
-    private func fingerprint(of number: CardNumber) -> String {
-        let code: HMAC<SHA256>.MAC = HMAC<SHA256>.authenticationCode(
-            for: Array(number.digits.utf8), using: fingerprintKey)
-        return code.prefix(12).map { byte in
-            let text = String(byte, radix: 16)
-            return text.count == 1 ? "0" + text : text
-        }.joined()
+extension CardInput {
+    /// What is sealed of it: never the code.
+    fileprivate var walletCard: WalletCard {
+        WalletCard(number: number, expMonth: expMonth, expYear: expYear, cryptogram: nil, eci: nil)
     }
 }

@@ -1,6 +1,7 @@
 package import BillingCore
 import BillingEvents
 import Messaging
+import PaymentAuthentication
 import PaymentContract
 import PaymentDomain
 import PaymentExchange
@@ -31,6 +32,7 @@ package struct BookOutcomes: Sendable {
         if !open.isEmpty { try waiters.answer(try PaymentStore.lookAgain(open.map(\.look), in: db), in: db) }
         guard !moved.isEmpty else { return next }
         try Self.endAttempts(moved, byAttempt, at: now, in: db)
+        try WalletStore.finish(moved.compactMap { $0.finishedWallet(byAttempt) }, in: db)
         try learn(moved, byAttempt, in: db)
         try LedgerStore.book(try entries(moved.filter { $0.status == .succeeded }, at: now, in: db), in: db)
         var traces: [String: String] = [:]

@@ -2,6 +2,7 @@ package import PaymentContract
 package import BillingCore
 import PaymentRouting
 import Logging
+import PaymentAuthentication
 import PaymentDomain
 import Synchronization
 import Telemetry
@@ -14,18 +15,22 @@ package struct ApprovedAttempt: Sendable {
     let request: ChargeRequest
     /// When the payment made its last step: whoever has taken it since may have asked, too. `nil` where nobody can have.
     let steppedAt: Instant?
+    /// What the charge is taken from, where that is kept sealed.
+    let sealed: SealedSource?
     /// The trace that the outcome's events continue, by the customer's key.
     let trace: (key: String, traceparent: String)?
 
     /// An attempt at a payment.
     package init(
         paymentID: PaymentID, provider: String, request: ChargeRequest, steppedAt: Instant? = nil,
+        sealed: SealedSource? = nil,
         trace: (key: String, traceparent: String)? = nil
     ) {
         self.paymentID = paymentID
         self.provider = provider
         self.request = request
         self.steppedAt = steppedAt
+        self.sealed = sealed
         self.trace = trace
     }
 
@@ -33,7 +38,8 @@ package struct ApprovedAttempt: Sendable {
     func routed(_ route: Route) -> ApprovedAttempt {
         ApprovedAttempt(
             paymentID: paymentID, provider: route.provider,
-            request: request.again(as: request.idempotencyKey, from: route.source), steppedAt: steppedAt, trace: trace)
+            request: request.again(as: request.idempotencyKey, from: route.source), steppedAt: steppedAt, sealed: sealed,
+            trace: trace)
     }
 
     /// The attempt that follows this one at another provider.
@@ -42,6 +48,27 @@ package struct ApprovedAttempt: Sendable {
             paymentID: paymentID, provider: next.route.provider,
             request: request.again(as: next.attemptID, from: next.route.source), steppedAt: next.steppedAt, trace: trace)
     }
+
+    /// The attempt with its source opened, for the length of a call.
+    /// - Throws: ``CredentialSeal/Broken``: the key is another one than when it was sealed.
+    func opened(by seal: CredentialSeal) throws -> ApprovedAttempt {
+        guard let sealed: SealedSource else { return self }
+        let card: WalletCard = try seal.open(sealed.bytes, for: sealed.methodID.rawValue)
+        return ApprovedAttempt(
+            paymentID: paymentID, provider: provider, request: request.taken(from: .walletCard(card)),
+            steppedAt: steppedAt, sealed: sealed, trace: trace)
+    }
+}
+
+/// A charge's source as it is kept for the charge: sealed, for a payment method.
+package struct SealedSource: Sendable {
+    let bytes: [UInt8]
+    let methodID: PaymentMethodID
+}
+
+extension ChargeSource {
+    /// Stands where nothing has been opened; no provider knows a method of this name.
+    static var unopened: ChargeSource { .stored(token: "", providerCustomer: nil) }
 }
 
 /// Asks the provider and has the outcome recorded. What is not known afterwards stays `processing` for the sweeper.
@@ -51,6 +78,7 @@ final class ChargePayments: Sendable {
 
     private let providers: PaymentProviders
     private let record: RecordOutcomes
+    private let seal: CredentialSeal
     private let logger: Logger
     private let inFlight = Atomic<Int>(0)
     private let unknown: Counter = Metrics.shared.counter(
@@ -58,9 +86,10 @@ final class ChargePayments: Sendable {
     private let alarming: Counter = Metrics.shared.counter(
         "provider_alarms_total", help: "Provider answers that make no sense, and requests that providers reject")
 
-    init(providers: PaymentProviders, record: RecordOutcomes, logger: Logger) {
+    init(providers: PaymentProviders, record: RecordOutcomes, seal: CredentialSeal, logger: Logger) {
         self.providers = providers
         self.record = record
+        self.seal = seal
         self.logger = logger
     }
 
@@ -92,7 +121,8 @@ final class ChargePayments: Sendable {
     /// Asks the provider and has its answer recorded; after a fault it is read back, never guessed. Only a rejected request
     /// is certain not to have happened, and would be rejected again.
     /// - Returns: The attempt that follows at another provider, where one does.
-    private func ask(_ attempt: ApprovedAttempt) async throws -> ApprovedAttempt? {
+    private func ask(_ sealed: ApprovedAttempt) async throws -> ApprovedAttempt? {
+        let attempt: ApprovedAttempt = try sealed.opened(by: seal)
         let provider: any PaymentProvider = try providers.named(attempt.provider)
         let word: Result<ChargeAnswer, ProviderFault> = await Self.word(of: provider, on: attempt.request)
         guard case .failure(let fault) = word else {
@@ -130,7 +160,8 @@ final class ChargePayments: Sendable {
     /// Reads an attempt's outcome back from the provider and records it: one that was lost, one that waits for the
     /// customer or the bank. An attempt that follows at another provider is started.
     /// - Throws: ``ProviderFault`` while it is not known; nothing is recorded then.
-    func resume(_ attempt: ApprovedAttempt) async throws {
+    func resume(_ sealed: ApprovedAttempt) async throws {
+        let attempt: ApprovedAttempt = try sealed.opened(by: seal)
         let provider: any PaymentProvider = try providers.named(attempt.provider)
         let answer: ChargeAnswer = try await provider.outcome(of: attempt.request)
         let next: ApprovedAttempt? = try await record.following(Outcome(attempt: attempt, answer: answer, by: provider))

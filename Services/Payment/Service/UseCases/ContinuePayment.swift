@@ -1,3 +1,4 @@
+import PaymentAuthentication
 package import PaymentRecords
 import PaymentSandbox
 package import BillingCore
@@ -19,15 +20,16 @@ package enum ContinuePayment {
 
     /// The customer came back. `passed`: from the challenge that the sandbox serves itself, after which a new,
     /// authenticated attempt begins. Without it, after a charge that failed for want of authentication: a new attempt
-    /// begins with the customer there.
+    /// begins with the customer there. Once the issuer was asked by 3-D Secure, only `byIssuer` may say how it ended.
     /// - Throws: ``Failure``; nothing is stored then.
     package static func confirm(
-        _ id: PaymentID, passed: Bool?, at now: Instant, in db: borrowing PostgresTransaction
+        _ id: PaymentID, passed: Bool?, byIssuer: Bool = false, at now: Instant, in db: borrowing PostgresTransaction
     ) throws -> PaymentRecord {
         guard let payment: PaymentRecord = try PaymentStore.lock(id, in: db) else {
             throw Failure.notFound(id.rawValue)
         }
         if payment.status == .requiresAction, payment.isHeldAtProvider { throw Failure.elsewhere }
+        if !byIssuer, passed != nil, try AuthenticationStore.has(payment.attemptID, in: db) { throw Failure.elsewhere }
         let wantsCustomer: Bool =
             payment.status == .failed
             && (payment.decline == .authenticationRequired || payment.decline == .authenticationFailed)
@@ -86,7 +88,9 @@ extension ContinuePayment.Failure: ProblemConvertible {
         case .notWaiting(let status):
             .conflict("payment_state", "The payment is \(status.rawValue); this is not possible now.")
         case .elsewhere:
-            .conflict("payment_state", "The customer finishes on the provider's page; sync the payment afterwards.")
+            .conflict(
+                "payment_state",
+                "The customer finishes on the provider's or the issuer's page; nobody else can say how.")
         }
     }
 }

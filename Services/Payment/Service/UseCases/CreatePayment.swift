@@ -1,3 +1,4 @@
+import PaymentAuthentication
 import PaymentRecords
 import BillingCore
 import PaymentContract
@@ -65,7 +66,8 @@ package struct CreatePayment: Sendable {
         _ order: PaymentOrder, deadline: ContinuousClock.Instant
     ) async throws -> RecordedOrder {
         do {
-            return try await News.patiently(News.patience, until: { $0 is RecordPayments.Failure }) {
+            return try await News.patiently(News.patience, until: { ($0 as? RecordPayments.Failure)?.mayPass ?? false })
+            {
                 try await record(order, deadline: deadline)
             }
         } catch let failure as RecordPayments.Failure { throw failure.problem }
@@ -122,6 +124,10 @@ extension RecordPayments.Failure: ProblemConvertible {
         case .unknownPaymentMethod:
             .invalid("payment_method_id", code: "unknown_payment_method", "the customer has no such payment method")
         case .unsupported(let obstacle): .invalid(obstacle.field, code: obstacle.rawValue, obstacle.sentence)
+        case .wallet(.used):
+            .invalid("payment_method_id", code: "wallet_used", "a wallet's card pays one payment, and has done so")
+        case .wallet(.stale): .invalid("payment_method_id", code: "wallet_stale", "the wallet's token is too old")
+        case .wallet(.amount): .invalid("amount", code: "wallet_amount", "is not what the customer agreed to")
         }
     }
 }

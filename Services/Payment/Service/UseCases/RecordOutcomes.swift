@@ -1,3 +1,4 @@
+import PaymentAuthentication
 package import PaymentContract
 import PaymentRecords
 import BillingCore

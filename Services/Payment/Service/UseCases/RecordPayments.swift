@@ -1,3 +1,4 @@
+import PaymentAuthentication
 import PaymentRecords
 import BillingCore
 import PaymentContract
@@ -39,6 +40,11 @@ struct RecordPayments: Sendable {
         case unknownCustomer, noPaymentMethod, unknownPaymentMethod
         /// The method's provider cannot do what is asked.
         case unsupported(ProviderCapabilities.Obstacle)
+        /// The wallet's card cannot pay this.
+        case wallet(WalletStore.Obstacle)
+
+        /// Whether news that is on its way may take the reason away.
+        var mayPass: Bool { if case .wallet = self { false } else { true } }
     }
 
     /// Payments that come faster than this travel together, from here to the answer: a pass through five services costs
@@ -63,7 +69,7 @@ struct RecordPayments: Sendable {
         _ orders: [PaymentOrder], _ providers: PaymentProviders, in db: borrowing PostgresTransaction
     ) throws -> [Result<RecordedOrder, any Error>] {
         let stored: [ResolvedMethod] = try PaymentMethodStore.resolve(
-            orders.map { ($0.customerID, $0.paymentMethodID) }, in: db)
+            orders.map { ($0.customerID, $0.paymentMethodID) }, wallets: true, in: db)
         let resolved: [ResolvedMethod] = zip(orders, stored).map { order, method in
             guard let page: SingleUseMethod = order.page else { return method }
             return ResolvedMethod(customerIsKnown: method.customerIsKnown, method: page.chargeable)
@@ -74,6 +80,9 @@ struct RecordPayments: Sendable {
         let claimants: [Int] = orders.indices.filter { results[$0] == nil && orders[$0].claim != nil }
         let claims: [ClaimResult] = try IdempotencyStore.claim(claimants.compactMap { orders[$0].claim }, in: db)
         for (index, claim) in zip(claimants, claims) { results[index] = settled(claim) }
+        for index in orders.indices where results[index] == nil && resolved[index].method?.isOfWallet == true {
+            results[index] = try WalletPayment.take(orders[index], resolved[index], in: db).map { .failure($0) }
+        }
         let fresh: [Int] = orders.indices.filter { results[$0] == nil }
         try insert(fresh.map { (orders[$0], resolved[$0]) }, in: db)
         for index in fresh { results[index] = .success(.recorded(orders[index].id)) }

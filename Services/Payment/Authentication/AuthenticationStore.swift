@@ -1,0 +1,157 @@
+package import BillingCore
+import JSON
+package import PaymentThreeDS
+package import Postgres
+
+/// An authentication as stored, with what it is for.
+package struct AuthenticationRecord: Sendable {
+    package let id: TransactionID
+    package let paymentID: PaymentID
+    package let attemptID: AttemptID
+    /// What the browser finds its page by; nobody can guess it.
+    package let code: String
+    /// Whether it is not decided.
+    package let isOpen: Bool
+    /// `nil` while the directory server's answer is not there.
+    package let authentication: Authentication?
+}
+
+/// SQL over authentications by 3-D Secure.
+package enum AuthenticationStore {
+    /// Stores that an AReq is about to go out; an attempt has one authentication.
+    /// - Returns: Whether there was none.
+    package static func begin(
+        _ id: TransactionID, of payment: PaymentID, _ attempt: AttemptID, until: Instant,
+        in db: borrowing PostgresTransaction
+    ) throws -> Bool {
+        let begun: Int = try db.execute(
+            """
+            INSERT INTO three_d_secure (id, payment_id, attempt_id, code, status, deadline)
+            VALUES (\(id.description), \(payment), \(attempt), \(newCode()), 'asked', \(until))
+            ON CONFLICT (attempt_id) DO NOTHING
+            """)
+        return begun == 1
+    }
+
+    private static func newCode() -> String {
+        var source = SystemRandomNumberGenerator()
+        return (0..<2).map { _ in String(UInt64.random(in: .min ... .max, using: &source), radix: 36) }.joined()
+    }
+
+    /// Stores how an authentication stands, with the RReq that decided it.
+    package static func save(
+        _ authentication: Authentication, result: [UInt8]? = nil, in db: borrowing PostgresTransaction
+    ) throws {
+        let status: String =
+            switch authentication.stage {
+            case .challenge: "challenge"
+            case .decoupled: "decoupled"
+            case .done: "done"
+            case .created, .methodRunning, .methodEnded, .asked: "asked"
+            }
+        try db.enqueue(
+            """
+            UPDATE three_d_secure SET status = \(status), state = \(authentication.stored?.description)::jsonb,
+                deadline = \(authentication.deadline), result = coalesce(\(result)::bytea, result)
+            WHERE id = \(authentication.id.description)
+            """)
+    }
+
+    /// Locks an authentication.
+    package static func lock(
+        _ id: TransactionID, in db: borrowing PostgresTransaction
+    ) throws -> AuthenticationRecord? {
+        try db.first("SELECT \(columns) FROM three_d_secure WHERE id = \(id.description) FOR UPDATE") { row in
+            try read(&row)
+        } ?? nil
+    }
+
+    /// By the code in the page's address.
+    package static func find(
+        code: String, in db: borrowing PostgresTransaction
+    ) throws -> AuthenticationRecord? {
+        try db.first("SELECT \(columns) FROM three_d_secure WHERE code = \(code)") { row in try read(&row) } ?? nil
+    }
+
+    /// Of a payment's attempt.
+    package static func find(
+        _ attempt: AttemptID, in db: borrowing PostgresTransaction
+    ) throws -> AuthenticationRecord? {
+        try db.first("SELECT \(columns) FROM three_d_secure WHERE attempt_id = \(attempt)") { row in try read(&row) }
+            ?? nil
+    }
+
+    /// Whether an attempt is in the issuer's hands, so that nobody else may say how its authentication ended.
+    package static func has(_ attempt: AttemptID, in db: borrowing PostgresTransaction) throws -> Bool {
+        try db.first("SELECT true FROM three_d_secure WHERE attempt_id = \(attempt)") { row in try row.next() } ?? false
+    }
+
+    /// Locks those whose time is over; others that are locked are left to whoever holds them.
+    package static func overdue(
+        at now: Instant, limit: Int, in db: borrowing PostgresTransaction
+    ) throws -> [AuthenticationRecord] {
+        try db.query(
+            """
+            SELECT \(columns) FROM three_d_secure WHERE status <> 'done' AND deadline <= \(now)
+            ORDER BY deadline LIMIT \(limit) FOR UPDATE SKIP LOCKED
+            """
+        ) { row in try read(&row) }.compactMap { $0 }
+    }
+
+    /// Ends one whose AReq had no answer: a crash in between, which spent its id.
+    package static func abandon(_ id: TransactionID, in db: borrowing PostgresTransaction) throws {
+        try db.enqueue("UPDATE three_d_secure SET status = 'done', deadline = NULL WHERE id = \(id.description)")
+    }
+
+    /// Notes on an attempt how its customer was authenticated, and who bears fraud.
+    package static func note(
+        _ outcome: AuthenticationOutcome, on attempt: AttemptID, in db: borrowing PostgresTransaction
+    ) throws {
+        let texts: [(String, String?)] = [
+            ("by", "three_d_secure"), ("result", outcome.verdict.name), ("eci", outcome.indicator),
+            ("ds_transaction", outcome.directoryTransaction?.description), ("liability", outcome.liability.rawValue),
+            ("version", outcome.version.rawValue),
+        ]
+        let members: [JSONMember] = texts.compactMap { name, text in
+            text.map { JSONMember(name: name, value: .string($0)) }
+        }
+        try db.enqueue(
+            """
+            UPDATE payment_attempts SET authentication = \(JSONValue.object(members).description)::jsonb
+            WHERE id = \(attempt)
+            """)
+    }
+
+    /// Keeps a card's number, sealed, where the directory server has to be told it later.
+    package static func keepNumber(
+        _ sealed: [UInt8], of method: PaymentMethodID, in db: borrowing PostgresTransaction
+    ) throws {
+        try db.enqueue("INSERT INTO three_d_secure_cards (payment_method_id, sealed) VALUES (\(method), \(sealed))")
+    }
+
+    /// A card's sealed number.
+    package static func number(
+        of method: PaymentMethodID, in db: borrowing PostgresTransaction
+    ) throws -> [UInt8]? {
+        try db.first("SELECT sealed FROM three_d_secure_cards WHERE payment_method_id = \(method)") { row in
+            try row.next()
+        }
+    }
+
+    private static let columns: SQL = "id, payment_id, attempt_id, code, status <> 'done', state::text, result"
+
+    private static func read(_ row: inout PostgresRow) throws -> AuthenticationRecord? {
+        let text: String = try row.next()
+        let payment: PaymentID = try row.next()
+        let attempt: AttemptID = try row.next()
+        let code: String = try row.next()
+        let isOpen: Bool = try row.next()
+        let state: String? = try row.next()
+        let result: [UInt8]? = try row.next()
+        guard let id = TransactionID(text) else { return nil }
+        let json: JSONValue? = try state.map { try parseJSON($0) }
+        return AuthenticationRecord(
+            id: id, paymentID: payment, attemptID: attempt, code: code, isOpen: isOpen,
+            authentication: json.flatMap { Authentication(id: id, stored: $0, result: result) })
+    }
+}

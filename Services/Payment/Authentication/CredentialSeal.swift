@@ -1,0 +1,56 @@
+import BillingCore
+package import Crypto
+import JSON
+package import PaymentContract
+import PaymentDomain
+
+/// Seals what a charge needs of a wallet's card while it waits for the charge: AES-256-GCM under a key that is not in the
+/// database, bound to the payment method, so that a sealed credential moved to another row does not open.
+package struct CredentialSeal: Sendable, CustomStringConvertible, CustomReflectable {
+    /// Bytes that this key did not seal for this method.
+    package struct Broken: Error {}
+
+    private let key: SymmetricKey
+
+    /// - Parameter key: Of 256 bits.
+    package init(key: SymmetricKey) { self.key = key }
+
+    /// Seals a card for a payment method.
+    package func seal(_ card: WalletCard, for method: String) throws -> [UInt8] {
+        var members: [JSONMember] = [
+            JSONMember(name: "number", value: .string(card.number.digits)),
+            JSONMember(name: "exp_month", value: .number(String(card.expMonth))),
+            JSONMember(name: "exp_year", value: .number(String(card.expYear))),
+        ]
+        if let cryptogram: String = card.cryptogram {
+            members.append(JSONMember(name: "cryptogram", value: .string(cryptogram)))
+        }
+        if let eci: String = card.eci { members.append(JSONMember(name: "eci", value: .string(eci))) }
+        let box = try AES.GCM.seal(
+            JSONValue.object(members).serialized, using: key, authenticating: Array(method.utf8))
+        guard let combined = box.combined else { throw Broken() }
+        return Array(combined)
+    }
+
+    /// Opens what was sealed for a payment method.
+    /// - Throws: ``Broken``.
+    package func open(_ sealed: [UInt8], for method: String) throws(Broken) -> WalletCard {
+        do {
+            let box = try AES.GCM.SealedBox(combined: sealed)
+            let json = try parseJSON(Array(try AES.GCM.open(box, using: key, authenticating: Array(method.utf8))))
+            guard let number = json["number"]?.stringValue.flatMap({ CardNumber($0) }),
+                let month = json["exp_month"]?.intValue, let year = json["exp_year"]?.intValue
+            else { throw Broken() }
+            return WalletCard(
+                number: number, expMonth: Int(month), expYear: Int(year), cryptogram: json["cryptogram"]?.stringValue,
+                eci: json["eci"]?.stringValue)
+        } catch {
+            throw Broken()
+        }
+    }
+
+    /// Names nothing but the type.
+    package var description: String { "CredentialSeal" }
+    /// Shows no key.
+    package var customMirror: Mirror { Mirror(self, children: [], displayStyle: .struct) }
+}

@@ -1,0 +1,61 @@
+package import BillingCore
+package import Logging
+package import Postgres
+import ServiceKit
+
+/// Forgets what is over: tokens that are refused for their age by now, credentials nobody used in time or whose payment
+/// ended without a charge, and old audit lines.
+package struct PruneWallets: Sendable {
+    private static let interval: Duration = .seconds(30)
+    /// Rows of a kind taken in one pass.
+    private static let passLimit = 1_000
+    /// Beyond the end of a token's time: machines' clocks differ.
+    private static let slack: Duration = .seconds(3_600)
+    private static let refusalsKept: Duration = .seconds(90 * 86_400)
+
+    let pool: PostgresPool
+    let clock: any WallClock
+    let logger: Logger
+
+    package init(pool: PostgresPool, clock: any WallClock, logger: Logger) {
+        self.pool = pool
+        self.clock = clock
+        self.logger = logger
+    }
+
+    /// Runs until cancelled.
+    package func run() async throws {
+        while !Task.isCancelled {
+            do { try await pass() } catch is CancellationError { return } catch {
+                logger.warning("wallets' leftovers stay", metadata: ["error": "\(error)"])
+            }
+            try await Task.sleep(for: Self.interval)
+        }
+    }
+
+    /// One look at everything.
+    package func pass() async throws {
+        let now: Instant = clock.now
+        try await pool.transactionRetrying { db in
+            try db.enqueue(
+                """
+                DELETE FROM wallet_tokens WHERE id IN (SELECT id FROM wallet_tokens
+                    WHERE keep_until < \(now - Self.slack) LIMIT \(Self.passLimit) FOR UPDATE SKIP LOCKED)
+                """)
+            try db.enqueue(
+                """
+                DELETE FROM wallet_credentials WHERE payment_method_id IN (
+                    SELECT w.payment_method_id FROM wallet_credentials w
+                    WHERE (w.payment_id IS NULL AND w.usable_until <= \(now)) OR EXISTS (
+                        SELECT 1 FROM payments p WHERE p.id = w.payment_id
+                            AND p.status NOT IN ('created', 'processing', 'requires_action'))
+                    LIMIT \(Self.passLimit) FOR UPDATE SKIP LOCKED)
+                """)
+            try db.enqueue(
+                """
+                DELETE FROM wallet_refusals WHERE id IN (SELECT id FROM wallet_refusals
+                    WHERE refused_at < \(now - Self.refusalsKept) LIMIT \(Self.passLimit) FOR UPDATE SKIP LOCKED)
+                """)
+        }
+    }
+}

@@ -1,0 +1,65 @@
+package import BillingCore
+package import PaymentContract
+package import PaymentThreeDS
+import Synchronization
+
+/// The 3DS server's way to its directory server, with the card ranges the directory told of.
+package final class ThreeDSServer: Sendable {
+    /// Carries messages over the way out that all connectors share.
+    private struct Way: DirectoryTransport {
+        let url: String
+        let transport: any ProviderTransport
+
+        func post(_ message: [UInt8], maxBytes: Int) async throws(DirectoryFault) -> DirectoryReply {
+            let request = ProviderHTTPRequest(
+                method: "POST", url: url, headers: [(name: "content-type", value: "application/json;charset=UTF-8")],
+                body: message)
+            do throws(ProviderFault) {
+                let answer: ProviderHTTPAnswer = try await transport.send(request)
+                return DirectoryReply(status: answer.status, body: answer.body)
+            } catch {
+                if case .notSent = error { throw .notSent }
+                throw .timedOut
+            }
+        }
+    }
+
+    package let profile: RequestorProfile
+    package let policy: UnauthenticatedPolicy
+    private let directory: DirectoryServer
+    private let preparation: DirectoryServer
+    private let ranges = Mutex(CardRangeCache())
+
+    /// - Parameter url: Of the directory server; messages go to `/areq` and `/preq` below it.
+    package init(
+        url: String, profile: RequestorProfile, policy: UnauthenticatedPolicy = .strict,
+        transport: any ProviderTransport
+    ) {
+        self.profile = profile
+        self.policy = policy
+        directory = DirectoryServer(transport: Way(url: "\(url)/areq", transport: transport))
+        preparation = DirectoryServer(transport: Way(url: "\(url)/preq", transport: transport))
+    }
+
+    /// What the directory says of a card; asks the directory first when that is a day old. A directory that is away
+    /// leaves what was known.
+    package func range(of number: String, at now: Instant) async -> CardRange? {
+        if ranges.withLock({ $0.isStale(at: now) }) { await refresh(at: now) }
+        return ranges.withLock { $0.range(of: number) }
+    }
+
+    private func refresh(at now: Instant) async {
+        let known: CardRangeCache = ranges.withLock { $0 }
+        let request = PreparationRequest(since: known.serialNumber, as: profile)
+        do {
+            let answer: [UInt8] = try await preparation.prepare(try request.serialized())
+            let new: CardRangeCache = try known.updated(by: answer, to: request, at: now)
+            ranges.withLock { $0 = new }
+        } catch {
+            return  // Asked again with the next card.
+        }
+    }
+
+    /// Sends an AReq, once.
+    package func ask(_ message: [UInt8]) async throws(DirectoryFault) -> [UInt8] { try await directory.ask(message) }
+}

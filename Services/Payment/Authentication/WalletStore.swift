@@ -1,0 +1,104 @@
+package import BillingCore
+package import PaymentWallets
+package import Postgres
+
+/// SQL over wallets' tokens: which were seen, what waits for its charge, which were refused.
+package enum WalletStore {
+    /// Why a wallet's card cannot pay a payment.
+    package enum Obstacle: String, Sendable {
+        case used, stale, amount
+    }
+
+    /// A payment with a wallet's card that is over.
+    package struct Finished: Sendable {
+        let payment: PaymentID
+        let attempt: AttemptID
+        let eci: String?
+        let isAuthenticated: Bool
+
+        package init(payment: PaymentID, attempt: AttemptID, eci: String?, isAuthenticated: Bool) {
+            self.payment = payment
+            self.attempt = attempt
+            self.eci = eci
+            self.isAuthenticated = isAuthenticated
+        }
+    }
+
+    /// Marks a token as seen, in the transaction that accepts it.
+    /// - Returns: Whether it comes for the first time.
+    package static func see(_ token: SingleUse, in db: borrowing PostgresTransaction) throws -> Bool {
+        let kept: Int = try db.execute(
+            """
+            INSERT INTO wallet_tokens (id, keep_until) VALUES (\(token.id), \(token.keepUntil)) ON CONFLICT DO NOTHING
+            """)
+        return kept == 1
+    }
+
+    /// Keeps what the charge needs, beside a payment method that is used once from here on.
+    package static func keep(
+        _ credential: WalletCredential, sealed: [UInt8], of method: PaymentMethodID,
+        in db: borrowing PostgresTransaction
+    ) throws {
+        try db.enqueue(
+            """
+            UPDATE payment_methods SET wallet = \(credential.wallet.rawValue), single_use = true WHERE id = \(method)
+            """)
+        try db.enqueue(
+            """
+            INSERT INTO wallet_credentials (payment_method_id, sealed, amount, currency, usable_until)
+            VALUES (\(method), \(sealed), \(credential.amount?.minor), \(credential.amount?.currency.code),
+                \(credential.singleUse.keepUntil))
+            """)
+    }
+
+    /// Takes the credential of a wallet's card for one payment.
+    /// - Returns: Why it is not to be had; `nil` when it was taken.
+    package static func take(
+        _ method: PaymentMethodID, for payment: PaymentID, of amount: Money, at now: Instant,
+        in db: borrowing PostgresTransaction
+    ) throws -> Obstacle? {
+        let found: (isFree: Bool, isFresh: Bool, fits: Bool)? = try db.first(
+            """
+            SELECT payment_id IS NULL, usable_until > \(now)::timestamptz,
+                amount IS NULL OR (amount = \(amount.minor)::bigint AND currency = \(amount.currency.code)::text)
+            FROM wallet_credentials WHERE payment_method_id = \(method) FOR UPDATE
+            """
+        ) { row in (try row.next(), try row.next(), try row.next()) }
+        guard let found, found.isFree else { return .used }
+        guard found.isFresh else { return .stale }
+        guard found.fits else { return .amount }
+        try db.enqueue("UPDATE wallet_credentials SET payment_id = \(payment) WHERE payment_method_id = \(method)")
+        return nil
+    }
+
+    /// Forgets the credentials of payments that are over, in the transaction that records it, and notes on the attempts
+    /// how their customers were authenticated.
+    package static func finish(
+        _ payments: [Finished], in db: borrowing PostgresTransaction
+    ) throws {
+        guard !payments.isEmpty else { return }
+        try db.enqueue(
+            "DELETE FROM wallet_credentials WHERE payment_id = ANY(\(payments.map(\.payment.rawValue))::text[])")
+        try db.enqueue(
+            """
+            UPDATE payment_attempts a SET authentication = jsonb_strip_nulls(jsonb_build_object(
+                'by', CASE WHEN w.authenticated THEN 'wallet' END, 'eci', w.eci,
+                'liability', CASE WHEN w.authenticated THEN 'issuer' ELSE 'merchant' END))
+            FROM unnest(\(payments.map(\.attempt.rawValue))::text[], \(payments.map(\.eci))::text[],
+                \(payments.map(\.isAuthenticated))::boolean[]) AS w(attempt, eci, authenticated)
+            WHERE a.id = w.attempt
+            """)
+    }
+
+    /// Notes that a token was refused.
+    package static func refuse(
+        _ wallet: String, _ reason: String, of customer: CustomerID, at now: Instant,
+        in db: borrowing PostgresTransaction
+    ) throws {
+        try db.enqueue(
+            """
+            INSERT INTO wallet_refusals (customer_id, wallet, reason, refused_at)
+            VALUES (\(customer), \(wallet), \(reason), \(now))
+            """)
+    }
+}

@@ -1,0 +1,124 @@
+import BillingCore
+import Crypto
+import HTTPKit
+import JSON
+import PaymentAuthentication
+import PaymentContract
+import PaymentDomain
+import PaymentRecords
+import PaymentWallets
+import Postgres
+import Telemetry
+
+/// Accepts a wallet's token: it is checked and opened here, marked as seen, and what its one charge needs is kept sealed,
+/// all in one transaction. A token that is refused leaves an audit line and nothing else.
+struct AttachWallet: Sendable {
+    /// Why a token is refused.
+    private struct Refusal: Error {
+        let reason: String
+    }
+
+    let reader: any WalletReader
+    let seal: CredentialSeal
+    let providers: PaymentProviders
+    let pool: PostgresPool
+    let fingerprint: CardFingerprint
+    private let refused: Counter = Metrics.shared.counter(
+        "wallet_tokens_refused_total", help: "Wallets' tokens that did not pass a check")
+
+    init(
+        reader: any WalletReader, seal: CredentialSeal, providers: PaymentProviders, pool: PostgresPool,
+        fingerprint: CardFingerprint
+    ) {
+        self.reader = reader
+        self.seal = seal
+        self.providers = providers
+        self.pool = pool
+        self.fingerprint = fingerprint
+    }
+
+    /// - Throws: ``AttachPaymentMethod/Failure`` or ``Problem``.
+    func callAsFunction(
+        _ call: Call, _ customer: CustomerID, _ wallet: WalletInput
+    ) async throws -> Reply<PaymentMethodResource> {
+        guard providers.capabilities(of: "sandbox") != nil else {
+            throw Problem.invalid("wallet", code: "wallet_not_accepted", "no provider here takes wallets' cards")
+        }
+        do {
+            return try await pool.transactionRetrying { db in try accept(call, customer, wallet, in: db) }
+        } catch let refusal as Refusal {
+            refused.increment()
+            try await pool.transactionRetrying { db in
+                try WalletStore.refuse(
+                    wallet.type.rawValue, refusal.reason, of: customer, at: call.now, in: db)
+            }
+            throw Problem.invalid(
+                "wallet.token", code: "wallet_token_refused", "the token is refused: \(refusal.reason)")
+        }
+    }
+
+    /// The key first: a repeat of the request is answered, not taken for a replay of the token.
+    private func accept(
+        _ call: Call, _ customer: CustomerID, _ wallet: WalletInput, in db: borrowing PostgresTransaction
+    ) throws -> Reply<PaymentMethodResource> {
+        let claim: IdempotencyClaim? = call.claim()
+        if let claim {
+            let result: ClaimResult = try IdempotencyStore.claim([claim], in: db)[0]
+            if case .replay(let stored) = result { return Reply(replaying: stored) }
+            guard result == .fresh else { throw result.problem ?? Problem.idempotencyTwin }
+        }
+        guard try PaymentMethodStore.lockCustomer(customer, in: db) else {
+            throw AttachPaymentMethod.Failure.unknownCustomer
+        }
+        let credential: WalletCredential = try open(wallet, at: call.now)
+        guard try WalletStore.see(credential.singleUse, in: db) else { throw Refusal(reason: "replayed") }
+        let method: PaymentMethodRecord = method(credential, of: customer, at: call.now)
+        try PaymentMethodStore.insert(method, in: db)
+        try WalletStore.keep(
+            credential, sealed: try seal.seal(credential.card, for: method.id.rawValue), of: method.id, in: db)
+        let reply = Reply(status: 201, PaymentMethodResource(method))
+        if let claim { try IdempotencyStore.complete([(claim, reply.stored)], in: db) }
+        return reply
+    }
+
+    private func open(_ wallet: WalletInput, at now: Instant) throws -> WalletCredential {
+        let opened: WalletCredential?
+        do throws(WalletTokenError) {
+            opened = try reader.read(wallet.type, wallet.token.serialized, at: now)
+        } catch {
+            throw Refusal(reason: error.code)
+        }
+        guard let credential: WalletCredential = opened else {
+            throw Problem.invalid("wallet.type", code: "wallet_not_configured", "this wallet is not accepted here")
+        }
+        let today = CivilDate(dayNumber: Int((now.seconds - 43_200) / 86_400))
+        guard (credential.expiry.year, credential.expiry.month) >= (today.year, today.month) else {
+            throw Refusal(reason: "expired_card")
+        }
+        return credential
+    }
+
+    /// The provider knows no token of it: without its credential it cannot be charged.
+    private func method(
+        _ credential: WalletCredential, of customer: CustomerID, at now: Instant
+    ) -> PaymentMethodRecord {
+        PaymentMethodRecord(
+            id: PaymentMethodID.new(at: now), customerID: customer, brand: credential.number.brand,
+            bin: credential.number.issuerDigits, last4: credential.number.last4, expMonth: credential.expiry.month,
+            expYear: credential.expiry.year, fingerprint: fingerprint(credential.number), provider: "sandbox",
+            providerToken: "", isDefault: false, createdAt: now)
+    }
+}
+
+/// Tells cards apart without telling their numbers to whoever lacks the key.
+struct CardFingerprint: Sendable {
+    let key: SymmetricKey
+
+    func callAsFunction(_ number: CardNumber) -> String {
+        let code: HMAC<SHA256>.MAC = HMAC<SHA256>.authenticationCode(for: Array(number.digits.utf8), using: key)
+        return code.prefix(12).map { byte in
+            let text = String(byte, radix: 16)
+            return text.count == 1 ? "0" + text : text
+        }.joined()
+    }
+}

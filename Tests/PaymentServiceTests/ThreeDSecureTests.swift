@@ -1,0 +1,164 @@
+import BillingCore
+import HTTPKit
+import JSON
+import PaymentAuthentication
+import PaymentDomain
+import PaymentRecords
+import PaymentService
+import Postgres
+import TestKit
+import Testing
+
+@Suite("3-D Secure") struct ThreeDSecureTests {
+    @Test(
+        "the issuer's first word decides: a yes is charged with its indicator, anything else is declined",
+        arguments: [
+            ("Y", "05", "issuer"), ("A", "06", "issuer"), ("N", nil, "merchant"), ("R", nil, "merchant"),
+            ("U", nil, "merchant"), (nil, nil, "merchant"),
+        ] as [(String?, String?, String)])
+    func frictionless(_ status: String?, _ eci: String?, _ liability: String) async throws {
+        let directory = DirectoryDouble()
+        try await withPayments(directory: directory.server) { world in
+            let payment: PaymentRecord = try await world.challenged()
+            directory.answer(status)
+            _ = try await world.authenticate(payment.id)
+            if eci == nil {
+                let failed: PaymentRecord = try await world.payment(payment.id)
+                #expect(failed.status == .failed && failed.decline == .authenticationFailed)
+                #expect(try await world.number("SELECT count(*) FROM sandbox_charges WHERE outcome = 'succeeded'") == 0)
+            } else {
+                await world.decide(try await world.payment(payment.id))
+                #expect(try await world.settled(payment.id).status == .succeeded)
+            }
+            let last: PaymentRecord = try await world.payment(payment.id)
+            #expect(
+                try await world.texts(
+                    """
+                    SELECT coalesce(authentication->>'eci', '') || (authentication->>'liability')
+                    FROM payment_attempts WHERE id = \(last.attemptID)
+                    """) == [(eci ?? "") + liability])
+            #expect(try await world.violations() == [])
+        }
+    }
+
+    @Test("a challenge is decided by the RReq: any instance takes it, and a repeat changes nothing")
+    func challenge() async throws {
+        for (status, succeeds) in [("Y", true), ("N", false), ("R", false), ("U", false)] {
+            let directory = DirectoryDouble()
+            try await withPayments(directory: directory.server) { world in
+                let payment: PaymentRecord = try await world.challenged()
+                let begun: JSONValue = try await world.authenticate(payment.id)
+                #expect(begun["status"] == "challenge")
+                // Begun once, whoever asks again.
+                #expect(try await world.authenticate(payment.id) == begun)
+                #expect(directory.asked.count == 1)
+                let authenticate: AuthenticatePayment = try #require(world.work.authenticate)
+                let first: [UInt8] = try await authenticate.result(directory.result(status))
+                #expect(try parseJSON(first)["messageType"] == "RRes")
+                #expect(try await authenticate.result(directory.result(status)) == first)
+                let other: [UInt8] = try await authenticate.result(directory.result(succeeds ? "N" : "Y"))
+                #expect(try parseJSON(other)["messageType"] == "Erro")
+                let decided: PaymentRecord = try await world.payment(payment.id)
+                #expect(decided.attempts == (succeeds ? 2 : 1), "\(status)")
+                if succeeds {
+                    await world.decide(decided)
+                    #expect(try await world.settled(payment.id).status == .succeeded)
+                } else {
+                    #expect(decided.decline == .authenticationFailed, "\(status)")
+                }
+            }
+        }
+    }
+
+    @Test("what the browser brings back decides nothing, nor does an RReq of other ids; walking away is a no")
+    func forged() async throws {
+        let directory = DirectoryDouble()
+        try await withPayments(directory: directory.server) { world in
+            let payment: PaymentRecord = try await world.challenged()
+            _ = try await world.authenticate(payment.id)
+            let authenticate: AuthenticatePayment = try #require(world.work.authenticate)
+            #expect(try await authenticate.returned(directory.returned("Y"), session: nil) != nil)
+            #expect(try await authenticate.returned("nonsense", session: nil) == nil)
+            let wrong: [UInt8] = directory.result("Y", directory: "11111111-2222-4333-8444-555555555555")
+            #expect(try parseJSON(try await authenticate.result(wrong))["messageType"] == "Erro")
+            #expect(try parseJSON(try await authenticate.result(Array("{}".utf8)))["messageType"] == "Erro")
+            // Nobody else may say how it ended.
+            await #expect(throws: ContinuePayment.Failure.elsewhere) {
+                try await world.confirm(payment.id, passed: true)
+            }
+            #expect(try await world.payment(payment.id).status == .requiresAction)
+            try await authenticate.sweep()
+            #expect(try await world.payment(payment.id).status == .requiresAction)
+            world.clock.advance(by: .seconds(61))
+            try await authenticate.sweep()
+            #expect(try await world.payment(payment.id).decline == .authenticationFailed)
+            #expect(try parseJSON(try await authenticate.result(directory.result("Y")))["messageType"] == "Erro")
+            #expect(try await world.payment(payment.id).status == .failed)
+        }
+    }
+
+    @Test("an AReq whose sender died is spent: the attempt is declined when its time is over") func crashed()
+        async throws
+    {
+        let directory = DirectoryDouble()
+        try await withPayments(directory: directory.server) { world in
+            let payment: PaymentRecord = try await world.challenged()
+            try await world.execute(
+                """
+                INSERT INTO three_d_secure (id, payment_id, attempt_id, code, status, deadline)
+                VALUES ('43163cd0-c849-4924-82c1-7bec32b94881', \(payment.id), \(payment.attemptID), 'code', 'asked',
+                    \(PaymentWorld.start + .seconds(30)))
+                """)
+            #expect(try await world.authenticate(payment.id)["status"] == "under_way")
+            #expect(directory.asked.isEmpty)
+            world.clock.advance(by: .seconds(31))
+            try await #require(world.work.authenticate).sweep()
+            #expect(try await world.payment(payment.id).decline == .authenticationFailed)
+        }
+    }
+
+    @Test("a payment cancelled meanwhile stays so, whatever the issuer says later") func cancelled() async throws {
+        let directory = DirectoryDouble()
+        try await withPayments(directory: directory.server) { world in
+            let payment: PaymentRecord = try await world.challenged()
+            _ = try await world.authenticate(payment.id)
+            try await world.cancel(payment.id)
+            _ = try await #require(world.work.authenticate).result(directory.result("Y"))
+            #expect(try await world.payment(payment.id).status == .canceled)
+        }
+    }
+
+    @Test("the number is told to the directory server, and is sealed here") func number() async throws {
+        let directory = DirectoryDouble()
+        try await withPayments(directory: directory.server) { world in
+            let payment: PaymentRecord = try await world.challenged()
+            _ = try await world.authenticate(payment.id)
+            #expect(directory.asked.first?["acctNumber"] == "4000002500003155")
+            #expect(directory.asked.first?["cardExpiryDate"] == "3012")
+            #expect(directory.asked.first?["purchaseAmount"] == "1299")
+            let stored: [String] = try await world.texts(
+                """
+                SELECT encode(sealed, 'escape') FROM three_d_secure_cards
+                UNION ALL SELECT row_to_json(t)::text FROM three_d_secure t
+                """)
+            #expect(stored.count == 2 && !stored.contains { $0.contains("4000002500003155") })
+        }
+    }
+}
+
+extension PaymentWorld {
+    /// A payment whose bank wants the customer to authenticate.
+    func challenged() async throws -> PaymentRecord {
+        let payment: PaymentRecord = try await created(try await payer("4000002500003155"))
+        await decide(payment)
+        return try await settled(payment.id)
+    }
+
+    func authenticate(_ id: PaymentID) async throws -> JSONValue {
+        let input: AuthenticatePaymentInput = try read(
+            #"{"accept_header":"*/*","user_agent":"x","language":"de","color_depth":24,"screen_height":900,"screen_width":1600,"time_zone_minutes":-60}"#
+        )
+        guard let authenticate: AuthenticatePayment = work.authenticate else { throw Absent() }
+        return try parseJSON(try await authenticate(call("/v1/payments/\(id)/authentication"), id, input).body)
+    }
+}

@@ -1,0 +1,247 @@
+import BillingCore
+import Crypto
+import HTTPKit
+import JSON
+import PaymentAuthentication
+import PaymentDomain
+import PaymentRecords
+import PaymentService
+import Postgres
+import TestKit
+import Testing
+
+@Suite("Wallets") struct WalletTests {
+    @Test("a wallet's card is charged once with its cryptogram, and nothing of it is left afterwards")
+    func charged() async throws {
+        let tokens = WalletTokens()
+        try await withPayments(wallets: tokens.reader()) { world in
+            let customer: CustomerID = await world.customer()
+            let method: String = try await world.attachWallet(tokens.token(), to: customer)
+            // The number wants 3-D Secure; the cryptogram vouches for the customer.
+            let strict: String = try await world.attachWallet(
+                tokens.token(id: "message-2", number: "4000002500003155"), to: customer)
+            for method in [method, strict] {
+                let payment: PaymentRecord = try await world.payment(world.id(world.pay(customer, with: method)))
+                await world.decide(payment)
+                #expect(try await world.settled(payment.id).status == .succeeded)
+                #expect(
+                    try await world.texts(
+                        "SELECT authentication->>'eci' || (authentication->>'liability') FROM payment_attempts WHERE payment_id = \(payment.id)"
+                    ) == ["05issuer"])
+            }
+            #expect(try await world.number("SELECT count(*) FROM wallet_credentials") == 0)
+            #expect(world.provider.charges == 2)
+            #expect(try await world.violations() == [])
+        }
+    }
+
+    @Test("a card printed on plastic out of a wallet authenticates nobody, and waits for the challenge like any other")
+    func plastic() async throws {
+        let tokens = WalletTokens()
+        try await withPayments(wallets: tokens.reader()) { world in
+            let customer: CustomerID = await world.customer()
+            let method: String = try await world.attachWallet(
+                tokens.token(number: "4000002500003155", isCard: true), to: customer)
+            let payment: PaymentRecord = try await world.payment(world.id(world.pay(customer, with: method)))
+            await world.decide(payment)
+            #expect(try await world.settled(payment.id).status == .requiresAction)
+            let again: PaymentRecord = try await world.confirm(payment.id, passed: true)
+            await world.decide(again)
+            #expect(try await world.settled(payment.id).status == .succeeded)
+            #expect(try await world.number("SELECT count(*) FROM wallet_credentials") == 0)
+        }
+    }
+
+    @Test("while it waits, the number and the cryptogram are nowhere in the clear")
+    func sealed() async throws {
+        let tokens = WalletTokens()
+        try await withPayments(wallets: tokens.reader()) { world in
+            let customer: CustomerID = await world.customer()
+            let method: String = try await world.attachWallet(tokens.token(), to: customer)
+            let stored: [String] = try await world.texts(
+                """
+                SELECT encode(w.sealed, 'escape') FROM wallet_credentials w
+                UNION ALL SELECT row_to_json(m)::text FROM payment_methods m
+                UNION ALL SELECT row_to_json(o)::text FROM outbox o
+                UNION ALL SELECT row_to_json(i)::text FROM idempotency_keys i
+                """)
+            #expect(stored.count >= 2)
+            for row in stored {
+                #expect(!row.contains("4242424242424242"))
+                #expect(!row.contains(WalletTokens.cryptogram))
+            }
+            // Sealed for this method, and for no other.
+            let seal = CredentialSeal(key: SymmetricKey(size: .bits256))
+            let bytes: [UInt8] = try #require(
+                try await world.database.transaction { db in
+                    try db.first("SELECT sealed FROM wallet_credentials") { row in try row.next() as [UInt8] }
+                })
+            #expect(throws: CredentialSeal.Broken.self) { try seal.open(bytes, for: method) }
+        }
+    }
+
+    @Test(
+        "a token that does not pass a check is refused, and leaves an audit line alone",
+        arguments: ["forged", "stale", "another merchant's", "expired card", "damaged"])
+    func refused(_ fault: String) async throws {
+        let tokens = WalletTokens()
+        try await withPayments(wallets: tokens.reader()) { world in
+            let customer: CustomerID = await world.customer()
+            let (token, reason): (JSONValue, String) =
+                switch fault {
+                case "forged": (try tokens.token(signer: P256.Signing.PrivateKey()), "signature")
+                case "stale": (try tokens.token(expiresIn: .seconds(-1)), "stale")
+                case "another merchant's": (try tokens.token(merchant: "999"), "signature")
+                case "expired card": (try tokens.token(year: 2020), "expired_card")
+                default: (["protocolVersion": "ECv2"], "malformed")
+                }
+            let problem: Problem = try #require(
+                await #expect(throws: Problem.self) { try await world.attachWallet(token, to: customer, key: "k") })
+            #expect(problem.status == 422)
+            #expect(try await world.texts("SELECT reason FROM wallet_refusals") == [reason])
+            #expect(
+                try await world.number(
+                    """
+                    SELECT (SELECT count(*) FROM payment_methods) + (SELECT count(*) FROM wallet_tokens)
+                        + (SELECT count(*) FROM wallet_credentials) + (SELECT count(*) FROM idempotency_keys)
+                    """) == 0)
+        }
+    }
+
+    @Test("a token counts once however often it comes at the same time, and a repeat of its request is answered")
+    func replayed() async throws {
+        let tokens = WalletTokens()
+        try await withPayments(wallets: tokens.reader()) { world in
+            let customer: CustomerID = await world.customer()
+            let token: JSONValue = try tokens.token()
+            let accepted: Int = await withTaskGroup(of: Bool.self) { group in
+                for _ in 0..<8 {
+                    group.addTask { (try? await world.attachWallet(token, to: customer)) != nil }
+                }
+                return await group.reduce(0) { $0 + ($1 ? 1 : 0) }
+            }
+            #expect(accepted == 1)
+            #expect(try await world.number("SELECT count(*) FROM wallet_refusals WHERE reason = 'replayed'") == 7)
+            let other: JSONValue = try tokens.token(id: "message-2")
+            let first: String = try await world.attachWallet(other, to: customer, key: "once")
+            #expect(try await world.attachWallet(other, to: customer, key: "once") == first)
+            #expect(try await world.number("SELECT count(*) FROM payment_methods") == 2)
+        }
+    }
+
+    @Test("it pays one payment only: the second is told, and may use its key again") func once() async throws {
+        let tokens = WalletTokens()
+        try await withPayments(wallets: tokens.reader()) { world in
+            let customer: CustomerID = await world.customer()
+            let method: String = try await world.attachWallet(tokens.token(), to: customer)
+            let first: PaymentID = try await world.id(world.pay(customer, with: method, key: "one"))
+            let problem: Problem = try #require(
+                await #expect(throws: Problem.self) { try await world.pay(customer, with: method, key: "two") })
+            #expect(problem.status == 422)
+            #expect(try await world.id(world.pay(customer, with: method, key: "one")) == first)
+            #expect(try await world.number("SELECT count(*) FROM payments") == 1)
+            #expect(try await world.number("SELECT count(*) FROM idempotency_keys WHERE key = 'two'") == 0)
+            // It is no default, and renewals do not find it.
+            await #expect(throws: Problem.self) { try await world.create(customer) }
+        }
+    }
+
+    @Test("a payment of another amount than the customer agreed to is refused; the agreed one goes through")
+    func amounts() async throws {
+        try await withPayments(wallets: AgreedWallet()) { world in
+            let customer: CustomerID = await world.customer()
+            let method: String = try await world.attachWallet(["amount": 1_299], to: customer, type: "apple_pay")
+            for (amount, currency) in [(1_300, "USD"), (1_299, "EUR"), (1, "USD")] {
+                await #expect(throws: Problem.self) {
+                    try await world.pay(customer, with: method, amount: Int64(amount), currency: currency)
+                }
+            }
+            #expect(try await world.number("SELECT count(*) FROM payments") == 0)
+            #expect(try await world.number("SELECT count(*) FROM wallet_refusals WHERE reason = 'amount'") == 3)
+            let payment: PaymentRecord = try await world.payment(world.id(world.pay(customer, with: method)))
+            await world.decide(payment)
+            #expect(try await world.settled(payment.id).status == .succeeded)
+        }
+    }
+
+    @Test("a charge whose answer was lost is asked about with the same card, and counts once") func lost() async throws
+    {
+        let tokens = WalletTokens()
+        try await withPayments(wallets: tokens.reader()) { world in
+            let customer: CustomerID = await world.customer()
+            let method: String = try await world.attachWallet(tokens.token(), to: customer)
+            let payment: PaymentRecord = try await world.payment(world.id(world.pay(customer, with: method)))
+            world.provider.turn(.booksAndVanishes)
+            await world.decide(payment)
+            try await eventually(within: .seconds(10), "the answer is lost") { world.provider.lostAnswers > 0 }
+            #expect(try await world.number("SELECT count(*) FROM wallet_credentials") == 1)
+            world.provider.turn(.well)
+            try await world.work.sweep.pass()
+            #expect(try await world.settled(payment.id).status == .succeeded)
+            #expect(try await world.number("SELECT count(*) FROM sandbox_charges") == 1)
+            #expect(try await world.number("SELECT count(*) FROM wallet_credentials") == 0)
+        }
+    }
+
+    @Test("a key in use and the one before it both open tokens; a wallet that is not configured says so")
+    func keys() async throws {
+        let tokens = WalletTokens()
+        try await withPayments(wallets: tokens.reader()) { world in
+            let customer: CustomerID = await world.customer()
+            for key in 0...1 {
+                _ = try await world.attachWallet(tokens.token(id: "message-\(key)", key: key), to: customer)
+            }
+            let problem: Problem = try #require(
+                await #expect(throws: Problem.self) {
+                    try await world.attachWallet(["version": "EC_v1"], to: customer, type: "apple_pay")
+                })
+            #expect(problem.status == 422)
+            #expect(try await world.number("SELECT count(*) FROM payment_methods") == 2)
+        }
+    }
+
+    @Test("credentials nobody uses in time are forgotten, and tokens once they are refused for their age")
+    func pruned() async throws {
+        let tokens = WalletTokens()
+        try await withPayments(wallets: tokens.reader()) { world in
+            let customer: CustomerID = await world.customer()
+            let method: String = try await world.attachWallet(tokens.token(), to: customer)
+            let prune = PruneWallets(pool: world.database, clock: world.clock, logger: world.logger)
+            try await prune.pass()
+            #expect(try await world.number("SELECT count(*) FROM wallet_credentials") == 1)
+            world.clock.advance(by: .seconds(601))
+            try await prune.pass()
+            #expect(try await world.number("SELECT count(*) FROM wallet_credentials") == 0)
+            #expect(try await world.number("SELECT count(*) FROM wallet_tokens") == 1)
+            await #expect(throws: Problem.self) { try await world.pay(customer, with: method) }
+            world.clock.advance(by: .seconds(3_600))
+            try await prune.pass()
+            #expect(try await world.number("SELECT count(*) FROM wallet_tokens") == 0)
+        }
+    }
+}
+
+extension PaymentWorld {
+    /// Attaches a wallet's token.
+    /// - Returns: The method's id.
+    func attachWallet(
+        _ token: JSONValue, to customer: CustomerID, type: String = "google_pay", key: String? = nil
+    ) async throws -> String {
+        let body =
+            #"{"customer_id":"\#(customer)","type":"card","wallet":{"type":"\#(type)","token":\#(token)}}"#
+        let input: CreatePaymentMethodInput = try read(body)
+        let reply = try await work.attach(call("/v1/payment_methods", key: key, body: body), input)
+        return try parseJSON(reply.body)["id"]?.stringValue ?? ""
+    }
+
+    /// Pays with a named method.
+    @discardableResult
+    func pay(
+        _ customer: CustomerID, with method: String, amount: Int64 = 1_299, currency: String = "USD",
+        key: String? = nil
+    ) async throws -> Reply<PaymentResource> {
+        let body =
+            #"{"amount":\#(amount),"currency":"\#(currency)","customer_id":"\#(customer)","payment_method_id":"\#(method)"}"#
+        return try await work.create(call("/v1/payments", key: key, body: body), read(body))
+    }
+}
