@@ -77,7 +77,9 @@ import Testing
         }
     }
 
-    @Test("an unknown decision is a review: the money is held until somebody has looked") func unknownDecision() async throws {
+    @Test("an unknown decision is a review: the money is held until somebody has looked") func unknownDecision()
+        async throws
+    {
         try await withPayments { world in
             let payment: PaymentRecord = try await world.created(world.payer())
             await world.decide(payment, "shrug")

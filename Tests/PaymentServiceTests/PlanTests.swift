@@ -25,7 +25,8 @@ import Testing
                 risk: RiskVerdict(score: "0.1000", decision: .approve, reasons: []))
             let used: [Int] = try await world.database.transaction { db in
                 let approved: [ApprovedAttempt] = try db.query(
-                    ApplyVerdicts.approval(of: [verdict], by: .standard, held: ["sandbox/card"]), as: ApprovedAttempt.self)
+                    ApplyVerdicts.approval(of: [verdict], by: .standard, held: ["sandbox/card"]),
+                    as: ApprovedAttempt.self)
                 let outcomes: [Outcome] = approved.map {
                     Outcome(attempt: $0, answer: .captured(ProviderCharge(reference: "ch_1")))
                 }

@@ -23,7 +23,8 @@ package struct BookOutcomes: Sendable {
         // By attempt, not by payment: a late word on an earlier attempt must not push the current one's aside.
         var byAttempt: [AttemptID: Outcome] = [:]
         for outcome in outcomes { byAttempt[outcome.attempt.request.idempotencyKey] = outcome }
-        let next: [AttemptID: FollowingAttempt] = try cascade?(byAttempt.values.compactMap(\.ended), at: now, in: db) ?? [:]
+        let next: [AttemptID: FollowingAttempt] =
+            try cascade?(byAttempt.values.compactMap(\.ended), at: now, in: db) ?? [:]
         for id in next.keys { byAttempt[id] = nil }
         let all: [Outcome] = Array(byAttempt.values)
         guard !all.isEmpty else { return next }

@@ -38,7 +38,8 @@ package struct ApprovedAttempt: Sendable {
     func routed(_ route: Route) -> ApprovedAttempt {
         ApprovedAttempt(
             paymentID: paymentID, provider: route.provider,
-            request: request.again(as: request.idempotencyKey, from: route.source), steppedAt: steppedAt, sealed: sealed,
+            request: request.again(as: request.idempotencyKey, from: route.source), steppedAt: steppedAt,
+            sealed: sealed,
             trace: trace)
     }
 
@@ -46,7 +47,8 @@ package struct ApprovedAttempt: Sendable {
     func followed(by next: FollowingAttempt) -> ApprovedAttempt {
         ApprovedAttempt(
             paymentID: paymentID, provider: next.route.provider,
-            request: request.again(as: next.attemptID, from: next.route.source), steppedAt: next.steppedAt, trace: trace)
+            request: request.again(as: next.attemptID, from: next.route.source), steppedAt: next.steppedAt, trace: trace
+        )
     }
 
     /// The attempt with its source opened, for the length of a call.

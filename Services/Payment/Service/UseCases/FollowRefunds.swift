@@ -99,7 +99,8 @@ struct FollowRefunds: Sendable {
         guard told.amount.minor <= left else { throw NotYet.tooMuch(left: left) }
         let refund = RefundID.new(at: now)
         try RefundStore.reserve(
-            refund, told.amount.minor, of: payment, capture: try Self.capture(of: told, payment, in: db), reason: Self.reason,
+            refund, told.amount.minor, of: payment, capture: try Self.capture(of: told, payment, in: db),
+            reason: Self.reason,
             at: now, in: db)
         _ = try self.refund.book(refund, reference: told.reference, at: now, in: db)
     }
