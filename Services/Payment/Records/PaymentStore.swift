@@ -1,4 +1,5 @@
 package import BillingCore
+package import PaymentContract
 package import PaymentDomain
 package import Postgres
 
@@ -224,13 +225,16 @@ package enum PaymentStore {
             """
             UPDATE payments p SET looks = p.looks + 1, stepped_at = now(),
                 look_at = now() + make_interval(secs => least(5 * 2 ^ least(p.looks, 20), 3600)),
+                next_action = CASE WHEN p.status = 'requires_action'
+                    THEN coalesce(l.next_action::jsonb, p.next_action) END,
                 provider_reference = coalesce(l.reference, p.provider_reference)
             FROM unnest(\(looks.map(\.id.rawValue))::text[], \(looks.map(\.attemptID.rawValue))::text[],
-                \(looks.map(\.reference))::text[]) AS l(id, attempt_id, reference)
+                \(looks.map(\.reference))::text[], \(looks.map { $0.nextAction?.stored })::text[]
+            ) AS l(id, attempt_id, reference, next_action)
             WHERE p.id = l.id AND p.attempt_id = l.attempt_id AND p.status = ANY(\(waiting)::text[])
             RETURNING \(PaymentRecord.columns)
             """, as: PaymentRecord.self)
-        let pending: Set<PaymentID> = Set(looks.lazy.filter(\.isPending).map(\.id))
+        let pending: Set<PaymentID> = Set(looks.lazy.filter { $0.nextAction == nil }.map(\.id))
         return seen.filter { pending.contains($0.id) }
     }
 
@@ -274,13 +278,13 @@ package struct PaymentLook: Sendable {
     let id: PaymentID
     let attemptID: AttemptID
     let reference: String?
-    /// A bank is about it; nothing is asked of the customer.
-    let isPending: Bool
+    /// What is asked of the customer now; `nil` while a bank is about it.
+    let nextAction: NextAction?
 
-    package init(id: PaymentID, attemptID: AttemptID, reference: String?, isPending: Bool) {
+    package init(id: PaymentID, attemptID: AttemptID, reference: String?, nextAction: NextAction?) {
         self.id = id
         self.attemptID = attemptID
         self.reference = reference
-        self.isPending = isPending
+        self.nextAction = nextAction
     }
 }

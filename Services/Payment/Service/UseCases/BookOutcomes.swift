@@ -161,6 +161,6 @@ extension Outcome {
     fileprivate var look: PaymentLook {
         PaymentLook(
             id: attempt.paymentID, attemptID: attempt.request.idempotencyKey, reference: reference,
-            isPending: nextAction == nil)
+            nextAction: nextAction)
     }
 }
