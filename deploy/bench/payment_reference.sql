@@ -54,8 +54,8 @@ WHERE id = 'pay_' || :id AND attempt_id = 'att_' || :id AND status = 'created';
 COMMIT;
 
 -- 4 The sandbox provider keeps books of its own.
-INSERT INTO payment.sandbox_charges (idempotency_key, reference, amount, currency, outcome, captured)
-VALUES ('att_' || :id, 'ch_' || :id, 999, 'USD', 'succeeded', 999) ON CONFLICT DO NOTHING;
+INSERT INTO payment.sandbox_charges (provider, idempotency_key, reference, amount, currency, outcome, captured)
+VALUES ('sandbox', 'att_' || :id, 'ch_' || :id, 999, 'USD', 'succeeded', 999) ON CONFLICT DO NOTHING;
 
 -- 5 Payment: the outcome, the ledger, the event, the answer.
 BEGIN;

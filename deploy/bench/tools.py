@@ -53,7 +53,8 @@ def pgbench(stack: Stack, script: Path, clients: int, seconds: int, customers: i
         command += ["-c", str(clients), "-j", "2", "-T", str(seconds), "-D", f"customers={customers}"]
         command += ["-l", f"--log-prefix={logs}/log", *([f"--rate={rate:.1f}"] if rate else [])]
         command += ["-h", str(stack.postgres_home), "-p", str(stack.postgres_port), "-U", "postgres", REFERENCE]
-        environment = os.environ | {"PGPASSWORD": read(stack, "db_admin")}
+        # Triggers name their tables as the services do: by the search path.
+        environment = os.environ | {"PGPASSWORD": read(stack, "db_admin"), "PGOPTIONS": "-c search_path=payment"}
         done = subprocess.run(command, check=False, capture_output=True, text=True, env=environment)
         match = re.search(r"tps = ([0-9.]+)", done.stdout)
         if done.returncode != 0 or not match:
@@ -65,7 +66,7 @@ def pgbench(stack: Stack, script: Path, clients: int, seconds: int, customers: i
 
 
 def make_reference_database(stack: Stack, customers: int) -> None:
-    """A database with the services' tables, indexes and triggers, and the customers that the script pays for."""
+    """The services' tables, indexes and triggers, with the accounts that the script books on and the customers it charges."""
     environment = os.environ | {"PGPASSWORD": read(stack, "db_admin")}
     where = ["-h", "127.0.0.1", "-p", str(stack.postgres_port), "-U", "postgres"]
     postgres.run_sql(stack, "postgres", f"DROP DATABASE IF EXISTS {REFERENCE}")
@@ -87,6 +88,8 @@ def make_reference_database(stack: Stack, customers: int) -> None:
         stack,
         REFERENCE,
         f"""
+        SET search_path = payment;
+        INSERT INTO payment.ledger_chart (pattern) VALUES ('assets:provider:{{name}}'), ('income:customer_payments');
         INSERT INTO payment.customers (id, created_at) SELECT 'bench_' || n, now() FROM generate_series(1, {customers}) n;
         INSERT INTO payment.payment_methods (id, customer_id, type, brand, last4, exp_month, exp_year, fingerprint, provider,
             provider_token, is_default, created_at)
