@@ -42,7 +42,7 @@ public struct LentDatabase: Sendable {
             connections: connections)
     }
 
-    fileprivate static let logger: Logger = Logger(label: "test.postgres") { _ in SwiftLogNoOpLogHandler() }
+    static let logger: Logger = Logger(label: "test.postgres") { _ in SwiftLogNoOpLogHandler() }
 
     fileprivate static func uniqueName() -> String {
         String(UInt64.random(in: .min ... .max), radix: 36)
@@ -64,10 +64,17 @@ public func withDatabase<R>(
 public func withLentDatabase<R>(
     isolation: isolated (any Actor)? = #isolation, _ body: (LentDatabase) async throws -> R
 ) async throws -> R {
+    try await withLentDatabase(template: "template1", body)
+}
+
+/// Lends a copy of a database that nobody is connected to.
+func withLentDatabase<R>(
+    isolation: isolated (any Actor)? = #isolation, template: String, _ body: (LentDatabase) async throws -> R
+) async throws -> R {
     let server: String = try testSetting("REFRAIN_TEST_POSTGRES")
     let name: String = "refrain_test_\(LentDatabase.uniqueName())"
-    try await administer(server, ["CREATE DATABASE \(name)"])
-    let database = LentDatabase(url: url(server, database: name))
+    try await administer(server, ["CREATE DATABASE \(name) TEMPLATE \(template)"])
+    let database = LentDatabase(url: databaseURL(server, database: name))
     let result: Result<R, any Error>
     do {
         result = .success(try await body(database))
@@ -79,7 +86,7 @@ public func withLentDatabase<R>(
 }
 
 /// The server's URL with another database in its path.
-private func url(_ server: String, database: String) -> String {
+func databaseURL(_ server: String, database: String) -> String {
     let parts = server.split(separator: "?", maxSplits: 1)
     let base = parts.first ?? ""
     let query: String = parts.count > 1 ? "?\(parts[1])" : ""
@@ -100,16 +107,23 @@ extension Substring {
     }
 }
 
+/// A session of the superuser, to be closed by the caller.
+func administration(_ server: String) throws -> PostgresSession {
+    var configuration = PostgresConfiguration(url: server, applicationName: "refrain-test-admin")
+    configuration.statementTimeout = .seconds(60)
+    configuration.lockTimeout = .seconds(60)
+    let session = PostgresSession(configuration, logger: LentDatabase.logger)
+    do {
+        try session.connect()
+    } catch {
+        throw MissingInfrastructure("the Postgres server of REFRAIN_TEST_POSTGRES is away: \(error)")
+    }
+    return session
+}
+
 private func administer(_ server: String, _ statements: [String]) async throws {
     try await OwnedThread.run("test-admin") {
-        var configuration = PostgresConfiguration(url: server, applicationName: "refrain-test-admin")
-        configuration.statementTimeout = .seconds(60)
-        let session = PostgresSession(configuration, logger: LentDatabase.logger)
-        do {
-            try session.connect()
-        } catch {
-            throw MissingInfrastructure("the Postgres server of REFRAIN_TEST_POSTGRES is away: \(error)")
-        }
+        let session: PostgresSession = try administration(server)
         defer { session.close() }
         for statement in statements { try session.script(statement) }
     }

@@ -75,23 +75,7 @@ struct World: Sendable {
 
 /// Lends a database with the tables of the service.
 func withAnalytics(_ body: (World) async throws -> Void) async throws {
-    let home: URL = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-        .deletingLastPathComponent()
-    try await withLentDatabase { database in
-        for (set, path) in [("messaging", "Shared/Messaging/Migrations"), ("main", "Services/Analytics/Migrations")] {
-            let directory: String = home.appendingPathComponent(path).path
-            _ = try await Migrator(directory: directory, schema: "analytics", set: set).migrate(url: database.url)
-        }
-        let pool: PostgresPool = database.pool(schema: "analytics")
-        let result: Result<Void, any Error>
-        do {
-            result = .success(try await body(World(pool: pool)))
-        } catch {
-            result = .failure(error)
-        }
-        await pool.shutdown()
-        try result.get()
-    }
+    try await withMigratedDatabase(service: "Analytics") { lent in try await body(World(pool: lent.pool)) }
 }
 
 func instant(_ text: String) -> Instant {

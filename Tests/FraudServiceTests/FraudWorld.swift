@@ -76,24 +76,16 @@ struct FraudWorld: Sendable {
 func withFraud(
     review: Int = 60, block: Int = 200, redis own: RedisClient? = nil, _ body: (FraudWorld) async throws -> Void
 ) async throws {
-    try await withLentDatabase { lent in
-        let owner: PostgresConfiguration = try await lent.provision(schema: "fraud")
-        let root: String = String(#filePath.prefix(#filePath.count - "/Tests/FraudServiceTests/FraudWorld.swift".count))
-        for (set, directory) in [("messaging", "Shared/Messaging"), ("fraud", "Services/Fraud")] {
-            let migrator = Migrator(directory: "\(root)/\(directory)/Migrations", schema: "fraud", set: set)
-            try await migrator.migrate(url: lent.url, role: owner.role, password: owner.password)
-        }
-        let pool = PostgresPool(owner, logger: Logger(label: "test.postgres") { _ in SwiftLogNoOpLogHandler() })
+    try await withMigratedDatabase(service: "Fraud") { lent in
         let redis: RedisClient
         if let own { redis = own } else { redis = try await TestRedis.client() }
         let result: Result<Void, any Error>
         do {
             let world = FraudWorld(
-                database: pool, redis: redis, keyPrefix: TestRedis.uniqueKey("velocity"),
+                database: lent.pool, redis: redis, keyPrefix: TestRedis.uniqueKey("velocity"),
                 limits: try VelocityLimits(reviewPerHour: review, blockPerHour: block))
             result = .success(try await body(world))
         } catch { result = .failure(error) }
-        await pool.shutdown()
         if own == nil { await redis.shutdown() }
         try result.get()
     }

@@ -112,31 +112,19 @@ struct World: Sendable {
     }
 }
 
-/// Where the shared migration lies.
-private func migrationDirectory(_ file: String = #filePath) -> String {
-    file.split(separator: "/").dropLast(3).reduce("") { "\($0)/\($1)" } + "/Shared/HTTPKit/Migrations"
-}
-
 /// Runs a pool on a fresh database with the tables of HTTPKit and of the widgets.
 func withTables<R: Sendable>(connections: Int = 4, _ body: (PostgresPool) async throws -> R) async throws -> R {
-    try await withLentDatabase { (database: LentDatabase) async throws -> R in
-        try await Migrator(directory: migrationDirectory(), schema: "app", set: "httpkit").migrate(url: database.url)
-        let pool = database.pool(schema: "app", connections: connections)
-        do {
-            _ = try await pool.transaction { (db: borrowing PostgresTransaction) in
-                try db.execute(
-                    """
-                    CREATE TABLE widgets (
-                        id text PRIMARY KEY, name text NOT NULL, amount bigint NOT NULL, currency text NOT NULL)
-                    """)
-            }
-            let result = try await body(pool)
-            await pool.shutdown()
-            return result
-        } catch {
-            await pool.shutdown()
-            throw error
+    try await withMigratedDatabase(
+        schema: "app", sets: ["http": "Shared/HTTPKit"], connections: connections
+    ) { (lent: MigratedDatabase) async throws -> R in
+        _ = try await lent.pool.transaction { (db: borrowing PostgresTransaction) in
+            try db.execute(
+                """
+                CREATE TABLE widgets (
+                    id text PRIMARY KEY, name text NOT NULL, amount bigint NOT NULL, currency text NOT NULL)
+                """)
         }
+        return try await body(lent.pool)
     }
 }
 

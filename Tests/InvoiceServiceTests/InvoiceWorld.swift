@@ -109,19 +109,8 @@ struct InvoiceWorld: Sendable {
 
 /// Lends a migrated schema and the handlers on it.
 func withInvoices(connections: Int = 2, _ body: (InvoiceWorld) async throws -> Void) async throws {
-    try await withLentDatabase { lent in
-        let owner: PostgresConfiguration = try await lent.provision(schema: "invoice", connections: connections)
-        let root: String = String(
-            #filePath.prefix(#filePath.count - "/Tests/InvoiceServiceTests/InvoiceWorld.swift".count))
-        for (set, directory) in [("messaging", "Shared/Messaging"), ("invoice", "Services/Invoice")] {
-            let migrator = Migrator(directory: "\(root)/\(directory)/Migrations", schema: "invoice", set: set)
-            try await migrator.migrate(url: lent.url, role: owner.role, password: owner.password)
-        }
-        let pool = PostgresPool(owner, logger: Logger(label: "test.postgres") { _ in SwiftLogNoOpLogHandler() })
-        let result: Result<Void, any Error>
-        do { result = .success(try await body(InvoiceWorld(database: pool))) } catch { result = .failure(error) }
-        await pool.shutdown()
-        try result.get()
+    try await withMigratedDatabase(service: "Invoice", connections: connections) { lent in
+        try await body(InvoiceWorld(database: lent.pool))
     }
 }
 

@@ -62,12 +62,12 @@ struct MessagingWorld: Sendable {
     let retries: RetryLoop
     let logger: Logger
 
-    init(_ lent: LentDatabase, _ configuration: PostgresConfiguration) {
-        self.lent = lent
-        self.configuration = configuration
+    init(_ migrated: MigratedDatabase) {
+        lent = migrated.lent
+        configuration = migrated.configuration
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         self.logger = logger
-        database = PostgresPool(configuration, logger: logger)
+        database = migrated.pool
         let recorder: Recorder = recorder
         let consumer = EventConsumer(
             name: "test", topics: [.customers],
@@ -148,23 +148,13 @@ enum Message {
 
 /// Lends a migrated schema and a consumer on it.
 func withMessaging(_ body: (MessagingWorld) async throws -> Void) async throws {
-    try await withLentDatabase { lent in
-        let owner: PostgresConfiguration = try await lent.provision(schema: "messaging", connections: 4)
-        let path = "/Tests/MessagingTests/MessagingWorld.swift"
-        let root: String = String(#filePath.prefix(#filePath.count - path.count))
-        try await Migrator(directory: "\(root)/Shared/Messaging/Migrations", schema: "messaging", set: "messaging")
-            .migrate(url: lent.url, role: owner.role, password: owner.password)
-        let world = MessagingWorld(lent, owner)
-        let result: Result<Void, any Error>
-        do {
-            try await world.execute(
-                """
-                CREATE TABLE effects (position bigint GENERATED ALWAYS AS IDENTITY, event_id text NOT NULL,
-                    key text NOT NULL, name text NOT NULL)
-                """)
-            result = .success(try await body(world))
-        } catch { result = .failure(error) }
-        await world.database.shutdown()
-        try result.get()
+    try await withMigratedDatabase(schema: "messaging", sets: ["messaging": "Shared/Messaging"]) { lent in
+        let world = MessagingWorld(lent)
+        try await world.execute(
+            """
+            CREATE TABLE effects (position bigint GENERATED ALWAYS AS IDENTITY, event_id text NOT NULL,
+                key text NOT NULL, name text NOT NULL)
+            """)
+        try await body(world)
     }
 }

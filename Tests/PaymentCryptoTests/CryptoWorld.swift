@@ -152,18 +152,7 @@ struct CryptoWorld: Sendable {
 func withCrypto(
     connections: Int = 4, late: WatchPolicy.LateRule = .refund, _ body: (CryptoWorld) async throws -> Void
 ) async throws {
-    try await withLentDatabase { lent in
-        let owner: PostgresConfiguration = try await lent.provision(schema: "payment", connections: connections)
-        let path = "/Tests/PaymentCryptoTests/CryptoWorld.swift"
-        let root: String = String(#filePath.prefix(#filePath.count - path.count))
-        for (set, folder) in [("service_kit", "Shared/ServiceKit"), ("main", "Services/Payment")] {
-            let migrator = Migrator(directory: "\(root)/\(folder)/Migrations", schema: "payment", set: set)
-            try await migrator.migrate(url: lent.url, role: owner.role, password: owner.password)
-        }
-        let pool = PostgresPool(owner, logger: Logger(label: "test.postgres") { _ in SwiftLogNoOpLogHandler() })
-        let result: Result<Void, any Error>
-        do { result = .success(try await body(CryptoWorld(pool, late: late))) } catch { result = .failure(error) }
-        await pool.shutdown()
-        try result.get()
+    try await withMigratedDatabase(service: "Payment", connections: connections) { lent in
+        try await body(CryptoWorld(lent.pool, late: late))
     }
 }

@@ -120,18 +120,7 @@ final class FakeFeed: ProviderTransport {
 
 /// Lends a migrated schema.
 func withExchange(connections: Int = 4, _ body: (ExchangeWorld) async throws -> Void) async throws {
-    try await withLentDatabase { lent in
-        let owner: PostgresConfiguration = try await lent.provision(schema: "payment", connections: connections)
-        let path = "/Tests/PaymentExchangeTests/ExchangeWorld.swift"
-        let root: String = String(#filePath.prefix(#filePath.count - path.count))
-        for (set, folder) in [("http", "Shared/HTTPKit"), ("main", "Services/Payment")] {
-            let migrator = Migrator(directory: "\(root)/\(folder)/Migrations", schema: "payment", set: set)
-            try await migrator.migrate(url: lent.url, role: owner.role, password: owner.password)
-        }
-        let pool = PostgresPool(owner, logger: ExchangeWorld.silent)
-        let result: Result<Void, any Error>
-        do { result = .success(try await body(ExchangeWorld(database: pool))) } catch { result = .failure(error) }
-        await pool.shutdown()
-        try result.get()
+    try await withMigratedDatabase(service: "Payment", connections: connections) { lent in
+        try await body(ExchangeWorld(database: lent.pool))
     }
 }

@@ -91,18 +91,7 @@ extension JournalEntry {
 
 /// Lends a migrated schema.
 func withLedger(connections: Int = 6, _ body: (LedgerWorld) async throws -> Void) async throws {
-    try await withLentDatabase { lent in
-        let owner: PostgresConfiguration = try await lent.provision(schema: "payment", connections: connections)
-        let path = "/Tests/PaymentLedgerTests/LedgerWorld.swift"
-        let root: String = String(#filePath.prefix(#filePath.count - path.count))
-        let migrator = Migrator(directory: "\(root)/Services/Payment/Migrations", schema: "payment")
-        try await migrator.migrate(url: lent.url, role: owner.role, password: owner.password)
-        let pool = PostgresPool(owner, logger: LedgerWorld.silent)
-        let result: Result<Void, any Error>
-        do { result = .success(try await body(LedgerWorld(database: pool, configuration: owner))) } catch {
-            result = .failure(error)
-        }
-        await pool.shutdown()
-        try result.get()
+    try await withMigratedDatabase(service: "Payment", connections: connections) { lent in
+        try await body(LedgerWorld(database: lent.pool, configuration: lent.configuration))
     }
 }

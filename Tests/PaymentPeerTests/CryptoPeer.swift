@@ -112,21 +112,7 @@ func withCryptoPeer(
     _ assets: [AcceptedAsset], _ addresses: AddressSource, _ scanner: any ChainScanner,
     _ body: (CryptoPeer) async throws -> Void
 ) async throws {
-    try await withLentDatabase { lent in
-        let owner: PostgresConfiguration = try await lent.provision(schema: "payment", connections: 4)
-        let path = "/Tests/PaymentPeerTests/CryptoPeer.swift"
-        let root: String = String(#filePath.prefix(#filePath.count - path.count))
-        let migrator = Migrator(directory: "\(root)/Services/Payment/Migrations", schema: "payment", set: "main")
-        try await migrator.migrate(url: lent.url, role: owner.role, password: owner.password)
-        let pool = PostgresPool(owner, logger: Logger(label: "test.postgres") { _ in SwiftLogNoOpLogHandler() })
-        let result: Result<Void, any Error>
-        do {
-            result = .success(
-                try await body(CryptoPeer(pool: pool, assets: assets, addresses: addresses, scanner: scanner)))
-        } catch {
-            result = .failure(error)
-        }
-        await pool.shutdown()
-        try result.get()
+    try await withMigratedDatabase(service: "Payment") { lent in
+        try await body(CryptoPeer(pool: lent.pool, assets: assets, addresses: addresses, scanner: scanner))
     }
 }

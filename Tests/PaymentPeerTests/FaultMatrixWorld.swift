@@ -121,18 +121,8 @@ final class FaultMatrixWorld: Sendable {
 
 /// Lends a migrated schema with a storm over it, and the world on it, its way in for webhooks open.
 func withFaultMatrix(_ peer: any MatrixPeer, _ body: (FaultMatrixWorld) async throws -> Void) async throws {
-    try await withLentDatabase { lent in
-        let owner: PostgresConfiguration = try await lent.provision(schema: "payment", connections: 6)
-        let path = "/Tests/PaymentPeerTests/FaultMatrixWorld.swift"
-        let root: String = String(#filePath.prefix(#filePath.count - path.count))
-        for (set, folder) in [
-            ("messaging", "Shared/Messaging"), ("http", "Shared/HTTPKit"), ("service_kit", "Shared/ServiceKit"),
-            ("main", "Services/Payment"),
-        ] {
-            try await Migrator(directory: "\(root)/\(folder)/Migrations", schema: "payment", set: set)
-                .migrate(url: lent.url, role: owner.role, password: owner.password)
-        }
-        let pool = PostgresPool(owner, logger: FaultMatrixWorld.logger)
+    try await withMigratedDatabase(service: "Payment", connections: 6) { lent in
+        let pool: PostgresPool = lent.pool
         try await DatabaseStorm.install(
             on: [
                 "payments", "payment_attempts", "captures", "refunds", "journal_entries", "outbox", "payment_methods",
@@ -147,13 +137,12 @@ func withFaultMatrix(_ peer: any MatrixPeer, _ body: (FaultMatrixWorld) async th
             clock: SystemClock(), metrics: Metrics(), logger: FaultMatrixWorld.logger)
         let running = Task { try await server.run() }
         _ = try await server.listeningPort()
-        let world = FaultMatrixWorld(peer, owner, pool, source)
+        let world = FaultMatrixWorld(peer, lent.configuration, pool, source)
         let result: Result<Void, any Error>
         do { result = .success(try await body(world)) } catch { result = .failure(error) }
         await world.stop()
         try await server.shutdown()
         try await running.value
-        await pool.shutdown()
         try result.get()
     }
 }

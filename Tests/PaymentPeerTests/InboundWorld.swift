@@ -61,19 +61,9 @@ struct InboundWorld: Sendable {
 func withInbound(
     port: Int, _ source: WebhookSource, provider: any PaymentProvider, _ body: (InboundWorld) async throws -> Void
 ) async throws {
-    try await withLentDatabase { lent in
-        let owner: PostgresConfiguration = try await lent.provision(schema: "payment", connections: 6)
-        let path = "/Tests/PaymentPeerTests/InboundWorld.swift"
-        let root: String = String(#filePath.prefix(#filePath.count - path.count))
-        for (set, folder) in [
-            ("messaging", "Shared/Messaging"), ("http", "Shared/HTTPKit"), ("service_kit", "Shared/ServiceKit"),
-            ("main", "Services/Payment"),
-        ] {
-            try await Migrator(directory: "\(root)/\(folder)/Migrations", schema: "payment", set: set)
-                .migrate(url: lent.url, role: owner.role, password: owner.password)
-        }
+    try await withMigratedDatabase(service: "Payment", connections: 6) { lent in
         let logger = Logger(label: "test.inbound") { _ in SwiftLogNoOpLogHandler() }
-        let pool = PostgresPool(owner, logger: logger)
+        let pool: PostgresPool = lent.pool
         let work = PaymentUseCases(
             pool: pool, providers: PaymentProviders([provider]), clock: SystemClock(),
             policy: SweepPolicy(silenceSeconds: 60, offSessionSilenceSeconds: 60, lostSeconds: 60, fallback: .review),
@@ -94,7 +84,6 @@ func withInbound(
         }
         try await server.shutdown()
         try await running.value
-        await pool.shutdown()
         try result.get()
     }
 }

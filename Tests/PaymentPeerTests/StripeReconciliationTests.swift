@@ -118,27 +118,10 @@ private struct Books: Sendable {
 }
 
 private func withBooks(strict: Bool = true, _ body: (Books) async throws -> Void) async throws {
-    try await withLentDatabase { lent in
-        let owner: PostgresConfiguration = try await lent.provision(schema: "payment", connections: 2)
-        let path = "/Tests/PaymentPeerTests/StripeReconciliationTests.swift"
-        let root: String = String(#filePath.prefix(#filePath.count - path.count))
-        for (set, folder) in [
-            ("messaging", "Shared/Messaging"), ("http", "Shared/HTTPKit"), ("service_kit", "Shared/ServiceKit"),
-            ("main", "Services/Payment"),
-        ] {
-            let migrator = Migrator(directory: "\(root)/\(folder)/Migrations", schema: "payment", set: set)
-            try await migrator.migrate(url: lent.url, role: owner.role, password: owner.password)
+    try await withMigratedDatabase(service: "Payment", connections: 2) { lent in
+        try await withStripe(strict: strict) { double in
+            try await body(Books(pool: lent.pool, double: double, adapter: double.adapter()))
         }
-        let pool = PostgresPool(owner, logger: Logger(label: "test.postgres") { _ in SwiftLogNoOpLogHandler() })
-        let result: Result<Void, any Error>
-        do {
-            try await withStripe(strict: strict) { double in
-                try await body(Books(pool: pool, double: double, adapter: double.adapter()))
-            }
-            result = .success(())
-        } catch { result = .failure(error) }
-        await pool.shutdown()
-        try result.get()
     }
 }
 

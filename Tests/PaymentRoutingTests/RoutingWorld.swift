@@ -209,21 +209,7 @@ struct RoutingWorld: Sendable {
 
 /// Lends a migrated schema.
 func withRouting(connections: Int = 4, _ body: (RoutingWorld) async throws -> Void) async throws {
-    try await withLentDatabase { lent in
-        let owner: PostgresConfiguration = try await lent.provision(schema: "payment", connections: connections)
-        let path = "/Tests/PaymentRoutingTests/RoutingWorld.swift"
-        let root: String = String(#filePath.prefix(#filePath.count - path.count))
-        for (set, folder) in [
-            ("messaging", "Shared/Messaging"), ("http", "Shared/HTTPKit"), ("service_kit", "Shared/ServiceKit"),
-            ("main", "Services/Payment"),
-        ] {
-            let migrator = Migrator(directory: "\(root)/\(folder)/Migrations", schema: "payment", set: set)
-            try await migrator.migrate(url: lent.url, role: owner.role, password: owner.password)
-        }
-        let pool = PostgresPool(owner, logger: silent)
-        let result: Result<Void, any Error>
-        do { result = .success(try await body(RoutingWorld(pool))) } catch { result = .failure(error) }
-        await pool.shutdown()
-        try result.get()
+    try await withMigratedDatabase(service: "Payment", connections: connections) { lent in
+        try await body(RoutingWorld(lent.pool))
     }
 }

@@ -324,27 +324,8 @@ func withPayments(
     wallets: any WalletReader = ConfiguredWallets(), directory: ThreeDSServer? = nil,
     _ body: (PaymentWorld) async throws -> Void
 ) async throws {
-    try await withLentDatabase { lent in
-        let owner: PostgresConfiguration = try await lent.provision(schema: "payment", connections: connections)
-        let path = "/Tests/PaymentServiceTests/PaymentWorld.swift"
-        let root: String = String(#filePath.prefix(#filePath.count - path.count))
-        for (set, folder) in [
-            ("messaging", "Shared/Messaging"), ("http", "Shared/HTTPKit"), ("service_kit", "Shared/ServiceKit"),
-            ("main", "Services/Payment"),
-        ] {
-            let migrator = Migrator(directory: "\(root)/\(folder)/Migrations", schema: "payment", set: set)
-            try await migrator.migrate(url: lent.url, role: owner.role, password: owner.password)
-        }
-        let pool = PostgresPool(owner, logger: Logger(label: "test.postgres") { _ in SwiftLogNoOpLogHandler() })
-        let result: Result<Void, any Error>
-        do {
-            result = .success(
-                try await body(
-                    PaymentWorld(pool, fallback: fallback, beside: others, wallets: wallets, directory: directory)))
-        } catch {
-            result = .failure(error)
-        }
-        await pool.shutdown()
-        try result.get()
+    try await withMigratedDatabase(service: "Payment", connections: connections) { lent in
+        try await body(
+            PaymentWorld(lent.pool, fallback: fallback, beside: others, wallets: wallets, directory: directory))
     }
 }

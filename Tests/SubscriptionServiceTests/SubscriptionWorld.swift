@@ -212,21 +212,7 @@ func time(_ text: String) -> Instant {
 
 /// Lends a migrated schema and the service on it.
 func withSubscriptions(connections: Int = 4, _ body: (SubscriptionWorld) async throws -> Void) async throws {
-    try await withLentDatabase { lent in
-        let owner: PostgresConfiguration = try await lent.provision(schema: "subscription", connections: connections)
-        let path = "/Tests/SubscriptionServiceTests/SubscriptionWorld.swift"
-        let root: String = String(#filePath.prefix(#filePath.count - path.count))
-        for (set, folder) in [
-            ("messaging", "Shared/Messaging"), ("http", "Shared/HTTPKit"), ("service_kit", "Shared/ServiceKit"),
-            ("main", "Services/Subscription"),
-        ] {
-            let migrator = Migrator(directory: "\(root)/\(folder)/Migrations", schema: "subscription", set: set)
-            try await migrator.migrate(url: lent.url, role: owner.role, password: owner.password)
-        }
-        let pool = PostgresPool(owner, logger: Logger(label: "test.postgres") { _ in SwiftLogNoOpLogHandler() })
-        let result: Result<Void, any Error>
-        do { result = .success(try await body(SubscriptionWorld(database: pool))) } catch { result = .failure(error) }
-        await pool.shutdown()
-        try result.get()
+    try await withMigratedDatabase(service: "Subscription", connections: connections) { lent in
+        try await body(SubscriptionWorld(database: lent.pool))
     }
 }
