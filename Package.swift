@@ -123,6 +123,12 @@ let services: [String] = ["Payment", "Subscription", "Invoice", "Fraud", "Analyt
 
 /// Every test target; `REFRAIN_ONLY_TESTS=Name,Name` builds just those (`make test ONLY=…`).
 func testTargets() -> [Target] {
+    // What every connector's tests hold it against.
+    let suite: [Target] = [
+        .target(
+            name: "ConnectorConformance", dependencies: ["BillingCore", "PaymentContract", "PaymentDomain"],
+            path: "Tests/ConnectorConformance", swiftSettings: strict)
+    ]
     let all: [Target] = [
         tests("BillingCoreTests", ["BillingCore", "TestKit"]),
         tests("JSONTests", ["JSON", "BillingCore", "TestKit"]),
@@ -201,7 +207,7 @@ func testTargets() -> [Target] {
                     "JSON",
                     "Postgres", "Redis", "Messaging", "HTTPKit", "ServiceKit", "Telemetry", "TestKit",
                     external("Logging", "swift-log"), crypto, cryptoExtras,
-                ] + parts[name, default: []]),
+                ] + parts[name, default: []] + (name == "Payment" ? ["ConnectorConformance"] : [])),
         ]
     }
     // Against doubles of outside systems: `make conformance PEERS=FOLDER`.
@@ -212,17 +218,18 @@ func testTargets() -> [Target] {
             tests(
                 "PaymentPeerTests",
                 [
-                    "PaymentContract", "PaymentStripe", "PaymentPayPal", "PaymentDomain", "PaymentThreeDS",
+                    "ConnectorConformance", "PaymentContract", "PaymentStripe", "PaymentPayPal", "PaymentDomain",
+                    "PaymentThreeDS",
                     "PaymentWebhooks", "PaymentCrypto", "PaymentChains", "PaymentInbound", "PaymentReconciliation",
                     "PaymentRecords", "PaymentService", "ServiceKit", "Postgres", "HTTPKit", "BillingCore", "JSON",
                     "Telemetry", "TestKit", crypto, log,
                 ])
         ]
     guard let only = Context.environment["REFRAIN_ONLY_TESTS"], !only.isEmpty else {
-        return all + perService + conformance
+        return suite + all + perService + conformance
     }
     let wanted = only.split(separator: ",").map(String.init)
-    return (all + perService + conformance).filter { wanted.contains($0.name) }
+    return suite + (all + perService + conformance).filter { wanted.contains($0.name) }
 }
 
 let package = Package(

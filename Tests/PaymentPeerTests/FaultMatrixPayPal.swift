@@ -83,7 +83,7 @@ struct PayPalMatrixPeer: MatrixPeer {
                 let isOpen: Bool = held["status"] == "CREATED" || held["status"] == "PARTIALLY_CAPTURED"
                 if isOpen { books[payment, default: MatrixAccount()].isHeld = true }
             }
-            for capture in unit?["payments"]?["captures"]?.arrayValue ?? [] {
+            for capture in unit?["payments"]?["captures"]?.arrayValue ?? [] where capture["status"] != "DECLINED" {
                 payments[capture["id"]?.stringValue ?? ""] = payment
                 books[payment, default: MatrixAccount()].captured += Self.minor(capture)
                 books[payment, default: MatrixAccount()].takings += 1

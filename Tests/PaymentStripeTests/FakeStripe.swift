@@ -94,14 +94,19 @@ func request(
 /// A PaymentIntent's JSON.
 func intent(
     _ status: String, for request: ChargeRequest, id: String = "pi_1", amount: Int64 = 1_999, received: Int64? = nil,
-    capturable: Int64? = nil, currency: String = "usd", attempt: String? = nil, more: [(String, JSONValue)] = []
+    capturable: Int64? = nil, currency: String = "usd", attempt: String? = nil, capture: String? = nil,
+    more: [(String, JSONValue)] = []
 ) -> JSONValue {
+    var metadata = [
+        JSONMember(name: "attempt_id", value: .string(attempt ?? request.idempotencyKey.rawValue))
+    ]
+    if let capture { metadata.append(JSONMember(name: "capture_id", value: .string(capture))) }
     let members: [(String, JSONValue)] = [
         ("id", .string(id)), ("object", "payment_intent"), ("status", .string(status)),
         ("amount", .number("\(amount)")), ("currency", .string(currency)),
         ("amount_received", .number("\(received ?? (status == "succeeded" ? amount : 0))")),
         ("amount_capturable", .number("\(capturable ?? (status == "requires_capture" ? amount : 0))")),
-        ("metadata", ["attempt_id": .string(attempt ?? request.idempotencyKey.rawValue)]),
+        ("metadata", .object(metadata)),
     ]
     return .object((members + more).map { JSONMember(name: $0.0, value: $0.1) })
 }

@@ -43,6 +43,18 @@ import Testing
         #expect(world.transport.requests[0].text.hasPrefix("amount_to_capture=500&metadata[capture_id]=cap_"))
     }
 
+    @Test("an intent that another capture has taken shows nothing of this one, though the amounts are the same")
+    func another() async throws {
+        let request = Self.capture()
+        let theirs: JSONValue = intent("succeeded", for: Self.asked, received: 500, capture: "cap_other")
+        let world = StripeWorld(Self.illegal, Self.ok(theirs))
+        #expect(try await world.adapter.capture(request) == .refused(code: "payment_intent_unexpected_state"))
+        let named: JSONValue = intent(
+            "succeeded", for: Self.asked, received: 500, capture: request.idempotencyKey.rawValue)
+        let ours = StripeWorld(Self.illegal, Self.ok(named))
+        #expect(try await ours.adapter.capture(request) == .captured(reference: "pi_1"))
+    }
+
     @Test(
         "a capture of another amount, currency or intent is unusable",
         arguments: [

@@ -1,5 +1,6 @@
 -- wrk: payments through the gateway, each under a key of its own.
--- Arguments: API key, number of customers, mean pause in ms between the requests of a connection (0: none).
+-- Arguments: API key, number of customers, mean pause in ms between the requests of a connection (0: none), prefix of the
+-- customers' ids.
 local threads = {}
 
 function setup(thread)
@@ -9,7 +10,7 @@ end
 
 function init(arguments)
     math.randomseed(os.time() * 1000 + number)
-    customers, pause = tonumber(arguments[2]), tonumber(arguments[3] or "0")
+    customers, pause, prefix = tonumber(arguments[2]), tonumber(arguments[3] or "0"), arguments[4] or "bench_"
     run, sent, succeeded, pending, refused, last = math.random(1, 1e9), 0, 0, 0, 0, ""
     headers = { ["Authorization"] = "Bearer " .. arguments[1], ["Content-Type"] = "application/json" }
     if pause == 0 then return end
@@ -22,7 +23,8 @@ end
 function request()
     sent = sent + 1
     headers["Idempotency-Key"] = string.format("bench-%d-%d-%d", run, number, sent)
-    local body = string.format('{"amount":999,"currency":"USD","customer_id":"bench_%d"}', math.random(1, customers))
+    local body = string.format(
+        '{"amount":999,"currency":"USD","customer_id":"%s%d"}', prefix, math.random(1, customers))
     return wrk.format("POST", "/v1/payments", headers, body)
 end
 

@@ -1,5 +1,5 @@
 -- wrk: makes numbered customers, their cards, or trials through the gateway, each exactly once, then stops.
--- Arguments: API key, what (customers|cards|trials), how many, prefix of the customers' ids. Run with one thread.
+-- Arguments: API key, what (customers|cards|slow_cards|trials), how many, prefix of the customers' ids. Run with one thread.
 -- wrk itself sleeps to the end of its duration: on the line "complete" whoever started it interrupts it.
 function init(arguments)
     kind, count, prefix = arguments[2], tonumber(arguments[3]), arguments[4]
@@ -7,7 +7,12 @@ function init(arguments)
     headers = { ["Authorization"] = "Bearer " .. arguments[1], ["Content-Type"] = "application/json", ["Prefer"] = "wait=0" }
 end
 
-local paths = { customers = "/v1/customers", cards = "/v1/payment_methods", trials = "/v1/subscriptions" }
+local paths = {
+    customers = "/v1/customers", cards = "/v1/payment_methods", slow_cards = "/v1/payment_methods",
+    trials = "/v1/subscriptions",
+}
+-- The sandbox provider takes three seconds over this card.
+local slow = "4000009900000012"
 
 local function luhn(digits)
     local total = 0
@@ -23,8 +28,8 @@ local function body(number)
     local id = prefix .. number
     if kind == "customers" then
         return string.format('{"id":"%s","email":"%s@example.com","name":"Bench","country":"US"}', id, id)
-    elseif kind == "cards" then
-        local card = luhn(string.format("424242%09d", number))
+    elseif kind ~= "trials" then
+        local card = kind == "slow_cards" and slow or luhn(string.format("424242%09d", number))
         return string.format(
             '{"customer_id":"%s","type":"card","card":{"number":"%s","exp_month":12,"exp_year":2049,"cvc":"123"}}', id, card)
     end

@@ -55,9 +55,10 @@ extension StripeAdapter {
     /// Whether the PaymentIntent shows that the capture happened.
     private func captured(_ request: CaptureRequest) async throws(ProviderFault) -> CaptureAnswer? {
         guard let intent = try await readIntent(request.reference) else { return nil }
-        // Of several captures only the last is named; a single one is known by its amount.
+        // Of several captures only the last is named; a single one that bears no name (it was made by hand) is known
+        // by its amount.
         let isNamed: Bool = intent.capture == request.idempotencyKey.rawValue
-        guard isNamed || !configuration.multipleCapture else { return nil }
+        guard isNamed || (intent.capture == nil && !configuration.multipleCapture) else { return nil }
         return try answer(to: request, intent)
     }
 

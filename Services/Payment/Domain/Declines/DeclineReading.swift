@@ -64,7 +64,7 @@ public struct DeclineReading: Hashable, Sendable {
     ///   - advice: `processor_response.payment_advice_code`, Mastercard's.
     public init(paypal issue: String?, processorCode: String? = nil, advice: MerchantAdviceCode? = nil) {
         let processor: String? = processorCode.flatMap { PayPalDeclines.processorCodes[$0] }
-        let code: String? = processor ?? issue.flatMap { PayPalDeclines.issues[$0] }
+        let code: String? = processor ?? issue.flatMap { PayPalDeclines.issues[$0] ?? PayPalDeclines.statuses[$0] }
         self.init(code.map(Decline.init(code:)) ?? .unknown, advice: advice)
     }
 

@@ -95,4 +95,12 @@ package enum PayPalDeclines {
         "TRANSACTION_RECEIVING_LIMIT_EXCEEDED": "provider_configuration",
         "TRANSACTION_REFUSED": "generic_decline",
     ]
+
+    /// How captures and authorizations that did not come about are called in their `status`, where nothing says why: a
+    /// refusal of the payer's means, for this time.
+    ///
+    /// Source: the status enumerations of captures and authorizations in PayPal's OpenAPI document of Payments v2.
+    package static let statuses: [String: String] = [
+        "DECLINED": "generic_decline", "DENIED": "generic_decline", "FAILED": "processing_error",
+    ]
 }

@@ -7,7 +7,7 @@ package import ServiceKit
 /// Goes on with every provider: reads its lines, matches and books them, and books payouts that have arrived. Providers
 /// known only from files are matched too.
 package struct ReconcileProviders: Sendable {
-    /// How often it looks whether something is due.
+    /// How often it looks whether something is due, beside the moments at which the business clock jumps.
     private static let look: Duration = .milliseconds(500)
 
     let read: ImportSettlements
@@ -35,15 +35,18 @@ package struct ReconcileProviders: Sendable {
             policy: ReconciliationPolicy(parts.configuration), logger: parts.logger)
         let interval: Duration = .seconds(
             parts.configuration.int("payment.reconciliation_interval_seconds", default: 300))
-        return BackgroundLoop(name: "reconcile") { try await reconcile.run(interval: interval) }
+        return BackgroundLoop(name: "reconcile") {
+            try await reconcile.run(interval: interval, clock: parts.clock)
+        }
     }
 
-    private func run(interval: Duration) async throws {
+    private func run(interval: Duration, clock: any ServiceClock) async throws {
         while !Task.isCancelled {
             try await pass()
             let end: ContinuousClock.Instant = .now + interval
             while ContinuousClock.now < end {
-                try await Task.sleep(for: Self.look)
+                await clock.sleep(until: clock.now + interval, atMost: Self.look)
+                try Task.checkCancellation()
                 let due: Int64 = try await pool.transaction(readOnly: true) { db in
                     try ReconciliationConsistency.inFlight(db)
                 }
