@@ -1,5 +1,6 @@
 package import BillingCore
 import JSON
+package import PaymentContract
 package import PaymentThreeDS
 package import Postgres
 
@@ -118,6 +119,18 @@ package enum AuthenticationStore {
         on attempt: AttemptID, of payment: PaymentID, in db: borrowing PostgresTransaction
     ) throws {
         let texts: [(String, String?)] = [("by", "sandbox"), ("result", "authenticated"), ("liability", "issuer")]
+        try note(texts, on: attempt, of: payment, in: db)
+    }
+
+    /// Notes how a provider has authenticated a customer itself.
+    package static func note(
+        _ word: ProviderAuthentication, on attempt: AttemptID, of payment: PaymentID,
+        in db: borrowing PostgresTransaction
+    ) throws {
+        let texts: [(String, String?)] = [
+            ("by", "provider"), ("result", word.result.rawValue), ("eci", word.indicator),
+            ("liability", word.isShifted ? "issuer" : "merchant"),
+        ]
         try note(texts, on: attempt, of: payment, in: db)
     }
 

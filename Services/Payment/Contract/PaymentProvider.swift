@@ -183,11 +183,17 @@ package struct ProviderCharge: Sendable, Equatable {
     package let networkTransactionID: String?
     /// When the provider lets go of an authorization; `nil` where it does not tell.
     package let expiresAt: Instant?
+    /// How the provider has authenticated the customer; `nil` where it has not, or does not tell.
+    package let authentication: ProviderAuthentication?
 
-    package init(reference: String, networkTransactionID: String? = nil, expiresAt: Instant? = nil) {
+    package init(
+        reference: String, networkTransactionID: String? = nil, expiresAt: Instant? = nil,
+        authentication: ProviderAuthentication? = nil
+    ) {
         self.reference = reference
         self.networkTransactionID = networkTransactionID
         self.expiresAt = expiresAt
+        self.authentication = authentication
     }
 }
 

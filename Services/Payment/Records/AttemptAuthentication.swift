@@ -7,7 +7,7 @@ package struct AttemptAuthentication: Sendable, Hashable {
     package var decision: String?
     /// The exemption, the cause, or why the law does not ask.
     package var reason: String?
-    /// Who authenticated: `three_d_secure`, `wallet`, `sandbox`.
+    /// Who authenticated: `three_d_secure`, `wallet`, `provider`, `sandbox`.
     package var method: String?
     /// The word: `authenticated`, `attempted`, `not_authenticated`, `rejected`, `unavailable/…`.
     package var result: String?

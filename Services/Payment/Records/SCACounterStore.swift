@@ -1,4 +1,4 @@
-import BillingCore
+package import BillingCore
 import PaymentDomain
 package import Postgres
 
@@ -7,11 +7,15 @@ package import Postgres
 package enum SCACounterStore {
     /// Counts payments that have just gone through, in the transaction that records it: once, as a payment goes through
     /// once. An authentication begins a new count; what goes through beside it is counted after it.
-    package static func book(_ payments: [PaymentRecord], in db: borrowing PostgresTransaction) throws {
+    /// - Parameter authenticated: Those whose customers were authenticated by their providers.
+    package static func book(
+        _ payments: [PaymentRecord], authenticated byProvider: Set<PaymentID> = [], in db: borrowing PostgresTransaction
+    ) throws {
+        let isAuthenticated: (PaymentRecord) -> Bool = { $0.authenticated || byProvider.contains($0.id) }
         let through: [PaymentRecord] = payments.filter { $0.status == .succeeded || $0.status == .authorized }
-        let authenticated: [String] = through.filter { $0.authenticated && !$0.offSession }.map(\.id.rawValue)
+        let authenticated: [String] = through.filter { isAuthenticated($0) && !$0.offSession }.map(\.id.rawValue)
         if !authenticated.isEmpty { try begin(authenticated, in: db) }
-        let counted: [(id: String, amount: Money)] = through.filter { !$0.authenticated }.compactMap { payment in
+        let counted: [(id: String, amount: Money)] = through.filter { !isAuthenticated($0) }.compactMap { payment in
             payment.authentication?.counted.map { (payment.id.rawValue, $0) }
         }
         if !counted.isEmpty { try add(counted, in: db) }

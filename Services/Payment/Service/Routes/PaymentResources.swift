@@ -113,8 +113,10 @@ struct AuthenticationNoteResource: JSONOutput {
     func write(to o: inout ObjectWriter) {
         o.field("decision", note.decision, doc: "exempt, required or out_of_scope; null where nothing was decided here")
         o.field("reason", note.reason, doc: "The exemption, the cause, or why the law does not ask")
-        o.field("method", note.method, doc: "Who authenticated: three_d_secure, wallet or sandbox")
-        o.field("result", note.result, doc: "authenticated, attempted, not_authenticated, rejected, unavailable/CAUSE")
+        o.field("method", note.method, doc: "Who authenticated: three_d_secure, wallet, provider or sandbox")
+        o.field(
+            "result", note.result,
+            doc: "authenticated, attempted, exempt, not_authenticated, rejected, unavailable, unavailable/CAUSE")
         o.field("eci", note.indicator, doc: "The scheme's indicator")
         o.field("liability", note.liability, doc: "Who bears fraud: issuer or merchant; null while it is open")
     }

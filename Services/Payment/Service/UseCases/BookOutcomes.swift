@@ -45,7 +45,7 @@ package struct BookOutcomes: Sendable {
             moved.filter { $0.status == .requiresAction }.compactMap { payment in
                 codes[payment.attemptID].map { ($0, payment.id, payment.attemptID) }
             }, in: db)
-        try SCACounterStore.book(moved, in: db)
+        try noteAuthentications(moved, byAttempt, in: db)
         try learn(moved, byAttempt, in: db)
         try LedgerStore.book(try entries(moved.filter { $0.status == .succeeded }, at: now, in: db), in: db)
         var traces: [String: String] = [:]
@@ -55,6 +55,19 @@ package struct BookOutcomes: Sendable {
         }
         try waiters.answer(moved.filter(\.status.isSettled), in: db)
         return next
+    }
+
+    /// Notes how providers have authenticated customers themselves, and counts what went through without.
+    private func noteAuthentications(
+        _ moved: [PaymentRecord], _ outcomes: [AttemptID: Outcome], in db: borrowing PostgresTransaction
+    ) throws {
+        var authenticated: Set<PaymentID> = []
+        for payment in moved {
+            guard let word: ProviderAuthentication = outcomes[payment.attemptID]?.authentication else { continue }
+            try AuthenticationStore.note(word, on: payment.attemptID, of: payment.id, in: db)
+            if word.result == .authenticated { authenticated.insert(payment.id) }
+        }
+        try SCACounterStore.book(moved, authenticated: authenticated, in: db)
     }
 
     /// Keeps what charges without the customer will refer to: the network's id of one the customer made.

@@ -95,6 +95,14 @@ package struct Outcome: Sendable {
         }
     }
 
+    /// How the provider has authenticated the customer itself.
+    var authentication: ProviderAuthentication? {
+        switch answer {
+        case .captured(let charge), .authorized(let charge): charge.authentication
+        case .declined, .actionRequired, .pending: nil
+        }
+    }
+
     /// Whether the provider goes on by itself, and its word is to be looked for again: after a page of its own, and while
     /// a bank is about it. A challenge of ours ends with a request instead.
     var isOpen: Bool {
