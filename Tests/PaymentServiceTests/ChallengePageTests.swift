@@ -125,6 +125,27 @@ import Testing
         }
     }
 
+    @Test("a customer who never comes has said no when the time is over; one whose issuer was asked is waited for")
+    func neverCame() async throws {
+        let directory = DirectoryDouble()
+        try await withPayments(directory: directory.server) { world in
+            let authenticate: AuthenticatePayment = try #require(world.work.authenticate)
+            let absent: PaymentRecord = try await world.challenged()
+            world.clock.advance(by: .seconds(86_000))
+            let late: PaymentRecord = try await world.challenged()
+            try await authenticate.sweep()
+            #expect(try await world.payment(absent.id).status == .requiresAction)
+            world.clock.advance(by: .seconds(400))
+            try await authenticate.sweep()
+            #expect(try await world.payment(absent.id).decline == .authenticationFailed)
+            world.clock.advance(by: .seconds(85_900))
+            _ = try await world.authenticate(late.id)
+            world.clock.advance(by: .seconds(200))
+            try await authenticate.sweep()
+            #expect(try await world.payment(late.id).status == .requiresAction)
+        }
+    }
+
     @Test("what decided is kept sealed: no cryptogram is in the database") func sealed() async throws {
         let directory = DirectoryDouble()
         try await withPayments(directory: directory.server) { world in

@@ -41,14 +41,16 @@ package enum AuthenticationPages {
 
     /// Opens pages for attempts that wait for their customers.
     package static func open(
-        _ pages: [(code: String, payment: PaymentID, attempt: AttemptID)], in db: borrowing PostgresTransaction
+        _ pages: [(code: String, payment: PaymentID, attempt: AttemptID)], until end: Instant,
+        in db: borrowing PostgresTransaction
     ) throws {
         guard !pages.isEmpty else { return }
         try db.enqueue(
             """
-            INSERT INTO three_d_secure_pages (code, payment_id, attempt_id)
-            SELECT * FROM unnest(\(pages.map(\.code))::text[], \(pages.map(\.payment.rawValue))::text[],
-                \(pages.map(\.attempt.rawValue))::text[])
+            INSERT INTO three_d_secure_pages (code, payment_id, attempt_id, open_until)
+            SELECT n.code, n.payment_id, n.attempt_id, \(end)::timestamptz
+            FROM unnest(\(pages.map(\.code))::text[], \(pages.map(\.payment.rawValue))::text[],
+                \(pages.map(\.attempt.rawValue))::text[]) AS n(code, payment_id, attempt_id)
             ON CONFLICT (attempt_id) DO NOTHING
             """)
     }
@@ -92,6 +94,19 @@ package enum AuthenticationPages {
             UPDATE three_d_secure_pages SET transaction_id = coalesce(transaction_id, \(transaction.description)),
                 method_until = coalesce(method_until, \(until)::timestamptz)
             WHERE code = \(code) RETURNING \(AuthenticationPageRecord.columns)
+            """, as: AuthenticationPageRecord.self)
+    }
+
+    /// Closes pages whose time is over; others that are locked are left to whoever holds them.
+    package static func close(
+        at now: Instant, limit: Int, in db: borrowing PostgresTransaction
+    ) throws -> [AuthenticationPageRecord] {
+        try db.query(
+            """
+            UPDATE three_d_secure_pages SET open_until = NULL WHERE code IN (
+                SELECT code FROM three_d_secure_pages WHERE open_until <= \(now)
+                ORDER BY open_until LIMIT \(limit) FOR UPDATE SKIP LOCKED)
+            RETURNING \(AuthenticationPageRecord.columns)
             """, as: AuthenticationPageRecord.self)
     }
 

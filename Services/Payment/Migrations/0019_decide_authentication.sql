@@ -36,8 +36,11 @@ CREATE TABLE three_d_secure_pages (
     -- reported.
     transaction_id text UNIQUE,
     method_until timestamptz,
-    method_reported boolean NOT NULL DEFAULT false
+    method_reported boolean NOT NULL DEFAULT false,
+    -- Until when the customer may begin, by the business clock; NULL once that has been seen to.
+    open_until timestamptz
 );
+CREATE INDEX three_d_secure_pages_open ON three_d_secure_pages (open_until) WHERE open_until IS NOT NULL;
 
 -- The message that decided holds the issuer's authentication value. It is kept sealed from here on, and only to answer a
 -- repetition of it. What was kept in the open is of no use: those payments have moved on.

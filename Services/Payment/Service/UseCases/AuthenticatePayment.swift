@@ -88,12 +88,20 @@ package struct AuthenticatePayment: Sendable {
     func refuse(_ payment: PaymentRecord) async throws {
         let now: Instant = clock.now
         try await pool.transactionRetrying { db in
-            guard let payment: PaymentRecord = try PaymentStore.lock(payment.id, in: db), payment.awaitsChallenge,
-                try !AuthenticationStore.has(payment.attemptID, in: db)
-            else { return }
-            try AuthenticationStore.note(.notEnrolled(at: now), on: payment.attemptID, of: payment.id, in: db)
-            try ContinuePayment.decide(payment, .refused, at: now, in: db)
+            try refuse(payment.id, payment.attemptID, .notEnrolled(at: now), at: now, in: db)
         }
+    }
+
+    /// One whose issuer has been asked is left to what comes of that.
+    private func refuse(
+        _ id: PaymentID, _ attempt: AttemptID, _ outcome: AuthenticationOutcome?, at now: Instant,
+        in db: borrowing PostgresTransaction
+    ) throws {
+        guard let payment: PaymentRecord = try PaymentStore.lock(id, in: db), payment.awaitsChallenge,
+            payment.attemptID == attempt, try !AuthenticationStore.has(attempt, in: db)
+        else { return }
+        if let outcome { try AuthenticationStore.note(outcome, on: attempt, of: id, in: db) }
+        try ContinuePayment.decide(payment, .refused, at: now, in: db)
     }
 
     /// Asks the issuer, once for an attempt: who comes second finds what the first one has begun.
@@ -231,9 +239,15 @@ package struct AuthenticatePayment: Sendable {
         }
     }
 
-    /// Ends what nobody has ended in time: a challenge that was walked away from is a no.
+    /// Ends what nobody has ended in time: a challenge that was walked away from is a no, and so is one that the customer
+    /// never came for.
     package func sweep() async throws {
         let now: Instant = clock.now
+        try await pool.transactionRetrying { db in
+            for page in try AuthenticationPages.close(at: now, limit: Self.passLimit, in: db) {
+                try refuse(page.paymentID, page.attemptID, nil, at: now, in: db)
+            }
+        }
         try await pool.transactionRetrying { db in
             for record in try AuthenticationStore.overdue(at: now, limit: Self.passLimit, in: db) {
                 guard var authentication: Authentication = record.authentication else {

@@ -44,7 +44,7 @@ package struct BookOutcomes: Sendable {
         try AuthenticationPages.open(
             moved.filter { $0.status == .requiresAction }.compactMap { payment in
                 codes[payment.attemptID].map { ($0, payment.id, payment.attemptID) }
-            }, in: db)
+            }, until: policy.end(from: now), in: db)
         try noteAuthentications(moved, byAttempt, in: db)
         try learn(moved, byAttempt, in: db)
         try LedgerStore.book(try entries(moved.filter { $0.status == .succeeded }, at: now, in: db), in: db)
