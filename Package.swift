@@ -222,7 +222,7 @@ func testTargets() -> [Target] {
                     "PaymentThreeDS",
                     "PaymentWebhooks", "PaymentCrypto", "PaymentChains", "PaymentInbound", "PaymentReconciliation",
                     "PaymentRecords", "PaymentService", "ServiceKit", "Postgres", "HTTPKit", "BillingCore", "JSON",
-                    "Telemetry", "TestKit", crypto, log,
+                    "Telemetry", "TestKit", crypto, log, "PaymentAuthentication", "PaymentLinks", "PaymentSandbox",
                 ])
         ]
     guard let only = Context.environment["REFRAIN_ONLY_TESTS"], !only.isEmpty else {

@@ -18,20 +18,27 @@ final class DirectoryDouble: ProviderTransport {
     }
 
     private let book = Mutex(Book())
+    /// Of its card range.
+    private let methodURL: String?
+
+    init(methodURL: String? = nil) { self.methodURL = methodURL }
 
     func answer(_ status: String?) { book.withLock { $0.status = status } }
 
     /// The AReqs.
     var asked: [JSONValue] { book.withLock { $0.asked } }
 
-    var server: ThreeDSServer {
+    var server: ThreeDSServer { server(.strict) }
+
+    func server(_ policy: UnauthenticatedPolicy) -> ThreeDSServer {
         ThreeDSServer(
             url: "https://directory.test",
             profile: RequestorProfile(
                 serverReference: "TEST", resultURL: "https://pay.test/v1/three_d_secure/results",
                 notificationURL: "https://pay.test/v1/three_d_secure/return", requestorID: "r1", requestorName: "Shop",
                 requestorURL: "https://shop.test", acquirerBIN: "868491", acquirerMerchantID: "m1",
-                merchantCategory: "5734", merchantCountry: "276", merchantName: "Shop"), transport: self)
+                merchantCategory: "5734", merchantCountry: "276", merchantName: "Shop"), policy: policy, transport: self
+        )
     }
 
     func send(_ request: ProviderHTTPRequest) async throws(ProviderFault) -> ProviderHTTPAnswer {
@@ -42,12 +49,7 @@ final class DirectoryDouble: ProviderTransport {
             return ok([
                 "messageType": "PRes", "messageVersion": "2.2.0", "threeDSServerTransID": id,
                 "dsTransID": .string(Self.directory), "serialNum": "1",
-                "cardRangeData": [
-                    [
-                        "startRange": "4000000000000000", "endRange": "4000009999999999", "actionInd": "A",
-                        "acsStartProtocolVersion": "2.1.0", "acsEndProtocolVersion": "2.2.0",
-                    ]
-                ],
+                "cardRangeData": [range],
             ])
         }
         let status: String? = book.withLock { book in
@@ -63,6 +65,14 @@ final class DirectoryDouble: ProviderTransport {
         members.append(JSONMember(name: "threeDSServerTransID", value: id))
         for (name, text) in Self.more(status) { members.append(JSONMember(name: name, value: .string(text))) }
         return ok(.object(members))
+    }
+
+    private var range: JSONValue {
+        let members: [(String, String?)] = [
+            ("startRange", "4000000000000000"), ("endRange", "4000009999999999"), ("actionInd", "A"),
+            ("acsStartProtocolVersion", "2.1.0"), ("acsEndProtocolVersion", "2.2.0"), ("threeDSMethodURL", methodURL),
+        ]
+        return .object(members.compactMap { name, text in text.map { JSONMember(name: name, value: .string($0)) } })
     }
 
     private static func more(_ status: String) -> [(String, String)] {

@@ -103,7 +103,7 @@ struct PaymentWorld: Sendable {
 
     init(
         _ database: PostgresPool, fallback: FraudFallback = .review, beside others: [any PaymentProvider] = [],
-        wallets: any WalletReader = ConfiguredWallets(), directory: ThreeDSServer? = nil
+        wallets: any WalletReader = ConfiguredWallets(), directory: ThreeDSServer? = nil, sca: SCAPolicy = SCAPolicy()
     ) {
         let logger = Logger(label: "test.payment") { _ in SwiftLogNoOpLogHandler() }
         let clock = ManualClock(Self.start)
@@ -118,7 +118,8 @@ struct PaymentWorld: Sendable {
             pool: database, providers: providers, clock: clock,
             policy: SweepPolicy(
                 silenceSeconds: 0, offSessionSilenceSeconds: 0, lostSeconds: 0, fallback: fallback),
-            wallets: wallets, directory: directory, logger: logger)
+            wallets: wallets, directory: directory, pages: ChallengePages(publicURL: "https://pay.test"),
+            sca: AssessAuthentication(policy: sca), logger: logger)
         dispatcher = EventDispatcher(work.consumer, pool: database, clock: clock, logger: logger)
     }
 
@@ -321,11 +322,12 @@ final class Counting: Sendable {
 /// Lends a migrated schema and the service on it.
 func withPayments(
     connections: Int = 4, fallback: FraudFallback = .review, beside others: [any PaymentProvider] = [],
-    wallets: any WalletReader = ConfiguredWallets(), directory: ThreeDSServer? = nil,
+    wallets: any WalletReader = ConfiguredWallets(), directory: ThreeDSServer? = nil, sca: SCAPolicy = SCAPolicy(),
     _ body: (PaymentWorld) async throws -> Void
 ) async throws {
     try await withMigratedDatabase(service: "Payment", connections: connections) { lent in
         try await body(
-            PaymentWorld(lent.pool, fallback: fallback, beside: others, wallets: wallets, directory: directory))
+            PaymentWorld(
+                lent.pool, fallback: fallback, beside: others, wallets: wallets, directory: directory, sca: sca))
     }
 }

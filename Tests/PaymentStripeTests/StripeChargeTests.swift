@@ -27,6 +27,27 @@ import Testing
         }
     }
 
+    @Test(
+        "what Stripe's own 3-D Secure came to is told, and whether the issuer bears fraud",
+        arguments: [
+            ("authenticated", .authenticated, true), ("attempt_acknowledged", .attempted, true),
+            ("exempted", .exempt, false), ("failed", .notAuthenticated, false), ("not_supported", .unavailable, false),
+            ("something_new", nil, false),
+        ] as [(String, ProviderAuthentication.Result?, Bool)])
+    func authenticated(_ word: String, _ result: ProviderAuthentication.Result?, _ isShifted: Bool) async throws {
+        let details: JSONValue = [
+            "three_d_secure": ["result": .string(word), "electronic_commerce_indicator": "05"]
+        ]
+        let charge: JSONValue = ["id": "ch_1", "payment_method_details": ["card": details]]
+        let world = StripeWorld(
+            .answer(200, intent("succeeded", for: Self.asked, more: [("latest_charge", charge)]).description))
+        let told = result.map { ProviderAuthentication(result: $0, indicator: "05") }
+        #expect(
+            try await world.adapter.charge(Self.asked)
+                == .captured(ProviderCharge(reference: "pi_1", authentication: told)))
+        #expect(told?.isShifted ?? false == isShifted)
+    }
+
     @Test("without the customer it is off session and goes nowhere") func merchant() async throws {
         let asked = request(initiation: .merchant(networkTransactionID: "1"))
         let world = StripeWorld(.answer(200, intent("succeeded", for: asked).description))

@@ -1,5 +1,6 @@
 package import BillingCore
 import JSON
+package import PaymentContract
 package import PaymentThreeDS
 package import Postgres
 
@@ -14,6 +15,8 @@ package struct AuthenticationRecord: Sendable {
     package let isOpen: Bool
     /// `nil` while the directory server's answer is not there.
     package let authentication: Authentication?
+    /// The RReq that decided, sealed.
+    package let sealedResult: [UInt8]?
 }
 
 /// SQL over authentications by 3-D Secure.
@@ -27,20 +30,15 @@ package enum AuthenticationStore {
         let begun: Int = try db.execute(
             """
             INSERT INTO three_d_secure (id, payment_id, attempt_id, code, status, deadline)
-            VALUES (\(id.description), \(payment), \(attempt), \(newCode()), 'asked', \(until))
+            VALUES (\(id.description), \(payment), \(attempt), \(AuthenticationPages.newCode()), 'asked', \(until))
             ON CONFLICT (attempt_id) DO NOTHING
             """)
         return begun == 1
     }
 
-    private static func newCode() -> String {
-        var source = SystemRandomNumberGenerator()
-        return (0..<2).map { _ in String(UInt64.random(in: .min ... .max, using: &source), radix: 36) }.joined()
-    }
-
-    /// Stores how an authentication stands, with the RReq that decided it.
+    /// Stores how an authentication stands, with the RReq that decided it, sealed.
     package static func save(
-        _ authentication: Authentication, result: [UInt8]? = nil, in db: borrowing PostgresTransaction
+        _ authentication: Authentication, sealedResult: [UInt8]? = nil, in db: borrowing PostgresTransaction
     ) throws {
         let status: String =
             switch authentication.stage {
@@ -52,7 +50,7 @@ package enum AuthenticationStore {
         try db.enqueue(
             """
             UPDATE three_d_secure SET status = \(status), state = \(authentication.stored?.description)::jsonb,
-                deadline = \(authentication.deadline), result = coalesce(\(result)::bytea, result)
+                deadline = \(authentication.deadline), result = coalesce(\(sealedResult)::bytea, result)
             WHERE id = \(authentication.id.description)
             """)
     }
@@ -103,23 +101,64 @@ package enum AuthenticationStore {
         try db.enqueue("UPDATE three_d_secure SET status = 'done', deadline = NULL WHERE id = \(id.description)")
     }
 
-    /// Notes on an attempt how its customer was authenticated, and who bears fraud.
+    /// Notes on an attempt, and on its payment while that is at it, how the customer was authenticated, and who bears fraud.
     package static func note(
-        _ outcome: AuthenticationOutcome, on attempt: AttemptID, in db: borrowing PostgresTransaction
+        _ outcome: AuthenticationOutcome, on attempt: AttemptID, of payment: PaymentID,
+        in db: borrowing PostgresTransaction
     ) throws {
         let texts: [(String, String?)] = [
             ("by", "three_d_secure"), ("result", outcome.verdict.name), ("eci", outcome.indicator),
             ("ds_transaction", outcome.directoryTransaction?.description), ("liability", outcome.liability.rawValue),
             ("version", outcome.version.rawValue),
         ]
+        try note(texts, on: attempt, of: payment, in: db)
+    }
+
+    /// Notes that the sandbox's customer has passed its challenge.
+    package static func notePassed(
+        on attempt: AttemptID, of payment: PaymentID, in db: borrowing PostgresTransaction
+    ) throws {
+        let texts: [(String, String?)] = [("by", "sandbox"), ("result", "authenticated"), ("liability", "issuer")]
+        try note(texts, on: attempt, of: payment, in: db)
+    }
+
+    /// Notes how a provider has authenticated a customer itself.
+    package static func note(
+        _ word: ProviderAuthentication, on attempt: AttemptID, of payment: PaymentID,
+        in db: borrowing PostgresTransaction
+    ) throws {
+        let texts: [(String, String?)] = [
+            ("by", "provider"), ("result", word.result.rawValue), ("eci", word.indicator),
+            ("liability", word.isShifted ? "issuer" : "merchant"),
+        ]
+        try note(texts, on: attempt, of: payment, in: db)
+    }
+
+    private static func note(
+        _ texts: [(String, String?)], on attempt: AttemptID, of payment: PaymentID,
+        in db: borrowing PostgresTransaction
+    ) throws {
         let members: [JSONMember] = texts.compactMap { name, text in
             text.map { JSONMember(name: name, value: .string($0)) }
         }
+        let noted: String = JSONValue.object(members).description
         try db.enqueue(
             """
-            UPDATE payment_attempts SET authentication = \(JSONValue.object(members).description)::jsonb
+            UPDATE payment_attempts SET authentication = coalesce(authentication, '{}') || \(noted)::jsonb
             WHERE id = \(attempt)
             """)
+        try db.enqueue(
+            """
+            UPDATE payments SET authentication = coalesce(authentication, '{}') || \(noted)::jsonb
+            WHERE id = \(payment) AND attempt_id = \(attempt)
+            """)
+    }
+
+    /// Notes that a card's customer has put the merchant on the issuer's list (article 13).
+    package static func noteTrust(
+        of method: PaymentMethodID, in db: borrowing PostgresTransaction
+    ) throws {
+        try db.enqueue("UPDATE payment_methods SET trusted_beneficiary = true WHERE id = \(method)")
     }
 
     /// Keeps a card's number, sealed, where the directory server has to be told it later.
@@ -152,6 +191,6 @@ package enum AuthenticationStore {
         let json: JSONValue? = try state.map { try parseJSON($0) }
         return AuthenticationRecord(
             id: id, paymentID: payment, attemptID: attempt, code: code, isOpen: isOpen,
-            authentication: json.flatMap { Authentication(id: id, stored: $0, result: result) })
+            authentication: json.flatMap { Authentication(id: id, stored: $0, result: nil) }, sealedResult: result)
     }
 }

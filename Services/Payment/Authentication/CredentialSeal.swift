@@ -26,18 +26,32 @@ package struct CredentialSeal: Sendable, CustomStringConvertible, CustomReflecta
             members.append(JSONMember(name: "cryptogram", value: .string(cryptogram)))
         }
         if let eci: String = card.eci { members.append(JSONMember(name: "eci", value: .string(eci))) }
-        let box = try AES.GCM.seal(
-            JSONValue.object(members).serialized, using: key, authenticating: Array(method.utf8))
+        return try seal(JSONValue.object(members).serialized, as: method)
+    }
+
+    /// Seals bytes for the one purpose of this name.
+    package func seal(_ bytes: [UInt8], as name: String) throws -> [UInt8] {
+        let box = try AES.GCM.seal(bytes, using: key, authenticating: Array(name.utf8))
         guard let combined = box.combined else { throw Broken() }
         return Array(combined)
+    }
+
+    /// Opens bytes that were sealed for the purpose of this name.
+    /// - Throws: ``Broken``.
+    package func open(_ sealed: [UInt8], as name: String) throws(Broken) -> [UInt8] {
+        do {
+            return Array(
+                try AES.GCM.open(try AES.GCM.SealedBox(combined: sealed), using: key, authenticating: Array(name.utf8)))
+        } catch {
+            throw Broken()
+        }
     }
 
     /// Opens what was sealed for a payment method.
     /// - Throws: ``Broken``.
     package func open(_ sealed: [UInt8], for method: String) throws(Broken) -> WalletCard {
         do {
-            let box = try AES.GCM.SealedBox(combined: sealed)
-            let json = try parseJSON(Array(try AES.GCM.open(box, using: key, authenticating: Array(method.utf8))))
+            let json = try parseJSON(try open(sealed, as: method))
             guard let number = json["number"]?.stringValue.flatMap({ CardNumber($0) }),
                 let month = json["exp_month"]?.intValue, let year = json["exp_year"]?.intValue
             else { throw Broken() }

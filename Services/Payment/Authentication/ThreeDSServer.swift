@@ -26,17 +26,20 @@ package final class ThreeDSServer: Sendable {
 
     package let profile: RequestorProfile
     package let policy: UnauthenticatedPolicy
+    /// Whether issuers that do not say so beforehand may ask the cardholder on a way of their own, too.
+    package let offersDecoupled: Bool
     private let directory: DirectoryServer
     private let preparation: DirectoryServer
     private let ranges = Mutex(CardRangeCache())
 
     /// - Parameter url: Of the directory server; messages go to `/areq` and `/preq` below it.
     package init(
-        url: String, profile: RequestorProfile, policy: UnauthenticatedPolicy = .strict,
+        url: String, profile: RequestorProfile, policy: UnauthenticatedPolicy = .strict, offersDecoupled: Bool = false,
         transport: any ProviderTransport
     ) {
         self.profile = profile
         self.policy = policy
+        self.offersDecoupled = offersDecoupled
         directory = DirectoryServer(transport: Way(url: "\(url)/areq", transport: transport))
         preparation = DirectoryServer(transport: Way(url: "\(url)/preq", transport: transport))
     }

@@ -81,12 +81,16 @@ package enum WalletStore {
             "DELETE FROM wallet_credentials WHERE payment_id = ANY(\(payments.map(\.payment.rawValue))::text[])")
         try db.enqueue(
             """
-            UPDATE payment_attempts a SET authentication = jsonb_strip_nulls(jsonb_build_object(
-                'by', CASE WHEN w.authenticated THEN 'wallet' END, 'eci', w.eci,
-                'liability', CASE WHEN w.authenticated THEN 'issuer' ELSE 'merchant' END))
-            FROM unnest(\(payments.map(\.attempt.rawValue))::text[], \(payments.map(\.eci))::text[],
-                \(payments.map(\.isAuthenticated))::boolean[]) AS w(attempt, eci, authenticated)
-            WHERE a.id = w.attempt
+            WITH noted AS (
+                UPDATE payment_attempts a SET authentication = coalesce(a.authentication, '{}')
+                    || jsonb_strip_nulls(jsonb_build_object(
+                        'by', CASE WHEN w.authenticated THEN 'wallet' END, 'eci', w.eci,
+                        'liability', CASE WHEN w.authenticated THEN 'issuer' ELSE 'merchant' END))
+                FROM unnest(\(payments.map(\.attempt.rawValue))::text[], \(payments.map(\.eci))::text[],
+                    \(payments.map(\.isAuthenticated))::boolean[]) AS w(attempt, eci, authenticated)
+                WHERE a.id = w.attempt RETURNING a.id, a.payment_id, a.authentication)
+            UPDATE payments p SET authentication = n.authentication FROM noted n
+            WHERE p.id = n.payment_id AND p.attempt_id = n.id
             """)
     }
 

@@ -94,13 +94,15 @@ package struct ChargeRequest: Sendable, Equatable {
     package let payer: ChargePayer?
     /// The customer is to authenticate although the bank may not ask for it: the risk is high.
     package let stepUp: Bool
+    /// Why it comes without an authentication; `nil` where nothing is said.
+    package let claim: AuthenticationClaim?
     /// What the provider knows the charge by, where an earlier answer has told; no part of what is asked for.
     package let reference: String?
 
     package init(
         idempotencyKey: AttemptID, paymentID: PaymentID, source: ChargeSource, amount: Money, capture: Bool = true,
         initiation: Initiation = .customer, authenticated: Bool = false, statementDescriptor: String? = nil,
-        payer: ChargePayer? = nil, stepUp: Bool = false, reference: String? = nil
+        payer: ChargePayer? = nil, stepUp: Bool = false, claim: AuthenticationClaim? = nil, reference: String? = nil
     ) {
         self.idempotencyKey = idempotencyKey
         self.paymentID = paymentID
@@ -112,6 +114,7 @@ package struct ChargeRequest: Sendable, Equatable {
         self.statementDescriptor = statementDescriptor
         self.payer = payer
         self.stepUp = stepUp
+        self.claim = claim
         self.reference = reference
     }
 
@@ -120,7 +123,7 @@ package struct ChargeRequest: Sendable, Equatable {
         ChargeRequest(
             idempotencyKey: idempotencyKey, paymentID: paymentID, source: source, amount: amount, capture: capture,
             initiation: initiation, authenticated: authenticated, statementDescriptor: statementDescriptor,
-            payer: payer, stepUp: stepUp, reference: reference)
+            payer: payer, stepUp: stepUp, claim: claim, reference: reference)
     }
 
     /// The same charge, whose reference at the provider has become known.
@@ -128,7 +131,7 @@ package struct ChargeRequest: Sendable, Equatable {
         ChargeRequest(
             idempotencyKey: idempotencyKey, paymentID: paymentID, source: source, amount: amount, capture: capture,
             initiation: initiation, authenticated: authenticated, statementDescriptor: statementDescriptor,
-            payer: payer, stepUp: stepUp, reference: reference)
+            payer: payer, stepUp: stepUp, claim: claim, reference: reference)
     }
 
     /// The same charge as another attempt, from what another provider knows the method by.
@@ -136,7 +139,15 @@ package struct ChargeRequest: Sendable, Equatable {
         ChargeRequest(
             idempotencyKey: key, paymentID: paymentID, source: source, amount: amount, capture: capture,
             initiation: initiation, authenticated: authenticated, statementDescriptor: statementDescriptor,
-            payer: payer, stepUp: stepUp)
+            payer: payer, stepUp: stepUp, claim: claim)
+    }
+
+    /// The same charge, with what was decided of the customer's authentication.
+    package func asking(stepUp: Bool, claim: AuthenticationClaim?) -> ChargeRequest {
+        ChargeRequest(
+            idempotencyKey: idempotencyKey, paymentID: paymentID, source: source, amount: amount, capture: capture,
+            initiation: initiation, authenticated: authenticated, statementDescriptor: statementDescriptor,
+            payer: payer, stepUp: stepUp, claim: claim, reference: reference)
     }
 }
 
@@ -172,11 +183,17 @@ package struct ProviderCharge: Sendable, Equatable {
     package let networkTransactionID: String?
     /// When the provider lets go of an authorization; `nil` where it does not tell.
     package let expiresAt: Instant?
+    /// How the provider has authenticated the customer; `nil` where it has not, or does not tell.
+    package let authentication: ProviderAuthentication?
 
-    package init(reference: String, networkTransactionID: String? = nil, expiresAt: Instant? = nil) {
+    package init(
+        reference: String, networkTransactionID: String? = nil, expiresAt: Instant? = nil,
+        authentication: ProviderAuthentication? = nil
+    ) {
         self.reference = reference
         self.networkTransactionID = networkTransactionID
         self.expiresAt = expiresAt
+        self.authentication = authentication
     }
 }
 

@@ -99,6 +99,8 @@ struct LinkPaymentResource: JSONOutput {
 struct LinkActionResource: JSONOutput {
     let action: NextAction
     let expiresAt: Instant?
+    /// The page on which the customer authenticates, where there is one.
+    let challengeURL: String?
     /// How much is still to be sent, in whole coins.
     let coins: String?
     let qrPath: String?
@@ -111,6 +113,7 @@ struct LinkActionResource: JSONOutput {
         guard payment.status == .requiresAction else { return nil }
         action = payment.nextAction ?? .challenge
         expiresAt = action.transfer?.expiresAt ?? payment.actionExpiresAt
+        challengeURL = payment.challengeURL
         coins = action.transfer.flatMap { transfer in
             decimals.flatMap { places in (try? BaseUnits(parsing: transfer.amount))?.coins(decimals: places) }
         }
@@ -120,13 +123,14 @@ struct LinkActionResource: JSONOutput {
     private init(action: NextAction) {
         self.action = action
         expiresAt = nil
+        challengeURL = nil
         coins = nil
         qrPath = nil
     }
 
     func write(to o: inout ObjectWriter) {
         o.field("type", action.kind, doc: "three_d_secure, redirect or transfer")
-        o.field("url", action.url, doc: "Where the customer goes")
+        o.field("url", action.url ?? challengeURL, doc: "Where the customer goes")
         o.field("asset", action.transfer?.asset)
         o.field("address", action.transfer?.address)
         o.field("amount", coins, doc: "What is still to be sent, in whole coins")

@@ -16,6 +16,8 @@ package struct PageAssets: Sendable {
 
     /// The page with places for what differs.
     let template: String
+    /// The page on which customers authenticate, with places for what differs.
+    let authentication: String?
     /// Changes with any file, so that browsers may keep files for ever.
     let version: String
     private let files: [String: File]
@@ -42,6 +44,7 @@ package struct PageAssets: Sendable {
         }
         self.files = files
         template = try String(contentsOf: folder.appendingPathComponent("page.html"), encoding: .utf8)
+        authentication = try? String(contentsOf: folder.appendingPathComponent("authenticate.html"), encoding: .utf8)
         var hash = SHA256()
         hash.update(data: Array(template.utf8))
         for (name, file) in files.sorted(by: { $0.key < $1.key }) {

@@ -39,18 +39,21 @@ package struct PaymentMethodRecord: PostgresRecord, Sendable {
     package let failureCode: String?
     /// Where the customer comes back to from a page of the provider's.
     package let returnURL: String?
+    /// Of the card's issuer; `nil` where it is not known.
+    package let country: String?
     package let createdAt: Instant
 
     package static let columns: SQL = """
         id, customer_id, type, brand, bin, last4, exp_month, exp_year, fingerprint, provider, provider_token, \
-        provider_customer, is_default, status, setup_action::text, failure_code, return_url, created_at
+        provider_customer, is_default, status, setup_action::text, failure_code, return_url, country, \
+        created_at
         """
 
     package init(
         id: PaymentMethodID, customerID: CustomerID, type: String = "card", brand: String?, bin: String? = nil,
         last4: String?, expMonth: Int?, expYear: Int?, fingerprint: String, provider: String, providerToken: String,
         providerCustomer: String? = nil, isDefault: Bool, status: Status = .active, setupAction: NextAction? = nil,
-        failureCode: String? = nil, returnURL: String? = nil, createdAt: Instant
+        failureCode: String? = nil, returnURL: String? = nil, country: String? = nil, createdAt: Instant
     ) {
         self.id = id
         self.customerID = customerID
@@ -69,6 +72,7 @@ package struct PaymentMethodRecord: PostgresRecord, Sendable {
         self.setupAction = setupAction
         self.failureCode = failureCode
         self.returnURL = returnURL
+        self.country = country
         self.createdAt = createdAt
     }
 
@@ -80,7 +84,7 @@ package struct PaymentMethodRecord: PostgresRecord, Sendable {
             provider: try row.next(), providerToken: try row.next(), providerCustomer: try row.next(),
             isDefault: try row.next(), status: try row.nextCase(),
             setupAction: (try row.next() as String?).flatMap(NextAction.init(stored:)), failureCode: try row.next(),
-            returnURL: try row.next(), createdAt: try row.next())
+            returnURL: try row.next(), country: try row.next(), createdAt: try row.next())
     }
 }
 
@@ -158,11 +162,12 @@ package enum PaymentMethodStore {
             """
             INSERT INTO payment_methods (id, customer_id, type, brand, bin, last4, exp_month, exp_year, fingerprint,
                 provider, provider_token, provider_customer, is_default, status, setup_action, failure_code,
-                return_url, created_at)
+                return_url, country, created_at)
             VALUES (\(method.id), \(method.customerID), \(method.type), \(method.brand), \(method.bin), \(method.last4),
                 \(method.expMonth), \(method.expYear), \(method.fingerprint), \(method.provider),
                 \(method.providerToken), \(method.providerCustomer), \(method.isDefault), \(method.status.rawValue),
-                \(method.setupAction?.stored)::jsonb, \(method.failureCode), \(method.returnURL), \(method.createdAt))
+                \(method.setupAction?.stored)::jsonb, \(method.failureCode), \(method.returnURL),
+                \(method.country), \(method.createdAt))
             """)
     }
 

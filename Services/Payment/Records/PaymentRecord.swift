@@ -31,6 +31,12 @@ package struct PaymentRecord: PostgresRecord, Sendable {
     /// What the customer has to do, while the status is `requires_action`.
     package let nextAction: NextAction?
     package let actionExpiresAt: Instant?
+    /// The page of this service on which the customer authenticates; `nil` where there is none.
+    package let challengeURL: String?
+    /// Of the current attempt; `nil` where nothing is known.
+    package let authentication: AttemptAuthentication?
+    /// Where the customer comes back to from that page.
+    package let returnURL: String?
     package let riskScore: String?
     package let riskDecision: String?
     package let riskReasons: [String]
@@ -44,7 +50,7 @@ package struct PaymentRecord: PostgresRecord, Sendable {
         p.authorization_expires_at, p.amount_refunded, p.amount_disputed, p.status, p.invoice_id, \
         p.subscription_id, p.description, p.metadata::text, p.off_session, p.authenticated, p.attempts, p.attempt_id, \
         p.decline_code, p.next_action::text, p.action_expires_at, p.risk_score, p.risk_decision, p.risk_reasons, \
-        p.review_status, p.created_at
+        p.review_status, p.authentication::text, p.return_url, p.created_at
         """
 
     package init(
@@ -54,8 +60,10 @@ package struct PaymentRecord: PostgresRecord, Sendable {
         subscriptionID: SubscriptionID?,
         description: String?,
         metadata: String, offSession: Bool, authenticated: Bool, attempts: Int, attemptID: AttemptID,
-        declineCode: String?, nextAction: NextAction? = nil, actionExpiresAt: Instant? = nil, riskScore: String?,
-        riskDecision: String?, riskReasons: [String], reviewStatus: ReviewStatus? = nil, createdAt: Instant
+        declineCode: String?, nextAction: NextAction? = nil, actionExpiresAt: Instant? = nil,
+        challengeURL: String? = nil, authentication: AttemptAuthentication? = nil, returnURL: String? = nil,
+        riskScore: String?, riskDecision: String?, riskReasons: [String], reviewStatus: ReviewStatus? = nil,
+        createdAt: Instant
     ) {
         self.id = id
         self.customerID = customerID
@@ -79,6 +87,9 @@ package struct PaymentRecord: PostgresRecord, Sendable {
         self.declineCode = declineCode
         self.nextAction = nextAction
         self.actionExpiresAt = actionExpiresAt
+        self.challengeURL = challengeURL
+        self.authentication = authentication
+        self.returnURL = returnURL
         self.riskScore = riskScore
         self.riskDecision = riskDecision
         self.riskReasons = riskReasons
@@ -107,13 +118,18 @@ package struct PaymentRecord: PostgresRecord, Sendable {
         attempts = try row.next()
         attemptID = try row.next()
         declineCode = try row.next()
-        nextAction = (try row.next() as String?).flatMap(NextAction.init(stored:))
+        let action: String? = try row.next()
+        nextAction = action.flatMap(NextAction.init(stored:))
+        challengeURL = nextAction == .challenge ? action.flatMap(NextAction.challengeURL) : nil
         actionExpiresAt = try row.next()
         riskScore = try row.next()
         riskDecision = try row.next()
         riskReasons = try row.next()
         let review: String? = try row.next()
         reviewStatus = review.flatMap(ReviewStatus.init)
+        let authentication: String? = try row.next()
+        self.authentication = authentication.flatMap(AttemptAuthentication.init(stored:))
+        returnURL = try row.next()
         createdAt = try row.next()
     }
 

@@ -19,13 +19,15 @@ package struct NewPayment: Sendable {
     package let description: String?
     package let metadata: String
     package let offSession: Bool
+    /// Where the customer comes back to from an authentication.
+    package let returnURL: String?
     package let createdAt: Instant
 
     package init(
         id: PaymentID, attemptID: AttemptID, customerID: CustomerID, method: ChargeableMethod?, amount: Money,
         captureMethod: CaptureMethod = .automatic, invoiceID: InvoiceID? = nil, billingID: BillingID? = nil,
         subscriptionID: SubscriptionID? = nil, instalmentID: InstalmentID? = nil, description: String?,
-        metadata: String = "{}", offSession: Bool, createdAt: Instant
+        metadata: String = "{}", offSession: Bool, returnURL: String? = nil, createdAt: Instant
     ) {
         self.id = id
         self.attemptID = attemptID
@@ -40,6 +42,7 @@ package struct NewPayment: Sendable {
         self.description = description
         self.metadata = metadata
         self.offSession = offSession
+        self.returnURL = returnURL
         self.createdAt = createdAt
     }
 
@@ -73,11 +76,11 @@ package enum PaymentStore {
             WITH p AS (
                 INSERT INTO payments (id, customer_id, payment_method_id, provider, amount, currency, status, invoice_id, billing_id,
                     subscription_id, instalment_id, description, metadata, off_session, capture_method, attempt_id, decline_code,
-                    decline_class, created_at)
+                    decline_class, return_url, created_at)
                 SELECT n.id, n.customer_id, n.method_id, n.provider, n.amount, n.currency, n.status, n.invoice_id, n.billing_id,
                     n.subscription_id, n.instalment_id, n.description, n.metadata::jsonb, n.off_session, n.capture_method, n.attempt_id,
                     CASE WHEN n.status = 'failed' THEN 'no_payment_method' END,
-                    CASE WHEN n.status = 'failed' THEN 'soft' END, n.created_at
+                    CASE WHEN n.status = 'failed' THEN 'soft' END, n.return_url, n.created_at
                 FROM unnest(
                     \(payments.map(\.id.rawValue))::text[], \(payments.map(\.customerID.rawValue))::text[],
                     \(payments.map { $0.method?.id.rawValue })::text[], \(payments.map(\.provider))::text[],
@@ -88,9 +91,10 @@ package enum PaymentStore {
                     \(payments.map { $0.instalmentID?.rawValue })::text[], \(payments.map(\.description))::text[],
                     \(payments.map(\.metadata))::text[], \(payments.map(\.offSession))::boolean[],
                     \(payments.map(\.captureMethod.rawValue))::text[],
-                    \(payments.map(\.attemptID.rawValue))::text[], \(payments.map(\.createdAt))::timestamptz[]
+                    \(payments.map(\.attemptID.rawValue))::text[], \(payments.map(\.returnURL))::text[],
+                    \(payments.map(\.createdAt))::timestamptz[]
                 ) AS n(id, customer_id, method_id, provider, amount, currency, status, invoice_id, billing_id, subscription_id,
-                    instalment_id, description, metadata, off_session, capture_method, attempt_id, created_at)
+                    instalment_id, description, metadata, off_session, capture_method, attempt_id, return_url, created_at)
                 ON CONFLICT (invoice_id) DO NOTHING
                 RETURNING id, attempt_id, payment_method_id, provider, status, decline_code, created_at),
             a AS (
@@ -145,18 +149,22 @@ package enum PaymentStore {
             UPDATE payments p SET status = 'created', attempts = n.number, attempt_id = n.attempt_id,
                 payment_method_id = n.method_id, provider = n.provider, authenticated = n.authenticated,
                 off_session = n.off_session, decline_code = NULL, decline_class = NULL, next_action = NULL,
-                action_expires_at = NULL, provider_reference = NULL, look_at = NULL, looks = 0, stepped_at = now()
+                action_expires_at = NULL, provider_reference = NULL, look_at = NULL, looks = 0, stepped_at = now(),
+                step_up_state = n.step_up, authentication = CASE WHEN n.step_up = 'spent' THEN p.authentication END
             FROM unnest(\(ids)::text[], \(attemptIDs)::text[], \(methods)::text[], \(numbers)::int[],
-                \(attempts.map(\.authenticated))::boolean[], \(attempts.map(\.offSession))::boolean[], \(providers)::text[])
-                AS n(id, attempt_id, method_id, number, authenticated, off_session, provider)
+                \(attempts.map(\.authenticated))::boolean[], \(attempts.map(\.offSession))::boolean[], \(providers)::text[],
+                \(attempts.map { $0.stepUp?.rawValue })::text[])
+                AS n(id, attempt_id, method_id, number, authenticated, off_session, provider, step_up)
             WHERE p.id = n.id
             """)
         try db.enqueue(
             """
-            INSERT INTO payment_attempts (id, payment_id, number, payment_method_id, provider, status, started_at)
-            SELECT n.attempt_id, n.id, n.number, n.method_id, n.provider, 'started', \(now)
+            INSERT INTO payment_attempts
+                (id, payment_id, number, payment_method_id, provider, status, started_at, authentication)
+            SELECT n.attempt_id, n.id, n.number, n.method_id, n.provider, 'started', \(now), p.authentication
             FROM unnest(\(ids)::text[], \(attemptIDs)::text[], \(methods)::text[], \(numbers)::int[],
                 \(providers)::text[]) AS n(id, attempt_id, method_id, number, provider)
+            JOIN payments p ON p.id = n.id
             """)
     }
 
@@ -251,6 +259,14 @@ package enum PaymentStore {
     }
 }
 
+/// Where a payment stands with the one authentication that it may ask its customer for.
+package enum StepUpState: String, Sendable, CaseIterable {
+    /// The bank has asked for the customer: this attempt authenticates.
+    case due
+    /// It was tried. A bank that asks again declines.
+    case spent
+}
+
 /// Another attempt at a payment whose row is locked.
 package struct NextAttempt: Sendable {
     package let payment: PaymentRecord
@@ -259,15 +275,19 @@ package struct NextAttempt: Sendable {
     package let authenticated: Bool
     /// Whether nobody is there to authenticate.
     package let offSession: Bool
+    /// `nil` for a new start.
+    package let stepUp: StepUpState?
 
     package init(
-        payment: PaymentRecord, attemptID: AttemptID, method: ChargeableMethod, authenticated: Bool, offSession: Bool
+        payment: PaymentRecord, attemptID: AttemptID, method: ChargeableMethod, authenticated: Bool, offSession: Bool,
+        stepUp: StepUpState? = nil
     ) {
         self.payment = payment
         self.attemptID = attemptID
         self.method = method
         self.authenticated = authenticated
         self.offSession = offSession
+        self.stepUp = stepUp
     }
 
     package var number: Int { payment.attempts + 1 }

@@ -7,6 +7,18 @@ extension NextAction {
     /// The stored text.
     package var stored: String { json.description }
 
+    /// The stored text, with the page of this service where a challenge has one.
+    package func stored(challengeAt url: String?) -> String {
+        guard self == .challenge, let url else { return stored }
+        let json: JSONValue = ["type": "three_d_secure", "url": .string(url)]
+        return json.description
+    }
+
+    /// The page that ``stored(challengeAt:)`` wrote down.
+    package static func challengeURL(stored text: String) -> String? {
+        (try? parseJSON(text))?["url"]?.stringValue
+    }
+
     /// The kind's name.
     package var kind: String {
         switch self {

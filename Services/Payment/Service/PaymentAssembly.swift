@@ -17,6 +17,7 @@ import PaymentLedger
 import PaymentLinks
 import PaymentQR
 import PaymentReconciliation
+import PaymentThreeDS
 public import Postgres
 public import ServiceKit
 
@@ -45,6 +46,7 @@ public struct PaymentAssembly: ServiceAssembly {
         let providers: PaymentProviders = routing.providers
         let policy = SweepPolicy(configuration)
         let settlement = try SettlementPolicy(configuration)
+        let risk = try RiskPolicy(configuration)
         let work = PaymentUseCases(
             pool: parts.pool, providers: providers, clock: parts.clock, policy: policy,
             actions: ActionPolicy(configuration), fingerprintKey: try Self.key("card fingerprint", configuration),
@@ -52,8 +54,10 @@ public struct PaymentAssembly: ServiceAssembly {
             credentialKey: try Self.key("wallet credential", configuration),
             directory: try ThreeDSConfiguration.server(
                 environment, isLive: configuration.mode == .live, publicURL: configuration.publicURL,
-                transport: transport),
-            risk: try RiskPolicy(configuration), route: routing.route, cascade: routing.cascade,
+                policy: try UnauthenticatedPolicy(configuration), transport: transport),
+            pages: ChallengePages(publicURL: configuration.publicURL), risk: risk,
+            sca: AssessAuthentication(policy: try SCAPolicy(configuration), risk: risk, rates: settlement.rates),
+            route: routing.route, cascade: routing.cascade,
             exchange: BookExchange(policy: settlement), logger: parts.logger)
         let wallets = PruneWallets(pool: parts.pool, clock: parts.clock, logger: parts.logger)
         let disputes = Disputes(
@@ -62,11 +66,14 @@ public struct PaymentAssembly: ServiceAssembly {
         let instalments = InstalmentPart(
             try InstalmentSettings(configuration.tunables), pool: parts.pool, clock: parts.clock, logger: parts.logger)
         let webhooks = try WebhooksIn(parts, handler: work.news, transport: transport)
+        let assets = try PageAssets(home: configuration.home)
         endpoints =
             try work.endpoints + LedgerRoutes().endpoints
             + ExchangeRoutes(rates: settlement.rates).endpoints + disputes.endpoints
             + ReconciliationRoutes().endpoints + instalments.endpoints + webhooks.endpoints + crypto.endpoints
-            + Self.links(parts, LinkSettings(configuration, providers, crypto.assets), work) + routing.endpoints
+            + Self.links(parts, assets, LinkSettings(configuration, providers, crypto.assets), work)
+            + work.authenticationPages(
+                AuthenticationPage(assets: assets, isSandbox: configuration.mode == .sandbox)) + routing.endpoints
         consumers = [work.consumer, instalments.consumer]
         let sweep: SweepPayments = work.sweep
         let seal = SealEntries(pool: parts.pool, logger: parts.logger)
@@ -84,13 +91,12 @@ public struct PaymentAssembly: ServiceAssembly {
     }
 
     private static func links(
-        _ parts: ServiceParts, _ settings: LinkSettings, _ work: PaymentUseCases
+        _ parts: ServiceParts, _ assets: PageAssets, _ settings: LinkSettings, _ work: PaymentUseCases
     ) throws -> [Endpoint] {
         let visits = VisitLimits()
         let pay = PayLink(pool: parts.pool, work: work, settings: settings, limits: visits)
         let pages = LinkPageRoutes(
-            assets: try PageAssets(home: parts.configuration.home), settings: settings, limits: visits,
-            pool: parts.pool)
+            assets: assets, settings: settings, limits: visits, pool: parts.pool)
         return LinkRoutes(pool: parts.pool, settings: settings).endpoints
             + PayLinkRoutes(pay: pay).endpoints + pages.endpoints
     }

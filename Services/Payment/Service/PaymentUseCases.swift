@@ -1,4 +1,4 @@
-import HTTPKit
+package import HTTPKit
 package import PaymentAuthentication
 package import PaymentContract
 package import BillingCore
@@ -7,6 +7,7 @@ package import Logging
 package import Messaging
 import PaymentDomain
 import PaymentExchange
+package import PaymentLinks
 import PaymentRouting
 package import Postgres
 
@@ -30,6 +31,8 @@ package struct PaymentUseCases: Sendable {
     package let refund: RefundPayment
     /// `POST /v1/payments/{id}/authentication`; `nil` where 3-D Secure is not run here.
     package let authenticate: AuthenticatePayment?
+    /// The same on a page of this service; `nil` where there is none.
+    package let authenticateOnPage: AuthenticateOnPage?
     /// Has providers keep methods.
     package let keep: KeepPaymentMethod
     /// `POST /v1/payments/{id}/sync`, and what webhooks lead to.
@@ -45,7 +48,8 @@ package struct PaymentUseCases: Sendable {
         pool: PostgresPool, providers: PaymentProviders, clock: any WallClock, policy: SweepPolicy,
         actions: ActionPolicy = ActionPolicy(seconds: 86_400), fingerprintKey: SymmetricKey, acquirers: [String] = [],
         wallets: any WalletReader = ConfiguredWallets(), credentialKey: SymmetricKey = SymmetricKey(size: .bits256),
-        directory: ThreeDSServer? = nil, risk: RiskPolicy = .standard, route: RoutePayment? = nil,
+        directory: ThreeDSServer? = nil, pages: ChallengePages? = nil, risk: RiskPolicy = .standard,
+        sca: AssessAuthentication = AssessAuthentication(), route: RoutePayment? = nil,
         cascade: CascadePayment? = nil, exchange: BookExchange = BookExchange(policy: SettlementPolicy()),
         logger: Logger
     ) {
@@ -53,10 +57,11 @@ package struct PaymentUseCases: Sendable {
         let fingerprint = CardFingerprint(key: fingerprintKey)
         waiters = PaymentWaiters()
         outcomes = RecordOutcomes(
-            pool: pool, waiters: waiters, clock: clock, policy: actions, cascade: cascade, exchange: exchange)
+            pool: pool, waiters: waiters, clock: clock, policy: actions, cascade: cascade, exchange: exchange,
+            pages: directory == nil ? nil : pages)
         let charge = ChargePayments(providers: providers, record: outcomes, seal: seal, logger: logger)
         let verdicts = ApplyVerdicts(
-            charge: charge, waiters: waiters, policy: risk, route: route, providers: providers)
+            charge: charge, waiters: waiters, policy: risk, assess: sca, route: route, providers: providers)
         capture = CapturePayment(providers: providers, exchange: exchange, pool: pool, clock: clock)
         cancel = CancelPayment(providers: providers, pool: pool, waiters: waiters, clock: clock)
         review = ReviewPayment(capture: capture, cancel: cancel, pool: pool)
@@ -78,6 +83,9 @@ package struct PaymentUseCases: Sendable {
         authenticate = directory.map {
             AuthenticatePayment(server: $0, credentialSeal: seal, pool: pool, clock: clock)
         }
+        authenticateOnPage = authenticate.flatMap { authenticate in
+            pages.map { AuthenticateOnPage(authenticate: authenticate, publicURL: $0.publicURL) }
+        }
         sweep = SweepPayments(
             pool: pool, verdicts: verdicts, charge: charge, capture: capture, cancel: cancel, refund: refund,
             keep: keep,
@@ -89,11 +97,13 @@ package struct PaymentUseCases: Sendable {
     /// Wires them with a fingerprint key that lasts as long as this value.
     package init(
         pool: PostgresPool, providers: PaymentProviders, clock: any WallClock, policy: SweepPolicy,
-        wallets: any WalletReader = ConfiguredWallets(), directory: ThreeDSServer? = nil, logger: Logger
+        wallets: any WalletReader = ConfiguredWallets(), directory: ThreeDSServer? = nil,
+        pages: ChallengePages? = nil, sca: AssessAuthentication = AssessAuthentication(), logger: Logger
     ) {
         self.init(
             pool: pool, providers: providers, clock: clock, policy: policy,
-            fingerprintKey: SymmetricKey(size: .bits256), wallets: wallets, directory: directory,
+            fingerprintKey: SymmetricKey(size: .bits256), wallets: wallets, directory: directory, pages: pages,
+            sca: sca,
             logger: logger)
     }
 }
@@ -104,6 +114,16 @@ extension PaymentUseCases {
         PaymentRoutes(create: create, capture: capture, cancel: cancel, sync: sync).endpoints
             + PaymentMethodRoutes(attach: attach, keep: keep).endpoints + RefundRoutes(refund: refund).endpoints
             + ReviewRoutes(review: review).endpoints
-            + (authenticate.map { AuthenticationRoutes(authenticate: $0).endpoints } ?? [])
+            + authenticationEndpoints
+    }
+
+    /// What issuers and their pages ask of 3-D Secure.
+    package var authenticationEndpoints: [Endpoint] {
+        authenticate.map { AuthenticationRoutes(authenticate: $0, onPage: authenticateOnPage).endpoints } ?? []
+    }
+
+    /// The page on which customers authenticate.
+    package func authenticationPages(_ page: AuthenticationPage) -> [Endpoint] {
+        authenticateOnPage.map { AuthenticationPageRoutes(page: page, authenticate: $0).endpoints } ?? []
     }
 }

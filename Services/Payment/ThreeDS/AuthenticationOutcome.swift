@@ -55,6 +55,8 @@ package struct AuthenticationOutcome: Sendable, Equatable {
     package let liability: Liability
     /// The issuer's words for the cardholder; text, to be escaped.
     package let cardholderInfo: String?
+    /// The merchant is on the cardholder's list of trusted beneficiaries. Told once, and not stored.
+    package let isTrusted: Bool
     package let at: Instant
 
     /// Takes over an outcome, as when it is read from storage.
@@ -62,7 +64,7 @@ package struct AuthenticationOutcome: Sendable, Equatable {
         verdict: Verdict, version: MessageVersion, indicator: String?, value: AuthenticationValue?,
         directoryTransaction: TransactionID?, acsTransaction: TransactionID?, reason: String?,
         cancellation: ChallengeCancellation?, wasChallenged: Bool, liability: Liability, cardholderInfo: String?,
-        at: Instant
+        isTrusted: Bool = false, at: Instant
     ) {
         self.verdict = verdict
         self.version = version
@@ -75,15 +77,19 @@ package struct AuthenticationOutcome: Sendable, Equatable {
         self.wasChallenged = wasChallenged
         self.liability = liability
         self.cardholderInfo = cardholderInfo
+        self.isTrusted = isTrusted
         self.at = at
     }
 }
 
 extension AuthenticationOutcome {
     /// The outcome for a card that no range of ``CardRangeCache`` holds: there is nobody to ask.
-    package static func notEnrolled(at now: Instant) -> AuthenticationOutcome {
+    package static func notEnrolled(at now: Instant) -> AuthenticationOutcome { unavailable(.notEnrolled, at: now) }
+
+    /// The outcome where no answer of an issuer's is there.
+    package static func unavailable(_ cause: Cause, at now: Instant) -> AuthenticationOutcome {
         AuthenticationOutcome(
-            verdict: .unavailable(.notEnrolled), version: .v220, indicator: nil, value: nil, directoryTransaction: nil,
+            verdict: .unavailable(cause), version: .v220, indicator: nil, value: nil, directoryTransaction: nil,
             acsTransaction: nil, reason: nil, cancellation: nil, wasChallenged: false, liability: .merchant,
             cardholderInfo: nil, at: now)
     }

@@ -17,6 +17,8 @@ struct AuthenticationResponse: Sendable, Equatable {
     let challenge: Challenge?
     /// The issuer's words for the cardholder.
     let cardholderInfo: String?
+    /// The merchant is on the cardholder's list of trusted beneficiaries (`whiteListStatus`, 2.2.0).
+    let isTrusted: Bool
 }
 
 /// What came back for an AReq.
@@ -56,6 +58,7 @@ extension AuthenticationResponse {
         directoryTransaction = message.lenient("dsTransID", TransactionID.init)
         challenge = nil
         cardholderInfo = message.lenient("cardholderInfo") { $0.utf8.count <= 128 ? $0 : nil }
+        isTrusted = false
     }
 
     init(_ message: MessageReader, _ status: TransactionStatus, _ terms: AuthenticationTerms) throws(ErrorMessage) {
@@ -75,6 +78,7 @@ extension AuthenticationResponse {
             reason = try message.optionalValue("transStatusReason") { isReason($0) ? $0 : nil }
         }
         cardholderInfo = try message.optionalText("cardholderInfo", 1...128)
+        isTrusted = message.isTrusted
         if status == .decoupled {
             guard try message.text("acsDecConInd", 1...1) == "Y" else {
                 throw message.fault(.malformed, "acsDecConInd")
@@ -107,6 +111,9 @@ extension AuthenticationResponse {
 }
 
 extension MessageReader {
+    /// Whether the cardholder has put the merchant on the issuer's list; what is not said, or broken, is a no.
+    var isTrusted: Bool { lenient("whiteListStatus") { $0 == "Y" ? $0 : nil } != nil }
+
     /// The ECI and the authentication value: both with a proof, none without one.
     func proof(
         _ status: TransactionStatus, _ scheme: CardScheme

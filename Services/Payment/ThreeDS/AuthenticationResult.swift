@@ -118,7 +118,7 @@ extension Authentication {
                 directoryTransaction: response?.directoryTransaction, acsTransaction: response?.acsTransaction,
                 reason: response?.reason, cancellation: nil, wasChallenged: false,
                 liability: liability(response?.status, response?.indicator),
-                cardholderInfo: response?.cardholderInfo, at: now))
+                cardholderInfo: response?.cardholderInfo, isTrusted: response?.isTrusted ?? false, at: now))
     }
 
     /// Ends a challenge, by an RReq or by silence.
@@ -132,7 +132,7 @@ extension Authentication {
                 directoryTransaction: challenge.directoryTransaction, acsTransaction: challenge.acsTransaction,
                 reason: request?.reason, cancellation: request?.cancellation, wasChallenged: challenge.isBegun,
                 liability: liability(request?.status, request?.indicator),
-                cardholderInfo: challenge.cardholderInfo, at: now))
+                cardholderInfo: challenge.cardholderInfo, isTrusted: request?.isTrusted ?? false, at: now))
     }
 
     /// The issuer bears it only for the very indicator that goes with the status.

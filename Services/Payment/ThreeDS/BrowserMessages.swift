@@ -8,10 +8,20 @@ package struct BrowserForm: Sendable, Equatable {
     /// Its fields, in order.
     package let fields: [Field]
 
+    package init(address: String, fields: [Field]) {
+        self.address = address
+        self.fields = fields
+    }
+
     /// One hidden field.
     package struct Field: Sendable, Equatable {
         package let name: String
         package let value: String
+
+        package init(name: String, value: String) {
+            self.name = name
+            self.value = value
+        }
     }
 }
 

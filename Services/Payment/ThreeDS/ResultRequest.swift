@@ -17,6 +17,8 @@ package struct ResultRequest: Sendable, Equatable {
     /// Checked against the scheme once the authentication is known.
     let indicator: String?
     let value: AuthenticationValue?
+    /// The merchant is on the cardholder's list of trusted beneficiaries (`whiteListStatus`, 2.2.0).
+    let isTrusted: Bool
 
     /// Reads an RReq.
     /// - Throws: The `Erro` to answer with; the status of the HTTP answer is 200 all the same.
@@ -39,6 +41,7 @@ package struct ResultRequest: Sendable, Equatable {
         method = try message.digits("authenticationMethod", 2...2)
         _ = try message.digits("authenticationType", 2...2)
         try Self.checkRendering(message)
+        isTrusted = message.isTrusted
         let isTwoDigits: (String) -> String? = { isReason($0) ? $0 : nil }
         if status.carriesProof {
             value = try message.value("authenticationValue", AuthenticationValue.init)

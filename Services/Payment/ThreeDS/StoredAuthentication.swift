@@ -46,6 +46,23 @@ extension Authentication {
     }
 }
 
+extension Authentication {
+    /// The same authentication, with the RReq that decided it as it came, so that a repetition of it is known.
+    package func decided(by result: [UInt8]) -> Authentication {
+        var decided: Authentication = self
+        decided.result = try? ResultRequest(result)
+        return decided
+    }
+
+    /// Takes up an authentication whose script in the browser has run, or had the time to: before the AReq there is
+    /// nothing else to keep of it.
+    package mutating func resumeMethod(_ completion: MethodCompletion) throws(AuthenticationFault) {
+        guard case .created = stage else { throw .illegalStep }
+        guard methodURL != nil else { throw .noMethod }
+        stage = .methodEnded(completion)
+    }
+}
+
 extension AuthenticationTerms {
     /// Of a purchase in the browser, which is all that is stored.
     fileprivate var json: JSONValue {

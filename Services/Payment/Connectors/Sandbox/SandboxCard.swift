@@ -3,7 +3,8 @@ import BillingCore
 import PaymentDomain
 
 /// How a sandbox card behaves. The numbers follow Stripe's test cards (docs.stripe.com/testing) where Stripe has one;
-/// `slow` and `timeoutThenSuccess` are our own.
+/// `slow`, `timeoutThenSuccess` and the banks that mind how a customer was authenticated are our own. Cards that the double
+/// of a 3-D Secure directory server knows want to be authenticated.
 enum SandboxCard: String, CaseIterable, Sendable {
     case success
     case insufficientFunds = "insufficient_funds"
@@ -11,6 +12,12 @@ enum SandboxCard: String, CaseIterable, Sendable {
     case expired = "expired_card"
     /// Wants 3-D Secure on every charge.
     case authenticationRequired = "authentication_required"
+    /// The same, but its bank cannot be reached for it: then a charge at the merchant's risk passes.
+    case issuerUnreachable = "issuer_unreachable"
+    /// Its bank takes no exemption, and declines softly.
+    case refusesExemptions = "refuses_exemptions"
+    /// Its bank asks for authentication, whatever has been done.
+    case neverSatisfied = "never_satisfied"
     /// Attaches, and fails when charged.
     case failsOnCharge = "generic_decline"
     /// Answers after three seconds.
@@ -29,7 +36,15 @@ enum SandboxCard: String, CaseIterable, Sendable {
         case "4000000000009995": self = .insufficientFunds
         case "4000000000000002": self = .doNotHonor
         case "4000000000000069": self = .expired
-        case "4000002500003155", "4000002760003184": self = .authenticationRequired
+        case "4000002500003155", "4000002760003184", "4000000000000010", "4000000000000028", "4000000000000044",
+            "4000000000000051", "4000000000000077", "4000000000000085", "4000000000000101", "4000000000000127",
+            "4000000000000135", "4000000000000143", "5200000000000007", "5200000000000015", "5200000000000023",
+            "5200000000000049":
+            self = .authenticationRequired
+        case "4000000000000036", "4000000000000093", "4000000000000119", "5200000000000031":
+            self = .issuerUnreachable
+        case "4000002500009806": self = .refusesExemptions
+        case "4000002500009814": self = .neverSatisfied
         case "4000000000000341": self = .failsOnCharge
         case "4000000000000259": self = .disputedAsFraudulent
         case "4000000000002685": self = .disputedAsNotReceived
@@ -74,6 +89,27 @@ enum SandboxCard: String, CaseIterable, Sendable {
             return SandboxAnswer(outcome: .declined, declineCode: rawValue)
         case .authenticationRequired:
             return SandboxAnswer(outcome: Self.isAuthenticated(request) ? taken : .requiresAction)
+        case .issuerUnreachable:
+            let passes: Bool = Self.isAuthenticated(request) || request.claim == .unavailable
+            return SandboxAnswer(outcome: passes ? taken : .requiresAction)
+        case .refusesExemptions:
+            guard case .exemption? = request.claim else { return SandboxAnswer(outcome: taken) }
+            return SandboxAnswer(outcome: .declined, declineCode: Decline.authenticationRequired.code)
+        case .neverSatisfied:
+            return SandboxAnswer(outcome: .declined, declineCode: Decline.authenticationRequired.code)
+        }
+    }
+
+    /// The country of a number's issuer, for those cards of Stripe's that stand for one and for our own.
+    static func country(of number: CardNumber) -> String? {
+        switch number.digits {
+        case "4000002500000003", "4000002500009806", "4000002500009814": "FR"
+        case "4000002760000016": "DE"
+        case "4000007240000007": "ES"
+        case "4000008260000000": "GB"
+        case "4000003800000008": "IT"
+        case "4000001240000000": "CA"
+        default: nil
         }
     }
 }

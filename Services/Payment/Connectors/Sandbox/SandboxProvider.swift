@@ -51,6 +51,9 @@ package struct SandboxProvider: PaymentProvider {
         SandboxCard(number).token(at: acquirer)
     }
 
+    /// The country of a card's issuer; `nil` for most of the sandbox's cards.
+    package static func country(of number: CardNumber) -> String? { SandboxCard.country(of: number) }
+
     package func charge(_ request: ChargeRequest) async throws(ProviderFault) -> ChargeAnswer {
         try reach()
         guard let card = SandboxCard(request, at: name) else {

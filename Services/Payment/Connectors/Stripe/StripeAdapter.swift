@@ -154,7 +154,8 @@ extension StripeIntent {
     /// - Throws: ``ProviderFault/unusable(_:)`` when it is not what was asked for.
     func answer(to request: ChargeRequest) throws(ProviderFault) -> ChargeAnswer? {
         try belongs(to: request)
-        let charge = ProviderCharge(reference: id, networkTransactionID: networkTransactionID)
+        let charge = ProviderCharge(
+            reference: id, networkTransactionID: networkTransactionID, authentication: authentication)
         switch status {
         case .succeeded:
             // An authorization that was captured since stays what it was: captures are told apart from charges.

@@ -27,6 +27,8 @@ struct StripeIntent: Sendable {
     /// Where the customer has to go, while the status is `requires_action`.
     let redirectURL: String?
     let networkTransactionID: String?
+    /// What Stripe's 3-D Secure came to, where it ran.
+    let authentication: ProviderAuthentication?
 
     /// Reads it strictly.
     /// - Throws: ``ProviderFault/unusable(_:)``.
@@ -48,6 +50,22 @@ struct StripeIntent: Sendable {
         let charge: StripeFields? = try fields.optionalFields("latest_charge")
         let card: StripeFields? = try charge?.optionalFields("payment_method_details")?.optionalFields("card")
         networkTransactionID = try card?.optionalText("network_transaction_id")
+        authentication = try card?.optionalFields("three_d_secure").flatMap(Self.authentication)
+    }
+
+    /// `nil` for a result that this does not know.
+    private static func authentication(_ fields: StripeFields) throws(ProviderFault) -> ProviderAuthentication? {
+        let result: ProviderAuthentication.Result
+        switch try fields.optionalText("result") {
+        case "authenticated": result = .authenticated
+        case "attempt_acknowledged": result = .attempted
+        case "exempted": result = .exempt
+        case "failed": result = .notAuthenticated
+        case "not_supported", "processing_error": result = .unavailable
+        default: return nil
+        }
+        return ProviderAuthentication(
+            result: result, indicator: try fields.optionalText("electronic_commerce_indicator"))
     }
 }
 

@@ -53,7 +53,7 @@ public struct SCAEngine: Sendable {
     }
 
     /// Whether the law asks at all.
-    private enum Scope {
+    enum Scope {
         case outside(SCAScope)
         case inside(SCARegime)
     }
@@ -95,7 +95,7 @@ public struct SCAEngine: Sendable {
 
     /// Both sides must be under the same law: since the UK left, each is a leg out to the other (directive (EU)
     /// 2015/2366 article 2).
-    private static func scope(of payment: SCAPayment) -> Scope {
+    static func scope(of payment: SCAPayment) -> Scope {
         if payment.initiation == .mailOrTelephone { return .outside(.mailOrTelephone) }
         if payment.isAnonymous { return .outside(.anonymous) }
         let merchant = SCARegion(country: payment.merchantCountry)
@@ -107,7 +107,7 @@ public struct SCAEngine: Sendable {
     }
 
     /// The amount in major units of a currency, exactly; `nil` without a rate.
-    private static func value(of payment: SCAPayment, in currency: Currency) throws(MoneyError) -> ExactDecimal? {
+    static func value(of payment: SCAPayment, in currency: Currency) throws(MoneyError) -> ExactDecimal? {
         let amount: Money = payment.amount
         let own = try ExactDecimal(coefficient: Int128(amount.minor), scale: amount.currency.exponent)
         guard amount.currency != currency else { return own }

@@ -36,6 +36,18 @@ package struct FollowingAttempt: Sendable {
     package let route: Route
     /// The payment's `stepped_at` now, for ``EndedAttempt/End/outage(steppedAt:)``.
     package let steppedAt: Instant
+    /// The customer is to authenticate this time.
+    package let stepUp: Bool
+
+    package init(
+        paymentID: PaymentID, attemptID: AttemptID, route: Route, steppedAt: Instant, stepUp: Bool = false
+    ) {
+        self.paymentID = paymentID
+        self.attemptID = attemptID
+        self.route = route
+        self.steppedAt = steppedAt
+        self.stepUp = stepUp
+    }
 }
 
 extension CascadeOutcome {

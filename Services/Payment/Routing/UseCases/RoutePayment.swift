@@ -10,6 +10,12 @@ package struct Route: Sendable, Hashable {
     package let token: String
     package let providerCustomer: String?
 
+    package init(provider: String, token: String, providerCustomer: String?) {
+        self.provider = provider
+        self.token = token
+        self.providerCustomer = providerCustomer
+    }
+
     /// What the charge is taken from there.
     package var source: ChargeSource { .stored(token: token, providerCustomer: providerCustomer) }
 }

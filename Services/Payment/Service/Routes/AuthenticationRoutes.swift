@@ -11,6 +11,8 @@ struct AuthenticationRoutes: Sendable {
     private static let maxBodyBytes = 65_536
 
     let authenticate: AuthenticatePayment
+    /// Where customers authenticate on a page of ours; `nil` where there is none.
+    let onPage: AuthenticateOnPage?
 
     var endpoints: [Endpoint] { [begin, result, comeBack, page] }
 
@@ -37,7 +39,7 @@ struct AuthenticationRoutes: Sendable {
     }
 
     private var comeBack: Endpoint {
-        let authenticate: AuthenticatePayment = authenticate
+        let (authenticate, onPage) = (authenticate, onPage)
         return .delivery(
             "/v1/three_d_secure/return", summary: "Take a browser back from an issuer's page (CRes)",
             maxBodyBytes: Self.maxBodyBytes, answers: AuthenticationResource.self, problems: ["400 unknown_return"]
@@ -48,9 +50,10 @@ struct AuthenticationRoutes: Sendable {
                 let code: String = try await authenticate.returned(
                     form["cres"] ?? "", session: form["threeDSSessionData"])
             else { throw Problem.badRequest("unknown_return", "This fits no authentication.") }
+            let page: String? = try await onPage?.page(of: code)
+            let location: String = page.map { "/pay/authentication/\($0)/back" } ?? "/v1/three_d_secure/\(code)"
             return Reply(
-                replaying: StoredReply(
-                    status: 303, headers: [HeaderField("Location", "/v1/three_d_secure/\(code)")], body: []))
+                replaying: StoredReply(status: 303, headers: [HeaderField("Location", location)], body: []))
         }
     }
 
@@ -87,6 +90,12 @@ package struct AuthenticationResource: JSONOutput {
     let paymentID: PaymentID
     let status: String
     let url: String?
+
+    init(_ payment: PaymentID, status: String) {
+        paymentID = payment
+        self.status = status
+        url = nil
+    }
 
     init(_ record: AuthenticationRecord) {
         paymentID = record.paymentID

@@ -12,6 +12,8 @@ package struct CreatePaymentInput: JSONInput {
     let customerID: CustomerID
     let paymentMethodID: PaymentMethodID?
     let page: PageMethodInput?
+    /// Where the customer comes back to from a page.
+    let returnURL: String?
     let captureMethod: CaptureMethod
     let description: String?
     let metadataJSON: String
@@ -21,15 +23,25 @@ package struct CreatePaymentInput: JSONInput {
         customerID = f.id("customer_id", as: CustomerID.self)
         paymentMethodID = f.optionalID(
             "payment_method_id", as: PaymentMethodID.self, doc: "The customer's default when left out")
-        page = PageMethodInput(&f)
+        let returnURL: String? = f.optionalString(
+            "return_url", max: 2_000,
+            doc:
+                "Where the customer comes back to from a provider's page or an authentication; https, or http on loopback"
+        )
+        self.returnURL = returnURL
+        page = PageMethodInput(&f, returnURL)
         captureMethod = f.enumeration(
             "capture_method", of: CaptureMethod.self, default: .automatic,
             doc: "manual: the money is held until it is captured or cancelled")
         description = f.optionalString("description", max: 500, doc: "For people")
         metadataJSON = Metadata.encode(f.metadata())
-        if paymentMethodID != nil, page != nil, !f.isDescribing {
+        guard !f.isDescribing else { return }
+        if paymentMethodID != nil, page != nil {
             f.refuse(
                 "payment_method_type", code: "conflicting_fields", message: "stands in the place of payment_method_id")
+        }
+        if let returnURL, !ReturnURL.isSafe(returnURL) {
+            f.refuse("return_url", code: "invalid_url", message: "must be an https address, or http on loopback")
         }
     }
 }
@@ -42,12 +54,10 @@ struct PageMethodInput {
     let payer: PayerInput?
 
     /// `nil` when the request names none.
-    init?(_ f: inout InputFields) {
+    init?(_ f: inout InputFields, _ returnURL: String?) {
         let type: String? = f.optionalString(
             "payment_method_type", min: 1, max: 40,
             doc: "A method used once, on its provider's page: paypal, klarna, ideal; in the place of payment_method_id")
-        let returnURL: String? = f.optionalString(
-            "return_url", max: 2_000, doc: "Where the customer comes back to; https, or http on loopback")
         payer = f.optionalObject("payer", as: PayerInput.self, doc: "Who pays, as far as the method asks for it")
         guard let type else { return nil }
         self.type = type
@@ -55,8 +65,6 @@ struct PageMethodInput {
         guard !f.isDescribing else { return }
         if returnURL == nil {
             f.refuse("return_url", code: FaultCode.required, message: "is needed with payment_method_type")
-        } else if !ReturnURL.isSafe(self.returnURL) {
-            f.refuse("return_url", code: "invalid_url", message: "must be an https address, or http on loopback")
         }
     }
 }

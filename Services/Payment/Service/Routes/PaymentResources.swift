@@ -31,6 +31,9 @@ package struct PaymentResource: JSONOutput {
         o.field("failure", payment.decline.map(FailureResource.init))
         o.field("next_action", NextActionResource(payment))
         o.field("risk", payment.riskDecision.map { RiskResource(payment, decision: $0) })
+        o.field(
+            "authentication", payment.authentication.map(AuthenticationNoteResource.init),
+            doc: "Of the customer's, for the last attempt; null where the bank alone decides")
         o.field("review_status", payment.reviewStatus, doc: "Of a payment whose money is held until a person decides")
         o.field("invoice_id", payment.invoiceID)
         o.field("subscription_id", payment.subscriptionID)
@@ -60,6 +63,8 @@ struct FailureResource: JSONOutput {
 struct NextActionResource: JSONOutput {
     let action: NextAction
     let expiresAt: Instant?
+    /// The page of this service that the customer authenticates on.
+    let challengeURL: String?
     /// Where the answer to a challenge of ours goes.
     let confirmPath: String?
     /// What to call after the customer is back.
@@ -69,19 +74,22 @@ struct NextActionResource: JSONOutput {
     init?(_ payment: PaymentRecord) {
         guard payment.status == .requiresAction else { return nil }
         let path = "/v1/payments/\(payment.id.rawValue)"
-        self.init(payment.nextAction ?? .challenge, path: path, expiresAt: payment.actionExpiresAt)
+        self.init(
+            payment.nextAction ?? .challenge, path: path, expiresAt: payment.actionExpiresAt,
+            challengeURL: payment.challengeURL)
     }
 
-    init(_ action: NextAction, path: String, expiresAt: Instant? = nil) {
+    init(_ action: NextAction, path: String, expiresAt: Instant? = nil, challengeURL: String? = nil) {
         self.action = action
         self.expiresAt = expiresAt
+        self.challengeURL = challengeURL
         confirmPath = action == .challenge ? path + "/confirm" : nil
         syncPath = path + "/sync"
     }
 
     func write(to o: inout ObjectWriter) {
         o.field("type", action.kind, doc: "three_d_secure, redirect or transfer")
-        o.field("url", action.url, doc: "Where the customer goes")
+        o.field("url", action.url ?? challengeURL, doc: "Where the customer goes")
         o.field("asset", action.transfer?.asset, doc: "What a transfer is made in: BTC, USDC")
         o.field("address", action.transfer?.address, doc: "Where a transfer goes; never used for another payment")
         o.field("amount", action.transfer?.amount, doc: "Base units still to come; 0 when enough is on its way")
@@ -93,6 +101,33 @@ struct NextActionResource: JSONOutput {
 
     static var sample: Self {
         Self(.redirect(url: "https://provider.example/authorize"), path: "/v1/payments/\(PaymentID.sample.rawValue)")
+    }
+}
+
+/// What was decided of the customer's authentication, and what came of it.
+struct AuthenticationNoteResource: JSONOutput {
+    let note: AttemptAuthentication
+
+    init(_ note: AttemptAuthentication) { self.note = note }
+
+    func write(to o: inout ObjectWriter) {
+        o.field("decision", note.decision, doc: "exempt, required or out_of_scope; null where nothing was decided here")
+        o.field("reason", note.reason, doc: "The exemption, the cause, or why the law does not ask")
+        o.field("method", note.method, doc: "Who authenticated: three_d_secure, wallet, provider or sandbox")
+        o.field(
+            "result", note.result,
+            doc: "authenticated, attempted, exempt, not_authenticated, rejected, unavailable, unavailable/CAUSE")
+        o.field("eci", note.indicator, doc: "The scheme's indicator")
+        o.field("liability", note.liability, doc: "Who bears fraud: issuer or merchant; null while it is open")
+    }
+
+    static var sample: Self {
+        var note = AttemptAuthentication(decision: "required", reason: "regulation")
+        note.method = "three_d_secure"
+        note.result = "authenticated"
+        note.indicator = "05"
+        note.liability = "issuer"
+        return Self(note)
     }
 }
 

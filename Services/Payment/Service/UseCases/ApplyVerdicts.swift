@@ -29,6 +29,7 @@ package struct ApplyVerdicts: Sendable {
     let charge: ChargePayments
     let waiters: PaymentWaiters
     let policy: RiskPolicy
+    let assess: AssessAuthentication
     let route: RoutePayment?
     let providers: PaymentProviders
 
@@ -43,6 +44,7 @@ package struct ApplyVerdicts: Sendable {
         var approved: [ApprovedAttempt] = try approve(unique.filter { !isBlocked($0) }, in: db)
         try block(unique.filter(isBlocked), at: now, in: db)
         guard !approved.isEmpty else { return }
+        approved = try assess(approved, latest, at: now, in: db)
         if let route {
             let routes: [PaymentID: Route] = try route(approved.map(\.paymentID), in: db)
             approved = approved.map { attempt in routes[attempt.paymentID].map(attempt.routed) ?? attempt }
@@ -74,7 +76,8 @@ package struct ApplyVerdicts: Sendable {
         return """
             UPDATE payments p SET status = 'processing', stepped_at = now(), risk_score = v.score,
                 risk_decision = v.decision, risk_reasons = string_to_array(v.reasons, ','),
-                step_up = a.step_up AND NOT p.off_session AND NOT p.authenticated,
+                step_up = (a.step_up OR p.step_up_state = 'due') AND NOT p.off_session AND NOT p.authenticated
+                    AND p.step_up_state IS DISTINCT FROM 'spent',
                 review_status = CASE WHEN \(holds) THEN 'pending' ELSE p.review_status END,
                 review_captures = CASE WHEN \(holds) THEN p.capture_method = 'automatic' ELSE p.review_captures END,
                 capture_method = CASE WHEN \(holds) THEN 'manual' ELSE p.capture_method END
@@ -130,7 +133,10 @@ extension ApprovedAttempt: PostgresRecord {
         p.customer_id, p.id, p.provider, p.attempt_id, m.type, m.single_use, \(MethodTokenStore.token), \
         \(MethodTokenStore.providerCustomer), m.return_url, m.payer::text, p.amount, p.currency, p.capture_method, \
         p.off_session, m.network_transaction_id, p.authenticated, p.step_up AND m.type = 'card', p.provider_reference, \
-        p.stepped_at, m.id, m.wallet IS NOT NULL, \
+        p.stepped_at, (m.country IS NOT NULL OR p.step_up) AND m.type = 'card', \
+        CASE WHEN p.step_up_state = 'spent' AND NOT p.authenticated THEN 'unavailable'
+            WHEN p.authentication->>'decision' = 'exempt' THEN p.authentication->>'reason' END, \
+        m.id, m.wallet IS NOT NULL, \
         CASE WHEN m.wallet IS NOT NULL THEN
             (SELECT w.sealed FROM wallet_credentials w WHERE w.payment_id = p.id) END
         """
@@ -149,6 +155,8 @@ extension ApprovedAttempt: PostgresRecord {
         let stepUp: Bool = try row.next()
         let reference: String? = try row.next()
         let steppedAt: Instant = try row.next()
+        let mayAuthenticate: Bool = try row.next()
+        let claim: String? = try row.next()
         let methodID: PaymentMethodID = try row.next()
         let isOfWallet: Bool = try row.next()
         let sealed: [UInt8]? = try row.next()
@@ -158,8 +166,10 @@ extension ApprovedAttempt: PostgresRecord {
                 idempotencyKey: key, paymentID: paymentID, source: isOfWallet ? .unopened : stored.source,
                 amount: amount, capture: captureMethod == .automatic,
                 initiation: offSession ? .merchant(networkTransactionID: transaction) : .customer,
-                authenticated: isAuthenticated, payer: stored.payer, stepUp: stepUp, reference: reference),
-            steppedAt: steppedAt, sealed: sealed.map { SealedSource(bytes: $0, methodID: methodID) },
+                authenticated: isAuthenticated, payer: stored.payer, stepUp: stepUp,
+                claim: claim.flatMap(AuthenticationClaim.init(name:)), reference: reference),
+            steppedAt: steppedAt, mayAuthenticate: mayAuthenticate,
+            sealed: sealed.map { SealedSource(bytes: $0, methodID: methodID) },
             trace: CausalTraces.byKey[customer].map { (customer, $0) })
     }
 

@@ -66,7 +66,8 @@ package struct AttachPaymentMethod: Sendable {
             id: PaymentMethodID.new(at: now), customerID: customer, brand: card.number.brand,
             bin: card.number.issuerDigits, last4: card.number.last4, expMonth: card.expMonth, expYear: card.expYear,
             fingerprint: fingerprint(card.number), provider: "sandbox",
-            providerToken: SandboxProvider.token(of: card.number), isDefault: isDefault, createdAt: now)
+            providerToken: SandboxProvider.token(of: card.number), isDefault: isDefault,
+            country: SandboxProvider.country(of: card.number), createdAt: now)
     }
 
     /// What further acquirers know a card by.

@@ -30,56 +30,112 @@ package struct AuthenticatePayment: Sendable {
         self.clock = clock
     }
 
-    /// Asks the issuer, or tells how the authentication of the attempt stands that was begun before.
+    /// Asks the issuer, or tells how the authentication of the attempt stands that was begun before. The issuer's script
+    /// does not run on this way.
     /// - Throws: ``Problem``.
     package func callAsFunction(
         _ call: Call, _ id: PaymentID, _ input: AuthenticatePaymentInput
     ) async throws -> Reply<AuthenticationResource> {
-        let (payment, sealed): (PaymentRecord, [UInt8]?) = try await pool.transaction(readOnly: true) { db in
-            guard let payment: PaymentRecord = try PaymentStore.find(id, in: db) else {
-                throw Problem.notFound("payment", id.rawValue)
-            }
-            return (payment, try payment.paymentMethodID.flatMap { try AuthenticationStore.number(of: $0, in: db) })
+        let payment: PaymentRecord? = try await pool.transaction(readOnly: true) { db in
+            try PaymentStore.find(id, in: db)
         }
+        guard let payment else { throw Problem.notFound("payment", id.rawValue) }
         if let begun: AuthenticationRecord = try await find(payment.attemptID) { return resource(begun) }
         guard payment.awaitsChallenge else { throw ContinuePayment.Failure.notWaiting(payment.status) }
-        guard let sealed, let method: PaymentMethodID = payment.paymentMethodID,
-            let card: WalletCard = try? seal.open(sealed, for: method.rawValue),
-            let range: CardRange = await server.range(of: card.number.digits, at: clock.now),
-            let scheme = CardScheme(brand: card.number.brand)
-        else { throw Problem.conflict("not_enrolled", "The card's issuer cannot be asked by 3-D Secure here.") }
-        var authentication = Authentication(terms: try terms(payment, range, scheme), range: range)
-        let message: [UInt8] = try request(&authentication, card, input)
-        guard try await begin(authentication, payment) else {
-            guard let begun: AuthenticationRecord = try await find(payment.attemptID) else {
-                throw Problem.unavailable()
+        guard let card: EnrolledCard = try await enrolled(payment) else {
+            guard try await goOn(without: payment) else {
+                throw Problem.conflict("not_enrolled", "The card's issuer cannot be asked by 3-D Secure here.")
             }
-            return resource(begun)
+            let word: String = AuthenticationOutcome.notEnrolled(at: clock.now).verdict.name
+            return Reply(status: 200, AuthenticationResource(payment.id, status: word))
         }
-        try await ask(&authentication, message)
-        try await settle(authentication)
+        let authentication = Authentication(terms: try terms(payment, card), range: card.range)
+        try await ask(authentication, payment, card, input.browser)
         guard let ended: AuthenticationRecord = try await find(payment.attemptID) else { throw Problem.unavailable() }
         return resource(ended)
     }
 
-    private func terms(
-        _ payment: PaymentRecord, _ range: CardRange, _ scheme: CardScheme
-    ) throws -> AuthenticationTerms {
+    /// A payment's card, where its number is kept here and its issuer takes part; `nil` otherwise.
+    func enrolled(_ payment: PaymentRecord) async throws -> EnrolledCard? {
+        guard let method: PaymentMethodID = payment.paymentMethodID else { return nil }
+        let sealed: [UInt8]? = try await pool.transaction(readOnly: true) { db in
+            try AuthenticationStore.number(of: method, in: db)
+        }
+        guard let sealed, let card: WalletCard = try? seal.open(sealed, for: method.rawValue),
+            let range: CardRange = await server.range(of: card.number.digits, at: clock.now),
+            let scheme = CardScheme(brand: card.number.brand)
+        else { return nil }
+        return EnrolledCard(card: card, range: range, scheme: scheme)
+    }
+
+    /// Lets a payment go on whose issuer takes no part, where the policy allows it.
+    /// - Returns: Whether it goes on.
+    func goOn(without payment: PaymentRecord) async throws -> Bool {
+        let now: Instant = clock.now
+        let outcome: AuthenticationOutcome = .notEnrolled(at: now)
+        guard word(outcome, on: payment) == .unavailable else { return false }
+        return try await pool.transactionRetrying { db in
+            guard let payment: PaymentRecord = try PaymentStore.lock(payment.id, in: db), payment.awaitsChallenge,
+                try !AuthenticationStore.has(payment.attemptID, in: db)
+            else { return false }
+            try AuthenticationStore.note(outcome, on: payment.attemptID, of: payment.id, in: db)
+            try ContinuePayment.decide(payment, .unavailable, at: now, in: db)
+            return true
+        }
+    }
+
+    /// Declines a payment that cannot go on without its customer's authentication, which nobody can make.
+    func refuse(_ payment: PaymentRecord) async throws {
+        let now: Instant = clock.now
+        try await pool.transactionRetrying { db in
+            try refuse(payment.id, payment.attemptID, .notEnrolled(at: now), at: now, in: db)
+        }
+    }
+
+    /// One whose issuer has been asked is left to what comes of that.
+    private func refuse(
+        _ id: PaymentID, _ attempt: AttemptID, _ outcome: AuthenticationOutcome?, at now: Instant,
+        in db: borrowing PostgresTransaction
+    ) throws {
+        guard let payment: PaymentRecord = try PaymentStore.lock(id, in: db), payment.awaitsChallenge,
+            payment.attemptID == attempt, try !AuthenticationStore.has(attempt, in: db)
+        else { return }
+        if let outcome { try AuthenticationStore.note(outcome, on: attempt, of: id, in: db) }
+        try ContinuePayment.decide(payment, .refused, at: now, in: db)
+    }
+
+    /// Asks the issuer, once for an attempt: who comes second finds what the first one has begun.
+    func ask(
+        _ authentication: Authentication, _ payment: PaymentRecord, _ card: EnrolledCard, _ browser: CardholderBrowser
+    ) async throws {
+        var authentication: Authentication = authentication
+        let message: [UInt8] = try request(&authentication, card.card, browser)
+        guard try await begin(authentication, payment) else { return }
+        try await ask(&authentication, message)
+        try await settle(authentication)
+    }
+
+    func terms(_ payment: PaymentRecord, _ card: EnrolledCard) throws -> AuthenticationTerms {
         try AuthenticationTerms(
-            version: range.version, scheme: scheme,
+            version: card.range.version, scheme: card.scheme,
             purchase: AuthenticationTerms.Purchase(amount: payment.amount, at: clock.now),
-            decoupledMinutes: range.canDecouple ? Self.decoupledMinutes : nil)
+            preference: payment.challengePreference,
+            decoupledMinutes: mayDecouple(card.range) ? Self.decoupledMinutes : nil)
+    }
+
+    private func mayDecouple(_ range: CardRange) -> Bool {
+        range.canDecouple || (server.offersDecoupled && range.version >= .v220)
     }
 
     private func request(
-        _ authentication: inout Authentication, _ card: WalletCard, _ input: AuthenticatePaymentInput
+        _ authentication: inout Authentication, _ card: WalletCard, _ browser: CardholderBrowser
     ) throws -> [UInt8] {
         let month: String = card.expMonth < 10 ? "0\(card.expMonth)" : "\(card.expMonth)"
         do throws(AuthenticationFault) {
             return try authentication.ask(
                 as: server.profile,
                 Cardholder(number: card.number.digits, expiry: "\(card.expYear % 100 + 100)".suffix(2) + month),
-                browser: input.browser, at: clock.now)
+                browser: browser, at: clock.now)
         } catch {
             guard case .invalidField(let name) = error else { throw Problem.unavailable() }
             throw Problem.invalid("browser", code: "invalid_browser", "\(name) cannot be sent to an issuer")
@@ -130,17 +186,29 @@ package struct AuthenticatePayment: Sendable {
         let now: Instant = clock.now
         return try await pool.transactionRetrying { db in
             guard let record: AuthenticationRecord = try AuthenticationStore.lock(request.id, in: db),
-                let stored: Authentication = record.authentication
+                let stored: Authentication = opened(record)
             else { return request.unknown.serialized }
             var authentication: Authentication = stored
             let answer: ResultAnswer = authentication.apply(request, at: now)
             if authentication != stored {
-                try AuthenticationStore.save(authentication, result: answer.isDecision ? bytes : nil, in: db)
+                let sealed: [UInt8]? = answer.isDecision ? try seal.seal(bytes, as: Self.sealName(request.id)) : nil
+                try AuthenticationStore.save(authentication, sealedResult: sealed, in: db)
                 try finish(record, authentication.outcome, at: now, in: db)
             }
             return answer.message
         }
     }
+
+    /// An authentication with the RReq that decided it. One that was sealed under another key is as good as none: a
+    /// repetition is refused then, and has no effect either way.
+    private func opened(_ record: AuthenticationRecord) -> Authentication? {
+        guard let sealed: [UInt8] = record.sealedResult,
+            let bytes: [UInt8] = try? seal.open(sealed, as: Self.sealName(record.id))
+        else { return record.authentication }
+        return record.authentication?.decided(by: bytes)
+    }
+
+    private static func sealName(_ id: TransactionID) -> String { "three_d_secure result \(id)" }
 
     /// The browser is back from the issuer's page. That decides nothing.
     /// - Returns: The code of the page to show; `nil` for what fits no authentication.
@@ -171,14 +239,21 @@ package struct AuthenticatePayment: Sendable {
         }
     }
 
-    /// Ends what nobody has ended in time: a challenge that was walked away from is a no.
+    /// Ends what nobody has ended in time: a challenge that was walked away from is a no, and so is one that the customer
+    /// never came for.
     package func sweep() async throws {
         let now: Instant = clock.now
+        try await pool.transactionRetrying { db in
+            for page in try AuthenticationPages.close(at: now, limit: Self.passLimit, in: db) {
+                try refuse(page.paymentID, page.attemptID, nil, at: now, in: db)
+            }
+        }
         try await pool.transactionRetrying { db in
             for record in try AuthenticationStore.overdue(at: now, limit: Self.passLimit, in: db) {
                 guard var authentication: Authentication = record.authentication else {
                     try AuthenticationStore.abandon(record.id, in: db)
-                    try decide(record, passed: false, at: now, in: db)
+                    let silence: AuthenticationOutcome = .unavailable(.noAnswer, at: now)
+                    try finish(record, silence, at: now, in: db)
                     continue
                 }
                 authentication.expire(at: now)
@@ -188,29 +263,33 @@ package struct AuthenticatePayment: Sendable {
         }
     }
 
+    /// Moves the payment on; one that has moved on already (cancelled) stays where it is.
     private func finish(
         _ record: AuthenticationRecord, _ outcome: AuthenticationOutcome?, at now: Instant,
         in db: borrowing PostgresTransaction
     ) throws {
         guard let outcome else { return }
-        try AuthenticationStore.note(outcome, on: record.attemptID, in: db)
-        let passed: Bool = outcome.permission(server.policy) == .authorize
-        guard let next: AttemptID = try decide(record, passed: passed, at: now, in: db) else { return }
-        try AuthenticationStore.note(outcome, on: next, in: db)
-    }
-
-    /// Moves the payment on; one that has moved on already (cancelled) stays where it is.
-    @discardableResult
-    private func decide(
-        _ record: AuthenticationRecord, passed: Bool, at now: Instant, in db: borrowing PostgresTransaction
-    ) throws -> AttemptID? {
+        try AuthenticationStore.note(outcome, on: record.attemptID, of: record.paymentID, in: db)
         guard let payment: PaymentRecord = try PaymentStore.lock(record.paymentID, in: db), payment.awaitsChallenge,
             payment.attemptID == record.attemptID
-        else { return nil }
-        return try ContinuePayment.confirm(payment.id, passed: passed, byIssuer: true, at: now, in: db).attemptID
+        else { return }
+        if outcome.isTrusted, let method: PaymentMethodID = payment.paymentMethodID {
+            try AuthenticationStore.noteTrust(of: method, in: db)
+        }
+        try ContinuePayment.decide(payment, word(outcome, on: payment), at: now, in: db)
     }
 
-    private func find(_ attempt: AttemptID) async throws -> AuthenticationRecord? {
+    /// Where nobody could be asked the policy decides; but a risk that asked for the customer does not go away.
+    private func word(_ outcome: AuthenticationOutcome, on payment: PaymentRecord) -> ContinuePayment.Word {
+        switch outcome.permission(server.policy) {
+        case .authorize: .authenticated
+        case .authorizeUnauthenticated:
+            payment.authentication?.reason == SCACause.risk.rawValue ? .refused : .unavailable
+        case .refuse: .refused
+        }
+    }
+
+    func find(_ attempt: AttemptID) async throws -> AuthenticationRecord? {
         try await pool.transaction(readOnly: true) { db in try AuthenticationStore.find(attempt, in: db) }
     }
 
@@ -221,5 +300,20 @@ package struct AuthenticatePayment: Sendable {
 
 extension PaymentRecord {
     /// The customer has to pass a challenge that this service brings them to.
-    fileprivate var awaitsChallenge: Bool { status == .requiresAction && nextAction == .challenge }
+    var awaitsChallenge: Bool { status == .requiresAction && nextAction == .challenge }
+
+    /// What is asked of the issuer: a challenge where the bank has asked for its customer before, or the risk does.
+    fileprivate var challengePreference: ChallengePreference {
+        guard let cause: SCACause = authentication?.reason.flatMap(SCACause.init(rawValue:)) else { return .mandated }
+        let assessment = SCAAssessment(outcome: .required(cause), needsReview: false)
+        return assessment.challengeIndicator.flatMap(ChallengePreference.init(rawValue:)) ?? .none
+    }
+}
+
+/// A card whose issuer can be asked.
+struct EnrolledCard: Sendable {
+    /// Opened for the length of a call.
+    let card: WalletCard
+    let range: CardRange
+    let scheme: CardScheme
 }

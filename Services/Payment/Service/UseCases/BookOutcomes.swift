@@ -16,6 +16,8 @@ package struct BookOutcomes: Sendable {
     let policy: ActionPolicy
     let cascade: CascadePayment?
     let exchange: BookExchange
+    /// Where customers pass challenges of ours; `nil` where callers bring them there.
+    let pages: ChallengePages?
 
     func record(
         _ outcomes: [Outcome], at now: Instant, in db: borrowing PostgresTransaction
@@ -23,17 +25,27 @@ package struct BookOutcomes: Sendable {
         // By attempt, not by payment: a late word on an earlier attempt must not push the current one's aside.
         var byAttempt: [AttemptID: Outcome] = [:]
         for outcome in outcomes { byAttempt[outcome.attempt.request.idempotencyKey] = outcome }
-        let next: [AttemptID: FollowingAttempt] =
-            try cascade?(byAttempt.values.compactMap(\.ended), at: now, in: db) ?? [:]
+        var next: [AttemptID: FollowingAttempt] = try StepUpPayments.follow(
+            Array(byAttempt.values), at: now, in: db)
         for id in next.keys { byAttempt[id] = nil }
+        let cascading: [AttemptID: FollowingAttempt] =
+            try cascade?(byAttempt.values.compactMap(\.ended), at: now, in: db) ?? [:]
+        for id in cascading.keys { byAttempt[id] = nil }
+        next.merge(cascading) { first, _ in first }
         let all: [Outcome] = Array(byAttempt.values)
         guard !all.isEmpty else { return next }
-        let moved: [PaymentRecord] = try Self.settle(all, until: policy.end(from: now), in: db)
+        let codes: [AttemptID: String] = pages?.codes(for: all) ?? [:]
+        let moved: [PaymentRecord] = try settle(all, codes, until: policy.end(from: now), in: db)
         let open: [Outcome] = all.filter(\.isOpen)
         if !open.isEmpty { try waiters.answer(try PaymentStore.lookAgain(open.map(\.look), in: db), in: db) }
         guard !moved.isEmpty else { return next }
         try Self.endAttempts(moved, byAttempt, at: now, in: db)
         try WalletStore.finish(moved.compactMap { $0.finishedWallet(byAttempt) }, in: db)
+        try AuthenticationPages.open(
+            moved.filter { $0.status == .requiresAction }.compactMap { payment in
+                codes[payment.attemptID].map { ($0, payment.id, payment.attemptID) }
+            }, until: policy.end(from: now), in: db)
+        try noteAuthentications(moved, byAttempt, in: db)
         try learn(moved, byAttempt, in: db)
         try LedgerStore.book(try entries(moved.filter { $0.status == .succeeded }, at: now, in: db), in: db)
         var traces: [String: String] = [:]
@@ -43,6 +55,19 @@ package struct BookOutcomes: Sendable {
         }
         try waiters.answer(moved.filter(\.status.isSettled), in: db)
         return next
+    }
+
+    /// Notes how providers have authenticated customers themselves, and counts what went through without.
+    private func noteAuthentications(
+        _ moved: [PaymentRecord], _ outcomes: [AttemptID: Outcome], in db: borrowing PostgresTransaction
+    ) throws {
+        var authenticated: Set<PaymentID> = []
+        for payment in moved {
+            guard let word: ProviderAuthentication = outcomes[payment.attemptID]?.authentication else { continue }
+            try AuthenticationStore.note(word, on: payment.attemptID, of: payment.id, in: db)
+            if word.result == .authenticated { authenticated.insert(payment.id) }
+        }
+        try SCACounterStore.book(moved, authenticated: authenticated, in: db)
     }
 
     /// Keeps what charges without the customer will refer to: the network's id of one the customer made.
@@ -74,15 +99,24 @@ package struct BookOutcomes: Sendable {
     }
 
     /// Moves payments on; those that are not waiting for this attempt's outcome stay as they are.
-    private static func settle(
-        _ outcomes: [Outcome], until actionEnd: Instant, in db: borrowing PostgresTransaction
+    private func settle(
+        _ outcomes: [Outcome], _ codes: [AttemptID: String], until actionEnd: Instant,
+        in db: borrowing PostgresTransaction
     ) throws -> [PaymentRecord] {
-        try db.query(settlement(of: outcomes, until: actionEnd), as: PaymentRecord.self)
+        let actions: [String?] = outcomes.map { outcome in
+            let url: String? = codes[outcome.attempt.request.idempotencyKey].flatMap { pages?.url(of: $0) }
+            return outcome.nextAction?.stored(challengeAt: url)
+        }
+        return try db.query(
+            Self.settlement(of: outcomes, until: actionEnd, actions: actions), as: PaymentRecord.self)
     }
 
     /// The states are a parameter for the reason told at ``ApplyVerdicts/approval(of:)``. An outcome that leads to the
-    /// state the payment is in says nothing new.
-    package static func settlement(of outcomes: [Outcome], until actionEnd: Instant) -> SQL {
+    /// state the payment is in says nothing new. A bank that asks for the customer has refused what was claimed.
+    /// - Parameter actions: What customers have to do, as it is stored.
+    package static func settlement(
+        of outcomes: [Outcome], until actionEnd: Instant, actions: [String?]? = nil
+    ) -> SQL {
         let onSession: [(status: PaymentStatus, decline: Decline?)] = outcomes.map { $0.settled(false) }
         let offSession: [(status: PaymentStatus, decline: Decline?)] = outcomes.map { $0.settled(true) }
         let waiting: [String] = [PaymentStatus.processing.rawValue, PaymentStatus.requiresAction.rawValue]
@@ -95,7 +129,11 @@ package struct BookOutcomes: Sendable {
                 authorization_expires_at = o.held_until, provider_reference = coalesce(o.reference, p.provider_reference),
                 next_action = CASE WHEN NOT p.off_session THEN o.next_action::jsonb END,
                 action_expires_at = CASE WHEN NOT p.off_session AND o.next_action IS NOT NULL
-                    THEN \(actionEnd)::timestamptz END
+                    THEN \(actionEnd)::timestamptz END,
+                authentication = CASE WHEN o.next_action IS NOT NULL AND NOT p.off_session
+                        AND p.authentication->>'decision' <> 'required'
+                    THEN p.authentication - 'liability' || \(StepUpPayments.softDecline)::jsonb
+                    ELSE p.authentication END
             FROM unnest(\(outcomes.map(\.attempt.paymentID.rawValue))::text[],
                 \(outcomes.map(\.attempt.request.idempotencyKey.rawValue))::text[],
                 \(onSession.map(\.status.rawValue))::text[], \(onSession.map { $0.decline?.code })::text[],
@@ -103,7 +141,7 @@ package struct BookOutcomes: Sendable {
                 \(offSession.map(\.status.rawValue))::text[], \(offSession.map { $0.decline?.code })::text[],
                 \(offSession.map { $0.decline?.declineClass.rawValue })::text[],
                 \(outcomes.map(\.heldUntil))::timestamptz[], \(outcomes.map(\.reference))::text[],
-                \(outcomes.map { $0.nextAction?.stored })::text[]
+                \(actions ?? outcomes.map { $0.nextAction?.stored })::text[]
             ) AS o(id, attempt_id, on_status, on_code, on_class, off_status, off_code, off_class, held_until, reference,
                 next_action)
             WHERE p.id = o.id AND p.attempt_id = o.attempt_id AND p.status = ANY(\(waiting)::text[])

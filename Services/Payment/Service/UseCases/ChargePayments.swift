@@ -15,6 +15,8 @@ package struct ApprovedAttempt: Sendable {
     let request: ChargeRequest
     /// When the payment made its last step: whoever has taken it since may have asked, too. `nil` where nobody can have.
     let steppedAt: Instant?
+    /// It is a card's, and there is something to decide about its customer's authentication.
+    let mayAuthenticate: Bool
     /// What the charge is taken from, where that is kept sealed.
     let sealed: SealedSource?
     /// The trace that the outcome's events continue, by the customer's key.
@@ -23,13 +25,14 @@ package struct ApprovedAttempt: Sendable {
     /// An attempt at a payment.
     package init(
         paymentID: PaymentID, provider: String, request: ChargeRequest, steppedAt: Instant? = nil,
-        sealed: SealedSource? = nil,
+        mayAuthenticate: Bool = false, sealed: SealedSource? = nil,
         trace: (key: String, traceparent: String)? = nil
     ) {
         self.paymentID = paymentID
         self.provider = provider
         self.request = request
         self.steppedAt = steppedAt
+        self.mayAuthenticate = mayAuthenticate
         self.sealed = sealed
         self.trace = trace
     }
@@ -43,12 +46,20 @@ package struct ApprovedAttempt: Sendable {
             trace: trace)
     }
 
-    /// The attempt that follows this one at another provider.
-    func followed(by next: FollowingAttempt) -> ApprovedAttempt {
+    /// The same attempt, with what was decided of the customer's authentication.
+    func asking(stepUp: Bool, claim: AuthenticationClaim?) -> ApprovedAttempt {
         ApprovedAttempt(
+            paymentID: paymentID, provider: provider, request: request.asking(stepUp: stepUp, claim: claim),
+            steppedAt: steppedAt, sealed: sealed, trace: trace)
+    }
+
+    /// The attempt that follows this one: at another provider, or with the customer's authentication.
+    func followed(by next: FollowingAttempt) -> ApprovedAttempt {
+        let again: ChargeRequest = request.again(as: next.attemptID, from: next.route.source)
+        return ApprovedAttempt(
             paymentID: paymentID, provider: next.route.provider,
-            request: request.again(as: next.attemptID, from: next.route.source), steppedAt: next.steppedAt, trace: trace
-        )
+            request: next.stepUp ? again.asking(stepUp: true, claim: nil) : again, steppedAt: next.steppedAt,
+            trace: trace)
     }
 
     /// The attempt with its source opened, for the length of a call.

@@ -18,18 +18,29 @@ package enum ContinuePayment {
         case elsewhere
     }
 
+    /// What an issuer's authentication of the customer leads to.
+    package enum Word: Sendable, Equatable {
+        /// The charge goes on, authenticated.
+        case authenticated
+        /// Nobody could be asked; the charge goes on at the merchant's risk.
+        case unavailable
+        /// The charge does not go on.
+        case refused
+    }
+
     /// The customer came back. `passed`: from the challenge that the sandbox serves itself, after which a new,
     /// authenticated attempt begins. Without it, after a charge that failed for want of authentication: a new attempt
-    /// begins with the customer there. Once the issuer was asked by 3-D Secure, only `byIssuer` may say how it ended.
+    /// begins with the customer there. Once the issuer was asked by 3-D Secure, only ``decide(_:_:at:in:)`` says how it
+    /// ended.
     /// - Throws: ``Failure``; nothing is stored then.
     package static func confirm(
-        _ id: PaymentID, passed: Bool?, byIssuer: Bool = false, at now: Instant, in db: borrowing PostgresTransaction
+        _ id: PaymentID, passed: Bool?, at now: Instant, in db: borrowing PostgresTransaction
     ) throws -> PaymentRecord {
         guard let payment: PaymentRecord = try PaymentStore.lock(id, in: db) else {
             throw Failure.notFound(id.rawValue)
         }
         if payment.status == .requiresAction, payment.isHeldAtProvider { throw Failure.elsewhere }
-        if !byIssuer, passed != nil, try AuthenticationStore.has(payment.attemptID, in: db) { throw Failure.elsewhere }
+        if passed != nil, try AuthenticationStore.has(payment.attemptID, in: db) { throw Failure.elsewhere }
         let wantsCustomer: Bool =
             payment.status == .failed
             && (payment.decline == .authenticationRequired || payment.decline == .authenticationFailed)
@@ -37,18 +48,54 @@ package enum ContinuePayment {
             payment.status == .requiresAction || (wantsCustomer && SandboxProvider.owns(payment.provider))
         guard passed == nil ? wantsCustomer : isOurs, let method: ChargeableMethod = try method(of: payment, in: db)
         else { throw Failure.notWaiting(payment.status) }
-        if passed ?? true {
+        switch passed {
+        case nil:
+            // A bank that asked for the customer is answered with an authentication, not with another exemption.
+            let stepUp: StepUpState? = payment.decline == .authenticationRequired ? .due : nil
+            try begin(
+                NextAttempt(
+                    payment: payment, attemptID: AttemptID.new(at: now), method: method, authenticated: false,
+                    offSession: false, stepUp: stepUp), at: now, in: db)
+        case true?:
             let next = NextAttempt(
-                payment: payment, attemptID: AttemptID.new(at: now), method: method, authenticated: passed ?? false,
-                offSession: passed == nil ? false : payment.offSession)
-            try PaymentStore.beginAttempts([next], at: now, in: db)
-            try Outbox.append([PaymentEvents.created(next, at: now)], in: db)
-        } else if payment.status == .requiresAction {
-            let decline: Decline = .authenticationFailed
-            try fail(payment, decline, in: db)
-            try Outbox.append([PaymentEvents.failed(payment, decline, at: now)], in: db)
+                payment: payment, attemptID: AttemptID.new(at: now), method: method, authenticated: true,
+                offSession: payment.offSession, stepUp: .spent)
+            try begin(next, at: now, in: db)
+            try AuthenticationStore.notePassed(on: next.attemptID, of: id, in: db)
+        case false?: try refuse(payment, at: now, in: db)
         }
         return try reread(id, in: db)
+    }
+
+    /// The issuer's word, or its silence, on a payment that waits for it; its row is locked.
+    /// - Throws: ``Failure``; nothing is stored then.
+    package static func decide(
+        _ payment: PaymentRecord, _ word: Word, at now: Instant, in db: borrowing PostgresTransaction
+    ) throws {
+        guard word != .refused else { return try refuse(payment, at: now, in: db) }
+        guard payment.status == .requiresAction, let method: ChargeableMethod = try method(of: payment, in: db) else {
+            throw Failure.notWaiting(payment.status)
+        }
+        try begin(
+            NextAttempt(
+                payment: payment, attemptID: AttemptID.new(at: now), method: method,
+                authenticated: word == .authenticated, offSession: payment.offSession, stepUp: .spent), at: now, in: db)
+    }
+
+    private static func begin(
+        _ next: NextAttempt, at now: Instant, in db: borrowing PostgresTransaction
+    ) throws {
+        try PaymentStore.beginAttempts([next], at: now, in: db)
+        try Outbox.append([PaymentEvents.created(next, at: now)], in: db)
+    }
+
+    private static func refuse(
+        _ payment: PaymentRecord, at now: Instant, in db: borrowing PostgresTransaction
+    ) throws {
+        guard payment.status == .requiresAction else { return }
+        let decline: Decline = .authenticationFailed
+        try fail(payment, decline, in: db)
+        try Outbox.append([PaymentEvents.failed(payment, decline, at: now)], in: db)
     }
 
     private static func fail(

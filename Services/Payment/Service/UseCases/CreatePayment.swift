@@ -28,7 +28,7 @@ package struct CreatePayment: Sendable {
             id: id, customerID: input.customerID, paymentMethodID: input.paymentMethodID,
             page: try input.page.map { try page($0, of: input, at: call.now) }, amount: input.amount,
             captureMethod: input.captureMethod, description: input.description, metadata: input.metadataJSON,
-            claim: call.claim(resourceID: id.rawValue),
+            returnURL: input.returnURL, claim: call.claim(resourceID: id.rawValue),
             traceparent: call.trace.traceparent, now: call.now)
         waiters.expect(id, claim: order.claim)
         defer { waiters.forget(id) }

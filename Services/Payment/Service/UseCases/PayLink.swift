@@ -69,7 +69,7 @@ package struct PayLink: Sendable {
             }
             switch current?.status {
             case nil, .canceled:
-                try Self.first(link, means(of: input, standing, slot, call, in: db), input.session, call, in: db)
+                try first(link, means(of: input, standing, slot, call, in: db), input.session, call, in: db)
             case .failed:
                 guard let current, input.isAnother(than: current) else { break }
                 try Self.again(current, means(of: input, standing, slot, call, in: db), at: call.now, in: db)
@@ -126,7 +126,7 @@ package struct PayLink: Sendable {
         return standing
     }
 
-    private static func first(
+    private func first(
         _ link: LinkRecord, _ means: LinkMeans, _ session: LinkSession, _ call: Call,
         in db: borrowing PostgresTransaction
     ) throws {
@@ -135,7 +135,8 @@ package struct PayLink: Sendable {
             page: means.page, amount: link.amount, captureMethod: .automatic, description: link.description,
             metadata: Metadata.encode(
                 Metadata.decode(link.metadata).merging(["payment_link_id": link.id.rawValue]) { $1 }),
-            claim: nil, traceparent: call.trace.traceparent, now: call.now)
+            returnURL: "\(settings.publicURL)/pay/\(link.code.text)", claim: nil,
+            traceparent: call.trace.traceparent, now: call.now)
         try RecordPayments.insert(
             [(order, ResolvedMethod(customerIsKnown: true, method: means.chargeable))], in: db)
         try LinkUseStore.use(link.id, slot: link.slot(of: session), session: session, payment: order.id, in: db)

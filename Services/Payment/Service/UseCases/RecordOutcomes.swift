@@ -33,9 +33,13 @@ package struct Outcome: Sendable {
         }
     }
 
-    /// The state it leads to. An off-session payment cannot wait for the customer: it fails and may be confirmed later.
+    /// The state it leads to. An off-session payment cannot wait for the customer: it fails and may be confirmed later. A
+    /// bank that asks for the customer again after they have authenticated, or could not, has declined.
     func settled(_ offSession: Bool) -> (status: PaymentStatus, decline: Decline?) {
-        switch answer {
+        if asksForCustomer, !attempt.mayStepUp || (isSoftDecline && attempt.request.stepUp) {
+            return (.failed, .doNotHonor)
+        }
+        return switch answer {
         case .captured: (.succeeded, nil)
         case .authorized: (.authorized, nil)
         case .declined(let refusal): (.failed, reading?.decline ?? Decline(code: refusal.code))
@@ -61,9 +65,21 @@ package struct Outcome: Sendable {
 
     /// What the customer has to do.
     var nextAction: NextAction? {
-        if case .actionRequired(_, let action) = answer { return action }
+        if case .actionRequired(_, let action) = answer, settled(false).status == .requiresAction { return action }
         return nil
     }
+
+    /// The bank wants the customer to authenticate; the pages of other providers' methods are no such wish.
+    private var asksForCustomer: Bool {
+        switch answer {
+        case .actionRequired(_, .challenge): true
+        case .declined: isSoftDecline
+        case .captured, .authorized, .actionRequired, .pending: false
+        }
+    }
+
+    /// A refusal for want of authentication.
+    var isSoftDecline: Bool { refusal != nil && reading?.decline == .authenticationRequired }
 
     /// A refusal in the provider's own words.
     var refusal: ProviderDecline? {
@@ -79,6 +95,14 @@ package struct Outcome: Sendable {
         }
     }
 
+    /// How the provider has authenticated the customer itself.
+    var authentication: ProviderAuthentication? {
+        switch answer {
+        case .captured(let charge), .authorized(let charge): charge.authentication
+        case .declined, .actionRequired, .pending: nil
+        }
+    }
+
     /// Whether the provider goes on by itself, and its word is to be looked for again: after a page of its own, and while
     /// a bank is about it. A challenge of ours ends with a request instead.
     var isOpen: Bool {
@@ -88,6 +112,11 @@ package struct Outcome: Sendable {
         case .captured, .authorized, .declined: false
         }
     }
+}
+
+extension ApprovedAttempt {
+    /// Whether the customer can still be asked to authenticate: they have not, and it was not tried in vain.
+    var mayStepUp: Bool { !request.authenticated && request.claim != .unavailable }
 }
 
 /// Records outcomes in batches: payment, attempt, journal entry, event and the caller's stored answer in one transaction.
@@ -101,12 +130,12 @@ package struct RecordOutcomes: Sendable {
 
     init(
         pool: PostgresPool, waiters: PaymentWaiters, clock: any WallClock, policy: ActionPolicy,
-        cascade: CascadePayment?, exchange: BookExchange
+        cascade: CascadePayment?, exchange: BookExchange, pages: ChallengePages? = nil
     ) {
         self.pool = pool
         self.cascade = cascade
         self.clock = clock
-        let booking = BookOutcomes(waiters: waiters, policy: policy, cascade: cascade, exchange: exchange)
+        let booking = BookOutcomes(waiters: waiters, policy: policy, cascade: cascade, exchange: exchange, pages: pages)
         group = GroupCommit(pool, maxBatch: 200) { db, outcomes in
             let next: [AttemptID: FollowingAttempt] = try booking.record(outcomes, at: clock.now, in: db)
             return outcomes.map { .success(next[$0.attempt.request.idempotencyKey]) }

@@ -19,6 +19,8 @@ struct PaymentOrder: Sendable {
     let captureMethod: CaptureMethod
     let description: String?
     let metadata: String
+    /// Where the customer comes back to from an authentication.
+    var returnURL: String?
     let claim: IdempotencyClaim?
     /// The request's trace, which the payment's events continue.
     let traceparent: String?
@@ -123,7 +125,8 @@ struct RecordPayments: Sendable {
                 id: order.id, attemptID: AttemptID.new(at: order.now), customerID: order.customerID,
                 method: resolved.method, amount: order.amount, captureMethod: order.captureMethod, invoiceID: nil,
                 billingID: nil, subscriptionID: nil,
-                description: order.description, metadata: order.metadata, offSession: false, createdAt: order.now)
+                description: order.description, metadata: order.metadata, offSession: false,
+                returnURL: order.returnURL, createdAt: order.now)
         }
         try PaymentMethodStore.insertSingleUse(orders.compactMap(\.0.page), at: orders[0].0.now, in: db)
         _ = try PaymentStore.insert(payments, in: db)

@@ -1,0 +1,78 @@
+import BillingCore
+import PaymentDomain
+import PaymentRecords
+import Postgres
+
+/// What the question depends on whether an attempt's customer must authenticate, as stored.
+struct SCAFacts: PostgresRecord {
+    let paymentID: PaymentID
+    let attemptID: AttemptID
+    let amount: Money
+    let offSession: Bool
+    let isAuthenticated: Bool
+    let stepUp: StepUpState?
+    /// Of the card's issuer.
+    let country: String?
+    let isTrusted: Bool
+    /// The card's customer was authenticated for a payment before.
+    let hasAuthenticated: Bool
+    let networkTransactionID: String?
+    /// It belongs to a subscription or an instalment plan.
+    let isOfSeries: Bool
+    /// The last amount of the series that was authenticated.
+    let seriesAmount: Money?
+    /// By the currency of the law that counts.
+    let counters: [String: SCAPayment.Counters]
+
+    /// Nothing is left to decide: the customer has authenticated for it, or nobody could.
+    var isSettled: Bool { isAuthenticated || stepUp == .spent }
+    /// The bank has asked for the customer.
+    var isDue: Bool { stepUp == .due && !offSession }
+
+    static func read(_ payments: [PaymentID], in db: borrowing PostgresTransaction) throws -> [SCAFacts] {
+        try db.query(
+            """
+            SELECT p.id, p.attempt_id, p.amount, p.currency, p.off_session, p.authenticated, p.step_up_state, m.country,
+                m.trusted_beneficiary, m.authenticated_at IS NOT NULL, m.network_transaction_id,
+                p.subscription_id IS NOT NULL OR p.instalment_id IS NOT NULL, s.amount, e.total, e.payments, g.total,
+                g.payments
+            FROM payments p JOIN payment_methods m ON m.id = p.payment_method_id
+            LEFT JOIN sca_counters e ON e.fingerprint = m.fingerprint AND e.currency = 'EUR'
+            LEFT JOIN sca_counters g ON g.fingerprint = m.fingerprint AND g.currency = 'GBP'
+            LEFT JOIN LATERAL (
+                SELECT b.amount FROM payments b
+                WHERE b.customer_id = p.customer_id AND b.subscription_id = p.subscription_id AND b.id <> p.id
+                    AND b.currency = p.currency AND b.authenticated AND b.status = \(PaymentStatus.succeeded.rawValue)
+                    AND NOT p.off_session
+                ORDER BY b.id DESC LIMIT 1) AS s ON true
+            WHERE p.id = ANY(\(payments.map(\.rawValue))::text[]) ORDER BY p.id
+            """, as: SCAFacts.self)
+    }
+
+    init(row: inout PostgresRow) throws {
+        paymentID = try row.next()
+        attemptID = try row.next()
+        let amount = Money(minor: try row.next(), currency: try row.next())
+        self.amount = amount
+        offSession = try row.next()
+        isAuthenticated = try row.next()
+        let state: String? = try row.next()
+        stepUp = state.flatMap(StepUpState.init)
+        country = try row.next()
+        isTrusted = try row.next()
+        hasAuthenticated = try row.next()
+        networkTransactionID = try row.next()
+        isOfSeries = try row.next()
+        let series: Int64? = try row.next()
+        seriesAmount = series.map { Money(minor: $0, currency: amount.currency) }
+        var counters: [String: SCAPayment.Counters] = [:]
+        for currency in [Currency.eur, .gbp] {
+            let total: Int64? = try row.next()
+            let payments: Int? = try row.next()
+            guard let total, let payments else { continue }
+            counters[currency.code] = SCAPayment.Counters(
+                total: Money(minor: total, currency: currency), payments: payments)
+        }
+        self.counters = counters
+    }
+}

@@ -1,0 +1,94 @@
+import BillingCore
+import PaymentContract
+import PaymentDomain
+import PaymentRecords
+import PaymentRouting
+import Postgres
+
+/// Answers a bank that declined for want of authentication: the same charge once more, with the customer, within one
+/// payment.
+///
+/// Like a cascade: the ended attempt and the next one's intent are stored in one transaction, before the provider is asked
+/// under the next attempt's id. Only the attempt that the payment is at can be followed, and a payment is stepped up once.
+enum StepUpPayments {
+    /// What is decided of a payment whose bank asked for its customer.
+    static let softDecline = #"{"decision": "required", "reason": "soft_decline"}"#
+
+    /// Begins following attempts where there may be some, in the transaction that would record the declines.
+    /// - Returns: Those that follow, by the attempt they follow.
+    static func follow(
+        _ outcomes: [Outcome], at now: Instant, in db: borrowing PostgresTransaction
+    ) throws -> [AttemptID: FollowingAttempt] {
+        let refused: [(outcome: Outcome, route: Route, next: AttemptID)] = outcomes.compactMap { outcome in
+            outcome.stepUpRoute.map { (outcome, $0, AttemptID.new(at: now)) }
+        }
+        guard !refused.isEmpty else { return [:] }
+        let moved: [AttemptID: Instant] = try move(
+            refused.map { ($0.outcome.attempt, $0.next) }, in: db)
+        let followed = refused.filter { moved[$0.next] != nil }
+        try store(followed.map { ($0.outcome, $0.next) }, at: now, in: db)
+        var following: [AttemptID: FollowingAttempt] = [:]
+        for (outcome, route, next) in followed {
+            guard let steppedAt: Instant = moved[next] else { continue }
+            following[outcome.attempt.request.idempotencyKey] = FollowingAttempt(
+                paymentID: outcome.attempt.paymentID, attemptID: next, route: route, steppedAt: steppedAt, stepUp: true)
+        }
+        return following
+    }
+
+    /// Moves payments to their next attempts: with the customer there, and not stepped up before.
+    /// - Returns: When they took the step, by the next attempt.
+    private static func move(
+        _ steps: [(attempt: ApprovedAttempt, next: AttemptID)], in db: borrowing PostgresTransaction
+    ) throws -> [AttemptID: Instant] {
+        let moved: [(AttemptID, Instant)] = try db.query(
+            """
+            UPDATE payments p SET attempt_id = n.next, attempts = p.attempts + 1, step_up = true, step_up_state = 'due',
+                stepped_at = now(), authentication = coalesce(p.authentication, '{}') - 'liability' || \(softDecline)::jsonb
+            FROM unnest(\(steps.map(\.attempt.paymentID.rawValue))::text[],
+                \(steps.map(\.attempt.request.idempotencyKey.rawValue))::text[], \(steps.map(\.next.rawValue))::text[])
+                AS n(id, attempt_id, next)
+            WHERE p.id = n.id AND p.attempt_id = n.attempt_id AND p.status = \(PaymentStatus.processing.rawValue)
+                AND NOT p.off_session AND NOT p.authenticated AND p.step_up_state IS NULL
+            RETURNING p.attempt_id, p.stepped_at
+            """
+        ) { row in (try row.next(), try row.next()) }
+        return Dictionary(moved) { first, _ in first }
+    }
+
+    private static func store(
+        _ steps: [(outcome: Outcome, next: AttemptID)], at now: Instant, in db: borrowing PostgresTransaction
+    ) throws {
+        guard !steps.isEmpty else { return }
+        let ended: [String] = steps.map(\.outcome.attempt.request.idempotencyKey.rawValue)
+        try db.enqueue(
+            """
+            UPDATE payment_attempts a SET status = 'failed', decline_code = \(Decline.authenticationRequired.code),
+                provider_code = e.code, network_code = e.network_code, ended_at = \(now)::timestamptz,
+                provider_reference = coalesce(e.reference, a.provider_reference)
+            FROM unnest(\(ended)::text[], \(steps.map { $0.outcome.refusal?.code })::text[],
+                \(steps.map { $0.outcome.refusal?.networkCode })::text[], \(steps.map(\.outcome.reference))::text[])
+                AS e(id, code, network_code, reference)
+            WHERE a.id = e.id
+            """)
+        try db.enqueue(
+            """
+            INSERT INTO payment_attempts
+                (id, payment_id, number, payment_method_id, provider, status, started_at, cascade_of, routing, authentication)
+            SELECT p.attempt_id, p.id, p.attempts, p.payment_method_id, p.provider, 'started', \(now), a.id, a.routing,
+                p.authentication
+            FROM unnest(\(ended)::text[], \(steps.map(\.outcome.attempt.paymentID.rawValue))::text[]) AS e(id, payment_id)
+            JOIN payments p ON p.id = e.payment_id JOIN payment_attempts a ON a.id = e.id
+            """)
+    }
+}
+
+extension Outcome {
+    /// Where the charge goes once more with its customer's authentication; `nil` where that cannot be.
+    fileprivate var stepUpRoute: Route? {
+        guard isSoftDecline, attempt.mayStepUp, !attempt.request.stepUp, attempt.request.initiation == .customer,
+            case .stored(let token, let customer) = attempt.request.source, attempt.sealed == nil
+        else { return nil }
+        return Route(provider: attempt.provider, token: token, providerCustomer: customer)
+    }
+}
