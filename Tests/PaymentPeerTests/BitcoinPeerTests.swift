@@ -10,7 +10,7 @@ import Testing
 enum BitcoinWay: String, CaseIterable, Sendable { case core, esplora }
 
 /// Runs a test against a Bitcoin node of its own. 0.002 BTC need two confirmations.
-private func withBitcoin(_ way: BitcoinWay, _ body: (CryptoNode, CryptoPeer) async throws -> Void) async throws {
+func withBitcoin(_ way: BitcoinWay, _ body: (CryptoNode, CryptoPeer) async throws -> Void) async throws {
     let node = try await CryptoNode("btc/btc_node.py", credentials: "rpc:rpc")
     defer { node.stop() }
     let policy = try WatchPolicy(
@@ -30,12 +30,12 @@ private func withBitcoin(_ way: BitcoinWay, _ body: (CryptoNode, CryptoPeer) asy
 
 extension CryptoNode {
     /// Pays out of the double's wallet.
-    fileprivate func pay(_ address: String, _ coins: String) async throws -> String {
+    func pay(_ address: String, _ coins: String) async throws -> String {
         try await send("sendtoaddress", [.string(address), .string(coins)]).stringValue ?? ""
     }
 
     @discardableResult
-    fileprivate func mine(_ count: Int = 1) async throws -> String {
+    func mine(_ count: Int = 1) async throws -> String {
         let address: JSONValue = try await send("getnewaddress", [])
         let hashes: JSONValue = try await send("generatetoaddress", [.number("\(count)"), address])
         return hashes.arrayValue?.first?.stringValue ?? ""

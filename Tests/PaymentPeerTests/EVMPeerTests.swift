@@ -7,7 +7,7 @@ import TestKit
 import Testing
 
 /// An EVM chain with a token on it, and payers who hold both.
-private struct EVMDouble {
+struct EVMDouble {
     let node: CryptoNode
     let chainID: UInt64
     let rich: String
@@ -56,7 +56,7 @@ private struct EVMDouble {
 }
 
 /// Runs a test against an EVM node of its own. Two confirmations are needed; a coin costs 2,000, a token 1.
-private func withEVM(_ body: (EVMDouble, CryptoPeer) async throws -> Void) async throws {
+func withEVM(_ body: (EVMDouble, CryptoPeer) async throws -> Void) async throws {
     let node = try await CryptoNode("evm/evm_node.py", credentials: nil)
     defer { node.stop() }
     let double = try await EVMDouble(node)
