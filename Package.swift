@@ -65,7 +65,7 @@ let paymentParts: [Target] = [
     paymentArea(
         "Authentication",
         ["PaymentContract", "PaymentDomain", "PaymentThreeDS", "PaymentWallets", "PKI", "Telemetry", crypto]),
-    paymentArea("Crypto", ["PaymentChains", "PaymentContract", "Telemetry"]),
+    paymentArea("Crypto", ["PaymentChains", "PaymentContract", "PaymentDomain", "PaymentRecords", "Telemetry"]),
     paymentArea("Disputes", ["BillingEvents", "Messaging", "PaymentContract", "PaymentDomain", "PaymentRecords"]),
     paymentArea("Exchange", ["PaymentContract", "PaymentDomain", "PaymentRecords"]),
     paymentArea(

@@ -58,7 +58,8 @@ struct CryptoWorld: Sendable {
             tiers: [.init(upTo: BaseUnits(999_999), confirmations: 2), .init(upTo: nil, confirmations: 3)],
             toleranceBasisPoints: 100, leastRefund: BaseUnits(1_000), late: late)
         asset = AcceptedAsset(
-            name: "bitcoin", asset: .bitcoin(.regtest), policy: policy, fixedRates: [.usd: ExactDecimal(50_000)])
+            name: "bitcoin", asset: .bitcoin(.regtest), policy: policy, fixedRates: [.usd: ExactDecimal(50_000)],
+            refundFee: BaseUnits(500))
         accepted = AcceptedAssets([asset])
     }
 
@@ -126,6 +127,17 @@ struct CryptoWorld: Sendable {
     /// `reason amount status` of what goes back, the oldest first.
     func goingBack(_ request: ChargeRequest) async throws -> [String] {
         try await instructions(request).reversed().map { "\($0.reason.rawValue) \($0.amount) \($0.status.rawValue)" }
+    }
+
+    /// What the ledger says is owed to payers, and what was kept, in minor units.
+    func books() async throws -> [Int] {
+        try await database.transaction { db in
+            try ["liabilities:payer_funds:bitcoin", "income:accepted_surplus"].map { account in
+                try db.first("SELECT coalesce(-sum(amount), 0)::bigint FROM journal_lines WHERE account = \(account)") {
+                    row in try row.next()
+                } ?? 0
+            }
+        }
     }
 
     func execute(_ sql: SQL) async throws { try await database.transaction { db in _ = try db.execute(sql) } }

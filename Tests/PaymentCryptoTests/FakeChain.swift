@@ -24,6 +24,10 @@ final class FakeChain: ChainScanner, ChainReader {
         var made = 0
         var fault: ChainFault?
         var asked = 0
+        /// What contracts have sent to addresses.
+        var smuggled: [String: Int] = [:]
+        /// The chain before a fork.
+        var kept: [Block] = []
         /// Runs once when the node is asked for what is on addresses.
         var meanwhile: (@Sendable () -> Void)?
     }
@@ -69,6 +73,17 @@ final class FakeChain: ChainScanner, ChainReader {
             return transaction
         }
     }
+
+    /// A contract sends money: the balance grows, and no transfer says why.
+    func smuggle(_ address: String, _ amount: Int) {
+        state.withLock { $0.smuggled[address.lowercased(), default: 0] += amount }
+    }
+
+    /// Remembers the chain as it is.
+    func fork() { state.withLock { $0.kept = $0.blocks } }
+
+    /// Comes back to the chain as it was.
+    func rejoin() { state.withLock { $0.blocks = $0.kept } }
 
     /// A payment that waits is replaced by another, or by none.
     func replace(_ transaction: String, by address: String? = nil, _ amount: UInt128 = 0) {
@@ -149,6 +164,13 @@ final class FakeChain: ChainScanner, ChainReader {
                 }
                 if isWhole {
                     sighting.unconfirmed = state.pool.filter { $0.address == address }.map { $0.transfer(nil) }
+                }
+                if isWhole, let sent = state.smuggled[address], let tip = state.blocks.last?.header.ref {
+                    let paid: [UInt128] = state.blocks.flatMap(\.payments).filter {
+                        $0.address == address && $0.succeeded
+                    }.map(\.amount.low)
+                    sighting.balance = Sighting.Balance(
+                        block: tip, amount: BaseUnits(paid.reduce(0, +) + UInt128(sent)))
                 }
                 seen[watched.attemptID] = sighting
             }

@@ -33,7 +33,8 @@ import Testing
 
     @Test("each asset has its name, its rules and, where it is pegged, its rate") func whole() throws {
         let settings: CryptoSettings = try read([
-            "quote_seconds": "600", "late": "hold", "bitcoin.confirmations": "5000:1,6", "bitcoin.node": "esplora",
+            "quote_seconds": "600", "late": "hold", "keep_surplus": "false", "bitcoin.refund_fee": "500",
+            "bitcoin.confirmations": "5000:1,6", "bitcoin.node": "esplora",
             "tokens.dai.contract": Self.dai, "tokens.dai.decimals": "18", "tokens.dai.rates.usd": "1",
         ])
         let bitcoin: CryptoSettings.Bitcoin = try #require(settings.bitcoin)
@@ -42,6 +43,7 @@ import Testing
         #expect(bitcoin.node.kind == .esplora)
         #expect(bitcoin.node.url.reveal() == "https://node.test")
         #expect(bitcoin.asset.policy.late == .hold)
+        #expect(bitcoin.asset.refundFee == BaseUnits(500) && !settings.terms.keepsSurplus)
         #expect(bitcoin.asset.policy.confirmations(for: BaseUnits(5_001)) == 6)
         #expect(settings.evm?.assets.map(\.name) == ["ethereum", "dai"])
         #expect(settings.evm?.assets.last?.fixedRates == [.usd: .one])
@@ -57,7 +59,8 @@ import Testing
     @Test(
         "every fault is named, all at once",
         arguments: [
-            (["late": "never"], "late"), (["quote_seconds": "0"], "quote_seconds"),
+            (["late": "never"], "late"), (["keep_surplus": "perhaps"], "keep_surplus"),
+            (["bitcoin.refund_fee": "0.1"], "bitcoin.refund_fee"), (["quote_seconds": "0"], "quote_seconds"),
             (["spread_basis_points": "10000"], "spread_basis_points"),
             (["bitcoin.network": "moon"], "bitcoin.network"), (["bitcoin.node": "p2p"], "bitcoin.node"),
             (["bitcoin.confirmations": "0"], "bitcoin.confirmations"),

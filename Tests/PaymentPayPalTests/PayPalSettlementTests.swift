@@ -87,6 +87,15 @@ import Testing
         #expect(try await Self.read(page: "3", pages: 3).page.next == nil)
     }
 
+    @Test("a withdrawal is known by its own name, and one that came back by the name of what it undoes")
+    func withdrawals() async throws {
+        let (page, _) = try await Self.read(
+            Self.detail("W1", "T0400", "-10.00"), Self.detail("R1", "T1101", "10.00", reference: "W1"),
+            Self.detail("R2", "T1101", "10.00"))
+        #expect(page.lines.map(\.kind) == [.payout, .payoutFailure, .payoutFailure])
+        #expect(page.lines.map(\.references.source) == ["W1", "W1", "R2"])
+    }
+
     @Test("the span and its look back fit into what PayPal takes") func span() {
         let adapter = FakeWorld([]).adapter
         #expect(adapter.longestSettlementSpan + .seconds(6 * 86_400) <= .seconds(31 * 86_400))

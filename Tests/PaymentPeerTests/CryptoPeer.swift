@@ -91,7 +91,7 @@ struct CryptoPeer: Sendable {
     /// A person says where it goes.
     func direct(_ id: RefundID, to address: String) async throws {
         let accepted = AcceptedAssets(assets)
-        _ = try await pool.transaction { db in try SignOff.direct(id, to: address, accepted, in: db) }
+        _ = try await pool.transaction { db in try SignOff.direct(id, to: address, by: "key_bob", accepted, in: db) }
     }
 
     /// A person has sent it.

@@ -47,10 +47,14 @@ extension PaymentWorld {
         window: .seconds(3 * 86_400), grace: .seconds(86_400), patience: .seconds(5 * 86_400))
 
     /// Reconciliation with the sandbox provider, or with a scripted one.
-    func reconciliation(_ providers: [any ProviderSettlements]? = nil) -> ReconcileProviders {
-        ReconcileProviders(
+    func reconciliation(
+        _ providers: [any ProviderSettlements]? = nil, fees: FeeSchedule = FeeSchedule()
+    ) -> ReconcileProviders {
+        let policy = ReconciliationPolicy(
+            window: .seconds(3 * 86_400), grace: .seconds(86_400), patience: .seconds(5 * 86_400), fees: fees)
+        return ReconcileProviders(
             providers: providers ?? [SandboxProvider(pool: database, clock: clock)], pool: database, clock: clock,
-            policy: Self.policy, logger: Logger(label: "test.payment") { _ in SwiftLogNoOpLogHandler() })
+            policy: policy, logger: Logger(label: "test.payment") { _ in SwiftLogNoOpLogHandler() })
     }
 
     func advance(days: Int64) { clock.advance(by: .seconds(days * 86_400)) }

@@ -29,7 +29,9 @@ struct WebhookWorld: Sendable {
         self.world = world
         let secrets: [WebhookSecret] = [Self.secret, Self.retired].compactMap { $0 }
         let sources: [WebhookSource] = [
-            WebhookSource(.sandbox, .sandbox(secrets: secrets), reader: SandboxNews())
+            WebhookSource(.sandbox, .sandbox(secrets: secrets), reader: SandboxNews()),
+            WebhookSource(.bitcoin, .node(.bitcoin, secrets: secrets), reader: NodeNews()),
+            WebhookSource(.evm, .node(.evm, secrets: secrets), reader: NodeNews()),
         ]
         receive = ReceiveWebhook(sources: sources, pool: world.database, policy: policy)
         process = ProcessWebhooks(

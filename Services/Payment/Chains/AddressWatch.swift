@@ -142,6 +142,28 @@ package struct AddressWatch: Hashable, Sendable {
         }
     }
 
+    /// Forgets of what waits for a block the transactions that are in one on the chain: a node may tell of both, and a
+    /// transfer's place in its block is known there only.
+    package mutating func dropPlaced(on trail: ChainTrail) {
+        let placed: Set<String> = Set(
+            placements.filter { _, known in known.contains { $0.isFinal || trail.contains($0.block) } }
+                .keys.map(\.transaction))
+        unconfirmed = unconfirmed.filter { !placed.contains($0.key.transaction) }
+    }
+
+    /// What the transfers in blocks of the chain have brought, however many confirmations they have.
+    /// - Throws: ``MoneyError/overflow``.
+    package func onChain(_ trail: ChainTrail) throws(MoneyError) -> BaseUnits {
+        var total: BaseUnits = .zero
+        for known in placements.values {
+            guard let place = known.first(where: { $0.isFinal || trail.contains($0.block) }), place.succeeded else {
+                continue
+            }
+            total = try total.adding(place.amount)
+        }
+        return total
+    }
+
     /// The earliest report decides when a transaction arrived: a later block's time, which its maker chooses, does not
     /// move it.
     private mutating func note(_ transaction: String, _ arrival: Arrival) {

@@ -30,11 +30,12 @@ extension ChainReader {
     /// - Parameters:
     ///   - trail: What is known.
     ///   - below: An empty trail starts so many blocks below the node's tip: as far as a reorganisation can be undone.
+    ///   - start: Where an empty trail starts instead.
     ///   - limit: The most blocks to add at once, and never more than half of the trail, so that watches can mark
     ///     what is final in time. Call again while the trail's tip is below the node's.
     /// - Throws: ``ChainFault/reorganisedTooDeep``, ``ChainFault/unusable(_:)``, and what else prevents an answer.
     package func catchUp(
-        _ trail: ChainTrail, startingBelowTip below: UInt64 = 0, limit: Int = 100
+        _ trail: ChainTrail, startingBelowTip below: UInt64 = 0, startingAt start: UInt64? = nil, limit: Int = 100
     ) async throws(ChainFault) -> TrailAdvance {
         let top: UInt64 = try await tipHeight()
         guard top < 1 << 48 else { throw .unusable("height") }
@@ -54,7 +55,7 @@ extension ChainReader {
             }
         }
         var added: [BlockHeader] = []
-        var height: UInt64 = next.tip.map { $0.height + 1 } ?? top - min(top, below)
+        var height: UInt64 = next.tip.map { $0.height + 1 } ?? start ?? top - min(top, below)
         while height <= top, added.count < min(limit, trail.depth / 2) {
             let header: BlockHeader = try await header(at: height)
             do throws(ChainTrail.Failure) {

@@ -3,8 +3,7 @@ import JSON
 
 /// Reads an EVM chain over JSON-RPC: tokens by their logs, the chain's own coin by its blocks.
 ///
-/// Coins that a contract sends (internal transfers) leave no trace in blocks and are not seen: the payment page asks
-/// for a plain transfer.
+/// Coins that a contract sends (internal transfers) leave no trace in blocks: balances show that they came, but not how.
 package struct EVMReader: ChainReader {
     /// What a query may ask at once.
     package struct Limits: Hashable, Sendable {
@@ -49,6 +48,24 @@ package struct EVMReader: ChainReader {
         let header: BlockHeader = try EVMWire.header(block)
         guard header.ref.height == height else { throw .unusable("number") }
         return header
+    }
+
+    /// What the node would put into its next block.
+    /// - Returns: `nil` where it does not tell: it knows no such block, or nothing of its height.
+    package func pending() async throws(ChainFault) -> EVMPending? {
+        let answer: JSONValue
+        do throws(ChainFault) {
+            answer = try await rpc.call("eth_getBlockByNumber", ["pending", true])
+        } catch .rpc {
+            return nil
+        }
+        return try EVMPending(answer)
+    }
+
+    /// How much of the chain's own coin an address has after the block at a height, which is asked for by height alone.
+    package func balance(of address: EVMAddress, at height: UInt64) async throws(ChainFault) -> BaseUnits {
+        let parameters: [JSONValue] = [.string(address.description), EVMWire.quantity(height)]
+        return try EVMWire.units(try await rpc.call("eth_getBalance", parameters), "balance")
     }
 
     /// The transfers of a token to any of the addresses, by the contract's logs; each is checked against its receipt.

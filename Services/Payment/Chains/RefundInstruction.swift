@@ -13,6 +13,8 @@ package struct RefundInstruction: Hashable, Sendable {
         case underpaid
         /// The merchant gives it back.
         case merchant
+        /// It was held until a person decided.
+        case held
     }
 
     /// Why there is no instruction.

@@ -17,6 +17,8 @@ package enum ProviderNews: Sendable, Equatable {
     case dispute(ProviderDispute)
     /// Money was sent to our bank account, or failed to arrive there.
     case payout(ProviderPayout)
+    /// Something happened that the one who follows the provider's books had better look at soon.
+    case activity
     /// Nothing that concerns us; the provider's name of the kind of news.
     case nothing(String)
 }

@@ -14,12 +14,18 @@ package struct AcceptedAsset: Sendable {
     package let policy: WatchPolicy
     /// Rates that hold until the configuration changes, by currency: for coins that are pegged, and for tests.
     package let fixedRates: [Currency: ExactDecimal]
+    /// Base units that are kept back of held money for sending it; what a refund gives back bears no fee.
+    package let refundFee: BaseUnits
 
-    package init(name: String, asset: CryptoAsset, policy: WatchPolicy, fixedRates: [Currency: ExactDecimal] = [:]) {
+    package init(
+        name: String, asset: CryptoAsset, policy: WatchPolicy, fixedRates: [Currency: ExactDecimal] = [:],
+        refundFee: BaseUnits = .zero
+    ) {
         self.name = name
         self.asset = asset
         self.policy = policy
         self.fixedRates = fixedRates
+        self.refundFee = refundFee
     }
 }
 
@@ -40,6 +46,8 @@ package struct CryptoTerms: Sendable {
     package var poll: Duration = .seconds(10)
     /// A chain that was not seen for so long gets no new quotes (`payment.crypto.blind_seconds`).
     package var blindSeconds: Int = 300
+    /// Whether a person may keep more than a price, with the payer's consent (`payment.crypto.keep_surplus`).
+    package var keepsSurplus: Bool = true
 
     package init() {}
 }

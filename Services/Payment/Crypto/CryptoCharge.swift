@@ -39,12 +39,17 @@ package struct CryptoCharge: PostgresRecord, Sendable {
     /// What was applied when it was captured.
     package let capturedUnits: BaseUnits?
     package let closedAt: Instant?
+    /// What is on the address beyond the transfers that were seen.
+    package let unexplained: BaseUnits
+    /// Whether the ledger has all that is owed to the payer.
+    package let isSurplusBooked: Bool
 
     package static let columns: SQL = """
         c.attempt_id, c.payment_id, c.provider, c.address, c.amount, c.currency, c.rate, c.spread_basis_points, \
         c.expected, c.quoted_at, c.expires_at, c.tolerance_basis_points, c.late_rule, c.least_refund, \
         c.confirmations, c.decline_at, c.watch_until, c.outcome, c.received, c.pending, c.late, c.applied, c.held, \
-        c.refundable, c.missing, c.answer, c.answered_at, c.captured_units, c.closed_at
+        c.refundable, c.missing, c.answer, c.answered_at, c.captured_units, c.closed_at, c.unexplained, \
+        c.booked_surplus = c.held + c.refundable
         """
 
     /// Takes a charge over as it is.
@@ -71,6 +76,8 @@ package struct CryptoCharge: PostgresRecord, Sendable {
         answeredAt = nil
         capturedUnits = nil
         closedAt = nil
+        unexplained = .zero
+        isSurplusBooked = true
     }
 
     package init(row: inout PostgresRow) throws {
@@ -93,6 +100,8 @@ package struct CryptoCharge: PostgresRecord, Sendable {
         answeredAt = try row.next()
         capturedUnits = try row.next()
         closedAt = try row.next()
+        unexplained = try row.next()
+        isSurplusBooked = try row.next()
     }
 
     private static func policy(_ row: inout PostgresRow) throws -> WatchPolicy {

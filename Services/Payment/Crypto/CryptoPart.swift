@@ -52,7 +52,14 @@ package struct CryptoPart: Sendable {
         let accepted = AcceptedAssets(assets)
         endpoints =
             assets.isEmpty
-            ? [] : CryptoRoutes(accepted: accepted).endpoints + RefundInstructionRoutes(accepted: accepted).endpoints
+            ? []
+            : CryptoRoutes(accepted: accepted).endpoints + RefundInstructionRoutes(accepted: accepted).endpoints
+                + ChainRoutes().endpoints
+                + UnexplainedRoutes(accepted: accepted).endpoints
+                + HeldRoutes(
+                    accepted: accepted,
+                    decide: DecideHeld(accepted: accepted, keepsSurplus: settings.terms.keepsSurplus)
+                ).endpoints
     }
 
     /// The loops that follow the chains.

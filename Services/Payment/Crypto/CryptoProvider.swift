@@ -152,6 +152,7 @@ extension InstructionRecord {
         case .open, .sent: .pending(reference: id.rawValue)
         case .confirmed: .refunded(reference: transactionID ?? id.rawValue)
         case .withdrawn: .refused(code: "withdrawn")
+        case .canceled: .refused(code: CryptoDecline.canceled)
         }
     }
 }

@@ -11,9 +11,15 @@ package enum CryptoWork {
                         now() + (SELECT offset_microseconds FROM test_clock) * interval '1 microsecond')
                  + (SELECT count(*) FROM crypto_charges WHERE answer IS NOT NULL AND told_at IS NULL)
                  + (SELECT count(*) FROM crypto_refund_instructions
-                    WHERE status = 'confirmed' AND reason = 'merchant' AND told_at IS NULL)
+                    WHERE status IN ('confirmed', 'canceled') AND reason = 'merchant' AND told_at IS NULL)
             """
         ) { row in try row.next() } ?? 0
+    }
+
+    /// Has the followed chains of a kind (`bitcoin`, `evm`) looked at now instead of at their time.
+    package static func lookNow(at kind: String, in db: borrowing PostgresTransaction) throws {
+        _ = try db.execute(
+            "UPDATE crypto_chains SET due_at = now() WHERE split_part(chain, ':', 1) = \(kind) AND due_at > now()")
     }
 
     /// Own invariants that do not hold, one sentence each.
@@ -38,10 +44,27 @@ package enum CryptoWork {
             ),
             (
                 """
-                SELECT count(*) FROM crypto_charges c WHERE received < (
-                    SELECT coalesce(sum(r.amount), 0) FROM crypto_refund_instructions r
-                    WHERE r.attempt_id = c.attempt_id AND r.status <> 'withdrawn')
+                SELECT count(*) FROM crypto_charges c WHERE received < accepted + (
+                    SELECT coalesce(sum(r.amount + r.fee), 0) FROM crypto_refund_instructions r
+                    WHERE r.attempt_id = c.attempt_id AND r.status NOT IN ('withdrawn', 'canceled'))
                 """, "crypto payments of which more goes back than was received"
+            ),
+            (
+                """
+                SELECT count(*) FROM crypto_charges WHERE answer IS NOT NULL AND closed_at IS NULL
+                    AND booked_surplus <> held + refundable
+                """, "crypto payments whose surplus is not booked"
+            ),
+            (
+                """
+                SELECT count(*) FROM (SELECT provider, currency,
+                        sum(div(booked_surplus * amount, expected) - div(booked_out * amount, expected)) AS owed
+                    FROM crypto_charges GROUP BY provider, currency) AS c
+                FULL JOIN (SELECT substr(account, 25) AS provider, currency, -sum(amount) AS owed FROM journal_lines
+                    WHERE account ~ '^liabilities:payer_funds:' GROUP BY account, currency) AS l
+                    USING (provider, currency)
+                WHERE coalesce(c.owed, 0) <> coalesce(l.owed, 0)
+                """, "currencies in which what is owed to payers of crypto and the ledger differ"
             ),
             (
                 """

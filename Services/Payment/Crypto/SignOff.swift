@@ -7,21 +7,49 @@ package import Postgres
 package enum SignOff {
     /// Says where it goes. What has been sent goes where it went.
     package static func direct(
-        _ id: RefundID, to address: String, _ accepted: AcceptedAssets, in db: borrowing PostgresTransaction
+        _ id: RefundID, to address: String, by actor: String, _ accepted: AcceptedAssets,
+        in db: borrowing PostgresTransaction
     ) throws -> InstructionRecord {
         let record: InstructionRecord = try lock(id, in: db)
         guard record.status == .open else { throw notOpen(record) }
-        let asset: CryptoAsset = try accepted.named(record.provider).asset
+        let checked: RefundInstruction = try checked(
+            address, for: record, try accepted.named(record.provider).asset, in: db)
+        try InstructionStore.direct(id, to: checked.address, by: actor, in: db)
+        return try found(id, in: db)
+    }
+
+    /// The instruction to an address.
+    /// - Throws: ``Problem`` with 422 for one that is none of the chain's, or from which nobody can take the money.
+    static func checked(
+        _ address: String, for record: InstructionRecord, _ asset: CryptoAsset, in db: borrowing PostgresTransaction
+    ) throws -> RefundInstruction {
         let checked: RefundInstruction
         do throws(RefundInstruction.Failure) {
             checked = try RefundInstruction(
-                refundID: id, asset: asset, to: address, amount: record.amount, reason: record.reason)
+                refundID: record.id, asset: asset, to: address, amount: record.amount, reason: record.reason)
         } catch .lost {
             throw Problem.invalid("address", code: "unusable_address", "nobody can take money from this address")
         } catch {
             throw Problem.invalid("address", code: "invalid_address", "is not an address on the asset's chain")
         }
-        try InstructionStore.direct(id, to: checked.address, in: db)
+        guard try !InstructionStore.isOurs(checked.address, in: db) else {
+            throw Problem.invalid("address", code: "unusable_address", "is one that payments are made to here")
+        }
+        return checked
+    }
+
+    /// Takes an instruction back that was not sent: a refund of ours fails then, held money is held again.
+    package static func cancel(
+        _ id: RefundID, by actor: String, at now: Instant, in db: borrowing PostgresTransaction
+    ) throws -> InstructionRecord {
+        let record: InstructionRecord = try lock(id, in: db)
+        guard record.status == .open else { throw notOpen(record) }
+        guard record.reason == .held || record.reason == .merchant else {
+            throw Problem.conflict(
+                "instruction_of_the_watcher",
+                "What is \(record.reason.rawValue) is the payer's: it is withdrawn by itself.")
+        }
+        try InstructionStore.cancel(id, by: actor, at: now, in: db)
         return try found(id, in: db)
     }
 
@@ -32,6 +60,9 @@ package enum SignOff {
     ) throws -> InstructionRecord {
         let record: InstructionRecord = try lock(id, in: db)
         guard record.status == .open || record.status == .sent else { throw notOpen(record) }
+        guard record.askedBy != signer else {
+            throw Problem.conflict("second_person_needed", "Whoever decided on held money does not sign it off.")
+        }
         let asset: CryptoAsset = try accepted.named(record.provider).asset
         guard let instruction = try record.instruction(asset) else {
             throw Problem.conflict("address_missing", "Say first where it goes: POST …/address.")
@@ -59,7 +90,7 @@ package enum SignOff {
         return record
     }
 
-    private static func found(_ id: RefundID, in db: borrowing PostgresTransaction) throws -> InstructionRecord {
+    static func found(_ id: RefundID, in db: borrowing PostgresTransaction) throws -> InstructionRecord {
         guard let record = try InstructionStore.find(id, in: db) else {
             throw Problem.notFound("refund instruction", id.rawValue)
         }

@@ -24,6 +24,11 @@ public enum Ledger {
     /// Money given back to customers.
     public static let customerRefunds = "contra_income:customer_refunds"
 
+    /// Money that payers sent beyond the price, and that is theirs.
+    public static func payerFunds(_ provider: String) -> String { "liabilities:payer_funds:\(provider)" }
+    /// Of that, what was kept with the payer's consent.
+    public static let acceptedSurplus = "income:accepted_surplus"
+
     /// What providers keep of what they take.
     public static let providerFees = "expense:provider_fees"
     /// Our bank account.

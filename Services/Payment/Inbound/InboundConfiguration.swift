@@ -9,6 +9,10 @@ package struct InboundConfiguration: Sendable {
     package let stripeSecrets: [WebhookSecret]
     /// `SANDBOX_WEBHOOK_SECRET`, the same way; not in live mode.
     package let sandboxSecrets: [WebhookSecret]
+    /// `CRYPTO_BITCOIN_WEBHOOK_SECRET`, of nodes of ours, the same way.
+    package let bitcoinSecrets: [WebhookSecret]
+    /// `CRYPTO_EVM_WEBHOOK_SECRET`.
+    package let evmSecrets: [WebhookSecret]
     /// `PAYPAL_WEBHOOK_ID`: under what PayPal knows our address.
     package let payPalWebhookID: String?
     /// `PAYPAL_CERT_ORIGINS`: the servers whose certificates are looked at; PayPal's own of this mode unless it says otherwise.
@@ -30,6 +34,8 @@ package struct InboundConfiguration: Sendable {
         var faults: [String] = []
         stripeSecrets = Self.secrets("STRIPE_WEBHOOK_SECRET", environment, &faults)
         sandboxSecrets = Self.secrets("SANDBOX_WEBHOOK_SECRET", environment, &faults)
+        bitcoinSecrets = Self.secrets("CRYPTO_BITCOIN_WEBHOOK_SECRET", environment, &faults)
+        evmSecrets = Self.secrets("CRYPTO_EVM_WEBHOOK_SECRET", environment, &faults)
         if isLive, !sandboxSecrets.isEmpty { faults.append("SANDBOX_WEBHOOK_SECRET must not be set in live mode") }
         payPalWebhookID = environment["PAYPAL_WEBHOOK_ID"].flatMap { $0.isEmpty ? nil : $0 }
         payPalRootsPath = environment["PAYPAL_CERT_ROOTS"] ?? "/etc/ssl/certs/ca-certificates.crt"

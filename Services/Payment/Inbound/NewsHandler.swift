@@ -18,6 +18,8 @@ package protocol NewsHandler: Sendable {
     func dispute(_ dispute: ProviderDispute, at provider: String) async throws
     /// Money was sent to our bank account, or failed to arrive there.
     func payout(_ payout: ProviderPayout, at provider: String) async throws
+    /// Something happened on the chain that a node of ours follows.
+    func activity(at provider: String) async throws
 }
 
 extension NewsHandler {
@@ -31,6 +33,7 @@ extension NewsHandler {
         case .refund(let told): try await refund(told, at: provider)
         case .dispute(let told): try await dispute(told, at: provider)
         case .payout(let told): try await payout(told, at: provider)
+        case .activity: try await activity(at: provider)
         case .nothing(let kind): return "no concern of ours: \(kind)"
         }
         return nil

@@ -13,7 +13,9 @@ package struct ReceiveWebhook: Sendable {
         "paypal-transmission-time", "paypal-cert-url", "paypal-auth-algo", "paypal-auth-version",
     ]
     /// Headers of which only their presence is kept: whoever reads the table must not be able to send them again.
-    static let signatures: Set<String> = ["stripe-signature", "sandbox-signature", "paypal-transmission-sig"]
+    static let signatures: Set<String> = [
+        "stripe-signature", "sandbox-signature", "node-signature", "paypal-transmission-sig",
+    ]
     static let maxHeaderBytes = 500
 
     private let sources: [String: WebhookSource]

@@ -12,7 +12,7 @@ package struct WebhookSource: Sendable {
     /// The provider's name.
     package var name: String { source.rawValue }
 
-    /// Stripe, or the sandbox, which signs the same way.
+    /// Stripe, or the sandbox and nodes of ours, which sign the same way.
     package init(_ source: VerifiedWebhook.Source, _ verifier: SecretVerifier, reader: any NewsReader) {
         self.source = source
         self.reader = reader

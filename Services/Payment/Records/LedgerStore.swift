@@ -17,6 +17,10 @@ package struct JournalEntry: Sendable {
         case adjustment
         /// A provider settled at another rate than was booked.
         case settlement
+        /// What a payer sent beyond the price: it came (or left the chain again), went back, was kept.
+        case payerFunds = "payer_funds"
+        case payerFundsReturned = "payer_funds_returned"
+        case payerFundsAccepted = "payer_funds_accepted"
         /// Steps of instalment plans.
         case instalmentOpened = "instalment_opened"
         case instalmentEarned = "instalment_earned"

@@ -79,7 +79,7 @@ public struct PaymentAssembly: ServiceAssembly {
         let seal = SealEntries(pool: parts.pool, logger: parts.logger)
         let news: HandleNews = work.news
         loops =
-            [
+            try [
                 BackgroundLoop(name: "sweep") { try await sweep.run() },
                 BackgroundLoop(name: "ledger") { try await seal.run() },
                 BackgroundLoop(name: "disputes") { try await disputes.run() },

@@ -43,6 +43,11 @@ extension InboundConfiguration {
             sources.append(
                 WebhookSource(.sandbox, .sandbox(secrets: sandboxSecrets, tolerance: tolerance), reader: SandboxNews()))
         }
+        for (source, secrets) in [(VerifiedWebhook.Source.bitcoin, bitcoinSecrets), (.evm, evmSecrets)]
+        where !secrets.isEmpty {
+            sources.append(
+                WebhookSource(source, .node(source, secrets: secrets, tolerance: tolerance), reader: NodeNews()))
+        }
         if let payPalWebhookID {
             let certificates = CertificateCache(
                 transport: ProviderCertificates(transport: transport), roots: try payPalRoots())

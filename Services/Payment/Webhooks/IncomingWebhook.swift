@@ -80,6 +80,8 @@ package struct VerifiedWebhook: Sendable, Equatable {
     /// Who signed it.
     package enum Source: String, Sendable, CaseIterable {
         case stripe, paypal, sandbox
+        /// Our own nodes.
+        case bitcoin, evm
     }
 
     package let source: Source

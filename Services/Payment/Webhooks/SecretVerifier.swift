@@ -1,7 +1,7 @@
 package import BillingCore
 import JSON
 
-/// Verifies deliveries that are signed with a shared secret: Stripe's, and the sandbox's in the same form.
+/// Verifies deliveries that are signed with a shared secret: Stripe's, and the sandbox's and our nodes' in the same form.
 package struct SecretVerifier: Sendable {
     /// How far the signed time may be from ours, both ways: Stripe's libraries take five minutes.
     package static let standardTolerance: Duration = .seconds(300)
@@ -20,6 +20,13 @@ package struct SecretVerifier: Sendable {
     /// The sandbox's deliveries (`Sandbox-Signature`), see ``WebhookSecret/signature(of:at:)``.
     package static func sandbox(secrets: [WebhookSecret], tolerance: Duration = standardTolerance) -> SecretVerifier {
         SecretVerifier(source: .sandbox, headerName: "Sandbox-Signature", secrets: secrets, tolerance: tolerance)
+    }
+
+    /// The deliveries of a node of ours (`Node-Signature`), which says that something has happened on its chain.
+    package static func node(
+        _ source: VerifiedWebhook.Source, secrets: [WebhookSecret], tolerance: Duration = standardTolerance
+    ) -> SecretVerifier {
+        SecretVerifier(source: source, headerName: "Node-Signature", secrets: secrets, tolerance: tolerance)
     }
 
     /// Believes a delivery, or says why not.

@@ -94,9 +94,11 @@ struct PayPalTransaction {
     ) -> SettlementLine.References {
         let isOurs: Bool = kind == .charge || kind == .refund
         let names: Bool = json["paypal_reference_id_type"]?.stringValue == "TXN"
+        let named: String? = names ? json["paypal_reference_id"]?.stringValue : nil
+        // A withdrawal that came back is known by the one it undoes: whether that had arrived is found under its name.
+        guard kind != .payoutFailure else { return SettlementLine.References(source: named ?? id) }
         return SettlementLine.References(
-            own: isOurs ? json["invoice_id"]?.stringValue : nil, source: id,
-            taken: names ? json["paypal_reference_id"]?.stringValue : nil)
+            own: isOurs ? json["invoice_id"]?.stringValue : nil, source: id, taken: named)
     }
 
     /// RFC 3339, but with an offset that may lack its colon: `2014-07-11T04:03:52+0000`.

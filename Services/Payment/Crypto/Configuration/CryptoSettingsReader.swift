@@ -28,6 +28,9 @@ struct CryptoSettingsReader {
         terms.rateAge = .seconds(number("rate_seconds", default: 300, in: 1...86_400))
         terms.poll = .seconds(number("poll_seconds", default: 10, in: 1...600))
         terms.blindSeconds = number("blind_seconds", default: 300, in: 1...86_400)
+        let keeps: String = text("keep_surplus") ?? "true"
+        if !["true", "false"].contains(keeps) { faults.append("\(Self.prefix)keep_surplus must be true or false") }
+        terms.keepsSurplus = keeps == "true"
         return terms
     }
 
@@ -106,12 +109,16 @@ struct CryptoSettingsReader {
         let tiers: [WatchPolicy.Tier]? = ConfirmationTiers.parse(text("\(path).confirmations") ?? confirmations)
         let least = BaseUnits(text("\(path).least_refund") ?? "1")
         if least == nil { faults.append("\(Self.prefix)\(path).least_refund must be a number of base units") }
+        let fee = BaseUnits(text("\(path).refund_fee") ?? "0")
+        if fee == nil { faults.append("\(Self.prefix)\(path).refund_fee must be a number of base units") }
         let tolerance: Int = number("tolerance_basis_points", default: 50, in: 0...9_999)
         do throws(WatchPolicy.Failure) {
             guard let tiers else { throw .tiers }
             let policy = try WatchPolicy(
                 tiers: tiers, toleranceBasisPoints: tolerance, leastRefund: least ?? .one, late: late ?? .hold)
-            return AcceptedAsset(name: name, asset: asset, policy: policy, fixedRates: rates(path, asset))
+            return AcceptedAsset(
+                name: name, asset: asset, policy: policy, fixedRates: rates(path, asset),
+                refundFee: fee ?? .zero)
         } catch {
             faults.append("\(Self.prefix)\(path).confirmations must look like 100000:1,10000000:3,6")
             return nil

@@ -7,10 +7,26 @@ package struct Sighting: Sendable, Equatable {
     package var confirmed: [ChainTransfer] = []
     /// All that wait for a block; `nil` where the node does not tell.
     package var unconfirmed: [ChainTransfer]?
+    /// What the address has; `nil` where it was not asked for.
+    package var balance: Balance?
 
-    package init(confirmed: [ChainTransfer] = [], unconfirmed: [ChainTransfer]? = nil) {
+    /// What an address has after a block.
+    package struct Balance: Sendable, Equatable {
+        package let block: BlockRef
+        package let amount: BaseUnits
+
+        package init(block: BlockRef, amount: BaseUnits) {
+            self.block = block
+            self.amount = amount
+        }
+    }
+
+    package init(
+        confirmed: [ChainTransfer] = [], unconfirmed: [ChainTransfer]? = nil, balance: Balance? = nil
+    ) {
         self.confirmed = confirmed
         self.unconfirmed = unconfirmed
+        self.balance = balance
     }
 }
 

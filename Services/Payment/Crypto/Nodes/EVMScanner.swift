@@ -1,8 +1,14 @@
 package import BillingCore
 package import PaymentChains
 
-/// Looks through a node of an EVM chain: blocks for its own coin, logs for tokens. What waits for a block is not seen.
+/// Looks through a node of an EVM chain: blocks for its own coin, logs for tokens, the node's next block for what waits,
+/// and balances for coin that came in no transfer of its own.
 package struct EVMScanner: ChainScanner {
+    /// Balances asked for in one look.
+    private static let balanceLimit = 200
+    /// An address that nobody is about to pay has its balance asked for once in so many blocks.
+    private static let rotation: UInt64 = 64
+
     private let evm: EVMReader
     /// What is accepted on the chain, by provider.
     private let assets: [String: CryptoAsset]
@@ -17,7 +23,9 @@ package struct EVMScanner: ChainScanner {
     package func sightings(
         of addresses: [WatchedAddress], after step: TrailAdvance, isWhole: Bool
     ) async throws(ChainFault) -> [AttemptID: Sighting] {
-        guard let first = step.added.first, let last = step.added.last else { return [:] }
+        guard !addresses.isEmpty else { return [:] }
+        // Asked for first: the nearer to the trail's last block, the surer it stands on it.
+        let pending: EVMPending? = isWhole ? try await evm.pending() : nil
         var seen: [AttemptID: Sighting] = [:]
         for (provider, watched) in Dictionary(grouping: addresses, by: \.provider) {
             guard let asset = assets[provider] else { continue }
@@ -28,25 +36,57 @@ package struct EVMScanner: ChainScanner {
                 owners[address.lowercased] = one.attemptID
                 wanted.insert(address)
             }
-            for transfer in try await transfers(
-                of: asset, to: wanted, in: step.added, first.ref.height...last.ref.height, on: step.trail)
-            {
+            for transfer in try await transfers(of: asset, to: wanted, in: step.added, on: step.trail) {
                 if let owner = owners[transfer.address] { seen[owner, default: Sighting()].confirmed.append(transfer) }
             }
+            if let pending, let tip = step.trail.tip, pending.height == tip.height + 1 {
+                let asked: [WatchedAddress] = watched.filter { $0.isOpen || isDue($0, at: tip) }
+                for one in asked { seen[one.attemptID, default: Sighting()].unconfirmed = [] }
+                for transfer in pending.transfers(of: asset) {
+                    guard let owner = owners[transfer.address] else { continue }
+                    seen[owner, default: Sighting()].unconfirmed = (seen[owner]?.unconfirmed ?? []) + [transfer]
+                }
+            }
         }
+        if isWhole, !step.added.isEmpty { try await lookAtBalances(addresses, on: step.trail, &seen) }
         return seen
     }
 
     private func transfers(
-        of asset: CryptoAsset, to wanted: Set<EVMAddress>, in added: [BlockHeader], _ heights: ClosedRange<UInt64>,
-        on trail: ChainTrail
+        of asset: CryptoAsset, to wanted: Set<EVMAddress>, in added: [BlockHeader], on trail: ChainTrail
     ) async throws(ChainFault) -> [ChainTransfer] {
+        guard let first = added.first, let last = added.last else { return [] }
         if case .token(_, let contract) = asset.kind {
-            return try await evm.tokenTransfers(of: contract, to: wanted, in: heights, on: trail)
+            return try await evm.tokenTransfers(
+                of: contract, to: wanted, in: first.ref.height...last.ref.height, on: trail)
         }
         var transfers: [ChainTransfer] = []
         for block in added { transfers += try await evm.coinTransfers(in: block.stamp, to: wanted) }
         return transfers
+    }
+
+    /// The balances of addresses that take the chain's own coin, as of the trail's last block.
+    private func lookAtBalances(
+        _ addresses: [WatchedAddress], on trail: ChainTrail, _ seen: inout [AttemptID: Sighting]
+    ) async throws(ChainFault) {
+        guard let tip = trail.tip else { return }
+        let due: [WatchedAddress] = addresses.filter { one in
+            guard case .ether = assets[one.provider]?.kind else { return false }
+            return one.isOpen || isDue(one, at: tip)
+        }
+        guard !due.isEmpty else { return }
+        let start: Int = Int(tip.height % UInt64(due.count))
+        for one in (due[start...] + due[..<start]).prefix(Self.balanceLimit) {
+            let balance: BaseUnits = try await evm.balance(of: try OwnAddress.evm(one.address), at: tip.height)
+            seen[one.attemptID, default: Sighting()].balance = Sighting.Balance(block: tip, amount: balance)
+        }
+        // A balance is asked for by height: it is of this block only if that is still there.
+        guard try await evm.header(at: tip.height).ref == tip else { throw .moved }
+    }
+
+    private func isDue(_ watched: WatchedAddress, at tip: BlockRef) -> Bool {
+        let number: UInt64 = watched.attemptID.rawValue.utf8.reduce(0) { $0 &* 31 &+ UInt64($1) }
+        return number % Self.rotation == tip.height % Self.rotation
     }
 
     package func transfers(
@@ -56,5 +96,18 @@ package struct EVMScanner: ChainScanner {
         var contract: EVMAddress?
         if case .token(_, let token) = asset.kind { contract = token }
         return try await evm.transfers(by: transaction, of: contract, to: payee)
+    }
+}
+
+extension EVMPending {
+    /// The transfers of an asset. Which log of its block one will be is not known yet.
+    fileprivate func transfers(of asset: CryptoAsset) -> [ChainTransfer] {
+        var contract: String?
+        if case .token(_, let token) = asset.kind { contract = token.lowercased }
+        return transfers.filter { $0.contract == contract }.map { waiting in
+            ChainTransfer(
+                id: TransferID(transaction: waiting.transaction, position: 0), address: waiting.payee,
+                amount: waiting.amount, block: nil)
+        }
     }
 }

@@ -41,6 +41,9 @@ package struct CryptoPaymentResource: JSONOutput {
         o.field("quote", QuoteResource(charge: charge))
         o.field("standing", StandingResource(standing: charge.standing))
         o.field("transactions", transactions)
+        o.field(
+            "unexplained", charge.unexplained.description,
+            doc: "Base units on the address that no transfer explains; they wait for a person")
         o.field("answer", charge.answer?.text, doc: "captured, or why the attempt was declined; null while it is open")
         o.field("answered_at", charge.answeredAt)
     }

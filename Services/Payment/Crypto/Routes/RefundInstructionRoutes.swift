@@ -10,9 +10,9 @@ package struct RefundInstructionRoutes: Sendable {
 
     package init(accepted: AcceptedAssets) { self.accepted = accepted }
 
-    package var endpoints: [Endpoint] { [list, read, direct, send] }
+    package var endpoints: [Endpoint] { [list, read, direct, send, cancel] }
 
-    private static let path = "/v1/crypto/refund_instructions"
+    fileprivate static let path = "/v1/crypto/refund_instructions"
 
     private var list: Endpoint {
         let accepted: AcceptedAssets = accepted
@@ -53,7 +53,8 @@ package struct RefundInstructionRoutes: Sendable {
         ) { db, call, input in
             .ok(
                 try RefundInstructionResource(
-                    SignOff.direct(try call.id(), to: input.address, accepted, in: db), accepted))
+                    SignOff.direct(
+                        try call.id(), to: input.address, by: call.principal.id, accepted, in: db), accepted))
         }
     }
 
@@ -63,7 +64,10 @@ package struct RefundInstructionRoutes: Sendable {
             .post, "\(Self.path)/{id}/sent", scope: "refunds:write",
             summary: "Sign off that it was sent; the chain is watched until it has confirmed the transaction",
             body: InstructionSentInput.self, answers: RefundInstructionResource.self, statuses: [200],
-            problems: ["404 not_found", "409 instruction_not_open", "422 invalid_request"]
+            problems: [
+                "404 not_found", "409 instruction_not_open", "409 instruction_changed", "409 second_person_needed",
+                "422 invalid_request",
+            ]
         ) { db, call, input in
             .ok(
                 try RefundInstructionResource(
@@ -71,6 +75,27 @@ package struct RefundInstructionRoutes: Sendable {
                     accepted))
         }
     }
+}
+
+extension RefundInstructionRoutes {
+    fileprivate var cancel: Endpoint {
+        let accepted: AcceptedAssets = accepted
+        return .write(
+            .post, "\(Self.path)/{id}/cancel", scope: "refunds:write",
+            summary: "Take back what was not sent: a refund fails, held money is held again",
+            body: InstructionCancelInput.self, answers: RefundInstructionResource.self, statuses: [200],
+            problems: ["404 not_found", "409 instruction_not_open", "409 instruction_of_the_watcher"]
+        ) { db, call, _ in
+            .ok(
+                try RefundInstructionResource(
+                    SignOff.cancel(try call.id(), by: call.principal.id, at: call.now, in: db), accepted))
+        }
+    }
+}
+
+/// Nothing needs to be said.
+package struct InstructionCancelInput: JSONInput {
+    package init(_ f: inout InputFields) {}
 }
 
 /// Where the payer wants the money.
@@ -122,19 +147,22 @@ package struct RefundInstructionResource: JSONOutput {
         o.field("payment_id", record.paymentID)
         o.field("provider", record.provider)
         o.field("asset", symbol)
-        o.field("reason", record.reason, doc: "overpaid, late, underpaid, or merchant for a refund of ours")
+        o.field("reason", record.reason, doc: "overpaid, late, underpaid, held, or merchant for a refund of ours")
         o.field("amount", record.amount.description, doc: "Base units")
+        o.field("fee", record.fee.description, doc: "Base units kept back of held money for sending it")
         o.field("refund_amount", record.value?.minor, doc: "Minor units; null unless a refund asked for it")
         o.field("status", record.status)
         o.field("address", record.address, doc: "Where to; null until it is known")
         o.field("uri", instruction?.uri, doc: "For the wallet that signs")
         o.field("text", instruction?.text, doc: "What is signed off")
         o.field("fingerprint", record.fingerprint ?? instruction?.fingerprint, doc: "SHA-256 of the text")
+        o.field("asked_by", record.askedBy, doc: "Who decided on held money: another one signs off")
         o.field("signed_off_by", record.signedOffBy)
         o.field("transaction_id", record.transactionID)
         o.field("created_at", record.createdAt)
         o.field("sent_at", record.sentAt)
         o.field("confirmed_at", record.confirmedAt)
+        o.field("canceled_at", record.canceledAt)
     }
 
     package static var sample: Self {

@@ -7,6 +7,10 @@ package struct FollowedChain: Sendable {
     package let trail: ChainTrail
     /// Which state it is; a look is stored only where it still is this one.
     package let version: Int64
+    /// Whether it stands still.
+    package let isStopped: Bool
+    /// From where on it is to be followed again.
+    package let restartHeight: UInt64?
 }
 
 /// SQL over followed chains.
@@ -22,16 +26,18 @@ package enum ChainStore {
         _ chain: String, depth: Int, in db: borrowing PostgresTransaction
     ) throws -> FollowedChain? {
         _ = try db.execute("INSERT INTO crypto_chains (chain) VALUES (\(chain)) ON CONFLICT DO NOTHING")
-        let claimed: (version: Int64, peak: Int64)? = try db.first(
+        let claimed: (version: Int64, peak: Int64, isStopped: Bool, restart: Int64?)? = try db.first(
             """
             UPDATE crypto_chains SET due_at = now() + make_interval(secs => \(leaseSeconds))
             WHERE chain = (SELECT chain FROM crypto_chains WHERE chain = \(chain) AND due_at <= now()
                 FOR UPDATE SKIP LOCKED)
-            RETURNING version, peak
+            RETURNING version, peak, stopped_at IS NOT NULL, restart_height
             """
-        ) { row in (try row.next(), try row.next()) }
+        ) { row in (try row.next(), try row.next(), try row.next(), try row.next()) }
         guard let claimed else { return nil }
-        return FollowedChain(trail: try trail(chain, depth, claimed.peak, in: db), version: claimed.version)
+        return FollowedChain(
+            trail: try trail(chain, depth, claimed.peak, in: db), version: claimed.version,
+            isStopped: claimed.isStopped, restartHeight: claimed.restart.map { UInt64($0) })
     }
 
     /// The chain as it is known; empty when it was never seen.
@@ -88,7 +94,7 @@ package enum ChainStore {
         try db.enqueue(
             """
             UPDATE crypto_chains SET peak = \(Int64(trail.peak)), version = version + 1, looked_at = now(),
-                due_at = now() + make_interval(secs => \(seconds))
+                stopped_at = NULL, stop_reason = NULL, restart_height = NULL, due_at = now() + make_interval(secs => \(seconds))
             WHERE chain = \(chain)
             """)
     }

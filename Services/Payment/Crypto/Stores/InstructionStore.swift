@@ -12,6 +12,8 @@ package struct InstructionRecord: PostgresRecord, Sendable {
         case confirmed
         /// There is nothing to send back any more.
         case withdrawn
+        /// A person has taken it back before it was sent.
+        case canceled
     }
 
     package let id: RefundID
@@ -30,10 +32,16 @@ package struct InstructionRecord: PostgresRecord, Sendable {
     package let createdAt: Instant
     package let sentAt: Instant?
     package let confirmedAt: Instant?
+    /// What is kept back of held money for sending it.
+    package let fee: BaseUnits
+    /// Who decided on held money; another one signs off.
+    package let askedBy: String?
+    package let canceledAt: Instant?
 
     package static let columns: SQL = """
         r.id, r.attempt_id, r.payment_id, c.provider, r.reason, r.amount, r.value, c.currency, r.status, r.address, \
-        r.signed_off_by, r.fingerprint, r.transaction_id, r.created_at, r.sent_at, r.confirmed_at
+        r.signed_off_by, r.fingerprint, r.transaction_id, r.created_at, r.sent_at, r.confirmed_at, r.fee, r.asked_by, \
+        r.canceled_at
         """
     package static let tables: SQL = """
         crypto_refund_instructions r JOIN crypto_charges c ON c.attempt_id = r.attempt_id
@@ -57,12 +65,16 @@ package struct InstructionRecord: PostgresRecord, Sendable {
         createdAt = try row.next()
         sentAt = try row.next()
         confirmedAt = try row.next()
+        fee = try row.next()
+        askedBy = try row.next()
+        canceledAt = try row.next()
     }
 
-    /// An example for documents and tests.
+    /// One that is open.
     package init(
         id: RefundID, attemptID: AttemptID, paymentID: PaymentID, provider: String, reason: RefundInstruction.Reason,
-        amount: BaseUnits, value: Money?, address: String?, createdAt: Instant
+        amount: BaseUnits, value: Money?, address: String?, createdAt: Instant, fee: BaseUnits = .zero,
+        askedBy: String? = nil
     ) {
         self.id = id
         self.attemptID = attemptID
@@ -79,6 +91,9 @@ package struct InstructionRecord: PostgresRecord, Sendable {
         self.createdAt = createdAt
         sentAt = nil
         confirmedAt = nil
+        self.fee = fee
+        self.askedBy = askedBy
+        canceledAt = nil
     }
 
     /// What the person reads and signs off; `nil` until there is an address to send it to.
@@ -96,9 +111,11 @@ package enum InstructionStore {
             as: InstructionRecord.self)
     }
 
-    /// One instruction, its row locked until the transaction ends.
+    /// One instruction, its charge's row and then its own locked until the transaction ends.
     package static func lock(_ id: RefundID, in db: borrowing PostgresTransaction) throws -> InstructionRecord? {
-        try db.first(
+        guard let attempt = try find(id, in: db)?.attemptID else { return nil }
+        try HeldStore.lockCharge(attempt, in: db)
+        return try db.first(
             """
             SELECT \(InstructionRecord.columns) FROM \(InstructionRecord.tables) WHERE r.id = \(id) FOR UPDATE OF r
             """, as: InstructionRecord.self)
@@ -119,13 +136,14 @@ package enum InstructionStore {
             """, as: InstructionRecord.self)
     }
 
-    /// Stores what a refund asks for.
+    /// Stores what a refund asks for, or a decision on held money.
     package static func insert(_ new: InstructionRecord, in db: borrowing PostgresTransaction) throws {
         try db.enqueue(
             """
-            INSERT INTO crypto_refund_instructions (id, attempt_id, payment_id, reason, amount, value, created_at)
+            INSERT INTO crypto_refund_instructions (id, attempt_id, payment_id, reason, amount, value, created_at, fee,
+                asked_by)
             VALUES (\(new.id), \(new.attemptID), \(new.paymentID), \(new.reason.rawValue), \(new.amount),
-                \(new.value?.minor), \(new.createdAt))
+                \(new.value?.minor), \(new.createdAt), \(new.fee), \(new.askedBy))
             """)
     }
 
@@ -134,7 +152,7 @@ package enum InstructionStore {
         try db.first(
             """
             SELECT coalesce(sum(value), 0)::bigint FROM crypto_refund_instructions
-            WHERE attempt_id = \(attempt) AND reason = 'merchant' AND status <> 'withdrawn'
+            WHERE attempt_id = \(attempt) AND reason = 'merchant' AND status NOT IN ('withdrawn', 'canceled')
             """
         ) { row in try row.next() } ?? 0
     }
@@ -149,15 +167,18 @@ package enum InstructionStore {
         let sent: BaseUnits =
             try db.first(
                 """
-                SELECT coalesce(sum(amount), 0) FROM crypto_refund_instructions
-                WHERE attempt_id = \(attempt) AND reason <> 'merchant' AND status IN ('sent', 'confirmed')
+                SELECT coalesce(sum(r.amount) FILTER (WHERE r.reason <> 'held'), 0) + greatest(0,
+                    c.accepted + coalesce(sum(r.amount + r.fee) FILTER (WHERE r.reason = 'held'), 0) - c.held)
+                FROM crypto_charges c LEFT JOIN crypto_refund_instructions r
+                    ON r.attempt_id = c.attempt_id AND r.reason <> 'merchant' AND r.status IN ('sent', 'confirmed')
+                WHERE c.attempt_id = \(attempt) GROUP BY c.attempt_id
                 """
             ) { row in try row.next() } ?? .zero
         guard refundable > sent else {
             try db.enqueue(
                 """
                 UPDATE crypto_refund_instructions SET status = 'withdrawn'
-                WHERE attempt_id = \(attempt) AND reason <> 'merchant' AND status = 'open'
+                WHERE attempt_id = \(attempt) AND reason NOT IN ('merchant', 'held') AND status = 'open'
                 """)
             return
         }
@@ -166,7 +187,7 @@ package enum InstructionStore {
             """
             INSERT INTO crypto_refund_instructions AS r (id, attempt_id, payment_id, reason, amount, created_at)
             VALUES (\(RefundID.new(at: now)), \(attempt), \(charge.paymentID), \(reason.rawValue), \(open), \(now))
-            ON CONFLICT (attempt_id) WHERE status = 'open' AND reason <> 'merchant'
+            ON CONFLICT (attempt_id) WHERE status = 'open' AND reason NOT IN ('merchant', 'held')
             DO UPDATE SET amount = excluded.amount WHERE r.amount <> excluded.amount
             """)
     }
@@ -182,20 +203,51 @@ package enum InstructionStore {
             """, as: InstructionRecord.self)
     }
 
-    /// Marks an instruction as confirmed, if it still names this transaction.
+    /// Marks an instruction as confirmed, if it still names this transaction, and books what has gone back to a payer who
+    /// sent too much. A refund of ours is booked when the charge flow has heard of it.
     package static func confirm(
         _ instruction: InstructionRecord, at now: Instant, in db: borrowing PostgresTransaction
     ) throws {
-        try db.enqueue(
+        try HeldStore.lockCharge(instruction.attemptID, in: db)
+        let confirmed: Bool? = try db.first(
             """
             UPDATE crypto_refund_instructions SET status = 'confirmed', confirmed_at = \(now)
             WHERE id = \(instruction.id) AND status = 'sent' AND transaction_id = \(instruction.transactionID)
+            RETURNING true
+            """
+        ) { row in try row.next() }
+        guard confirmed == true, instruction.reason != .merchant else { return }
+        try PayerFunds.leave(
+            try instruction.amount.adding(instruction.fee), of: instruction.attemptID, .back,
+            reference: instruction.id.rawValue, at: now, in: db)
+    }
+
+    /// Says where the payer wants it; the row is locked and open. Of held money the one who says so does not sign off.
+    package static func direct(
+        _ id: RefundID, to address: String, by actor: String, in db: borrowing PostgresTransaction
+    ) throws {
+        try db.enqueue(
+            """
+            UPDATE crypto_refund_instructions SET address = \(address),
+                asked_by = CASE WHEN reason = 'held' THEN \(actor)::text END
+            WHERE id = \(id)
             """)
     }
 
-    /// Says where the payer wants it; the row is locked and open.
-    package static func direct(_ id: RefundID, to address: String, in db: borrowing PostgresTransaction) throws {
-        try db.enqueue("UPDATE crypto_refund_instructions SET address = \(address) WHERE id = \(id)")
+    /// Takes an instruction back; the row is locked and open.
+    package static func cancel(
+        _ id: RefundID, by actor: String, at now: Instant, in db: borrowing PostgresTransaction
+    ) throws {
+        try db.enqueue(
+            """
+            UPDATE crypto_refund_instructions SET status = 'canceled', canceled_by = \(actor), canceled_at = \(now)
+            WHERE id = \(id)
+            """)
+    }
+
+    /// Whether an address is one that payments are made to: what is sent there comes back as a payment.
+    package static func isOurs(_ address: String, in db: borrowing PostgresTransaction) throws -> Bool {
+        try db.first("SELECT true FROM crypto_charges WHERE address = \(address)") { row in try row.next() } ?? false
     }
 
     /// Records what a person sent; the row is locked, and open or sent.

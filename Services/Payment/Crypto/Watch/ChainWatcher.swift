@@ -35,6 +35,7 @@ package struct ChainWatcher: Sendable {
     let depth: Int
     let logger: Logger
     let faults: Counter
+    private let stopped: Gauge
 
     package init(
         chain: String, scanner: any ChainScanner, assets: [AcceptedAsset], pool: PostgresPool, clock: any WallClock,
@@ -50,7 +51,13 @@ package struct ChainWatcher: Sendable {
         self.logger = logger
         faults = Metrics.shared.counter(
             "crypto_chain_faults_total", help: "Looks at a chain that came to nothing", labels: ["chain": chain])
+        stopped = Metrics.shared.gauge(
+            "crypto_chain_stopped", help: "1 while a chain cannot be followed until a person has looked",
+            labels: ["chain": chain])
     }
+
+    /// So often it asks whether a look is due: one may be wished for before its time.
+    private static let askEvery: Duration = .seconds(1)
 
     /// Looks until cancelled.
     /// - Parameter tell: Hears of what was settled; the charge flow reads it back. It may hear of the same thing again.
@@ -68,7 +75,7 @@ package struct ChainWatcher: Sendable {
                 note(error)
             }
             try await tellNews(tell)
-            if !isBehind { try await Task.sleep(for: terms.poll) }
+            if !isBehind { try await Task.sleep(for: min(terms.poll, Self.askEvery)) }
         }
     }
 
@@ -93,22 +100,41 @@ package struct ChainWatcher: Sendable {
         }
         guard let claimed else { return .notOurs }
         do {
-            return try await store(try await findings(on: claimed.trail), from: claimed)
+            let look: Look = try await store(try await findings(on: claimed), from: claimed)
+            stopped.set(0)
+            return look
         } catch {
-            let seconds: Int = dueIn
-            try await pool.transactionRetrying { db in try ChainStore.release(chain, dueIn: seconds, in: db) }
+            let (seconds, reason): (Int, String?) = (dueIn, Self.stopReason(error))
+            if claimed.isStopped || reason != nil { stopped.set(1) }
+            try await pool.transactionRetrying { db in
+                if let reason { try ChainStops.stop(chain, reason, refused: claimed.restartHeight, in: db) }
+                try ChainStore.release(chain, dueIn: seconds, in: db)
+            }
             throw error
         }
     }
 
     var dueIn: Int { Int(terms.poll.wholeMicroseconds / 1_000_000) }
 
+    /// Why a chain stands still from now on; `nil` for what passes by itself.
+    private static func stopReason(_ error: any Error) -> String? {
+        if let refused = error as? RestartRefused { return refused.reason }
+        guard error as? ChainFault == .reorganisedTooDeep else { return nil }
+        return "a reorganisation undoes blocks that were final"
+    }
+
     /// What the node says.
-    private func findings(on trail: ChainTrail) async throws -> Findings {
-        let chain: String = chain
+    private func findings(on followed: FollowedChain) async throws -> Findings {
+        let (chain, trail): (String, ChainTrail) = (chain, followed.trail)
         let limit: Int = min(100, trail.depth / 2)
-        let step: TrailAdvance = try await scanner.reader.catchUp(
-            trail, startingBelowTip: Self.startBelow, limit: limit)
+        var restart: RestartLook?
+        if let height = followed.restartHeight { restart = try await self.restart(from: height, after: trail) }
+        let step: TrailAdvance
+        if let restart {
+            step = restart.step
+        } else {
+            step = try await scanner.reader.catchUp(trail, startingBelowTip: Self.startBelow, limit: limit)
+        }
         let isWhole: Bool = step.added.count < limit
         // Read after the chain: whoever gets an address later pays in a later block.
         let (addresses, sent): ([WatchedAddress], [InstructionRecord]) = try await pool.transaction(readOnly: true) {
@@ -117,7 +143,7 @@ package struct ChainWatcher: Sendable {
         }
         let seen: [AttemptID: Sighting] = try await scanner.sightings(of: addresses, after: step, isWhole: isWhole)
         let confirmed: [InstructionRecord] = isWhole ? await self.confirmed(sent, on: step.trail) : []
-        return Findings(step: step, isWhole: isWhole, seen: seen, confirmed: confirmed)
+        return Findings(step: step, restart: restart, isWhole: isWhole, seen: seen, confirmed: confirmed)
     }
 
     /// The sent instructions that the chain has carried out beyond doubt.
@@ -149,7 +175,12 @@ package struct ChainWatcher: Sendable {
         return try await pool.transactionRetrying { db in
             guard try ChainStore.lock(watcher.chain, version: claimed.version, in: db) else { return .notOurs }
             let due: Int = findings.isWhole ? watcher.dueIn : 0
-            try ChainStore.save(findings.step.trail, from: claimed.trail, of: watcher.chain, dueIn: due, in: db)
+            var known: ChainTrail = claimed.trail
+            if let restart = findings.restart {
+                try ChainStops.begin(watcher.chain, from: restart.height, confirmed: restart.confirmed, in: db)
+                known = ChainTrail(depth: watcher.depth)
+            }
+            try ChainStore.save(findings.step.trail, from: known, of: watcher.chain, dueIn: due, in: db)
             try watcher.judge(findings, at: now, in: db)
             for instruction in findings.confirmed { try InstructionStore.confirm(instruction, at: now, in: db) }
             return findings.isWhole ? .done : .behind
@@ -160,6 +191,8 @@ package struct ChainWatcher: Sendable {
 /// What a look found.
 struct Findings: Sendable {
     let step: TrailAdvance
+    /// The chain stood still and begins anew.
+    let restart: RestartLook?
     /// The trail reaches the node's last block: what was not seen is not there.
     let isWhole: Bool
     let seen: [AttemptID: Sighting]

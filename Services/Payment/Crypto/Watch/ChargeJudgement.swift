@@ -6,9 +6,11 @@ import Postgres
 /// Decides what a charge comes to, from what its address amounts to.
 enum ChargeJudgement {
     /// The last word on a charge that has none yet; `nil` while it stays open.
-    /// - Parameter isAbandoned: The payment goes on without it: what comes now is not for it.
+    /// - Parameters:
+    ///   - isAbandoned: The payment goes on without it: what comes now is not for it.
+    ///   - unexplained: What came in no transfer that was seen: a person finds out before anything is declined.
     static func answer(
-        _ charge: CryptoCharge, _ standing: Standing, isAbandoned: Bool, at now: Instant
+        _ charge: CryptoCharge, _ standing: Standing, isAbandoned: Bool, unexplained: BaseUnits, at now: Instant
     ) -> CryptoCharge.Answer? {
         if isAbandoned { return .declined(CryptoDecline.canceled) }
         switch standing.outcome {
@@ -17,7 +19,7 @@ enum ChargeJudgement {
         case .expired, .partiallyPaid, .late: break
         }
         // What is on its way is waited for: it may complete the payment, or be taken back.
-        guard now >= charge.declineAt, standing.pending.isZero else { return nil }
+        guard now >= charge.declineAt, standing.pending.isZero, unexplained.isZero else { return nil }
         switch standing.outcome {
         case .partiallyPaid: return .declined(CryptoDecline.underpaid)
         case .late: return .declined(CryptoDecline.paidLate)
@@ -73,7 +75,8 @@ extension ChainWatcher {
             guard let before = known[watched.charge.attemptID] else { continue }
             let watch: AddressWatch = takeIn(findings, before, watched.charge, at: now)
             if watch != before { changed[watched.charge.attemptID] = watch }
-            try judge(watched, watch, findings, at: now, in: db)
+            // On the way to the node's last block money may seem to be gone that is in a block to come.
+            if findings.isWhole { try judge(watched, watch, findings, at: now, in: db) }
         }
         try WatchStore.save(changed, in: db)
     }
@@ -94,7 +97,26 @@ extension ChainWatcher {
             watch = before
         }
         watch.settle(on: findings.step.trail)
+        watch.dropPlaced(on: findings.step.trail)
         return watch
+    }
+
+    /// What is on an address beyond the transfers that were seen, stored when it has changed.
+    private func unexplained(
+        _ charge: CryptoCharge, _ watch: AddressWatch, _ findings: Findings, at now: Instant,
+        in db: borrowing PostgresTransaction
+    ) throws -> BaseUnits {
+        guard let balance = findings.seen[charge.attemptID]?.balance else { return charge.unexplained }
+        let known: BaseUnits = try watch.onChain(findings.step.trail)
+        let rest: BaseUnits = balance.amount > known ? try balance.amount.subtracting(known) : .zero
+        guard !rest.isZero || !charge.unexplained.isZero else { return .zero }
+        try Unexplained.note(rest, of: charge.attemptID, in: balance.block, at: now, in: db)
+        if rest > charge.unexplained {
+            logger.error(
+                "money on an address that no transfer explains",
+                metadata: ["attempt_id": "\(charge.attemptID)", "amount": "\(rest)"])
+        }
+        return rest
     }
 
     private func judge(
@@ -104,9 +126,12 @@ extension ChainWatcher {
         let charge: CryptoCharge = watched.charge
         let trail: ChainTrail = findings.step.trail
         let standing: Standing = try watch.standing(on: trail, at: now)
+        let unexplained: BaseUnits = try unexplained(charge, watch, findings, at: now, in: db)
         var answer: CryptoCharge.Answer? = charge.answer
-        if answer == nil, findings.isWhole {
-            answer = ChargeJudgement.answer(charge, standing, isAbandoned: watched.isAbandoned, at: now)
+        if answer == nil {
+            answer = ChargeJudgement.answer(
+                charge, standing, isAbandoned: watched.isAbandoned,
+                unexplained: unexplained, at: now)
             if let answer {
                 let units: BaseUnits? = answer == .captured ? standing.applied : nil
                 try CryptoChargeStore.answer(charge.attemptID, answer, units: units, at: now, in: db)
@@ -114,11 +139,14 @@ extension ChainWatcher {
         }
         let stored: StoredStanding = try ChargeJudgement.stored(standing, answer, charge.policy)
         let isOver: Bool =
-            answer != nil && now >= charge.watchUntil && standing.pending.isZero && watch.isSettled(on: trail)
+            answer != nil && now >= charge.watchUntil && standing.pending.isZero && unexplained.isZero
+            && watch.isSettled(on: trail)
         if stored != charge.standing || isOver {
             try CryptoChargeStore.save(stored, of: charge.attemptID, closedAt: isOver ? now : nil, in: db)
         }
-        if let answer, answer != charge.answer || stored != charge.standing {
+        if let answer, answer != charge.answer || stored != charge.standing || !charge.isSurplusBooked {
+            try PayerFunds.arrive(charge.attemptID, at: now, in: db)
+            try HeldStore.withdrawUncovered(charge.attemptID, in: db)
             try InstructionStore.offerBack(
                 stored.refundable, of: charge, reason: ChargeJudgement.reason(stored, answer), at: now, in: db)
         }

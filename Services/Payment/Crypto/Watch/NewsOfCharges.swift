@@ -50,23 +50,26 @@ struct NewsOfCharges: Sendable {
         }
     }
 
-    /// The refunds that were asked for and have been carried out. What goes back to a payer who sent too much concerns
+    /// The refunds that were asked for and have been carried out or taken back. What goes back to a payer who sent too much concerns
     /// no refund of ours.
     private func refunds() async throws -> [(RefundID, ProviderRefund)] {
         let chain: String = chain
         return try await pool.transaction(readOnly: true) { db in
             try db.query(
                 """
-                SELECT r.id, r.transaction_id, c.address, r.value, c.currency
+                SELECT r.id, r.status, coalesce(r.transaction_id, r.id), c.address, r.value, c.currency
                 FROM crypto_refund_instructions r JOIN crypto_charges c ON c.attempt_id = r.attempt_id
-                WHERE c.chain = \(chain) AND r.status = 'confirmed' AND r.reason = 'merchant' AND r.told_at IS NULL
-                ORDER BY r.confirmed_at LIMIT \(Self.passLimit)
+                WHERE c.chain = \(chain) AND r.status IN ('confirmed', 'canceled') AND r.reason = 'merchant'
+                    AND r.told_at IS NULL
+                ORDER BY r.id LIMIT \(Self.passLimit)
                 """
             ) { row in
                 let id: RefundID = try row.next()
+                let status: InstructionRecord.Status = try row.nextCase()
                 let refund = ProviderRefund(
                     reference: try row.next(), taken: try row.next(), refundID: id,
-                    amount: Money(minor: try row.next(), currency: try row.next()), state: .succeeded)
+                    amount: Money(minor: try row.next(), currency: try row.next()),
+                    state: status == .confirmed ? .succeeded : .failed(code: CryptoDecline.canceled))
                 return (id, refund)
             }
         }

@@ -14,12 +14,14 @@ public enum ReconciliationReason: String, Sendable, CaseIterable {
     case currency
     /// The provider kept another fee than was booked.
     case fee
+    /// The provider kept another fee of a charge than was agreed on. It is booked as it was kept.
+    case feeDiffers = "fee_differs"
 
     /// Whether a partner that is found later ends the case by itself.
     public var endsWhenFound: Bool {
         switch self {
         case .notBooked, .ambiguous, .notAtProvider: true
-        case .amount, .currency, .fee: false
+        case .amount, .currency, .fee, .feeDiffers: false
         }
     }
 }

@@ -22,12 +22,14 @@ public struct SettlementBooking: Hashable, Sendable {
     public let occurredAt: Instant
     /// The payment it belongs to.
     public let payment: PaymentID?
+    /// How the customer paid: `card`.
+    public let method: String?
 
     /// A movement; the fee is zero when left out.
     public init(
         id: String, kind: SettlementLine.Kind, own: String, related: Set<String> = [], sources: Set<String> = [],
         taken: Set<String> = [], gross: Money, fee: Money? = nil, occurredAt: Instant,
-        payment: PaymentID? = nil
+        payment: PaymentID? = nil, method: String? = nil
     ) {
         self.id = id
         self.kind = kind
@@ -39,6 +41,7 @@ public struct SettlementBooking: Hashable, Sendable {
         self.fee = fee ?? .zero(gross.currency)
         self.occurredAt = occurredAt
         self.payment = payment
+        self.method = method
     }
 }
 

@@ -19,13 +19,16 @@ public struct SettlementMatching: Sendable {
         public var matches: Set<SettlementMatch> = []
         /// Lines that had candidates, but more than one, or one that another line wants too.
         public var ambiguous: Set<String> = []
+        /// The bookings that each of those may be.
+        public var candidates: [String: Set<String>] = [:]
 
         /// Both outcomes, of which the second had only what the first left.
         public func joined(with second: Outcome) -> Outcome {
             let matches: Set<SettlementMatch> = matches.union(second.matches)
             return Outcome(
                 matches: matches,
-                ambiguous: ambiguous.union(second.ambiguous).subtracting(second.matches.map(\.line)))
+                ambiguous: ambiguous.union(second.ambiguous).subtracting(second.matches.map(\.line)),
+                candidates: candidates.merging(second.candidates) { $0.union($1) })
         }
     }
 
@@ -111,10 +114,14 @@ private struct Round {
     private mutating func take(_ taken: [Pair], _ rule: SettlementRule, outOf pairs: [Pair]) {
         let takenLines = Set(taken.map(\.line))
         let takenBookings = Set(taken.map(\.booking))
-        for pair in pairs where !takenLines.contains(pair.line) { outcome.ambiguous.insert(lines[pair.line].id) }
+        for pair in pairs where !takenLines.contains(pair.line) {
+            outcome.ambiguous.insert(lines[pair.line].id)
+            outcome.candidates[lines[pair.line].id, default: []].insert(bookings[pair.booking].id)
+        }
         for pair in taken {
             let line: String = lines[pair.line].id
             outcome.ambiguous.remove(line)
+            outcome.candidates[line] = nil
             outcome.matches.insert(SettlementMatch(line: line, booking: bookings[pair.booking].id, rule: rule))
         }
         lines = lines.enumerated().filter { !takenLines.contains($0.offset) }.map(\.element)

@@ -30,6 +30,7 @@ extension ReconciliationCaseRecord: JSONOutput {
         o.field("state", state)
         o.field("line_id", lineID, doc: "The provider's line")
         o.field("entry_id", entryID, doc: "The journal entry")
+        o.field("candidates", candidates, doc: "The journal entries that an ambiguous line may be")
         o.field("opened_at", openedAt)
         o.field("closed_at", closedAt)
         o.field("note", note)
@@ -56,6 +57,22 @@ struct SettlementTallyResource: JSONOutput {
     }
 
     static var sample: Self { Self(tally: SettlementTally(count: 12, gross: 11_988, fee: 708, net: 11_280)) }
+}
+
+/// A payout as callers see it.
+struct PayoutResource: JSONOutput {
+    let payout: SettlementPayout
+
+    func write(to o: inout ObjectWriter) {
+        o.field("line_id", payout.lineID, doc: "The provider's line")
+        o.field("reference", payout.reference, doc: "The provider's name of the payout")
+        o.field("amount", payout.amount, doc: "Minor units; negative for one that came back")
+        o.field("occurred_at", payout.occurredAt)
+        o.field("arrives_at", payout.arrivesAt, doc: "null where the provider does not tell: booked at once")
+        o.field("arrival", payout.arrival, doc: "awaited, booked, or failed; null before it is booked, or back")
+    }
+
+    static var sample: Self { Self(payout: .sample) }
 }
 
 /// Cases of one age.
@@ -86,6 +103,9 @@ extension ReconciliationReport: JSONOutput {
         o.field("written_off", SettlementTallyResource(tally: tallies[.writtenOff]))
         o.field("paid_out", paidOut, doc: "Minor units")
         o.field(
+            "payouts", payouts.map(PayoutResource.init),
+            doc: "Payouts, and those that came back; the first \(ReconciliationReportStore.payoutLimit) of the day")
+        o.field(
             "open_cases",
             ReconciliationAge.allCases.map { age in
                 CaseAgeResource(age: age, count: openCases[age]?.count ?? 0, amount: openCases[age]?.amount ?? 0)
@@ -94,7 +114,7 @@ extension ReconciliationReport: JSONOutput {
 
     package static var sample: Self {
         Self(
-            provider: "stripe", currency: .usd, date: .sample,
+            provider: "stripe", currency: .usd, date: .sample, payouts: [.sample],
             tallies: [.matched: SettlementTally(count: 12, gross: 11_988, fee: 708, net: 11_280)], paidOut: 0,
             openCases: [:])
     }

@@ -17,10 +17,12 @@ package struct ReconciliationCaseRecord: PostgresRecord, Sendable {
     let note: String?
     let actor: String?
     let writeOffEntryID: String?
+    /// The journal entries that an ambiguous line may be.
+    let candidates: [String]
 
     static let columns: SQL = """
         id, provider, reason, line_id, entry_id, amount, currency, state, opened_at, closed_at, note, actor,
-        write_off_entry_id
+        write_off_entry_id, array_to_string(candidates, ',')
         """
 
     package init(row: inout PostgresRow) throws {
@@ -36,11 +38,12 @@ package struct ReconciliationCaseRecord: PostgresRecord, Sendable {
         note = try row.next()
         actor = try row.next()
         writeOffEntryID = try row.next()
+        candidates = (try row.next() as String).split(separator: ",").map(String.init)
     }
 
     init(
         id: ReconciliationCaseID, provider: String, reason: ReconciliationReason, lineID: String? = nil,
-        entryID: String? = nil, amount: Money, openedAt: Instant
+        entryID: String? = nil, amount: Money, openedAt: Instant, candidates: [String] = []
     ) {
         self.id = id
         self.provider = provider
@@ -54,6 +57,7 @@ package struct ReconciliationCaseRecord: PostgresRecord, Sendable {
         note = nil
         actor = nil
         writeOffEntryID = nil
+        self.candidates = candidates
     }
 }
 
@@ -67,11 +71,15 @@ enum ReconciliationCaseStore {
         guard !cases.isEmpty else { return }
         try db.enqueue(
             """
-            INSERT INTO reconciliation_cases (id, provider, reason, line_id, entry_id, currency, amount, opened_at)
-            SELECT * FROM unnest(\(cases.map(\.id.rawValue))::text[], \(cases.map(\.provider))::text[],
+            INSERT INTO reconciliation_cases (id, provider, reason, line_id, entry_id, currency, amount, opened_at,
+                candidates)
+            SELECT id, provider, reason, line, entry, currency, amount, opened, string_to_array(candidates, ',')
+            FROM unnest(\(cases.map(\.id.rawValue))::text[], \(cases.map(\.provider))::text[],
                 \(cases.map(\.reason.rawValue))::text[], \(cases.map(\.lineID))::text[],
                 \(cases.map(\.entryID))::text[], \(cases.map(\.amount.currency.code))::text[],
-                \(cases.map(\.amount.minor))::bigint[], \(cases.map(\.openedAt))::timestamptz[])
+                \(cases.map(\.amount.minor))::bigint[], \(cases.map(\.openedAt))::timestamptz[],
+                \(cases.map { $0.candidates.joined(separator: ",") })::text[])
+                AS c (id, provider, reason, line, entry, currency, amount, opened, candidates)
             ON CONFLICT DO NOTHING
             """)
     }

@@ -1,4 +1,5 @@
 package import BillingCore
+import JSON
 import PaymentDomain
 package import Postgres
 
@@ -16,12 +17,29 @@ package struct ReconciliationReport: Sendable {
     let provider: String
     let currency: Currency
     let date: CivilDate
+    /// The day's payouts, and those that came back.
+    let payouts: [SettlementPayout]
     /// Lines of the day by what became of them; states without lines are absent.
     let tallies: [SettlementState: SettlementTally]
     /// What was paid out on the day, minor units.
     let paidOut: Int64
     /// Cases that were not closed at the day's end, by age.
     let openCases: [ReconciliationAge: (count: Int64, amount: Int64)]
+}
+
+/// A transfer to our bank account, or one that came back.
+struct SettlementPayout: Sendable {
+    let lineID: String
+    let reference: String?
+    /// Minor units; negative for one that came back.
+    let amount: Int64
+    let occurredAt: Instant
+    let arrivesAt: Instant?
+    let arrival: String?
+
+    static let sample = SettlementPayout(
+        lineID: "txn_1PgafyB7WZ01zgkWUEdz2mrH", reference: "po_1PgafyB7WZ01zgkW", amount: 11_280,
+        occurredAt: .sample, arrivesAt: .sample, arrival: "awaited")
 }
 
 /// What a provider's account holds, by its reports and by our books.
@@ -46,6 +64,9 @@ package struct SettlementBalance: Sendable {
 
 /// SQL over what was reconciled.
 package enum ReconciliationReportStore {
+    /// Payouts of one day's report.
+    static let payoutLimit = 500
+
     /// The first moment of a day and of the next, UTC.
     static func span(of date: CivilDate) -> (from: Instant, to: Instant) {
         let start = Instant(seconds: Int64(date.dayNumber) * 86_400)
@@ -88,10 +109,33 @@ package enum ReconciliationReportStore {
             let before = drafts[key, default: Draft()].cases[age] ?? (0, 0)
             drafts[key, default: Draft()].cases[age] = (before.count + 1, before.amount + amount)
         }
+        for (key, payout) in try payouts(from: from, to: to, provider, in: db) {
+            drafts[key, default: Draft()].payouts.append(payout)
+        }
         return drafts.sorted { $0.key < $1.key }.map { key, draft in
             ReconciliationReport(
-                provider: key.provider, currency: key.currency, date: date, tallies: draft.tallies,
+                provider: key.provider, currency: key.currency, date: date, payouts: draft.payouts,
+                tallies: draft.tallies,
                 paidOut: draft.paidOut, openCases: draft.cases)
+        }
+    }
+
+    private static func payouts(
+        from: Instant, to: Instant, _ provider: String?, in db: borrowing PostgresTransaction
+    ) throws -> [(Key, SettlementPayout)] {
+        try db.query(
+            """
+            SELECT provider, currency, line_id, source, -gross, occurred_at, available_at, arrival FROM settlement_lines
+            WHERE kind IN ('payout', 'payout_failure') AND occurred_at >= \(from) AND occurred_at < \(to)
+                AND \(of(provider))
+            ORDER BY occurred_at, line_id LIMIT \(payoutLimit)
+            """
+        ) { row in
+            let key = Key(provider: try row.next(), currency: try row.next())
+            let payout = SettlementPayout(
+                lineID: try row.next(), reference: try row.next(), amount: try row.next(),
+                occurredAt: try row.next(), arrivesAt: try row.next(), arrival: try row.next())
+            return (key, payout)
         }
     }
 
@@ -136,6 +180,7 @@ package enum ReconciliationReportStore {
     private struct Draft {
         var tallies: [SettlementState: SettlementTally] = [:]
         var paidOut: Int64 = 0
+        var payouts: [SettlementPayout] = []
         var cases: [ReconciliationAge: (count: Int64, amount: Int64)] = [:]
     }
 }

@@ -15,7 +15,8 @@ enum SettlementBookingStore {
     private static func movements(_ provider: String, _ entries: SQL) -> SQL {
         """
         SELECT e.id, e.kind, e.reference, e.occurred_at, l.currency, l.amount, coalesce(f.fee, 0),
-            e.payment_id, p.attempt_id, coalesce(c.provider_reference, r.provider_reference), a.provider_reference
+            e.payment_id, p.attempt_id, coalesce(c.provider_reference, r.provider_reference), a.provider_reference,
+            m.type
         FROM (\(entries)) AS e
         JOIN LATERAL (
             SELECT currency, sum(amount)::bigint AS amount FROM journal_lines
@@ -25,6 +26,7 @@ enum SettlementBookingStore {
             WHERE entry_id = e.id AND currency = l.currency AND account LIKE 'expense%fee%') AS f ON true
         LEFT JOIN payments p ON p.id = e.payment_id
         LEFT JOIN payment_attempts a ON a.id = CASE WHEN e.kind = 'payment' THEN e.reference ELSE p.attempt_id END
+        LEFT JOIN payment_methods m ON m.id = coalesce(a.payment_method_id, p.payment_method_id)
         LEFT JOIN captures c ON c.id = e.reference
         LEFT JOIN refunds r ON r.id = e.reference
         WHERE NOT EXISTS (SELECT 1 FROM settlement_entries s WHERE s.entry_id = e.id)
@@ -54,7 +56,8 @@ enum SettlementBookingStore {
         return SettlementBooking(
             id: id, kind: lineKind(of: kind, amount), own: own, related: Set(related.compactMap { $0 }),
             sources: Set(sources.compactMap { $0 }), taken: Set([charge].compactMap { $0 }),
-            gross: try amount.adding(fee), fee: fee, occurredAt: occurredAt, payment: payment)
+            gross: try amount.adding(fee), fee: fee, occurredAt: occurredAt, payment: payment,
+            method: try row.next())
     }
 
     /// The kind of line that confirms an entry of a kind.

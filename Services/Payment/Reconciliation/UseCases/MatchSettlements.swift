@@ -1,5 +1,5 @@
 package import BillingCore
-import PaymentDomain
+package import PaymentDomain
 import PaymentRecords
 package import Postgres
 import ServiceKit
@@ -72,6 +72,7 @@ package struct MatchSettlements: Sendable {
         let ours = Set(left.map(\.id))
         second.matches = second.matches.filter { ours.contains($0.line) }
         second.ambiguous.formIntersection(ours)
+        second.candidates = second.candidates.filter { ours.contains($0.key) }
         return FoundBookings(outcome: first.joined(with: second), among: named + alike)
     }
 
@@ -128,20 +129,25 @@ package struct ReconciliationPolicy: Sendable {
     let grace: Duration
     /// How long a booking may wait for its line before it is a case.
     let patience: Duration
+    /// What providers should keep.
+    let fees: FeeSchedule
 
     /// Sets every limit.
-    package init(window: Duration, grace: Duration, patience: Duration) {
+    package init(window: Duration, grace: Duration, patience: Duration, fees: FeeSchedule = FeeSchedule()) {
         self.window = window
         self.grace = grace
         self.patience = patience
+        self.fees = fees
     }
 }
 
 extension ReconciliationPolicy {
-    init(_ configuration: ServiceConfiguration) {
+    /// - Throws: `ServiceConfiguration.Invalid` for fees that cannot be read.
+    init(_ configuration: ServiceConfiguration) throws(ServiceConfiguration.Invalid) {
         self.init(
             window: .seconds(configuration.int("payment.reconciliation_window_hours", default: 72) * 3_600),
             grace: .seconds(configuration.int("payment.reconciliation_grace_hours", default: 24) * 3_600),
-            patience: .seconds(configuration.int("payment.reconciliation_patience_hours", default: 120) * 3_600))
+            patience: .seconds(configuration.int("payment.reconciliation_patience_hours", default: 120) * 3_600),
+            fees: try FeeSchedule(tunables: configuration.tunables))
     }
 }

@@ -29,10 +29,13 @@ package struct ReconcileProviders: Sendable {
 
     /// The loop of a service: every `payment.reconciliation_interval_seconds`, and as soon as something is due by the
     /// business clock.
-    package static func loop(_ parts: ServiceParts, providers: [any PaymentProvider]) -> BackgroundLoop {
+    /// - Throws: `ServiceConfiguration.Invalid` for fees that cannot be read.
+    package static func loop(
+        _ parts: ServiceParts, providers: [any PaymentProvider]
+    ) throws(ServiceConfiguration.Invalid) -> BackgroundLoop {
         let reconcile = ReconcileProviders(
             providers: providers.compactMap { $0 as? any ProviderSettlements }, pool: parts.pool, clock: parts.clock,
-            policy: ReconciliationPolicy(parts.configuration), logger: parts.logger)
+            policy: try ReconciliationPolicy(parts.configuration), logger: parts.logger)
         let interval: Duration = .seconds(
             parts.configuration.int("payment.reconciliation_interval_seconds", default: 300))
         return BackgroundLoop(name: "reconcile") {

@@ -47,7 +47,7 @@ struct RecordSettlements {
             results.append((line.id, .matched, .bookedFromLine))
             try addFee(of: line, payment: nil)
         }
-        try openCases(for: waiting, ambiguous: found.outcome.ambiguous, in: db)
+        try openCases(for: waiting, found.outcome, in: db)
         try write(in: db)
     }
 
@@ -77,6 +77,7 @@ struct RecordSettlements {
     ) throws {
         links.append((line.id, booking.id, .booking))
         if booking.fee.isZero { try addFee(of: line, payment: booking.payment) }
+        checkFee(of: line, booking)
         if line.asked.currency == booking.gross.currency, line.asked.currency != line.gross.currency {
             try add(
                 .exchange, .exchange, line,
@@ -101,6 +102,18 @@ struct RecordSettlements {
                 amount: amount, openedAt: now))
     }
 
+    /// Opens a case where the provider kept another fee of a charge than was agreed on. The books have it as it was kept.
+    private mutating func checkFee(of line: SettlementLine, _ booking: SettlementBooking) {
+        guard line.kind == .charge, booking.fee.isZero,
+            let less = policy.fees.difference(
+                of: line.fee, from: line.gross, provider: provider, method: booking.method)
+        else { return }
+        cases.append(
+            ReconciliationCaseRecord(
+                id: .new(at: now), provider: provider, reason: .feeDiffers, lineID: line.id, entryID: booking.id,
+                amount: less, openedAt: now))
+    }
+
     private mutating func addFee(of line: SettlementLine, payment: PaymentID?) throws {
         try add(.providerFee, .fee, line, try Ledger.providerFee(line.fee, provider: provider), payment: payment)
     }
@@ -119,7 +132,7 @@ struct RecordSettlements {
     }
 
     private mutating func openCases(
-        for waiting: [SettlementLine], ambiguous: Set<String>, in db: borrowing PostgresTransaction
+        for waiting: [SettlementLine], _ outcome: SettlementMatching.Outcome, in db: borrowing PostgresTransaction
     ) throws {
         let overdue: [SettlementLine] = waiting.filter { now - $0.occurredAt >= policy.grace }
         let late: Set<String> = try SettlementLineStore.late(provider, overdue.map(\.id), in: db)
@@ -127,8 +140,8 @@ struct RecordSettlements {
             cases.append(
                 ReconciliationCaseRecord(
                     id: .new(at: now), provider: provider,
-                    reason: ambiguous.contains(line.id) ? .ambiguous : .notBooked, lineID: line.id, amount: line.net,
-                    openedAt: now))
+                    reason: outcome.ambiguous.contains(line.id) ? .ambiguous : .notBooked, lineID: line.id,
+                    amount: line.net, openedAt: now, candidates: outcome.candidates[line.id, default: []].sorted()))
         }
     }
 }

@@ -10,6 +10,8 @@ package enum ResolveReconciliationCase {
     package enum Failure: Error, Equatable {
         case notFound(ReconciliationCaseID)
         case state(ReconciliationCaseState)
+        /// There is nothing to book away: the books have what the provider kept.
+        case booked
     }
 
     /// - Returns: The case as it stands then.
@@ -27,6 +29,7 @@ package enum ResolveReconciliationCase {
             throw Failure.notFound(id)
         }
         guard let next: ReconciliationCaseState = current.state.after(step) else { throw Failure.state(current.state) }
+        guard step != .writeOff || current.reason != .feeDiffers else { throw Failure.booked }
         let writeOff: String? = step == .writeOff ? try bookAway(current, at: now, in: db) : nil
         try ReconciliationCaseStore.move(
             id, to: next, note: note, actor: actor, writeOff: writeOff, at: now, in: db)
@@ -64,6 +67,8 @@ extension ResolveReconciliationCase.Failure: ProblemConvertible {
         case .notFound(let id): .notFound("reconciliation case", id.rawValue)
         case .state(let state):
             .conflict("case_state", "A case that is \(state.rawValue) cannot be moved on like this.")
+        case .booked:
+            .conflict("fee_booked", "The fee is booked as the provider kept it: claim it back, and explain or resolve.")
         }
     }
 }

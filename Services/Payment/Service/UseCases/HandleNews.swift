@@ -1,6 +1,7 @@
 package import BillingCore
 import Messaging
 package import PaymentContract
+import PaymentCrypto
 import PaymentDisputes
 import PaymentInbound
 import PaymentRecords
@@ -45,12 +46,17 @@ package struct HandleNews: NewsHandler {
     /// Nothing to do: payouts are booked with the settlement lines that tell of them.
     package func payout(_ told: ProviderPayout, at provider: String) async throws {}
 
+    /// Has the chain looked at now. Nothing of what the node says about it is taken over.
+    package func activity(at provider: String) async throws {
+        try await pool.transaction { db in try CryptoWork.lookNow(at: provider, in: db) }
+    }
+
     /// What the watchers of chains tell: charges and refunds of the providers they serve.
     package func follow(_ news: ProviderNews) async throws {
         switch news {
         case .charge(let attempt): try await sync(attempt: attempt)
         case .refund(let told): if let id: RefundID = told.refundID { _ = try await refunds.refund.finish(id) }
-        case .dispute, .payout, .nothing, .capture, .taken: return
+        case .dispute, .payout, .nothing, .capture, .taken, .activity: return
         }
     }
 }
