@@ -73,7 +73,7 @@ let paymentParts: [Target] = [
     paymentArea("Instalments", ["BillingEvents", "Messaging", "PaymentDomain", "PaymentRecords", "Telemetry"]),
     paymentArea("Ledger", ["PaymentDomain", "PaymentRecords", "Telemetry", argumentParser]),
     paymentArea(
-        "Links", ["PaymentChains", "PaymentContract", "PaymentDomain", "PaymentRecords", "Telemetry", crypto],
+        "Links", ["PaymentChains", "PaymentContract", "PaymentDomain", "PaymentRecords", "Redis", "Telemetry", crypto],
         exclude: ["Page"]),
     paymentArea("Routing", ["Redis", "Telemetry", "PaymentDomain", "PaymentContract"]),
     paymentArea("Reconciliation", ["PaymentContract", "PaymentDomain", "PaymentRecords", argumentParser]),
@@ -88,7 +88,7 @@ let parts: [String: [Target.Dependency]] = [
         "PaymentRecords", "PaymentRouting", "PaymentSandbox", "PaymentStripe", "PaymentThreeDS", "PaymentWallets",
         "PaymentWebhooks",
         external("AsyncHTTPClient", "async-http-client"), external("NIOCore", "swift-nio"),
-        external("NIOHTTP1", "swift-nio"), external("NIOPosix", "swift-nio"),
+        external("NIOHTTP1", "swift-nio"), external("NIOPosix", "swift-nio"), external("NIOSSL", "swift-nio-ssl"),
     ]
 ]
 
@@ -243,6 +243,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-certificates", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-asn1", from: "1.3.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+        .package(url: "https://github.com/apple/swift-nio-ssl.git", from: "2.37.0"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),

@@ -50,6 +50,14 @@ extension Endpoint {
         }
     }
 
+    /// A GET that shows something to a browser after more than one look at the database.
+    package static func livePage(
+        _ path: String, summary: String, query: [QueryParameter] = [],
+        _ body: @escaping @Sendable (Call, PostgresPool) async throws -> PageReply
+    ) -> Endpoint {
+        page(path, nil, summary, nil, query, [], body)
+    }
+
     /// A GET that shows something that is in memory already: a style sheet, a script.
     public static func asset(
         _ path: String, summary: String, query: [QueryParameter] = [],

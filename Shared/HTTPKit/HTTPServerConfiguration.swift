@@ -68,6 +68,8 @@ public struct RateLimit: Sendable, Hashable {
     public let perSecond: Int
     /// Requests at once after a pause.
     public let burst: Int
+    /// What comes back in a second; a fraction where a limit is for minutes.
+    package let rate: Double
 
     /// Makes a limit.
     /// - Parameters:
@@ -76,6 +78,15 @@ public struct RateLimit: Sendable, Hashable {
     public init(perSecond: Int = 1_000, burst: Int = 2_000) {
         self.perSecond = max(1, perSecond)
         self.burst = max(1, burst)
+        rate = Double(self.perSecond)
+    }
+
+    /// A limit for what people do.
+    /// - Parameter perMinute: At least 1, and as many at once.
+    package init(perMinute: Int) {
+        burst = max(1, perMinute)
+        rate = Double(burst) / 60
+        perSecond = max(1, burst / 60)
     }
 
     /// The limit that a configuration asks for; `nil` when it says 0.

@@ -1,14 +1,15 @@
+package import Redis
 import Synchronization
-import Telemetry
+package import Telemetry
 
 /// Token buckets per principal, shared by all instances through Redis.
 ///
 /// An instance takes tokens in small batches and spends them by itself, so most requests cost no round trip. A
 /// principal that is out of tokens is remembered as such until the next token, so floods cost Redis nothing. Without
 /// Redis each instance keeps buckets of its own.
-final class RateLimiter: Sendable {
+package final class RateLimiter: Sendable {
     /// What a request is told.
-    enum Decision: Sendable {
+    package enum Decision: Sendable {
         /// Go on; about this many tokens are left.
         case allowed(remaining: Int)
         /// Come back after so many milliseconds.
@@ -42,8 +43,19 @@ final class RateLimiter: Sendable {
             "http_rate_limit_fallbacks_total", help: "Decisions made without Redis because it did not answer.")
     }
 
+    /// Buckets under a name of their own in a Redis that all instances share; without one, buckets of this process.
+    package convenience init(
+        _ limit: RateLimit, named name: String, redis: RedisClient?, metrics: Metrics = .shared
+    ) {
+        let bucket = redis.map { RedisBucket(redis: $0, prefix: name, limit: limit, timeout: Self.patience) }
+        self.init(
+            limit, shared: bucket.map { bucket in { @Sendable in try await bucket.take($0, $1) } }, metrics: metrics)
+    }
+
+    private static let patience: Duration = .milliseconds(100)
+
     /// Takes one token.
-    func take(_ principal: String) async -> Decision {
+    package func take(_ principal: String) async -> Decision {
         let now = ContinuousClock.now
         if let decision = spend(principal, now) { return decision }
         guard let shared else { return local.take(principal, now) }
@@ -55,6 +67,13 @@ final class RateLimiter: Sendable {
             fallbacks.increment()
             return local.take(principal, now)
         }
+    }
+
+    /// Whether a principal is known here to have no token now; nobody is asked, and none is taken.
+    package func isOut(_ principal: String) -> Bool {
+        let now = ContinuousClock.now
+        let isRefused: Bool = leases.withLock { leases in leases[principal]?.refusedUntil.map { now < $0 } ?? false }
+        return isRefused || local.isOut(principal, now)
     }
 
     /// Decides out of what is known here; `nil` when Redis has to be asked.
@@ -117,22 +136,29 @@ final class LocalBuckets: Sendable {
 
     /// Takes one token.
     func take(_ principal: String, _ now: ContinuousClock.Instant) -> RateLimiter.Decision {
-        let rate = Double(limit.perSecond)
-        let burst = Double(limit.burst)
-        return buckets.withLock { (buckets: inout [String: Bucket]) -> RateLimiter.Decision in
+        buckets.withLock { (buckets: inout [String: Bucket]) -> RateLimiter.Decision in
             if buckets.count >= 10_000 { buckets.removeAll(keepingCapacity: true) }
-            var bucket = buckets[principal] ?? Bucket(tokens: burst, at: now)
-            let elapsed = (now - bucket.at).components
-            let seconds = Double(elapsed.seconds) + Double(elapsed.attoseconds) * 1e-18
-            bucket.tokens = min(burst, bucket.tokens + max(0, seconds) * rate)
-            bucket.at = now
+            var bucket = refilled(buckets[principal], now)
             defer { buckets[principal] = bucket }
             guard bucket.tokens >= 1 else {
-                return .refused(retryMilliseconds: max(1, Int(((1 - bucket.tokens) * 1_000 / rate).rounded(.up))))
+                return .refused(
+                    retryMilliseconds: max(1, Int(((1 - bucket.tokens) * 1_000 / limit.rate).rounded(.up))))
             }
             bucket.tokens -= 1
             return .allowed(remaining: Int(bucket.tokens))
         }
+    }
+
+    /// Whether a bucket has no whole token.
+    func isOut(_ principal: String, _ now: ContinuousClock.Instant) -> Bool {
+        buckets.withLock { buckets in buckets[principal].map { refilled($0, now).tokens < 1 } ?? false }
+    }
+
+    private func refilled(_ bucket: Bucket?, _ now: ContinuousClock.Instant) -> Bucket {
+        guard let bucket else { return Bucket(tokens: Double(limit.burst), at: now) }
+        let elapsed = (now - bucket.at).components
+        let seconds = Double(elapsed.seconds) + Double(elapsed.attoseconds) * 1e-18
+        return Bucket(tokens: min(Double(limit.burst), bucket.tokens + max(0, seconds) * limit.rate), at: now)
     }
 }
 

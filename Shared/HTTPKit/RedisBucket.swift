@@ -12,7 +12,7 @@ struct RedisBucket: Sendable {
     func take(_ principal: String, _ wanted: Int) async throws -> (Int, Int, Int) {
         let reply = try await redis.eval(
             Self.script, keys: ["\(prefix):rate:\(principal)"],
-            arguments: ["\(limit.perSecond)", "\(limit.burst)", "\(wanted)"], timeout: timeout)
+            arguments: ["\(limit.rate)", "\(limit.burst)", "\(wanted)"], timeout: timeout)
         guard case .array(let parts) = reply, parts.count == 3, case .integer(let granted) = parts[0],
             case .integer(let remaining) = parts[1], case .integer(let wait) = parts[2]
         else { throw Unexpected() }

@@ -54,6 +54,7 @@ class Browser:
         self.buffer = b""
         self.last = 0
         self.session: str | None = None
+        self.doubles: dict[str, str] = {}
         self.events: list[dict[str, Any]] = []
         self.open_page(languages, width, height, scale)
 
@@ -121,6 +122,15 @@ class Browser:
         values = [{"name": name.replace("_", "-"), "value": value} for name, value in features.items()]
         self.call("Emulation.setEmulatedMedia", features=values)
 
+    def before_pages(self, script: str) -> None:
+        """Runs a script in every page before the page's own: what a browser of another kind would have."""
+        self.call("Page.addScriptToEvaluateOnNewDocument", source=script)
+
+    def answer(self, url: str, script: str) -> None:
+        """Answers for another site's script: the page asks for it, and nobody outside is asked."""
+        self.doubles[url] = script
+        self.call("Fetch.enable", patterns=[{"urlPattern": pattern} for pattern in self.doubles])
+
     # What a visitor sees
 
     def run(self, expression: str) -> Any:
@@ -179,8 +189,23 @@ class Browser:
                 assert "error" not in answer, f"{method}: {answer['error']}"
                 result: dict[str, Any] = answer["result"]
                 return result
+            if answer.get("method") == "Fetch.requestPaused":
+                self.stand_in(answer["params"])
             if "method" in answer:
                 self.events.append(answer)
+
+    def stand_in(self, paused: dict[str, Any]) -> None:
+        script = self.doubles[paused["request"]["url"]]
+        self.last += 1
+        message = {
+            "id": self.last, "method": "Fetch.fulfillRequest", "sessionId": self.session,
+            "params": {
+                "requestId": paused["requestId"], "responseCode": 200,
+                "responseHeaders": [{"name": "Content-Type", "value": "text/javascript"}],
+                "body": base64.b64encode(script.encode()).decode(),
+            },
+        }  # fmt: skip
+        os.write(self.to, json.dumps(message).encode() + b"\0")
 
     def read(self) -> dict[str, Any]:
         while b"\0" not in self.buffer:

@@ -42,6 +42,34 @@ import Testing
         }
     }
 
+    @Test("a bank account that Stripe is told of is saved with its mandate, and debited") func account() async throws {
+        try await withStripe { double in
+            let adapter = double.adapter()
+            let id = PaymentMethodID.new(at: double.clock.now)
+            let account = BankAccount(
+                iban: try IBAN("DE89 3704 0044 0532 0130 00"), holder: "Ada & Co", email: "ada@shop.test")
+            let told: String = try await adapter.token(of: account, as: id)
+            #expect(try await adapter.token(of: account, as: id) == told, "the same question has the same answer")
+            let wish = SaveMethodRequest(
+                methodID: id, customerID: .new(at: double.clock.now), type: "sepa_debit", token: told,
+                returnURL: "https://shop.test/back",
+                acceptance: SaveMethodRequest.Acceptance(
+                    acceptedAt: double.clock.now, ipAddress: "203.0.113.7", userAgent: "Firefox"))
+            guard case .saved(let saved) = try await adapter.save(wish) else {
+                Issue.record("not saved")
+                return
+            }
+            #expect(saved.last4 == "3000")
+            // The double's answer names no mandate, as Stripe's does.
+            let asked = double.request("\(saved.token)/mandate_1", currency: .eur, customer: saved.customer)
+            guard case .pending = try await adapter.charge(asked) else {
+                Issue.record("not pending")
+                return
+            }
+            #expect(try await double.complaints().isEmpty)
+        }
+    }
+
     @Test("a card that its bank refuses is not saved") func refused() async throws {
         try await withStripe { double in
             let adapter = double.adapter()

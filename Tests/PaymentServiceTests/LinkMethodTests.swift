@@ -211,30 +211,6 @@ import Testing
         }
     }
 
-    @Test("a page offers what its link allows and a provider can do, for its currency and country") func offered()
-        async throws
-    {
-        try await withPayments(beside: [PagesProvider()]) { world in
-            let settings: LinkSettings = world.linkSettings
-            let all: [LinkMethod] = LinkMethod.allCases
-            #expect(settings.types(of: all, .eur, country: "DE") == ["card", "klarna", "bitcoin"])
-            #expect(settings.types(of: all, .eur, country: nil) == ["card", "klarna", "bitcoin"])
-            #expect(settings.types(of: all, .eur, country: "FR") == ["card", "bitcoin"])
-            #expect(settings.types(of: all, .usd, country: "DE") == ["card", "bitcoin"])
-            #expect(settings.types(of: [.klarna, .card], .eur, country: "DE") == ["klarna", "card"])
-            let none = LinkSettings(
-                publicURL: "https://pay.example", isSandbox: false, offered: all,
-                providers: PaymentProviders([PagesProvider()]))
-            #expect(none.types(of: [.card, .crypto], .eur, country: "DE") == [], "only the sandbox takes numbers")
-            let visit: Visit = try await Self.visit(world)
-            try await world.serving { base in
-                let page: LinkPageTests.Answer = try await LinkPageTests.get(base, "/pay/\(visit.code)?token=EC-1")
-                #expect(page.text.contains(#""methods":["card","klarna","bitcoin"]"#))
-                #expect(page.text.contains(#""crypto":{"bitcoin":"BTC"}"#))
-            }
-        }
-    }
-
     @Test("what a page does not offer is refused, and so is a payer whose country no provider serves")
     func refused() async throws {
         try await withPayments(beside: [PagesProvider()]) { world in
@@ -247,7 +223,7 @@ import Testing
                 try await world.pay(visit, by: "klarna", payer: #"{"country":"FR"}"#)
             }
             #expect(abroad == "unsupported_method")
-            let only: Visit = Visit(world.code(try await world.link(await world.customer())))
+            let only: Visit = Visit(world.code(try await world.link(await world.customer(), #","methods":["card"]"#)))
             #expect(await world.refusal { try await world.pay(only, by: "klarna") } == "unsupported_method")
             #expect(try await world.number("SELECT count(*) FROM payments") == 0)
             #expect(try await world.number("SELECT count(*) FROM payment_methods") == 0)

@@ -5,6 +5,8 @@ import HTTPKit
 import JSON
 import Logging
 import PaymentLinks
+import Redis
+import TestKit
 import Testing
 
 @Suite("The page of a payment link") struct LinkPageTests {
@@ -29,6 +31,19 @@ import Testing
         defer { session.finishTasksAndInvalidate() }
         guard let url = URL(string: path, relativeTo: base) else { throw PaymentWorld.Absent() }
         let (data, response) = try await session.data(from: url)
+        guard let headers = response as? HTTPURLResponse else { throw PaymentWorld.Absent() }
+        return Answer(status: headers.statusCode, text: String(decoding: data, as: UTF8.self), headers: headers)
+    }
+
+    static func post(_ base: URL, _ path: String, _ body: String) async throws -> Answer {
+        guard let url = URL(string: path, relativeTo: base) else { throw PaymentWorld.Absent() }
+        var request = URLRequest(url: url)
+        request.httpMethod = "POST"
+        request.setValue("application/json", forHTTPHeaderField: "Content-Type")
+        request.httpBody = Data(body.utf8)
+        let session = URLSession(configuration: .ephemeral)
+        defer { session.finishTasksAndInvalidate() }
+        let (data, response) = try await session.data(for: request)
         guard let headers = response as? HTTPURLResponse else { throw PaymentWorld.Absent() }
         return Answer(status: headers.statusCode, text: String(decoding: data, as: UTF8.self), headers: headers)
     }
@@ -143,6 +158,24 @@ import Testing
                 #expect(stopped.text.contains(#""state":"busy""#))
             }
         }
+    }
+
+    @Test("who guesses at one instance is stopped at the other, too") func guessingAround() async throws {
+        let redis: RedisClient = try await TestRedis.client()
+        let name: String = TestRedis.uniqueKey("page")
+        try await withPayments { world in
+            let limits: [VisitLimits] = (0..<2).map { _ in
+                VisitLimits(missesPerMinute: 4, redis: redis, name: name)
+            }
+            var statuses: [Int] = []
+            for guess in 0..<6 {
+                try await world.serving(limits: limits[guess % 2]) { base in
+                    statuses.append(try await Self.get(base, "/pay/2222222\(guess + 2)").status)
+                }
+            }
+            #expect(statuses == [404, 404, 404, 404, 429, 429])
+        }
+        await redis.shutdown()
     }
 
     @Test("the API's document says that a link's QR code is an image, and leaves the pages out") func document()

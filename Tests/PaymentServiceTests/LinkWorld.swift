@@ -23,16 +23,23 @@ struct Visit: Sendable {
 
 extension PaymentWorld {
     /// Everything is offered that a provider can do.
-    var linkSettings: LinkSettings {
+    var linkSettings: LinkSettings { linkSettings() }
+
+    func linkSettings(wallets: LinkWallets? = nil, creditor: LinkCreditor? = nil) -> LinkSettings {
         LinkSettings(
             publicURL: "https://pay.example/", isSandbox: true, offered: LinkMethod.allCases, providers: providers,
             assets: [LinkSettings.Asset(type: "bitcoin", symbol: "BTC", decimals: 8)],
+            wallets: wallets, creditor: creditor,
             qr: { "<svg xmlns=\"http://www.w3.org/2000/svg\"><desc>\($0)</desc></svg>" })
     }
 
     /// What the pages ask for; a provider is asked again at every look.
-    var payLink: PayLink {
-        PayLink(pool: database, work: work, settings: linkSettings, limits: VisitLimits(), pause: .zero)
+    var payLink: PayLink { payLink() }
+
+    func payLink(wallets: LinkWallets? = nil, creditor: LinkCreditor? = nil) -> PayLink {
+        PayLink(
+            pool: database, work: work, settings: linkSettings(wallets: wallets, creditor: creditor),
+            limits: VisitLimits(), pause: .zero)
     }
 
     /// `POST /v1/payment_links`; `more` are further members of the body.
@@ -117,13 +124,16 @@ extension PaymentWorld {
     }
 
     /// Serves the open routes on a port of their own for as long as `body` runs.
-    func serving(limits: VisitLimits = VisitLimits(), _ body: (URL) async throws -> Void) async throws {
+    func serving(
+        limits: VisitLimits = VisitLimits(), wallets: LinkWallets? = nil, _ body: (URL) async throws -> Void
+    ) async throws {
         let path = "/Tests/PaymentServiceTests/LinkWorld.swift"
         let root: String = String(#filePath.prefix(#filePath.count - path.count))
         let routes = LinkPageRoutes(
-            assets: try PageAssets(home: root), settings: linkSettings, limits: limits, pool: database)
+            assets: try PageAssets(home: root), settings: linkSettings(wallets: wallets), limits: limits,
+            pool: database)
         let server = HTTPServer(
-            endpoints: routes.endpoints + PayLinkRoutes(pay: payLink).endpoints,
+            endpoints: routes.endpoints + PayLinkRoutes(pay: payLink(wallets: wallets)).endpoints,
             configuration: HTTPServerConfiguration(port: 0, serviceName: "payment"),
             pool: database, clock: clock, logger: Logger(label: "test.http") { _ in SwiftLogNoOpLogHandler() })
         let running = Task { try await server.run() }

@@ -5,7 +5,7 @@ import Synchronization
 
 /// A provider whose customers finish on a page of its own, and whose vault wants them too: what each charge has come to
 /// is set by the test, as a customer and a bank would.
-final class PagesProvider: PaymentProvider, ProviderVault {
+final class PagesProvider: PaymentProvider, ProviderBankAccounts {
     let name = "pages"
     let capabilities = ProviderCapabilities(
         methods: [
@@ -28,6 +28,7 @@ final class PagesProvider: PaymentProvider, ProviderVault {
         var releases: ReleaseAnswer = .released
         var saving: SaveMethodAnswer?
         var isAway = false
+        var accounts: [String] = []
     }
 
     private let state = Mutex(State())
@@ -72,6 +73,16 @@ final class PagesProvider: PaymentProvider, ProviderVault {
 
     func save(_ request: SaveMethodRequest) async throws(ProviderFault) -> SaveMethodAnswer {
         try ask { $0.saving ?? .pending(reference: "ps_\(request.methodID)") }
+    }
+
+    /// The accounts it was told of.
+    var accounts: [String] { state.withLock { $0.accounts } }
+
+    func token(of account: BankAccount, as method: PaymentMethodID) async throws(ProviderFault) -> String {
+        try ask { state in
+            state.accounts.append("\(account.iban.text) \(account.holder) \(account.email)")
+            return "account_\(method)"
+        }
     }
 
     func saved(_ request: SaveMethodRequest, reference: String) async throws(ProviderFault) -> SaveMethodAnswer {

@@ -56,11 +56,13 @@ package enum WalletConfiguration {
         }
     }
 
-    private static func text(_ name: String, _ environment: [String: String]) -> String? {
+    /// A variable that is set.
+    package static func text(_ name: String, _ environment: [String: String]) -> String? {
         environment[name].flatMap { $0.isEmpty ? nil : $0 }
     }
 
-    private static func file(
+    /// The text of the file that a variable names.
+    package static func file(
         _ name: String, _ environment: [String: String]
     ) throws(ServiceConfiguration.Invalid) -> String? {
         guard let path: String = text(name, environment) else { return nil }
@@ -69,7 +71,7 @@ package enum WalletConfiguration {
         }
     }
 
-    private static func invalid(_ fault: String) -> ServiceConfiguration.Invalid {
+    package static func invalid(_ fault: String) -> ServiceConfiguration.Invalid {
         ServiceConfiguration.Invalid(faults: [fault])
     }
 }

@@ -1,3 +1,9 @@
+/// What a provider may have to be told of who pays.
+package enum PayerDetail: String, Sendable, CaseIterable {
+    case name, email, country, line1, city
+    case postalCode = "postal_code"
+}
+
 /// What a provider can do.
 package struct ProviderCapabilities: Sendable {
     /// One kind of payment method.
@@ -8,6 +14,10 @@ package struct ProviderCapabilities: Sendable {
         package let currencies: Set<String>?
         /// ISO 3166 countries of the customer; `nil` for all.
         package let countries: Set<String>?
+        /// The smallest and the largest amount in minor units, by currency; a currency that is not here has no limits.
+        package let amounts: [String: ClosedRange<Int64>]
+        /// What the provider must be told of who pays.
+        package let payer: [PayerDetail]
         /// Whether authorization and capture may be apart.
         package let separateCapture: Bool
         /// Whether less than the authorized amount may be captured.
@@ -20,12 +30,15 @@ package struct ProviderCapabilities: Sendable {
         package let offSession: Bool
 
         package init(
-            type: String, currencies: Set<String>? = nil, countries: Set<String>? = nil, separateCapture: Bool,
+            type: String, currencies: Set<String>? = nil, countries: Set<String>? = nil,
+            amounts: [String: ClosedRange<Int64>] = [:], payer: [PayerDetail] = [], separateCapture: Bool,
             partialCapture: Bool, multipleCapture: Bool, partialRefund: Bool, offSession: Bool
         ) {
             self.type = type
             self.currencies = currencies
             self.countries = countries
+            self.amounts = amounts
+            self.payer = payer
             self.separateCapture = separateCapture
             self.partialCapture = partialCapture
             self.multipleCapture = multipleCapture
@@ -51,6 +64,8 @@ extension ProviderCapabilities {
         package let type: String
         /// ISO 4217.
         package let currency: String
+        /// In minor units; `nil` where it is not known.
+        package let amount: Int64?
         /// ISO 3166 country of the customer; `nil` where it is not known.
         package let country: String?
         /// Whether authorization and capture are to be apart.
@@ -59,11 +74,12 @@ extension ProviderCapabilities {
         package let offSession: Bool
 
         package init(
-            type: String, currency: String, country: String? = nil, separateCapture: Bool = false,
-            offSession: Bool = false
+            type: String, currency: String, amount: Int64? = nil, country: String? = nil,
+            separateCapture: Bool = false, offSession: Bool = false
         ) {
             self.type = type
             self.currency = currency
+            self.amount = amount
             self.country = country
             self.separateCapture = separateCapture
             self.offSession = offSession
@@ -74,6 +90,7 @@ extension ProviderCapabilities {
     package enum Obstacle: String, Sendable, Equatable {
         case method = "unsupported_method"
         case currency = "unsupported_currency"
+        case amount = "unsupported_amount"
         case country = "unsupported_country"
         case separateCapture = "unsupported_capture_method"
         case offSession = "unsupported_off_session"
@@ -83,6 +100,7 @@ extension ProviderCapabilities {
             switch self {
             case .method: "payment_method_type"
             case .currency: "currency"
+            case .amount: "amount"
             case .country: "payer.country"
             case .separateCapture: "capture_method"
             case .offSession: "off_session"
@@ -95,6 +113,9 @@ extension ProviderCapabilities {
         guard let method: Method = methods.first(where: { $0.type == wish.type }) else { return .method }
         guard currencies.contains(wish.currency), method.currencies?.contains(wish.currency) ?? true else {
             return .currency
+        }
+        if let amount: Int64 = wish.amount, let taken = method.amounts[wish.currency], !taken.contains(amount) {
+            return .amount
         }
         if let country: String = wish.country, let taken: Set<String> = method.countries, !taken.contains(country) {
             return .country

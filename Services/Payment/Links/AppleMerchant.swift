@@ -2,16 +2,19 @@ import HTTPKit
 package import JSON
 
 /// The merchant towards Apple: asks for the session that a page needs before Apple Pay shows anything. Asking takes the
-/// merchant identity certificate, so that is somebody's who has one.
+/// merchant identity certificate.
 package protocol AppleMerchant: Sendable {
-    /// The identifier registered with Apple: `merchant.com.example`.
-    var identifier: String { get }
     /// Asks for a session at an address of Apple's.
+    /// - Parameters:
+    ///   - domain: The page's host, as it is registered with Apple.
+    ///   - displayName: Who is paid, for the sheet.
     /// - Returns: Apple's answer, which the page hands on unread.
+    /// - Throws: ``Problem`` 502 when there is none.
     func session(at address: String, domain: String, displayName: String) async throws -> JSONValue
 }
 
-/// Where a merchant may be sent for a session: Apple's gateways only, or the page could make us call anybody.
+/// Where a merchant may be sent for a session: Apple's gateways only, or the page could make us call anybody
+/// (developer.apple.com, "Setting up your server": `apple-pay-gateway*.apple.com` and `cn-apple-pay-gateway*.apple.com`).
 enum AppleGateway {
     static func isOne(_ text: String) -> Bool {
         guard let address = WebAddress(text), !address.isLoopback else { return false }

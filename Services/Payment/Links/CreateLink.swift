@@ -53,7 +53,7 @@ package struct CreateLink: Sendable {
             guard let url, WebAddress(url)?.isLoopback ?? true else { continue }
             faults.append(Fault(param: name, code: "invalid_url", message: "must be an https address"))
         }
-        if settings.types(of: Self.allowed(input), input.amount.currency, country: nil).isEmpty {
+        if settings.offers(of: Self.allowed(input), input.amount, country: nil).isEmpty {
             faults.append(
                 Fault(param: "methods", code: "unsupported_method", message: "none of these can be paid with here"))
         }
@@ -61,7 +61,7 @@ package struct CreateLink: Sendable {
     }
 
     private static func allowed(_ input: CreateLinkInput) -> [LinkMethod] {
-        input.methods.isEmpty ? [.card] : input.methods
+        input.methods.isEmpty ? LinkMethod.allCases : input.methods
     }
 
     private static func store(

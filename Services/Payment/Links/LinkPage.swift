@@ -1,6 +1,7 @@
 import BillingCore
 import HTTPKit
 import JSON
+import PaymentContract
 
 /// The page of a link, or the one that asks for a code: the template with the link's data in it.
 struct LinkPage: Sendable {
@@ -12,29 +13,34 @@ struct LinkPage: Sendable {
         case unknown
         /// The address has asked too much.
         case busy
-        /// The types of methods are what it offers.
-        case link(LinkStanding, LinkStatus, types: [String])
+        /// The country is the customer's, as far as it is known.
+        case link(LinkStanding, LinkStatus, offers: [LinkOffer], country: String?)
     }
 
     let assets: PageAssets
     let settings: LinkSettings
 
     func reply(_ subject: Subject) -> PageReply {
-        let link: LinkRecord? = if case .link(let standing, _, _) = subject { standing.link } else { nil }
+        let link: LinkRecord? = if case .link(let standing, _, _, _) = subject { standing.link } else { nil }
         let language: String = link?.language ?? "en"
+        let hasGoogle: Bool = offers(subject).contains { $0.type == LinkMethod.googlePay.rawValue }
         let values: [String: String] = [
             "language": language, "direction": PageLanguage.isRightToLeft(language) ? "rtl" : "ltr",
             "title": Self.escaped(link?.brand.name ?? "Refrain"),
             "assets": "/pay/assets/\(assets.version)",
             "brand": link.map { "/pay/\($0.code.text)/brand.css" } ?? "/pay/assets/\(assets.version)/plain.css",
             "data": Self.embedded(data(subject)),
+            "scripts": hasGoogle
+                ? #"<script async id="google-pay" src="\#(LinkWallets.GooglePay.script)"></script>"# : "",
         ]
-        let types: [String] = if case .link(_, _, let types) = subject { types } else { [] }
         return PageReply(
             status: status(subject), contentType: "text/html; charset=utf-8",
             body: Array(Self.filled(assets.template, values).utf8),
-            headers: PageHeaders.of(logo: link?.brand.logoURL, googlePay: types.contains(LinkMethod.googlePay.rawValue))
-        )
+            headers: PageHeaders.of(logo: link?.brand.logoURL, googlePay: hasGoogle))
+    }
+
+    private func offers(_ subject: Subject) -> [LinkOffer] {
+        if case .link(_, .active, let offers, _) = subject { offers } else { [] }
     }
 
     private func status(_ subject: Subject) -> Int {
@@ -42,7 +48,7 @@ struct LinkPage: Sendable {
         case .ask: 200
         case .unknown: 404
         case .busy: 429
-        case .link(_, .active, _), .link(_, .completed, _): 200
+        case .link(_, .active, _, _), .link(_, .completed, _, _): 200
         case .link: 410
         }
     }
@@ -56,8 +62,9 @@ struct LinkPage: Sendable {
         case .ask: add("state", "ask")
         case .unknown: add("state", "unknown")
         case .busy: add("state", "busy")
-        case .link(let standing, let status, let types):
+        case .link(let standing, let status, _, let country):
             let link: LinkRecord = standing.link
+            let offers: [LinkOffer] = offers(subject)
             add("state", .string(status.rawValue))
             add("code", .string(link.code.text))
             // As text: a script's numbers end at 2 to the 53rd.
@@ -68,29 +75,44 @@ struct LinkPage: Sendable {
             add("merchant", .text(link.brand.name))
             add("logo", .text(link.brand.logoURL))
             add("language", .text(link.language))
-            add("methods", .array(types.map { .string($0) }))
-            add("crypto", .object(assets(of: types)))
+            add("methods", .array(offers.map { .string($0.type) }))
+            add("country", .text(country))
+            add("forms", .object(forms(of: offers, country)))
+            add("crypto", .object(assets(of: offers)))
             add("success_url", .text(link.successURL))
             add("cancel_url", .text(link.cancelURL))
             add("is_sandbox", .bool(settings.isSandbox))
-            add("apple_pay", settings.applePay.map { ["merchant": .string($0.identifier)] } ?? .null)
-            add("google_pay", settings.googlePay.map(Self.google) ?? .null)
+            add("wallets", wallets)
+            add("creditor", creditor)
         }
         return .object(members)
     }
 
+    /// What methods ask of who pays, by type.
+    private func forms(of offers: [LinkOffer], _ country: String?) -> [JSONMember] {
+        offers.compactMap { offer in
+            let asked: [PayerDetail] = offer.asked(country: country)
+            guard !asked.isEmpty else { return nil }
+            let countries: JSONValue = offer.countries.map { .array($0.map { .string($0) }) } ?? .null
+            return JSONMember(
+                name: offer.type,
+                value: ["fields": .array(asked.map { .string($0.rawValue) }), "countries": countries])
+        }
+    }
+
     /// Names of the crypto assets among methods, by type.
-    private func assets(of types: [String]) -> [JSONMember] {
-        settings.assets.filter { types.contains($0.type) }.map {
+    private func assets(of offers: [LinkOffer]) -> [JSONMember] {
+        settings.assets.filter { asset in offers.contains { $0.type == asset.type } }.map {
             JSONMember(name: $0.type, value: .string($0.symbol))
         }
     }
 
-    private static func google(_ settings: LinkSettings.GooglePay) -> JSONValue {
-        [
-            "merchant": .string(settings.merchantID), "public_key": .string(settings.publicKey),
-            "environment": settings.isTest ? "TEST" : "PRODUCTION",
-        ]
+    private var creditor: JSONValue {
+        settings.creditor.map { ["name": .string($0.name), "identifier": .string($0.identifier)] } ?? .null
+    }
+
+    private var wallets: JSONValue {
+        settings.wallets.map { ["country": .string($0.country), "google_pay": $0.google?.json ?? .null] } ?? .null
     }
 
     /// Puts values into their places in one pass, so that no value can hold a place for another.

@@ -23,7 +23,7 @@ package struct LinkPageRoutes: Sendable {
     }
 
     package var endpoints: [Endpoint] {
-        [ask, show, brand, file, transfer] + (settings.applePay.map { [appleSession($0)] } ?? [])
+        [ask, show, brand, file, transfer] + (settings.wallets?.apple.map { [appleSession($0)] } ?? [])
     }
 
     private var ask: Endpoint {
@@ -41,13 +41,15 @@ package struct LinkPageRoutes: Sendable {
 
     private var show: Endpoint {
         let (page, limits, settings) = (page, limits, settings)
-        return .page("/pay/{code}", summary: "The page of a link") { db, call in
+        return .livePage("/pay/{code}", summary: "The page of a link") { call, pool in
             do {
-                let standing: LinkStanding = try Self.standing(call, limits, in: db)
-                let link: LinkRecord = standing.link
-                let country: String? = try LinkStore.country(of: link.customerID, in: db)
-                let types: [String] = settings.types(of: link.methods, link.amount.currency, country: country)
-                return page.reply(.link(standing, standing.status(at: call.now), types: types))
+                return try await Self.looking(limits, call, pool) { db, standing in
+                    let link: LinkRecord = standing.link
+                    let country: String? = try LinkStore.country(of: link.customerID, in: db)
+                    let offers: [LinkOffer] = settings.offers(of: link.methods, link.amount, country: country)
+                    return page.reply(
+                        .link(standing, standing.status(at: call.now), offers: offers, country: country))
+                }
             } catch let problem as Problem {
                 return page.reply(problem.status == 429 ? .busy : .unknown)
             }
@@ -56,8 +58,8 @@ package struct LinkPageRoutes: Sendable {
 
     private var brand: Endpoint {
         let limits: VisitLimits = limits
-        return .page("/pay/{code}/brand.css", summary: "The colours of a link's page") { db, call in
-            let brand: LinkBrand = try Self.standing(call, limits, in: db).link.brand
+        return .livePage("/pay/{code}/brand.css", summary: "The colours of a link's page") { call, pool in
+            let brand: LinkBrand = try await Self.looking(limits, call, pool) { _, standing in standing.link.brand }
             let css: String = BrandPalette(accent: brand.accent, background: brand.background).css
             return PageReply(
                 contentType: "text/css; charset=utf-8", body: Array(css.utf8), cacheControl: "private, max-age=300",
@@ -78,47 +80,59 @@ package struct LinkPageRoutes: Sendable {
 
     private var transfer: Endpoint {
         let (limits, settings) = (limits, settings)
-        return .page(
+        return .livePage(
             "/pay/{code}/transfer.svg", summary: "What a wallet opens, as a QR image",
             query: [.string("session", max: 64, required: true)]
-        ) { db, call in
-            let standing: LinkStanding = try Self.standing(call, limits, in: db)
-            guard let session = call.query.string("session").flatMap(LinkSession.init(_:)),
-                let payment: PaymentRecord = try LinkUseStore.payment(
-                    of: standing.link.id, slot: standing.link.slot(of: session), in: db
-                ).flatMap({ use in try PaymentStore.find(use.paymentID, in: db) }),
-                payment.status == .requiresAction, let uri: String = payment.nextAction?.transfer?.uri,
-                let image: String = try settings.qr?(uri)
-            else { throw Problem.notFound("transfer") }
-            return PageReply(contentType: "image/svg+xml", body: Array(image.utf8), headers: [PageHeaders.noSniff])
+        ) { call, pool in
+            try await Self.looking(limits, call, pool) { db, standing in
+                guard let session = call.query.string("session").flatMap(LinkSession.init(_:)),
+                    let payment: PaymentRecord = try LinkUseStore.payment(
+                        of: standing.link.id, slot: standing.link.slot(of: session), in: db
+                    ).flatMap({ use in try PaymentStore.find(use.paymentID, in: db) }),
+                    payment.status == .requiresAction, let uri: String = payment.nextAction?.transfer?.uri,
+                    let image: String = try settings.qr?(uri)
+                else { throw Problem.notFound("transfer") }
+                return PageReply(
+                    contentType: "image/svg+xml", body: Array(image.utf8), headers: [PageHeaders.noSniff])
+            }
         }
     }
 
     private func appleSession(_ merchant: any AppleMerchant) -> Endpoint {
-        let (limits, pool, publicURL) = (limits, pool, settings.publicURL)
+        let (limits, pool, settings) = (limits, pool, settings)
         return .task(
             .post, "/pay/{code}/apple_pay/session", scope: nil, summary: "A session for Apple Pay on a link's page",
             body: AppleSessionInput.self, answers: AppleSessionResource.self, statuses: [200], needsKey: false,
-            problems: ["404 not_found", "409 payment_link_state", "429 rate_limited"]
+            problems: ["404 not_found", "409 payment_link_state", "429 rate_limited", "502 apple_pay_unavailable"]
         ) { call, input in
-            try limits.act(call)
-            let standing: LinkStanding = try await pool.transaction(readOnly: true, deadline: call.deadline) { db in
-                try Self.standing(call, limits, in: db)
+            try await limits.act(call)
+            let name: String = try await Self.looking(limits, call, pool) { db, standing in
+                let link: LinkRecord = standing.link
+                let status: LinkStatus = standing.status(at: call.now)
+                let country: String? = try LinkStore.country(of: link.customerID, in: db)
+                let offers: [LinkOffer] = settings.offers(of: link.methods, link.amount, country: country)
+                guard status == .active, offers.contains(where: { $0.type == LinkMethod.applePay.rawValue }) else {
+                    throw Problem.linkState(status)
+                }
+                return link.brand.name ?? "Refrain"
             }
-            let status: LinkStatus = standing.status(at: call.now)
-            guard status == .active, standing.link.methods.contains(.applePay) else { throw Problem.linkState(status) }
-            let domain: Substring = publicURL.split(separator: "/").last ?? ""
             let session: JSONValue = try await merchant.session(
-                at: input.validationURL, domain: String(domain), displayName: standing.link.brand.name ?? "Refrain")
+                at: input.validationURL, domain: settings.publicHost, displayName: name)
             return .ok(AppleSessionResource(session: session))
         }
     }
 
-    private static func standing(
-        _ call: Call, _ limits: VisitLimits, in db: borrowing PostgresTransaction
-    ) throws -> LinkStanding {
-        let code: LinkCode = try limits.code(call)
-        guard let standing: LinkStanding = try LinkStore.find(code, in: db) else { throw limits.missed(call) }
-        return standing
+    /// Reads about the link of a request's code.
+    private static func looking<Answer: Sendable>(
+        _ limits: VisitLimits, _ call: Call, _ pool: PostgresPool,
+        _ read: @escaping @Sendable (borrowing PostgresTransaction, LinkStanding) throws -> Answer
+    ) async throws -> Answer {
+        try await limits.looking(call) {
+            let code: LinkCode = try limits.code(call)
+            return try await pool.transaction(readOnly: true, deadline: call.deadline) { db in
+                guard let standing: LinkStanding = try LinkStore.find(code, in: db) else { throw VisitLimits.Missed() }
+                return try read(db, standing)
+            }
+        }
     }
 }

@@ -25,17 +25,18 @@ package enum LinkStatus: String, Sendable, CaseIterable {
     case deactivated
 }
 
-/// Ways to pay that a link can allow. What of them a page offers also depends on what the service can do.
+/// Ways to pay that a link can allow, in the order in which a page offers them where the link names none: what is quickest
+/// first, then what is paid at once, then what is paid later. What a page offers also depends on what the service can do.
 package enum LinkMethod: String, Sendable, CaseIterable {
-    case card
     case applePay = "apple_pay"
     case googlePay = "google_pay"
+    case card
     case paypal
+    case ideal
+    case sepaDebit = "sepa_debit"
     case klarna
     case afterpayClearpay = "afterpay_clearpay"
     case affirm
-    case ideal
-    case sepaDebit = "sepa_debit"
     case crypto
 }
 

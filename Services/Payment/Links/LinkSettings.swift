@@ -3,20 +3,6 @@ package import PaymentContract
 
 /// What links and their pages are configured with.
 package struct LinkSettings: Sendable {
-    /// Google Pay for tokens that are decrypted here.
-    package struct GooglePay: Sendable {
-        package let merchantID: String
-        /// The public half of the key that tokens are encrypted to, base 64.
-        package let publicKey: String
-        package let isTest: Bool
-
-        package init(merchantID: String, publicKey: String, isTest: Bool) {
-            self.merchantID = merchantID
-            self.publicKey = publicKey
-            self.isTest = isTest
-        }
-    }
-
     /// A crypto asset as a way to pay.
     package struct Asset: Sendable {
         /// The provider's name, which is the method's type, too.
@@ -43,47 +29,75 @@ package struct LinkSettings: Sendable {
     package let providers: PaymentProviders
     /// What `crypto` stands for.
     package let assets: [Asset]
-    /// Apple Pay needs a merchant certificate; without one the page does not offer it.
-    package let applePay: (any AppleMerchant)?
-    /// `nil`: the page does not offer it.
-    package let googlePay: GooglePay?
+    /// `nil`: no page offers a wallet.
+    package let wallets: LinkWallets?
+    /// Who collects by bank debit; `nil`: no page offers one.
+    package let creditor: LinkCreditor?
     /// The QR image of a text as SVG; without it links have no image.
     package let qr: (@Sendable (String) throws -> String)?
 
     package init(
         publicURL: String, isSandbox: Bool, offered: [LinkMethod], providers: PaymentProviders,
-        assets: [Asset] = [], applePay: (any AppleMerchant)? = nil,
-        googlePay: GooglePay? = nil, qr: (@Sendable (String) throws -> String)? = nil
+        assets: [Asset] = [], wallets: LinkWallets? = nil, creditor: LinkCreditor? = nil,
+        qr: (@Sendable (String) throws -> String)? = nil
     ) {
         self.publicURL = publicURL.hasSuffix("/") ? String(publicURL.dropLast()) : publicURL
         self.isSandbox = isSandbox
         self.offered = offered
         self.providers = providers
         self.assets = assets
-        self.applePay = applePay
-        self.googlePay = googlePay
+        self.wallets = wallets
+        self.creditor = creditor
         self.qr = qr
     }
 
-    /// What can be paid with through a link, by the method's type, in the link's order: what the link allows, what may be
-    /// offered, and what a provider can do for the amount's currency and the customer's country.
+    /// What can be paid with through a link, in the link's order: what the link allows, what may be offered, and what a
+    /// provider can do for the amount and the customer's country.
     /// - Parameter country: ISO 3166; `nil` where it is not known.
-    package func types(of methods: [LinkMethod], _ currency: Currency, country: String?) -> [String] {
-        methods.filter(offered.contains).flatMap { method -> [String] in
+    package func offers(of methods: [LinkMethod], _ amount: Money, country: String?) -> [LinkOffer] {
+        methods.filter(offered.contains).flatMap { method -> [LinkOffer] in
             switch method {
-            // These two ask for an account or an address, and the page has no form for them.
-            case .sepaDebit, .afterpayClearpay: []
-            // Numbers are taken by the sandbox only; other providers have cards entered on their own form.
-            case .card: providers.capabilities(of: "sandbox") == nil ? [] : [method.rawValue]
-            case .applePay where applePay == nil: []
-            case .googlePay where googlePay == nil: []
-            case .crypto: assets.map(\.type)
-            default: [method.rawValue]
+            case .sepaDebit:
+                creditor == nil || !takesAccounts(amount, country) ? [] : [LinkOffer(type: method.rawValue)]
+            case .card: takesCards(amount, country) ? [LinkOffer(type: method.rawValue)] : []
+            case .applePay:
+                wallets?.apple != nil && takesCards(amount, country) ? [LinkOffer(type: method.rawValue)] : []
+            case .googlePay:
+                wallets?.google != nil && takesCards(amount, country) ? [LinkOffer(type: method.rawValue)] : []
+            case .crypto: assets.compactMap { offer(of: $0.type, amount, country) }
+            default: offer(of: method.rawValue, amount, country).map { [$0] } ?? []
             }
-        }.filter { type in
-            providers.first(
-                that: ProviderCapabilities.Wish(type: type, currency: currency.code, country: country)) != nil
         }
+    }
+
+    /// Numbers and wallets' tokens are taken by the sandbox only; other providers have cards entered on their own form.
+    private func takesCards(_ amount: Money, _ country: String?) -> Bool {
+        let wish = Self.wish(LinkMethod.card.rawValue, amount, country)
+        return providers.capabilities(of: "sandbox").map { $0.obstacle(to: wish) == nil } ?? false
+    }
+
+    private func takesAccounts(_ amount: Money, _ country: String?) -> Bool {
+        let provider = providers.first(that: Self.wish(LinkMethod.sepaDebit.rawValue, amount, country))
+        return provider.flatMap { providers.bankAccounts($0.name) } != nil
+    }
+
+    private func offer(of type: String, _ amount: Money, _ country: String?) -> LinkOffer? {
+        guard let provider = providers.first(that: Self.wish(type, amount, country)),
+            let method = provider.capabilities.methods.first(where: { $0.type == type })
+        else { return nil }
+        return LinkOffer(type: type, payer: method.payer, countries: method.countries?.sorted())
+    }
+
+    /// What a payment of a link asks of a provider.
+    package static func wish(_ type: String, _ amount: Money, _ country: String?) -> ProviderCapabilities.Wish {
+        ProviderCapabilities.Wish(
+            type: type, currency: amount.currency.code, amount: amount.minor, country: country)
+    }
+
+    /// The host customers reach the pages under, without its port.
+    var publicHost: String {
+        let authority: Substring = publicURL.split(separator: "/").last ?? ""
+        return String(authority.prefix { $0 != ":" })
     }
 
     /// The address of a link's page.

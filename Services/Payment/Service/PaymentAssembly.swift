@@ -15,7 +15,6 @@ import PaymentInbound
 import PaymentInstalments
 import PaymentLedger
 import PaymentLinks
-import PaymentQR
 import PaymentReconciliation
 import PaymentThreeDS
 public import Postgres
@@ -65,13 +64,14 @@ public struct PaymentAssembly: ServiceAssembly {
             logger: parts.logger)
         let instalments = InstalmentPart(
             try InstalmentSettings(configuration.tunables), pool: parts.pool, clock: parts.clock, logger: parts.logger)
+        let links = try LinkSettings(configuration, environment: environment, providers, crypto.assets)
         let webhooks = try WebhooksIn(parts, handler: work.news, transport: transport)
         let assets = try PageAssets(home: configuration.home)
         endpoints =
             try work.endpoints + LedgerRoutes().endpoints
             + ExchangeRoutes(rates: settlement.rates).endpoints + disputes.endpoints
             + ReconciliationRoutes().endpoints + instalments.endpoints + webhooks.endpoints + crypto.endpoints
-            + Self.links(parts, assets, LinkSettings(configuration, providers, crypto.assets), work)
+            + Self.links(parts, assets, links, work)
             + work.authenticationPages(
                 AuthenticationPage(assets: assets, isSandbox: configuration.mode == .sandbox)) + routing.endpoints
         consumers = [work.consumer, instalments.consumer]
@@ -93,7 +93,7 @@ public struct PaymentAssembly: ServiceAssembly {
     private static func links(
         _ parts: ServiceParts, _ assets: PageAssets, _ settings: LinkSettings, _ work: PaymentUseCases
     ) throws -> [Endpoint] {
-        let visits = VisitLimits()
+        let visits = VisitLimits(redis: parts.redis)
         let pay = PayLink(pool: parts.pool, work: work, settings: settings, limits: visits)
         let pages = LinkPageRoutes(
             assets: assets, settings: settings, limits: visits, pool: parts.pool)
@@ -179,26 +179,5 @@ extension SweepPolicy {
             lostSeconds: configuration.int("payment.lost_call_seconds", default: 5),
             fallback: FraudFallback(rawValue: configuration.text("payment.fraud_fallback", default: "review"))
                 ?? .review)
-    }
-}
-
-extension LinkSettings {
-    init(_ configuration: ServiceConfiguration, _ providers: PaymentProviders, _ assets: [AcceptedAsset]) {
-        let words: [Substring] = configuration.text("payment.page_methods", default: "card").split(separator: ",")
-        let merchant: String = configuration.text("payment.google_pay_merchant", default: "")
-        self.init(
-            publicURL: configuration.publicURL, isSandbox: configuration.mode == .sandbox,
-            offered: words.compactMap { LinkMethod(rawValue: $0.trimmingCharacters(in: .whitespaces)) },
-            providers: providers,
-            assets: assets.map { Asset(type: $0.name, symbol: $0.symbol, decimals: $0.decimals) },
-            googlePay: merchant.isEmpty
-                ? nil
-                : GooglePay(
-                    merchantID: merchant, publicKey: configuration.text("payment.google_pay_public_key", default: ""),
-                    isTest: configuration.mode == .sandbox),
-            qr: { text in
-                guard let code = QRCode(text) else { throw Problem.unavailable() }
-                return code.svg(label: text)
-            })
     }
 }

@@ -15,21 +15,23 @@ extension ProviderCapabilities {
                     type: "sepa_debit", currencies: ["EUR"], countries: sepaCountries, separateCapture: false,
                     partialCapture: false, multipleCapture: false, partialRefund: true, offSession: true),
                 redirect("ideal", ["EUR"], ["NL"], separateCapture: false),
-                redirect("klarna", klarnaCurrencies, klarnaCountries, separateCapture: true),
+                redirect("klarna", klarnaCurrencies, klarnaCountries, payer: [.country], separateCapture: true),
                 redirect(
                     "afterpay_clearpay", ["AUD", "CAD", "GBP", "NZD", "USD"], ["AU", "CA", "GB", "NZ", "US"],
-                    separateCapture: true),
-                redirect("affirm", ["CAD", "USD"], ["CA", "US"], separateCapture: true),
+                    amounts: afterpayAmounts, payer: PayerDetail.allCases, separateCapture: true),
+                redirect("affirm", ["CAD", "USD"], ["CA", "US"], amounts: affirmAmounts, separateCapture: true),
             ],
             currencies: Set(StripeAmount.currencies.map(\.code)))
     }
 
     /// A method on a page of its own, which cannot be charged again without the customer.
     private static func redirect(
-        _ type: String, _ currencies: Set<String>, _ countries: Set<String>, separateCapture: Bool
+        _ type: String, _ currencies: Set<String>, _ countries: Set<String>,
+        amounts: [String: ClosedRange<Int64>] = [:], payer: [PayerDetail] = [], separateCapture: Bool
     ) -> Method {
         Method(
-            type: type, currencies: currencies, countries: countries, separateCapture: separateCapture,
+            type: type, currencies: currencies, countries: countries, amounts: amounts, payer: payer,
+            separateCapture: separateCapture,
             partialCapture: separateCapture, multipleCapture: false, partialRefund: true, offSession: false)
     }
 
@@ -39,6 +41,14 @@ extension ProviderCapabilities {
         "AD", "AT", "BE", "BG", "CH", "CY", "CZ", "DE", "DK", "EE", "ES", "FI", "FR", "GB", "GI", "GR", "HR", "HU",
         "IE", "IS", "IT", "LI", "LT", "LU", "LV", "MC", "MT", "NL", "NO", "PL", "PT", "RO", "SE", "SI", "SK", "SM",
         "VA",
+    ]
+    /// docs.stripe.com/payments/afterpay-clearpay, transaction limits.
+    private static let afterpayAmounts: [String: ClosedRange<Int64>] = [
+        "AUD": 100...200_000, "CAD": 100...200_000, "GBP": 100...120_000, "NZD": 100...200_000, "USD": 100...400_000,
+    ]
+    /// docs.stripe.com/payments/affirm, transaction limits.
+    private static let affirmAmounts: [String: ClosedRange<Int64>] = [
+        "CAD": 5_000...3_000_000, "USD": 5_000...3_000_000,
     ]
     private static let klarnaCurrencies: Set<String> = [
         "AUD", "CAD", "CHF", "CZK", "DKK", "EUR", "GBP", "NOK", "NZD", "PLN", "RON", "SEK", "USD",

@@ -71,6 +71,16 @@ export function keepCard(card) {
   return post("card", { session, card });
 }
 
+/** Hands a wallet's token over in the place of a card. */
+export function keepWallet(type, token) {
+  return post("card", { session, wallet: { type, token } });
+}
+
+/** Hands a bank account over, whose holder has agreed to the mandate in a language. */
+export function keepAccount(account, language) {
+  return post("bank_account", { session, bank_account: account, mandate: { accepted: true, language } });
+}
+
 /** Pays with a card the vault knows. Repeating it begins nothing new. */
 export function pay(method, onTrouble) {
   return patiently(() => post("pay", { session, payment_method_id: method }), onTrouble);

@@ -1,17 +1,19 @@
 // The page of a link: reads what the service put into it, speaks the reader's language, and goes from form to outcome.
 
+import { DebitForm } from "./debit.js";
 import { CardForm } from "./form.js";
 import { announce, h, show } from "./dom.js";
 import * as flow from "./flow.js";
 import { amountText } from "./money.js";
+import { PayerForm } from "./payer.js";
 import { language, languages, locale, nameOf, preferred, speak, t } from "./text.js";
 import * as views from "./views.js";
-import { tokenOf, usable } from "./wallets.js";
+import { usable } from "./wallets.js";
 
 const link = JSON.parse(document.getElementById("link").textContent);
 /** Ways to pay that have a form or a button of their own; all others lead to another site or show what to transfer. */
 const here = ["card", "apple_pay", "google_pay"];
-const names = { paypal: "PayPal", klarna: "Klarna", affirm: "Affirm", ideal: "iDEAL" };
+const names = { paypal: "PayPal", klarna: "Klarna", afterpay_clearpay: "Afterpay", affirm: "Affirm", ideal: "iDEAL" };
 const nameOfMethod = (method) => (link.crypto?.[method] ? `${t("method_crypto")} (${link.crypto[method]})` : names[method] ?? t(`method_${method}`));
 let redraw = () => {};
 /** Attempts that this page has seen fail. */
@@ -23,7 +25,8 @@ function foot() {
     draw(redraw);
     document.getElementById("language").focus();
   } }, languages.map((code) => h("option", { value: code, selected: code === language, lang: code }, nameOf(code))));
-  document.getElementById("foot").replaceChildren(h("p", {}, t("secure")), h("label", {}, h("span", {}, t("language")), choice));
+  const promise = link.methods?.includes("google_pay") ? `${t("secure")} ${t("secure_google")}` : t("secure");
+  document.getElementById("foot").replaceChildren(h("p", {}, promise), h("label", {}, h("span", {}, t("language")), choice));
 }
 
 /** Shows everything anew, in the language that is spoken now. */
@@ -49,7 +52,7 @@ function settle(seen) {
     draw(() => views.transfer(action, () => {}));
     return follow((now) => JSON.stringify(now.payment?.next_action) !== JSON.stringify(action));
   }
-  draw(views.waiting);
+  draw(() => views.waiting(payment.method === "sepa_debit" ? "processing_debit" : "processing_text"));
   return follow((now) => now.payment?.status !== "processing");
 }
 
@@ -137,28 +140,78 @@ function drawForm(box) {
 /** Radio buttons for the ways to pay, with the chosen one's form below. */
 function chooser(methods, card) {
   const below = h("div", { class: "stack" });
-  const pick = (method) => {
-    const go = h("button", { type: "button", onclick: () => { draw(views.waiting); begin(() => flow.payBy({ type: method }, attempts, views.trouble)); } },
-      t("method_continue", { method: nameOfMethod(method) }));
-    below.replaceChildren(method === "card" ? card.node : go);
-  };
+  const pick = (method) => below.replaceChildren(method === "card" ? card.node : formOf(method));
   const choices = methods.map((method, place) => h("label", { class: "choice" },
     h("input", { type: "radio", name: "method", value: method, checked: place === 0, onchange: () => pick(method) }), h("span", {}, nameOfMethod(method))));
   pick(methods[0]);
   return h("div", { class: "stack" }, h("fieldset", {}, h("legend", { class: "unseen" }, t("choose_method")), choices), below);
 }
 
+/** What leads on with a method: a button, or the form for what its provider must be told. */
+function formOf(method) {
+  const label = t("method_continue", { method: nameOfMethod(method) });
+  if (method === "sepa_debit") return debitForm().node;
+  const asked = link.forms?.[method];
+  if (!asked) {
+    return h("button", { type: "button", onclick: () => { draw(() => views.waiting()); begin(() => flow.payBy({ type: method }, attempts, views.trouble)); } }, label);
+  }
+  const form = new PayerForm(label, asked, link, async (payer) => {
+    try {
+      settle(await flow.payBy({ type: method, payer }, attempts, () => announce(t("network"))));
+    } catch (error) {
+      if (error instanceof flow.Refusal && error.status === 422 && form.tellFaults(error.faults)) return;
+      await refused(error);
+    }
+  });
+  return form.node;
+}
+
+function debitForm() {
+  const amount = amountText(link.amount, link.currency, link.exponent, locale);
+  const form = new DebitForm(t("pay", { amount }), link.creditor, async (account, language) => {
+    try {
+      const method = (await flow.keepAccount(account, language)).payment_method_id;
+      settle(await flow.pay(method, () => announce(t("network"))));
+    } catch (error) {
+      if (error instanceof flow.Refusal && error.status === 422 && form.tellFaults(error.faults)) return;
+      await refused(error);
+    }
+  });
+  return form;
+}
+
 async function offerWallets(place, hasOthers) {
-  const found = await usable(link);
-  if (found.length === 0) return;
-  const buttons = found.map((wallet) => h("button", { type: "button", class: "wallet", onclick: async () => {
-    const token = await tokenOf(wallet, link, flow.appleSession);
-    if (token === null) return;
-    draw(views.waiting);
-    await begin(() => flow.payBy({ type: wallet.name, token }, attempts, views.trouble));
-  } }, t(`wallet_${wallet.name}`)));
+  const found = await usable(link, flow.appleSession);
+  if (found.length === 0) {
+    // Nothing else to pay with, and this browser has no wallet.
+    if (!hasOthers) place.replaceChildren(h("p", { class: "note" }, t("no_method_text")));
+    place.hidden = hasOthers;
+    return;
+  }
+  const buttons = found.map((wallet) => h("button", { type: "button", class: "wallet", id: wallet.name, onclick: () => payWith(wallet) },
+    t(`wallet_${wallet.name}`)));
+  document.getElementById("form-title").textContent = t("choose_method");
   place.replaceChildren(...buttons, hasOthers ? h("p", { class: "or" }, t("or")) : "");
   place.hidden = false;
+}
+
+/** Opens a wallet's sheet, hands its token to the service, and tells the sheet how it went as soon as that is known. */
+async function payWith(wallet) {
+  let given = null;
+  try {
+    given = await wallet.open();
+    if (given === null) return;
+    draw(() => views.waiting());
+    const method = (await flow.keepWallet(wallet.name, given.token)).payment_method_id;
+    let seen = await flow.pay(method, views.trouble);
+    if (seen.payment?.status === "processing") seen = await flow.follow((now) => now.payment?.status !== "processing", views.trouble);
+    given.done(seen.payment?.status !== "failed");
+    settle(seen);
+  } catch (error) {
+    given?.done(false);
+    if (error instanceof flow.Refusal && error.status === 422) return form({ decline_class: "hard" });
+    await refused(error);
+  }
 }
 
 /** A page that asks for the code a device shows. */

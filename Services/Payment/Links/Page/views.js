@@ -37,11 +37,11 @@ function noWayBack() {
 }
 
 /** The payment is with the service. */
-export function waiting() {
+export function waiting(text = "processing_text") {
   noWayBack();
   announce(t("processing_title"));
   show(h("div", { class: "stack" }, h("div", { class: "wait", "aria-hidden": "true" }), heading(t("processing_title")),
-    h("p", { class: "note", id: "wait-note" }, t("processing_text"))));
+    h("p", { class: "note", id: "wait-note" }, t(text))));
 }
 
 /** Says so while nobody answers. */
@@ -96,7 +96,8 @@ export function success(link, payment) {
   noWayBack();
   const when = new Intl.DateTimeFormat(locale, { dateStyle: "long", timeStyle: "short" }).format(new Date(payment.created_at));
   const last4 = payment.card_last4;
-  const card = last4 ? t("card_ending", { brand: labelOf(payment.card_brand) || t("card"), last4 }) : null;
+  const isDebit = payment.method === "sepa_debit";
+  const card = last4 && !isDebit ? t("card_ending", { brand: labelOf(payment.card_brand) || t("card"), last4 }) : null;
   document.title = t("success_title");
   announce(t("success_title"));
   show(h("div", { class: "stack", id: "success" }, sign("good", check), heading(t("success_title")),
@@ -106,6 +107,7 @@ export function success(link, payment) {
       link.merchant ? fact(t("receipt_to"), h("bdi", {}, link.merchant)) : null,
       link.description ? fact(t("receipt_for"), h("bdi", {}, link.description)) : null,
       fact(t("receipt_date"), when), card ? fact(t("receipt_card"), card) : null,
+      last4 && isDebit ? fact(t("method_sepa_debit"), h("bdi", {}, `•••• ${last4}`)) : null,
       fact(t("receipt_reference"), h("bdi", { class: "mono" }, payment.id))),
     link.success_url ? h("a", { class: "button", id: "return", href: link.success_url, rel: "noreferrer" },
       link.merchant ? t("return_to", { merchant: link.merchant }) : t("return")) : null,

@@ -1,78 +1,98 @@
-// Apple Pay and Google Pay through the browser's own payment sheet: no script of theirs runs on this page.
+// Apple Pay and Google Pay. Apple's is a part of the browser; Google's comes with a script of theirs, which the service
+// puts into the page only where Google Pay is offered.
 
 import { decimal } from "./money.js";
+import { t } from "./text.js";
 
-const networks = ["visa", "masterCard", "amex", "discover"];
+const base = { apiVersion: 2, apiVersionMinor: 0 };
+const card = {
+  type: "CARD",
+  parameters: { allowedAuthMethods: ["PAN_ONLY", "CRYPTOGRAM_3DS"], allowedCardNetworks: ["VISA", "MASTERCARD", "AMEX", "DISCOVER"] },
+};
 
-/** What the browser is asked for Apple Pay (the W3C's Payment Request with Apple's method). */
-export function applePayMethod(link) {
+const total = (link) => decimal(link.amount, link.exponent);
+
+/** Google's own script, once it has run; `null` where it was kept away. */
+async function googleAPI() {
+  const script = document.getElementById("google-pay");
+  if (script && !globalThis.google?.payments?.api) {
+    await Promise.race([
+      new Promise((resolve) => { for (const name of ["load", "error"]) script.addEventListener(name, resolve, { once: true }); }),
+      new Promise((resolve) => setTimeout(resolve, 8000)),
+    ]);
+  }
+  return globalThis.google?.payments?.api ?? null;
+}
+
+/** What Google is asked for: a token that only the service can open. */
+export function googleRequest(link) {
+  const { merchant, tokenization } = link.wallets.google_pay;
   return {
-    supportedMethods: "https://apple.com/apple-pay",
-    data: {
-      version: 3, merchantIdentifier: link.apple_pay.merchant, merchantCapabilities: ["supports3DS"],
-      supportedNetworks: networks, countryCode: link.apple_pay.country ?? "US",
+    ...base,
+    allowedPaymentMethods: [{ ...card, tokenizationSpecification: tokenization }],
+    merchantInfo: { ...(merchant ? { merchantId: merchant } : {}), merchantName: link.merchant ?? "" },
+    transactionInfo: {
+      countryCode: link.wallets.country, currencyCode: link.currency, totalPriceStatus: "FINAL", totalPrice: total(link),
+      checkoutOption: "COMPLETE_IMMEDIATE_PURCHASE",
     },
   };
 }
 
-/** What the browser is asked for Google Pay: a token encrypted to our own key (`DIRECT`, ECv2). */
-export function googlePayMethod(link) {
-  return {
-    supportedMethods: "https://google.com/pay",
-    data: {
-      environment: link.google_pay.environment, apiVersion: 2, apiVersionMinor: 0,
-      merchantInfo: { merchantId: link.google_pay.merchant, merchantName: link.merchant ?? "" },
-      allowedPaymentMethods: [{
-        type: "CARD",
-        parameters: {
-          allowedAuthMethods: ["PAN_ONLY", "CRYPTOGRAM_3DS"],
-          allowedCardNetworks: ["VISA", "MASTERCARD", "AMEX", "DISCOVER"],
-        },
-        tokenizationSpecification: {
-          type: "DIRECT", parameters: { protocolVersion: "ECv2", publicKey: link.google_pay.public_key },
-        },
-      }],
-    },
-  };
-}
-
-/** The sum the sheet shows: the link's, to the last digit. */
-export function details(link) {
-  const amount = { currency: link.currency, value: decimal(link.amount, link.exponent) };
-  return { total: { label: link.merchant ?? link.description ?? link.code, amount } };
-}
-
-/** The wallets of a link that this browser can show. */
-export async function usable(link) {
-  if (!("PaymentRequest" in window)) return [];
-  const makers = { apple_pay: applePayMethod, google_pay: googlePayMethod };
-  const found = [];
-  for (const [name, method] of Object.entries(makers)) {
-    if (!link.methods.includes(name)) continue;
+async function googlePay(link) {
+  const api = await googleAPI();
+  if (!api) return null;
+  const client = new api.PaymentsClient({ environment: link.wallets.google_pay.environment });
+  const ready = await client.isReadyToPay({ ...base, allowedPaymentMethods: [card] });
+  if (!ready.result) return null;
+  const open = async () => {
     try {
-      const request = new PaymentRequest([method(link)], details(link));
-      if (await request.canMakePayment()) found.push({ name, method: method(link) });
-    } catch {
-      // A browser without this wallet refuses to be asked: the button stays away.
+      const data = await client.loadPaymentData(googleRequest(link));
+      return { token: JSON.parse(data.paymentMethodData.tokenizationData.token), done: () => {} };
+    } catch (error) {
+      if (error?.statusCode === "CANCELED") return null;
+      throw error;
     }
-  }
-  return found;
+  };
+  return { name: "google_pay", open };
 }
 
-/** Shows the sheet and returns the wallet's token; `null` when the reader closed it. */
-export async function tokenOf(wallet, link, appleSession) {
-  const request = new PaymentRequest([wallet.method], details(link));
-  request.onmerchantvalidation = (event) => {
-    event.complete(appleSession(event.validationURL).then((answer) => answer.session));
+/** What Apple is asked for. */
+export function appleRequest(link) {
+  return {
+    countryCode: link.wallets.country, currencyCode: link.currency, merchantCapabilities: ["supports3DS"],
+    supportedNetworks: ["visa", "masterCard", "amex", "discover"],
+    total: { label: link.merchant ?? link.description ?? t("amount_due"), type: "final", amount: total(link) },
   };
-  let response;
-  try {
-    response = await request.show();
-  } catch (error) {
-    if (error.name === "AbortError") return null;
-    throw error;
-  }
-  await response.complete("success");
-  const data = response.details;
-  return wallet.name === "apple_pay" ? data.token : data.paymentMethodData.tokenizationData.token;
+}
+
+async function applePay(link, appleSession) {
+  const Session = globalThis.ApplePaySession;
+  if (!Session?.canMakePayments()) return null;
+  const open = () => new Promise((resolve, reject) => {
+    const session = new Session(3, appleRequest(link));
+    session.onvalidatemerchant = async (event) => {
+      try {
+        session.completeMerchantValidation((await appleSession(event.validationURL)).session);
+      } catch (error) {
+        session.abort();
+        reject(error);
+      }
+    };
+    session.onpaymentauthorized = (event) => resolve({
+      token: event.payment.token.paymentData,
+      done: (isPaid) => session.completePayment({ status: isPaid ? Session.STATUS_SUCCESS : Session.STATUS_FAILURE }),
+    });
+    session.oncancel = () => resolve(null);
+    session.begin();
+  });
+  return { name: "apple_pay", open };
+}
+
+/** The link's wallets that this browser can pay with: each has a name, and opens its sheet from a press of a button. */
+export async function usable(link, appleSession) {
+  const wanted = { apple_pay: applePay, google_pay: googlePay };
+  const found = Object.entries(wanted).filter(([name]) => link.methods.includes(name))
+    // A browser that stumbles over a wallet shows no button of it.
+    .map(([, find]) => find(link, appleSession).catch(() => null));
+  return (await Promise.all(found)).filter((wallet) => wallet !== null);
 }

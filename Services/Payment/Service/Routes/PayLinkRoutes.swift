@@ -11,15 +11,25 @@ package struct PayLinkRoutes: Sendable {
 
     package init(pay: PayLink) { self.pay = pay }
 
-    package var endpoints: [Endpoint] { [card, payment, confirm, status] }
+    package var endpoints: [Endpoint] { [card, account, payment, confirm, status] }
 
     private var card: Endpoint {
         let pay: PayLink = pay
         return .task(
-            .post, "/pay/{code}/card", scope: nil, summary: "Hand a card over, from a link's page",
+            .post, "/pay/{code}/card", scope: nil, summary: "Hand a card or a wallet's token over, from a link's page",
             body: LinkCardInput.self, answers: LinkCardResource.self, statuses: [201], needsKey: false,
             problems: ["404 not_found", "409 payment_link_state", "429 rate_limited"]
         ) { call, input in try await pay.keep(call, input) }
+    }
+
+    private var account: Endpoint {
+        let pay: PayLink = pay
+        return .task(
+            .post, "/pay/{code}/bank_account", scope: nil,
+            summary: "Hand a bank account over with the mandate to debit it, from a link's page",
+            body: LinkAccountInput.self, answers: LinkCardResource.self, statuses: [201, 202], needsKey: false,
+            problems: ["404 not_found", "409 payment_link_state", "429 rate_limited"]
+        ) { call, input in try await pay.keepAccount(call, input) }
     }
 
     private var payment: Endpoint {
@@ -57,12 +67,28 @@ package struct PayLinkRoutes: Sendable {
 
 /// `POST /pay/{code}/card`.
 package struct LinkCardInput: JSONInput {
+    /// What is handed over.
+    enum Choice: Sendable {
+        case card(CardInput)
+        case wallet(WalletInput)
+    }
+
     let session: LinkSession
-    let card: CardInput
+    let choice: Choice
 
     package init(_ f: inout InputFields) {
         session = f.linkSession()
-        card = f.object("card", as: CardInput.self, doc: "The card; the number is handed to the provider and not kept")
+        let wallet: WalletInput? = f.optionalObject(
+            "wallet", as: WalletInput.self, doc: "In the place of a card: a wallet's token, which pays once")
+        if let wallet {
+            choice = .wallet(wallet)
+            if f.optionalObject("card", as: CardInput.self) != nil {
+                f.refuse("wallet", code: "conflicting_fields", message: "stands in the place of card")
+            }
+        } else {
+            choice = .card(
+                f.object("card", as: CardInput.self, doc: "The number is handed to the provider and not kept"))
+        }
     }
 }
 
@@ -118,6 +144,41 @@ struct PageChoice: JSONInput {
         payer =
             f.optionalObject(
                 "payer", as: PayerInput.self, doc: "Who pays; the customer's country when left out")?.payer
+    }
+
+    /// - Throws: ``Problem`` that names what the provider must be told and is not there.
+    func require(_ details: [PayerDetail], of payer: ChargePayer?) throws {
+        var faults: [Fault] = details.filter { payer?[$0] == nil }.map { detail in
+            Fault(
+                param: "method.payer.\(detail.rawValue)", code: FaultCode.required,
+                message: "is needed by the provider of this method")
+        }
+        if let email: String = payer?.email, !Self.isAddress(email) {
+            faults.append(
+                Fault(param: "method.payer.email", code: "invalid_email", message: "must be an e-mail address"))
+        }
+        guard faults.isEmpty else { throw Problem.invalid(faults) }
+    }
+
+    /// Whether text has the form of a mailbox: whether it is one, only a message to it can tell.
+    static func isAddress(_ text: String) -> Bool {
+        let parts: [Substring] = text.split(separator: "@", omittingEmptySubsequences: false)
+        return parts.count == 2 && !parts[0].isEmpty && parts[1].contains(".") && !parts[1].hasPrefix(".")
+            && !parts[1].hasSuffix(".") && !text.contains(where: \.isWhitespace)
+    }
+}
+
+extension ChargePayer {
+    /// One detail; `nil` where it is not known.
+    fileprivate subscript(detail: PayerDetail) -> String? {
+        switch detail {
+        case .name: name
+        case .email: email
+        case .country: country
+        case .line1: line1
+        case .city: city
+        case .postalCode: postalCode
+        }
     }
 }
 

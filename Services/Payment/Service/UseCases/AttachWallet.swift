@@ -44,41 +44,54 @@ struct AttachWallet: Sendable {
         guard providers.capabilities(of: "sandbox") != nil else {
             throw Problem.invalid("wallet", code: "wallet_not_accepted", "no provider here takes wallets' cards")
         }
+        return try await auditing(wallet, of: customer, at: call.now) { db in
+            // The key first: a repeat of the request is answered, not taken for a replay of the token.
+            let claim: IdempotencyClaim? = call.claim()
+            if let claim {
+                let result: ClaimResult = try IdempotencyStore.claim([claim], in: db)[0]
+                if case .replay(let stored) = result { return Reply(replaying: stored) }
+                guard result == .fresh else { throw result.problem ?? Problem.idempotencyTwin }
+            }
+            let method: PaymentMethodRecord = try accept(wallet, of: customer, at: call.now, in: db)
+            let reply = Reply(status: 201, PaymentMethodResource(method))
+            if let claim { try IdempotencyStore.complete([(claim, reply.stored)], in: db) }
+            return reply
+        }
+    }
+
+    /// Runs a transaction that accepts a token; one that is refused leaves an audit line and nothing else.
+    /// - Throws: ``Problem`` 422 with the reason.
+    func auditing<Answer: Sendable>(
+        _ wallet: WalletInput, of customer: CustomerID, at now: Instant,
+        _ work: @escaping @Sendable (borrowing PostgresTransaction) throws -> Answer
+    ) async throws -> Answer {
         do {
-            return try await pool.transactionRetrying { db in try accept(call, customer, wallet, in: db) }
+            return try await pool.transactionRetrying { db in try work(db) }
         } catch let refusal as Refusal {
             refused.increment()
             try await pool.transactionRetrying { db in
-                try WalletStore.refuse(
-                    wallet.type.rawValue, refusal.reason, of: customer, at: call.now, in: db)
+                try WalletStore.refuse(wallet.type.rawValue, refusal.reason, of: customer, at: now, in: db)
             }
             throw Problem.invalid(
                 "wallet.token", code: "wallet_token_refused", "the token is refused: \(refusal.reason)")
         }
     }
 
-    /// The key first: a repeat of the request is answered, not taken for a replay of the token.
-    private func accept(
-        _ call: Call, _ customer: CustomerID, _ wallet: WalletInput, in db: borrowing PostgresTransaction
-    ) throws -> Reply<PaymentMethodResource> {
-        let claim: IdempotencyClaim? = call.claim()
-        if let claim {
-            let result: ClaimResult = try IdempotencyStore.claim([claim], in: db)[0]
-            if case .replay(let stored) = result { return Reply(replaying: stored) }
-            guard result == .fresh else { throw result.problem ?? Problem.idempotencyTwin }
-        }
+    /// Opens a token, marks it as seen, and keeps what its one charge needs; within ``auditing(_:of:at:_:)``.
+    /// - Throws: ``AttachPaymentMethod/Failure`` or ``Problem``.
+    func accept(
+        _ wallet: WalletInput, of customer: CustomerID, at now: Instant, in db: borrowing PostgresTransaction
+    ) throws -> PaymentMethodRecord {
         guard try PaymentMethodStore.lockCustomer(customer, in: db) else {
             throw AttachPaymentMethod.Failure.unknownCustomer
         }
-        let credential: WalletCredential = try open(wallet, at: call.now)
+        let credential: WalletCredential = try open(wallet, at: now)
         guard try WalletStore.see(credential.singleUse, in: db) else { throw Refusal(reason: "replayed") }
-        let method: PaymentMethodRecord = method(credential, of: customer, at: call.now)
+        let method: PaymentMethodRecord = method(credential, of: customer, at: now)
         try PaymentMethodStore.insert(method, in: db)
         try WalletStore.keep(
             credential, sealed: try seal.seal(credential.card, for: method.id.rawValue), of: method.id, in: db)
-        let reply = Reply(status: 201, PaymentMethodResource(method))
-        if let claim { try IdempotencyStore.complete([(claim, reply.stored)], in: db) }
-        return reply
+        return method
     }
 
     private func open(_ wallet: WalletInput, at now: Instant) throws -> WalletCredential {

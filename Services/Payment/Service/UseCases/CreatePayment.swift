@@ -51,8 +51,8 @@ package struct CreatePayment: Sendable {
         _ page: PageMethodInput, of input: CreatePaymentInput, at now: Instant
     ) throws(Problem) -> SingleUseMethod {
         let wish = ProviderCapabilities.Wish(
-            type: page.type, currency: input.amount.currency.code, country: page.payer?.payer.country,
-            separateCapture: input.captureMethod == .manual)
+            type: page.type, currency: input.amount.currency.code, amount: input.amount.minor,
+            country: page.payer?.payer.country, separateCapture: input.captureMethod == .manual)
         guard let provider: any PaymentProvider = providers.first(that: wish) else {
             throw ProviderCapabilities.Obstacle.problem(providers.obstacle(to: wish))
         }
@@ -104,6 +104,7 @@ extension ProviderCapabilities.Obstacle {
         switch self {
         case .method: "is not a method that can be used here"
         case .currency: "cannot be charged with this method"
+        case .amount: "is less or more than the method takes"
         case .country: "is not a country that the method is for"
         case .separateCapture: "cannot be manual with this method"
         case .offSession: "cannot be charged without the customer"

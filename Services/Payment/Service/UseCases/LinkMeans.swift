@@ -1,4 +1,5 @@
 import BillingCore
+import PaymentAuthentication
 import HTTPKit
 import PaymentContract
 import PaymentLinks
@@ -25,6 +26,17 @@ struct LinkMeans: Sendable {
         self.page = page
         chargeable = page.chargeable
     }
+
+    /// Takes a wallet's card for the one payment that it pays.
+    /// - Throws: ``Problem`` when it is not to be had any more.
+    func take(
+        for payment: PaymentID, of amount: Money, at now: Instant, in db: borrowing PostgresTransaction
+    ) throws {
+        guard chargeable.isOfWallet,
+            let obstacle = try WalletStore.take(chargeable.id, for: payment, of: amount, at: now, in: db)
+        else { return }
+        throw RecordPayments.Failure.wallet(obstacle).problem
+    }
 }
 
 extension PayLink {
@@ -36,13 +48,14 @@ extension PayLink {
         let means: LinkMeans
         switch input.choice {
         case .card(let id):
-            try require(standing, LinkMethod.card.rawValue, at: call.now)
-            guard let found: PaymentMethodRecord = try PaymentMethodStore.find(id, in: db) else {
+            let found: ResolvedMethod? = try PaymentMethodStore.resolve(
+                [(standing.link.customerID, id)], wallets: true, in: db
+            ).first
+            guard let card: ChargeableMethod = found?.method else {
                 throw Problem.notFound("payment method", id.rawValue)
             }
-            means = LinkMeans(
-                card: ChargeableMethod(
-                    id: found.id, type: found.type, fingerprint: found.fingerprint, provider: found.provider))
+            try requireActive(standing, at: call.now)
+            means = LinkMeans(card: card)
         case .page(let choice): means = LinkMeans(page: try page(choice, standing, input.session, call, in: db))
         }
         if let maxUses: Int = standing.link.maxUses {
@@ -58,30 +71,42 @@ extension PayLink {
         in db: borrowing PostgresTransaction
     ) throws -> SingleUseMethod {
         let link: LinkRecord = standing.link
-        let country: String? = try choice.payer?.country ?? LinkStore.country(of: link.customerID, in: db)
-        try require(standing, choice.type, country: country, at: call.now)
+        let known: String? = try LinkStore.country(of: link.customerID, in: db)
+        let payer: ChargePayer? = choice.payer ?? known.map { ChargePayer(country: $0) }
+        let offer: LinkOffer = try require(standing, choice.type, country: payer?.country, at: call.now, in: db)
+        guard !offer.isHandedOver else { throw Self.unsupported }
+        try choice.require(offer.payer, of: payer)
         try Self.requirePatience(link, in: db)
-        let wish = ProviderCapabilities.Wish(
-            type: choice.type, currency: link.amount.currency.code, country: country)
-        guard choice.type != LinkMethod.card.rawValue,
+        guard
             let provider: any PaymentProvider = settings.providers.first(
-                that: wish)
+                that: LinkSettings.wish(choice.type, link.amount, payer?.country))
         else { throw Self.unsupported }
         let method = SingleUseMethod(
             id: PaymentMethodID.new(at: call.now), customerID: link.customerID, type: choice.type,
             provider: provider.name, returnURL: settings.address(of: link.code),
-            payer: choice.payer ?? country.map { ChargePayer(country: $0) })
+            payer: payer)
         try LinkUseStore.bind(method.id, to: link.id, session: session, in: db)
         return method
     }
 
-    func require(_ standing: LinkStanding, _ type: String, country: String? = nil, at now: Instant) throws {
+    func requireActive(_ standing: LinkStanding, at now: Instant) throws {
         let status: LinkStatus = standing.status(at: now)
         guard status == .active else { throw Problem.linkState(status) }
+    }
+
+    /// A way to pay that the link's page offers now.
+    /// - Parameter country: The payer's; the customer's when left out.
+    @discardableResult
+    func require(
+        _ standing: LinkStanding, _ type: String, country: String? = nil, at now: Instant,
+        in db: borrowing PostgresTransaction
+    ) throws -> LinkOffer {
+        try requireActive(standing, at: now)
         let link: LinkRecord = standing.link
-        guard settings.types(of: link.methods, link.amount.currency, country: country).contains(type) else {
-            throw Self.unsupported
-        }
+        let country: String? = try country ?? LinkStore.country(of: link.customerID, in: db)
+        let offers: [LinkOffer] = settings.offers(of: link.methods, link.amount, country: country)
+        guard let offer = offers.first(where: { $0.type == type }) else { throw Self.unsupported }
+        return offer
     }
 
     /// Thieves try many methods, customers few.
@@ -100,7 +125,7 @@ extension PayLink {
             "payment_method_id", code: "unknown_payment_method", "no such card was given on this page")
     }
 
-    private static var unsupported: Problem {
+    static var unsupported: Problem {
         .refused("unsupported_method", "This link cannot be paid in this way.")
     }
 }

@@ -5,6 +5,7 @@ import Messaging
 import PaymentDomain
 package import PaymentLinks
 import PaymentRecords
+import PaymentWallets
 package import Postgres
 import Telemetry
 
@@ -34,48 +35,78 @@ package struct PayLink: Sendable {
         pace = AskingPace(pause: pause)
     }
 
-    /// Keeps a card for the link's customer, bound to this visit. It does not become the customer's default.
-    /// - Throws: ``Problem``; nothing is stored then.
+    /// Keeps a card, or what a wallet gave in its place, for the link's customer, bound to this visit. It does not become
+    /// the customer's default.
+    /// - Throws: ``Problem``; nothing is stored then but an audit line of a token that is refused.
     package func keep(_ call: Call, _ input: LinkCardInput) async throws -> Reply<LinkCardResource> {
-        let code: LinkCode = try begin(call)
-        do {
-            return try await News.patiently(News.patience, until: { $0 is AttachPaymentMethod.Failure }) {
-                try await pool.transactionRetrying(deadline: call.deadline) { db in
-                    let standing: LinkStanding = try lock(code, call, in: db)
-                    try require(standing, LinkMethod.card.rawValue, at: call.now)
-                    try Self.requirePatience(standing.link, in: db)
-                    let method: PaymentMethodRecord = try attach.method(
-                        input.card, of: standing.link.customerID, isDefault: false, at: call.now)
-                    try AttachPaymentMethod.insert(method, attach.tokens(of: input.card), in: db)
-                    try LinkUseStore.bind(method.id, to: standing.link.id, session: input.session, in: db)
-                    return Reply(status: 201, LinkCardResource(method: method))
+        try await acting(call) { code in
+            do {
+                return try await News.patiently(News.patience, until: { $0 is AttachPaymentMethod.Failure }) {
+                    switch input.choice {
+                    case .card(let card): try await keep(card, code, call, input.session)
+                    case .wallet(let wallet): try await keep(wallet, code, call, input.session)
+                    }
                 }
-            }
-        } catch AttachPaymentMethod.Failure.unknownCustomer { throw Problem.linkState(.deactivated) }
+            } catch AttachPaymentMethod.Failure.unknownCustomer { throw Problem.linkState(.deactivated) }
+        }
+    }
+
+    private func keep(
+        _ card: CardInput, _ code: LinkCode, _ call: Call, _ session: LinkSession
+    ) async throws -> Reply<LinkCardResource> {
+        try await pool.transactionRetrying(deadline: call.deadline) { db in
+            let standing: LinkStanding = try lock(code, in: db)
+            try require(standing, LinkMethod.card.rawValue, at: call.now, in: db)
+            try Self.requirePatience(standing.link, in: db)
+            let method: PaymentMethodRecord = try attach.method(
+                card, of: standing.link.customerID, isDefault: false, at: call.now)
+            try AttachPaymentMethod.insert(method, attach.tokens(of: card), in: db)
+            try LinkUseStore.bind(method.id, to: standing.link.id, session: session, in: db)
+            return Reply(status: 201, LinkCardResource(method: method))
+        }
+    }
+
+    private func keep(
+        _ wallet: WalletInput, _ code: LinkCode, _ call: Call, _ session: LinkSession
+    ) async throws -> Reply<LinkCardResource> {
+        let customer: CustomerID = try await pool.transaction(readOnly: true, deadline: call.deadline) { db in
+            guard let standing: LinkStanding = try LinkStore.find(code, in: db) else { throw VisitLimits.Missed() }
+            return standing.link.customerID
+        }
+        return try await attach.wallet.auditing(wallet, of: customer, at: call.now) { db in
+            let standing: LinkStanding = try lock(code, in: db)
+            try require(standing, wallet.type.rawValue, at: call.now, in: db)
+            try Self.requirePatience(standing.link, in: db)
+            let method: PaymentMethodRecord = try attach.wallet.accept(
+                wallet, of: standing.link.customerID, at: call.now, in: db)
+            try LinkUseStore.bind(method.id, to: standing.link.id, session: session, in: db)
+            return Reply(status: 201, LinkCardResource(method: method))
+        }
     }
 
     /// Begins the payment of this use, or another attempt at it: with another card, or in a way chosen by a page that has
     /// seen the last attempt fail. Asking again for the same shows where the payment stands and begins nothing.
     /// - Throws: ``Problem``; nothing is stored then.
     package func callAsFunction(_ call: Call, _ input: PayLinkInput) async throws -> Reply<LinkStatusResource> {
-        let code: LinkCode = try begin(call)
-        return try await pool.transactionRetrying(deadline: call.deadline) { db in
-            let standing: LinkStanding = try lock(code, call, in: db)
-            let link: LinkRecord = standing.link
-            try requireOwn(input, link, in: db)
-            let slot: String = link.slot(of: input.session)
-            let current: PaymentRecord? = try LinkUseStore.payment(of: link.id, slot: slot, in: db).flatMap { use in
-                try PaymentStore.lock(use.paymentID, in: db)
+        try await acting(call) { code in
+            try await pool.transactionRetrying(deadline: call.deadline) { db in
+                let standing: LinkStanding = try lock(code, in: db)
+                let link: LinkRecord = standing.link
+                try requireOwn(input, link, in: db)
+                let slot: String = link.slot(of: input.session)
+                let current: PaymentRecord? = try LinkUseStore.payment(of: link.id, slot: slot, in: db).flatMap { use in
+                    try PaymentStore.lock(use.paymentID, in: db)
+                }
+                switch current?.status {
+                case nil, .canceled:
+                    try first(link, means(of: input, standing, slot, call, in: db), input.session, call, in: db)
+                case .failed:
+                    guard let current, input.isAnother(than: current) else { break }
+                    try Self.again(current, means(of: input, standing, slot, call, in: db), at: call.now, in: db)
+                default: break
+                }
+                return try answer(code, input.session, call, in: db)
             }
-            switch current?.status {
-            case nil, .canceled:
-                try first(link, means(of: input, standing, slot, call, in: db), input.session, call, in: db)
-            case .failed:
-                guard let current, input.isAnother(than: current) else { break }
-                try Self.again(current, means(of: input, standing, slot, call, in: db), at: call.now, in: db)
-            default: break
-            }
-            return try answer(code, input.session, call, in: db)
         }
     }
 
@@ -83,13 +114,16 @@ package struct PayLink: Sendable {
     /// so that who comes back from the provider's page sees how it ended; not with every look, though.
     /// - Throws: ``Problem``.
     package func status(_ call: Call, _ session: LinkSession) async throws -> LinkStatusResource {
-        let code: LinkCode = try limits.code(call)
-        let payment: PaymentRecord? = try await pool.transaction(readOnly: true, deadline: call.deadline) { db in
-            guard let standing: LinkStanding = try LinkStore.find(code, in: db) else { throw limits.missed(call) }
-            let link: LinkRecord = standing.link
-            return try LinkUseStore.payment(of: link.id, slot: link.slot(of: session), in: db).flatMap { use in
-                try PaymentStore.find(use.paymentID, in: db)
+        let (code, payment): (LinkCode, PaymentRecord?) = try await limits.looking(call) {
+            let code: LinkCode = try limits.code(call)
+            let payment: PaymentRecord? = try await pool.transaction(readOnly: true, deadline: call.deadline) { db in
+                guard let standing: LinkStanding = try LinkStore.find(code, in: db) else { throw VisitLimits.Missed() }
+                let link: LinkRecord = standing.link
+                return try LinkUseStore.payment(of: link.id, slot: link.slot(of: session), in: db).flatMap { use in
+                    try PaymentStore.find(use.paymentID, in: db)
+                }
             }
+            return (code, payment)
         }
         if let payment, payment.status == .requiresAction, payment.isHeldAtProvider, pace.isDue(payment.id) {
             _ = try await sync(payment.id)
@@ -102,27 +136,29 @@ package struct PayLink: Sendable {
     /// Tells how the sandbox's challenge ended. No other provider takes the page's word for it.
     /// - Throws: ``Problem``; nothing is stored then.
     package func confirm(_ call: Call, _ input: ConfirmLinkInput) async throws -> Reply<LinkStatusResource> {
-        let code: LinkCode = try begin(call)
-        return try await pool.transactionRetrying(deadline: call.deadline) { db in
-            let link: LinkRecord = try lock(code, call, in: db).link
-            guard let use = try LinkUseStore.payment(of: link.id, slot: link.slot(of: input.session), in: db),
-                let payment: PaymentRecord = try PaymentStore.lock(use.paymentID, in: db)
-            else { throw Problem.notFound("payment") }
-            guard payment.status == .requiresAction, payment.provider == "sandbox" else {
-                throw ContinuePayment.Failure.notWaiting(payment.status).problem
+        try await acting(call) { code in
+            try await pool.transactionRetrying(deadline: call.deadline) { db in
+                let link: LinkRecord = try lock(code, in: db).link
+                guard let use = try LinkUseStore.payment(of: link.id, slot: link.slot(of: input.session), in: db),
+                    let payment: PaymentRecord = try PaymentStore.lock(use.paymentID, in: db)
+                else { throw Problem.notFound("payment") }
+                guard payment.status == .requiresAction, payment.provider == "sandbox" else {
+                    throw ContinuePayment.Failure.notWaiting(payment.status).problem
+                }
+                _ = try ContinuePayment.confirm(payment.id, passed: input.challenge == .passed, at: call.now, in: db)
+                return try answer(code, input.session, call, in: db)
             }
-            _ = try ContinuePayment.confirm(payment.id, passed: input.challenge == .passed, at: call.now, in: db)
-            return try answer(code, input.session, call, in: db)
         }
     }
 
-    private func begin(_ call: Call) throws -> LinkCode {
-        try limits.act(call)
-        return try limits.code(call)
+    /// An action on a link, within what its address may do.
+    func acting<Answer>(_ call: Call, _ act: (LinkCode) async throws -> Answer) async throws -> Answer {
+        try await limits.act(call)
+        return try await limits.looking(call) { try await act(try limits.code(call)) }
     }
 
-    private func lock(_ code: LinkCode, _ call: Call, in db: borrowing PostgresTransaction) throws -> LinkStanding {
-        guard let standing: LinkStanding = try LinkStore.lock(code, in: db) else { throw limits.missed(call) }
+    func lock(_ code: LinkCode, in db: borrowing PostgresTransaction) throws -> LinkStanding {
+        guard let standing: LinkStanding = try LinkStore.lock(code, in: db) else { throw VisitLimits.Missed() }
         return standing
     }
 
@@ -137,6 +173,7 @@ package struct PayLink: Sendable {
                 Metadata.decode(link.metadata).merging(["payment_link_id": link.id.rawValue]) { $1 }),
             returnURL: "\(settings.publicURL)/pay/\(link.code.text)", claim: nil,
             traceparent: call.trace.traceparent, now: call.now)
+        try means.take(for: order.id, of: link.amount, at: call.now, in: db)
         try RecordPayments.insert(
             [(order, ResolvedMethod(customerIsKnown: true, method: means.chargeable))], in: db)
         try LinkUseStore.use(link.id, slot: link.slot(of: session), session: session, payment: order.id, in: db)
@@ -145,6 +182,7 @@ package struct PayLink: Sendable {
     private static func again(
         _ payment: PaymentRecord, _ means: LinkMeans, at now: Instant, in db: borrowing PostgresTransaction
     ) throws {
+        try means.take(for: payment.id, of: payment.amount, at: now, in: db)
         if let page: SingleUseMethod = means.page { try PaymentMethodStore.insertSingleUse([page], at: now, in: db) }
         let next = NextAttempt(
             payment: payment, attemptID: AttemptID.new(at: now), method: means.chargeable, authenticated: false,

@@ -1,0 +1,67 @@
+import AsyncHTTPClient
+import HTTPKit
+package import JSON
+import NIOCore
+import NIOHTTP1
+import NIOSSL
+import PaymentLinks
+import Telemetry
+
+/// Asks Apple for sessions, with the merchant identity certificate: mutual TLS, no redirects.
+/// Source: developer.apple.com/documentation/applepayontheweb/requesting-an-apple-pay-payment-session.
+package struct AppleMerchantClient: AppleMerchant {
+    /// The longest answer that is read; a session has about 4 KiB.
+    private static let maxAnswerBytes = 64 << 10
+    private static let timeout: TimeAmount = .seconds(10)
+
+    private let identifier: String
+    private let client: HTTPClient
+    private let failed: Counter = Metrics.shared.counter(
+        "apple_pay_sessions_failed_total", help: "Sessions that Apple did not give")
+
+    /// - Parameters:
+    ///   - identifier: As registered with Apple: `merchant.com.example`.
+    ///   - certificate: The merchant identity certificate, with those above it, in PEM.
+    ///   - key: Its private key in PEM.
+    ///   - roots: Whom to trust, in PEM; the system's roots when left out.
+    /// - Throws: When a text is not what it should be.
+    package init(identifier: String, certificate: String, key: String, roots: String? = nil) throws {
+        self.identifier = identifier
+        var tls: TLSConfiguration = .makeClientConfiguration()
+        tls.minimumTLSVersion = .tlsv12
+        tls.certificateChain = try NIOSSLCertificate.fromPEMBytes(Array(certificate.utf8)).map { .certificate($0) }
+        tls.privateKey = .privateKey(try NIOSSLPrivateKey(bytes: Array(key.utf8), format: .pem))
+        if let roots { tls.trustRoots = .certificates(try NIOSSLCertificate.fromPEMBytes(Array(roots.utf8))) }
+        var configuration = HTTPClient.Configuration(tlsConfiguration: tls, redirectConfiguration: .disallow)
+        configuration.timeout.connect = .seconds(5)
+        client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+    }
+
+    package func session(at address: String, domain: String, displayName: String) async throws -> JSONValue {
+        let body: JSONValue = [
+            "merchantIdentifier": .string(identifier), "displayName": .string(String(displayName.prefix(64))),
+            "initiative": "web", "initiativeContext": .string(domain),
+        ]
+        var request = HTTPClientRequest(url: address)
+        request.method = .POST
+        request.headers.add(name: "Content-Type", value: "application/json")
+        request.body = .bytes(ByteBuffer(bytes: body.serialized))
+        do {
+            let answer: HTTPClientResponse = try await client.execute(request, timeout: Self.timeout)
+            let text: ByteBuffer = try await answer.body.collect(upTo: Self.maxAnswerBytes)
+            let session: JSONValue = try parseJSON(Array(text.readableBytesView))
+            guard answer.status == .ok, session.objectValue != nil else { throw Self.unavailable }
+            return session
+        } catch {
+            failed.increment()
+            throw Self.unavailable
+        }
+    }
+
+    /// Ends its connections; for who makes more than one in a process.
+    package func shutdown() async throws { try await client.shutdown() }
+
+    private static let unavailable = Problem(
+        502, code: "apple_pay_unavailable", title: "Apple Pay is not available",
+        detail: "Apple gave no session. Pay in another way, or try again.")
+}

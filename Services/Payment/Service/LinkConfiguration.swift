@@ -1,0 +1,117 @@
+import BillingCore
+import HTTPKit
+import PaymentAuthentication
+import PaymentContract
+import PaymentCrypto
+import PaymentLinks
+import PaymentQR
+import PaymentWallets
+import ServiceKit
+
+extension LinkSettings {
+    /// Reads what pages offer.
+    /// - Parameter environment: As ``WalletConfiguration``, and `APPLE_PAY_IDENTITY_CERTIFICATE_PATH` and
+    ///   `APPLE_PAY_IDENTITY_KEY_PATH`: files with the merchant identity certificate and its key in PEM.
+    /// - Throws: `ServiceConfiguration.Invalid`.
+    init(
+        _ configuration: ServiceConfiguration, environment: [String: String], _ providers: PaymentProviders,
+        _ assets: [AcceptedAsset]
+    ) throws(ServiceConfiguration.Invalid) {
+        self.init(
+            publicURL: configuration.publicURL, isSandbox: configuration.mode == .sandbox,
+            offered: try Self.methods(configuration), providers: providers,
+            assets: assets.map { Asset(type: $0.name, symbol: $0.symbol, decimals: $0.decimals) },
+            wallets: try LinkWallets(configuration, environment: environment),
+            creditor: try LinkCreditor(configuration),
+            qr: { text in
+                guard let code = QRCode(text) else { throw Problem.unavailable() }
+                return code.svg(label: text)
+            })
+    }
+
+    /// All that pages know, unless the configuration names some.
+    private static func methods(
+        _ configuration: ServiceConfiguration
+    ) throws(ServiceConfiguration.Invalid) -> [LinkMethod] {
+        let words: [String] = configuration.text("payment.page_methods", default: "").split(separator: ",").map {
+            word in
+            word.filter { !$0.isWhitespace }
+        }
+        let unknown: [String] = words.filter { LinkMethod(rawValue: $0) == nil }
+        guard unknown.isEmpty else {
+            throw ServiceConfiguration.Invalid(
+                faults: ["payment.page_methods names what is no way to pay: \(unknown.joined(separator: ", "))"])
+        }
+        return words.isEmpty ? LinkMethod.allCases : words.compactMap(LinkMethod.init(rawValue:))
+    }
+}
+
+extension LinkCreditor {
+    /// `nil` without `payment.sepa_creditor_id`.
+    init?(_ configuration: ServiceConfiguration) throws(ServiceConfiguration.Invalid) {
+        let identifier: String = configuration.text("payment.sepa_creditor_id", default: "")
+        guard !identifier.isEmpty else { return nil }
+        let name: String = configuration.text("payment.sepa_creditor_name", default: "")
+        guard !name.isEmpty, name.count <= 70, (8...35).contains(identifier.utf8.count) else {
+            throw ServiceConfiguration.Invalid(
+                faults: ["payment.sepa_creditor_id has 8 to 35 characters and needs payment.sepa_creditor_name"])
+        }
+        self.init(name: name, identifier: identifier)
+    }
+}
+
+extension LinkWallets {
+    /// `nil` without `payment.merchant_country`, or without a wallet whose tokens are opened here.
+    init?(
+        _ configuration: ServiceConfiguration, environment: [String: String]
+    ) throws(ServiceConfiguration.Invalid) {
+        let country: String = configuration.text("payment.merchant_country", default: "")
+        guard !country.isEmpty else { return nil }
+        guard country.utf8.count == 2, country.utf8.allSatisfy({ (65...90).contains($0) }) else {
+            throw ServiceConfiguration.Invalid(faults: ["payment.merchant_country must be two capital letters"])
+        }
+        let google: GooglePay? = try Self.google(configuration, environment)
+        let apple: AppleMerchantClient? = try Self.apple(environment)
+        guard google != nil || apple != nil else { return nil }
+        self.init(country: country, google: google, apple: apple)
+    }
+
+    private static func google(
+        _ configuration: ServiceConfiguration, _ environment: [String: String]
+    ) throws(ServiceConfiguration.Invalid) -> GooglePay? {
+        guard let found = try WalletConfiguration.googlePayRecipient(environment) else { return nil }
+        let given: String = configuration.text("payment.google_pay_merchant", default: "")
+        let isTest: Bool = configuration.mode == .sandbox
+        switch found.recipient {
+        case .merchant(let id):
+            return GooglePay(
+                merchantID: given.isEmpty ? id : given, recipient: .direct(publicKey: found.publicKey), isTest: isTest)
+        case .gateway(let id, let merchant):
+            guard !given.isEmpty || isTest else {
+                throw ServiceConfiguration.Invalid(
+                    faults: ["payment.google_pay_merchant is needed on pages with GOOGLE_PAY_GATEWAY_ID"])
+            }
+            return GooglePay(
+                merchantID: given.isEmpty ? nil : given, recipient: .gateway(id: id, merchantID: merchant),
+                isTest: isTest)
+        }
+    }
+
+    private static func apple(
+        _ environment: [String: String]
+    ) throws(ServiceConfiguration.Invalid) -> AppleMerchantClient? {
+        guard let certificate: String = try WalletConfiguration.file("APPLE_PAY_IDENTITY_CERTIFICATE_PATH", environment)
+        else { return nil }
+        guard let key: String = try WalletConfiguration.file("APPLE_PAY_IDENTITY_KEY_PATH", environment),
+            let merchant: String = WalletConfiguration.text("APPLE_PAY_MERCHANT_ID", environment),
+            WalletConfiguration.text("APPLE_PAY_KEYS_PATH", environment) != nil
+        else {
+            throw WalletConfiguration.invalid(
+                "APPLE_PAY_IDENTITY_CERTIFICATE_PATH needs APPLE_PAY_IDENTITY_KEY_PATH, APPLE_PAY_MERCHANT_ID and "
+                    + "APPLE_PAY_KEYS_PATH")
+        }
+        do { return try AppleMerchantClient(identifier: merchant, certificate: certificate, key: key) } catch {
+            throw WalletConfiguration.invalid("Apple Pay's merchant identity cannot be used: \(error)")
+        }
+    }
+}

@@ -1,0 +1,163 @@
+import HTTPKit
+import JSON
+import NIOCore
+import NIOHTTP1
+import NIOPosix
+import NIOSSL
+import PaymentLinks
+import PaymentService
+import Testing
+
+@Suite("Apple's merchant validation") struct AppleMerchantTests {
+    private static func client(_ pair: TestPair, trusting roots: TestPair = .gateway) throws -> AppleMerchantClient {
+        try AppleMerchantClient(
+            identifier: "merchant.example", certificate: pair.certificate, key: pair.key, roots: roots.certificate)
+    }
+
+    /// What a client is told, its connections closed.
+    private static func session(
+        of client: AppleMerchantClient, at port: Int
+    ) async throws -> Result<JSONValue, any Error> {
+        let result: Result<JSONValue, any Error>
+        do {
+            result = .success(
+                try await client.session(
+                    at: "https://localhost:\(port)/paymentservices/startSession", domain: "pay.example",
+                    displayName: "Nord"))
+        } catch { result = .failure(error) }
+        try await client.shutdown()
+        return result
+    }
+
+    @Test("the merchant shows its certificate, says who and where it is, and hands the session on unread")
+    func mutual() async throws {
+        try await Self.withGateway(status: .ok) { port in
+            let session: JSONValue = try await Self.session(of: Self.client(.merchant), at: port).get()
+            #expect(session["echo"]?["merchantIdentifier"] == "merchant.example")
+            #expect(session["echo"]?["initiative"] == "web")
+            #expect(session["echo"]?["initiativeContext"] == "pay.example")
+            #expect(session["echo"]?["displayName"] == "Nord")
+        }
+    }
+
+    @Test("another certificate, a gateway that is not Apple's, and a refusal give no session but a 502")
+    func refused() async throws {
+        func code(_ result: Result<JSONValue, any Error>) -> String? {
+            guard case .failure(let error) = result else { return nil }
+            return (error as? Problem).map { "\($0.status) \($0.code)" }
+        }
+        try await Self.withGateway(status: .ok) { port in
+            let stranger = try await Self.session(of: Self.client(.gateway), at: port)
+            #expect(code(stranger) == "502 apple_pay_unavailable")
+            let deceived = try await Self.session(of: Self.client(.merchant, trusting: .merchant), at: port)
+            #expect(code(deceived) == "502 apple_pay_unavailable")
+        }
+        try await Self.withGateway(status: .unauthorized) { port in
+            let refused = try await Self.session(of: Self.client(.merchant), at: port)
+            #expect(code(refused) == "502 apple_pay_unavailable")
+        }
+        #expect(throws: (any Error).self) {
+            try AppleMerchantClient(identifier: "m", certificate: "nothing", key: TestPair.merchant.key)
+        }
+    }
+
+    /// A gateway that talks to the merchant's certificate only, and answers with what it was told.
+    private static func withGateway(status: HTTPResponseStatus, _ body: (Int) async throws -> Void) async throws {
+        var tls: TLSConfiguration = .makeServerConfiguration(
+            certificateChain: try NIOSSLCertificate.fromPEMBytes(Array(TestPair.gateway.certificate.utf8)).map {
+                .certificate($0)
+            },
+            privateKey: .privateKey(try NIOSSLPrivateKey(bytes: Array(TestPair.gateway.key.utf8), format: .pem)))
+        tls.certificateVerification = .noHostnameVerification
+        tls.trustRoots = .certificates(
+            try NIOSSLCertificate.fromPEMBytes(Array(TestPair.merchant.certificate.utf8)))
+        let context = try NIOSSLContext(configuration: tls)
+        let server: any Channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: context))
+                    try channel.pipeline.syncOperations.configureHTTPServerPipeline()
+                    try channel.pipeline.syncOperations.addHandler(Echo(status: status))
+                }
+            }.bind(host: "localhost", port: 0).get()
+        let result: Result<Void, any Error>
+        do { result = .success(try await body(server.localAddress?.port ?? 0)) } catch { result = .failure(error) }
+        try await server.close()
+        try result.get()
+    }
+
+    private final class Echo: ChannelInboundHandler {
+        typealias InboundIn = HTTPServerRequestPart
+        typealias OutboundOut = HTTPServerResponsePart
+        private let status: HTTPResponseStatus
+        private var body = ByteBuffer()
+
+        init(status: HTTPResponseStatus) { self.status = status }
+
+        func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+            switch unwrapInboundIn(data) {
+            case .head: body.clear()
+            case .body(var part): body.writeBuffer(&part)
+            case .end:
+                let answer = ByteBuffer(string: "{\"echo\":\(String(buffer: body))}")
+                let head = HTTPResponseHead(
+                    version: .http1_1, status: status, headers: ["Content-Length": "\(answer.readableBytes)"])
+                context.write(wrapOutboundOut(.head(head)), promise: nil)
+                context.write(wrapOutboundOut(.body(.byteBuffer(answer))), promise: nil)
+                context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
+            }
+        }
+    }
+}
+
+/// A self-signed certificate with its key, made for these tests and used nowhere else.
+private struct TestPair: Sendable {
+    let certificate: String
+    let key: String
+
+    /// Of `localhost`.
+    static let gateway = TestPair(
+        certificate: """
+            -----BEGIN CERTIFICATE-----
+            MIIBljCCATugAwIBAgIUM1dHCuE4ENtaNBmn6JMWf+ZNS8YwCgYIKoZIzj0EAwIw
+            FDESMBAGA1UEAwwJbG9jYWxob3N0MCAXDTI2MTEyNjIwMTcwMFoYDzIxMjYxMTAy
+            MjAxNzAwWjAUMRIwEAYDVQQDDAlsb2NhbGhvc3QwWTATBgcqhkjOPQIBBggqhkjO
+            PQMBBwNCAATGKm83xebgdAEZ7saekMZTm7kPD4Se6xu2KmXXIsqNs3fKmFgHolV2
+            ZrZzvFvWTcFG8sLQbbEDBvL2mCHqz16wo2kwZzAdBgNVHQ4EFgQUxIpnBySoms2R
+            KovR8rSFAFy4w7swHwYDVR0jBBgwFoAUxIpnBySoms2RKovR8rSFAFy4w7swDwYD
+            VR0TAQH/BAUwAwEB/zAUBgNVHREEDTALgglsb2NhbGhvc3QwCgYIKoZIzj0EAwID
+            SQAwRgIhAJEprJBWNrIK0BPK8+ynknUBHCxXQgCDx0JFaMZTfnF1AiEA3JGblB4H
+            dIE2gFBLyk1AM9QJlkSpL/+TACLPrIjzFrw=
+            -----END CERTIFICATE-----
+            """,
+        key: """
+            -----BEGIN EC PRIVATE KEY-----
+            MHcCAQEEIAON7JbbshnoGcN3B8Sk1OXyl1M7AKU7URz0aBd/ktXfoAoGCCqGSM49
+            AwEHoUQDQgAExipvN8Xm4HQBGe7GnpDGU5u5Dw+Enusbtipl1yLKjbN3yphYB6JV
+            dma2c7xb1k3BRvLC0G2xAwby9pgh6s9esA==
+            -----END EC PRIVATE KEY-----
+            """)
+
+    /// Of a merchant.
+    static let merchant = TestPair(
+        certificate: """
+            -----BEGIN CERTIFICATE-----
+            MIIBjTCCATOgAwIBAgIUcFbFCJE+2wXcT+x61QgELaMzwD0wCgYIKoZIzj0EAwIw
+            GzEZMBcGA1UEAwwQbWVyY2hhbnQuZXhhbXBsZTAgFw0yNjExMjYyMDE3MDBaGA8y
+            MTI2MTEwMjIwMTcwMFowGzEZMBcGA1UEAwwQbWVyY2hhbnQuZXhhbXBsZTBZMBMG
+            ByqGSM49AgEGCCqGSM49AwEHA0IABPW5yjgkjDUxKjZzoiU1jAlVJw8foKWjS88V
+            CwKG7BDXuXTBJp0AfRSZLqvApX9SPXGdA8u2Xy4bcvmNWI6tZvOjUzBRMB0GA1Ud
+            DgQWBBTiuPkPrMTjtIXXCG2foh8QKmzUTjAfBgNVHSMEGDAWgBTiuPkPrMTjtIXX
+            CG2foh8QKmzUTjAPBgNVHRMBAf8EBTADAQH/MAoGCCqGSM49BAMCA0gAMEUCIQDZ
+            c8OzterGgm9AShYLzFjowxjl/tr50+VFLiM3a16y7gIgFw+ArXVH3o0Vr3KYbvgk
+            bKJIWIaE7CC/t7h2OyvFUCA=
+            -----END CERTIFICATE-----
+            """,
+        key: """
+            -----BEGIN EC PRIVATE KEY-----
+            MHcCAQEEIEGggJ5PFSXaf3RBSynqXnyutuQmBZUcTQ6L+7rqM9FBoAoGCCqGSM49
+            AwEHoUQDQgAE9bnKOCSMNTEqNnOiJTWMCVUnDx+gpaNLzxULAobsENe5dMEmnQB9
+            FJkuq8Clf1I9cZ0Dy7ZfLhty+Y1Yjq1m8w==
+            -----END EC PRIVATE KEY-----
+            """)
+}
