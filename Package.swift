@@ -167,7 +167,8 @@ func testTargets() -> [Target] {
             "PaymentCryptoTests",
             [
                 "PaymentCrypto", "PaymentChains", "PaymentContract", "BillingCore", "JSON", "HTTPKit", "Postgres",
-                "ServiceKit", "Telemetry", "TestKit", log,
+                "ServiceKit", "Telemetry", "TestKit", log, external("AsyncHTTPClient", "async-http-client"),
+                external("NIOCore", "swift-nio"), external("NIOHTTP1", "swift-nio"),
             ]),
         tests(
             "PaymentRoutingTests",

@@ -55,7 +55,7 @@ extension CryptoWorld {
     }
 
     /// An attempt that nobody paid in time, and 200,000 that came afterwards.
-    fileprivate func paidLate() async throws -> ChargeRequest {
+    func paidLate() async throws -> ChargeRequest {
         let (request, address) = try await opened()
         clock.advance(by: .seconds(2_000))
         try await look()

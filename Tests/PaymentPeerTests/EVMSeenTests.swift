@@ -103,6 +103,9 @@ private final class PendingTransport: ChainTransport {
                 "hash": .string("0x" + String(repeating: "5a", count: 32)), "to": .string(address),
                 "value": .string("0x" + String(Self.ether.low, radix: 16)), "input": "0x",
             ]
+            node.wait([["hash": "none", "to": .string(address), "value": "0x1"]])
+            try await peer.look()
+            #expect(try await peer.charge(request).standing.pending == .zero)
             node.wait([sent], ahead: 2)
             try await peer.look()
             #expect(try await peer.charge(request).standing.pending == .zero)

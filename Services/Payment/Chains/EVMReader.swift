@@ -51,15 +51,14 @@ package struct EVMReader: ChainReader {
     }
 
     /// What the node would put into its next block.
-    /// - Returns: `nil` where it does not tell: it knows no such block, or nothing of its height.
-    package func pending() async throws(ChainFault) -> EVMPending? {
-        let answer: JSONValue
+    /// - Returns: `nil` where it does not tell, for whatever reason: many nodes know no such block, and what is in blocks
+    ///   can be followed without it.
+    package func pending() async -> EVMPending? {
         do throws(ChainFault) {
-            answer = try await rpc.call("eth_getBlockByNumber", ["pending", true])
-        } catch .rpc {
+            return try EVMPending(try await rpc.call("eth_getBlockByNumber", ["pending", true]))
+        } catch {
             return nil
         }
-        return try EVMPending(answer)
     }
 
     /// How much of the chain's own coin an address has after the block at a height, which is asked for by height alone.

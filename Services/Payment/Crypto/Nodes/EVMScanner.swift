@@ -25,7 +25,7 @@ package struct EVMScanner: ChainScanner {
     ) async throws(ChainFault) -> [AttemptID: Sighting] {
         guard !addresses.isEmpty else { return [:] }
         // Asked for first: the nearer to the trail's last block, the surer it stands on it.
-        let pending: EVMPending? = isWhole ? try await evm.pending() : nil
+        let pending: EVMPending? = isWhole ? await evm.pending() : nil
         var seen: [AttemptID: Sighting] = [:]
         for (provider, watched) in Dictionary(grouping: addresses, by: \.provider) {
             guard let asset = assets[provider] else { continue }
@@ -77,8 +77,13 @@ package struct EVMScanner: ChainScanner {
         guard !due.isEmpty else { return }
         let start: Int = Int(tip.height % UInt64(due.count))
         for one in (due[start...] + due[..<start]).prefix(Self.balanceLimit) {
-            let balance: BaseUnits = try await evm.balance(of: try OwnAddress.evm(one.address), at: tip.height)
-            seen[one.attemptID, default: Sighting()].balance = Sighting.Balance(block: tip, amount: balance)
+            do throws(ChainFault) {
+                let balance: BaseUnits = try await evm.balance(of: try OwnAddress.evm(one.address), at: tip.height)
+                seen[one.attemptID, default: Sighting()].balance = Sighting.Balance(block: tip, amount: balance)
+            } catch .rpc {
+                // The node has the state of that block no more, or not yet.
+                continue
+            }
         }
         // A balance is asked for by height: it is of this block only if that is still there.
         guard try await evm.header(at: tip.height).ref == tip else { throw .moved }

@@ -1,0 +1,135 @@
+import AsyncHTTPClient
+import BillingCore
+import HTTPKit
+import JSON
+import Logging
+import NIOCore
+import NIOHTTP1
+import PaymentChains
+import PaymentContract
+import PaymentCrypto
+import Postgres
+import TestKit
+import Testing
+
+/// The routes by which persons decide, behind a real server.
+private struct CryptoServer: Sendable {
+    let port: Int
+    let world: CryptoWorld
+
+    /// Somebody with a key of their own.
+    func person(_ scopes: [String] = ["crypto:*", "refunds:*"]) async throws -> String {
+        let now: Instant = SystemClock().now
+        return try await world.database.transaction { db in
+            try APIKeys.create(name: "test", scopes: scopes, mode: "sandbox", expiresAt: nil, now: now, in: db)
+        }.secret
+    }
+
+    func send(
+        _ method: HTTPMethod, _ path: String, _ body: String? = nil, by secret: String, key: String? = nil
+    ) async throws -> (status: Int, json: JSONValue) {
+        var request = HTTPClientRequest(url: "http://127.0.0.1:\(port)\(path)")
+        request.method = method
+        request.headers.add(name: "Authorization", value: "Bearer \(secret)")
+        if method == .POST {
+            request.headers.add(
+                name: "Idempotency-Key", value: key ?? String(UInt64.random(in: 0...UInt64.max), radix: 36))
+        }
+        if let body {
+            request.headers.add(name: "Content-Type", value: "application/json")
+            request.body = .bytes(ByteBuffer(string: body))
+        }
+        let response = try await HTTPClient.shared.execute(request, timeout: .seconds(20))
+        let received = try await response.body.collect(upTo: 1 << 20)
+        return (Int(response.status.code), try parseJSON(Array(buffer: received)))
+    }
+}
+
+private func withCryptoServer(_ body: (CryptoServer) async throws -> Void) async throws {
+    try await withCrypto(connections: 8, late: .hold) { world in
+        let decide = DecideHeld(accepted: world.accepted, keepsSurplus: true)
+        let server = HTTPServer(
+            endpoints: HeldRoutes(accepted: world.accepted, decide: decide).endpoints + ChainRoutes().endpoints
+                + RefundInstructionRoutes(accepted: world.accepted).endpoints
+                + UnexplainedRoutes(accepted: world.accepted).endpoints,
+            configuration: HTTPServerConfiguration(port: 0, serviceName: "payment", rateLimit: nil),
+            pool: world.database, clock: world.clock,
+            logger: Logger(label: "test.crypto") { _ in SwiftLogNoOpLogHandler() })
+        let running = Task { try await server.run() }
+        let port: Int = try await server.listeningPort()
+        let result: Result<Void, any Error>
+        do { result = .success(try await body(CryptoServer(port: port, world: world))) } catch {
+            result = .failure(error)
+        }
+        try await server.shutdown()
+        try await running.value
+        try result.get()
+    }
+}
+
+@Suite("Decisions on crypto over HTTP") struct HeldHTTPTests {
+    @Test("held money is sent back by two persons; what is repeated is answered as before, and who may not is refused")
+    func sentBack() async throws {
+        try await withCryptoServer { server in
+            let world: CryptoWorld = server.world
+            let (bob, ada, reader) = (
+                try await server.person(), try await server.person(), try await server.person(["crypto:read"])
+            )
+            let request: ChargeRequest = try await world.paidLate()
+            let held = try await server.send(.GET, "/v1/crypto/held", by: reader)
+            let one: JSONValue = held.json["data"]?.arrayValue?.first ?? .null
+            #expect(held.status == 200 && one["id"]?.stringValue == request.idempotencyKey.rawValue)
+            #expect(one["amount"] == "200000" && one["refund_fee"] == "500" && one["answer"] == "quote_expired")
+            let path = "/v1/crypto/held/\(request.idempotencyKey)/refund"
+            let body = #"{"address":"\#(CryptoWorld.payer)"}"#
+            #expect(try await server.send(.POST, path, body, by: reader).status == 403)
+            for (faulty, param) in [
+                (#"{"address":"\#(CryptoWorld.payer)","amount":"1.5"}"#, "amount"), (#"{"address":"x"}"#, "address"),
+                ("{}", "address"),
+            ] {
+                let refused = try await server.send(.POST, path, faulty, by: bob)
+                #expect(refused.status == 422 && refused.json["param"]?.stringValue == param)
+            }
+            let first = try await server.send(.POST, path, body, by: bob, key: "one")
+            let again = try await server.send(.POST, path, body, by: bob, key: "one")
+            #expect(first.status == 201 && first.json["amount"] == "199500" && first.json["fee"] == "500")
+            #expect(again.json["id"] == first.json["id"])
+            let other = try await server.send(.POST, path, body, by: bob)
+            #expect(other.status == 409 && other.json["code"] == "nothing_held")
+            #expect(try await world.goingBack(request) == ["held 199500 open"])
+            let instruction = "/v1/crypto/refund_instructions/\(first.json["id"]?.stringValue ?? "")"
+            let hash = String(repeating: "ab", count: 32)
+            let sent =
+                #"{"transaction_id":"\#(hash)","fingerprint":"\#(first.json["fingerprint"]?.stringValue ?? "")"}"#
+            let alone = try await server.send(.POST, "\(instruction)/sent", sent, by: bob)
+            #expect(alone.status == 409 && alone.json["code"] == "second_person_needed")
+            #expect(try await server.send(.POST, "\(instruction)/sent", sent, by: ada).json["status"] == "sent")
+            let late = try await server.send(.POST, "\(instruction)/cancel", "{}", by: bob)
+            #expect(late.status == 409 && late.json["code"] == "instruction_not_open")
+            #expect(try await server.send(.GET, "/v1/crypto/held", by: reader).json["data"] == [])
+        }
+    }
+
+    @Test("chains and unexplained money are listed; what does not stand still, and what is not there, is refused")
+    func chains() async throws {
+        try await withCryptoServer { server in
+            try await server.world.look()
+            let bob: String = try await server.person()
+            let chains = try await server.send(.GET, "/v1/crypto/chains", by: bob)
+            let chain: JSONValue = chains.json["data"]?.arrayValue?.first ?? .null
+            #expect(chain["id"] == "bitcoin:regtest" && chain["stopped_at"] == .null)
+            let body = #"{"height":1010,"reason":"looked at"}"#
+            let followed = try await server.send(.POST, "/v1/crypto/chains/bitcoin:regtest/restart", body, by: bob)
+            #expect(followed.status == 409 && followed.json["code"] == "chain_followed")
+            let nowhere = try await server.send(.POST, "/v1/crypto/chains/evm:1/restart", body, by: bob)
+            #expect(nowhere.status == 404)
+            #expect(try await server.send(.GET, "/v1/crypto/unexplained", by: bob).json["data"] == [])
+            let attempt: AttemptID = server.world.request().idempotencyKey
+            let hash = String(repeating: "ab", count: 32)
+            let count = try await server.send(
+                .POST, "/v1/crypto/unexplained/\(attempt)/count",
+                #"{"transaction_id":"\#(hash)","reason":"looked at"}"#, by: bob)
+            #expect(count.status == 404)
+        }
+    }
+}
