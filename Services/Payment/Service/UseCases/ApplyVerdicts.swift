@@ -76,7 +76,7 @@ package struct ApplyVerdicts: Sendable {
         return """
             UPDATE payments p SET status = 'processing', stepped_at = now(), risk_score = v.score,
                 risk_decision = v.decision, risk_reasons = string_to_array(v.reasons, ','),
-                step_up = (a.step_up OR p.step_up_state = 'due') AND NOT p.off_session AND NOT p.authenticated
+                step_up = (a.step_up OR p.step_up_state IS NOT DISTINCT FROM 'due') AND NOT p.off_session AND NOT p.authenticated
                     AND p.step_up_state IS DISTINCT FROM 'spent',
                 review_status = CASE WHEN \(holds) THEN 'pending' ELSE p.review_status END,
                 review_captures = CASE WHEN \(holds) THEN p.capture_method = 'automatic' ELSE p.review_captures END,
