@@ -27,6 +27,9 @@ package protocol PaymentProvider: Sendable {
     /// Reads a refund back by the provider's name of it, whoever made it.
     /// - Returns: `nil` when the provider knows none of that name.
     func refund(named reference: String) async throws(ProviderFault) -> ProviderRefund?
+    /// Whether an authorization, by the provider's name of it, still holds money that can be captured.
+    /// - Returns: `nil` where the provider does not tell, or the money was captured.
+    func holds(_ reference: String) async throws(ProviderFault) -> Bool?
 }
 
 extension PaymentProvider {
@@ -34,6 +37,8 @@ extension PaymentProvider {
     package func reading(of decline: ProviderDecline) -> DeclineReading { DeclineReading(Decline(code: decline.code)) }
     /// Nothing can be read back: nobody refunds here but us.
     package func refund(named reference: String) async throws(ProviderFault) -> ProviderRefund? { nil }
+    /// It is not told.
+    package func holds(_ reference: String) async throws(ProviderFault) -> Bool? { nil }
 }
 
 /// What a charge is taken from.
@@ -86,6 +91,8 @@ package struct ChargeRequest: Sendable, Equatable {
     /// `false`: authorize only; a ``CaptureRequest`` follows.
     package let capture: Bool
     package let initiation: Initiation
+    /// Our reference of what the customer agreed to, for charges without them; `nil` where none is recorded.
+    package let mandate: String?
     /// The customer passed 3-D Secure for this attempt.
     package let authenticated: Bool
     /// For the payer's statement, at most 22 characters; `nil` for the account's own.
@@ -99,7 +106,8 @@ package struct ChargeRequest: Sendable, Equatable {
 
     package init(
         idempotencyKey: AttemptID, paymentID: PaymentID, source: ChargeSource, amount: Money, capture: Bool = true,
-        initiation: Initiation = .customer, authenticated: Bool = false, statementDescriptor: String? = nil,
+        initiation: Initiation = .customer, mandate: String? = nil, authenticated: Bool = false,
+        statementDescriptor: String? = nil,
         payer: ChargePayer? = nil, stepUp: Bool = false, reference: String? = nil
     ) {
         self.idempotencyKey = idempotencyKey
@@ -108,6 +116,7 @@ package struct ChargeRequest: Sendable, Equatable {
         self.amount = amount
         self.capture = capture
         self.initiation = initiation
+        self.mandate = mandate
         self.authenticated = authenticated
         self.statementDescriptor = statementDescriptor
         self.payer = payer
@@ -119,7 +128,8 @@ package struct ChargeRequest: Sendable, Equatable {
     package func taken(from source: ChargeSource) -> ChargeRequest {
         ChargeRequest(
             idempotencyKey: idempotencyKey, paymentID: paymentID, source: source, amount: amount, capture: capture,
-            initiation: initiation, authenticated: authenticated, statementDescriptor: statementDescriptor,
+            initiation: initiation, mandate: mandate, authenticated: authenticated,
+            statementDescriptor: statementDescriptor,
             payer: payer, stepUp: stepUp, reference: reference)
     }
 
@@ -127,7 +137,8 @@ package struct ChargeRequest: Sendable, Equatable {
     package func known(as reference: String) -> ChargeRequest {
         ChargeRequest(
             idempotencyKey: idempotencyKey, paymentID: paymentID, source: source, amount: amount, capture: capture,
-            initiation: initiation, authenticated: authenticated, statementDescriptor: statementDescriptor,
+            initiation: initiation, mandate: mandate, authenticated: authenticated,
+            statementDescriptor: statementDescriptor,
             payer: payer, stepUp: stepUp, reference: reference)
     }
 
@@ -135,7 +146,8 @@ package struct ChargeRequest: Sendable, Equatable {
     package func again(as key: AttemptID, from source: ChargeSource) -> ChargeRequest {
         ChargeRequest(
             idempotencyKey: key, paymentID: paymentID, source: source, amount: amount, capture: capture,
-            initiation: initiation, authenticated: authenticated, statementDescriptor: statementDescriptor,
+            initiation: initiation, mandate: mandate, authenticated: authenticated,
+            statementDescriptor: statementDescriptor,
             payer: payer, stepUp: stepUp)
     }
 }
