@@ -50,13 +50,23 @@ struct Paying {
             key: customer.rawValue, at: instant(time))
     }
 
-    func refunded(_ minor: Int64, at time: String) -> RawEvent {
+    func refunded(_ minor: Int64, at time: String, id refund: RefundID = .new(at: .sample)) -> RawEvent {
         event(
             PaymentRefundedV1(
-                refundID: RefundID.new(at: .sample), paymentID: id, customerID: customer,
+                refundID: refund, paymentID: id, customerID: customer,
                 amount: Money(minor: minor, currency: amount.currency), refundedTotal: minor, invoiceID: nil,
                 reason: nil,
                 refundedAt: instant(time)), key: customer.rawValue, at: instant(time))
+    }
+}
+
+extension Paying {
+    func refundFailed(_ refund: RefundID, _ minor: Int64, at time: String) -> RawEvent {
+        event(
+            PaymentRefundFailedV1(
+                refundID: refund, paymentID: id, customerID: customer,
+                amount: Money(minor: minor, currency: amount.currency), refundedTotal: 0, invoiceID: nil,
+                failureCode: "account_closed", failedAt: instant(time)), key: customer.rawValue, at: instant(time))
     }
 }
 
@@ -82,6 +92,30 @@ struct Paying {
             #expect((late.succeeded, late.failed) == (2, 1))
             let before = try await world.summary(at: "2026-12-31T00:00:00Z").successRate
             #expect((before.payments, before.firstAttempt, before.afterRetries) == (0, nil, nil))
+        }
+    }
+
+    @Test("a refund that failed counts until then, whichever is heard of first") func failedRefunds() async throws {
+        try await withAnalytics { world in
+            let pay = Paying()
+            let (stays, late, early): (RefundID, RefundID, RefundID) = (
+                .new(at: .sample), .new(at: .sample), .new(at: .sample)
+            )
+            try await world.record([
+                pay.created(1, at: "2027-01-01T00:00:00Z"), pay.succeeded(1, at: "2027-01-01T00:00:01Z"),
+                pay.refundFailed(early, 40, at: "2027-01-04T00:00:00Z"),
+                pay.refunded(100, at: "2027-01-02T00:00:00Z", id: stays),
+                pay.refunded(60, at: "2027-01-02T00:00:00Z", id: late),
+            ])
+            try await world.record([
+                pay.refunded(40, at: "2027-01-02T00:00:00Z", id: early),
+                pay.refundFailed(late, 60, at: "2027-01-03T00:00:00Z"),
+            ])
+            try await world.record([pay.refundFailed(late, 60, at: "2027-01-05T00:00:00Z")])
+            let before = try await world.summary(at: "2027-01-02T12:00:00Z").revenue
+            #expect(before.map(\.refunded.minor) == [160])
+            let after = try await world.summary(at: "2027-02-01T00:00:00Z").revenue
+            #expect(after.map(\.refunded.minor) == [100])
         }
     }
 

@@ -58,6 +58,35 @@ import Testing
         }
     }
 
+    @Test("what a person decides is kept beside the assessment, once; the assessment stays as it was")
+    func reviewed() async throws {
+        try await withFraud { world in
+            let first = Sample.attempt(Money(minor: 6_000_00, currency: .usd))
+            let second = Sample.attempt(after: .seconds(5), number: 2, payment: first.paymentID)
+            try await world.receive([first, second])
+            func decided(_ attempt: AttemptID, _ outcome: String, of payment: PaymentID) -> PaymentReviewedV1 {
+                PaymentReviewedV1(
+                    paymentID: payment, attemptID: attempt, customerID: first.customerID, outcome: outcome,
+                    reviewedAt: FraudWorld.start.adding(.seconds(90)))
+            }
+            try await world.receive(decided(first.attemptID, "declined", of: first.paymentID))
+            try await world.receive(decided(first.attemptID, "approved", of: first.paymentID))
+            // Another provider had followed: the attempt was not assessed by itself.
+            try await world.receive(decided(.new(at: FraudWorld.start), "approved", of: second.paymentID))
+            // Held by the fallback, without an assessment.
+            try await world.receive(decided(.new(at: FraudWorld.start), "approved", of: .new(at: FraudWorld.start)))
+            let shown = try await world.assessments(AssessmentFilter(paymentID: first.paymentID))
+            #expect(shown.map { $0["attempt"]?.intValue } == [2, 1])
+            #expect(shown.map { $0["review_outcome"]?.stringValue } == ["approved", "declined"])
+            #expect(shown[1]["decision"]?.stringValue == "review")
+            #expect(
+                shown[1]["reviewed_at"]?.stringValue == FraudWorld.start.adding(.seconds(90)).rfc3339)
+            await #expect(throws: Refusal.self) {
+                try await world.receive(decided(first.attemptID, "perhaps", of: first.paymentID))
+            }
+        }
+    }
+
     @Test("a high amount is reviewed and named, never blocked by itself") func amounts() async throws {
         try await withFraud { world in
             try await world.receive([Sample.attempt(Money(minor: 6_000_00, currency: .usd))])

@@ -39,6 +39,12 @@ struct FraudWorld: Sendable {
         try await database.transaction { db in try consumer.handle(events, readings, in: db, at: now) }
     }
 
+    /// Hears what a person decided.
+    func receive(_ reviewed: PaymentReviewedV1) async throws {
+        let consumer = PaymentReviewedConsumer(logger: logger)
+        try await database.transaction { db in try consumer.handle(reviewed, in: db) }
+    }
+
     /// Everything published, in order.
     func published() async throws -> [FraudAssessedV1] {
         let bodies: [String] = try await database.transaction { db in

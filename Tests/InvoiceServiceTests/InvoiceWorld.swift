@@ -43,6 +43,19 @@ struct InvoiceWorld: Sendable {
         try await database.transaction { db in try consumer.handle(events, in: db, at: now) }
     }
 
+    func receive(_ body: PaymentRefundFailedV1) async throws {
+        let (consumer, now) = (PaymentRefundFailedConsumer(logger: logger), now)
+        try await database.transaction { db in try consumer.handle(body, in: db, at: now) }
+    }
+
+    /// The failure of a refund.
+    func failure(of refund: PaymentRefundedV1) -> PaymentRefundFailedV1 {
+        PaymentRefundFailedV1(
+            refundID: refund.refundID, paymentID: refund.paymentID, customerID: refund.customerID,
+            amount: refund.amount, refundedTotal: 0, invoiceID: refund.invoiceID, failureCode: "account_closed",
+            failedAt: now)
+    }
+
     func receive(_ bodies: SubscriptionBillingWithdrawnV1...) async throws {
         let (consumer, events, now) = (BillingWithdrawnConsumer(logger: logger), envelopes(bodies), now)
         try await database.transaction { db in try consumer.handle(events, in: db, at: now) }

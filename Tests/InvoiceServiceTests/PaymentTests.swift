@@ -123,6 +123,48 @@ extension InvoiceWorld {
         }
     }
 
+    @Test("a refund that failed counts no more, however often and in whatever order that is heard") func failedRefund()
+        async throws
+    {
+        try await withInvoices { world in
+            let ids = try await world.issue(2)
+            let payment = Sample.succeeded(ids[0])
+            try await world.receive(payment)
+            let counts = Sample.refunded(ids[0], 300, of: payment.paymentID)
+            let fails = Sample.refunded(ids[0], 200, of: payment.paymentID)
+            let unheard = Sample.refunded(ids[0], 100, of: payment.paymentID)
+            try await world.receive(world.failure(of: unheard))
+            try await world.receive(counts, fails, unheard)
+            try await world.receive(world.failure(of: fails))
+            try await world.receive(world.failure(of: fails))
+            try await world.receive(fails, unheard)
+            #expect(try await world.published(InvoiceRefundedV1.self).map(\.refundedTotal) == [300, 500])
+            #expect(try await world.published(InvoiceRefundFailedV1.self).map(\.refundedTotal) == [300])
+            #expect(try await world.facts()["refunded_amount"]?["USD"]?.intValue == 300)
+            #expect(try await world.violations().isEmpty)
+            // What is left of the payment can go back again.
+            try await world.receive(Sample.refunded(ids[0], 999, of: payment.paymentID))
+            #expect(try await world.violations().isEmpty)
+        }
+    }
+
+    @Test("money that was set aside and came back is to be given back again") func failedSetAside() async throws {
+        try await withInvoices { world in
+            let id = try #require(try await world.issue().first)
+            let less = Sample.succeeded(id, Money(minor: 1_000, currency: .usd))
+            try await world.receive(less)
+            let refund = Sample.refunded(id, 1_000, of: less.paymentID)
+            try await world.receive(refund)
+            #expect(try await world.violations().isEmpty)
+            try await world.receive(world.failure(of: refund))
+            try await world.receive(world.failure(of: refund))
+            #expect(try await world.violations().first?.contains(less.paymentID.rawValue) == true)
+            try await world.receive(Sample.refunded(id, 1_000, of: less.paymentID))
+            #expect(try await world.violations().isEmpty)
+            #expect(try await world.published(InvoiceRefundFailedV1.self).isEmpty)
+        }
+    }
+
     @Test("a withdrawn billing's invoice is void, keeps its number, and takes no payment any more")
     func withdrawn() async throws {
         try await withInvoices { world in

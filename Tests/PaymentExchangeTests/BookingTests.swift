@@ -59,6 +59,31 @@ import Testing
         }
     }
 
+    @Test(
+        "a refund that failed leaves the books as they were before it, its settlement included",
+        arguments: [false, true])
+    func undone(isSettled: Bool) async throws {
+        try await withExchange { world in
+            try await world.give("1.25", .gbp, .usd)
+            let payment: PaymentID = try await world.payment(Money(minor: 10_000, currency: .gbp))
+            _ = try await world.book(.capture, Self.movement(payment, 10_000, "cap_1"), Self.policy)
+            try await world.give("1.30", .gbp, .usd)
+            let before: [String: Int64] = try await world.balances().filter { $0.value != 0 }
+            _ = try await world.book(.refund, Self.movement(payment, 4_000, "re_1"), Self.policy)
+            if isSettled { _ = try await world.settle(Self.settlement(payment, -4_000, -5_100, "re_1", rate: "1.275")) }
+            try await world.database.transaction { db in
+                #expect(try LedgerStore.undo(refund: "re_1", of: payment, at: ExchangeWorld.start, in: db))
+                try BookExchange(policy: Self.policy).undo(refund: "re_1", in: db)
+            }
+            #expect(try await world.balances().filter { $0.value != 0 } == before)
+            #expect(try await world.database.transaction { db in try ExchangeChecks.violations(in: db) }.isEmpty)
+            // The next one takes its part of the capture as if there had been none.
+            _ = try await world.book(.refund, Self.movement(payment, 10_000, "re_2"), Self.policy)
+            let after: [String: Int64] = try await world.balances()
+            #expect(after["\(Self.position) GBP"] == 0 && after["\(Self.position) USD"] == 0)
+        }
+    }
+
     @Test("the same currency, and a provider that settles as it is paid, are booked as ever") func plain() async throws
     {
         try await withExchange { world in

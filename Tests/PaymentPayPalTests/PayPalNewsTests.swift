@@ -60,6 +60,14 @@ import Testing
             ("PAYMENT.CAPTURE.REFUNDED", Self.refunded("COMPLETED"), Self.told(.succeeded)),
             ("PAYMENT.CAPTURE.REVERSED", Self.refunded("COMPLETED"), Self.told(.succeeded)),
             (
+                "PAYMENT.CAPTURE.REVERSED",
+                #"{"id":"CAP1","status":"COMPLETED","amount":{"currency_code":"USD","value":"5.00"},"links":[{"rel":"self","href":"https://api.paypal.com/v2/payments/captures/CAP1"}]}"#,
+                .refund(
+                    ProviderRefund(
+                        reference: "CAP1", taken: "CAP1", refundID: nil, amount: Money(minor: 500, currency: .usd),
+                        state: .succeeded))
+            ),
+            (
                 "PAYMENT.REFUND.PENDING", Self.refunded("PENDING", #","invoice_id":"\#(Self.refund)""#),
                 Self.told(.pending, ours: Self.refund)
             ),

@@ -123,7 +123,9 @@ import Testing
             ("FAILED", .refused(code: "FAILED")), ("CANCELLED", .refused(code: "CANCELLED")),
         ] as [(String, RefundAnswer)])
     func states(status: String, answer: RefundAnswer) async throws {
-        let world = FakeWorld([.answer(201, Say.refund(status))])
+        let isRead: Bool = status == "PENDING"
+        let world = FakeWorld(
+            [.answer(201, Say.refund(status))] + (isRead ? [.answer(200, Say.refund(status))] : []))
         #expect(try await world.adapter.refund(Ask.refund()) == answer)
         let sent = try #require(world.fake.sent.first)
         let key: RefundID = id()
@@ -138,6 +140,36 @@ import Testing
     func refused(code: String) async throws {
         let world = FakeWorld([.refusal(422, code)])
         #expect(try await world.adapter.refund(Ask.refund()) == .refused(code: code))
+    }
+
+    @Test("one that a repeat still calls pending is read back as it is now") func failedSince() async throws {
+        let world = FakeWorld([.answer(201, Say.refund("PENDING")), .answer(200, Say.refund("FAILED"))])
+        #expect(try await world.adapter.refund(Ask.refund()) == .refused(code: "FAILED"))
+    }
+
+    @Test("a reversal that goes by its capture's name counts once PayPal says that all of it went back")
+    func reversal() async throws {
+        for (status, counts) in [("REFUNDED", true), ("COMPLETED", false), ("PARTIALLY_REFUNDED", false)] {
+            let world = FakeWorld([
+                .refusal(404, nil, name: "RESOURCE_NOT_FOUND"),
+                .answer(200, Say.capture(status, amount: Say.amount("5.00"))),
+            ])
+            let told: ProviderRefund? = try await world.adapter.refund(named: "CAP1")
+            let whole = ProviderRefund(
+                reference: "CAP1", taken: "CAP1", refundID: nil, amount: Money(minor: 500, currency: .usd),
+                state: .succeeded)
+            #expect(told == (counts ? whole : nil), "\(status)")
+        }
+    }
+
+    @Test("an authorization holds money until it is captured, voided or denied") func holds() async throws {
+        let table: [(String, Bool?)] = [
+            ("CREATED", true), ("PARTIALLY_CAPTURED", true), ("VOIDED", false), ("DENIED", false), ("CAPTURED", nil),
+        ]
+        for (status, isHeld) in table {
+            let world = FakeWorld([.answer(200, Say.authorization(status))])
+            #expect(try await world.adapter.holds("AUTH1") == isHeld, "\(status)")
+        }
     }
 
     @Test("is not settled by a conflict after doubt") func conflict() async {

@@ -36,12 +36,26 @@ final class StripeDouble: Sendable {
 
     func stop() { process.kill() }
 
-    func adapter(limitMilliseconds: Int = 10_000) -> StripeAdapter {
+    func adapter(
+        limitMilliseconds: Int = 10_000, returnURL: String = "https://pay.test/back/", searchLags: Bool = false
+    ) -> StripeAdapter {
         let configuration = StripeConfiguration(
-            baseURL: "http://127.0.0.1:\(port)", secretKey: Secret(secretKey),
-            returnURL: "https://pay.test/back/", clock: clock, sleep: { _ in })
+            baseURL: "http://127.0.0.1:\(port)", secretKey: Secret(secretKey), returnURL: returnURL, clock: clock,
+            sleep: { _ in })
+        let socket = SocketTransport(port: port, limitMilliseconds: limitMilliseconds)
         return StripeAdapter(
-            configuration: configuration, transport: SocketTransport(port: port, limitMilliseconds: limitMilliseconds))
+            configuration: configuration, transport: searchLags ? LaggingSearch(transport: socket) : socket)
+    }
+
+    /// A Stripe whose search has not caught up.
+    private struct LaggingSearch: ProviderTransport {
+        let transport: SocketTransport
+
+        func send(_ request: ProviderHTTPRequest) async throws(ProviderFault) -> ProviderHTTPAnswer {
+            guard request.url.contains("/search?") else { return try await transport.send(request) }
+            let nothing = #"{"object":"search_result","data":[],"has_more":false}"#
+            return ProviderHTTPAnswer(status: 200, headers: [], body: Array(nothing.utf8))
+        }
     }
 
     /// Calls the double's controls: a read without a body, a write with one.

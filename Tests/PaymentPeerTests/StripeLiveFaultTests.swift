@@ -109,6 +109,30 @@ import Testing
         }
     }
 
+    @Test("a refused repeat is settled within minutes: never charged, or charged after all")
+    func refusedRepeat() async throws {
+        try await withStripe { double in
+            let adapter = double.adapter(limitMilliseconds: 200)
+            // Nothing of it arrives, and the method is gone when it is asked again.
+            let never = double.request("pm_gone")
+            try await double.control("faults", Self.fault("reset_before", times: 8))
+            await #expect(throws: ProviderFault.self) { try await adapter.charge(never) }
+            try await double.clearFaults()
+            await #expect(throws: ProviderFault.timedOut) { try await adapter.outcome(of: never) }
+            // All of it arrives, no answer comes back; the repeat is another request, and the search does not find it.
+            let charged = double.request()
+            try await double.control("faults", Self.fault("reset_after", times: 8))
+            await #expect(throws: ProviderFault.self) { try await adapter.charge(charged) }
+            try await double.clearFaults()
+            double.clock.advance(by: .seconds(180))
+            let moved = double.adapter(limitMilliseconds: 200, returnURL: "https://pay.test/moved/", searchLags: true)
+            #expect(outline(try await adapter.outcome(of: never)) == .declined("resource_missing"))
+            #expect(outline(try await moved.outcome(of: charged)) == .captured)
+            #expect(try await double.charged().count == 1)
+            #expect(try await double.complaints().isEmpty)
+        }
+    }
+
     @Test("captures and refunds under faults happen once", arguments: kinds) func followUps(kind: String) async throws {
         try await withStripe { double in
             let adapter = double.adapter(limitMilliseconds: 200)

@@ -1,7 +1,10 @@
+import BillingCore
 import Logging
 import PaymentContract
+import PaymentRecords
 import PaymentRouting
 import PaymentService
+import Postgres
 import Testing
 
 @Suite("Providers behind their guards") struct GuardedAbilitiesTests {
@@ -23,6 +26,17 @@ import Testing
             #expect(disputing.name == "sandbox")
             #expect(throws: ProviderFault.self) { _ = try providers.disputing("pages") }
             #expect(providers.beneath.contains { $0 is any ProviderSettlements })
+            // What is read back, and what refusals mean, comes through the guard.
+            let payment: PaymentRecord = try await world.authorized(world.payer())
+            let sandbox: any PaymentProvider = try providers.named("sandbox")
+            #expect(try await sandbox.holds("ch_\(payment.attemptID)") == true)
+            try await world.capture(payment.id)
+            #expect(try await sandbox.holds("ch_\(payment.attemptID)") == false)
+            _ = try await world.refund(payment.id, 300)
+            let refund: [String] = try await world.texts("SELECT provider_reference FROM refunds")
+            #expect(try await sandbox.refund(named: refund[0])?.amount.minor == 300)
+            let refusal = ProviderDecline(code: "a_word_of_its_own")
+            #expect(charging.reading(of: refusal) == PagesProvider().reading(of: refusal))
         }
     }
 }

@@ -73,6 +73,11 @@ final class ScriptedProvider: PaymentProvider {
         return try await sandbox.refund(named: reference)
     }
 
+    func holds(_ reference: String) async throws(ProviderFault) -> Bool? {
+        if now != .well { throw .timedOut }
+        return try await sandbox.holds(reference)
+    }
+
     func moody<Answer>(
         _ ask: () async throws(ProviderFault) -> Answer
     ) async throws(ProviderFault) -> Answer {

@@ -26,10 +26,17 @@ import Testing
             _ = try await world.capture(held.id, 3_000)
             try await reconcile.pass()
             #expect(try await world.lines().isEmpty, "the day is not over")
+            #expect(try await settlements(world, paid.id, held.id).isEmpty)
             world.advance(days: 1)
             try await reconcile.pass()
             // 2.9 % and 30 of 10,000, 1,000 and 3,000.
             let fees = 320 + 59 + 117
+            let usd: (Int64) -> Money = { Money(minor: $0, currency: .usd) }
+            #expect(
+                try await settlements(world, paid.id, held.id) == [
+                    paid.id: PaymentSettlement(amount: usd(10_000), rate: nil, fee: usd(320)),
+                    held.id: PaymentSettlement(amount: usd(4_000), rate: nil, fee: usd(176)),
+                ])
             #expect(try await world.lines().filter { $0.hasSuffix("matched own_reference") }.count == 4)
             #expect(try await world.balance("expense:provider_fees") == fees)
             #expect(try await world.balance("assets:provider:sandbox") == 11_500 - fees)
@@ -49,6 +56,34 @@ import Testing
             let report: JSONValue = try #require(try await world.report(Self.today).first)
             #expect(report["matched"]?["count"]?.intValue == 4 && report["matched"]?["fee"]?.intValue == Int64(fees))
             #expect(try await world.report(Self.today.adding(days: 1)).first?["paid_out"]?.intValue == 11_004)
+        }
+    }
+
+    private func settlements(
+        _ world: PaymentWorld, _ payments: PaymentID...
+    ) async throws -> [PaymentID: PaymentSettlement] {
+        try await world.database.transaction(readOnly: true) { db in
+            try PaymentSettlementStore.find(payments, in: db)
+        }
+    }
+
+    @Test("a refund that came back is matched with both of its lines") func failedRefund() async throws {
+        try await withPayments { world in
+            let paid: PaymentRecord = try await world.paid(world.payer(), amount: 10_000)
+            _ = try await world.refund(paid.id, 2_500)
+            let references: [String] = try await world.texts("SELECT provider_reference FROM refunds")
+            try await world.execute(
+                "UPDATE sandbox_refunds SET failure_code = 'account_closed', failed_at = \(world.clock.now)")
+            let told = ProviderRefund(
+                reference: references[0], taken: "ch_\(paid.attemptID)", refundID: nil,
+                amount: Money(minor: 2_500, currency: .usd), state: .failed(code: "account_closed"))
+            for _ in 0..<2 { try await world.work.news.refund(told, at: "sandbox") }
+            world.advance(days: 1)
+            try await world.reconciliation().pass()
+            #expect(try await world.lines().filter { $0.hasSuffix("matched own_reference") }.count == 3)
+            #expect(try await world.balance("assets:provider:sandbox") == 10_000 - 320)
+            #expect(try await world.cases().isEmpty)
+            #expect(try await world.violations().isEmpty)
         }
     }
 

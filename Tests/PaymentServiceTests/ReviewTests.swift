@@ -47,6 +47,10 @@ import Testing
             #expect(try await world.booked(payment.id) == ["capture"])
             #expect(try await world.published("payment.succeeded.v1") == 1)
             #expect(
+                try await world.texts(
+                    "SELECT concat_ws('|', body::jsonb->>'attempt_id', body::jsonb->>'outcome') FROM outbox WHERE type = 'payment.reviewed.v1'"
+                ) == ["\(payment.attemptID)|approved"])
+            #expect(
                 try await world.texts("SELECT concat_ws('|', review_note, reviewed_by) FROM payments") == [
                     "called the customer|key_test"
                 ])
@@ -80,6 +84,22 @@ import Testing
             #expect(try await world.booked(payment.id).isEmpty)
             #expect(try await world.texts("SELECT 'held' FROM sandbox_charges WHERE held_until IS NOT NULL").isEmpty)
             #expect(try await world.violations() == [])
+        }
+    }
+
+    @Test("the queue has what waits for a person, newest first, page by page") func queue() async throws {
+        try await withPayments { world in
+            var waiting: [PaymentID] = []
+            for _ in 0..<3 { waiting.append(try await held(world).id) }
+            try await review(world, held(world).id, "decline")
+            try await world.cancel(held(world).id)
+            _ = try await world.paid(world.payer())
+            let pages: [[PaymentID]] = try await world.database.transaction(readOnly: true) { db in
+                let first: [PaymentRecord] = try PaymentStore.inReview(after: nil, limit: 2, in: db)
+                let second: [PaymentRecord] = try PaymentStore.inReview(after: first.last?.id, limit: 2, in: db)
+                return [first.map(\.id), second.map(\.id)]
+            }
+            #expect(pages == [[waiting[2], waiting[1]], [waiting[0]]])
         }
     }
 

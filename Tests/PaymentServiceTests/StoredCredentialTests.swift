@@ -1,5 +1,9 @@
 import BillingCore
+import HTTPKit
+import JSON
+import PaymentDomain
 import PaymentRecords
+import PaymentService
 import Postgres
 import Testing
 
@@ -12,7 +16,8 @@ import Testing
             try await world.attach("4242424242424242", to: customer)
             let ids: [String] = try await world.texts("SELECT id FROM payment_methods ORDER BY id")
             let methods: [PaymentMethodID] = ids.map { PaymentMethodID(unchecked: $0) }
-            let mandate = StoredCredential.Mandate(id: "mdt_1", acceptedAt: PaymentWorld.start, ip: "192.0.2.7")
+            let mandate = Mandate(
+                id: "mdt_1", type: .online, acceptedAt: PaymentWorld.start, ip: "192.0.2.7", userAgent: "Mozilla/5.0")
             let found: [PaymentMethodID: StoredCredential] = try await world.database.transaction { db in
                 try StoredCredentialStore.learn([(methods[0], "MCC123456789")], in: db)
                 try StoredCredentialStore.learn(
@@ -26,5 +31,91 @@ import Testing
                     methods[1]: StoredCredential(networkTransactionID: nil, mandate: nil),
                 ])
         }
+    }
+
+    /// Attaches a sandbox card as a caller does.
+    private func attach(
+        _ world: PaymentWorld, _ customer: CustomerID, _ more: String = ""
+    ) async throws -> JSONValue {
+        let body: String =
+            #"{"customer_id":"\#(customer)","type":"card","card":{"number":"4242424242424242","exp_month":12,"#
+            + #""exp_year":2030,"cvc":"123"}\#(more)}"#
+        return try parseJSON(
+            try await world.work.attach(world.call("/v1/payment_methods", body: body), world.read(body)).body)
+    }
+
+    @Test("an agreement is kept with the method, shown, and handed over with each charge without the customer")
+    func mandate() async throws {
+        try await withPayments { world in
+            let customer: CustomerID = await world.customer()
+            let agreed: JSONValue = try await attach(
+                world, customer, #","acceptance":{"ip_address":"192.0.2.7","user_agent":"Mozilla/5.0"}"#)
+            let id: String = try #require(agreed["id"]?.stringValue)
+            let reference = "mdt_" + id.dropFirst(3)
+            #expect(agreed["mandate"]?["id"]?.stringValue == reference)
+            #expect(agreed["mandate"]?["status"] == "active" && agreed["mandate"]?["type"] == "online")
+            #expect(agreed["mandate"]?["ip_address"] == "192.0.2.7")
+            #expect(agreed["mandate"]?["accepted_at"]?.stringValue == PaymentWorld.start.rfc3339)
+            try await world.database.transaction { db in
+                try StoredCredentialStore.learn([(PaymentMethodID(unchecked: id), "MCC123456789")], in: db)
+            }
+            let charged: PaymentRecord = try await renewal(world, customer)
+            #expect(charged.mandateID == reference)
+            #expect(
+                try await world.texts(
+                    "SELECT concat_ws('|', mandate_id, network_transaction_id) FROM sandbox_charges")
+                    == ["\(reference)|MCC123456789"])
+            // One that the customer is there for refers to nothing.
+            let present: PaymentRecord = try await world.paid(customer)
+            #expect(present.mandateID == nil)
+        }
+    }
+
+    @Test("what is charged without an agreement goes through, and says so; with the method the agreement ends")
+    func without() async throws {
+        try await withPayments { world in
+            let customer: CustomerID = await world.customer()
+            let plain: JSONValue = try await attach(world, customer)
+            #expect(plain["mandate"] == .null)
+            let charged: PaymentRecord = try await renewal(world, customer)
+            #expect(charged.status == .succeeded && charged.mandateID == nil)
+            let offline: JSONValue = try await attach(world, customer, #","acceptance":{"type":"offline"}"#)
+            let id = PaymentMethodID(unchecked: offline["id"]?.stringValue ?? "")
+            #expect(offline["mandate"]?["type"] == "offline")
+            for _ in 0..<2 {
+                try await world.database.transaction { db in
+                    try PaymentMethodStore.detach(id, at: PaymentWorld.start, in: db)
+                }
+            }
+            let found: PaymentMethodRecord? = try await world.database.transaction { db in
+                try PaymentMethodStore.find(id, in: db)
+            }
+            let method: PaymentMethodRecord = try #require(found)
+            #expect(method.status == .detached && !method.isDefault)
+            #expect(method.mandate?.endedAt == PaymentWorld.start)
+            #expect(
+                try await world.database.transaction { db in
+                    try PaymentMethodStore.resolve([(customer, nil), (customer, id)], in: db).map(\.method)
+                } == [nil, nil])
+        }
+    }
+
+    @Test("what was agreed online needs its proof; each fault is named") func faults() async throws {
+        try await withPayments { world in
+            let customer: CustomerID = await world.customer()
+            await #expect(throws: InvalidInput.self) {
+                try await attach(world, customer, #","acceptance":{"ip_address":"192.0.2.7"}"#)
+            }
+            let stored: Int = try await world.number("SELECT count(*) FROM payment_methods")
+            #expect(stored == 0)
+        }
+    }
+
+    /// A charge without the customer that went through.
+    private func renewal(_ world: PaymentWorld, _ customer: CustomerID) async throws -> PaymentRecord {
+        let payment: PaymentRecord = try await world.created(customer)
+        try await world.execute("UPDATE payments SET off_session = true WHERE id = \(payment.id)")
+        await world.decide(payment)
+        return try await world.settled(payment.id)
     }
 }

@@ -42,6 +42,40 @@ import Testing
         }
     }
 
+    @Test(
+        "an authorization that the provider has let go is over, with what was captured of it; one it still holds is not"
+    )
+    func released() async throws {
+        try await withWebhooks { hooks, world in
+            let held: PaymentRecord = try await world.authorized(world.payer(), amount: 1_000)
+            let gone: PaymentRecord = try await world.authorized(world.payer(), amount: 1_000)
+            let partly: PaymentRecord = try await world.authorized(world.payer(), amount: 1_000)
+            try await world.capture(partly.id, 400, final: false)
+            try await world.execute(
+                """
+                UPDATE sandbox_charges SET held_until = NULL
+                WHERE idempotency_key IN (\(gone.attemptID), \(partly.attemptID))
+                """)
+            for payment in [held, gone, partly, gone] { try await hooks.deliver(hooks.charge(payment)) }
+            world.provider.turn(.away)
+            _ = try await hooks.process.pass()
+            #expect(try await world.payment(gone.id).status == .authorized, "nothing is believed that is not read")
+            world.provider.turn(.well)
+            try await hooks.work()
+            #expect(try await world.payment(held.id).status == .authorized)
+            #expect(try await world.payment(gone.id).status == .canceled)
+            #expect(
+                try await world.texts(
+                    "SELECT body::jsonb->>'reason' FROM outbox WHERE type = 'payment.canceled.v1'")
+                    == ["released_by_provider"])
+            let part: PaymentRecord = try await world.payment(partly.id)
+            #expect(part.status == .succeeded && part.amountCaptured == 400)
+            #expect(try await world.published("payment.succeeded.v1") == 1)
+            #expect(try await hooks.stored() == Array(repeating: "done", count: 4))
+            #expect(try await world.violations() == [])
+        }
+    }
+
     @Test("while the provider is away news wait, then are parked with the reason; a replay settles them")
     func parked() async throws {
         try await withWebhooks { hooks, world in

@@ -2,8 +2,9 @@ import BillingCore
 import HTTPKit
 import JSON
 import PaymentContract
-import PaymentInbound
 import PaymentDomain
+import PaymentInbound
+import PaymentLedger
 import PaymentRecords
 import PaymentService
 import Postgres
@@ -128,6 +129,80 @@ import Testing
                     == ["succeeded 500", "failed 800"])
             #expect(try await world.payment(payment.id).amountRefunded == 500)
             #expect(try await world.violations().isEmpty)
+        }
+    }
+
+    @Test("a refund that failed after it was booked is undone once, in whatever order and however often it is told")
+    func bounced() async throws {
+        try await withWebhooks { hooks, world in
+            let payment: PaymentRecord = try await world.paid(world.payer())
+            let page: String = try await hooks.refundAtProvider("re_page", of: payment, 200)
+            try await hooks.deliver(hooks.refund("re_page", of: page, 200))
+            try await hooks.work()
+            _ = try await world.refund(payment.id, 300)
+            let ours: [String] = try await world.texts(
+                "SELECT provider_reference FROM refunds WHERE provider_reference <> 're_page'")
+            try await world.execute(
+                "UPDATE sandbox_refunds SET failure_code = 'account_closed', failed_at = \(PaymentWorld.start)")
+            for reference in [ours[0], "re_page"] {
+                let amount: Int64 = reference == "re_page" ? 200 : 300
+                for state in ["failed", "succeeded", "failed"] {
+                    try await hooks.deliver(hooks.refund(reference, of: page, amount, state: state))
+                }
+            }
+            try await hooks.work()
+            #expect(try await hooks.stored() == Array(repeating: "done", count: 7))
+            #expect(
+                try await world.texts("SELECT status || ' ' || failure_code FROM refunds")
+                    == ["failed account_closed", "failed account_closed"])
+            #expect(try await world.payment(payment.id).amountRefunded == 0)
+            #expect(
+                try await world.booked(payment.id)
+                    == ["payment", "refund", "refund", "refund_failure", "refund_failure"])
+            #expect(
+                try await world.number(
+                    "SELECT coalesce(sum(amount), 0)::bigint FROM journal_lines WHERE account = 'contra_income:customer_refunds'"
+                ) == 0)
+            #expect(try await world.published("payment.refunded.v1") == 2)
+            #expect(
+                try await world.texts(
+                    "SELECT body::jsonb->>'refunded_total' FROM outbox WHERE type = 'payment.refund_failed.v1' ORDER BY seq"
+                )
+                .sorted() == ["0", ours[0] == "re_page" ? "0" : "200"])
+            #expect(try await world.violations().isEmpty)
+            // All of it can be given back again.
+            #expect(try await world.refund(payment.id, nil).status == 201)
+            #expect(try await world.violations().isEmpty)
+        }
+    }
+
+    @Test("a failed refund of a capture is free in that capture; one reversed by hand is for a person")
+    func bouncedOfCapture() async throws {
+        try await withWebhooks { hooks, world in
+            let payment: PaymentRecord = try await world.authorized(world.payer(), amount: 1_000)
+            try await world.capture(payment.id, 600)
+            _ = try await world.refund(payment.id, 350)
+            _ = try await world.refund(payment.id, 100)
+            let refunds: [String] = try await world.texts("SELECT provider_reference FROM refunds ORDER BY amount")
+            try await world.execute(
+                "UPDATE sandbox_refunds SET failure_code = 'expired_card', failed_at = \(PaymentWorld.start)")
+            try await world.database.transaction { db in
+                let id: JournalEntryID? = try db.first(
+                    "SELECT e.id FROM journal_entries e JOIN refunds r ON r.id = e.reference WHERE r.amount = 100"
+                ) { row in try row.next() }
+                guard let id else { throw PaymentWorld.Absent() }
+                _ = try BookByHand.reverse(id, reason: "bounced", actor: "ada", at: PaymentWorld.start, in: db)
+            }
+            try await hooks.deliver(hooks.refund(refunds[1], of: "ch_x", 350, state: "failed"))
+            try await hooks.deliver(hooks.refund(refunds[0], of: "ch_x", 100, state: "failed"))
+            try await hooks.work()
+            let stored: [String] = try await hooks.stored()
+            #expect(stored[0] == "done")
+            #expect(stored[1].hasPrefix("parked") && stored[1].contains("reversed by hand"), "\(stored)")
+            #expect(try await world.texts("SELECT amount_refunded::text FROM captures") == ["100"])
+            #expect(
+                try await world.texts("SELECT status || ' ' || amount FROM refunds ORDER BY amount")
+                    == ["succeeded 100", "failed 350"])
         }
     }
 

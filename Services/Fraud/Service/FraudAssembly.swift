@@ -18,6 +18,7 @@ public struct FraudAssembly: ServiceAssembly {
     static let defaultBlockPerHour = 200
 
     private let consumer: PaymentCreatedConsumer
+    private let reviews: PaymentReviewedConsumer
 
     /// - Parameter parts: What every service gets.
     /// - Throws: `VelocityLimits.Invalid` when the configured limits contradict each other.
@@ -27,6 +28,7 @@ public struct FraudAssembly: ServiceAssembly {
             redis: parts.redis, scope: parts.configuration.mode == .live ? .everyone : .perCustomer, limits: limits,
             logger: parts.logger)
         consumer = PaymentCreatedConsumer(velocity: velocity, model: RiskModel(limits: limits), logger: parts.logger)
+        reviews = PaymentReviewedConsumer(logger: parts.logger)
     }
 
     /// The limits an operator has set.
@@ -39,9 +41,9 @@ public struct FraudAssembly: ServiceAssembly {
     /// `/v1/fraud/assessments`.
     public var endpoints: [Endpoint] { AssessmentRoutes.endpoints }
 
-    /// Attempts that ask for an assessment.
+    /// Attempts that ask for an assessment, and what people decided about those sent to review.
     public var consumers: [EventConsumer] {
-        [EventConsumer(name: Self.name, topics: [.payments], routes: [consumer.route])]
+        [EventConsumer(name: Self.name, topics: [.payments], routes: [consumer.route, reviews.route])]
     }
 
     /// None: everything the service does, an event asks for.

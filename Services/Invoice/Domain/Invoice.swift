@@ -153,6 +153,16 @@ extension Invoice {
         state.refundedMinor += amount.minor
     }
 
+    /// Takes back a refund that was booked, and failed since.
+    /// - Throws: ``InvoiceRefusal/refundNotPositive(_:)``, ``InvoiceRefusal/refundExceedsPaid(left:asked:)`` for more than
+    ///   was refunded, ``InvoiceRefusal/arithmetic(_:)`` for another currency.
+    public mutating func undoRefund(_ amount: Money) throws(InvoiceRefusal) {
+        guard amount.isPositive else { throw .refundNotPositive(amount) }
+        guard amount.currency == currency else { throw .arithmetic(.currencyMismatch(currency, amount.currency)) }
+        guard amount.minor <= state.refundedMinor else { throw .refundExceedsPaid(left: amountRefunded, asked: amount) }
+        state.refundedMinor -= amount.minor
+    }
+
     private mutating func move(to next: InvoiceStatus) throws(InvoiceRefusal) {
         guard status.successors.contains(next) else { throw .illegalTransition(from: status, to: next) }
         state.status = next

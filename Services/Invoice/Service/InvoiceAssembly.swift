@@ -30,6 +30,7 @@ public struct InvoiceAssembly: ServiceAssembly {
                     PaymentSucceededConsumer(logger: logger).route,
                     PaymentFailedConsumer(logger: logger).route,
                     PaymentRefundedConsumer(logger: logger).route,
+                    PaymentRefundFailedConsumer(logger: logger).route,
                     CustomerCreatedConsumer().route,
                     CustomerUpdatedConsumer().route,
                 ])

@@ -27,6 +27,9 @@ package protocol PaymentProvider: Sendable {
     /// Reads a refund back by the provider's name of it, whoever made it.
     /// - Returns: `nil` when the provider knows none of that name.
     func refund(named reference: String) async throws(ProviderFault) -> ProviderRefund?
+    /// Whether an authorization, by the provider's name of it, still holds money that can be captured.
+    /// - Returns: `nil` where the provider does not tell, or the money was captured.
+    func holds(_ reference: String) async throws(ProviderFault) -> Bool?
 }
 
 extension PaymentProvider {
@@ -34,6 +37,8 @@ extension PaymentProvider {
     package func reading(of decline: ProviderDecline) -> DeclineReading { DeclineReading(Decline(code: decline.code)) }
     /// Nothing can be read back: nobody refunds here but us.
     package func refund(named reference: String) async throws(ProviderFault) -> ProviderRefund? { nil }
+    /// It is not told.
+    package func holds(_ reference: String) async throws(ProviderFault) -> Bool? { nil }
 }
 
 /// What a charge is taken from.
@@ -79,13 +84,15 @@ package struct ChargeRequest: Sendable, Equatable {
         case merchant(networkTransactionID: String?)
     }
 
-    package let idempotencyKey: AttemptID
+    package private(set) var idempotencyKey: AttemptID
     package let paymentID: PaymentID
-    package let source: ChargeSource
+    package private(set) var source: ChargeSource
     package let amount: Money
     /// `false`: authorize only; a ``CaptureRequest`` follows.
     package let capture: Bool
     package let initiation: Initiation
+    /// Our reference of what the customer agreed to, for charges without them; `nil` where none is recorded.
+    package let mandate: String?
     /// The customer passed 3-D Secure for this attempt.
     package let authenticated: Bool
     /// For the payer's statement, at most 22 characters; `nil` for the account's own.
@@ -93,16 +100,17 @@ package struct ChargeRequest: Sendable, Equatable {
     /// Who pays; a charge's repeats give the same.
     package let payer: ChargePayer?
     /// The customer is to authenticate although the bank may not ask for it: the risk is high.
-    package let stepUp: Bool
+    package private(set) var stepUp: Bool
     /// Why it comes without an authentication; `nil` where nothing is said.
-    package let claim: AuthenticationClaim?
+    package private(set) var claim: AuthenticationClaim?
     /// What the provider knows the charge by, where an earlier answer has told; no part of what is asked for.
-    package let reference: String?
+    package private(set) var reference: String?
 
     package init(
         idempotencyKey: AttemptID, paymentID: PaymentID, source: ChargeSource, amount: Money, capture: Bool = true,
-        initiation: Initiation = .customer, authenticated: Bool = false, statementDescriptor: String? = nil,
-        payer: ChargePayer? = nil, stepUp: Bool = false, claim: AuthenticationClaim? = nil, reference: String? = nil
+        initiation: Initiation = .customer, mandate: String? = nil, authenticated: Bool = false,
+        statementDescriptor: String? = nil, payer: ChargePayer? = nil, stepUp: Bool = false,
+        claim: AuthenticationClaim? = nil, reference: String? = nil
     ) {
         self.idempotencyKey = idempotencyKey
         self.paymentID = paymentID
@@ -110,6 +118,7 @@ package struct ChargeRequest: Sendable, Equatable {
         self.amount = amount
         self.capture = capture
         self.initiation = initiation
+        self.mandate = mandate
         self.authenticated = authenticated
         self.statementDescriptor = statementDescriptor
         self.payer = payer
@@ -119,35 +128,32 @@ package struct ChargeRequest: Sendable, Equatable {
     }
 
     /// The same charge, taken from a source that was sealed until now.
-    package func taken(from source: ChargeSource) -> ChargeRequest {
-        ChargeRequest(
-            idempotencyKey: idempotencyKey, paymentID: paymentID, source: source, amount: amount, capture: capture,
-            initiation: initiation, authenticated: authenticated, statementDescriptor: statementDescriptor,
-            payer: payer, stepUp: stepUp, claim: claim, reference: reference)
-    }
+    package func taken(from source: ChargeSource) -> ChargeRequest { with { $0.source = source } }
 
     /// The same charge, whose reference at the provider has become known.
-    package func known(as reference: String) -> ChargeRequest {
-        ChargeRequest(
-            idempotencyKey: idempotencyKey, paymentID: paymentID, source: source, amount: amount, capture: capture,
-            initiation: initiation, authenticated: authenticated, statementDescriptor: statementDescriptor,
-            payer: payer, stepUp: stepUp, claim: claim, reference: reference)
-    }
+    package func known(as reference: String) -> ChargeRequest { with { $0.reference = reference } }
 
     /// The same charge as another attempt, from what another provider knows the method by.
     package func again(as key: AttemptID, from source: ChargeSource) -> ChargeRequest {
-        ChargeRequest(
-            idempotencyKey: key, paymentID: paymentID, source: source, amount: amount, capture: capture,
-            initiation: initiation, authenticated: authenticated, statementDescriptor: statementDescriptor,
-            payer: payer, stepUp: stepUp, claim: claim)
+        with { again in
+            again.idempotencyKey = key
+            again.source = source
+            again.reference = nil
+        }
     }
 
     /// The same charge, with what was decided of the customer's authentication.
     package func asking(stepUp: Bool, claim: AuthenticationClaim?) -> ChargeRequest {
-        ChargeRequest(
-            idempotencyKey: idempotencyKey, paymentID: paymentID, source: source, amount: amount, capture: capture,
-            initiation: initiation, authenticated: authenticated, statementDescriptor: statementDescriptor,
-            payer: payer, stepUp: stepUp, claim: claim, reference: reference)
+        with { asking in
+            asking.stepUp = stepUp
+            asking.claim = claim
+        }
+    }
+
+    private func with(_ change: (inout ChargeRequest) -> Void) -> ChargeRequest {
+        var copy = self
+        change(&copy)
+        return copy
     }
 }
 

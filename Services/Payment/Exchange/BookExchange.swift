@@ -66,6 +66,12 @@ package struct BookExchange: Sendable {
         let rest: Money = try refund.amount.subtracting(exchanged)
         return rest.isZero ? lines : lines + (try Ledger.refund(rest, provider: refund.provider))
     }
+
+    /// Forgets the exchange of a refund whose lines are undone: what it took from the exchange account is there again.
+    /// - Parameter reference: Of a payment whose row is locked.
+    package func undo(refund reference: String, in db: borrowing PostgresTransaction) throws {
+        try MovementStore.delete(reference, in: db)
+    }
 }
 
 /// Looks each pair up once for a batch.

@@ -106,6 +106,11 @@ enum MovementStore {
             """, as: ExchangedMovement.self)
     }
 
+    /// Removes the movement of a refund that failed after it was booked.
+    static func delete(_ reference: String, in db: borrowing PostgresTransaction) throws {
+        try db.enqueue("DELETE FROM exchange_movements WHERE reference = \(reference) AND amount < 0")
+    }
+
     /// Records what became of a movement whose row is locked; its payment's amount follows.
     static func settle(
         _ movement: ExchangedMovement, as settled: Money, rate: ExchangeRateID?, in db: borrowing PostgresTransaction

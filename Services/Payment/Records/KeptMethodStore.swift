@@ -78,7 +78,8 @@ package enum KeptMethodStore {
         case .declined(let decline):
             return try db.execute(
                 """
-                UPDATE payment_methods SET status = 'failed', failure_code = \(decline.code), setup_action = NULL
+                UPDATE payment_methods SET status = 'failed', failure_code = \(decline.code), setup_action = NULL,
+                    mandate_ended_at = mandate_accepted_at
                 WHERE id = \(id) AND status IN ('pending', 'requires_action')
                 """) == 1
         }

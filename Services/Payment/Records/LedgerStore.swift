@@ -13,6 +13,8 @@ package struct JournalEntry: Sendable {
         case writeOff = "settlement_write_off"
         /// Undoes another entry, which is its reference.
         case reversal
+        /// Undoes what was booked of a refund, which is its reference: it failed after it was made.
+        case refundFailure = "refund_failure"
         /// Booked by hand.
         case adjustment
         /// A provider settled at another rate than was booked.
@@ -88,6 +90,35 @@ package enum LedgerStore {
                 \(postings.map(\.amount.currency.code))::text[], \(postings.map(\.amount.minor))::bigint[],
                 \(times)::timestamptz[])
             """)
+    }
+
+    /// Undoes all that was booked of a refund, line by line: its entry, and what its settlement came to since.
+    /// - Returns: Whether there was anything to undo: not where a person has reversed it.
+    package static func undo(
+        refund: String, of payment: PaymentID, at now: Instant, in db: borrowing PostgresTransaction
+    ) throws -> Bool {
+        let id = JournalEntryID.new(at: now)
+        let booked: SQL = """
+            SELECT e.id FROM journal_entries e
+            WHERE e.reference = \(refund) AND e.kind IN ('refund', 'settlement')
+                AND NOT EXISTS (SELECT 1 FROM journal_entries v WHERE v.kind = 'reversal' AND v.reference = e.id)
+            """
+        let isBooked: Bool =
+            try db.first("SELECT EXISTS (\(booked) AND e.kind = 'refund')") { row in try row.next() } ?? false
+        guard isBooked else { return false }
+        try db.enqueue(
+            """
+            INSERT INTO journal_entries (id, kind, reference, payment_id, occurred_at)
+            VALUES (\(id), \(JournalEntry.Kind.refundFailure.rawValue), \(refund), \(payment), \(now))
+            """)
+        try db.enqueue(
+            """
+            INSERT INTO journal_lines (entry_id, position, account, currency, amount, occurred_at)
+            SELECT \(id), (row_number() OVER (ORDER BY l.entry_id, l.position))::smallint, l.account, l.currency,
+                -l.amount, \(now)::timestamptz
+            FROM journal_lines l WHERE l.entry_id IN (\(booked))
+            """)
+        return true
     }
 
     /// The lines booked for a payment, in order.

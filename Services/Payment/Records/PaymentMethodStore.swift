@@ -13,6 +13,8 @@ package struct PaymentMethodRecord: PostgresRecord, Sendable {
         case pending
         /// The provider will not keep it.
         case failed
+        /// Taken off the customer: it is charged no more.
+        case detached
     }
 
     package let id: PaymentMethodID
@@ -42,18 +44,21 @@ package struct PaymentMethodRecord: PostgresRecord, Sendable {
     /// Of the card's issuer; `nil` where it is not known.
     package let country: String?
     package let createdAt: Instant
+    /// Under which it is charged without the customer; `nil` where none is recorded.
+    package let mandate: Mandate?
 
     package static let columns: SQL = """
         id, customer_id, type, brand, bin, last4, exp_month, exp_year, fingerprint, provider, provider_token, \
-        provider_customer, is_default, status, setup_action::text, failure_code, return_url, country, \
-        created_at
+        provider_customer, is_default, status, setup_action::text, failure_code, return_url, country, created_at, \
+        \(Mandate.columns)
         """
 
     package init(
         id: PaymentMethodID, customerID: CustomerID, type: String = "card", brand: String?, bin: String? = nil,
         last4: String?, expMonth: Int?, expYear: Int?, fingerprint: String, provider: String, providerToken: String,
         providerCustomer: String? = nil, isDefault: Bool, status: Status = .active, setupAction: NextAction? = nil,
-        failureCode: String? = nil, returnURL: String? = nil, country: String? = nil, createdAt: Instant
+        failureCode: String? = nil, returnURL: String? = nil, country: String? = nil, createdAt: Instant,
+        mandate: Mandate? = nil
     ) {
         self.id = id
         self.customerID = customerID
@@ -74,6 +79,7 @@ package struct PaymentMethodRecord: PostgresRecord, Sendable {
         self.returnURL = returnURL
         self.country = country
         self.createdAt = createdAt
+        self.mandate = mandate
     }
 
     package init(row: inout PostgresRow) throws {
@@ -84,7 +90,8 @@ package struct PaymentMethodRecord: PostgresRecord, Sendable {
             provider: try row.next(), providerToken: try row.next(), providerCustomer: try row.next(),
             isDefault: try row.next(), status: try row.nextCase(),
             setupAction: (try row.next() as String?).flatMap(NextAction.init(stored:)), failureCode: try row.next(),
-            returnURL: try row.next(), country: try row.next(), createdAt: try row.next())
+            returnURL: try row.next(), country: try row.next(), createdAt: try row.next(),
+            mandate: try Mandate(row: &row))
     }
 }
 
@@ -169,6 +176,7 @@ package enum PaymentMethodStore {
                 \(method.setupAction?.stored)::jsonb, \(method.failureCode), \(method.returnURL),
                 \(method.country), \(method.createdAt))
             """)
+        if let mandate: Mandate = method.mandate { try StoredCredentialStore.agree(mandate, for: method.id, in: db) }
     }
 
     /// Stores methods that are used once, on pages of their providers.
@@ -192,6 +200,19 @@ package enum PaymentMethodStore {
     /// - Returns: Whether the customer is known here.
     package static func lockCustomer(_ id: CustomerID, in db: borrowing PostgresTransaction) throws -> Bool {
         try db.first("SELECT true FROM customers WHERE id = \(id) FOR UPDATE") { row in try row.next() } ?? false
+    }
+
+    /// Takes a method off its customer, and ends what they agreed to; one that is off already stays as it is.
+    package static func detach(
+        _ id: PaymentMethodID, at now: Instant, in db: borrowing PostgresTransaction
+    ) throws {
+        _ = try db.execute(
+            """
+            UPDATE payment_methods SET status = 'detached', is_default = false, wants_default = false,
+                setup_action = NULL,
+                mandate_ended_at = CASE WHEN mandate_id IS NOT NULL THEN \(now)::timestamptz END
+            WHERE id = \(id) AND status <> 'detached' AND NOT single_use
+            """)
     }
 
     package static func find(_ id: PaymentMethodID, in db: borrowing PostgresTransaction) throws -> PaymentMethodRecord?

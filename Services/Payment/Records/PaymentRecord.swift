@@ -24,6 +24,8 @@ package struct PaymentRecord: PostgresRecord, Sendable {
     package let description: String?
     package let metadata: String
     package let offSession: Bool
+    /// The agreement under which it is charged without the customer; `nil` where none is recorded.
+    package let mandateID: String?
     package let authenticated: Bool
     package let attempts: Int
     package let attemptID: AttemptID
@@ -48,7 +50,8 @@ package struct PaymentRecord: PostgresRecord, Sendable {
     package static let columns: SQL = """
         p.id, p.customer_id, p.payment_method_id, p.provider, p.amount, p.currency, p.capture_method, p.amount_captured, \
         p.authorization_expires_at, p.amount_refunded, p.amount_disputed, p.status, p.invoice_id, \
-        p.subscription_id, p.description, p.metadata::text, p.off_session, p.authenticated, p.attempts, p.attempt_id, \
+        p.subscription_id, p.description, p.metadata::text, p.off_session, p.mandate_id, \
+        p.authenticated, p.attempts, p.attempt_id, \
         p.decline_code, p.next_action::text, p.action_expires_at, p.risk_score, p.risk_decision, p.risk_reasons, \
         p.review_status, p.authentication::text, p.return_url, p.created_at
         """
@@ -59,8 +62,8 @@ package struct PaymentRecord: PostgresRecord, Sendable {
         amountRefunded: Int64, amountDisputed: Int64 = 0, status: PaymentStatus, invoiceID: InvoiceID?,
         subscriptionID: SubscriptionID?,
         description: String?,
-        metadata: String, offSession: Bool, authenticated: Bool, attempts: Int, attemptID: AttemptID,
-        declineCode: String?, nextAction: NextAction? = nil, actionExpiresAt: Instant? = nil,
+        metadata: String, offSession: Bool, mandateID: String? = nil, authenticated: Bool, attempts: Int,
+        attemptID: AttemptID, declineCode: String?, nextAction: NextAction? = nil, actionExpiresAt: Instant? = nil,
         challengeURL: String? = nil, authentication: AttemptAuthentication? = nil, returnURL: String? = nil,
         riskScore: String?, riskDecision: String?, riskReasons: [String], reviewStatus: ReviewStatus? = nil,
         createdAt: Instant
@@ -81,6 +84,7 @@ package struct PaymentRecord: PostgresRecord, Sendable {
         self.description = description
         self.metadata = metadata
         self.offSession = offSession
+        self.mandateID = mandateID
         self.authenticated = authenticated
         self.attempts = attempts
         self.attemptID = attemptID
@@ -114,6 +118,7 @@ package struct PaymentRecord: PostgresRecord, Sendable {
         description = try row.next()
         metadata = try row.next()
         offSession = try row.next()
+        mandateID = try row.next()
         authenticated = try row.next()
         attempts = try row.next()
         attemptID = try row.next()

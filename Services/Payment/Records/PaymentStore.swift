@@ -257,6 +257,17 @@ package enum PaymentStore {
             "SELECT \(PaymentRecord.columns) FROM payments p \(matching) ORDER BY p.id DESC LIMIT \(limit)",
             as: PaymentRecord.self)
     }
+
+    /// Those whose money is held until a person has looked, newest first, after a cursor.
+    package static func inReview(
+        after: PaymentID?, limit: Int, in db: borrowing PostgresTransaction
+    ) throws -> [PaymentRecord] {
+        let matching: SQL = .matching(
+            "p.review_status = 'pending'", "p.status = 'authorized'", after.map { "p.id < \($0)" })
+        return try db.query(
+            "SELECT \(PaymentRecord.columns) FROM payments p \(matching) ORDER BY p.id DESC LIMIT \(limit)",
+            as: PaymentRecord.self)
+    }
 }
 
 /// Where a payment stands with the one authentication that it may ask its customer for.

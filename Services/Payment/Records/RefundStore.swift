@@ -45,6 +45,34 @@ package enum RefundStore {
         try db.first("SELECT \(RefundRecord.columns) FROM refunds WHERE id = \(id)", as: RefundRecord.self)
     }
 
+    /// A refund, its row locked until the transaction ends.
+    package static func lock(_ id: RefundID, in db: borrowing PostgresTransaction) throws -> RefundRecord? {
+        try db.first("SELECT \(RefundRecord.columns) FROM refunds WHERE id = \(id) FOR UPDATE", as: RefundRecord.self)
+    }
+
+    /// Ends a refund that gives nothing back, whose row is locked: what it held can be refunded again.
+    package static func free(
+        _ id: RefundID, as status: FollowUpStatus, code: String, in db: borrowing PostgresTransaction
+    ) throws -> RefundRecord? {
+        let ended: RefundRecord? = try db.first(
+            """
+            UPDATE refunds SET status = \(status.rawValue), failure_code = \(code), stepped_at = now()
+            WHERE id = \(id) RETURNING \(RefundRecord.columns)
+            """, as: RefundRecord.self)
+        guard let ended else { return nil }
+        try db.enqueue(
+            """
+            UPDATE captures SET amount_refunded = amount_refunded - \(ended.amount.minor)
+            WHERE id = (SELECT capture_id FROM refunds WHERE id = \(id))
+            """)
+        _ = try db.execute(
+            """
+            UPDATE payments SET amount_refunded = amount_refunded - \(ended.amount.minor)
+            WHERE id = \(ended.paymentID)
+            """)
+        return ended
+    }
+
     /// Stores a refund that is about to be asked for, of a payment whose row is locked: what is reserved by it cannot be
     /// refunded a second time.
     package static func reserve(

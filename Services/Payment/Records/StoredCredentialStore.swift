@@ -8,20 +8,6 @@ package struct StoredCredential: Sendable, Equatable {
     /// The agreement under which charges without the customer are made; `nil` when there is none.
     package let mandate: Mandate?
 
-    /// An agreement of the customer's.
-    package struct Mandate: Sendable, Equatable {
-        package let id: String
-        package let acceptedAt: Instant
-        /// Where they agreed from.
-        package let ip: String?
-
-        package init(id: String, acceptedAt: Instant, ip: String?) {
-            self.id = id
-            self.acceptedAt = acceptedAt
-            self.ip = ip
-        }
-    }
-
     package init(networkTransactionID: String?, mandate: Mandate?) {
         self.networkTransactionID = networkTransactionID
         self.mandate = mandate
@@ -46,12 +32,13 @@ package enum StoredCredentialStore {
 
     /// Keeps that a customer agreed; a later agreement takes the place of the last.
     package static func agree(
-        _ mandate: StoredCredential.Mandate, for method: PaymentMethodID, in db: borrowing PostgresTransaction
+        _ mandate: Mandate, for method: PaymentMethodID, in db: borrowing PostgresTransaction
     ) throws {
         _ = try db.execute(
             """
-            UPDATE payment_methods SET mandate_id = \(mandate.id), mandate_accepted_at = \(mandate.acceptedAt),
-                mandate_ip = \(mandate.ip)
+            UPDATE payment_methods SET mandate_id = \(mandate.id), mandate_type = \(mandate.type.rawValue),
+                mandate_accepted_at = \(mandate.acceptedAt), mandate_ip = \(mandate.ip),
+                mandate_agent = \(mandate.userAgent), mandate_ended_at = \(mandate.endedAt)
             WHERE id = \(method)
             """)
     }
@@ -62,20 +49,14 @@ package enum StoredCredentialStore {
     ) throws -> [PaymentMethodID: StoredCredential] {
         let rows: [(PaymentMethodID, StoredCredential)] = try db.query(
             """
-            SELECT id, network_transaction_id, mandate_id, mandate_accepted_at, mandate_ip FROM payment_methods
+            SELECT id, network_transaction_id, \(Mandate.columns) FROM payment_methods
             WHERE id = ANY(\(methods.map(\.rawValue))::text[])
             """
         ) { row in
-            let method: PaymentMethodID = try row.next()
-            let networkID: String? = try row.next()
-            let mandateID: String? = try row.next()
-            let acceptedAt: Instant? = try row.next()
-            let ip: String? = try row.next()
-            var mandate: StoredCredential.Mandate?
-            if let mandateID, let acceptedAt {
-                mandate = StoredCredential.Mandate(id: mandateID, acceptedAt: acceptedAt, ip: ip)
-            }
-            return (method, StoredCredential(networkTransactionID: networkID, mandate: mandate))
+            (
+                try row.next(),
+                StoredCredential(networkTransactionID: try row.next(), mandate: try Mandate(row: &row))
+            )
         }
         return Dictionary(rows) { first, _ in first }
     }

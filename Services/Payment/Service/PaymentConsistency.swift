@@ -105,7 +105,7 @@ package enum PaymentConsistency {
                 "payments charged more than once at the sandbox provider"
             ),
             (
-                "SELECT count(*) FROM (refunds f JOIN payments p ON p.id = f.payment_id) FULL JOIN (SELECT id, reference FROM journal_entries WHERE kind = 'refund') e ON e.reference = f.id LEFT JOIN sandbox_refunds r ON r.reference = f.provider_reference WHERE (f.status = 'succeeded') IS DISTINCT FROM (e.id IS NOT NULL) OR (p.provider = 'sandbox' AND f.status = 'succeeded' AND r.reference IS NULL)",
+                "SELECT count(*) FROM (refunds f JOIN payments p ON p.id = f.payment_id) FULL JOIN (SELECT min(id) AS id, reference FROM journal_entries WHERE kind IN ('refund', 'refund_failure') GROUP BY reference HAVING count(*) = 1) e ON e.reference = f.id LEFT JOIN sandbox_refunds r ON r.reference = f.provider_reference AND r.failure_code IS NULL WHERE (f.status = 'succeeded') IS DISTINCT FROM (e.id IS NOT NULL) OR (p.provider = 'sandbox' AND f.status = 'succeeded' AND r.reference IS NULL)",
                 "refunds whose booking and provider disagree"
             ),
             (
@@ -114,6 +114,7 @@ package enum PaymentConsistency {
                     SELECT 'assets:provider:' || provider AS account, currency, captured AS amount FROM sandbox_charges
                     UNION ALL SELECT 'assets:provider:' || c.provider, c.currency, -r.amount
                     FROM sandbox_refunds r JOIN sandbox_charges c ON c.idempotency_key = r.charge_key
+                    WHERE r.failure_code IS NULL
                     UNION ALL SELECT 'assets:provider:' || c.provider, c.currency, -d.fee - CASE
                         WHEN d.status IN ('needs_response', 'under_review', 'lost') THEN d.amount ELSE 0 END
                     FROM sandbox_disputes d JOIN sandbox_charges c ON c.idempotency_key = d.charge_key

@@ -69,7 +69,8 @@ package struct PaymentUseCases: Sendable {
         sync = SyncPayment(charge: charge, pool: pool)
         news = HandleNews(
             pool: pool, sync: sync, capture: capture,
-            refunds: FollowRefunds(refund: refund, pool: pool, clock: clock))
+            refunds: FollowRefunds(refund: refund, pool: pool, clock: clock),
+            releases: FollowReleases(providers: providers, pool: pool, clock: clock))
         create = CreatePayment(
             record: RecordPayments(pool: pool, providers: providers), providers: providers, waiters: waiters,
             pool: pool)

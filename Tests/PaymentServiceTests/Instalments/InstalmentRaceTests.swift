@@ -129,10 +129,14 @@ extension CivilDate {
         }
     }
 
-    @Test("whatever happens, no rule is broken, every plan ends, and nothing is owed in the end") func stories()
-        async throws
-    {
-        var random = Seeded()
+    /// A settlement whose answer was lost, and which the sweeper finds as the last thing that happens.
+    private static let lostSettlement: UInt64 = 649_180_418
+
+    @Test(
+        "whatever happens, no rule is broken, every plan ends, and nothing is owed in the end",
+        arguments: [nil, lostSettlement])
+    func stories(seed: UInt64?) async throws {
+        var random = Seeded(seed)
         for _ in 0..<4 {
             try await withInstalments { world in
                 var customers: [CustomerID] = []
@@ -144,7 +148,8 @@ extension CivilDate {
                 var plans: [InstalmentPlanID] = []
                 for _ in 0..<60 { try await step(world, customers, &plans, &random) }
                 try await world.rest()
-                #expect(try await world.violations() == [], "seed \(random.seed)")
+                let broken: [String] = try await world.violations()
+                #expect(broken == [], "seed \(random.seed)")
                 world.payments.clock.advance(by: .seconds(600 * 86_400))
                 try await world.rest()
                 #expect(try await world.violations() == [], "seed \(random.seed)")

@@ -137,18 +137,28 @@ struct InstalmentWorld: Sendable {
         while true {
             let due: Int = try await runDue()
             let news: Int = try await deliverNews(times: times)
-            try await eventually(within: .seconds(20), "payments settle") {
-                let moving: Int = try await payments.number(
-                    """
-                    SELECT (SELECT count(*) FROM payments WHERE status IN ('processing', 'canceling'))
-                        + (SELECT count(*) FROM refunds WHERE status = 'processing')
-                    """)
-                if moving == 0 { return true }
-                try await payments.work.sweep.pass()
-                return false
-            }
-            if due == 0, news == 0 { return }
+            let settled: Bool = try await settlePayments()
+            // What has settled just now is news that nobody has heard yet.
+            if due == 0, news == 0, !settled { return }
         }
+    }
+
+    /// Lets payments and refunds under way come to their ends.
+    /// - Returns: Whether there were any.
+    private func settlePayments() async throws -> Bool {
+        var settled = false
+        try await eventually(within: .seconds(20), "payments settle") {
+            let moving: Int = try await payments.number(
+                """
+                SELECT (SELECT count(*) FROM payments WHERE status IN ('processing', 'canceling'))
+                    + (SELECT count(*) FROM refunds WHERE status = 'processing')
+                """)
+            if moving == 0 { return true }
+            settled = true
+            try await payments.work.sweep.pass()
+            return false
+        }
+        return settled
     }
 
     /// Brings published events to whom they concern.

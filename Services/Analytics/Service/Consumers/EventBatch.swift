@@ -20,6 +20,8 @@ struct EventBatch {
         let customerID: CustomerID
         let amount: Money
         let at: Instant
+        /// It failed then; nothing went back.
+        var hasFailed = false
     }
 
     fileprivate(set) var entries: [Entry] = []
@@ -164,6 +166,12 @@ extension EventReaders {
                 .init(
                     id: event.body.refundID, paymentID: event.body.paymentID, customerID: event.body.customerID,
                     amount: event.body.amount, at: event.body.refundedAt))
+        },
+        PaymentRefundFailedV1.type: reader(of: PaymentRefundFailedV1.self) { event, batch in
+            batch.refunds.append(
+                .init(
+                    id: event.body.refundID, paymentID: event.body.paymentID, customerID: event.body.customerID,
+                    amount: event.body.amount, at: event.body.failedAt, hasFailed: true))
         },
     ]
 

@@ -26,7 +26,7 @@ enum FactStore {
 
     /// Money that went back.
     static func refunds(in db: borrowing PostgresTransaction) throws -> JSONValue {
-        try total(ids: "SELECT refund_id AS id, currency, amount_minor FROM refunds", in: db)
+        try total(ids: "SELECT refund_id AS id, currency, amount_minor FROM refunds WHERE failed_at IS NULL", in: db)
     }
 
     /// Invoices that were finalized, whatever became of them; or those that were paid.

@@ -51,7 +51,8 @@ enum PaymentStore {
             SELECT currency, sum(paid)::bigint, sum(refunded)::bigint
             FROM (SELECT currency, amount_minor AS paid, 0 AS refunded FROM payments WHERE succeeded_at <= \(instant)
                   UNION ALL
-                  SELECT currency, 0, amount_minor FROM refunds WHERE refunded_at <= \(instant)) m
+                  SELECT currency, 0, amount_minor FROM refunds
+                  WHERE refunded_at <= \(instant) AND (failed_at IS NULL OR failed_at > \(instant))) m
             GROUP BY currency ORDER BY currency
             """
         ) { row in
@@ -67,19 +68,30 @@ struct RevenueTotal: Sendable {
     let refundedMinor: Int64
 }
 
-/// Money that went back, once for each refund.
+/// Money that went back, once for each refund, and whether it came back since.
 enum RefundStore {
-    /// Adds refunds; travels with the next statement.
+    /// Adds refunds and failures, which may come in any order; travels with the next statement.
     static func append(_ refunds: [EventBatch.Refund], in db: borrowing PostgresTransaction) throws {
-        guard !refunds.isEmpty else { return }
+        let failed: [EventBatch.Refund] = refunds.filter(\.hasFailed)
+        if refunds.count > failed.count { try db.enqueue(insertion(refunds.filter { !$0.hasFailed })) }
+        guard !failed.isEmpty else { return }
+        try db.enqueue(insertion(failed))
         try db.enqueue(
             """
-            INSERT INTO refunds (refund_id, payment_id, customer_id, amount_minor, currency, refunded_at)
-            SELECT * FROM unnest(
-                \(refunds.map(\.id))::text[], \(refunds.map(\.paymentID))::text[],
-                \(refunds.map(\.customerID))::text[], \(refunds.map(\.amount.minor))::bigint[],
-                \(refunds.map(\.amount.currency))::text[], \(refunds.map(\.at))::timestamptz[])
-            ON CONFLICT DO NOTHING
+            UPDATE refunds r SET failed_at = f.at
+            FROM unnest(\(failed.map(\.id))::text[], \(failed.map(\.at))::timestamptz[]) AS f(id, at)
+            WHERE r.refund_id = f.id AND r.failed_at IS NULL
             """)
+    }
+
+    private static func insertion(_ refunds: [EventBatch.Refund]) -> SQL {
+        """
+        INSERT INTO refunds (refund_id, payment_id, customer_id, amount_minor, currency, refunded_at)
+        SELECT * FROM unnest(
+            \(refunds.map(\.id))::text[], \(refunds.map(\.paymentID))::text[],
+            \(refunds.map(\.customerID))::text[], \(refunds.map(\.amount.minor))::bigint[],
+            \(refunds.map(\.amount.currency))::text[], \(refunds.map(\.at))::timestamptz[])
+        ON CONFLICT DO NOTHING
+        """
     }
 }

@@ -24,6 +24,8 @@ package struct AssessmentDocument: JSONOutput {
         o.field("velocity", assessment.velocity.map(VelocityDocument.init), doc: "Null when counts were unavailable")
         o.field("model", assessment.model, doc: "What scored it")
         o.field("created_at", assessment.createdAt)
+        o.field("review_outcome", assessment.review?.outcome, doc: "What a person decided; null while nobody has")
+        o.field("reviewed_at", assessment.review?.reviewedAt)
     }
 
     package static var sample: Self {

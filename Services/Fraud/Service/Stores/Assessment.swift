@@ -30,12 +30,14 @@ package struct Assessment: Equatable, Sendable {
     package let model: String
     /// When.
     package let createdAt: Instant
+    /// What a person decided since; `nil` while nobody has.
+    package var review: AssessmentReview?
 
     /// A stored one.
     init(
         id: AssessmentID, paymentID: PaymentID, attempt: Int64, attemptID: AttemptID, customerID: CustomerID,
         amount: Money, score: RiskScore, decision: RiskDecision, level: RiskLevel, reasons: [RiskReason],
-        velocity: VelocityCounts?, model: String, createdAt: Instant
+        velocity: VelocityCounts?, model: String, createdAt: Instant, review: AssessmentReview? = nil
     ) {
         self.id = id
         self.paymentID = paymentID
@@ -50,6 +52,7 @@ package struct Assessment: Equatable, Sendable {
         self.velocity = velocity
         self.model = model
         self.createdAt = createdAt
+        self.review = review
     }
 
     /// A new one.

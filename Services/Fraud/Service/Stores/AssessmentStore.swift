@@ -16,12 +16,39 @@ package struct AssessmentFilter: Sendable {
     }
 }
 
-/// The `assessments` table: rows are inserted and never changed.
+/// The `assessments` table, whose rows are inserted and never changed, and the reviews beside it.
 package enum AssessmentStore {
     private static let columns: SQL = """
         id, payment_id, attempt, attempt_id, customer_id, currency, amount, score, decision, risk_level, reasons,
         card_hour, card_day, customer_hour, customer_day, model, created_at
         """
+
+    /// The same with the review beside it, of `assessments`.
+    private static let reviewed: SQL = """
+        SELECT \(columns), r.outcome, r.reviewed_at
+        FROM assessments LEFT JOIN assessment_reviews r ON r.assessment_id = assessments.id
+        """
+
+    /// Keeps what a person decided about a payment, beside the assessment of the attempt or, where another provider has
+    /// followed, of the payment's newest one; the first word counts.
+    /// - Returns: Whether there is an assessment.
+    static func note(
+        _ review: AssessmentReview, of payment: PaymentID, attempt: AttemptID, in db: borrowing PostgresTransaction
+    ) throws -> Bool {
+        let assessment: AssessmentID? = try db.first(
+            """
+            SELECT id FROM assessments WHERE payment_id = \(payment)
+            ORDER BY attempt_id = \(attempt) DESC, attempt DESC LIMIT 1
+            """
+        ) { row in try row.next() }
+        guard let assessment else { return false }
+        try db.enqueue(
+            """
+            INSERT INTO assessment_reviews (assessment_id, outcome, reviewed_at)
+            VALUES (\(assessment), \(review.outcome.rawValue), \(review.reviewedAt)) ON CONFLICT DO NOTHING
+            """)
+        return true
+    }
 
     /// Inserts assessments of attempts that have none.
     /// - Returns: The ids of those that were inserted.
@@ -54,7 +81,7 @@ package enum AssessmentStore {
 
     /// One assessment; `nil` when there is none.
     package static func find(_ id: AssessmentID, in db: borrowing PostgresTransaction) throws -> Assessment? {
-        try db.first("SELECT \(columns) FROM assessments WHERE id = \(id)", read)
+        try db.first("\(reviewed) WHERE id = \(id)", read)
     }
 
     /// The newest assessments that match, at most `limit`, older than `after`.
@@ -64,7 +91,7 @@ package enum AssessmentStore {
         let matching: SQL = .matching(
             filter.paymentID.map { "payment_id = \($0)" }, filter.customerID.map { "customer_id = \($0)" },
             after.map { "id < \($0)" })
-        return try db.query("SELECT \(columns) FROM assessments \(matching) ORDER BY id DESC LIMIT \(limit)", read)
+        return try db.query("\(reviewed) \(matching) ORDER BY id DESC LIMIT \(limit)", read)
     }
 
     private static func read(_ row: inout PostgresRow) throws -> Assessment {
@@ -79,10 +106,17 @@ package enum AssessmentStore {
         let level: RiskLevel = try row.nextCase()
         let reasons: [String] = try row.next()
         let counts: [Int?] = [try row.next(), try row.next(), try row.next(), try row.next()]
+        let (model, createdAt): (String, Instant) = (try row.next(), try row.next())
+        let outcome: String? = try row.next()
+        let reviewedAt: Instant? = try row.next()
+        var review: AssessmentReview?
+        if let outcome = outcome.flatMap(AssessmentReview.Outcome.init), let reviewedAt {
+            review = AssessmentReview(outcome: outcome, reviewedAt: reviewedAt)
+        }
         return Assessment(
             id: id, paymentID: payment, attempt: attempt, attemptID: attemptID, customerID: customer, amount: amount,
             score: score, decision: decision, level: level, reasons: reasons.compactMap { RiskReason(rawValue: $0) },
-            velocity: velocity(counts.compactMap { $0 }), model: try row.next(), createdAt: try row.next())
+            velocity: velocity(counts.compactMap { $0 }), model: model, createdAt: createdAt, review: review)
     }
 
     private static func velocity(_ counts: [Int]) -> VelocityCounts? {

@@ -9,9 +9,13 @@ package enum FraudBooks {
         let decisions: [JSONMember] = try db.query(
             "SELECT decision, count(*)::text FROM assessments GROUP BY 1 ORDER BY 1"
         ) { row in JSONMember(name: try row.next(), value: .number(try row.next())) }
+        let reviews: [JSONMember] = try db.query(
+            "SELECT outcome, count(*)::text FROM assessment_reviews GROUP BY 1 ORDER BY 1"
+        ) { row in JSONMember(name: try row.next(), value: .number(try row.next())) }
         return [
             ("assessments", try Fingerprint.of("SELECT payment_id || attempt::text FROM assessments", in: db)),
             ("decisions", .object(decisions)),
+            ("reviews", .object(reviews)),
         ]
     }
 

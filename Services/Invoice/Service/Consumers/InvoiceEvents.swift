@@ -37,6 +37,13 @@ extension Invoice {
             amount: refund.amount, refundedTotal: state.refundedMinor)
     }
 
+    /// Some of what went back came back.
+    func refundFailedEvent(_ failure: PaymentRefundFailedV1) -> InvoiceRefundFailedV1 {
+        InvoiceRefundFailedV1(
+            invoiceID: id, customerID: billing.customerID, paymentID: failure.paymentID, refundID: failure.refundID,
+            amount: failure.amount, refundedTotal: state.refundedMinor)
+    }
+
     /// It was withdrawn.
     func voidedEvent(reason: String) -> InvoiceVoidedV1 {
         InvoiceVoidedV1(

@@ -37,6 +37,7 @@ package struct PaymentRefundedConsumer: Sendable {
             let settledByIt: Bool = invoice.status == .paid && invoice.state.paymentID == refund.paymentID
             if !settledByIt, try UnappliedPaymentStore.giveBack(refund.amount, of: refund.paymentID, in: db) {
                 logger.notice("money set aside went back", metadata: ["payment": "\(refund.paymentID)"])
+                rows.append(InvoiceRefund(refund, of: id, isUnapplied: true))
                 continue
             }
             try parking("refund \(refund.refundID) of invoice \(id)") { () throws(InvoiceRefusal) in
@@ -47,20 +48,21 @@ package struct PaymentRefundedConsumer: Sendable {
             refunded.append(OutboxEvent(invoice.refundedEvent(refund), key: invoice.eventKey, at: now))
         }
         guard !rows.isEmpty else { return }
-        let changed: Set<InvoiceID> = Set(rows.map(\.invoiceID))
-        try db.enqueue(InvoiceStore.update(invoices.values.filter { changed.contains($0.id) }))
         try db.enqueue(RefundStore.insertion(rows))
+        guard !refunded.isEmpty else { return }
+        let changed: Set<InvoiceID> = Set(rows.filter { !$0.isUnapplied }.map(\.invoiceID))
+        try db.enqueue(InvoiceStore.update(invoices.values.filter { changed.contains($0.id) }))
         try db.enqueue(Outbox.insertion(refunded))
         Outbox.wakeOnCommit(db)
-        InvoiceMetrics.shared.refunded(rows.count, in: db)
-        logger.info("refunds booked", metadata: ["count": "\(rows.count)"])
+        InvoiceMetrics.shared.refunded(refunded.count, in: db)
+        logger.info("refunds booked", metadata: ["count": "\(refunded.count)"])
     }
 }
 
 extension InvoiceRefund {
-    fileprivate init(_ refund: PaymentRefundedV1, of invoice: InvoiceID) {
+    fileprivate init(_ refund: PaymentRefundedV1, of invoice: InvoiceID, isUnapplied: Bool = false) {
         self.init(
             id: refund.refundID, invoiceID: invoice, paymentID: refund.paymentID, amount: refund.amount,
-            refundedAt: refund.refundedAt)
+            refundedAt: refund.refundedAt, isUnapplied: isUnapplied)
     }
 }

@@ -76,7 +76,8 @@ package enum InvoiceBooks {
             "the refunds do not add up",
             """
             SELECT i.id FROM invoices i
-            LEFT JOIN (SELECT invoice_id, sum(amount) AS amount FROM invoice_refunds GROUP BY 1) r ON r.invoice_id = i.id
+            LEFT JOIN (SELECT invoice_id, sum(amount) AS amount FROM invoice_refunds
+                       WHERE NOT unapplied AND failed_at IS NULL GROUP BY 1) r ON r.invoice_id = i.id
             WHERE i.amount_refunded <> COALESCE(r.amount, 0)
             """
         ),

@@ -8,6 +8,10 @@ struct InvoiceRefund: Sendable {
     let paymentID: PaymentID
     let amount: Money
     let refundedAt: Instant
+    /// Of money that was set aside, which the invoice never had.
+    var isUnapplied = false
+    /// When it failed after all; it does not count then.
+    var failedAt: Instant?
 }
 
 /// The `invoice_refunds` table.
@@ -20,13 +24,36 @@ enum RefundStore {
         return Set(known)
     }
 
+    /// A refund that is known, its row locked until the transaction ends.
+    static func lock(
+        _ id: RefundID, currency: Currency, in db: borrowing PostgresTransaction
+    ) throws -> InvoiceRefund? {
+        try db.first(
+            """
+            SELECT invoice_id, payment_id, amount, refunded_at, unapplied, failed_at FROM invoice_refunds
+            WHERE refund_id = \(id) FOR UPDATE
+            """
+        ) { row in
+            InvoiceRefund(
+                id: id, invoiceID: try row.next(), paymentID: try row.next(),
+                amount: Money(minor: try row.next(), currency: currency), refundedAt: try row.next(),
+                isUnapplied: try row.next(), failedAt: try row.next())
+        }
+    }
+
+    /// Notes that a refund failed.
+    static func fail(_ id: RefundID, at instant: Instant, in db: borrowing PostgresTransaction) throws {
+        try db.enqueue("UPDATE invoice_refunds SET failed_at = \(instant) WHERE refund_id = \(id)")
+    }
+
     /// Inserts refunds that are not booked yet.
     static func insertion(_ refunds: [InvoiceRefund]) -> SQL {
         """
-        INSERT INTO invoice_refunds (refund_id, invoice_id, payment_id, amount, refunded_at)
+        INSERT INTO invoice_refunds (refund_id, invoice_id, payment_id, amount, refunded_at, unapplied, failed_at)
         SELECT * FROM unnest(
             \(refunds.map(\.id))::text[], \(refunds.map(\.invoiceID))::text[], \(refunds.map(\.paymentID))::text[],
-            \(refunds.map(\.amount.minor))::bigint[], \(refunds.map(\.refundedAt))::timestamptz[])
+            \(refunds.map(\.amount.minor))::bigint[], \(refunds.map(\.refundedAt))::timestamptz[],
+            \(refunds.map(\.isUnapplied))::boolean[], \(refunds.map(\.failedAt))::timestamptz[])
         """
     }
 }

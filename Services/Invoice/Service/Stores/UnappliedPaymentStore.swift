@@ -41,4 +41,15 @@ enum UnappliedPaymentStore {
             """)
         return changed == 1
     }
+
+    /// Notes that money which went back came back: it is to be given back again.
+    static func takeBack(
+        _ amount: Money, of payment: PaymentID, in db: borrowing PostgresTransaction
+    ) throws {
+        try db.enqueue(
+            """
+            UPDATE unapplied_payments SET amount_refunded = amount_refunded - \(amount.minor)
+            WHERE payment_id = \(payment) AND currency = \(amount.currency.code)
+            """)
+    }
 }

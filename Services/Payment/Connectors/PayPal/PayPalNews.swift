@@ -11,7 +11,9 @@ package struct PayPalNews: NewsReader {
         let type: String = try PayPalFields(event, of: "event").text("event_type")
         switch type {
         case "PAYMENT.CAPTURE.REFUNDED", "PAYMENT.CAPTURE.REVERSED":
-            return .refund(try ProviderRefund(try PayPalRefund(try Self.resource(event))))
+            let resource: JSONValue = try Self.resource(event)
+            if let reversed = try Self.reversedCapture(resource) { return .refund(reversed) }
+            return .refund(try ProviderRefund(try PayPalRefund(resource)))
         case let type where type.hasPrefix("PAYMENT.REFUND."):
             return .refund(try ProviderRefund(try PayPalRefund(try Self.resource(event))))
         case let type where type.hasPrefix("CHECKOUT.ORDER."):
@@ -28,6 +30,13 @@ package struct PayPalNews: NewsReader {
             return .dispute(try ProviderDispute(payPal: try Self.resource(event)))
         default: return .nothing(type)
         }
+    }
+
+    /// A reversal that is told by the capture it reverses, in place of a refund of it.
+    private static func reversedCapture(_ resource: JSONValue) throws(ProviderFault) -> ProviderRefund? {
+        let fields = PayPalFields(resource, of: "capture")
+        guard let address = fields.link("self"), address.contains("/captures/") else { return nil }
+        return ProviderRefund(reversed: try fields.id(), amount: try fields.money("amount"))
     }
 
     private static func resource(_ event: JSONValue) throws(ProviderFault) -> JSONValue {
@@ -63,17 +72,36 @@ extension ProviderRefund {
     }
 }
 
+extension ProviderRefund {
+    /// All of a capture went back without a refund that has a name: it goes by the capture's.
+    init(reversed capture: String, amount: Money) {
+        self.init(reference: capture, taken: capture, refundID: nil, amount: amount, state: .succeeded)
+    }
+}
+
 extension PayPalAdapter {
-    /// Reads a refund back, whoever made it.
+    /// Reads a refund back, whoever made it; under a capture's name, the reversal of all of it.
     package func refund(named reference: String) async throws(ProviderFault) -> ProviderRefund? {
         guard PayPalWire.isID(reference) else { return nil }
         switch try await client.send(.get("/v2/payments/refunds/" + reference)) {
-        case .refused(let refusal) where refusal.status == 404: return nil
+        case .refused(let refusal) where refusal.status == 404: return try await reversal(of: reference)
         case .refused(let refusal): throw .unusable("not readable: \(refusal.code)")
         case .done(let json):
             let refund = try PayPalRefund(try json.required())
             try PayPalCheck.equal(refund.id, reference, "refund")
             return try ProviderRefund(refund)
+        }
+    }
+
+    /// - Returns: `nil` unless PayPal says of the capture that all of it went back.
+    private func reversal(of id: String) async throws(ProviderFault) -> ProviderRefund? {
+        switch try await client.send(.get("/v2/payments/captures/" + id)) {
+        case .refused(let refusal) where refusal.status == 404: return nil
+        case .refused(let refusal): throw .unusable("not readable: \(refusal.code)")
+        case .done(let json):
+            let capture = try PayPalCapture(try json.required())
+            try PayPalCheck.equal(capture.id, id, "capture")
+            return capture.status == .refunded ? ProviderRefund(reversed: id, amount: capture.amount) : nil
         }
     }
 }

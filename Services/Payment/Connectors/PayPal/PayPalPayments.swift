@@ -70,10 +70,13 @@ extension PayPalAdapter {
             try PayPalCheck.equal(answered.amount, request.amount, "amount of the refund")
             try PayPalCheck.equal(answered.ours.invoiceID, request.idempotencyKey.rawValue, "refund id")
             if let parent = answered.parent { try PayPalCheck.equal(parent, request.reference, "capture") }
-            switch answered.status {
-            case .completed: return .refunded(reference: answered.id)
-            case .pending: return .pending(reference: answered.id)
-            case .failed, .cancelled: return .refused(code: answered.status.rawValue)
+            // A repeated key may be answered with the words of the first time, so a pending one is looked up.
+            let latest: PayPalRefund = answered.status == .pending ? try await refund(answered.id) : answered
+            try PayPalCheck.equal(latest.amount, request.amount, "amount of the refund")
+            switch latest.status {
+            case .completed: return .refunded(reference: latest.id)
+            case .pending: return .pending(reference: latest.id)
+            case .failed, .cancelled: return .refused(code: latest.status.rawValue)
             }
         }
     }
@@ -125,6 +128,23 @@ extension PayPalAdapter {
         let refund = try PayPalRefund(try await read("/v2/payments/refunds/", id))
         try PayPalCheck.equal(refund.id, id, "refund")
         return refund
+    }
+
+    /// An authorization that was voided or denied holds nothing; one whose time is over is voided by PayPal.
+    package func holds(_ reference: String) async throws(ProviderFault) -> Bool? {
+        guard PayPalWire.isID(reference) else { return nil }
+        switch try await client.send(.get("/v2/payments/authorizations/" + reference)) {
+        case .refused(let refusal) where refusal.status == 404: return nil
+        case .refused(let refusal): throw .unusable("not readable: \(refusal.code)")
+        case .done(let json):
+            let held = try PayPalAuthorization(try json.required())
+            try PayPalCheck.equal(held.id, reference, "authorization")
+            return switch held.status {
+            case .created, .partiallyCaptured, .pending: true
+            case .denied, .voided: false
+            case .captured: nil
+            }
+        }
     }
 
     private func read(_ collection: String, _ id: String) async throws(ProviderFault) -> JSONValue {

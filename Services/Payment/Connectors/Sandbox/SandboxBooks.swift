@@ -18,13 +18,16 @@ enum SandboxBooks {
             """
             INSERT INTO sandbox_charges
                 (provider, idempotency_key, reference, amount, currency, outcome, decline_code, captured, held_until,
-                    occurred_at)
+                    occurred_at, mandate_id, network_transaction_id)
             SELECT \(acquirer.name), c.key, 'ch_' || c.key, c.amount, c.currency, c.outcome, c.decline_code,
                 CASE WHEN c.outcome = 'succeeded' THEN c.amount ELSE 0 END,
-                CASE WHEN c.outcome = 'authorized' THEN \(heldUntil)::timestamptz END, \(now)::timestamptz
+                CASE WHEN c.outcome = 'authorized' THEN \(heldUntil)::timestamptz END, \(now)::timestamptz,
+                c.mandate_id, c.network_id
             FROM unnest(\(keys.map(\.rawValue))::text[], \(charges.map(\.request.amount.minor))::bigint[],
                 \(charges.map(\.request.amount.currency.code))::text[], \(answers.map(\.outcome.rawValue))::text[],
-                \(answers.map(\.declineCode))::text[]) AS c(key, amount, currency, outcome, decline_code)
+                \(answers.map(\.declineCode))::text[], \(charges.map(\.request.mandate))::text[],
+                \(charges.map(\.request.networkTransactionID))::text[]
+            ) AS c(key, amount, currency, outcome, decline_code, mandate_id, network_id)
             ON CONFLICT (idempotency_key) DO NOTHING
             """)
         if booked == charges.count {
@@ -125,19 +128,32 @@ enum SandboxBooks {
         return .released
     }
 
+    /// Whether a charge that was only authorized still holds money; `nil` for any other.
+    static func holds(_ reference: String, in db: borrowing PostgresTransaction) throws -> Bool? {
+        try db.first(
+            """
+            SELECT held_until IS NOT NULL FROM sandbox_charges
+            WHERE reference = \(reference) AND outcome = 'authorized'
+            """
+        ) { row in try row.next() }
+    }
+
     /// A refund by its reference; `nil` when there is none.
     static func refund(named reference: String, in db: borrowing PostgresTransaction) throws -> ProviderRefund? {
         try db.first(
             """
-            SELECT r.idempotency_key, coalesce(r.refunded_reference, c.reference), r.amount, c.currency
+            SELECT r.idempotency_key, coalesce(r.refunded_reference, c.reference), r.amount, c.currency, r.failure_code
             FROM sandbox_refunds r JOIN sandbox_charges c ON c.idempotency_key = r.charge_key
             WHERE r.reference = \(reference)
             """
         ) { row in
             let key: String = try row.next()
+            let taken: String = try row.next()
+            let amount = Money(minor: try row.next(), currency: try row.next())
+            let failure: String? = try row.next()
             return ProviderRefund(
-                reference: reference, taken: try row.next(), refundID: RefundID(key),
-                amount: Money(minor: try row.next(), currency: try row.next()), state: .succeeded)
+                reference: reference, taken: taken, refundID: RefundID(key), amount: amount,
+                state: failure.map { .failed(code: $0) } ?? .succeeded)
         }
     }
 
@@ -156,15 +172,19 @@ enum SandboxBooks {
         else {
             return .refused(code: "charge_not_found")
         }
-        let known: String? = try db.first(
-            "SELECT reference FROM sandbox_refunds WHERE idempotency_key = \(request.idempotencyKey)"
-        ) { row in try row.next() }
-        if let known { return .refunded(reference: known) }
+        let known: RefundAnswer? = try db.first(
+            "SELECT reference, failure_code FROM sandbox_refunds WHERE idempotency_key = \(request.idempotencyKey)"
+        ) { row in
+            let reference: String = try row.next()
+            let failure: String? = try row.next()
+            return failure.map { .refused(code: $0) } ?? .refunded(reference: reference)
+        }
+        if let known { return known }
         let returned: (byPart: Int64, byCharge: Int64)? = try db.first(
             """
             SELECT coalesce(sum(amount) FILTER (WHERE \(part == nil) OR refunded_reference = \(request.reference)), 0)::bigint,
                 coalesce(sum(amount), 0)::bigint
-            FROM sandbox_refunds WHERE charge_key = \(charge.key)
+            FROM sandbox_refunds WHERE charge_key = \(charge.key) AND failure_code IS NULL
             """
         ) { row in (try row.next(), try row.next()) }
         guard let returned, (part?.amount ?? charge.captured) - returned.byPart >= request.amount.minor else {
@@ -183,5 +203,13 @@ enum SandboxBooks {
                 \(request.amount.minor), \(now))
             """)
         return .refunded(reference: reference)
+    }
+}
+
+extension ChargeRequest {
+    /// The charge that the customer made themselves, where one without them refers to it.
+    fileprivate var networkTransactionID: String? {
+        guard case .merchant(let id) = initiation else { return nil }
+        return id
     }
 }

@@ -93,7 +93,7 @@ enum SandboxDisputeBooks {
                 due.raised_at + make_interval(secs => \(answerSeconds)::double precision), \(number)
             FROM due CROSS JOIN LATERAL (
                 SELECT coalesce(sum(amount), 0)::bigint AS amount FROM sandbox_refunds
-                WHERE charge_key = due.idempotency_key) AS r
+                WHERE charge_key = due.idempotency_key AND failure_code IS NULL) AS r
             WHERE due.captured > r.amount
             """)
     }

@@ -99,6 +99,13 @@ package struct SandboxProvider: PaymentProvider {
         }
     }
 
+    package func holds(_ reference: String) async throws(ProviderFault) -> Bool? {
+        try reach()
+        return try await reachable {
+            try await pool.transaction(readOnly: true) { db in try SandboxBooks.holds(reference, in: db) }
+        }
+    }
+
     package func refund(named reference: String) async throws(ProviderFault) -> ProviderRefund? {
         try reach()
         return try await reachable {

@@ -49,8 +49,9 @@ package struct StripeAdapter: PaymentProvider {
         return try await submit(request, form, mayHaveHappened: false)
     }
 
-    /// Finds the charge by its metadata; where there is none, asks again under the same key while that is safe.
-    /// - Returns: ``DeclineCode/neverCharged`` when it cannot have happened any more.
+    /// Finds the charge by its metadata; where there is none, asks again under the same key while that is safe. A repeat
+    /// that Stripe refuses has the account's list read, which shows at once whether there is a PaymentIntent.
+    /// - Returns: The refusal, or ``DeclineCode/neverCharged``, when it cannot have happened any more.
     /// - Throws: ``ProviderFault`` while that is not known.
     package func outcome(of request: ChargeRequest) async throws(ProviderFault) -> ChargeAnswer {
         let form: StripeForm = try chargeForm(request)
@@ -77,7 +78,12 @@ package struct StripeAdapter: PaymentProvider {
     ) async throws(ProviderFault) -> ChargeAnswer {
         let key: String = "\(request.idempotencyKey):charge"
         let call = StripeCall(kind: .post(key: key), path: "/v1/payment_intents", form: form)
-        switch try await client.send(call, mayHaveHappened: mayHaveHappened) {
+        let reply: StripeReply
+        do throws(ProviderFault) { reply = try await client.send(call, mayHaveHappened: mayHaveHappened) } catch {
+            guard mayHaveHappened, error == StripeClient.mismatched else { throw error }
+            return try await readBack(request, of: nil, otherwise: ProviderDecline(code: DeclineCode.neverCharged))
+        }
+        switch reply {
         case .object(let fields, let isReplay):
             let intent = try StripeIntent(fields)
             if !isReplay, intent.status == .succeeded, !request.capture { throw .unusable("\(intent.id) is captured") }
@@ -85,6 +91,9 @@ package struct StripeAdapter: PaymentProvider {
             // The stored answer is of then; the customer may have authenticated since.
             if isReplay, let answer = try await readIntent(intent.id)?.answer(to: request) { return answer }
             throw fields.unusable("status", "is \(intent.status.rawValue) after the confirmation")
+        case .refused(let refusal) where refusal.followsDoubt && refusal.status != 402 && refusal.intent == nil:
+            let customer: String? = if case .stored(_, let name) = request.source { name } else { nil }
+            return try await readBack(request, of: customer, otherwise: ProviderDecline(refusal, reference: nil))
         case .refused(let refusal): return try Self.answer(to: request, refused: refusal)
         case .stuck(let status):
             if let answer = try await find(request) { return answer }
@@ -136,7 +145,7 @@ package struct StripeAdapter: PaymentProvider {
         }
     }
 
-    private func age(of request: ChargeRequest) throws(ProviderFault) -> Duration {
+    func age(of request: ChargeRequest) throws(ProviderFault) -> Duration {
         guard let made = request.idempotencyKey.madeAt else { throw .rejected(code: "attempt_id_malformed") }
         return configuration.clock.now.duration(since: made)
     }

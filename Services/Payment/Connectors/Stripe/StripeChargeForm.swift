@@ -29,6 +29,7 @@ extension StripeAdapter {
         var metadata = StripeForm()
         metadata.add(StripeMetadata.payment, .text(request.paymentID.rawValue))
         metadata.add(StripeMetadata.attempt, .text(request.idempotencyKey.rawValue))
+        if let mandate = request.mandate { metadata.add(StripeMetadata.mandate, .text(mandate)) }
         form.add("metadata", metadata)
         form.add("expand", .list([.text("latest_charge")]))
         return form

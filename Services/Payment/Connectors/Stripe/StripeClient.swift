@@ -4,6 +4,9 @@ import JSON
 
 /// Sends requests to Stripe and repeats them, under the same key, as long as that is safe and of use.
 struct StripeClient: Sendable {
+    /// The key stands for a request with other parameters, which has ended; how, is not told.
+    static let mismatched = ProviderFault.unusable("the key was used with other parameters")
+
     let configuration: StripeConfiguration
     let transport: any ProviderTransport
 
@@ -18,6 +21,9 @@ struct StripeClient: Sendable {
         while true {
             let missed: StripeTryFault
             switch await read(request) {
+            case .reply(.refused(var refusal)):
+                refusal.followsDoubt = uncertain != nil
+                return .refused(refusal)
             case .reply(let reply): return reply
             case .fault(let fault): missed = fault
             }

@@ -74,6 +74,7 @@ enum StripeMetadata {
     static let attempt = "attempt_id"
     static let payment = "payment_id"
     static let capture = "capture_id"
+    static let mandate = "mandate_id"
     static let refund = "refund_id"
     static let response = "dispute_response_id"
     static let customer = "customer_id"

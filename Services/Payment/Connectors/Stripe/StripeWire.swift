@@ -59,6 +59,8 @@ struct StripeRefusal: Sendable, Equatable {
     let networkDeclineCode: String?
     /// The intent that failed, where the error carries one.
     let intent: StripeFields?
+    /// An earlier request under the key ended without an answer.
+    var followsDoubt = false
 
     /// The most exact word there is for it.
     var name: String { declineCode ?? code ?? type }
@@ -134,9 +136,7 @@ extension StripeReading {
         case 429: return .fault(rateLimited(answer))
         default:
             guard refusal.type == "idempotency_error" else { return .reply(.refused(refusal)) }
-            // The key stands for a request with other parameters, whose outcome is not told here.
-            let fault = ProviderFault.unusable("the key was used with other parameters")
-            return .fault(StripeTryFault(fault: fault, mayRepeat: false))
+            return .fault(StripeTryFault(fault: StripeClient.mismatched, mayRepeat: false))
         }
     }
 

@@ -1,6 +1,6 @@
 import BillingCore
 package import PaymentContract
-import PaymentDomain
+package import PaymentDomain
 import Synchronization
 import Telemetry
 
@@ -58,6 +58,18 @@ package struct GuardedProvider: PaymentProvider {
         let provider: any PaymentProvider = provider
         return try await guarded { () throws(ProviderFault) in try await provider.refund(request) }
     }
+
+    package func refund(named reference: String) async throws(ProviderFault) -> ProviderRefund? {
+        let provider: any PaymentProvider = provider
+        return try await guarded { () throws(ProviderFault) in try await provider.refund(named: reference) }
+    }
+
+    package func holds(_ reference: String) async throws(ProviderFault) -> Bool? {
+        let provider: any PaymentProvider = provider
+        return try await guarded { () throws(ProviderFault) in try await provider.holds(reference) }
+    }
+
+    package func reading(of decline: ProviderDecline) -> DeclineReading { provider.reading(of: decline) }
 
     /// Counts for routing by success rate; what is still open counts nothing.
     private func count(_ answer: ChargeAnswer, to request: ChargeRequest) {

@@ -132,6 +132,8 @@ package struct CreatePaymentMethodInput: JSONInput {
     let card: CardInput?
     let wallet: WalletInput?
     let kept: KeptMethodInput?
+    /// How the customer agreed to charges without them; `nil` where they did not.
+    let acceptance: AcceptanceInput?
     let isDefault: Bool
 
     package init(_ f: inout InputFields) {
@@ -143,6 +145,10 @@ package struct CreatePaymentMethodInput: JSONInput {
             "wallet", as: WalletInput.self, doc: "A wallet's token; its card is used by one payment and never a default"
         )
         kept = KeptMethodInput(&f)
+        acceptance = f.optionalObject(
+            "acceptance", as: AcceptanceInput.self,
+            doc: "How the customer agreed to charges without them: kept as the method's mandate; bank debits ask for it"
+        )
         isDefault = f.bool("default", default: true, doc: "Whether renewals use it from now on")
         guard !f.isDescribing, !f.hasFaults else { return }
         let given: Int = (card == nil ? 0 : 1) + (wallet == nil ? 0 : 1) + (kept == nil ? 0 : 1)
@@ -181,7 +187,6 @@ struct KeptMethodInput {
     let provider: String
     let token: String
     let returnURL: String
-    let acceptance: AcceptanceInput?
 
     /// `nil` when the request names none.
     init?(_ f: inout InputFields) {
@@ -191,7 +196,6 @@ struct KeptMethodInput {
             "token", min: 1, max: 255, doc: "What the provider's form gave for the method")
         let url: String? = f.optionalString(
             "return_url", max: 2_000, doc: "Where the customer comes back to when the bank wants to see them")
-        acceptance = f.optionalObject("acceptance", as: AcceptanceInput.self, doc: "Of a mandate, for bank debits")
         guard provider != nil || token != nil else { return nil }
         self.provider = provider ?? ""
         self.token = token ?? ""
@@ -202,17 +206,6 @@ struct KeptMethodInput {
         if let url, !ReturnURL.isSafe(url) {
             f.refuse("return_url", code: "invalid_url", message: "must be an https address, or http on loopback")
         }
-    }
-}
-
-/// How a customer agreed to be debited.
-struct AcceptanceInput: JSONInput {
-    let ipAddress: String
-    let userAgent: String
-
-    init(_ f: inout InputFields) {
-        ipAddress = f.string("ip_address", min: 2, max: 45, doc: "The customer's address")
-        userAgent = f.string("user_agent", min: 1, max: 500, doc: "The customer's browser")
     }
 }
 

@@ -8,7 +8,7 @@ struct PaymentMethodRoutes: Sendable {
     let attach: AttachPaymentMethod
     let keep: KeepPaymentMethod
 
-    var endpoints: [Endpoint] { [create, list, read, sync] }
+    var endpoints: [Endpoint] { [create, list, read, sync, detach] }
 
     private var create: Endpoint {
         let attach: AttachPaymentMethod = attach
@@ -40,6 +40,21 @@ struct PaymentMethodRoutes: Sendable {
                 throw Problem.notFound("payment method", id.rawValue)
             }
             return PaymentMethodResource(method)
+        }
+    }
+
+    private var detach: Endpoint {
+        .write(
+            .post, "/v1/payment_methods/{id}/detach", scope: "payment_methods:write",
+            summary: "Take a method off its customer; the mandate ends, and nothing is charged through it any more",
+            body: NoInput.self, answers: PaymentMethodResource.self, statuses: [200], problems: ["404 not_found"]
+        ) { db, call, _ in
+            let id: PaymentMethodID = try call.id()
+            guard let known: PaymentMethodRecord = try PaymentMethodStore.find(id, in: db),
+                try PaymentMethodStore.lockCustomer(known.customerID, in: db)
+            else { throw Problem.notFound("payment method", id.rawValue) }
+            try PaymentMethodStore.detach(id, at: call.now, in: db)
+            return .ok(PaymentMethodResource(try PaymentMethodStore.find(id, in: db) ?? known))
         }
     }
 

@@ -4,12 +4,25 @@ import HTTPKit
 package import JSON
 import PaymentContract
 import PaymentDomain
+import Postgres
 
 /// A payment as callers see it.
 package struct PaymentResource: JSONOutput {
     let payment: PaymentRecord
+    let settlement: PaymentSettlement?
 
-    package init(_ payment: PaymentRecord) { self.payment = payment }
+    package init(_ payment: PaymentRecord, settlement: PaymentSettlement? = nil) {
+        self.payment = payment
+        self.settlement = settlement
+    }
+
+    /// Payments with what is known of their settlements.
+    static func settled(
+        _ payments: [PaymentRecord], in db: borrowing PostgresTransaction
+    ) throws -> [PaymentResource] {
+        let known: [PaymentID: PaymentSettlement] = try PaymentSettlementStore.find(payments.map(\.id), in: db)
+        return payments.map { PaymentResource($0, settlement: known[$0.id]) }
+    }
 
     /// 201 once it is settled, 202 while it is under way.
     var reply: Reply<PaymentResource> { Reply(status: payment.status.isSettled ? 201 : 202, self) }
@@ -27,6 +40,9 @@ package struct PaymentResource: JSONOutput {
         o.field("authorization_expires_at", payment.authorizationExpiresAt)
         o.field("amount_refunded", payment.amountRefunded, doc: "Minor units, including refunds under way")
         o.field("amount_disputed", payment.amountDisputed, doc: "Minor units withheld or lost by disputes")
+        o.field(
+            "settlement", settlement.map(SettlementResource.init),
+            doc: "What the provider makes of it; null until that is known, and in answers to writes")
         o.field("status", payment.status)
         o.field("failure", payment.decline.map(FailureResource.init))
         o.field("next_action", NextActionResource(payment))
@@ -37,6 +53,10 @@ package struct PaymentResource: JSONOutput {
         o.field("review_status", payment.reviewStatus, doc: "Of a payment whose money is held until a person decides")
         o.field("invoice_id", payment.invoiceID)
         o.field("subscription_id", payment.subscriptionID)
+        o.field("off_session", payment.offSession, doc: "Charged without the customer being there")
+        o.field(
+            "mandate_id", payment.mandateID, doc: "The agreement it was charged under without them; null: none recorded"
+        )
         o.field("attempts", payment.attempts)
         o.field("description", payment.description)
         o.field("metadata", Metadata.decode(payment.metadata))
@@ -172,6 +192,7 @@ package struct PaymentMethodResource: JSONOutput {
             "next_action",
             method.setupAction.map { NextActionResource($0, path: "/v1/payment_methods/\(method.id.rawValue)") })
         o.field("is_default", method.isDefault)
+        o.field("mandate", method.mandate.map(MandateResource.init), doc: "Null where no agreement is recorded")
         o.field("created_at", method.createdAt)
     }
 

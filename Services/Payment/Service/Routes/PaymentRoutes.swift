@@ -32,7 +32,7 @@ struct PaymentRoutes: Sendable {
             let rows: [PaymentRecord] = try PaymentStore.list(
                 customer: call.query.id("customer_id"), invoice: call.query.id("invoice_id"),
                 after: try request.cursor(), limit: request.fetchLimit, in: db)
-            return request.page(rows.map(PaymentResource.init))
+            return request.page(try PaymentResource.settled(rows, in: db))
         }
     }
 
@@ -45,7 +45,7 @@ struct PaymentRoutes: Sendable {
             guard let payment: PaymentRecord = try PaymentStore.find(id, in: db) else {
                 throw Problem.notFound("payment", id.rawValue)
             }
-            return PaymentResource(payment)
+            return PaymentResource(payment, settlement: try PaymentSettlementStore.find([id], in: db)[id])
         }
     }
 

@@ -2,20 +2,30 @@ import BillingCore
 import HTTPKit
 package import JSON
 import PaymentDomain
+import PaymentRecords
+import Postgres
 
-/// `/v1/payments/{id}/review`.
+/// `/v1/payments/reviews`, `/v1/payments/{id}/review`.
 struct ReviewRoutes: Sendable {
     let review: ReviewPayment
 
     var endpoints: [Endpoint] {
         let review: ReviewPayment = review
         return [
+            .list(
+                "/v1/payments/reviews", scope: "payments:read",
+                summary: "List payments that wait for a person's review, newest first", item: PaymentResource.self
+            ) { db, _, request in
+                let rows: [PaymentRecord] = try PaymentStore.inReview(
+                    after: try request.cursor(), limit: request.fetchLimit, in: db)
+                return request.page(try PaymentResource.settled(rows, in: db))
+            },
             .task(
                 .post, "/v1/payments/{id}/review", scope: "payments:write",
                 summary: "Decide about a payment that is held for review", body: ReviewPaymentInput.self,
                 answers: PaymentResource.self, statuses: [200, 202],
                 problems: ["404 not_found", "409 payment_state", "409 review_decided"]
-            ) { call, input in try await review(call, try call.id(), input) }
+            ) { call, input in try await review(call, try call.id(), input) },
         ]
     }
 }

@@ -76,8 +76,9 @@ package struct ApplyVerdicts: Sendable {
         return """
             UPDATE payments p SET status = 'processing', stepped_at = now(), risk_score = v.score,
                 risk_decision = v.decision, risk_reasons = string_to_array(v.reasons, ','),
-                step_up = (a.step_up OR p.step_up_state IS NOT DISTINCT FROM 'due') AND NOT p.off_session AND NOT p.authenticated
-                    AND p.step_up_state IS DISTINCT FROM 'spent',
+                step_up = (a.step_up OR p.step_up_state IS NOT DISTINCT FROM 'due') AND NOT p.off_session
+                    AND NOT p.authenticated AND p.step_up_state IS DISTINCT FROM 'spent',
+                mandate_id = CASE WHEN p.off_session AND m.mandate_ended_at IS NULL THEN m.mandate_id END,
                 review_status = CASE WHEN \(holds) THEN 'pending' ELSE p.review_status END,
                 review_captures = CASE WHEN \(holds) THEN p.capture_method = 'automatic' ELSE p.review_captures END,
                 capture_method = CASE WHEN \(holds) THEN 'manual' ELSE p.capture_method END
@@ -132,8 +133,8 @@ extension ApprovedAttempt: PostgresRecord {
     static let columns: SQL = """
         p.customer_id, p.id, p.provider, p.attempt_id, m.type, m.single_use, \(MethodTokenStore.token), \
         \(MethodTokenStore.providerCustomer), m.return_url, m.payer::text, p.amount, p.currency, p.capture_method, \
-        p.off_session, m.network_transaction_id, p.authenticated, p.step_up AND m.type = 'card', p.provider_reference, \
-        p.stepped_at, (m.country IS NOT NULL OR p.step_up) AND m.type = 'card', \
+        p.off_session, m.network_transaction_id, p.mandate_id, p.authenticated, p.step_up AND m.type = 'card', \
+        p.provider_reference, p.stepped_at, (m.country IS NOT NULL OR p.step_up) AND m.type = 'card', \
         CASE WHEN p.step_up_state = 'spent' AND NOT p.authenticated THEN 'unavailable'
             WHEN p.authentication->>'decision' = 'exempt' THEN p.authentication->>'reason' END, \
         m.id, m.wallet IS NOT NULL, \
@@ -151,6 +152,7 @@ extension ApprovedAttempt: PostgresRecord {
         let captureMethod: CaptureMethod = try row.nextCase()
         let offSession: Bool = try row.next()
         let transaction: String? = try row.next()
+        let mandate: String? = try row.next()
         let isAuthenticated: Bool = try row.next()
         let stepUp: Bool = try row.next()
         let reference: String? = try row.next()
@@ -165,7 +167,7 @@ extension ApprovedAttempt: PostgresRecord {
             request: ChargeRequest(
                 idempotencyKey: key, paymentID: paymentID, source: isOfWallet ? .unopened : stored.source,
                 amount: amount, capture: captureMethod == .automatic,
-                initiation: offSession ? .merchant(networkTransactionID: transaction) : .customer,
+                initiation: offSession ? .merchant(networkTransactionID: transaction) : .customer, mandate: mandate,
                 authenticated: isAuthenticated, payer: stored.payer, stepUp: stepUp,
                 claim: claim.flatMap(AuthenticationClaim.init(name:)), reference: reference),
             steppedAt: steppedAt, mayAuthenticate: mayAuthenticate,

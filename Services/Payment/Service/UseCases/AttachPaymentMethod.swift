@@ -38,7 +38,7 @@ package struct AttachPaymentMethod: Sendable {
                     throw Problem.invalid("card", code: "required", "is needed")
                 }
                 let method: PaymentMethodRecord = try method(
-                    card, of: input.customerID, isDefault: input.isDefault, at: call.now)
+                    card, of: input.customerID, isDefault: input.isDefault, agreed: input.acceptance, at: call.now)
                 let tokens: [MethodToken] = tokens(of: card)
                 let number: [UInt8]? = try numbers?.seal(card.walletCard, for: method.id.rawValue)
                 return try await pool.transactionRetrying { db in
@@ -53,7 +53,7 @@ package struct AttachPaymentMethod: Sendable {
     /// What is kept of a card.
     /// - Throws: ``Problem`` for one that has expired, and where cards are not entered here.
     func method(
-        _ card: CardInput, of customer: CustomerID, isDefault: Bool, at now: Instant
+        _ card: CardInput, of customer: CustomerID, isDefault: Bool, agreed: AcceptanceInput? = nil, at now: Instant
     ) throws -> PaymentMethodRecord {
         guard providers.capabilities(of: "sandbox") != nil else {
             throw Problem.invalid(
@@ -62,12 +62,14 @@ package struct AttachPaymentMethod: Sendable {
         guard !card.isExpired(at: now) else {
             throw Problem.invalid("card.exp_year", code: "expired_card", "the card has expired")
         }
+        let id = PaymentMethodID.new(at: now)
         return PaymentMethodRecord(
-            id: PaymentMethodID.new(at: now), customerID: customer, brand: card.number.brand,
+            id: id, customerID: customer, brand: card.number.brand,
             bin: card.number.issuerDigits, last4: card.number.last4, expMonth: card.expMonth, expYear: card.expYear,
             fingerprint: fingerprint(card.number), provider: "sandbox",
             providerToken: SandboxProvider.token(of: card.number), isDefault: isDefault,
-            country: SandboxProvider.country(of: card.number), createdAt: now)
+            country: SandboxProvider.country(of: card.number), createdAt: now, mandate: agreed?.mandate(of: id, at: now)
+        )
     }
 
     /// What further acquirers know a card by.

@@ -86,7 +86,7 @@ package struct CancelPayment: Sendable {
             }
             // Past its time an authorization is over, whatever the provider makes of the question.
             if answer == .released || payment.isAuthorizationOver(at: now) {
-                try Self.end(payment, at: now, in: db)
+                try Self.end(payment, reason: "released", at: now, in: db)
             } else if payment.nextAction != nil {
                 // The customer has finished meanwhile: the provider's word on the charge decides.
                 _ = try db.execute(
@@ -98,12 +98,12 @@ package struct CancelPayment: Sendable {
     }
 
     /// What was captured before stays captured; the payment has then succeeded with that part.
-    private static func end(
-        _ payment: PaymentRecord, at now: Instant, in db: borrowing PostgresTransaction
+    static func end(
+        _ payment: PaymentRecord, reason: String, at now: Instant, in db: borrowing PostgresTransaction
     ) throws {
         guard payment.amountCaptured > 0 else {
             try PaymentStore.cancel([payment], in: db)
-            return try Outbox.append([PaymentEvents.canceled(payment, reason: "released", at: now)], in: db)
+            return try Outbox.append([PaymentEvents.canceled(payment, reason: reason, at: now)], in: db)
         }
         let total: Int64 = payment.amountCaptured
         try PaymentStore.captured(payment, total: total, status: .succeeded, in: db)

@@ -6,7 +6,7 @@ import PaymentRecords
 import Postgres
 
 /// Follows what providers tell of refunds: ours are finished, those made at a provider's own pages are read back from it
-/// and booked. Why a crash at any line is safe: a refund of ours is finished as the sweeper would finish it; another one is
+/// and booked, those that failed after they were booked are undone. Why a crash at any line is safe: a refund of ours is finished as the sweeper would finish it; another one is
 /// stored, booked and published in one transaction, once under the provider's name of it.
 struct FollowRefunds: Sendable {
     /// A refund that cannot be booked yet; it may be later.
@@ -32,8 +32,8 @@ struct FollowRefunds: Sendable {
         }
         switch known?.status {
         case .processing?: if let id = known?.id { _ = try await refund.finish(id) }
-        case .succeeded?: try await compare(told, at: provider, isBooked: true)
-        case .failed?: try await compare(told, at: provider, isBooked: false)
+        case .succeeded?: if let id = known?.id { try await bounce(id, told, at: provider) }
+        case .failed?: try await compare(told, at: provider)
         case nil: try await adopt(told.reference, at: provider)
         }
     }
@@ -50,23 +50,22 @@ struct FollowRefunds: Sendable {
             """, as: RefundRecord.self)
     }
 
-    /// A refund whose end is recorded: news of another end is for a person to look at, once the provider confirms it.
-    private func compare(_ told: ProviderRefund, at provider: String, isBooked: Bool) async throws {
-        guard Self.parts(told.state, isBooked), let now = try await read(told.reference, at: provider),
-            Self.parts(now.state, isBooked)
+    /// A refund that is booked, and failed since: it is undone once the provider confirms it.
+    private func bounce(_ id: RefundID, _ told: ProviderRefund, at provider: String) async throws {
+        guard case .failed = told.state, let now = try await read(told.reference, at: provider),
+            case .failed(let code) = now.state
         else { return }
-        throw Refusal.park(
-            reason:
-                "the refund \(told.reference) is \(isBooked ? "booked, and failed since" : "given up, and went through")"
-        )
+        let undo = BounceRefund(exchange: refund.exchange)
+        let at: Instant = clock.now
+        _ = try await pool.transactionRetrying { db in try undo(id, code: code, at: at, in: db) }
     }
 
-    private static func parts(_ state: ProviderRefund.State, _ isBooked: Bool) -> Bool {
-        switch state {
-        case .pending: false
-        case .succeeded: !isBooked
-        case .failed: isBooked
+    /// A refund that was given up: news that it went through is for a person to look at, once the provider confirms it.
+    private func compare(_ told: ProviderRefund, at provider: String) async throws {
+        guard told.state == .succeeded, try await read(told.reference, at: provider)?.state == .succeeded else {
+            return
         }
+        throw Refusal.park(reason: "the refund \(told.reference) is given up, and went through")
     }
 
     private func read(_ reference: String, at provider: String) async throws -> ProviderRefund? {

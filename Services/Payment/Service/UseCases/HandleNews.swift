@@ -13,10 +13,13 @@ package struct HandleNews: NewsHandler {
     let sync: SyncPayment
     let capture: CapturePayment
     let refunds: FollowRefunds
+    let releases: FollowReleases
 
-    /// Settles an attempt that waits for its outcome; any other has been settled, or is not with the provider.
+    /// Settles an attempt that waits for its outcome, and ends an authorization that the provider has let go; any other
+    /// has been settled, or is not with the provider.
     package func charge(_ attempt: AttemptID, at provider: String) async throws {
         try await sync(attempt: attempt)
+        try await releases(attempt)
     }
 
     /// The same, found by the provider's name of the charge.

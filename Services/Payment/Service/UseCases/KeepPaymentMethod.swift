@@ -20,14 +20,15 @@ package struct KeepPaymentMethod: Sendable {
     ) async throws -> Reply<PaymentMethodResource> {
         try check(input, kept)
         let claim: IdempotencyClaim? = call.claim()
+        let id = PaymentMethodID.new(at: call.now)
         let method = PaymentMethodRecord(
-            id: PaymentMethodID.new(at: call.now), customerID: input.customerID, type: input.type, brand: nil,
+            id: id, customerID: input.customerID, type: input.type, brand: nil,
             last4: nil, expMonth: nil, expYear: nil, fingerprint: "", provider: kept.provider,
             providerToken: kept.token, isDefault: false, status: .pending, returnURL: kept.returnURL,
-            createdAt: call.now)
+            createdAt: call.now, mandate: input.acceptance?.mandate(of: id, at: call.now))
         let wish = KeptMethodStore.Wish(
-            isDefault: input.isDefault, acceptedIP: kept.acceptance?.ipAddress,
-            acceptedAgent: kept.acceptance?.userAgent)
+            isDefault: input.isDefault, acceptedIP: input.acceptance?.ipAddress,
+            acceptedAgent: input.acceptance?.userAgent)
         let intent: ProviderIntent<PaymentMethodID> = try await .store(claim, in: pool) { db in
             guard try PaymentMethodStore.lockCustomer(method.customerID, in: db) else {
                 throw AttachPaymentMethod.Failure.unknownCustomer

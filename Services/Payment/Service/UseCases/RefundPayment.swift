@@ -124,23 +124,10 @@ package struct RefundPayment: Sendable {
     private static func release(
         _ id: RefundID, code: String, in db: borrowing PostgresTransaction
     ) throws -> RefundRecord {
-        let moved: RefundRecord? = try db.first(
-            """
-            UPDATE refunds SET status = 'failed', failure_code = \(code), stepped_at = now()
-            WHERE id = \(id) AND status = 'processing' RETURNING \(RefundRecord.columns)
-            """, as: RefundRecord.self)
-        guard let refund: RefundRecord = moved else { return try standing(id, in: db) }
-        try db.enqueue(
-            """
-            UPDATE captures SET amount_refunded = amount_refunded - \(refund.amount.minor)
-            WHERE id = (SELECT capture_id FROM refunds WHERE id = \(id))
-            """)
-        _ = try db.execute(
-            """
-            UPDATE payments SET amount_refunded = amount_refunded - \(refund.amount.minor)
-            WHERE id = \(refund.paymentID)
-            """)
-        return refund
+        guard let open: RefundRecord = try RefundStore.lock(id, in: db), let next = open.status.after(.refuse) else {
+            return try standing(id, in: db)
+        }
+        return try RefundStore.free(id, as: next, code: code, in: db) ?? open
     }
 
     private static func standing(_ id: RefundID, in db: borrowing PostgresTransaction) throws -> RefundRecord {

@@ -1,5 +1,7 @@
 package import BillingCore
+import BillingEvents
 package import HTTPKit
+import Messaging
 import PaymentContract
 package import PaymentDomain
 import PaymentRecords
@@ -7,8 +9,8 @@ import Postgres
 
 /// A person decides about a payment whose money is held for review: it is captured, or released. Once.
 ///
-/// The decision and what it begins, a `processing` capture or a `canceling` payment, are one transaction; the provider is
-/// asked after it, and the sweeper goes on where a crash stops it.
+/// The decision, what it begins, a `processing` capture or a `canceling` payment, and the event that tells Fraud of it are
+/// one transaction; the provider is asked after it, and the sweeper goes on where a crash stops it.
 package struct ReviewPayment: Sendable {
     /// Why it is refused.
     package enum Failure: Error, Equatable {
@@ -65,6 +67,10 @@ package struct ReviewPayment: Sendable {
             WHERE id = \(id) RETURNING review_captures
             """
         ) { row in try row.next() }
+        let body = PaymentReviewedV1(
+            paymentID: id, attemptID: payment.attemptID, customerID: payment.customerID,
+            outcome: input.decision.status.rawValue, reviewedAt: now)
+        try Outbox.append(body, key: payment.key, at: now, in: db)
         guard input.decision == .approve, captures == true else { return }
         _ = try CapturePayment.reserve(payment, nil, isFinal: true, at: now, in: db)
     }

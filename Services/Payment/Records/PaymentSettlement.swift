@@ -1,0 +1,55 @@
+package import BillingCore
+package import Postgres
+
+/// What the provider makes of a payment in the currency in which it settles with us.
+package struct PaymentSettlement: Sendable, Equatable {
+    /// Before fees: what is booked, and set right by the provider's report.
+    package let amount: Money
+    /// Settlement currency for one unit of the payment's, an exact decimal; `nil` where nothing was exchanged.
+    package let rate: String?
+    /// What the provider keeps of it; `nil` until it has reported.
+    package let fee: Money?
+
+    package init(amount: Money, rate: String?, fee: Money?) {
+        self.amount = amount
+        self.rate = rate
+        self.fee = fee
+    }
+}
+
+/// SQL over what is known of payments' settlements.
+package enum PaymentSettlementStore {
+    /// What is known of some payments; those of which nothing is are left out.
+    package static func find(
+        _ payments: [PaymentID], in db: borrowing PostgresTransaction
+    ) throws -> [PaymentID: PaymentSettlement] {
+        guard !payments.isEmpty else { return [:] }
+        let rows: [(PaymentID, PaymentSettlement)] = try db.query(
+            """
+            SELECT p.id, coalesce(p.settlement_amount, s.gross), coalesce(p.settlement_currency, s.currency),
+                trim_scale(round(r.numerator / r.denominator, 10))::text, s.fee
+            FROM payments p
+            LEFT JOIN exchange_rates r ON r.id = p.exchange_rate_id
+            LEFT JOIN LATERAL (
+                SELECT sum(l.gross)::bigint AS gross, sum(l.fee)::bigint AS fee, max(l.currency) AS currency
+                FROM journal_entries e
+                JOIN settlement_entries x ON x.entry_id = e.id AND x.role = 'booking'
+                JOIN settlement_lines l ON l.provider = x.provider AND l.line_id = x.line_id
+                WHERE e.payment_id = p.id AND e.kind IN ('payment', 'capture')) AS s ON true
+            WHERE p.id = ANY(\(payments.map(\.rawValue))::text[])
+                AND (p.settlement_amount IS NOT NULL OR s.gross IS NOT NULL)
+            """
+        ) { row in
+            let id: PaymentID = try row.next()
+            let amount = Money(minor: try row.next(), currency: try row.next())
+            let rate: String? = try row.next()
+            let fee: Int64? = try row.next()
+            return (
+                id,
+                PaymentSettlement(
+                    amount: amount, rate: rate, fee: fee.map { Money(minor: $0, currency: amount.currency) })
+            )
+        }
+        return Dictionary(rows) { first, _ in first }
+    }
+}

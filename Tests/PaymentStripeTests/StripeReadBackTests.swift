@@ -1,0 +1,86 @@
+import BillingCore
+import JSON
+import PaymentContract
+import PaymentStripe
+import Testing
+
+@Suite("A refused repeat of a charge whose answer was lost") struct StripeReadBackTests {
+    static let asked = request()
+    static let nothing: FakeTransport.Step = .answer(200, searchResult())
+    static let gone: FakeTransport.Step = .answer(404, refusal("invalid_request_error", code: "resource_missing"))
+    static let mismatch: FakeTransport.Step = .answer(400, refusal("idempotency_error"))
+    static let captured: JSONValue = intent("succeeded", for: asked)
+
+    static func page(_ intents: [JSONValue], hasMore: Bool = false) -> FakeTransport.Step {
+        let page: JSONValue = [
+            "object": "list", "data": .array(intents), "has_more": hasMore ? true : false,
+        ]
+        return .answer(200, page.description)
+    }
+
+    static func world(_ steps: FakeTransport.Step..., seconds: Int64 = 180) -> StripeWorld {
+        let world = StripeWorld(steps: steps)
+        world.clock.advance(by: .seconds(seconds))
+        return world
+    }
+
+    @Test(
+        "is answered by the list: a payment intent that is there counts, wherever it stands in it",
+        arguments: [gone, mismatch])
+    func booked(refused: FakeTransport.Step) async throws {
+        let other: JSONValue = intent("succeeded", for: Self.asked, id: "pi_9", attempt: "att_other")
+        let world = Self.world(
+            Self.nothing, refused, Self.page([other], hasMore: true), Self.page([Self.captured]),
+            .answer(200, Self.captured.description))
+        #expect(
+            try await world.adapter.outcome(of: Self.asked) == .captured(ProviderCharge(reference: "pi_1")))
+        #expect(world.methods == ["GET", "POST", "GET", "GET", "GET"])
+        let lists: [String] = world.transport.requests[2...3].map(\.url)
+        let since: Int64 = StripeWorld.now.seconds - 3_600
+        #expect(lists.allSatisfy { $0.contains("/v1/payment_intents?created[gte]=\(since)&") }, "\(lists)")
+        #expect(lists[1].contains("starting_after=pi_9"))
+        // Whoever the key stands for, all of the account's are looked through.
+        let isOfCustomer: Bool = lists.allSatisfy { $0.contains("customer=cus_1") }
+        if case .answer(404, _, _) = refused { #expect(isOfCustomer) } else { #expect(!isOfCustomer) }
+    }
+
+    @Test("says that nothing was charged once the list has none and nothing can be on its way")
+    func neverBooked() async throws {
+        for (refused, code) in [(Self.gone, "resource_missing"), (Self.mismatch, "never_charged")] {
+            let old = Self.world(Self.nothing, refused, Self.page([]))
+            #expect(try await old.adapter.outcome(of: Self.asked) == .declined(ProviderDecline(code: code)))
+            let young = Self.world(Self.nothing, refused, Self.page([]), seconds: 60)
+            await #expect(throws: ProviderFault.timedOut) { try await young.adapter.outcome(of: Self.asked) }
+        }
+    }
+
+    @Test("says nothing where the list cannot be read, or shows one that was never confirmed") func open() async throws
+    {
+        let locked = Self.world(Self.nothing, Self.gone, .answer(403, refusal("invalid_request_error")))
+        await #expect(throws: ProviderFault.self) { try await locked.adapter.outcome(of: Self.asked) }
+        let made: JSONValue = intent("requires_confirmation", for: Self.asked)
+        let open = Self.world(Self.nothing, Self.gone, Self.page([made]), .answer(200, made.description))
+        await #expect(throws: ProviderFault.unusable("pi_1 was never confirmed")) {
+            try await open.adapter.outcome(of: Self.asked)
+        }
+        let endless = StripeWorld(
+            steps: [Self.nothing, Self.gone]
+                + Array(
+                    repeating: Self.page([intent("succeeded", for: Self.asked, attempt: "att_other")], hasMore: true),
+                    count: 60))
+        await #expect(throws: ProviderFault.unusable("the account has too many payment intents")) {
+            try await endless.adapter.outcome(of: Self.asked)
+        }
+    }
+
+    @Test("is no rejection within one call either: a try before it got no answer") func sameCall() async throws {
+        let lost = Self.world(
+            .fault(.timedOut), Self.gone, Self.page([Self.captured]),
+            .answer(200, Self.captured.description))
+        #expect(try await lost.adapter.charge(Self.asked) == .captured(ProviderCharge(reference: "pi_1")))
+        let first = Self.world(Self.gone)
+        await #expect(throws: ProviderFault.rejected(code: "resource_missing")) {
+            try await first.adapter.charge(Self.asked)
+        }
+    }
+}
