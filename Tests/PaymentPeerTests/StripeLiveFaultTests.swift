@@ -112,7 +112,7 @@ import Testing
     @Test("a refused repeat is settled within minutes: never charged, or charged after all")
     func refusedRepeat() async throws {
         try await withStripe { double in
-            let adapter = double.adapter(limitMilliseconds: 200)
+            let adapter = double.adapter(limitMilliseconds: 5_000)
             // Nothing of it arrives, and the method is gone when it is asked again.
             let never = double.request("pm_gone")
             try await double.control("faults", Self.fault("reset_before", times: 8))
@@ -125,7 +125,7 @@ import Testing
             await #expect(throws: ProviderFault.self) { try await adapter.charge(charged) }
             try await double.clearFaults()
             double.clock.advance(by: .seconds(180))
-            let moved = double.adapter(limitMilliseconds: 200, returnURL: "https://pay.test/moved/", searchLags: true)
+            let moved = double.adapter(limitMilliseconds: 5_000, returnURL: "https://pay.test/moved/", searchLags: true)
             #expect(outline(try await adapter.outcome(of: never)) == .declined("resource_missing"))
             #expect(outline(try await moved.outcome(of: charged)) == .captured)
             #expect(try await double.charged().count == 1)

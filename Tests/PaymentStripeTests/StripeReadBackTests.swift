@@ -54,12 +54,23 @@ import Testing
         }
     }
 
-    @Test("says nothing where the list cannot be read, or shows one that was never confirmed") func open() async throws
+    @Test("says nothing where the list cannot be read; one that was never confirmed is canceled first") func open()
+        async throws
     {
         let locked = Self.world(Self.nothing, Self.gone, .answer(403, refusal("invalid_request_error")))
         await #expect(throws: ProviderFault.self) { try await locked.adapter.outcome(of: Self.asked) }
         let made: JSONValue = intent("requires_confirmation", for: Self.asked)
-        let open = Self.world(Self.nothing, Self.gone, Self.page([made]), .answer(200, made.description))
+        let canceled: JSONValue = intent("canceled", for: Self.asked)
+        let left = Self.world(
+            Self.nothing, Self.gone, Self.page([made]), .answer(200, made.description),
+            .answer(200, canceled.description))
+        #expect(
+            try await left.adapter.outcome(of: Self.asked) == .declined(ProviderDecline(code: "resource_missing")))
+        #expect(left.paths.last == "/v1/payment_intents/pi_1/cancel")
+        let open = Self.world(
+            Self.nothing, Self.gone, Self.page([made]), .answer(200, made.description),
+            .answer(400, refusal("invalid_request_error", code: "payment_intent_unexpected_state")),
+            .answer(200, made.description))
         await #expect(throws: ProviderFault.unusable("pi_1 was never confirmed")) {
             try await open.adapter.outcome(of: Self.asked)
         }

@@ -24,7 +24,11 @@ extension StripeAdapter {
     ) async throws(ProviderFault) -> ChargeAnswer {
         if let id = try await listed(request, of: customer) {
             if let answer = try await readIntent(id)?.answer(to: request) { return answer }
-            throw .unusable("\(id) was never confirmed")
+            guard try age(of: request) >= Self.quietAfter else { throw .timedOut }
+            // One that was never confirmed has taken nothing; canceled, it never will.
+            let release = ReleaseRequest(idempotencyKey: request.idempotencyKey, reference: id)
+            guard try await self.release(release) == .released else { throw .unusable("\(id) was never confirmed") }
+            return .declined(decline)
         }
         guard try age(of: request) >= Self.quietAfter else { throw .timedOut }
         return .declined(decline)
