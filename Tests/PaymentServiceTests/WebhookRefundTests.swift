@@ -164,11 +164,10 @@ import Testing
                     "SELECT coalesce(sum(amount), 0)::bigint FROM journal_lines WHERE account = 'contra_income:customer_refunds'"
                 ) == 0)
             #expect(try await world.published("payment.refunded.v1") == 2)
-            #expect(
-                try await world.texts(
-                    "SELECT body::jsonb->>'refunded_total' FROM outbox WHERE type = 'payment.refund_failed.v1' ORDER BY seq"
-                )
-                .sorted() == ["0", ours[0] == "re_page" ? "0" : "200"])
+            // Either may be undone first.
+            let left: [String] = try await world.texts(
+                "SELECT body::jsonb->>'refunded_total' FROM outbox WHERE type = 'payment.refund_failed.v1' ORDER BY seq")
+            #expect(left == ["200", "0"] || left == ["300", "0"])
             #expect(try await world.violations().isEmpty)
             // All of it can be given back again.
             #expect(try await world.refund(payment.id, nil).status == 201)

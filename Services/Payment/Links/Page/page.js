@@ -46,7 +46,7 @@ function settle(seen) {
   if (!payment || payment.status === "canceled") return standing(seen.status);
   if (payment.status === "succeeded") return outcome(seen, payment);
   if (payment.status === "failed") return seen.status === "active" ? form(payment.failure) : draw(() => views.state(seen.status));
-  if (action?.type === "three_d_secure") return draw(() => views.challenge(answerChallenge));
+  if (action?.type === "three_d_secure") return action.url ? leave(action.url) : draw(() => views.challenge(answerChallenge));
   if (action?.type === "redirect") return leave(action.url);
   if (action?.type === "transfer") {
     draw(() => views.transfer(action, () => {}));
