@@ -166,7 +166,8 @@ import Testing
             #expect(try await world.published("payment.refunded.v1") == 2)
             // Either may be undone first.
             let left: [String] = try await world.texts(
-                "SELECT body::jsonb->>'refunded_total' FROM outbox WHERE type = 'payment.refund_failed.v1' ORDER BY seq")
+                "SELECT body::jsonb->>'refunded_total' FROM outbox WHERE type = 'payment.refund_failed.v1' ORDER BY seq"
+            )
             #expect(left == ["200", "0"] || left == ["300", "0"])
             #expect(try await world.violations().isEmpty)
             // All of it can be given back again.
