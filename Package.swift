@@ -126,7 +126,8 @@ func testTargets() -> [Target] {
     // What every connector's tests hold it against.
     let suite: [Target] = [
         .target(
-            name: "ConnectorConformance", dependencies: ["BillingCore", "PaymentContract", "PaymentDomain"],
+            name: "ConnectorConformance",
+            dependencies: ["BillingCore", "PaymentContract", "PaymentDomain", "TestKit"],
             path: "Tests/ConnectorConformance", swiftSettings: strict)
     ]
     let all: [Target] = [

@@ -1,6 +1,7 @@
 import BillingCore
 import PaymentContract
 import PaymentDomain
+import TestKit
 
 /// A connector on trial: calls it as the service does, and holds its answers against the provider's books.
 struct ConnectorTrial: Sendable {
@@ -25,7 +26,7 @@ struct ConnectorTrial: Sendable {
         _ source: ChargeSource, _ amount: Money, capture: Bool = true, absent: Bool = false
     ) -> ChargeRequest {
         ChargeRequest(
-            idempotencyKey: .new(at: bench.now), paymentID: .new(at: bench.now), source: source, amount: amount,
+            idempotencyKey: .made(at: bench.now), paymentID: .made(at: bench.now), source: source, amount: amount,
             capture: capture, initiation: absent ? .merchant(networkTransactionID: nil) : .customer)
     }
 
@@ -84,11 +85,11 @@ struct ConnectorTrial: Sendable {
     }
 
     func capture(_ reference: String, _ amount: Money, isFinal: Bool = true) -> CaptureRequest {
-        CaptureRequest(idempotencyKey: .new(at: bench.now), reference: reference, amount: amount, isFinal: isFinal)
+        CaptureRequest(idempotencyKey: .made(at: bench.now), reference: reference, amount: amount, isFinal: isFinal)
     }
 
     func refund(_ reference: String, _ amount: Money) -> RefundRequest {
-        RefundRequest(idempotencyKey: .new(at: bench.now), reference: reference, amount: amount)
+        RefundRequest(idempotencyKey: .made(at: bench.now), reference: reference, amount: amount)
     }
 
     func captured(_ request: CaptureRequest) async throws -> CaptureAnswer {

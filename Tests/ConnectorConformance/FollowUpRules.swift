@@ -1,6 +1,7 @@
 import BillingCore
 import PaymentContract
 import PaymentDomain
+import TestKit
 
 extension ConnectorTrial {
     func capturesAPart() async throws -> Bool {
@@ -44,7 +45,7 @@ extension ConnectorTrial {
     func releases() async throws -> Bool {
         guard let request = try await good(try price(), capture: false) else { return false }
         let charge: ProviderCharge = try await held(request)
-        let release = ReleaseRequest(idempotencyKey: .new(at: bench.now), reference: charge.reference)
+        let release = ReleaseRequest(idempotencyKey: .made(at: bench.now), reference: charge.reference)
         for _ in 0..<2 {
             let answer: ReleaseAnswer = try await released(release)
             try require(answer == .released, "\(answer)")
@@ -132,7 +133,7 @@ extension ConnectorTrial {
             guard case .refused = try await provider.refund(refund(nobody, amount)) else { return false }
             return true
         }
-        let release = ReleaseRequest(idempotencyKey: .new(at: bench.now), reference: nobody)
+        let release = ReleaseRequest(idempotencyKey: .made(at: bench.now), reference: nobody)
         try await refuses("releases") { () throws(ProviderFault) in
             guard case .refused = try await provider.release(release) else { return false }
             return true

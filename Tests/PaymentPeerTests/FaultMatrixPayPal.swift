@@ -69,6 +69,7 @@ struct PayPalMatrixPeer: MatrixPeer {
     }
 
     func settleBanks() async throws {}
+    func returnRefunds() async throws {}
     func passDay() async throws {}
 
     func books() async throws -> [String: MatrixAccount] {

@@ -36,6 +36,8 @@ protocol MatrixPeer: Sendable {
     func refundElsewhere(_ reference: String, _ amount: Money, key: String) async throws
     /// Banks settle what they have under way.
     func settleBanks() async throws
+    /// Some refunds come back after they were made.
+    func returnRefunds() async throws
     /// A day goes by at the double, after which it has forgotten keys; nothing for one whose keys live longer.
     func passDay() async throws
     func books() async throws -> [String: MatrixAccount]

@@ -101,7 +101,7 @@ final class StripeDouble: Sendable {
         capture: Bool = true, offSession: Bool = false
     ) -> ChargeRequest {
         ChargeRequest(
-            idempotencyKey: .new(at: clock.now), paymentID: .new(at: clock.now),
+            idempotencyKey: .made(at: clock.now), paymentID: .made(at: clock.now),
             source: .stored(token: token, providerCustomer: customer),
             amount: Money(minor: minor, currency: currency), capture: capture,
             initiation: offSession ? .merchant(networkTransactionID: nil) : .customer)

@@ -142,7 +142,7 @@ import Testing
                     throw MissingInfrastructure("the double answered otherwise")
                 }
                 let capture = CaptureRequest(
-                    idempotencyKey: .new(at: double.clock.now), reference: charge.reference,
+                    idempotencyKey: .made(at: double.clock.now), reference: charge.reference,
                     amount: Money(minor: 4_000, currency: .usd), isFinal: true)
                 try await double.control("faults", Self.fault(kind, times: times))
                 #expect(
@@ -150,7 +150,7 @@ import Testing
                         == .captured(reference: charge.reference))
                 try await double.clearFaults()
                 let refund = RefundRequest(
-                    idempotencyKey: .new(at: double.clock.now), reference: charge.reference,
+                    idempotencyKey: .made(at: double.clock.now), reference: charge.reference,
                     amount: Money(minor: 1_500, currency: .usd))
                 try await double.control("faults", Self.fault(kind, times: times))
                 let answer = try await Self.repeated(double) { () throws(ProviderFault) in

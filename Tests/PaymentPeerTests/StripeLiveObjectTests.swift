@@ -11,18 +11,18 @@ import Testing
     {
         try await withStripe { double in
             let adapter = double.adapter()
-            let id = CustomerID.new(at: double.clock.now)
+            let id = CustomerID.made(at: double.clock.now)
             let customer = try await adapter.createCustomer(id, email: "ü@shop.test", name: "Ada & Co")
             #expect(try await adapter.createCustomer(id, email: "ü@shop.test", name: "Ada & Co") == customer)
             let attached = try await adapter.attach(
-                .card("pm_card_visa"), to: customer, as: .new(at: double.clock.now))
+                .card("pm_card_visa"), to: customer, as: .made(at: double.clock.now))
             guard case .saved(let plain) = attached else {
                 Issue.record("\(attached)")
                 return
             }
             #expect(plain.last4 == "4242" && plain.brand == "visa" && plain.customer == customer)
             let wish = StripeSetupRequest(
-                methodID: .new(at: double.clock.now), token: .card("pm_card_authenticationRequiredOnSetup"),
+                methodID: .made(at: double.clock.now), token: .card("pm_card_authenticationRequiredOnSetup"),
                 customer: customer, returnURL: "https://shop.test/back")
             guard case .actionRequired(let reference, .redirect) = try await adapter.save(wish) else {
                 Issue.record("no action")
@@ -45,13 +45,13 @@ import Testing
     @Test("a bank account that Stripe is told of is saved with its mandate, and debited") func account() async throws {
         try await withStripe { double in
             let adapter = double.adapter()
-            let id = PaymentMethodID.new(at: double.clock.now)
+            let id = PaymentMethodID.made(at: double.clock.now)
             let account = BankAccount(
                 iban: try IBAN("DE89 3704 0044 0532 0130 00"), holder: "Ada & Co", email: "ada@shop.test")
             let told: String = try await adapter.token(of: account, as: id)
             #expect(try await adapter.token(of: account, as: id) == told, "the same question has the same answer")
             let wish = SaveMethodRequest(
-                methodID: id, customerID: .new(at: double.clock.now), type: "sepa_debit", token: told,
+                methodID: id, customerID: .made(at: double.clock.now), type: "sepa_debit", token: told,
                 returnURL: "https://shop.test/back",
                 acceptance: SaveMethodRequest.Acceptance(
                     acceptedAt: double.clock.now, ipAddress: "203.0.113.7", userAgent: "Firefox"))
@@ -73,19 +73,19 @@ import Testing
     @Test("a card that its bank refuses is not saved") func refused() async throws {
         try await withStripe { double in
             let adapter = double.adapter()
-            let customer = try await adapter.createCustomer(.new(at: double.clock.now))
+            let customer = try await adapter.createCustomer(.made(at: double.clock.now))
             let token = StripeToken.card("pm_card_visa_chargeDeclinedLostCard")
-            let attached = try await adapter.attach(token, to: customer, as: .new(at: double.clock.now))
+            let attached = try await adapter.attach(token, to: customer, as: .made(at: double.clock.now))
             #expect(attached == .declined(ProviderDecline(code: "lost_card")))
             let wish = StripeSetupRequest(
-                methodID: .new(at: double.clock.now), token: token, customer: customer, returnURL: "https://a.test")
+                methodID: .made(at: double.clock.now), token: token, customer: customer, returnURL: "https://a.test")
             guard case .declined(let decline) = try await adapter.save(wish) else {
                 Issue.record("saved")
                 return
             }
             #expect(decline.code == "lost_card" && decline.reference?.hasPrefix("seti_") == true)
             await #expect(throws: ProviderFault.rejected(code: "resource_missing")) {
-                try await adapter.attach(.card("pm_card_visa"), to: "cus_unknown", as: .new(at: double.clock.now))
+                try await adapter.attach(.card("pm_card_visa"), to: "cus_unknown", as: .made(at: double.clock.now))
             }
             #expect(try await double.complaints().isEmpty)
         }
@@ -107,7 +107,7 @@ import Testing
             #expect(told.taken == charge.reference && told.paymentID == asked.paymentID && told.fee?.minor == 1_500)
             #expect(try await adapter.readDispute("dp_unknown") == nil)
             let evidence = EvidenceRequest(
-                idempotencyKey: .new(at: double.clock.now), reference: reference,
+                idempotencyKey: .made(at: double.clock.now), reference: reference,
                 evidence: DisputeEvidence([.productDescription: "Ein Abo & mehr", .serviceDate: "2026-11-01"]))
             for _ in 0..<2 {
                 guard case .standing(let sent) = try await adapter.submitEvidence(evidence) else {
@@ -116,7 +116,7 @@ import Testing
                 #expect(sent.stage == .underReview && sent.evidenceDueBy == nil)
             }
             let refund = RefundRequest(
-                idempotencyKey: .new(at: double.clock.now), reference: charge.reference, amount: asked.amount)
+                idempotencyKey: .made(at: double.clock.now), reference: charge.reference, amount: asked.amount)
             #expect(try await adapter.refund(refund) == .refused(code: "charge_disputed"))
             try await double.control("close_dispute/\(reference)", ["status": "won"])
             let won = try #require(try await adapter.readDispute(reference))
@@ -136,7 +136,7 @@ import Testing
                 let told = try #require(try await adapter.readDispute(reference))
                 stages.append(told.stage)
                 guard told.stage == .needsResponse else { continue }
-                let acceptance = DisputeAcceptance(idempotencyKey: .new(at: double.clock.now), reference: reference)
+                let acceptance = DisputeAcceptance(idempotencyKey: .made(at: double.clock.now), reference: reference)
                 for _ in 0..<2 {
                     guard case .standing(let closed) = try await adapter.acceptDispute(acceptance) else {
                         throw MissingInfrastructure("the double refused to close it")

@@ -19,6 +19,27 @@ func outline(_ answer: ChargeAnswer) -> Outline? {
     }
 }
 
+extension ChargeAnswer {
+    private var charge: ProviderCharge? {
+        switch self {
+        case .captured(let charge), .authorized(let charge): charge
+        case .declined, .actionRequired, .pending: nil
+        }
+    }
+
+    /// What the provider's own authentication came to.
+    fileprivate var authentication: ProviderAuthentication.Result? { charge?.authentication?.result }
+
+    /// The answer without it.
+    fileprivate var unauthenticated: ChargeAnswer {
+        switch self {
+        case .captured(let charge): .captured(ProviderCharge(reference: charge.reference))
+        case .authorized(let charge): .authorized(ProviderCharge(reference: charge.reference))
+        case .declined, .actionRequired, .pending: self
+        }
+    }
+}
+
 @Suite("Against the Stripe double", .serialized) struct StripeLiveTests {
     static let cards: [(token: String, present: Outline, absent: Outline)] = [
         ("pm_card_visa", .captured, .captured), ("pm_card_mastercard", .captured, .captured),
@@ -90,8 +111,10 @@ func outline(_ answer: ChargeAnswer) -> Outline? {
                 let failed = ProviderDecline(code: "payment_intent_authentication_failure", reference: reference)
                 let expected: ChargeAnswer =
                     result == "failure" ? .declined(failed) : capture ? .captured(done) : .authorized(done)
-                #expect(try await adapter.outcome(of: asked) == expected)
-                #expect(try await adapter.charge(asked) == expected)
+                for answer in [try await adapter.outcome(of: asked), try await adapter.charge(asked)] {
+                    #expect(answer.unauthenticated == expected)
+                    #expect(answer.authentication == (result == "failure" ? nil : .authenticated))
+                }
             }
             #expect(try await double.complaints().isEmpty)
         }
@@ -109,7 +132,7 @@ func outline(_ answer: ChargeAnswer) -> Outline? {
             let payer = ChargePayer(
                 name: "Ada Ek", email: "ada@shop.test", country: country, line1: "1 Hill", city: "Ås", postalCode: "1")
             let asked = ChargeRequest(
-                idempotencyKey: .new(at: double.clock.now), paymentID: .new(at: double.clock.now),
+                idempotencyKey: .made(at: double.clock.now), paymentID: .new(at: double.clock.now),
                 source: .redirect(method: method, returnURL: "https://shop.test/back"),
                 amount: Money(minor: 12_000, currency: try #require(Currency(currency))), payer: payer)
             guard case .actionRequired(let reference, .redirect(let url)) = try await adapter.charge(asked) else {
@@ -153,7 +176,7 @@ func outline(_ answer: ChargeAnswer) -> Outline? {
             let usd = { (minor: Int64) in Money(minor: minor, currency: .usd) }
             let capture = { (minor: Int64) in
                 CaptureRequest(
-                    idempotencyKey: .new(at: double.clock.now), reference: charge.reference, amount: usd(minor),
+                    idempotencyKey: .made(at: double.clock.now), reference: charge.reference, amount: usd(minor),
                     isFinal: true)
             }
             #expect(try await adapter.capture(capture(10_001)) == .refused(code: "amount_too_large"))
@@ -162,7 +185,7 @@ func outline(_ answer: ChargeAnswer) -> Outline? {
             #expect(try await adapter.capture(capture(100)) == .refused(code: "payment_intent_unexpected_state"))
             let refund = { (minor: Int64) in
                 RefundRequest(
-                    idempotencyKey: .new(at: double.clock.now), reference: charge.reference, amount: usd(minor))
+                    idempotencyKey: .made(at: double.clock.now), reference: charge.reference, amount: usd(minor))
             }
             for minor: Int64 in [2_500, 1, 4_999] {
                 let asked = refund(minor)
@@ -180,7 +203,7 @@ func outline(_ answer: ChargeAnswer) -> Outline? {
             }
             let letGo = ReleaseRequest(idempotencyKey: other.idempotencyKey, reference: held.reference)
             for _ in 0..<2 { #expect(try await adapter.release(letGo) == .released) }
-            let unknown = ReleaseRequest(idempotencyKey: .new(at: double.clock.now), reference: "pi_unknown")
+            let unknown = ReleaseRequest(idempotencyKey: .made(at: double.clock.now), reference: "pi_unknown")
             #expect(try await adapter.release(unknown) == .refused(code: "resource_missing"))
             #expect(try await double.complaints().isEmpty)
         }
@@ -196,7 +219,7 @@ func outline(_ answer: ChargeAnswer) -> Outline? {
                 }
                 let answer = try await adapter.refund(
                     RefundRequest(
-                        idempotencyKey: .new(at: double.clock.now), reference: charge.reference, amount: asked.amount))
+                        idempotencyKey: .made(at: double.clock.now), reference: charge.reference, amount: asked.amount))
                 switch answer {
                 case .pending: #expect(token == "pm_card_pendingRefund")
                 case .refused(let code): #expect(code == "expired_or_canceled_card" && token == "pm_card_refundFail")
@@ -230,7 +253,7 @@ func outline(_ answer: ChargeAnswer) -> Outline? {
                 throw MissingInfrastructure("the double answered otherwise")
             }
             let refund = RefundRequest(
-                idempotencyKey: .new(at: double.clock.now), reference: charge.reference,
+                idempotencyKey: .made(at: double.clock.now), reference: charge.reference,
                 amount: Money(minor: 100, currency: .usd))
             let refunded = try await adapter.refund(refund)
             try await double.control("clock", ["advance": 100_000])

@@ -4,6 +4,7 @@ import BillingCore
 import JSON
 import Synchronization
 import Telemetry
+import TestKit
 
 /// A transport that plays a script and keeps what was asked.
 final class FakeTransport: ProviderTransport {
@@ -126,18 +127,4 @@ func searchResult(_ intents: JSONValue...) -> String {
         JSONMember(name: "object", value: "search_result"), JSONMember(name: "data", value: .array(intents)),
         JSONMember(name: "has_more", value: false),
     ]).description
-}
-
-extension TypedID {
-    /// An id of exactly this age. ``new(at:)`` never goes back behind an id that another suite has made later.
-    static func made(at instant: Instant) -> Self {
-        let digits = Array("0123456789abcdefghjkmnpqrstvwxyz")
-        var milliseconds = Int(instant.microseconds / 1_000)
-        var time = ""
-        for _ in 0..<10 {
-            time = String(digits[milliseconds % 32]) + time
-            milliseconds /= 32
-        }
-        return Self(unchecked: "\(prefix)_\(time)\(new(at: instant).rawValue.suffix(16))")
-    }
 }

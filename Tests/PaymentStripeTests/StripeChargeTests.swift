@@ -3,6 +3,7 @@ import PaymentContract
 import BillingCore
 import JSON
 import PaymentDomain
+import TestKit
 import Testing
 
 @Suite("Charging at Stripe") struct StripeChargeTests {

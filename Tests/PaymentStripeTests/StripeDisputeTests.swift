@@ -3,6 +3,7 @@ import JSON
 import PaymentContract
 import PaymentDomain
 import PaymentStripe
+import TestKit
 import Testing
 
 @Suite("Disputes at Stripe") struct StripeDisputeTests {

@@ -2,6 +2,7 @@ import PaymentStripe
 import PaymentContract
 import BillingCore
 import JSON
+import TestKit
 import Testing
 
 @Suite("Captures, releases and refunds at Stripe") struct StripeFollowUpTests {

@@ -3,6 +3,7 @@ import PaymentContract
 import BillingCore
 import JSON
 import Telemetry
+import TestKit
 import Testing
 
 @Suite("Stripe's wire") struct StripeWireTests {
