@@ -92,8 +92,8 @@ class Bench:
         self.half_load(top / 2)
         self.events(top / 10)
         self.added_latency()
-        self.flat_memory(top)
         self.renewals()
+        self.flat_memory(top)
         for service, megabytes in self.peak.items():
             self.note(f"rss_load_mb_{service}", megabytes, "MB")
         self.consistent()

@@ -112,18 +112,25 @@ struct TestClockRoutes: Sendable {
 
     /// Waits for work that goes on even when nobody waits any more.
     private func finishes(_ work: Task<Void, any Error>, within limit: Duration) async throws -> Bool {
-        try await withThrowingTaskGroup(of: Bool.self) { group in
-            group.addTask {
-                do { try await work.value } catch TestClockCoordinator.Failure.busy { return false }
-                return true
+        let (ends, end) = AsyncThrowingStream<Bool, any Error>.makeStream()
+        // Not of one group: that would wait for the work however short the caller's patience.
+        Task {
+            do {
+                try await work.value
+                end.yield(true)
+            } catch TestClockCoordinator.Failure.busy {
+                end.yield(false)
+            } catch {
+                end.finish(throwing: error)
             }
-            group.addTask {
-                try await Task.sleep(for: limit)
-                return false
-            }
-            defer { group.cancelAll() }
-            return try await group.next() ?? false
         }
+        let patience = Task {
+            try await Task.sleep(for: limit)
+            end.yield(false)
+        }
+        defer { patience.cancel() }
+        for try await isDone in ends { return isDone }
+        return false
     }
 
     private func view(_ status: TestClockCoordinator.Status, to: Instant?) -> TestClockView {
