@@ -93,7 +93,8 @@ package struct EventDispatcher: Sendable {
         }
     }
 
-    /// Parks an event together with its claim, so that a repeated delivery does not bring it back.
+    /// Parks an event together with its claim, so that a repeated delivery does not bring it back. One that is known to
+    /// come from nobody is passed over.
     func park(_ event: RawEvent, reason: String) async throws {
         logger.error(
             "an event is parked", metadata: ["event": "\(event.id)", "type": "\(event.type)", "reason": "\(reason)"])
@@ -101,6 +102,7 @@ package struct EventDispatcher: Sendable {
         let name: String = consumer.name
         let now: Instant = clock.now
         try await pool.transaction { db in
+            if try ParkingLot.isForeign(event, for: name, in: db) { return }
             _ = try Inbox.claimOne(event, for: name, in: db)
             try ParkingLot.park([ParkedMessage(event, reason: reason)], for: name, at: now, in: db)
         }

@@ -150,12 +150,34 @@ public enum ParkingLot {
     }
 
     /// Gives a message up for good.
+    /// - Parameter isForeign: None of the services has published it. Its claim is taken back, so that what was handled can
+    ///   again equal what was published; of an event of ours that would make the books differ.
     /// - Returns: Whether it was parked.
-    public static func discard(_ id: Int64, in db: borrowing PostgresTransaction) throws -> Bool {
-        try db.execute(
+    public static func discard(
+        _ id: Int64, isForeign: Bool = false, in db: borrowing PostgresTransaction
+    ) throws -> Bool {
+        let resolved: Int64? = try db.first(
             """
-            UPDATE parked_events SET status = 'discarded', resolved_at = now() WHERE id = \(id) AND status = 'parked'
-            """) == 1
+            WITH resolved AS (
+                UPDATE parked_events SET status = \(isForeign ? "foreign" : "discarded"), resolved_at = now()
+                WHERE id = \(id) AND status = 'parked' RETURNING id, consumer, event_id),
+            unclaimed AS (
+                DELETE FROM inbox i USING resolved r
+                WHERE \(isForeign)::boolean AND i.event_id = r.event_id AND i.consumer = r.consumer)
+            SELECT id FROM resolved
+            """
+        ) { row in try row.next() }
+        return resolved != nil
+    }
+
+    /// Whether a person has found that an event comes from nobody.
+    static func isForeign(_ event: RawEvent, for consumer: String, in db: borrowing PostgresTransaction) throws -> Bool {
+        try db.first(
+            """
+            SELECT true FROM parked_events
+            WHERE consumer = \(consumer) AND fingerprint = \(event.id.rawValue) AND status = 'foreign'
+            """
+        ) { row in try row.next() } ?? false
     }
 
     /// How many messages wait for a decision.

@@ -95,11 +95,13 @@ struct ParkedDiscard<Assembly: ServiceAssembly>: AsyncParsableCommand {
     }
 
     @Argument(help: "The number that `parked list` shows.") var id: Int64
+    @Flag(help: "None of the services has published it: it no longer counts among what was handled.") var foreign = false
 
     func run() async throws {
         let id: Int64 = id
+        let foreign: Bool = foreign
         let isDone: Bool = try await CommandContext.run(service: Assembly.name) { context in
-            try await context.pool.transaction { db in try ParkingLot.discard(id, in: db) }
+            try await context.pool.transaction { db in try ParkingLot.discard(id, isForeign: foreign, in: db) }
         }
         guard isDone else { throw ValidationError("nothing is parked under \(id)") }
         print("discarded \(id)")

@@ -145,4 +145,21 @@ import Testing
             #expect(try await world.effects().isEmpty)
         }
     }
+
+    @Test("what comes from nobody is not counted as handled, however often it is delivered", arguments: [true, false])
+    func foreign(isForeign: Bool) async throws {
+        try await withMessaging { world in
+            world.recorder.refuse("bad", "never")
+            let bad: KafkaMessage = Message.created("bad")
+            await world.handle(bad, Message.created("good"))
+            #expect(try await world.count("SELECT count(*) FROM inbox") == 2)
+            let id: Int64 = try await world.parked()[0].id
+            #expect(
+                try await world.database.transaction { db in try ParkingLot.discard(id, isForeign: isForeign, in: db) })
+            await world.handle(bad)
+            #expect(try await world.count("SELECT count(*) FROM inbox") == (isForeign ? 1 : 2))
+            #expect(try await world.parked().isEmpty)
+            #expect(try await world.effects() == ["good"])
+        }
+    }
 }
