@@ -51,6 +51,7 @@ struct ConnectionSettings: Sendable {
             // Batches travel as arrays. The planner takes short ones for cheaper than the ten elements that it assumes
             // otherwise, and would plan such a statement again at every use.
             ("plan_cache_mode", "force_generic_plan"),
+            ("enable_seqscan", configuration.plansReadWholeTables ? "on" : "off"),
             ("statement_timeout", milliseconds(configuration.statementTimeout)),
             ("lock_timeout", milliseconds(configuration.lockTimeout)),
             ("idle_in_transaction_session_timeout", milliseconds(configuration.idleInTransactionTimeout)),

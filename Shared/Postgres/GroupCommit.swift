@@ -12,20 +12,23 @@ public final class GroupCommit<Item: Sendable, Output: Sendable>: Sendable {
     ///   - pool: Where the batches run.
     ///   - maxBatch: Items in a transaction at most.
     ///   - lanes: How many batches may run at once.
-    ///   - interval: The least time between the starts of two batches. An item after a quiet moment is still not
-    ///     delayed; a steady stream is cut into batches of this length, and what follows them works in such batches too.
+    ///   - interval: The least time between the starts of two batches of a steady stream, which is so cut into batches of
+    ///     this length; what follows them works in such batches too.
+    ///   - burst: So many batches may start without such a distance after a quiet time: what comes now and then is not
+    ///     delayed, though two should come close together.
     ///   - queueLimit: Items that may wait before more are refused.
     ///   - body: Does the work of all items in one transaction and returns one result per item, in order. An item that
     ///     fails must leave nothing behind (a savepoint helps). When `body` throws, every item is run again alone.
     public init(
-        _ pool: PostgresPool, maxBatch: Int, lanes: Int = 1, interval: Duration = .zero,
+        _ pool: PostgresPool, maxBatch: Int, lanes: Int = 1, interval: Duration = .zero, burst: Int = 1,
         queueLimit: Int = 4096,
         _ body: @escaping @Sendable (borrowing PostgresTransaction, [Item]) throws -> [Result<Output, any Error>]
     ) {
         self.lanes = GroupLanes(
             core: pool.core,
             limits: GroupLimits(
-                batch: max(1, maxBatch), lanes: max(1, lanes), interval: interval, queue: queueLimit), body)
+                batch: max(1, maxBatch), lanes: max(1, lanes), interval: interval,
+                slack: interval * max(0, burst - 1), queue: queueLimit), body)
     }
 
     /// Adds an item to the next batch and returns when that has been committed.
@@ -70,6 +73,8 @@ struct GroupLimits: Sendable {
     let batch: Int
     let lanes: Int
     let interval: Duration
+    /// How far batches may run ahead of a steady stream's.
+    let slack: Duration
     let queue: Int
 }
 
@@ -103,8 +108,8 @@ final class GroupLanes<Item: Sendable, Output: Sendable>: Sendable {
     private struct State {
         var waiting: [Entry] = []
         var running: Int = 0
-        /// When the next batch may start.
-        var nextStart: ContinuousClock.Instant = .now
+        /// When the next batch of a steady stream is due; the slack may be used up before.
+        var nextDue: ContinuousClock.Instant = .now
         var statistics = GroupCommitStatistics()
     }
 
@@ -144,7 +149,7 @@ final class GroupLanes<Item: Sendable, Output: Sendable>: Sendable {
             return (nil, true)
         }
         if let refusal { continuation.resume(throwing: refusal) }
-        if startsLane { startBatch() }
+        if startsLane { startBatch(afterBatch: false) }
     }
 
     func cancel(_ entry: Entry) {
@@ -161,13 +166,14 @@ final class GroupLanes<Item: Sendable, Output: Sendable>: Sendable {
     }
 
     /// Hands a batch job to the pool, at once or when the interval is over.
-    func startBatch() {
+    private func startBatch(afterBatch: Bool) {
         let now: ContinuousClock.Instant = .now
         let start: ContinuousClock.Instant = state.withLock { state in
-            let start: ContinuousClock.Instant = max(now, state.nextStart)
-            state.nextStart = start + limits.interval
-            return start
+            let due: ContinuousClock.Instant = max(now, state.nextDue)
+            state.nextDue = due + limits.interval
+            return max(now, due - limits.slack)
         }
+        if !afterBatch, start <= now { return submitBatch() }
         // Behind what is ready to run already: callers that one batch has woken together meet in the next one.
         Task { [self] in
             if start > now { try? await Task.sleep(until: start, clock: .continuous) }
@@ -199,7 +205,7 @@ final class GroupLanes<Item: Sendable, Output: Sendable>: Sendable {
 
     /// Ends a batch; the lane goes on when more is waiting.
     func endBatch() {
-        if goesOn() { startBatch() }
+        if goesOn() { startBatch(afterBatch: true) }
     }
 
     /// Answers everything that waits with an error: the pool cannot run a batch. The lane ends.

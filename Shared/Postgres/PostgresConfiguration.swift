@@ -28,6 +28,9 @@ public struct PostgresConfiguration: Sendable, CustomStringConvertible, CustomRe
     public var reconnectPause: Duration = .milliseconds(50)
     /// The longest pause between connection attempts.
     public var reconnectPauseLimit: Duration = .seconds(2)
+    /// Whether plans may read a whole table where an index leads to its rows. A plan is made once a session; one made while
+    /// a young table was nearly empty would go on reading all of it long after it has grown.
+    public var plansReadWholeTables: Bool = true
     /// Prepared statements a session keeps; the least recently used go first.
     public var preparedStatementLimit: Int = 256
 

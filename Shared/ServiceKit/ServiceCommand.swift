@@ -39,6 +39,7 @@ public struct CommandContext: Sendable {
         var postgres: PostgresConfiguration = configuration.postgres
         postgres.connections = 1
         // Maintenance reads whole tables.
+        postgres.plansReadWholeTables = true
         postgres.statementTimeout = .seconds(600)
         let pool = PostgresPool(postgres, logger: Logger(label: "refrain.\(service)"))
         do {

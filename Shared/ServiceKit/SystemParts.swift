@@ -10,6 +10,7 @@ extension ServiceConfiguration {
             url: databaseURL, role: service, password: databasePassword.isEmpty ? nil : databasePassword.reveal(),
             schema: service, applicationName: instance, connections: databaseConnections)
         configuration.queueLimit = int("postgres.queue_limit", default: 2_048)
+        configuration.plansReadWholeTables = false
         return configuration
     }
 

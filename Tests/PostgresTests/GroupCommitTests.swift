@@ -5,10 +5,12 @@ import Testing
 @Suite("Group commit", .serialized) struct GroupCommitTests {
     /// Inserts numbers; a negative one makes the whole batch throw, a zero is refused alone.
     private func group(
-        _ pool: PostgresPool, maxBatch: Int = 100, lanes: Int = 1, interval: Duration = .zero, queueLimit: Int = 4096,
-        gate: Gate? = nil
+        _ pool: PostgresPool, maxBatch: Int = 100, lanes: Int = 1, interval: Duration = .zero, burst: Int = 1,
+        queueLimit: Int = 4096, gate: Gate? = nil
     ) -> GroupCommit<Int, Int> {
-        GroupCommit(pool, maxBatch: maxBatch, lanes: lanes, interval: interval, queueLimit: queueLimit) { db, items in
+        GroupCommit(
+            pool, maxBatch: maxBatch, lanes: lanes, interval: interval, burst: burst, queueLimit: queueLimit
+        ) { db, items in
             if let gate, items.contains(1_000_000) { gate.pass() }
             let good: [Int] = items.filter { $0 != 0 }
             try db.execute("INSERT INTO t SELECT unnest(\(good)::int[])")
@@ -64,6 +66,20 @@ import Testing
             for (index, task) in rest.enumerated() { #expect(try await task.value == (index + 1) * 2) }
             #expect(ContinuousClock.now - began >= .milliseconds(400))
             #expect(group.statistics.batches == 2)
+        }
+    }
+
+    @Test("with a burst a few items come close together without waiting, and a steady stream still travels in batches")
+    func burst() async throws {
+        try await withTable { pool in
+            let group = group(pool, interval: .seconds(30), burst: 3)
+            for number in 1...3 { #expect(try await group.submit(number) == number * 2) }
+            #expect(group.statistics.batches == 3)
+            let fourth = Task { try await group.submit(4) }
+            try await eventually(within: .seconds(5)) { group.statistics.queueDepth == 1 }
+            #expect(group.statistics.batches == 3)
+            fourth.cancel()
+            await #expect(throws: CancellationError.self) { try await fourth.value }
         }
     }
 

@@ -48,6 +48,25 @@ import Testing
         }
     }
 
+    @Test("a plan made while a table was empty finds its rows by key when the table has grown") func youngTable()
+        async throws
+    {
+        try await withPool(connections: 1, { $0.plansReadWholeTables = false }) { pool, _ in
+            try await pool.prepare("CREATE TABLE t (id text PRIMARY KEY, other text)")
+            let find: SQL = """
+                SELECT count(*) FROM unnest(\(["7", "8"])::text[], \(["", ""])::text[]) AS w(id, other) JOIN t ON t.id = w.id
+                """
+            #expect(try await pool.count(find) == 0)
+            try await pool.prepare("INSERT INTO t SELECT n::text, repeat('x', 100) FROM generate_series(1, 5000) n")
+            let read: Int = try await pool.transaction { db in
+                #expect(try db.first(find) { row in try row.next(Int.self) } == 2)
+                let read: SQL = "SELECT pg_stat_get_xact_tuples_returned('t'::regclass)"
+                return try db.first(read) { row in try row.next(Int.self) } ?? -1
+            }
+            #expect(read == 0)
+        }
+    }
+
     @Test("unprepared statements leave nothing behind") func unprepared() async throws {
         try await withPool(connections: 1) { pool, _ in
             _ = try await preparedCount(pool)
