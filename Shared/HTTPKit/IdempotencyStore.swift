@@ -56,20 +56,18 @@ public struct IdempotencyStore {
             """)
     }
 
-    /// Stores answers for open claims. A row that has an answer keeps it: the first one wins.
-    /// - Returns: How many rows were closed by this call.
-    @discardableResult
+    /// Stores answers for open claims. A row that has an answer keeps it: the first one wins. It travels with COMMIT.
     public static func complete(
         _ answers: [(claim: IdempotencyClaim, reply: StoredReply)], in db: borrowing PostgresTransaction
-    ) throws -> Int {
-        guard !answers.isEmpty else { return 0 }
+    ) throws {
+        guard !answers.isEmpty else { return }
         let scopes = answers.map(\.claim.scope)
         let keys = answers.map(\.claim.key.rawValue)
         let hashes = answers.map(\.claim.requestHash.description)
         let statuses = answers.map(\.reply.status)
         let headers = answers.map { HeaderText.encode($0.reply.headers) }
         let bodies = answers.map { String(decoding: $0.reply.body, as: UTF8.self) }
-        return try db.execute(
+        try db.enqueue(
             """
             UPDATE idempotency_keys k
             SET status = 'closed', response_status = w.status, response_headers = w.headers, response_body = w.body

@@ -43,16 +43,16 @@ public enum Outbox {
         return event.id
     }
 
-    /// Writes events in the given order with one statement, and wakes the relay when the transaction has committed.
+    /// Writes events in the given order with one statement, which travels with the next one or with COMMIT, and wakes the
+    /// relay when the transaction has committed.
     /// - Note: Per key, events are published in the order of their transactions and, inside one, in this order.
     public static func append(_ events: [OutboxEvent], in db: borrowing PostgresTransaction) throws {
         guard !events.isEmpty else { return }
-        _ = try db.execute(insertion(events))
-        db.onCommit { OutboxSignal.shared.wake() }
+        try db.enqueue(insertion(events))
+        wakeOnCommit(db)
     }
 
-    /// The INSERT alone, for callers that put several statements into one pipeline; they call ``wakeOnCommit(_:)`` too.
-    public static func insertion(_ events: [OutboxEvent]) -> SQL {
+    private static func insertion(_ events: [OutboxEvent]) -> SQL {
         """
         INSERT INTO outbox (id, type, topic, key, time, traceparent, body)
         SELECT e.id, e.type, e.topic, e.key, e.time, e.traceparent, e.body
@@ -66,7 +66,7 @@ public enum Outbox {
     }
 
     /// Wakes the relay when the transaction has committed.
-    public static func wakeOnCommit(_ db: borrowing PostgresTransaction) {
+    package static func wakeOnCommit(_ db: borrowing PostgresTransaction) {
         db.onCommit { OutboxSignal.shared.wake() }
     }
 

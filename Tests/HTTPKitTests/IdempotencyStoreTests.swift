@@ -55,15 +55,13 @@ import Testing
             let claim = try Self.claim("k")
             let stranger = try Self.claim("k", body: "[]")
             let later = StoredReply(status: 202, body: Array("{}".utf8))
-            let counts = try await pool.transaction { (db: borrowing PostgresTransaction) in
+            try await pool.transaction { (db: borrowing PostgresTransaction) in
                 _ = try IdempotencyStore.claim([claim], in: db)
-                let reserved = try IdempotencyStore.reserve([(claim, "pay_9")], in: db)
-                let foreign = try IdempotencyStore.complete([(stranger, later)], in: db)
-                let first = try IdempotencyStore.complete([(claim, Self.reply)], in: db)
-                let second = try IdempotencyStore.complete([(claim, later)], in: db)
-                return [reserved, foreign, first, second]
+                #expect(try IdempotencyStore.reserve([(claim, "pay_9")], in: db) == 1)
+                try IdempotencyStore.complete([(stranger, later)], in: db)
+                try IdempotencyStore.complete([(claim, Self.reply)], in: db)
+                try IdempotencyStore.complete([(claim, later)], in: db)
             }
-            #expect(counts == [1, 0, 1, 0])
             let found = try await pool.transaction { (db: borrowing PostgresTransaction) in
                 try IdempotencyStore.claim([claim], in: db)
             }

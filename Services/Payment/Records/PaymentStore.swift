@@ -71,42 +71,49 @@ package enum PaymentStore {
     package static func insert(_ payments: [NewPayment], in db: borrowing PostgresTransaction) throws -> Set<PaymentID>
     {
         guard !payments.isEmpty else { return [] }
-        let inserted: [PaymentID] = try db.query(
-            """
-            WITH p AS (
-                INSERT INTO payments (id, customer_id, payment_method_id, provider, amount, currency, status, invoice_id, billing_id,
-                    subscription_id, instalment_id, description, metadata, off_session, capture_method, attempt_id, decline_code,
-                    decline_class, return_url, created_at)
-                SELECT n.id, n.customer_id, n.method_id, n.provider, n.amount, n.currency, n.status, n.invoice_id, n.billing_id,
-                    n.subscription_id, n.instalment_id, n.description, n.metadata::jsonb, n.off_session, n.capture_method, n.attempt_id,
-                    CASE WHEN n.status = 'failed' THEN 'no_payment_method' END,
-                    CASE WHEN n.status = 'failed' THEN 'soft' END, n.return_url, n.created_at
-                FROM unnest(
-                    \(payments.map(\.id.rawValue))::text[], \(payments.map(\.customerID.rawValue))::text[],
-                    \(payments.map { $0.method?.id.rawValue })::text[], \(payments.map(\.provider))::text[],
-                    \(payments.map(\.amount.minor))::bigint[],
-                    \(payments.map(\.amount.currency.code))::text[], \(payments.map(\.status.rawValue))::text[],
-                    \(payments.map { $0.invoiceID?.rawValue })::text[], \(payments.map { $0.billingID?.rawValue })::text[],
-                    \(payments.map { $0.subscriptionID?.rawValue })::text[],
-                    \(payments.map { $0.instalmentID?.rawValue })::text[], \(payments.map(\.description))::text[],
-                    \(payments.map(\.metadata))::text[], \(payments.map(\.offSession))::boolean[],
-                    \(payments.map(\.captureMethod.rawValue))::text[],
-                    \(payments.map(\.attemptID.rawValue))::text[], \(payments.map(\.returnURL))::text[],
-                    \(payments.map(\.createdAt))::timestamptz[]
-                ) AS n(id, customer_id, method_id, provider, amount, currency, status, invoice_id, billing_id, subscription_id,
-                    instalment_id, description, metadata, off_session, capture_method, attempt_id, return_url, created_at)
-                ON CONFLICT (invoice_id) DO NOTHING
-                RETURNING id, attempt_id, payment_method_id, provider, status, decline_code, created_at),
-            a AS (
-                INSERT INTO payment_attempts
-                    (id, payment_id, number, payment_method_id, provider, status, decline_code, started_at)
-                SELECT attempt_id, id, 1, payment_method_id, provider,
-                    CASE WHEN status = 'failed' THEN 'failed' ELSE 'started' END, decline_code, created_at
-                FROM p)
-            SELECT id FROM p
-            """
-        ) { row in try row.next() }
+        let inserted: [PaymentID] = try db.query(insertion(of: payments)) { row in try row.next() }
         return Set(inserted)
+    }
+
+    /// Inserts payments of no invoice and their first attempts, with the next statement or COMMIT.
+    package static func add(_ payments: [NewPayment], in db: borrowing PostgresTransaction) throws {
+        if !payments.isEmpty { try db.enqueue(insertion(of: payments)) }
+    }
+
+    private static func insertion(of payments: [NewPayment]) -> SQL {
+        """
+        WITH p AS (
+            INSERT INTO payments (id, customer_id, payment_method_id, provider, amount, currency, status, invoice_id, billing_id,
+                subscription_id, instalment_id, description, metadata, off_session, capture_method, attempt_id, decline_code,
+                decline_class, return_url, created_at)
+            SELECT n.id, n.customer_id, n.method_id, n.provider, n.amount, n.currency, n.status, n.invoice_id, n.billing_id,
+                n.subscription_id, n.instalment_id, n.description, n.metadata::jsonb, n.off_session, n.capture_method, n.attempt_id,
+                CASE WHEN n.status = 'failed' THEN 'no_payment_method' END,
+                CASE WHEN n.status = 'failed' THEN 'soft' END, n.return_url, n.created_at
+            FROM unnest(
+                \(payments.map(\.id.rawValue))::text[], \(payments.map(\.customerID.rawValue))::text[],
+                \(payments.map { $0.method?.id.rawValue })::text[], \(payments.map(\.provider))::text[],
+                \(payments.map(\.amount.minor))::bigint[],
+                \(payments.map(\.amount.currency.code))::text[], \(payments.map(\.status.rawValue))::text[],
+                \(payments.map { $0.invoiceID?.rawValue })::text[], \(payments.map { $0.billingID?.rawValue })::text[],
+                \(payments.map { $0.subscriptionID?.rawValue })::text[],
+                \(payments.map { $0.instalmentID?.rawValue })::text[], \(payments.map(\.description))::text[],
+                \(payments.map(\.metadata))::text[], \(payments.map(\.offSession))::boolean[],
+                \(payments.map(\.captureMethod.rawValue))::text[],
+                \(payments.map(\.attemptID.rawValue))::text[], \(payments.map(\.returnURL))::text[],
+                \(payments.map(\.createdAt))::timestamptz[]
+            ) AS n(id, customer_id, method_id, provider, amount, currency, status, invoice_id, billing_id, subscription_id,
+                instalment_id, description, metadata, off_session, capture_method, attempt_id, return_url, created_at)
+            ON CONFLICT (invoice_id) DO NOTHING
+            RETURNING id, attempt_id, payment_method_id, provider, status, decline_code, created_at),
+        a AS (
+            INSERT INTO payment_attempts
+                (id, payment_id, number, payment_method_id, provider, status, decline_code, started_at)
+            SELECT attempt_id, id, 1, payment_method_id, provider,
+                CASE WHEN status = 'failed' THEN 'failed' ELSE 'started' END, decline_code, created_at
+            FROM p)
+        SELECT id FROM p
+        """
     }
 
     /// One payment; `nil` when there is none.

@@ -68,8 +68,7 @@ package struct PaymentCreatedConsumer: Sendable {
         let events: [OutboxEvent] = assessments.map {
             OutboxEvent($0.event, key: $0.customerID.rawValue, at: now)
         }
-        try db.enqueue(Outbox.insertion(events))
-        Outbox.wakeOnCommit(db)
+        try Outbox.append(events, in: db)
         FraudMetrics.shared.assessed(assessments.map(\.decision), in: db)
         logger.info("attempts assessed", metadata: ["count": "\(assessments.count)"])
         for blocked in assessments where blocked.decision == .block {

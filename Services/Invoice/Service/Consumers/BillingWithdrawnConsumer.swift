@@ -44,11 +44,9 @@ package struct BillingWithdrawnConsumer: Sendable {
         }
         guard !voided.isEmpty else { return }
         try db.enqueue(InvoiceStore.update(voided))
-        try db.enqueue(
-            Outbox.insertion(
-                voided.map { OutboxEvent($0.voidedEvent(reason: $0.state.voidReason ?? ""), key: $0.eventKey, at: now) }
-            ))
-        Outbox.wakeOnCommit(db)
+        try Outbox.append(
+            voided.map { OutboxEvent($0.voidedEvent(reason: $0.state.voidReason ?? ""), key: $0.eventKey, at: now) },
+            in: db)
         InvoiceMetrics.shared.voided(voided.count, in: db)
         logger.info("invoices voided", metadata: ["count": "\(voided.count)"])
     }

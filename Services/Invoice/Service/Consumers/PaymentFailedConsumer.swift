@@ -40,8 +40,7 @@ package struct PaymentFailedConsumer: Sendable {
             failed.append(OutboxEvent(invoice.paymentFailedEvent(failure), key: invoice.eventKey, at: now))
         }
         guard !failed.isEmpty else { return }
-        try db.enqueue(Outbox.insertion(failed))
-        Outbox.wakeOnCommit(db)
+        try Outbox.append(failed, in: db)
         logger.info("invoices not paid", metadata: ["count": "\(failed.count)"])
     }
 }

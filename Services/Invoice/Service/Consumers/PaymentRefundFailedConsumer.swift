@@ -49,8 +49,6 @@ package struct PaymentRefundFailedConsumer: Sendable {
             try invoice.undoRefund(known.amount)
         }
         try db.enqueue(InvoiceStore.update([invoice]))
-        try db.enqueue(
-            Outbox.insertion([OutboxEvent(invoice.refundFailedEvent(failure), key: invoice.eventKey, at: now)]))
-        Outbox.wakeOnCommit(db)
+        try Outbox.append(invoice.refundFailedEvent(failure), key: invoice.eventKey, at: now, in: db)
     }
 }

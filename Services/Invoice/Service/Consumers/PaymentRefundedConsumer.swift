@@ -52,8 +52,7 @@ package struct PaymentRefundedConsumer: Sendable {
         guard !refunded.isEmpty else { return }
         let changed: Set<InvoiceID> = Set(rows.filter { !$0.isUnapplied }.map(\.invoiceID))
         try db.enqueue(InvoiceStore.update(invoices.values.filter { changed.contains($0.id) }))
-        try db.enqueue(Outbox.insertion(refunded))
-        Outbox.wakeOnCommit(db)
+        try Outbox.append(refunded, in: db)
         InvoiceMetrics.shared.refunded(refunded.count, in: db)
         logger.info("refunds booked", metadata: ["count": "\(refunded.count)"])
     }

@@ -52,10 +52,8 @@ package struct PaymentSucceededConsumer: Sendable {
     private func settle(_ paid: [Invoice], in db: borrowing PostgresTransaction, at now: Instant) throws {
         guard !paid.isEmpty else { return }
         try db.enqueue(InvoiceStore.update(paid))
-        try db.enqueue(
-            Outbox.insertion(
-                paid.map { OutboxEvent($0.paidEvent(at: $0.state.paidAt ?? now), key: $0.eventKey, at: now) }))
-        Outbox.wakeOnCommit(db)
+        try Outbox.append(
+            paid.map { OutboxEvent($0.paidEvent(at: $0.state.paidAt ?? now), key: $0.eventKey, at: now) }, in: db)
         InvoiceMetrics.shared.paid(paid.count, in: db)
         logger.info("invoices paid", metadata: ["count": "\(paid.count)"])
     }

@@ -43,8 +43,7 @@ package struct SubscriptionBilledConsumer: Sendable {
         let issued: [OutboxEvent] = try issue(&invoices, for: events, in: db, at: now)
         try db.enqueue(InvoiceStore.insertion(invoices))
         try db.enqueue(InvoiceLineStore.insertion(lines))
-        try db.enqueue(Outbox.insertion(issued))
-        Outbox.wakeOnCommit(db)
+        try Outbox.append(issued, in: db)
         InvoiceMetrics.shared.issued(invoices, in: db)
         logger.info("invoices issued", metadata: ["count": "\(invoices.count)"])
     }

@@ -15,30 +15,39 @@ package final class PaymentWaiters: Sendable {
         let claim: IdempotencyClaim?
         var settled: PaymentRecord?
         var waiting: Waiting?
+        /// When the patience of one who waits is over.
+        var end: ContinuousClock.Instant = .now
     }
 
-    private let callers = Mutex<[PaymentID: Caller]>([:])
+    private struct State {
+        var callers: [PaymentID: Caller] = [:]
+        /// When the timer rings next: no later than the first caller's end. One timer serves all, as most callers are
+        /// answered long before.
+        var alarm: ContinuousClock.Instant?
+    }
+
+    private let state = Mutex(State())
 
     /// Nobody waits yet.
     package init() {}
 
     /// Announces a caller before the payment can settle; end with ``forget(_:)``.
     package func expect(_ id: PaymentID, claim: IdempotencyClaim?) {
-        callers.withLock { $0[id] = Caller(claim: claim) }
+        state.withLock { $0.callers[id] = Caller(claim: claim) }
     }
 
     /// The claim whose answer is owed for a payment; `nil` when nobody here waits for it.
     package func claim(_ id: PaymentID) -> IdempotencyClaim? {
-        callers.withLock { $0[id]?.claim }
+        state.withLock { $0.callers[id]?.claim }
     }
 
     /// Hands settled payments to their callers.
     package func settled(_ payments: [PaymentRecord]) {
-        let woken: [(Waiting, PaymentRecord)] = callers.withLock { callers in
+        let woken: [(Waiting, PaymentRecord)] = state.withLock { state in
             payments.compactMap { payment in
-                guard callers[payment.id] != nil else { return nil }
-                callers[payment.id]?.settled = payment
-                return callers[payment.id]?.waiting.take().map { ($0, payment) }
+                guard state.callers[payment.id] != nil else { return nil }
+                state.callers[payment.id]?.settled = payment
+                return state.callers[payment.id]?.waiting.take().map { ($0, payment) }
             }
         }
         for (waiting, payment) in woken { waiting.resume(returning: payment) }
@@ -46,36 +55,49 @@ package final class PaymentWaiters: Sendable {
 
     /// Ends the announcement of a caller.
     package func forget(_ id: PaymentID) {
-        callers.withLock { $0.removeValue(forKey: id)?.waiting }?.resume(returning: nil)
+        state.withLock { $0.callers.removeValue(forKey: id)?.waiting }?.resume(returning: nil)
     }
 
     /// Waits until the payment is settled by this process.
     /// - Returns: `nil` when the time passed first: then the caller looks for itself.
     package func wait(_ id: PaymentID, atMost: Duration) async -> PaymentRecord? {
-        // Begun when the caller is on the list, so that it cannot ring before there is anybody to wake.
-        var timer: Task<Void, any Error>?
-        defer { timer?.cancel() }
+        let end: ContinuousClock.Instant = .now + atMost
         return await withTaskCancellationHandler {
             await withCheckedContinuation { (continuation: Waiting) in
-                let known: PaymentRecord?? = callers.withLock { callers in
-                    guard let caller: Caller = callers[id], !Task.isCancelled else { return .some(nil) }
+                var needsTimer = false
+                let known: PaymentRecord?? = state.withLock { state in
+                    guard let caller: Caller = state.callers[id], !Task.isCancelled else { return .some(nil) }
                     if let settled: PaymentRecord = caller.settled { return .some(settled) }
-                    callers[id]?.waiting = continuation
+                    state.callers[id]?.waiting = continuation
+                    state.callers[id]?.end = end
+                    needsTimer = state.alarm.map { end < $0 } ?? true
+                    if needsTimer { state.alarm = end }
                     return nil
                 }
                 if let known { return continuation.resume(returning: known) }
-                timer = Task {
-                    try await Task.sleep(for: atMost)
-                    self.end(id)
-                }
+                if needsTimer { ring(at: end) }
             }
         } onCancel: {
-            self.end(id)
+            state.withLock { $0.callers[id]?.waiting.take() }?.resume(returning: nil)
         }
     }
 
-    private func end(_ id: PaymentID) {
-        callers.withLock { $0[id]?.waiting.take() }?.resume(returning: nil)
+    /// Ends the waits whose time is over, then and whenever the next one's is. A timer that another has overtaken ends.
+    private func ring(at time: ContinuousClock.Instant) {
+        Task { [self] in
+            try? await Task.sleep(until: time, clock: .continuous)
+            let now: ContinuousClock.Instant = .now
+            let (over, next): ([Waiting], ContinuousClock.Instant?) = state.withLock { state in
+                guard state.alarm == time else { return ([], nil) }
+                let over: [PaymentID] = state.callers.filter { $1.waiting != nil && $1.end <= now }.map(\.key)
+                let waiting: [Waiting] = over.compactMap { state.callers[$0]?.waiting.take() }
+                let next: ContinuousClock.Instant? = state.callers.values.filter { $0.waiting != nil }.map(\.end).min()
+                state.alarm = next
+                return (waiting, next)
+            }
+            for waiting in over { waiting.resume(returning: nil) }
+            if let next { ring(at: next) }
+        }
     }
 }
 

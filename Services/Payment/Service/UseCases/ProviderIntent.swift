@@ -38,6 +38,6 @@ extension IdempotencyClaim? {
     /// Stores the answer for repeats; nothing to do without a key.
     func complete(_ reply: StoredReply, in pool: PostgresPool) async throws {
         guard let claim: IdempotencyClaim = self else { return }
-        _ = try await pool.transactionRetrying { db in try IdempotencyStore.complete([(claim, reply)], in: db) }
+        try await pool.transactionRetrying { db in try IdempotencyStore.complete([(claim, reply)], in: db) }
     }
 }

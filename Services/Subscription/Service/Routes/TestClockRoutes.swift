@@ -71,7 +71,7 @@ struct TestClockRoutes: Sendable {
         let reply = Reply(status: isDone ? 200 : 202, view(status, to: input.to))
         if let claim = call.claim() {
             try await pool.transactionRetrying(deadline: call.deadline) { (db: borrowing PostgresTransaction) in
-                _ = try IdempotencyStore.complete([(claim, reply.stored)], in: db)
+                try IdempotencyStore.complete([(claim, reply.stored)], in: db)
             }
         }
         return reply

@@ -3,7 +3,8 @@ import Messaging
 import Postgres
 import SubscriptionDomain
 
-/// Stores changed subscriptions, their billings and their events: one statement a table, all in one round trip.
+/// Stores changed subscriptions, their billings and their events: one statement a table, all but the events' in one round
+/// trip.
 enum SubscriptionWriter {
     /// Stores a new subscription with its effects.
     /// - Returns: The subscription without effects.
@@ -12,10 +13,7 @@ enum SubscriptionWriter {
     ) throws -> Subscription {
         var stored: Subscription = subscription
         let effects: SubscriptionEffects = stored.takeEffects()
-        var statements: [SQL] = [insertion(stored)]
-        append(to: &statements, [(stored, effects)], at: now)
-        try db.pipeline(statements)
-        Outbox.wakeOnCommit(db)
+        try store([insertion(stored)], [(stored, effects)], at: now, in: db)
         return stored
     }
 
@@ -34,16 +32,15 @@ enum SubscriptionWriter {
             work.append((stored, effects))
         }
         let saved: [Subscription] = work.map(\.0)
-        var statements: [SQL] = [update(saved)]
-        append(to: &statements, work, at: now)
-        try db.pipeline(statements)
-        Outbox.wakeOnCommit(db)
+        try store([update(saved)], work, at: now, in: db)
         return saved
     }
 
-    private static func append(
-        to statements: inout [SQL], _ work: [(Subscription, SubscriptionEffects)], at now: Instant
-    ) {
+    private static func store(
+        _ first: [SQL], _ work: [(Subscription, SubscriptionEffects)], at now: Instant,
+        in db: borrowing PostgresTransaction
+    ) throws {
+        var statements: [SQL] = first
         var new: [(billing: Billing, subscription: Subscription)] = []
         var changed: [Billing] = []
         var events: [OutboxEvent] = []
@@ -57,7 +54,8 @@ enum SubscriptionWriter {
         // A billing that was open is settled before the next one is inserted: only one may be open.
         if !changed.isEmpty { statements.append(BillingStore.update(changed)) }
         if !new.isEmpty { statements.append(BillingStore.insertion(new)) }
-        if !events.isEmpty { statements.append(Outbox.insertion(events)) }
+        try db.pipeline(statements)
+        try Outbox.append(events, in: db)
     }
 
     private static func insertion(_ new: Subscription) -> SQL {
