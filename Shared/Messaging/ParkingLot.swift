@@ -171,7 +171,8 @@ public enum ParkingLot {
     }
 
     /// Whether a person has found that an event comes from nobody.
-    static func isForeign(_ event: RawEvent, for consumer: String, in db: borrowing PostgresTransaction) throws -> Bool {
+    static func isForeign(_ event: RawEvent, for consumer: String, in db: borrowing PostgresTransaction) throws -> Bool
+    {
         try db.first(
             """
             SELECT true FROM parked_events

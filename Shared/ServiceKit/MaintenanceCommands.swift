@@ -95,7 +95,7 @@ struct ParkedDiscard<Assembly: ServiceAssembly>: AsyncParsableCommand {
     }
 
     @Argument(help: "The number that `parked list` shows.") var id: Int64
-    @Flag(help: "None of the services has published it: it no longer counts among what was handled.") var foreign = false
+    @Flag(help: "None of the services has published it: it no longer counts as handled.") var foreign: Bool = false
 
     func run() async throws {
         let id: Int64 = id
