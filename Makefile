@@ -51,7 +51,7 @@ lint: ## formatting, sizes, shell scripts
 	@scripts/lint
 
 format: ## rewrite Swift files in the one format
-	@swift format --in-place --recursive --parallel Package.swift Services Shared Tests
+	@swift format --in-place --recursive --parallel Package.swift Services Shared Tests deploy
 
 check: lint test ## what a change must pass: lint, build, all tests
 

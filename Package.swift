@@ -136,6 +136,7 @@ func testTargets() -> [Target] {
         tests("TelemetryTests", ["Telemetry", "JSON", external("Logging", "swift-log")]),
         tests("PostgresTests", ["Postgres", "BillingCore", "TestKit", "Threads", external("Logging", "swift-log")]),
         tests("KafkaTests", ["Kafka", "TestKit", external("Logging", "swift-log")]),
+        tests("BrokerFrontTests", ["BrokerFront", "TestKit", "Threads"]),
         tests("RedisTests", ["Redis", "TestKit", external("Logging", "swift-log")]),
         tests(
             "HTTPKitTests",
@@ -236,7 +237,9 @@ func testTargets() -> [Target] {
 
 let package = Package(
     name: "refrain",
-    products: services.map { .executable(name: "\($0.lowercased())-service", targets: ["\($0.lowercased())-service"]) },
+    products: (services.map { "\($0.lowercased())-service" } + ["broker-front"]).map {
+        .executable(name: $0, targets: [$0])
+    },
     dependencies: [
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
@@ -267,6 +270,14 @@ let package = Package(
         shared("Kafka", ["CKafka", "Telemetry", "Threads", external("Logging", "swift-log")]),
         system("CHiredis", pkgConfig: "hiredis", apt: "libhiredis-dev"),
         shared("Redis", ["CHiredis", "Telemetry", "Threads", external("Logging", "swift-log")]),
+        // In front of the development broker of local stacks.
+        .systemLibrary(name: "CEpoll", path: "deploy/local/BrokerFront/CEpoll"),
+        .target(
+            name: "BrokerFront", dependencies: ["CEpoll"], path: "deploy/local/BrokerFront/Front",
+            swiftSettings: strict),
+        .executableTarget(
+            name: "broker-front", dependencies: ["BrokerFront"], path: "deploy/local/BrokerFront/Program",
+            swiftSettings: strict),
         shared(
             "Messaging",
             [

@@ -15,7 +15,7 @@ from .killing import kill
 from .main_job import print_nothing
 from .paying import Payer
 
-TARGETS = (*(f"{service}-1" for service in SERVICES), "broker", "broker-front", "redis", "postgres")
+TARGETS = (*(f"{service}-1" for service in SERVICES), "broker", "broker-front", "broker-trim", "redis", "postgres")
 BETWEEN_KILLS_SECONDS = 2.0
 PATIENCE_SECONDS = 180.0
 SETTLE_SECONDS = 120.0

@@ -1,8 +1,15 @@
-"""Deletes the records of the development broker that every group has read, but for the last few."""
+"""Deletes the records of the development broker that every group has read, but for the last few.
+
+The broker writes all it has as one JSON document every two seconds and stands still meanwhile, so that each stored record
+costs time for ever.
+
+    python -m deploy.local.broker_trim BROKER_PORT
+"""
 
 from __future__ import annotations
 
 import logging
+import sys
 import time
 
 from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
@@ -68,7 +75,8 @@ class Trimmer:
         return {(part.topic, part.partition): part.offset for part in future.result().topic_partitions}
 
 
-def trim_for_ever(broker: str) -> None:
+def main() -> None:
+    broker = f"127.0.0.1:{sys.argv[1]}"
     trimmer = Trimmer(broker)
     while True:
         time.sleep(PAUSE_SECONDS)
@@ -77,3 +85,7 @@ def trim_for_ever(broker: str) -> None:
         except KafkaException:  # the broker is down or starting: the next turn sees
             trimmer = Trimmer(broker)
             time.sleep(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -10,7 +10,10 @@ from pathlib import Path
 from .layout import SERVICES, Stack
 
 # Debian's redis-server is a link to redis-check-rdb, which is the name the kernel shows.
-NAMES = {"postgres", "redis-server", "redis-check-rdb", "nginx", "noida-db", "tansu", "supervisord", *(f"{s}-service" for s in SERVICES)}
+NAMES = {
+    "postgres", "redis-server", "redis-check-rdb", "nginx", "noida-db", "tansu", "broker-front",
+    "deploy.local.broker_trim", "supervisord", *(f"{s}-service" for s in SERVICES),
+}
 TERM_SECONDS = 15
 
 
@@ -57,13 +60,14 @@ def _belongs(pid: int, roots: tuple[Path, ...]) -> bool:
 
 
 def _executable(pid: int) -> str:
-    """The program's name; scripts such as the supervisor count by their second word."""
+    """The program's name; of Python's, the script's or the module's."""
     try:
         name = os.path.basename(os.readlink(f"/proc/{pid}/exe").removesuffix(" (deleted)"))
         if not name.startswith("python"):
             return name
         words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-        return os.path.basename(words[1].decode()) if len(words) > 1 else name
+        script = words[2:3] if words[1:2] == [b"-m"] else words[1:2]
+        return os.path.basename(script[0].decode()) if script else name
     except OSError:
         return ""
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from .layout import ROOT, Stack
 
 POSTGRES_BIN = Path("/usr/lib/postgresql/15/bin")
+BROKER_FRONT = "broker-front"
 PYTHON = (("PYTHONPATH", str(ROOT)), ("PYTHONDONTWRITEBYTECODE", "1"))
 
 
@@ -91,10 +92,12 @@ def broker(stack: Stack) -> list[Program]:
     # The packaged launcher starts this binary as a child; run directly, a kill reaches the broker itself.
     binary = site_packages("venv") / "noida_db" / "noida-db"
     command = f"{binary} start --only kafka --kafka-port {stack.hidden_kafka_port} --data-dir {directory}"
-    front = f"{ROOT}/.local/venv/bin/python3 -m deploy.local.broker_front {stack.kafka_port} {stack.hidden_kafka_port}"
+    front = f"{stack.binaries}/{BROKER_FRONT} {stack.kafka_port} {stack.hidden_kafka_port}"
+    trim = f"{sys.executable} -m deploy.local.broker_trim {stack.hidden_kafka_port}"
     return [
         Program("broker", command, directory, stop_signal="INT", infrastructure=True),
-        Program("broker-front", front, stack.run / "broker-front", infrastructure=True, environment=PYTHON),
+        Program(BROKER_FRONT, front, stack.run / BROKER_FRONT, infrastructure=True),
+        Program("broker-trim", trim, stack.run / "broker-trim", infrastructure=True, environment=PYTHON),
     ]
 
 

@@ -13,7 +13,7 @@ from . import environment, leftovers, postgres, secrets
 from .demo_key import ensure_demo_key
 from .layout import ROOT, SERVICES, Stack
 from .probes import Progress, accepts, broker_answers, redis_answers, unready, wait
-from .programs import every, infrastructure, site_packages
+from .programs import BROKER_FRONT, every, infrastructure, site_packages
 from .supervisor import Supervisor
 from .templates import fill
 
@@ -29,7 +29,7 @@ def start(stack: Stack, progress: Progress) -> None:
     else:
         _launch(stack, supervisor, progress)
     _start_infrastructure(stack, supervisor, progress)
-    changed = stage_binaries(stack)
+    changed = stage_binaries(stack, [f"{service}-service" for service in SERVICES])
     if changed and supervisor.processes()[f"{SERVICES[0]}-1"]["statename"] == "RUNNING":
         progress(f"new build of {', '.join(changed)}: restarting the daemons")
         supervisor.stop("daemons:*")
@@ -60,6 +60,7 @@ def _launch(stack: Stack, supervisor: Supervisor, progress: Progress) -> None:
     stack.save()
     for directory in (stack.logs, stack.run, stack.binaries, *(p.directory for p in every(stack))):
         directory.mkdir(mode=0o755, parents=True, exist_ok=True)
+    stage_binaries(stack, [BROKER_FRONT])
     environment.write(stack)
     postgres.prepare(stack)
     _write_redis(stack)
@@ -69,8 +70,11 @@ def _launch(stack: Stack, supervisor: Supervisor, progress: Progress) -> None:
 
 
 def _start_infrastructure(stack: Stack, supervisor: Supervisor, progress: Progress) -> None:
-    for program in infrastructure(stack):
-        supervisor.start(program.name)
+    names = [program.name for program in infrastructure(stack)]
+    if BROKER_FRONT in names and stage_binaries(stack, [BROKER_FRONT]):
+        supervisor.stop(BROKER_FRONT)
+    for name in names:
+        supervisor.start(name)
     hint = f"see {stack.logs}"
     wait("Postgres", lambda: postgres.answers(stack), INFRASTRUCTURE_SECONDS, f"{hint}/postgres.log")
     wait("Redis", lambda: redis_answers(stack), INFRASTRUCTURE_SECONDS, f"{hint}/redis.log")
@@ -79,16 +83,16 @@ def _start_infrastructure(stack: Stack, supervisor: Supervisor, progress: Progre
     progress("Postgres, Redis and the broker are up")
 
 
-def stage_binaries(stack: Stack) -> list[str]:
-    """Links the built daemons into the stack, so that a later build, which makes new files, leaves running ones alone.
+def stage_binaries(stack: Stack, names: list[str]) -> list[str]:
+    """Links what was built into the stack, so that a later build, which makes new files, leaves what runs alone.
 
-    Returns the services whose binary changed.
+    Returns the names whose binary changed.
     """
     scratch = Path(os.environ.get("REFRAIN_SCRATCH") or ROOT / ".build")
     built = Path(os.environ.get("REFRAIN_BINARIES") or scratch / "release")
     changed = []
-    for service in SERVICES:
-        source, target = built / f"{service}-service", stack.binaries / f"{service}-service"
+    for name in names:
+        source, target = built / name, stack.binaries / name
         if not source.exists():
             raise SystemExit(f"stack: {source} is missing: run 'make build'")
         if target.exists() and (target.samefile(source) or filecmp.cmp(source, target, shallow=True)):
@@ -100,7 +104,7 @@ def stage_binaries(stack: Stack) -> list[str]:
         except OSError:  # the build is on another file system
             shutil.copy2(source, fresh)
         fresh.replace(target)
-        changed.append(service)
+        changed.append(name)
     return changed
 
 
