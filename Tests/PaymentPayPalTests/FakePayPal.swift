@@ -111,7 +111,8 @@ struct FakeWorld {
     init(_ script: [FakePayPal.Step], tokens: [FakePayPal.Step] = [], retry: ProviderRetryPolicy = .payPal) {
         fake = FakePayPal(script, tokens: tokens)
         let configuration = PayPalConfiguration(
-            baseURL: FakePayPal.base, clientID: "client", clientSecret: Secret("s3cret"), retry: retry)
+            baseURL: FakePayPal.base, clientID: "client", clientSecret: Secret("s3cret"),
+            returnURL: "https://pay.test/back/", retry: retry)
         let surroundings = PayPalSurroundings(
             transport: fake, clock: clock, sleep: { [waits] in waits.add($0) }, draw: { $0.upperBound })
         adapter = PayPalAdapter(configuration: configuration, surroundings: surroundings)

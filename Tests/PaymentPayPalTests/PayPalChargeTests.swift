@@ -85,8 +85,107 @@ private func held(_ authorizations: [JSONValue]) -> Step {
         let world = FakeWorld([completed([Say.capture(more: [reference])])])
         let answer = try await world.adapter.charge(Ask.stored("card:abc", initiation: initiation))
         #expect(answer == .captured(ProviderCharge(reference: "CAP1", networkTransactionID: "MCC123456789")))
-        let source: JSONValue = ["card": ["vault_id": "abc", "stored_credential": credential]]
-        #expect(world.fake.sent.first?.json?["payment_source"] == source)
+        let card: JSONValue? = world.fake.sent.first?.json?["payment_source"]?["card"]
+        #expect(card?["vault_id"] == "abc" && card?["stored_credential"] == credential)
+        // Only who is there can come back from anywhere.
+        let back: JSONValue = .string("https://pay.test/back/\(Say.payment)")
+        #expect(
+            card?["experience_context"]
+                == (initiation == .customer ? ["return_url": back, "cancel_url": back] : nil))
+        #expect(card?["attributes"] == nil)
+    }
+
+    @Test("a step-up asks that the card's customer be authenticated, and sends them to their bank") func stepUp()
+        async throws
+    {
+        let world = FakeWorld([waiting])
+        let asked: ChargeRequest = Ask.stored("card:abc", initiation: .customer).asking(stepUp: true, claim: nil)
+        #expect(try await world.adapter.charge(asked) == .actionRequired(reference: "ORDER1", page))
+        let card: JSONValue? = world.fake.sent.first?.json?["payment_source"]?["card"]
+        #expect(card?["attributes"] == ["verification": ["method": "SCA_ALWAYS"]])
+        // A wallet's page is PayPal's own affair, and without the customer there is nobody to ask.
+        for other in [Ask.stored("paypal:abc", initiation: .customer), Ask.stored("card:abc")] {
+            let world = FakeWorld([completed([Say.capture()])])
+            _ = try await world.adapter.charge(other.asking(stepUp: true, claim: nil))
+            let sent: JSONValue? = world.fake.sent.first?.json?["payment_source"]
+            #expect(sent?["card"]?["attributes"] == nil && sent?["paypal"]?["attributes"] == nil)
+        }
+    }
+
+    /// PayPal's words on an authentication, ours, who bears fraud, and whether the charge goes on: as it comes, and where the
+    /// customer was to authenticate.
+    private static let words: [(String, String, ProviderAuthentication.Result, Bool, Bool, Bool)] = [
+        ("Y", "POSSIBLE", .authenticated, true, true, true), ("Y", "YES", .authenticated, true, true, true),
+        ("A", "POSSIBLE", .attempted, true, true, true), ("Y", "NO", .authenticated, false, true, true),
+        ("U", "UNKNOWN", .unavailable, false, true, false), ("U", "NO", .unavailable, false, true, false),
+        ("C", "UNKNOWN", .unavailable, false, true, false), ("N", "NO", .notAuthenticated, false, false, false),
+        ("R", "NO", .notAuthenticated, false, false, false), ("N", "POSSIBLE", .notAuthenticated, true, false, false),
+    ]
+
+    @Test("what PayPal's authentication came to is told; a no is not charged", arguments: words)
+    func authenticated(
+        _ status: String, _ shift: String, _ result: ProviderAuthentication.Result, _ isShifted: Bool, _ goesOn: Bool,
+        _ goesOnSteppedUp: Bool
+    ) async throws {
+        let told: JSONValue = [
+            "card": [
+                "authentication_result": [
+                    "liability_shift": .string(shift),
+                    "three_d_secure": ["enrollment_status": "Y", "authentication_status": .string(status)],
+                ]
+            ]
+        ]
+        for (stepUp, capture, isExpected) in [
+            (false, true, goesOn), (true, true, goesOnSteppedUp), (true, false, goesOnSteppedUp),
+        ] {
+            let asked: ChargeRequest = Ask.stored("card:abc", capture: capture, initiation: .customer)
+                .asking(stepUp: stepUp, claim: nil).known(as: "ORDER1")
+            let intent: String = capture ? "CAPTURE" : "AUTHORIZE"
+            let approved: JSONValue = Say.order("APPROVED", intent: intent, link: nil)
+                .setting(["payment_source"], to: told)
+            // The order may come back without it.
+            let world = FakeWorld([
+                .answer(200, approved),
+                capture ? completed([Say.capture()]) : held([Say.authorization()]),
+            ])
+            let answer = try await world.adapter.outcome(of: asked)
+            let word = ProviderAuthentication(result: result, indicator: nil, isShifted: isShifted)
+            switch answer {
+            case .captured(let charge), .authorized(let charge):
+                #expect(isExpected && charge.authentication == word)
+                #expect(charge.authentication?.isShifted == isShifted)
+            case .declined(let decline):
+                #expect(!isExpected && world.fake.sent.count == 1, "nothing is taken")
+                #expect(world.adapter.reading(of: decline).decline == .authenticationFailed)
+            case .actionRequired, .pending: Issue.record("\(answer)")
+            }
+        }
+    }
+
+    @Test("a method is removed from the vault; one that is gone is as good, and an old agreement is the payer's to end")
+    func forgotten() async throws {
+        let gone = Step.refusal(404, "TOKEN_NOT_FOUND", name: "RESOURCE_NOT_FOUND")
+        for (token, step, expected, path) in [
+            ("card:abc", .text(204), .forgotten, "abc"), ("a-b_c", .text(204), .forgotten, "a-b_c"),
+            ("paypal:abc", gone, .forgotten, "abc"),
+            ("venmo:abc", .refusal(422, "TOKEN_IN_USE"), .refused(code: "TOKEN_IN_USE"), "abc"),
+        ] as [(String, Step, ForgetMethodAnswer, String)] {
+            let world = FakeWorld([step])
+            #expect(try await world.adapter.forget(ForgetMethodRequest(methodID: id(), token: token)) == expected)
+            #expect(world.fake.lines == ["DELETE /v3/vault/payment-tokens/\(path)"])
+            #expect(world.fake.sent.first?.body.isEmpty == true)
+        }
+        let silent = FakeWorld(Array(repeating: .text(503), count: 4))
+        await #expect(throws: ProviderFault.unavailable(503)) {
+            try await silent.adapter.forget(ForgetMethodRequest(methodID: id(), token: "card:abc"))
+        }
+        for (token, code) in [("billing_agreement:B-1", "billing_agreement"), ("card:a/b", "token_malformed")] {
+            let world = FakeWorld([])
+            #expect(
+                try await world.adapter.forget(ForgetMethodRequest(methodID: id(), token: token))
+                    == .refused(code: code))
+            #expect(world.fake.sent.isEmpty)
+        }
     }
 
     @Test(

@@ -95,7 +95,8 @@ import Testing
 
     @Test("stops when the caller gives up") func givenUp() async {
         let fake = FakePayPal([.text(503)])
-        let configuration = PayPalConfiguration(baseURL: FakePayPal.base, clientID: "c", clientSecret: Secret("s"))
+        let configuration = PayPalConfiguration(
+            baseURL: FakePayPal.base, clientID: "c", clientSecret: Secret("s"), returnURL: "https://pay.test/back/")
         let surroundings = PayPalSurroundings(
             transport: fake, clock: ManualClock(Instant(seconds: 1_800_000_000)),
             sleep: { _ in throw CancellationError() })
@@ -108,7 +109,8 @@ import Testing
         let spans = Mutex<[ClosedRange<Int64>]>([])
         let retry = ProviderRetryPolicy(retries: 7, firstWait: .milliseconds(100), longestWait: .seconds(2))
         let configuration = PayPalConfiguration(
-            baseURL: FakePayPal.base, clientID: "c", clientSecret: Secret("s"), retry: retry)
+            baseURL: FakePayPal.base, clientID: "c", clientSecret: Secret("s"), returnURL: "https://pay.test/back/",
+            retry: retry)
         let surroundings = PayPalSurroundings(
             transport: FakePayPal(Array(repeating: .text(500), count: 8)),
             clock: ManualClock(Instant(seconds: 1_800_000_000)), sleep: { _ in },

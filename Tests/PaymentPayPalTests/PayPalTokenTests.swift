@@ -101,7 +101,8 @@ import Testing
 
     @Test("survive the late news of an older one's death") func lateNews() async throws {
         let fake = FakePayPal([])
-        let configuration = PayPalConfiguration(baseURL: FakePayPal.base, clientID: "c", clientSecret: Secret("s"))
+        let configuration = PayPalConfiguration(
+            baseURL: FakePayPal.base, clientID: "c", clientSecret: Secret("s"), returnURL: "https://pay.test/back/")
         let surroundings = PayPalSurroundings(transport: fake, clock: ManualClock())
         let exchange = PayPalExchange(retry: configuration.retry, surroundings: surroundings)
         let tokens = PayPalTokens(configuration: configuration, exchange: exchange)
@@ -161,7 +162,8 @@ import Testing
 
     @Test("and secrets are never printed") func silence() {
         let configuration = PayPalConfiguration(
-            baseURL: "https://api-m.paypal.com/", clientID: "client", clientSecret: Secret("s3cret"))
+            baseURL: "https://api-m.paypal.com/", clientID: "client", clientSecret: Secret("s3cret"),
+            returnURL: "https://pay.test/back/")
         var dumped = ""
         dump(configuration, to: &dumped)
         #expect(!"\(configuration)\(String(reflecting: configuration))\(dumped)".contains("s3cret"))

@@ -26,7 +26,8 @@ struct PayPalMatrixPeer: MatrixPeer {
 
     func provider(_ life: MatrixLife, clock: any WallClock) -> any PaymentProvider {
         let configuration = PayPalConfiguration(
-            baseURL: peer.base, clientID: "mock-client-id", clientSecret: Secret("mock-client-secret"))
+            baseURL: peer.base, clientID: "mock-client-id", clientSecret: Secret("mock-client-secret"),
+            returnURL: "https://pay.test/back/")
         let socket = SocketTransport(port: peer.transport.port, limitMilliseconds: 300)
         let surroundings = PayPalSurroundings(
             transport: MortalTransport(life: life, transport: socket), clock: clock, sleep: { _ in await Task.yield() })

@@ -41,7 +41,8 @@ final class LivePeer: Sendable {
     /// A connector to the double whose repeats wait for nothing.
     func adapter(limitMilliseconds: Int = 250) -> PayPalAdapter {
         let configuration = PayPalConfiguration(
-            baseURL: base, clientID: "mock-client-id", clientSecret: Secret("mock-client-secret"))
+            baseURL: base, clientID: "mock-client-id", clientSecret: Secret("mock-client-secret"),
+            returnURL: "https://pay.test/back/")
         let surroundings = PayPalSurroundings(
             transport: SocketTransport(port: port, limitMilliseconds: limitMilliseconds), clock: SystemClock(),
             sleep: { _ in await Task.yield() })

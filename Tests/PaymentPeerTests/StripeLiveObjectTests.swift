@@ -70,6 +70,39 @@ import Testing
         }
     }
 
+    @Test("a method is detached once, whatever happens to the answers; one that is gone counts as detached")
+    func forget() async throws {
+        try await withStripe { double in
+            let adapter = double.adapter()
+            let customer = try await adapter.createCustomer(.made(at: double.clock.now))
+            for kind in [nil, "500_after", "reset_after", "409", "503"] as [String?] {
+                let id = PaymentMethodID.made(at: double.clock.now)
+                guard case .saved(let saved) = try await adapter.attach(.card("pm_card_visa"), to: customer, as: id)
+                else { throw MissingInfrastructure("the double attached nothing") }
+                let asked = ForgetMethodRequest(methodID: id, token: saved.token.description)
+                if let kind {
+                    try await double.control(
+                        "faults", ["kind": .string(kind), "path": "/detach$", "method": "POST", "times": 1])
+                }
+                #expect(try await adapter.forget(asked) == .forgotten, "\(kind ?? "no fault")")
+                #expect(try await adapter.forget(asked) == .forgotten)
+                // Under another key, as after a day: it is off its customer already.
+                let other = ForgetMethodRequest(methodID: .made(at: double.clock.now), token: asked.token)
+                #expect(try await adapter.forget(other) == .forgotten)
+                let kept: JSONValue? = try await double.objects("payment_method").first {
+                    $0["id"]?.stringValue == asked.token
+                }
+                #expect(kept?["customer"] == .null)
+            }
+            let unknown = ForgetMethodRequest(methodID: .made(at: double.clock.now), token: "pm_unknown")
+            #expect(try await adapter.forget(unknown) == .forgotten)
+            #expect(
+                try await adapter.forget(ForgetMethodRequest(methodID: unknown.methodID, token: "tok_visa"))
+                    == .refused(code: "token_malformed"))
+            #expect(try await double.complaints().isEmpty)
+        }
+    }
+
     @Test("a card that its bank refuses is not saved") func refused() async throws {
         try await withStripe { double in
             let adapter = double.adapter()

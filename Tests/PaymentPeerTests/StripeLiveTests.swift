@@ -120,6 +120,30 @@ extension ChargeAnswer {
         }
     }
 
+    @Test("an authentication made elsewhere is taken in Stripe's terms; a bank that asks all the same has declined")
+    func proof() async throws {
+        try await withStripe { double in
+            let adapter = double.adapter()
+            let proof = AuthenticationProof(
+                status: "Y", indicator: "05", cryptogram: "mK225wGt2bLnnLB0UlRky0oHLnU=",
+                directoryTransaction: "1cf815e5-cc85-436f-8e13-9f5e5aea731f", version: "2.2.0",
+                challengeIndicator: "04")
+            for (token, expected) in [
+                ("pm_card_threeDSecureOptional", .captured),
+                ("pm_card_authenticationRequired", .declined("authentication_required")),
+            ] as [(String, Outline)] {
+                let asked: ChargeRequest = double.request(token).proven(by: proof)
+                let answer = try await adapter.charge(asked)
+                #expect(outline(answer) == expected, "\(token)")
+                #expect(try await adapter.charge(asked) == answer)
+                #expect(try await adapter.outcome(of: asked) == answer)
+            }
+            let stepUp: ChargeRequest = double.request("pm_card_threeDSecureOptional").asking(stepUp: true, claim: nil)
+            #expect(outline(try await adapter.charge(stepUp)) == .action)
+            #expect(try await double.complaints().isEmpty)
+        }
+    }
+
     @Test(
         "lenders and banks send the customer away and back",
         arguments: [

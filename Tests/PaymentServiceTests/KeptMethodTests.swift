@@ -100,6 +100,73 @@ import Testing
         }
     }
 
+    @Test("a method that is taken off its customer is removed at its provider, which is asked until it answers")
+    func removed() async throws {
+        let pages = PagesProvider()
+        pages.save(as: Self.saved)
+        try await withPayments(beside: [pages]) { world in
+            let id: PaymentMethodID = try Self.id(try await Self.attach(world, await world.customer()))
+            pages.goAway(true)
+            for _ in 0..<2 { try await world.detach(id) }
+            #expect(pages.forgotten.isEmpty, "nobody is asked before the intent is stored")
+            try await world.work.remove.pass()
+            try await world.work.remove.pass()
+            #expect(pages.forgotten == [ForgetMethodRequest(methodID: id, token: "sepa_debit/pm_1/mandate_1")])
+            #expect(try await world.removals() == ["processing"])
+            // Silence is no answer: it is asked again when the next time has come, and only then.
+            pages.goAway(false)
+            try await world.execute("UPDATE method_removals SET due_at = now()")
+            try await world.work.sweep.pass()
+            #expect(try await world.removals() == ["succeeded"] && pages.forgotten.count == 2)
+            try await world.execute("UPDATE method_removals SET due_at = now()")
+            try await world.work.remove.pass()
+            try await world.detach(id)
+            #expect(try await world.removals() == ["succeeded"] && pages.forgotten.count == 2)
+        }
+    }
+
+    @Test("what a provider never removes is left to a person; a method of the sandbox's is nobody else's")
+    func refusesToForget() async throws {
+        let pages = PagesProvider()
+        pages.save(as: Self.saved)
+        pages.forget(as: .refused(code: "in_use"))
+        try await withPayments(beside: [pages]) { world in
+            let customer: CustomerID = try await world.payer()
+            let card: String = try #require(try await world.texts("SELECT id FROM payment_methods").first)
+            try await world.detach(PaymentMethodID(unchecked: card))
+            #expect(try await world.removals() == [])
+            try await world.detach(Self.id(try await Self.attach(world, customer)))
+            try await world.work.remove.pass()
+            #expect(try await world.removals() == ["failed in_use"])
+            await #expect(throws: Problem.self) { try await world.detach(.new(at: PaymentWorld.start)) }
+        }
+    }
+
+    @Test("a method stays at its provider while a payment depends on it, or another method is the same there")
+    func stillNeeded() async throws {
+        let pages = PagesProvider()
+        pages.save(as: Self.saved)
+        try await withPayments(beside: [pages]) { world in
+            let customer: CustomerID = await world.customer()
+            let first: PaymentMethodID = try Self.id(try await Self.attach(world, customer))
+            let order = #"{"amount":500,"currency":"EUR","customer_id":"\#(customer)"}"#
+            let payment: PaymentRecord = try await world.payment(
+                world.id(try await world.work.create(world.call("/v1/payments", body: order), world.read(order))))
+            let second: PaymentMethodID = try Self.id(try await Self.attach(world, customer))
+            try await world.detach(first)
+            try await world.work.remove.pass()
+            #expect(try await world.removals() == ["processing"] && pages.forgotten.isEmpty)
+            pages.begin(with: .captured(ProviderCharge(reference: "pg_1")))
+            await world.decide(payment)
+            #expect(try await world.settled(payment.id).status == .succeeded)
+            try await world.work.remove.pass()
+            #expect(try await world.removals() == ["succeeded"] && pages.forgotten.isEmpty, "the second is the same")
+            try await world.detach(second)
+            try await world.work.remove.pass()
+            #expect(pages.forgotten.map(\.methodID) == [second])
+        }
+    }
+
     @Test("an unknown provider, a kind it does not keep and contradictions are refused; nothing is stored")
     func refused() async throws {
         try await withPayments(beside: [PagesProvider()]) { world in
@@ -125,5 +192,17 @@ import Testing
             }
             #expect(try await world.number("SELECT count(*) FROM payment_methods") == 0)
         }
+    }
+}
+
+extension PaymentWorld {
+    /// `POST /v1/payment_methods/{id}/detach`.
+    fileprivate func detach(_ id: PaymentMethodID) async throws {
+        _ = try await database.transaction { db in try work.remove.detach(id, at: Self.start, in: db) }
+    }
+
+    /// How the removals at providers stand.
+    fileprivate func removals() async throws -> [String] {
+        try await texts("SELECT concat_ws(' ', status, failure_code) FROM method_removals ORDER BY created_at")
     }
 }

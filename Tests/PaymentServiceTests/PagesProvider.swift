@@ -17,6 +17,9 @@ final class PagesProvider: PaymentProvider, ProviderBankAccounts {
                 type: "sepa_debit", currencies: ["EUR"], separateCapture: false, partialCapture: false,
                 multipleCapture: false, partialRefund: true, offSession: true),
             ProviderCapabilities.Method(
+                type: "card", separateCapture: true, partialCapture: true, multipleCapture: false, partialRefund: true,
+                offSession: false),
+            ProviderCapabilities.Method(
                 type: "bitcoin", separateCapture: false, partialCapture: false, multipleCapture: false,
                 partialRefund: true, offSession: false),
         ], currencies: ["EUR", "USD"])
@@ -25,6 +28,9 @@ final class PagesProvider: PaymentProvider, ProviderBankAccounts {
         var answers: [AttemptID: ChargeAnswer] = [:]
         var first: ChargeAnswer?
         var asked = 0
+        var charges: [ChargeRequest] = []
+        var forgetting = ForgetMethodAnswer.forgotten
+        var forgotten: [ForgetMethodRequest] = []
         var releases: ReleaseAnswer = .released
         var saving: SaveMethodAnswer?
         var isAway = false
@@ -35,6 +41,10 @@ final class PagesProvider: PaymentProvider, ProviderBankAccounts {
 
     /// How often a charge was asked for or about.
     var asked: Int { state.withLock { $0.asked } }
+    /// The charges that were asked for or about.
+    var charges: [ChargeRequest] { state.withLock { $0.charges } }
+    /// The methods that were to be forgotten, as often as that was asked.
+    var forgotten: [ForgetMethodRequest] { state.withLock { $0.forgotten } }
 
     /// What new charges come to; without it they wait on a page.
     func begin(with answer: ChargeAnswer?) { state.withLock { $0.first = answer } }
@@ -42,6 +52,7 @@ final class PagesProvider: PaymentProvider, ProviderBankAccounts {
     func settle(_ attempt: AttemptID, _ answer: ChargeAnswer) { state.withLock { $0.answers[attempt] = answer } }
     func refuseReleases() { state.withLock { $0.releases = .refused(code: "captured") } }
     func save(as answer: SaveMethodAnswer?) { state.withLock { $0.saving = answer } }
+    func forget(as answer: ForgetMethodAnswer) { state.withLock { $0.forgetting = answer } }
     func goAway(_ away: Bool) { state.withLock { $0.isAway = away } }
 
     static func page(_ attempt: AttemptID) -> ChargeAnswer {
@@ -50,6 +61,7 @@ final class PagesProvider: PaymentProvider, ProviderBankAccounts {
 
     func charge(_ request: ChargeRequest) async throws(ProviderFault) -> ChargeAnswer {
         try ask { state in
+            state.charges.append(request)
             let answer: ChargeAnswer =
                 state.answers[request.idempotencyKey] ?? state.first ?? Self.page(request.idempotencyKey)
             state.answers[request.idempotencyKey] = answer
@@ -87,6 +99,11 @@ final class PagesProvider: PaymentProvider, ProviderBankAccounts {
 
     func saved(_ request: SaveMethodRequest, reference: String) async throws(ProviderFault) -> SaveMethodAnswer {
         try await save(request)
+    }
+
+    func forget(_ request: ForgetMethodRequest) async throws(ProviderFault) -> ForgetMethodAnswer {
+        state.withLock { $0.forgotten.append(request) }
+        return try ask { $0.forgetting }
     }
 
     private func ask<Answer>(_ answer: (inout State) -> Answer) throws(ProviderFault) -> Answer {

@@ -32,13 +32,16 @@ final class ScriptedProvider: PaymentProvider {
     var capabilities: ProviderCapabilities { sandbox.capabilities }
     let sandbox: SandboxProvider
     private let mood = Mutex<Mood>(.well)
-    private let asked = Atomic<Int>(0)
+    private let requests = Mutex<[ChargeRequest]>([])
     private let lost = Atomic<Int>(0)
 
     init(_ pool: PostgresPool, _ clock: any WallClock) { sandbox = SandboxProvider(pool: pool, clock: clock) }
 
+    /// The charges that were asked for, or asked about.
+    var asked: [ChargeRequest] { requests.withLock { $0 } }
     /// How many charges were asked for.
-    var charges: Int { asked.load(ordering: .relaxed) }
+    var charges: Int { charged.load(ordering: .relaxed) }
+    private let charged = Atomic<Int>(0)
 
     /// How many answers did not arrive.
     var lostAnswers: Int { lost.load(ordering: .relaxed) }
@@ -47,11 +50,13 @@ final class ScriptedProvider: PaymentProvider {
     private var now: Mood { mood.withLock { $0 } }
 
     func charge(_ request: ChargeRequest) async throws(ProviderFault) -> ChargeAnswer {
-        asked.add(1, ordering: .relaxed)
+        charged.add(1, ordering: .relaxed)
+        requests.withLock { $0.append(request) }
         return try await moody { () throws(ProviderFault) in try await sandbox.charge(request) }
     }
 
     func outcome(of request: ChargeRequest) async throws(ProviderFault) -> ChargeAnswer {
+        requests.withLock { $0.append(request) }
         if now != .well { throw .timedOut }
         return try await sandbox.outcome(of: request)
     }

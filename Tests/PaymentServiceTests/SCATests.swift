@@ -90,6 +90,101 @@ private func word(_ payment: PaymentRecord) -> String {
         }
     }
 
+    @Test("payments of one card at the same moment see each other: together they never use up more than there is")
+    func together() async throws {
+        try await withPayments(connections: 10) { world in
+            var waiting: [PaymentRecord] = []
+            for _ in 0..<8 {
+                // Whoever holds the card: each is another customer's.
+                waiting.append(try await world.created(try await world.payer(Self.french), 3_000, "EUR"))
+            }
+            await withTaskGroup(of: Void.self) { group in
+                for payment in waiting { group.addTask { await world.decide(payment) } }
+            }
+            var words: [String] = []
+            for payment in waiting { words.append(word(try await world.settled(payment.id))) }
+            // EUR 0, 30, 60 and 90 before; with EUR 120 the limit of 100 is passed.
+            #expect(words.count { $0 == "exempt low_value merchant" } == 4)
+            #expect(words.count { $0 == "required regulation -" } == 4)
+            #expect(
+                try await world.texts("SELECT currency || total || 'x' || payments FROM sca_counters")
+                    == ["EUR12000x4"])
+        }
+    }
+
+    @Test("payments decided in one batch see each other, and so does one that is still on its way")
+    func onItsWay() async throws {
+        try await withPayments { world in
+            let customer: CustomerID = try await world.payer(Self.french)
+            var waiting: [PaymentRecord] = []
+            for _ in 0..<6 { waiting.append(try await world.created(customer, 100, "EUR")) }
+            world.provider.turn(.booksAndVanishes)
+            await world.deliver(waiting.map { world.verdict($0) })
+            try await eventually(within: .seconds(20), "all answers are lost") { world.provider.lostAnswers == 6 }
+            // Six are on their way, none of them counted: the seventh would be the sixth after five.
+            let last: PaymentRecord = try await world.created(customer, 100, "EUR")
+            world.provider.turn(.well)
+            await world.decide(last)
+            #expect(word(try await world.settled(last.id)) == "required regulation -")
+            try await world.work.sweep.pass()
+            for payment in waiting { #expect(try await world.settled(payment.id).status == .succeeded) }
+            #expect(try await world.texts("SELECT total || 'x' || payments FROM sca_counters") == ["600x6"])
+            // One that is declined uses nothing up.
+            let other: CustomerID = try await world.payer("4000002760000016")
+            try await world.execute(
+                "UPDATE payment_methods SET provider_token = 'tok_sandbox_do_not_honor' WHERE country = 'DE'")
+            #expect(try await world.pay(other, 2_000, "EUR").status == .failed)
+            #expect(try await world.number("SELECT count(*) FROM sca_counters") == 1)
+        }
+    }
+
+    @Test("what cards have used up is read by index") func countersPlan() async throws {
+        try await withPayments { world in
+            let plan: [String] = try await world.database.transaction { db in
+                _ = try db.execute("SET LOCAL enable_seqscan = off")
+                return try db.query("EXPLAIN \(SCACounterStore.used(by: ["f"]))") { row in try row.next() }
+            }
+            #expect(plan.contains { $0.contains("payment_methods_counting") })
+            #expect(plan.contains { $0.contains("payments_counting") })
+        }
+    }
+
+    @Test("a provider that sees to exemptions itself is claimed nothing at; a risk is stepped up there all the same")
+    func ofProvider() async throws {
+        let pages = PagesProvider()
+        pages.begin(with: .captured(ProviderCharge(reference: "pg_1")))
+        try await withPayments(beside: [pages]) { world in
+            let customer: CustomerID = try await world.payer(Self.french)
+            try await world.execute("UPDATE payment_methods SET provider = 'pages'")
+            let payment: PaymentRecord = try await world.pay(customer, 1_000, "EUR")
+            #expect(payment.status == .succeeded && word(payment) == "- - -")
+            #expect(try await world.number("SELECT count(*) FROM sca_counters") == 0)
+            let risky: PaymentRecord = try await world.pay(customer, 1_000, "EUR", score: "0.7600")
+            #expect(word(risky) == "required risk -")
+            #expect(pages.charges.map(\.stepUp) == [false, true] && pages.charges.allSatisfy { $0.claim == nil })
+        }
+    }
+
+    @Test("what a provider could not pass on binds no bank: the merchant bears fraud") func untold() async throws {
+        let pages = PagesProvider()
+        try await withPayments(beside: [pages]) { world in
+            let customer: CustomerID = try await world.payer(Self.french)
+            try await world.execute("UPDATE payment_methods SET trusted_beneficiary = true")
+            let payment: PaymentRecord = try await world.created(customer, 90_000, "EUR")
+            world.provider.turn(.away)
+            await world.decide(payment)
+            try await eventually(within: .seconds(20), "it is asked for") { !world.provider.asked.isEmpty }
+            let request: ChargeRequest = try #require(world.provider.asked.first)
+            #expect(request.claim == .exemption(.trustedBeneficiary))
+            #expect(word(try await world.payment(payment.id)) == "exempt trusted_beneficiary issuer")
+            // As after a cascade to a provider that takes no exemption from us.
+            let attempt = ApprovedAttempt(paymentID: payment.id, provider: "pages", request: request)
+            try await world.work.outcomes(
+                Outcome(attempt: attempt, answer: .captured(ProviderCharge(reference: "pg_1")), by: pages))
+            #expect(word(try await world.settled(payment.id)) == "exempt trusted_beneficiary merchant")
+        }
+    }
+
     @Test("a payment counts once: verdicts that come again, lost answers and sweepers do not double it")
     func countedOnce() async throws {
         try await withPayments { world in

@@ -2,6 +2,7 @@ import BillingCore
 import HTTPKit
 import JSON
 import PaymentAuthentication
+import PaymentContract
 import PaymentDomain
 import PaymentRecords
 import PaymentService
@@ -38,6 +39,41 @@ import Testing
                     FROM payment_attempts WHERE id = \(last.attemptID)
                     """) == [(eci ?? "") + liability])
             #expect(try await world.violations() == [])
+        }
+    }
+
+    @Test(
+        "the charge hands over what the authentication came to, which is kept sealed until the payment is over",
+        arguments: [("Y", "05"), ("A", "06"), ("C", "05")])
+    func handedOver(_ status: String, _ eci: String) async throws {
+        let directory = DirectoryDouble()
+        try await withPayments(directory: directory.server) { world in
+            let payment: PaymentRecord = try await world.challenged()
+            directory.answer(status)
+            _ = try await world.authenticate(payment.id)
+            if status == "C" { _ = try await #require(world.work.authenticate).result(directory.result("Y")) }
+            // The answer is lost once: what the sweeper asks is the same.
+            world.provider.turn(.booksAndVanishes)
+            await world.decide(try await world.payment(payment.id))
+            try await eventually(within: .seconds(20), "the answer is lost") { world.provider.lostAnswers > 0 }
+            let kept: [String] = try await world.texts("SELECT encode(proof, 'base64') FROM three_d_secure")
+            #expect(kept.count == 1 && Base64.standard.decode(DirectoryDouble.cavv) != nil)
+            let rows: [String] = try await world.texts("SELECT row_to_json(t)::text FROM three_d_secure t")
+            #expect(!rows.contains { $0.contains(DirectoryDouble.cavv) })
+            world.provider.turn(.well)
+            try await world.work.sweep.pass()
+            let settled: PaymentRecord = try await world.settled(payment.id)
+            #expect(settled.status == .succeeded)
+            let proof = AuthenticationProof(
+                status: status == "A" ? "A" : "Y", indicator: eci, cryptogram: DirectoryDouble.cavv,
+                directoryTransaction: DirectoryDouble.directory, version: "2.2.0", challengeIndicator: "04")
+            let asked: [ChargeRequest] = world.provider.asked.filter { $0.idempotencyKey == settled.attemptID }
+            #expect(!asked.isEmpty && asked.allSatisfy { $0.proof == proof && $0.authenticated })
+            #expect(
+                try await world.texts("SELECT authentication FROM sandbox_charges WHERE outcome = 'succeeded'")
+                    == ["\(proof.status) \(eci) \(DirectoryDouble.directory) 2.2.0"])
+            try await PruneWallets(pool: world.database, clock: world.clock, logger: world.logger).pass()
+            #expect(try await world.number("SELECT count(*) FROM three_d_secure WHERE proof IS NOT NULL") == 0)
         }
     }
 

@@ -65,6 +65,42 @@ import Testing
         #expect(try world.adapter.chargeForm(Self.asked) == world.adapter.chargeForm(again))
     }
 
+    @Test("an authentication made elsewhere is handed over, and Stripe makes none of its own") func proof() async throws
+    {
+        let proof = AuthenticationProof(
+            status: "Y", indicator: "05", cryptogram: "mK225wGt2bLnnLB0UlRky0oHLnU=",
+            directoryTransaction: "1cf815e5-cc85-436f-8e13-9f5e5aea731f", version: "2.2.0", challengeIndicator: "04")
+        let asked: ChargeRequest = Self.asked.asking(stepUp: true, claim: nil).proven(by: proof)
+        let world = StripeWorld(.answer(200, intent("succeeded", for: asked).description))
+        _ = try await world.adapter.charge(asked)
+        let body: [Substring] = world.transport.requests[0].text.split(separator: "&")
+        let prefix = "payment_method_options[card][three_d_secure]"
+        #expect(
+            body.filter { $0.hasPrefix("payment_method_options") } == [
+                "\(prefix)[ares_trans_status]=Y", "\(prefix)[cryptogram]=mK225wGt2bLnnLB0UlRky0oHLnU%3D",
+                "\(prefix)[electronic_commerce_indicator]=05", "\(prefix)[requestor_challenge_indicator]=04",
+                "\(prefix)[transaction_id]=1cf815e5-cc85-436f-8e13-9f5e5aea731f", "\(prefix)[version]=2.2.0",
+            ])
+        #expect(body.contains("error_on_requires_action=true"))
+        #expect(!"\(asked)".contains("mK225wGt2bLn"), "a proof is never printed")
+        // An indicator that Stripe has no word for is left out.
+        let odd = AuthenticationProof(
+            status: "A", indicator: "99", cryptogram: proof.cryptogram,
+            directoryTransaction: proof.directoryTransaction, version: "2.1.0", challengeIndicator: "01")
+        #expect(try !world.adapter.chargeForm(Self.asked.proven(by: odd)).encoded.contains("commerce_indicator"))
+    }
+
+    @Test("a step-up asks for a challenge; what is claimed is left to Stripe, which is told of no exemption")
+    func stepUp() throws {
+        let world = StripeWorld()
+        let risky: StripeForm = try world.adapter.chargeForm(Self.asked.asking(stepUp: true, claim: nil))
+        #expect(risky.encoded.contains("payment_method_options[card][request_three_d_secure]=challenge"))
+        let claiming: ChargeRequest = Self.asked.asking(stepUp: false, claim: .exemption(.lowValue))
+        #expect(try world.adapter.chargeForm(claiming) == world.adapter.chargeForm(Self.asked))
+        #expect(!world.adapter.capabilities.carries(claiming), "so that nobody believes it was claimed")
+        #expect(world.adapter.capabilities.carries(Self.asked))
+    }
+
     @Test("an authorization asks for manual capture, and for several captures where the account may")
     func authorized() async throws {
         let asked = request(capture: false)

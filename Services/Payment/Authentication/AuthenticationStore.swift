@@ -114,6 +114,18 @@ package enum AuthenticationStore {
         try note(texts, on: attempt, of: payment, in: db)
     }
 
+    /// Keeps what the authorization is to be told, sealed, until the payment is over.
+    package static func keepProof(
+        _ sealed: [UInt8], of id: TransactionID, in db: borrowing PostgresTransaction
+    ) throws {
+        try db.enqueue("UPDATE three_d_secure SET proof = \(sealed) WHERE id = \(id.description)")
+    }
+
+    /// Notes that the provider could not pass on what was decided, or came of it: the merchant bears fraud.
+    package static func noteUntold(
+        on attempt: AttemptID, of payment: PaymentID, in db: borrowing PostgresTransaction
+    ) throws { try note([("liability", "merchant")], on: attempt, of: payment, in: db) }
+
     /// Notes that the sandbox's customer has passed its challenge.
     package static func notePassed(
         on attempt: AttemptID, of payment: PaymentID, in db: borrowing PostgresTransaction

@@ -4,7 +4,7 @@ package import Postgres
 import ServiceKit
 
 /// Forgets what is over: tokens that are refused for their age by now, credentials nobody used in time or whose payment
-/// ended without a charge, and old audit lines.
+/// ended without a charge, proofs of authentications whose payments are over, and old audit lines.
 package struct PruneWallets: Sendable {
     private static let interval: Duration = .seconds(30)
     /// Rows of a kind taken in one pass.
@@ -50,6 +50,13 @@ package struct PruneWallets: Sendable {
                         SELECT 1 FROM payments p WHERE p.id = w.payment_id
                             AND p.status NOT IN ('created', 'processing', 'requires_action'))
                     LIMIT \(Self.passLimit) FOR UPDATE SKIP LOCKED)
+                """)
+            try db.enqueue(
+                """
+                UPDATE three_d_secure SET proof = NULL WHERE id IN (
+                    SELECT t.id FROM three_d_secure t JOIN payments p ON p.id = t.payment_id
+                    WHERE t.proof IS NOT NULL AND p.status NOT IN ('created', 'processing', 'requires_action')
+                    LIMIT \(Self.passLimit) FOR UPDATE OF t SKIP LOCKED)
                 """)
             try db.enqueue(
                 """

@@ -103,6 +103,8 @@ package struct ChargeRequest: Sendable, Equatable {
     package private(set) var stepUp: Bool
     /// Why it comes without an authentication; `nil` where nothing is said.
     package private(set) var claim: AuthenticationClaim?
+    /// What the customer's authentication elsewhere came to; with ``authenticated`` only.
+    package private(set) var proof: AuthenticationProof?
     /// What the provider knows the charge by, where an earlier answer has told; no part of what is asked for.
     package private(set) var reference: String?
 
@@ -110,7 +112,7 @@ package struct ChargeRequest: Sendable, Equatable {
         idempotencyKey: AttemptID, paymentID: PaymentID, source: ChargeSource, amount: Money, capture: Bool = true,
         initiation: Initiation = .customer, mandate: String? = nil, authenticated: Bool = false,
         statementDescriptor: String? = nil, payer: ChargePayer? = nil, stepUp: Bool = false,
-        claim: AuthenticationClaim? = nil, reference: String? = nil
+        claim: AuthenticationClaim? = nil, proof: AuthenticationProof? = nil, reference: String? = nil
     ) {
         self.idempotencyKey = idempotencyKey
         self.paymentID = paymentID
@@ -124,11 +126,15 @@ package struct ChargeRequest: Sendable, Equatable {
         self.payer = payer
         self.stepUp = stepUp
         self.claim = claim
+        self.proof = proof
         self.reference = reference
     }
 
     /// The same charge, taken from a source that was sealed until now.
     package func taken(from source: ChargeSource) -> ChargeRequest { with { $0.source = source } }
+
+    /// The same charge, with a proof that was sealed until now.
+    package func proven(by proof: AuthenticationProof) -> ChargeRequest { with { $0.proof = proof } }
 
     /// The same charge, whose reference at the provider has become known.
     package func known(as reference: String) -> ChargeRequest { with { $0.reference = reference } }

@@ -9,12 +9,14 @@ package struct ProviderAuthentication: Sendable, Hashable {
     package let result: Result
     /// The scheme's indicator, where it is told.
     package let indicator: String?
+    /// Whether the issuer bears fraud.
+    package let isShifted: Bool
 
-    package init(result: Result, indicator: String?) {
+    /// - Parameter isShifted: The provider's word on who bears fraud; where it has none, the issuer does after an
+    ///   authentication or a proven attempt at one.
+    package init(result: Result, indicator: String?, isShifted: Bool? = nil) {
         self.result = result
         self.indicator = indicator
+        self.isShifted = isShifted ?? (result == .authenticated || result == .attempted)
     }
-
-    /// Whether the issuer bears fraud: after an authentication or a proven attempt at one.
-    package var isShifted: Bool { result == .authenticated || result == .attempted }
 }

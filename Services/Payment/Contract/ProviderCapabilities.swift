@@ -1,3 +1,5 @@
+package import PaymentDomain
+
 /// What a provider may have to be told of who pays.
 package enum PayerDetail: String, Sendable, CaseIterable {
     case name, email, country, line1, city
@@ -47,13 +49,39 @@ package struct ProviderCapabilities: Sendable {
         }
     }
 
+    /// What the charge of a card can tell of its customer's authentication. What it cannot tell is not claimed here.
+    package struct Authentication: Sendable, Equatable {
+        /// The exemptions it can name; `nil` where the provider decides by itself which ones it claims.
+        package let exemptions: Set<SCAExemption>?
+        /// Whether it can hand over an ``AuthenticationProof``.
+        package let takesProof: Bool
+
+        /// The provider sees to it alone.
+        package static let ofProvider = Authentication(exemptions: nil, takesProof: false)
+
+        package init(exemptions: Set<SCAExemption>?, takesProof: Bool) {
+            self.exemptions = exemptions
+            self.takesProof = takesProof
+        }
+    }
+
     package let methods: [Method]
     /// The currencies the provider takes at all.
     package let currencies: Set<String>
+    /// What it can be told of customers' authentication.
+    package let authentication: Authentication
 
-    package init(methods: [Method], currencies: Set<String>) {
+    package init(methods: [Method], currencies: Set<String>, authentication: Authentication = .ofProvider) {
         self.methods = methods
         self.currencies = currencies
+        self.authentication = authentication
+    }
+
+    /// Whether all that a charge says of its customer's authentication reaches the bank.
+    package func carries(_ request: ChargeRequest) -> Bool {
+        if request.proof != nil, !authentication.takesProof { return false }
+        guard case .exemption(let exemption)? = request.claim else { return true }
+        return authentication.exemptions?.contains(exemption) ?? false
     }
 }
 

@@ -7,6 +7,29 @@ package protocol ProviderVault: PaymentProvider {
     func save(_ request: SaveMethodRequest) async throws(ProviderFault) -> SaveMethodAnswer
     /// How the saving of a method stands that was not over with the first answer.
     func saved(_ request: SaveMethodRequest, reference: String) async throws(ProviderFault) -> SaveMethodAnswer
+    /// Removes a kept method, so that nobody can charge it any more. One that is gone already counts as removed, so a
+    /// repeat is harmless at any time.
+    func forget(_ request: ForgetMethodRequest) async throws(ProviderFault) -> ForgetMethodAnswer
+}
+
+/// One wish to remove a kept method.
+package struct ForgetMethodRequest: Sendable, Equatable {
+    package let methodID: PaymentMethodID
+    /// What charges name it by.
+    package let token: String
+
+    package init(methodID: PaymentMethodID, token: String) {
+        self.methodID = methodID
+        self.token = token
+    }
+}
+
+/// A provider's word on removing a method.
+package enum ForgetMethodAnswer: Sendable, Equatable {
+    /// It cannot be charged there any more.
+    case forgotten
+    /// It never will be removed, for this reason.
+    case refused(code: String)
 }
 
 /// One wish to keep a method.

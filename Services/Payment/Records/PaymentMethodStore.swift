@@ -203,16 +203,18 @@ package enum PaymentMethodStore {
     }
 
     /// Takes a method off its customer, and ends what they agreed to; one that is off already stays as it is.
+    /// - Returns: Whether it was not.
+    @discardableResult
     package static func detach(
         _ id: PaymentMethodID, at now: Instant, in db: borrowing PostgresTransaction
-    ) throws {
-        _ = try db.execute(
+    ) throws -> Bool {
+        try db.execute(
             """
             UPDATE payment_methods SET status = 'detached', is_default = false, wants_default = false,
                 setup_action = NULL,
                 mandate_ended_at = CASE WHEN mandate_id IS NOT NULL THEN \(now)::timestamptz END
             WHERE id = \(id) AND status <> 'detached' AND NOT single_use
-            """)
+            """) == 1
     }
 
     package static func find(_ id: PaymentMethodID, in db: borrowing PostgresTransaction) throws -> PaymentMethodRecord?

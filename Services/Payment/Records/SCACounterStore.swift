@@ -5,6 +5,53 @@ package import Postgres
 /// SQL over what cards have paid since their customers were last authenticated (Delegated Regulation (EU) 2018/389, article
 /// 16).
 package enum SCACounterStore {
+    /// Reads what the cards of payments have used up, those on their way included, and keeps anybody else from reading it
+    /// until this transaction ends. Locks are taken in the order of cards, so that batches take turns.
+    ///
+    /// One statement reads both what is counted and what is on its way: a payment that goes through meanwhile is in one
+    /// of them, never in both or in none.
+    package static func lock(
+        _ payments: [PaymentID], in db: borrowing PostgresTransaction
+    ) throws -> SCACounters {
+        let fingerprints: [String] = try db.query(
+            """
+            SELECT c.fingerprint, pg_advisory_xact_lock(
+                hashtextextended(current_schema() || '_sca_' || c.fingerprint, 0))::text
+            FROM (SELECT DISTINCT m.fingerprint FROM payments p JOIN payment_methods m ON m.id = p.payment_method_id
+                  WHERE p.id = ANY(\(payments.map(\.rawValue))::text[]) AND m.country IS NOT NULL
+                  ORDER BY m.fingerprint) AS c
+            """
+        ) { row in
+            let fingerprint: String = try row.next()
+            _ = try row.next() as String?
+            return fingerprint
+        }
+        guard !fingerprints.isEmpty else { return SCACounters() }
+        let used: [(String, SCAPayment.Counters)] = try db.query(used(by: fingerprints)) { row in
+            let fingerprint: String = try row.next()
+            let total = Money(minor: try row.next(), currency: try row.next())
+            return (fingerprint, SCAPayment.Counters(total: total, payments: try row.next()))
+        }
+        return SCACounters(used)
+    }
+
+    /// The status is a literal: only so does the planner take the index of what is on its way, which is as good as empty.
+    package static func used(by fingerprints: [String]) -> SQL {
+        """
+        SELECT u.fingerprint, sum(u.total)::bigint, u.currency, sum(u.payments)::bigint
+        FROM (
+            SELECT c.fingerprint, c.currency, c.total, c.payments FROM sca_counters c
+            WHERE c.fingerprint = ANY(\(fingerprints)::text[])
+            UNION ALL
+            SELECT m.fingerprint, p.authentication->>'counted_in', (p.authentication->>'counted')::bigint, 1
+            FROM payment_methods m JOIN payments p ON p.payment_method_id = m.id
+            WHERE m.fingerprint = ANY(\(fingerprints)::text[]) AND m.country IS NOT NULL
+                AND p.status = 'processing' AND p.authentication ? 'counted' AND NOT p.authenticated AND NOT p.step_up
+        ) AS u
+        GROUP BY u.fingerprint, u.currency
+        """
+    }
+
     /// Counts payments that have just gone through, in the transaction that records it: once, as a payment goes through
     /// once. An authentication begins a new count; what goes through beside it is counted after it.
     /// - Parameter authenticated: Those whose customers were authenticated by their providers.

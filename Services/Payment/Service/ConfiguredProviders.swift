@@ -21,7 +21,7 @@ struct ConfiguredProviders {
         if let stripe = reading.stripe(returnURL: returnURL) {
             all.append(StripeAdapter(configuration: stripe, transport: transport))
         }
-        if let payPal = reading.payPal() {
+        if let payPal = reading.payPal(returnURL: returnURL) {
             let surroundings = PayPalSurroundings(transport: transport, clock: SystemClock())
             all.append(PayPalAdapter(configuration: payPal, surroundings: surroundings))
         }
@@ -53,7 +53,7 @@ struct ConfiguredProviders {
             return StripeConfiguration(baseURL: url, secretKey: Secret(key), returnURL: returnURL)
         }
 
-        mutating func payPal() -> PayPalConfiguration? {
+        mutating func payPal(returnURL: String) -> PayPalConfiguration? {
             let id: String? = value("PAYPAL_CLIENT_ID")
             let secret: String? = value("PAYPAL_CLIENT_SECRET")
             guard id != nil || secret != nil else { return nil }
@@ -66,7 +66,8 @@ struct ConfiguredProviders {
             if mode == .live, url.contains("sandbox") {
                 faults.append("PAYPAL_API_URL must not be PayPal's sandbox in live mode")
             }
-            return PayPalConfiguration(baseURL: url, clientID: id, clientSecret: Secret(secret))
+            return PayPalConfiguration(
+                baseURL: url, clientID: id, clientSecret: Secret(secret), returnURL: returnURL)
         }
 
         /// Credentials travel over TLS, or within this machine.

@@ -35,6 +35,8 @@ package struct PaymentUseCases: Sendable {
     package let authenticateOnPage: AuthenticateOnPage?
     /// Has providers keep methods.
     package let keep: KeepPaymentMethod
+    /// `POST /v1/payment_methods/{id}/detach`, and what follows at the provider.
+    package let remove: RemoveMethods
     /// `POST /v1/payments/{id}/sync`, and what webhooks lead to.
     package let sync: SyncPayment
     /// Moves on what stopped on its way.
@@ -75,6 +77,7 @@ package struct PaymentUseCases: Sendable {
             record: RecordPayments(pool: pool, providers: providers), providers: providers, waiters: waiters,
             pool: pool)
         keep = KeepPaymentMethod(providers: providers, pool: pool, clock: clock)
+        remove = RemoveMethods(providers: providers, pool: pool, logger: logger)
         attach = AttachPaymentMethod(
             providers: providers, keep: keep,
             wallet: AttachWallet(
@@ -89,9 +92,7 @@ package struct PaymentUseCases: Sendable {
         }
         sweep = SweepPayments(
             pool: pool, verdicts: verdicts, charge: charge, capture: capture, cancel: cancel, refund: refund,
-            keep: keep,
-            clock: clock, policy: policy,
-            logger: logger)
+            keep: keep, remove: remove, clock: clock, policy: policy, logger: logger)
         consumer = PaymentConsumers(verdicts: verdicts).consumer
     }
 
@@ -113,7 +114,8 @@ extension PaymentUseCases {
     /// What they answer over HTTP.
     var endpoints: [Endpoint] {
         PaymentRoutes(create: create, capture: capture, cancel: cancel, sync: sync).endpoints
-            + PaymentMethodRoutes(attach: attach, keep: keep).endpoints + RefundRoutes(refund: refund).endpoints
+            + PaymentMethodRoutes(attach: attach, keep: keep, remove: remove).endpoints
+            + RefundRoutes(refund: refund).endpoints
             + ReviewRoutes(review: review).endpoints
             + authenticationEndpoints
     }

@@ -10,6 +10,12 @@ import JSON
 /// releases name). Each POST carries our id as `PayPal-Request-Id`, so that it counts once; `custom_id` carries the
 /// payment, `invoice_id` the attempt, the capture or the refund.
 package struct PayPalAdapter: PaymentProvider {
+    /// The connector's own codes for ``ChargeAnswer/declined(_:)``.
+    package enum DeclineCode {
+        /// The payer's bank did not authenticate them; nothing was taken.
+        package static let notAuthenticated = "not_authenticated"
+    }
+
     /// `paypal`.
     package let name = "paypal"
     /// What PayPal can do through this connector.
@@ -55,7 +61,8 @@ package struct PayPalAdapter: PaymentProvider {
     }
 
     package func reading(of decline: ProviderDecline) -> DeclineReading {
-        DeclineReading(paypal: decline.code, processorCode: decline.networkCode)
+        if decline.code == DeclineCode.notAuthenticated { return DeclineReading(.authenticationFailed) }
+        return DeclineReading(paypal: decline.code, processorCode: decline.networkCode)
     }
 }
 
@@ -66,7 +73,8 @@ extension PayPalAdapter {
     }
 
     private func create(_ request: ChargeRequest) async throws(ProviderFault) -> Created {
-        let body: JSONValue = try PayPalWire.order(request)
+        let body: JSONValue = try PayPalWire.order(
+            request, returnURL: configuration.returnURL + request.paymentID.rawValue)
         try requireFresh(request.idempotencyKey, configuration.orderKeyLifetime)
         switch try await client.send(.post("/v2/checkout/orders", key: request.idempotencyKey.rawValue, body)) {
         case .done(let json): return .order(try PayPalOrder(try json.required()))
@@ -92,7 +100,11 @@ extension PayPalAdapter {
             return .actionRequired(reference: order.id, .redirect(url: try payerURL(order.payerAction)))
         case .approved:
             guard mayComplete else { throw .unusable("order.status") }
-            return try await complete(order.id, request)
+            // PayPal leaves it to us what follows. What is not taken lapses.
+            guard order.isFit(for: request) else {
+                return .declined(ProviderDecline(code: DeclineCode.notAuthenticated, reference: order.id))
+            }
+            return try await complete(order, request)
         case .completed: return try request.capture ? captured(order, request) : authorized(order, request)
         case .voided: return .declined(ProviderDecline(code: "ORDER_VOIDED", reference: order.id))
         case .saved: throw .unusable("order.status")
@@ -100,13 +112,17 @@ extension PayPalAdapter {
     }
 
     /// Captures or authorizes an approved order. An order takes this once, whatever the key.
-    private func complete(_ id: String, _ request: ChargeRequest) async throws(ProviderFault) -> ChargeAnswer {
+    private func complete(
+        _ approved: PayPalOrder, _ request: ChargeRequest
+    ) async throws(ProviderFault) -> ChargeAnswer {
+        let id: String = approved.id
         let path: String = "/v2/checkout/orders/\(id)/\(request.capture ? "capture" : "authorize")"
         let key: String = request.idempotencyKey.rawValue + "-take"
         switch try await client.send(.post(path, key: key)) {
         case .done(let json):
-            let order = try PayPalOrder(try json.required())
+            var order = try PayPalOrder(try json.required())
             try PayPalCheck.equal(order.id, id, "order")
+            order.authentication = order.authentication ?? approved.authentication
             return try await answer(order, to: request, mayComplete: false)
         case .refused(let refusal):
             switch refusal.issue {
@@ -143,7 +159,9 @@ extension PayPalAdapter {
         switch capture.status {
         case .completed, .partiallyRefunded, .refunded:
             return .captured(
-                ProviderCharge(reference: capture.id, networkTransactionID: capture.networkTransactionID))
+                ProviderCharge(
+                    reference: capture.id, networkTransactionID: capture.networkTransactionID,
+                    authentication: order.authentication))
         case .pending: return .pending(reference: order.id)
         case .declined, .failed:
             let code: String = capture.reason ?? capture.status.rawValue
@@ -160,7 +178,10 @@ extension PayPalAdapter {
         try check(held.ours, request)
         switch held.status {
         case .created, .captured, .partiallyCaptured:
-            return .authorized(ProviderCharge(reference: held.id, networkTransactionID: held.networkTransactionID))
+            return .authorized(
+                ProviderCharge(
+                    reference: held.id, networkTransactionID: held.networkTransactionID,
+                    authentication: order.authentication))
         case .pending: return .pending(reference: order.id)
         case .denied, .voided:
             return .declined(ProviderDecline(code: held.reason ?? held.status.rawValue, reference: held.id))

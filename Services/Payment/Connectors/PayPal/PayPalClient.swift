@@ -17,6 +17,9 @@ struct PayPalCall: Sendable {
     /// Reads a resource.
     static func get(_ path: String) -> PayPalCall { PayPalCall(method: "GET", path: path, key: nil, body: nil) }
 
+    /// Removes a resource; what is removed stays so, so it needs no key.
+    static func delete(_ path: String) -> PayPalCall { PayPalCall(method: "DELETE", path: path, key: nil, body: nil) }
+
     /// Does something, once per key.
     static func post(_ path: String, key: String, _ body: JSONValue = [:]) -> PayPalCall {
         PayPalCall(method: "POST", path: path, key: key, body: body)

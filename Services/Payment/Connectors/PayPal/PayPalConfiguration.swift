@@ -10,6 +10,8 @@ package struct PayPalConfiguration: Sendable {
     package let clientID: String
     /// The REST app's client secret.
     package let clientSecret: Secret
+    /// Where a customer comes back to from the bank of a stored card; the payment's id is appended.
+    package let returnURL: String
     /// How a call is repeated.
     package let retry: ProviderRetryPolicy
     /// How long before its end a token is renewed.
@@ -23,13 +25,15 @@ package struct PayPalConfiguration: Sendable {
 
     /// Makes a configuration; what is left out has the defaults for production.
     package init(
-        baseURL: String, clientID: String, clientSecret: Secret, retry: ProviderRetryPolicy = .payPal,
+        baseURL: String, clientID: String, clientSecret: Secret, returnURL: String,
+        retry: ProviderRetryPolicy = .payPal,
         tokenMargin: Duration = .seconds(120), orderKeyLifetime: Duration = .seconds(5 * 3_600),
         paymentKeyLifetime: Duration = .seconds(44 * 86_400)
     ) {
         self.baseURL = baseURL.hasSuffix("/") ? String(baseURL.dropLast()) : baseURL
         self.clientID = clientID
         self.clientSecret = clientSecret
+        self.returnURL = returnURL
         self.retry = retry
         self.tokenMargin = tokenMargin
         self.orderKeyLifetime = orderKeyLifetime

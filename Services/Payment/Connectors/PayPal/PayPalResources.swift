@@ -1,4 +1,4 @@
-import PaymentContract
+package import PaymentContract
 package import BillingCore
 import JSON
 
@@ -30,6 +30,8 @@ package struct PayPalOrder: Sendable, Equatable {
     package let authorizations: [PayPalAuthorization]
     /// Where the payer has to go; `nil` when nothing is left to do there.
     package let payerAction: String?
+    /// How PayPal has had a card's customer authenticated; `nil` where it has not, or does not tell.
+    package internal(set) var authentication: ProviderAuthentication?
 
     init(_ json: JSONValue) throws(ProviderFault) {
         let fields = PayPalFields(json, of: "order")
@@ -46,6 +48,8 @@ package struct PayPalOrder: Sendable, Equatable {
             try PayPalAuthorization(item)
         }
         payerAction = fields.link("payer-action") ?? fields.link("approve")
+        authentication = ProviderAuthentication(
+            paypal: json["payment_source"]?["card"]?["authentication_result"])
     }
 }
 

@@ -6,10 +6,11 @@ enum PayPalSource {
     /// The customer's wallet page: PayPal's own or Venmo's.
     private static let wallets: Set<String> = ["paypal", "venmo"]
 
-    static func json(_ request: ChargeRequest) throws(ProviderFault) -> JSONValue {
+    /// - Parameter returnURL: Where the customer of a stored method comes back to from their bank.
+    static func json(_ request: ChargeRequest, returnURL: String) throws(ProviderFault) -> JSONValue {
         switch request.source {
         case .redirect(let method, let returnURL): try wallet(method, returnURL: returnURL)
-        case .stored(let token, _): try stored(token, initiation: request.initiation)
+        case .stored(let token, _): try stored(token, request, returnURL: returnURL)
         case .walletCard: throw .rejected(code: "PAYMENT_SOURCE_NOT_SUPPORTED")
         }
     }
@@ -29,21 +30,32 @@ enum PayPalSource {
         return .object([JSONMember(name: method, value: source)])
     }
 
-    /// A stored method is `kind:id`, or a bare id for PayPal's wallet: `paypal`, `venmo` and `card` name payment tokens
-    /// of the vault (`vault_id`), `billing_agreement` an agreement from before the vault.
     private static func stored(
-        _ token: String, initiation: ChargeRequest.Initiation
+        _ text: String, _ request: ChargeRequest, returnURL: String
     ) throws(ProviderFault) -> JSONValue {
-        let parts: [Substring] = token.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
-        let kind: String = parts.count == 2 ? String(parts[0]) : "paypal"
-        guard let id = parts.last.map(String.init), isVaultID(id) else { throw .rejected(code: "TOKEN_ID_NOT_FOUND") }
-        switch kind {
-        case "paypal": return ["paypal": ["vault_id": .string(id)]]
-        case "venmo": return ["venmo": ["vault_id": .string(id)]]
-        case "billing_agreement": return ["paypal": ["billing_agreement_id": .string(id)]]
-        case "card": return ["card": ["vault_id": .string(id), "stored_credential": credential(initiation)]]
-        default: throw .rejected(code: "PAYMENT_SOURCE_NOT_SUPPORTED")
+        let token = try PayPalToken(text)
+        switch token.kind {
+        case .paypal: return ["paypal": ["vault_id": .string(token.id)]]
+        case .venmo: return ["venmo": ["vault_id": .string(token.id)]]
+        case .billingAgreement: return ["paypal": ["billing_agreement_id": .string(token.id)]]
+        case .card: return ["card": card(token.id, request, returnURL: returnURL)]
         }
+    }
+
+    /// Where a bank may ask for the customer, PayPal is told where they come back to; whether they paid or turned back is
+    /// read from the order.
+    private static func card(_ id: String, _ request: ChargeRequest, returnURL: String) -> JSONValue {
+        var members: [JSONMember] = [
+            JSONMember(name: "vault_id", value: .string(id)),
+            JSONMember(name: "stored_credential", value: credential(request.initiation)),
+        ]
+        guard request.initiation == .customer else { return .object(members) }
+        let url: JSONValue = .string(returnURL)
+        members.append(JSONMember(name: "experience_context", value: ["return_url": url, "cancel_url": url]))
+        if request.stepUp {
+            members.append(JSONMember(name: "attributes", value: ["verification": ["method": "SCA_ALWAYS"]]))
+        }
+        return .object(members)
     }
 
     /// The card networks' framework for stored credentials, as `card_stored_credential` of Orders v2.
@@ -62,13 +74,5 @@ enum PayPalSource {
             members.append(JSONMember(name: "previous_network_transaction_reference", value: reference))
         }
         return .object(members)
-    }
-
-    /// `vault_id`: `^[0-9a-zA-Z_-]+$`, at most 255.
-    private static func isVaultID(_ text: String) -> Bool {
-        guard (1...255).contains(text.utf8.count) else { return false }
-        return text.utf8.allSatisfy { byte in
-            PayPalWire.isLetterOrDigit(byte) || byte == UInt8(ascii: "_") || byte == UInt8(ascii: "-")
-        }
     }
 }

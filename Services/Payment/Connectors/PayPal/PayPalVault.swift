@@ -12,6 +12,17 @@ extension PayPalAdapter: ProviderVault {
                 fingerprint: nil))
     }
 
+    /// Deletes the payment token. An agreement from before the vault is the payer's to end.
+    package func forget(_ request: ForgetMethodRequest) async throws(ProviderFault) -> ForgetMethodAnswer {
+        guard let token = try? PayPalToken(request.token) else { return .refused(code: "token_malformed") }
+        guard token.kind != .billingAgreement else { return .refused(code: "billing_agreement") }
+        switch try await client.send(.delete("/v3/vault/payment-tokens/" + token.id)) {
+        case .done: return .forgotten
+        case .refused(let refusal) where refusal.status == 404: return .forgotten
+        case .refused(let refusal): return .refused(code: refusal.code)
+        }
+    }
+
     package func saved(
         _ request: SaveMethodRequest, reference: String
     ) async throws(ProviderFault) -> SaveMethodAnswer { try await save(request) }

@@ -50,8 +50,9 @@ enum PayPalWire {
 
     /// The body that creates an order for a charge. `custom_id` carries the payment and `invoice_id` the attempt:
     /// PayPal refuses to capture an invoice id twice, which is a second lock beside the key.
+    /// - Parameter returnURL: Where the customer of a stored method comes back to from their bank.
     /// - Throws: ``ProviderFault/rejected(code:)`` for what PayPal cannot be asked.
-    static func order(_ request: ChargeRequest) throws(ProviderFault) -> JSONValue {
+    static func order(_ request: ChargeRequest, returnURL: String) throws(ProviderFault) -> JSONValue {
         var unit: [JSONMember] = [
             JSONMember(name: "amount", value: try PayPalAmount.json(request.amount)),
             JSONMember(name: "custom_id", value: .string(request.paymentID.rawValue)),
@@ -65,7 +66,7 @@ enum PayPalWire {
         }
         return [
             "intent": .string(intent(request)), "purchase_units": [.object(unit)],
-            "payment_source": try PayPalSource.json(request),
+            "payment_source": try PayPalSource.json(request, returnURL: returnURL),
         ]
     }
 

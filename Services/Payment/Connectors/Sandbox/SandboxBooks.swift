@@ -18,16 +18,17 @@ enum SandboxBooks {
             """
             INSERT INTO sandbox_charges
                 (provider, idempotency_key, reference, amount, currency, outcome, decline_code, captured, held_until,
-                    occurred_at, mandate_id, network_transaction_id)
+                    occurred_at, mandate_id, network_transaction_id, authentication)
             SELECT \(acquirer.name), c.key, 'ch_' || c.key, c.amount, c.currency, c.outcome, c.decline_code,
                 CASE WHEN c.outcome = 'succeeded' THEN c.amount ELSE 0 END,
                 CASE WHEN c.outcome = 'authorized' THEN \(heldUntil)::timestamptz END, \(now)::timestamptz,
-                c.mandate_id, c.network_id
+                c.mandate_id, c.network_id, c.authentication
             FROM unnest(\(keys.map(\.rawValue))::text[], \(charges.map(\.request.amount.minor))::bigint[],
                 \(charges.map(\.request.amount.currency.code))::text[], \(answers.map(\.outcome.rawValue))::text[],
                 \(answers.map(\.declineCode))::text[], \(charges.map(\.request.mandate))::text[],
-                \(charges.map(\.request.networkTransactionID))::text[]
-            ) AS c(key, amount, currency, outcome, decline_code, mandate_id, network_id)
+                \(charges.map(\.request.networkTransactionID))::text[],
+                \(charges.map(\.request.toldOfAuthentication))::text[]
+            ) AS c(key, amount, currency, outcome, decline_code, mandate_id, network_id, authentication)
             ON CONFLICT (idempotency_key) DO NOTHING
             """)
         if booked == charges.count {
@@ -211,5 +212,12 @@ extension ChargeRequest {
     fileprivate var networkTransactionID: String? {
         guard case .merchant(let id) = initiation else { return nil }
         return id
+    }
+
+    /// What the charge says of its customer's authentication: what is claimed, or the proof without its cryptogram.
+    fileprivate var toldOfAuthentication: String? {
+        guard let proof else { return claim?.name }
+        return [proof.status, proof.indicator ?? "-", proof.directoryTransaction, proof.version]
+            .joined(separator: " ")
     }
 }

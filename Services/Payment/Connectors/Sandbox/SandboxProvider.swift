@@ -19,7 +19,9 @@ package struct SandboxProvider: PaymentProvider {
             ProviderCapabilities.Method(
                 type: "card", separateCapture: true, partialCapture: true, multipleCapture: true, partialRefund: true,
                 offSession: true)
-        ], currencies: Set(Currency.all.map(\.code)))
+        ], currencies: Set(Currency.all.map(\.code)),
+        authentication: ProviderCapabilities.Authentication(
+            exemptions: Set(SCAExemption.allCases), takesProof: true))
     private let acquirer: SandboxAcquirer
     private let charges: GroupCommit<SandboxCharge, ChargeAnswer>
     let pool: PostgresPool

@@ -21,7 +21,10 @@ extension ProviderCapabilities {
                     amounts: afterpayAmounts, payer: PayerDetail.allCases, separateCapture: true),
                 redirect("affirm", ["CAD", "USD"], ["CA", "US"], amounts: affirmAmounts, separateCapture: true),
             ],
-            currencies: Set(StripeAmount.currencies.map(\.code)))
+            currencies: Set(StripeAmount.currencies.map(\.code)),
+            // An exemption goes with an authentication only, as what its issuer has agreed to; without one Stripe claims
+            // what it sees fit (docs.stripe.com/payments/3d-secure/strong-customer-authentication-exemptions).
+            authentication: Authentication(exemptions: nil, takesProof: true))
     }
 
     /// A method on a page of its own, which cannot be charged again without the customer.

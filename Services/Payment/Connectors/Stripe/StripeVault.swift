@@ -22,6 +22,33 @@ extension StripeAdapter: ProviderVault {
     ) async throws(ProviderFault) -> SaveMethodAnswer {
         SaveMethodAnswer(try await setup(reference))
     }
+
+    /// Detaches the method from its customer: Stripe charges it no more, and nobody can attach it again. What Stripe
+    /// refuses or has stored as a failure is settled by a look at the method.
+    package func forget(_ request: ForgetMethodRequest) async throws(ProviderFault) -> ForgetMethodAnswer {
+        guard let token = StripeToken(request.token) else { return .refused(code: "token_malformed") }
+        let path: String = "/v1/payment_methods/\(token.method)/detach"
+        let call = StripeCall(kind: .post(key: "\(request.methodID):detach"), path: path, form: StripeForm())
+        switch try await client.send(call) {
+        case .object(let fields, _):
+            guard try fields.id(of: "payment_method") == token.method else { throw fields.unusable("id", "is another") }
+            guard try fields.optionalReference("customer") == nil else {
+                throw fields.unusable("customer", "is still there")
+            }
+            return .forgotten
+        case .refused(let refusal):
+            return try await isAttached(token) ? .refused(code: refusal.name) : .forgotten
+        case .stuck(let status):
+            guard try await !isAttached(token) else { throw .unavailable(status) }
+            return .forgotten
+        }
+    }
+
+    private func isAttached(_ token: StripeToken) async throws(ProviderFault) -> Bool {
+        guard let fields = try await client.get("/v1/payment_methods/\(token.method)") else { return false }
+        guard try fields.id(of: "payment_method") == token.method else { throw fields.unusable("id", "is another") }
+        return try fields.optionalReference("customer") != nil
+    }
 }
 
 extension SaveMethodAnswer {

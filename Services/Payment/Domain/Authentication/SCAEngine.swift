@@ -37,6 +37,12 @@ public struct SCAEngine: Sendable {
         self.withoutCustomer = withoutCustomer
     }
 
+    /// The same, without the exemptions that a payment's provider cannot be told of.
+    public func claiming(only told: Set<SCAExemption>) -> SCAEngine {
+        SCAEngine(
+            exemptions: exemptions.intersection(told), lowValueCount: lowValueCount, withoutCustomer: withoutCustomer)
+    }
+
     /// Assesses a payment.
     /// - Throws: ``MoneyError/overflow`` when a conversion has more digits than fit.
     public func assess(_ payment: SCAPayment) throws(MoneyError) -> SCAAssessment {

@@ -87,6 +87,7 @@ struct ProviderResource: JSONOutput {
         o.field("enabled", isEnabled, doc: "false: an operator took it out of routing")
         o.field("methods", profile.capabilities.methods.map(ProviderMethodResource.init))
         o.field("currencies", profile.capabilities.currencies.sorted())
+        o.field("authentication", ProviderAuthenticationResource(able: profile.capabilities.authentication))
         o.field("fees_known", profile.fees != nil, doc: "Whether least cost can compare it")
         o.field("health", health.map(ProviderHealthResource.init))
     }
@@ -100,7 +101,9 @@ struct ProviderResource: JSONOutput {
                         ProviderCapabilities.Method(
                             type: "card", separateCapture: true, partialCapture: true, multipleCapture: true,
                             partialRefund: true, offSession: true)
-                    ], currencies: ["EUR", "USD"])), isEnabled: true,
+                    ], currencies: ["EUR", "USD"],
+                    authentication: ProviderCapabilities.Authentication(
+                        exemptions: Set(SCAExemption.allCases), takesProof: true))), isEnabled: true,
             health: ProviderSnapshot(phase: .closed, answered: 120, failed: 1, inFlight: 3, inFlightLimit: 4_096))
     }
 }
@@ -123,6 +126,19 @@ struct ProviderMethodResource: JSONOutput {
     }
 
     static var sample: Self { Self(method: ProviderResource.sample.profile.capabilities.methods[0]) }
+}
+
+/// What a provider can be told of customers' authentication.
+struct ProviderAuthenticationResource: JSONOutput {
+    let able: ProviderCapabilities.Authentication
+
+    func write(to o: inout ObjectWriter) {
+        o.field("decides_itself", able.exemptions == nil, doc: "Whether it claims exemptions by itself")
+        o.field("exemptions", able.exemptions?.map(\.rawValue).sorted() ?? [], doc: "Those that it can be told of")
+        o.field("takes_proof", able.takesProof, doc: "Whether an authentication made here is handed over")
+    }
+
+    static var sample: Self { Self(able: ProviderResource.sample.profile.capabilities.authentication) }
 }
 
 /// How a provider is, as far as the answering instance knows.

@@ -7,6 +7,7 @@ import Postgres
 struct PaymentMethodRoutes: Sendable {
     let attach: AttachPaymentMethod
     let keep: KeepPaymentMethod
+    let remove: RemoveMethods
 
     var endpoints: [Endpoint] { [create, list, read, sync, detach] }
 
@@ -44,17 +45,13 @@ struct PaymentMethodRoutes: Sendable {
     }
 
     private var detach: Endpoint {
-        .write(
+        let remove: RemoveMethods = remove
+        return .write(
             .post, "/v1/payment_methods/{id}/detach", scope: "payment_methods:write",
-            summary: "Take a method off its customer; the mandate ends, and nothing is charged through it any more",
+            summary: "Take a method off its customer; the mandate ends, its provider removes it, nothing is charged",
             body: NoInput.self, answers: PaymentMethodResource.self, statuses: [200], problems: ["404 not_found"]
         ) { db, call, _ in
-            let id: PaymentMethodID = try call.id()
-            guard let known: PaymentMethodRecord = try PaymentMethodStore.find(id, in: db),
-                try PaymentMethodStore.lockCustomer(known.customerID, in: db)
-            else { throw Problem.notFound("payment method", id.rawValue) }
-            try PaymentMethodStore.detach(id, at: call.now, in: db)
-            return .ok(PaymentMethodResource(try PaymentMethodStore.find(id, in: db) ?? known))
+            .ok(PaymentMethodResource(try remove.detach(try call.id(), at: call.now, in: db)))
         }
     }
 

@@ -44,11 +44,12 @@ package struct ApplyVerdicts: Sendable {
         var approved: [ApprovedAttempt] = try approve(unique.filter { !isBlocked($0) }, in: db)
         try block(unique.filter(isBlocked), at: now, in: db)
         guard !approved.isEmpty else { return }
-        approved = try assess(approved, latest, at: now, in: db)
         if let route {
             let routes: [PaymentID: Route] = try route(approved.map(\.paymentID), in: db)
             approved = approved.map { attempt in routes[attempt.paymentID].map(attempt.routed) ?? attempt }
         }
+        // After the way is known: what is claimed depends on what the provider can be told.
+        approved = try assess(approved, latest, by: providers, at: now, in: db)
         let charge: ChargePayments = charge
         let going: [ApprovedAttempt] = approved
         db.onCommit { charge.start(going) }
@@ -139,7 +140,10 @@ extension ApprovedAttempt: PostgresRecord {
             WHEN p.authentication->>'decision' = 'exempt' THEN p.authentication->>'reason' END, \
         m.id, m.wallet IS NOT NULL, \
         CASE WHEN m.wallet IS NOT NULL THEN
-            (SELECT w.sealed FROM wallet_credentials w WHERE w.payment_id = p.id) END
+            (SELECT w.sealed FROM wallet_credentials w WHERE w.payment_id = p.id) END, \
+        CASE WHEN p.authenticated AND p.authentication->>'by' = 'three_d_secure' THEN
+            (SELECT t.proof FROM three_d_secure t WHERE t.payment_id = p.id AND t.proof IS NOT NULL
+                ORDER BY t.attempt_id DESC LIMIT 1) END
         """
 
     package init(row: inout PostgresRow) throws {
@@ -162,6 +166,7 @@ extension ApprovedAttempt: PostgresRecord {
         let methodID: PaymentMethodID = try row.next()
         let isOfWallet: Bool = try row.next()
         let sealed: [UInt8]? = try row.next()
+        let sealedProof: [UInt8]? = try row.next()
         self.init(
             paymentID: paymentID, provider: provider,
             request: ChargeRequest(
@@ -171,7 +176,7 @@ extension ApprovedAttempt: PostgresRecord {
                 authenticated: isAuthenticated, payer: stored.payer, stepUp: stepUp,
                 claim: claim.flatMap(AuthenticationClaim.init(name:)), reference: reference),
             steppedAt: steppedAt, mayAuthenticate: mayAuthenticate,
-            sealed: sealed.map { SealedSource(bytes: $0, methodID: methodID) },
+            sealed: sealed.map { SealedSource(bytes: $0, methodID: methodID) }, sealedProof: sealedProof,
             trace: CausalTraces.byKey[customer].map { (customer, $0) })
     }
 

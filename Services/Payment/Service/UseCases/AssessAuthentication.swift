@@ -21,17 +21,28 @@ package struct AssessAuthentication: Sendable {
         self.rates = rates
     }
 
-    /// Assesses attempts whose payments this transaction has locked.
+    /// Assesses attempts whose payments this transaction has locked. Payments of one card take turns here, until the
+    /// transactions that decide them are over, and count what is on its way: low value is never used up twice.
     /// - Returns: All of them, with what is asked of their providers.
     func callAsFunction(
-        _ approved: [ApprovedAttempt], _ verdicts: [AttemptID: Verdict], at now: Instant,
-        in db: borrowing PostgresTransaction
+        _ approved: [ApprovedAttempt], _ verdicts: [AttemptID: Verdict], by providers: PaymentProviders,
+        at now: Instant, in db: borrowing PostgresTransaction
     ) throws -> [ApprovedAttempt] {
-        let ids: [PaymentID] = approved.filter(\.mayAuthenticate).map(\.paymentID)
-        guard !ids.isEmpty else { return approved }
+        let asked: [ApprovedAttempt] = approved.filter(\.mayAuthenticate)
+        guard !asked.isEmpty else { return approved }
         var decided: [PaymentID: SCADecision] = [:]
-        for facts in try SCAFacts.read(ids, in: db) where !facts.isSettled {
-            decided[facts.paymentID] = try decide(facts, verdicts[facts.attemptID]?.risk, at: now, in: db)
+        var counters: SCACounters = try SCACounterStore.lock(asked.map(\.paymentID), in: db)
+        let able: [PaymentID: ProviderCapabilities.Authentication] = Dictionary(
+            asked.compactMap { attempt in
+                providers.capabilities(of: attempt.provider).map { (attempt.paymentID, $0.authentication) }
+            }
+        ) { first, _ in first }
+        for facts in try SCAFacts.read(asked.map(\.paymentID), in: db) where !facts.isSettled {
+            let decision: SCADecision? = try decide(
+                facts, verdicts[facts.attemptID]?.risk, able: able[facts.paymentID] ?? .ofProvider, counters,
+                at: now, in: db)
+            decided[facts.paymentID] = decision
+            if let counted: Money = decision?.counting { try counters.add(counted, of: facts.fingerprint) }
         }
         try SCADecision.store(decided, in: db)
         return approved.map { attempt in
@@ -40,25 +51,28 @@ package struct AssessAuthentication: Sendable {
     }
 
     private func decide(
-        _ facts: SCAFacts, _ verdict: RiskVerdict?, at now: Instant, in db: borrowing PostgresTransaction
+        _ facts: SCAFacts, _ verdict: RiskVerdict?, able: ProviderCapabilities.Authentication,
+        _ counters: SCACounters, at now: Instant, in db: borrowing PostgresTransaction
     ) throws -> SCADecision? {
         let asksByRisk: Bool =
             verdict.map { risk.action(for: $0, offSession: facts.offSession, authenticated: false) == .stepUp } ?? false
         let asked: SCACause? = facts.isDue ? .softDecline : asksByRisk ? .risk : nil
-        guard policy.isOn, let country: String = facts.country else {
+        guard policy.isOn, let country: String = facts.country, let exemptions = able.exemptions else {
             return asked.map {
                 SCADecision(facts, SCAAssessment(outcome: .required($0), needsReview: false), counted: nil)
             }
         }
-        let payment: SCAPayment = try payment(facts, country, score: verdict?.score, at: now, in: db)
+        let payment: SCAPayment = try payment(facts, country, score: verdict?.score, counters, at: now, in: db)
+        let engine: SCAEngine = policy.engine.claiming(only: exemptions)
         let assessment: SCAAssessment =
-            try asked.map { SCAAssessment(outcome: .required($0), needsReview: false) } ?? policy.engine.assess(payment)
-        return SCADecision(facts, assessment, counted: try policy.engine.counted(payment))
+            try asked.map { SCAAssessment(outcome: .required($0), needsReview: false) } ?? engine.assess(payment)
+        return SCADecision(facts, assessment, counted: try engine.counted(payment))
     }
 
     /// Only a score below every threshold is an analysis to rely on; what is done with any other is not decided here.
     private func payment(
-        _ facts: SCAFacts, _ country: String, score: String?, at now: Instant, in db: borrowing PostgresTransaction
+        _ facts: SCAFacts, _ country: String, score: String?, _ counters: SCACounters, at now: Instant,
+        in db: borrowing PostgresTransaction
     ) throws -> SCAPayment {
         var payment = SCAPayment(
             amount: facts.amount, customerCountry: country, merchantCountry: policy.acquirer(for: country))
@@ -75,9 +89,7 @@ package struct AssessAuthentication: Sendable {
         payment.acquirerFraudRate = policy.fraudRate
         payment.isTrustedBeneficiary = facts.isTrusted
         guard let regime: SCARegime = SCARegion(country: payment.merchantCountry).regime else { return payment }
-        payment.counters =
-            facts.counters[regime.currency.code]
-            ?? SCAPayment.Counters(total: Money(minor: 0, currency: regime.currency), payments: 0)
+        payment.counters = counters.of(facts.fingerprint, in: regime.currency)
         if facts.amount.currency != regime.currency {
             payment.rates = try rate(facts.amount.currency, regime.currency, at: now, in: db).map { [$0] } ?? []
         }
@@ -105,6 +117,9 @@ struct SCADecision {
     let claim: AuthenticationClaim?
     let attemptID: AttemptID
     let authentication: AttemptAuthentication
+
+    /// What it adds to the counters while it is on its way; `nil` where the customer is asked first.
+    var counting: Money? { stepUp ? nil : authentication.counted }
 
     init(_ facts: SCAFacts, _ assessment: SCAAssessment, counted: Money?) {
         attemptID = facts.attemptID

@@ -174,8 +174,17 @@ package struct AuthenticatePayment: Sendable {
                 record.authentication == nil, record.isOpen
             else { return }
             try AuthenticationStore.save(authentication, in: db)
+            try keepProof(of: authentication, record.paymentID, in: db)
             try finish(record, authentication.outcome, at: now, in: db)
         }
+    }
+
+    /// Keeps what the provider is to be told, before the attempt that tells it begins.
+    private func keepProof(
+        of authentication: Authentication, _ payment: PaymentID, in db: borrowing PostgresTransaction
+    ) throws {
+        guard let proof: AuthenticationProof = authentication.proof else { return }
+        try AuthenticationStore.keepProof(try seal.seal(proof, for: payment), of: authentication.id, in: db)
     }
 
     /// Takes an RReq. The same one again gets the same answer.
@@ -193,6 +202,7 @@ package struct AuthenticatePayment: Sendable {
             if authentication != stored {
                 let sealed: [UInt8]? = answer.isDecision ? try seal.seal(bytes, as: Self.sealName(request.id)) : nil
                 try AuthenticationStore.save(authentication, sealedResult: sealed, in: db)
+                try keepProof(of: authentication, record.paymentID, in: db)
                 try finish(record, authentication.outcome, at: now, in: db)
             }
             return answer.message

@@ -57,13 +57,20 @@ package struct BookOutcomes: Sendable {
         return next
     }
 
-    /// Notes how providers have authenticated customers themselves, and counts what went through without.
+    /// Notes how providers have authenticated customers themselves, and counts what went through without. What a bank was
+    /// not told of binds it to nothing; its word on a proof that it was told of is the proof's own.
     private func noteAuthentications(
         _ moved: [PaymentRecord], _ outcomes: [AttemptID: Outcome], in db: borrowing PostgresTransaction
     ) throws {
         var authenticated: Set<PaymentID> = []
         for payment in moved {
-            guard let word: ProviderAuthentication = outcomes[payment.attemptID]?.authentication else { continue }
+            guard let outcome: Outcome = outcomes[payment.attemptID] else { continue }
+            if !outcome.isCarried {
+                try AuthenticationStore.noteUntold(on: payment.attemptID, of: payment.id, in: db)
+            }
+            guard let word: ProviderAuthentication = outcome.authentication,
+                outcome.attempt.request.proof == nil || !outcome.isCarried
+            else { continue }
             try AuthenticationStore.note(word, on: payment.attemptID, of: payment.id, in: db)
             if word.result == .authenticated { authenticated.insert(payment.id) }
         }

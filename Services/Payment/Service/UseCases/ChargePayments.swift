@@ -11,21 +11,23 @@ import Telemetry
 package struct ApprovedAttempt: Sendable {
     let paymentID: PaymentID
     /// Who is asked.
-    let provider: String
-    let request: ChargeRequest
+    private(set) var provider: String
+    private(set) var request: ChargeRequest
     /// When the payment made its last step: whoever has taken it since may have asked, too. `nil` where nobody can have.
-    let steppedAt: Instant?
+    private(set) var steppedAt: Instant?
     /// It is a card's, and there is something to decide about its customer's authentication.
     let mayAuthenticate: Bool
     /// What the charge is taken from, where that is kept sealed.
-    let sealed: SealedSource?
+    private(set) var sealed: SealedSource?
+    /// What its customer's authentication came to, sealed for the payment.
+    private let sealedProof: [UInt8]?
     /// The trace that the outcome's events continue, by the customer's key.
     let trace: (key: String, traceparent: String)?
 
     /// An attempt at a payment.
     package init(
         paymentID: PaymentID, provider: String, request: ChargeRequest, steppedAt: Instant? = nil,
-        mayAuthenticate: Bool = false, sealed: SealedSource? = nil,
+        mayAuthenticate: Bool = false, sealed: SealedSource? = nil, sealedProof: [UInt8]? = nil,
         trace: (key: String, traceparent: String)? = nil
     ) {
         self.paymentID = paymentID
@@ -34,42 +36,50 @@ package struct ApprovedAttempt: Sendable {
         self.steppedAt = steppedAt
         self.mayAuthenticate = mayAuthenticate
         self.sealed = sealed
+        self.sealedProof = sealedProof
         self.trace = trace
     }
 
     /// The same attempt, sent elsewhere.
     func routed(_ route: Route) -> ApprovedAttempt {
-        ApprovedAttempt(
-            paymentID: paymentID, provider: route.provider,
-            request: request.again(as: request.idempotencyKey, from: route.source), steppedAt: steppedAt,
-            sealed: sealed,
-            trace: trace)
+        with { routed in
+            routed.provider = route.provider
+            routed.request = request.again(as: request.idempotencyKey, from: route.source)
+        }
     }
 
     /// The same attempt, with what was decided of the customer's authentication.
     func asking(stepUp: Bool, claim: AuthenticationClaim?) -> ApprovedAttempt {
-        ApprovedAttempt(
-            paymentID: paymentID, provider: provider, request: request.asking(stepUp: stepUp, claim: claim),
-            steppedAt: steppedAt, sealed: sealed, trace: trace)
+        with { $0.request = request.asking(stepUp: stepUp, claim: claim) }
     }
 
     /// The attempt that follows this one: at another provider, or with the customer's authentication.
     func followed(by next: FollowingAttempt) -> ApprovedAttempt {
         let again: ChargeRequest = request.again(as: next.attemptID, from: next.route.source)
-        return ApprovedAttempt(
-            paymentID: paymentID, provider: next.route.provider,
-            request: next.stepUp ? again.asking(stepUp: true, claim: nil) : again, steppedAt: next.steppedAt,
-            trace: trace)
+        return with { following in
+            following.provider = next.route.provider
+            following.request = next.stepUp ? again.asking(stepUp: true, claim: nil) : again
+            following.steppedAt = next.steppedAt
+            following.sealed = nil
+        }
     }
 
-    /// The attempt with its source opened, for the length of a call.
+    /// The attempt with what is sealed of it opened, for the length of a call.
     /// - Throws: ``CredentialSeal/Broken``: the key is another one than when it was sealed.
     func opened(by seal: CredentialSeal) throws -> ApprovedAttempt {
-        guard let sealed: SealedSource else { return self }
-        let card: WalletCard = try seal.open(sealed.bytes, for: sealed.methodID.rawValue)
-        return ApprovedAttempt(
-            paymentID: paymentID, provider: provider, request: request.taken(from: .walletCard(card)),
-            steppedAt: steppedAt, sealed: sealed, trace: trace)
+        var request: ChargeRequest = request
+        if let sealed {
+            let card: WalletCard = try seal.open(sealed.bytes, for: sealed.methodID.rawValue)
+            request = request.taken(from: .walletCard(card))
+        }
+        if let sealedProof { request = request.proven(by: try seal.open(sealedProof, for: paymentID)) }
+        return with { $0.request = request }
+    }
+
+    private func with(_ change: (inout ApprovedAttempt) -> Void) -> ApprovedAttempt {
+        var copy = self
+        change(&copy)
+        return copy
     }
 }
 

@@ -16,20 +16,27 @@ package struct Outcome: Sendable {
     let answer: ChargeAnswer
     /// What a refusal means; `nil` for any other answer.
     let reading: DeclineReading?
+    /// Whether the provider could pass on all that the charge says of its customer's authentication.
+    let isCarried: Bool
 
     /// An answer to an attempt.
-    package init(attempt: ApprovedAttempt, answer: ChargeAnswer, reading: DeclineReading? = nil) {
+    package init(
+        attempt: ApprovedAttempt, answer: ChargeAnswer, reading: DeclineReading? = nil, isCarried: Bool = true
+    ) {
         self.attempt = attempt
         self.answer = answer
         self.reading = reading
+        self.isCarried = isCarried
     }
 
     /// An answer to an attempt, its refusals read by the provider that gave it.
     package init(attempt: ApprovedAttempt, answer: ChargeAnswer, by provider: any PaymentProvider) {
+        let isCarried: Bool = provider.capabilities.carries(attempt.request)
         if case .declined(let refusal) = answer {
-            self.init(attempt: attempt, answer: answer, reading: provider.reading(of: refusal))
+            self.init(
+                attempt: attempt, answer: answer, reading: provider.reading(of: refusal), isCarried: isCarried)
         } else {
-            self.init(attempt: attempt, answer: answer)
+            self.init(attempt: attempt, answer: answer, isCarried: isCarried)
         }
     }
 

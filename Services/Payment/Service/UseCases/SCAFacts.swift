@@ -21,8 +21,8 @@ struct SCAFacts: PostgresRecord {
     let isOfSeries: Bool
     /// The last amount of the series that was authenticated.
     let seriesAmount: Money?
-    /// By the currency of the law that counts.
-    let counters: [String: SCAPayment.Counters]
+    /// The card's, whoever holds it.
+    let fingerprint: String
 
     /// Nothing is left to decide: the customer has authenticated for it, or nobody could.
     var isSettled: Bool { isAuthenticated || stepUp == .spent }
@@ -34,11 +34,8 @@ struct SCAFacts: PostgresRecord {
             """
             SELECT p.id, p.attempt_id, p.amount, p.currency, p.off_session, p.authenticated, p.step_up_state, m.country,
                 m.trusted_beneficiary, m.authenticated_at IS NOT NULL, m.network_transaction_id,
-                p.subscription_id IS NOT NULL OR p.instalment_id IS NOT NULL, s.amount, e.total, e.payments, g.total,
-                g.payments
+                p.subscription_id IS NOT NULL OR p.instalment_id IS NOT NULL, s.amount, m.fingerprint
             FROM payments p JOIN payment_methods m ON m.id = p.payment_method_id
-            LEFT JOIN sca_counters e ON e.fingerprint = m.fingerprint AND e.currency = 'EUR'
-            LEFT JOIN sca_counters g ON g.fingerprint = m.fingerprint AND g.currency = 'GBP'
             LEFT JOIN LATERAL (
                 SELECT b.amount FROM payments b
                 WHERE b.customer_id = p.customer_id AND b.subscription_id = p.subscription_id AND b.id <> p.id
@@ -65,14 +62,6 @@ struct SCAFacts: PostgresRecord {
         isOfSeries = try row.next()
         let series: Int64? = try row.next()
         seriesAmount = series.map { Money(minor: $0, currency: amount.currency) }
-        var counters: [String: SCAPayment.Counters] = [:]
-        for currency in [Currency.eur, .gbp] {
-            let total: Int64? = try row.next()
-            let payments: Int? = try row.next()
-            guard let total, let payments else { continue }
-            counters[currency.code] = SCAPayment.Counters(
-                total: Money(minor: total, currency: currency), payments: payments)
-        }
-        self.counters = counters
+        fingerprint = try row.next()
     }
 }

@@ -19,6 +19,7 @@ package struct SweepPayments: Sendable {
     let cancel: CancelPayment
     let refund: RefundPayment
     let keep: KeepPaymentMethod
+    let remove: RemoveMethods
     let clock: any WallClock
     let policy: SweepPolicy
     let logger: Logger
@@ -58,6 +59,7 @@ package struct SweepPayments: Sendable {
         for id in try await stopped("payment_methods", in: "'pending'", as: PaymentMethodID.self) {
             await holdingUpNobody("payment method", id.rawValue) { try await keep.finish(id) }
         }
+        try await remove.pass()
     }
 
     private func holdingUpNobody(_ what: String, _ id: String, _ work: () async throws -> Void) async {
