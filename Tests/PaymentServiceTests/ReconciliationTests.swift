@@ -177,4 +177,21 @@ import Testing
             }
         }
     }
+
+    @Test("a first charge just after midnight is found under the day before, where the provider's clock is behind")
+    func midnight() async throws {
+        try await withPayments { world in
+            let provider = ScriptedSettlements()
+            // The world begins at eight in the morning.
+            world.clock.advance(by: .seconds(16 * 3_600 + 10))
+            let paid: PaymentRecord = try await world.paid(world.payer())
+            provider.report([
+                try world.line(
+                    "txn_1", .charge, paid.amount.minor, own: paid.attemptID.rawValue, after: 16 * 3_600 - 10)
+            ])
+            world.advance(days: 1)
+            try await world.reconciliation([provider]).pass()
+            #expect(try await world.lines() == ["txn_1 matched own_reference"])
+        }
+    }
 }
