@@ -40,7 +40,7 @@ fault-test: ## the main job while everything is killed in turn
 takeover-test: ## two instances of each daemon, one killed for good
 	@scripts/test e2e takeover
 
-conformance: ## the connectors against doubles of outside systems: `make conformance PEERS=FOLDER`
+conformance: ## the connectors, and a daemon killed at work, against doubles of outside systems: `make conformance PEERS=FOLDER`
 	@scripts/conformance $(PEERS)
 
 bench: ## measure against references taken in the same run; writes .local/bench/latest.json

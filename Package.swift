@@ -226,6 +226,7 @@ func testTargets() -> [Target] {
                     "PaymentWebhooks", "PaymentCrypto", "PaymentChains", "PaymentInbound", "PaymentReconciliation",
                     "PaymentRecords", "PaymentService", "ServiceKit", "Postgres", "HTTPKit", "BillingCore", "JSON",
                     "Telemetry", "TestKit", crypto, log, "PaymentAuthentication", "PaymentLinks", "PaymentSandbox",
+                    "PaymentDisputes", "BillingEvents", "Messaging", "Kafka",
                 ])
         ]
     guard let only = Context.environment["REFRAIN_ONLY_TESTS"], !only.isEmpty else {

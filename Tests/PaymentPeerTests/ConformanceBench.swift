@@ -24,7 +24,7 @@ struct PeerBench: ConnectorBench {
         self.peer = peer
         self.amounts = amounts
         self.choose = choose
-        provider = peer.provider(MatrixLife(steps: .max), clock: SystemClock())
+        provider = peer.provider(MatrixLife(steps: .max), clock: SystemClock(), patience: 300)
     }
 
     var now: Instant { SystemClock().now }

@@ -1,5 +1,6 @@
 import BillingCore
 import JSON
+import PaymentDisputes
 import PaymentInbound
 import PaymentService
 import Postgres
@@ -17,7 +18,7 @@ struct MatrixEnd: Sendable {
         try await world.peer.clearFaults()
         try await DatabaseStorm.blow(0, in: world.observer)
         await world.settleDown(connectorLead: .zero)
-        try await work()
+        for _ in 0..<2 { try await work() }
         // What a provider keeps as failed under a key is known once the key is forgotten.
         try await world.peer.passDay()
         await world.settleDown(connectorLead: .seconds(93_600))
@@ -30,17 +31,17 @@ struct MatrixEnd: Sendable {
                 """)
             try await work()
         }
+        try await work()
     }
 
+    /// Banks settle, what they say is delivered, and everything is looked at.
     private func work() async throws {
-        for _ in 0..<3 {
-            try await world.peer.settleBanks()
-            try await world.peer.returnRefunds()
-            // The double goes on delivering when that takes longer than its answer is waited for.
-            _ = try? await world.peer.control("webhooks/release", ["order": "shuffle", "seed": 7])
-            try await world.peer.deliverAgain()
-            try await run()
-        }
+        try await world.peer.settleBanks()
+        try await world.peer.returnRefunds()
+        // The double goes on delivering when that takes longer than its answer is waited for.
+        _ = try? await world.peer.control("webhooks/release", ["order": "shuffle", "seed": 7])
+        try await world.peer.deliverAgain()
+        try await run()
     }
 
     /// Looks at everything until nothing moves any more.
@@ -52,6 +53,8 @@ struct MatrixEnd: Sendable {
                 let daemon: MatrixDaemon = world.daemon(index)
                 try await daemon.work.sweep.pass()
                 while try await daemon.webhooks.pass() > 0 {}
+                try await daemon.hearAgain()
+                try await daemon.disputes.pass()
             }
             // Charges that the sweeper approved are asked for on their own.
             try await Task.sleep(for: .milliseconds(50))
@@ -70,6 +73,10 @@ struct MatrixEnd: Sendable {
         )
         try await world.execute("UPDATE refunds SET look_at = now() - interval '1 hour' WHERE look_at IS NOT NULL")
         try await world.execute("UPDATE inbound_webhooks SET next_attempt_at = now() WHERE state = 'waiting'")
+        try await world.execute("UPDATE dispute_cursors SET polled_at = polled_at - interval '1 hour'")
+        for table: SQL in ["dispute_readings", "dispute_responses"] {
+            try await world.execute("UPDATE \(table) SET due_at = now()")
+        }
     }
 
     /// Everything that is not known.
@@ -83,17 +90,23 @@ struct MatrixEnd: Sendable {
             UNION ALL SELECT 'method ' || id FROM payment_methods WHERE status = 'pending'
             UNION ALL SELECT 'webhook ' || event_id || ' ' || coalesce(reason, '') FROM inbound_webhooks
                 WHERE state <> 'done'
+            UNION ALL SELECT 'event ' || type || ' ' || reason FROM event_retries
+            UNION ALL SELECT 'parked ' || type || ' ' || reason FROM parked_events
+            UNION ALL SELECT 'dispute to read ' || reference || coalesce(fault, '') FROM dispute_readings
+            UNION ALL SELECT 'response ' || id FROM dispute_responses WHERE status = 'processing'
             ORDER BY 1
             """)
     }
 
-    /// Nothing is open, the ledger balances, and the double's books are ours to the unit.
-    func compare(stories: Int) async throws {
+    /// Nothing is open, the ledger balances, and the doubles' books are ours to the unit.
+    /// - Parameters:
+    ///   - books: Of this double and those before it.
+    ///   - stories: How many have been played.
+    func compare(_ books: [String: MatrixAccount], stories: Int) async throws {
         let left: [String] = try await open()
         #expect(left.isEmpty, "\(left.prefix(10)) of \(left.count)")
         let payments: Int64 = try await world.number("SELECT count(*) FROM payments")
         #expect(payments <= stories)
-        let books: [String: MatrixAccount] = try await world.peer.books()
         let ours: [String: MatrixAccount] = try await ourBooks()
         let strange: [String] = books.filter { ours[$0.key] == nil && $0.value != MatrixAccount() }.map(\.key)
         #expect(strange.isEmpty, "the double knows of \(strange)")
@@ -122,7 +135,10 @@ struct MatrixEnd: Sendable {
                     (SELECT coalesce(sum(amount), 0)::bigint FROM refunds r WHERE r.payment_id = p.id AND status = 'succeeded'),
                     CASE WHEN p.capture_method = 'automatic' THEN (p.amount_captured > 0)::int::bigint
                         ELSE (SELECT count(*) FROM captures c WHERE c.payment_id = p.id AND status = 'succeeded') END,
-                    p.status = 'authorized'
+                    p.status = 'authorized', p.amount_disputed,
+                    (SELECT coalesce(sum(fee), 0)::bigint FROM disputes d WHERE d.payment_id = p.id),
+                    (SELECT coalesce(string_agg(reference || ' ' || status, ','), '') FROM disputes d
+                     WHERE d.payment_id = p.id)
                 FROM payments p
                 """
             ) { row in
@@ -132,6 +148,12 @@ struct MatrixEnd: Sendable {
                 account.refunded = try row.next()
                 account.takings = Int(try row.next() as Int64)
                 account.isHeld = try row.next()
+                account.disputed = try row.next()
+                account.fees = try row.next()
+                for dispute in (try row.next() as String).split(separator: ",") {
+                    let words: [Substring] = dispute.split(separator: " ")
+                    account.disputes[String(words[0])] = String(words[1])
+                }
                 return (id, account)
             }
         }
@@ -143,15 +165,27 @@ struct MatrixEnd: Sendable {
             "SELECT entry_id FROM journal_lines GROUP BY entry_id, currency HAVING sum(amount) <> 0")
         #expect(unbalanced.isEmpty)
         let account = "assets:provider:\(world.peer.name)"
-        let asset: Int64 = try await world.number(
-            "SELECT coalesce(sum(amount), 0)::bigint FROM journal_lines WHERE account = \(account)")
-        #expect(asset == books.values.reduce(0) { $0 + $1.captured - $1.refunded })
+        let rows: [(String, Int64)] = try await world.observer.transactionRetrying { db in
+            try db.query(
+                """
+                SELECT coalesce(e.payment_id, ''), sum(l.amount)::bigint
+                FROM journal_lines l JOIN journal_entries e ON e.id = l.entry_id
+                WHERE l.account = \(account) AND e.kind <> 'provider_fee' GROUP BY 1
+                """
+            ) { row in (try row.next(), try row.next()) }
+        }
+        let booked: [String: Int64] = Dictionary(uniqueKeysWithValues: rows).filter { $0.value != 0 }
+        let theirs: [String: Int64] = books.mapValues(\.balance).filter { $0.value != 0 }
+        let apart: [String] = Set(booked.keys).union(theirs.keys).filter { booked[$0] != theirs[$0] }
+        #expect(apart.isEmpty, "\(apart.map { ($0, booked[$0] ?? 0, theirs[$0] ?? 0) }.prefix(10))")
         let twice: [String] = try await world.texts(
             "SELECT kind || ' ' || reference FROM journal_entries GROUP BY kind, reference HAVING count(*) > 1")
         #expect(twice.isEmpty, "booked twice: \(twice)")
         let events: [String] = try await world.texts(
             """
-            SELECT type || ' ' || (body::jsonb ->> 'payment_id') FROM outbox
+            SELECT concat_ws(' ', type, body::jsonb ->> 'payment_id',
+                CASE WHEN type = 'payment.failed.v1' THEN body::jsonb ->> 'attempt' END)
+            FROM outbox
             WHERE type IN ('payment.succeeded.v1', 'payment.failed.v1', 'payment.canceled.v1', 'payment.authorized.v1')
             GROUP BY 1 HAVING count(*) > 1
             """)
@@ -175,6 +209,9 @@ struct MatrixEnd: Sendable {
         let others: [String] = try await world.texts(
             """
             SELECT 'captures ' || status || ' ' || count(*) FROM captures GROUP BY status
+            UNION ALL SELECT 'disputes ' || status || ' ' || count(*) FROM disputes GROUP BY status
+            UNION ALL SELECT 'responses ' || status || ' ' || count(*) FROM dispute_responses GROUP BY status
+            UNION ALL SELECT 'renewals ' || status || ' ' || count(*) FROM payments WHERE off_session GROUP BY status
             UNION ALL SELECT 'refunds ' || status || ' ' || count(*) FROM refunds GROUP BY status
             UNION ALL SELECT 'webhooks ' || state || ' ' || count(*) FROM inbound_webhooks GROUP BY state
             UNION ALL SELECT 'rejected webhooks ' || count(*) FROM inbound_webhook_rejections ORDER BY 1

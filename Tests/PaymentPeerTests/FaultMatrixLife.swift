@@ -1,6 +1,7 @@
 import BillingCore
 import PaymentContract
 import Synchronization
+import TestKit
 
 /// How many more steps a daemon has: a request is two, one before it is sent and one after it was carried out. With the
 /// last step it is dead: it sends nothing, hears nothing and reaches no database any more.
@@ -38,4 +39,20 @@ struct MortalTransport: ProviderTransport {
 struct WrongClock: WallClock {
     let error: Duration
     var now: Instant { SystemClock().now + error }
+}
+
+/// How far clocks are apart from the database's, in seconds.
+struct MatrixClocks: Sendable {
+    /// The provider's.
+    let provider: Int
+    /// What signs its webhooks; never ahead, so that a stale one stays stale.
+    let signatures: Int
+    /// The daemons'.
+    let daemons: [Int]
+
+    static func draw(_ random: inout Seeded) -> MatrixClocks {
+        MatrixClocks(
+            provider: Int.random(in: -600...600, using: &random), signatures: Int.random(in: -240...0, using: &random),
+            daemons: [Int.random(in: -600 ... -60, using: &random), Int.random(in: 60...600, using: &random)])
+    }
 }

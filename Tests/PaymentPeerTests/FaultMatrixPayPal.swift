@@ -24,14 +24,18 @@ struct PayPalMatrixPeer: MatrixPeer {
         .page("paypal", .usd), .page("paypal", .eur),
     ]
 
-    func provider(_ life: MatrixLife, clock: any WallClock) -> any PaymentProvider {
+    func provider(_ life: MatrixLife, clock: any WallClock, patience: Int) -> any PaymentProvider {
         let configuration = PayPalConfiguration(
             baseURL: peer.base, clientID: "mock-client-id", clientSecret: Secret("mock-client-secret"),
             returnURL: "https://pay.test/back/")
-        let socket = SocketTransport(port: peer.transport.port, limitMilliseconds: 300)
+        let socket = SocketTransport(port: peer.transport.port, limitMilliseconds: patience)
         let surroundings = PayPalSurroundings(
             transport: MortalTransport(life: life, transport: socket), clock: clock, sleep: { _ in await Task.yield() })
         return PayPalAdapter(configuration: configuration, surroundings: surroundings)
+    }
+
+    func set(_ clocks: MatrixClocks) async throws {
+        _ = try await control("clock", ["advance": .number("\(clocks.provider)")])
     }
 
     func webhooks(to url: String) async throws -> WebhookSource {
@@ -69,6 +73,8 @@ struct PayPalMatrixPeer: MatrixPeer {
         _ = try await peer.post("/v2/payments/captures/\(reference)/refund", ["amount": value], key: key)
     }
 
+    func dispute(_ reference: String, _ amount: Money, isInquiry: Bool) async throws -> String? { nil }
+    func decide(_ dispute: String, isWon: Bool) async throws {}
     func settleBanks() async throws {}
     func returnRefunds() async throws {}
     func passDay() async throws {}
@@ -107,6 +113,8 @@ struct PayPalMatrixPeer: MatrixPeer {
         else { return .min }
         return money.minor
     }
+
+    func balances() async throws -> [String: Int64]? { nil }
 
     func complaints() async throws -> [JSONValue] {
         let broken: [JSONValue] =

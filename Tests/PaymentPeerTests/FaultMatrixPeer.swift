@@ -12,8 +12,20 @@ struct MatrixAccount: Equatable, CustomStringConvertible {
     /// Charges that took or hold money.
     var charges = 0
     var isHeld = false
+    /// Where each dispute stands, by the provider's name of it, in our words.
+    var disputes: [String: String] = [:]
+    /// What disputes have taken back.
+    var disputed: Int64 = 0
+    /// What disputes cost beside that.
+    var fees: Int64 = 0
 
-    var description: String { "captured \(captured) refunded \(refunded) takings \(takings) held \(isHeld)" }
+    /// What of it is with the provider.
+    var balance: Int64 { captured - refunded - disputed - fees }
+
+    var description: String {
+        "captured \(captured) refunded \(refunded) takings \(takings) held \(isHeld) disputed \(disputed) "
+            + "fees \(fees) \(disputes)"
+    }
 }
 
 /// A double of a provider, as the fault matrix needs it.
@@ -25,7 +37,9 @@ protocol MatrixPeer: Sendable {
     /// Whether an authorization can be captured in several parts.
     var capturesInParts: Bool { get }
 
-    func provider(_ life: MatrixLife, clock: any WallClock) -> any PaymentProvider
+    /// - Parameter patience: How long a connector waits for an answer, in milliseconds.
+    func provider(_ life: MatrixLife, clock: any WallClock, patience: Int) -> any PaymentProvider
+    func set(_ clocks: MatrixClocks) async throws
     /// Where its webhooks go, and how they are believed.
     func webhooks(to url: String) async throws -> WebhookSource
     func control(_ path: String, _ body: JSONValue?) async throws -> JSONValue
@@ -34,6 +48,11 @@ protocol MatrixPeer: Sendable {
     func finish(_ reference: String, _ customer: MatrixStory.Customer) async throws
     /// Somebody gives money back on the provider's own pages.
     func refundElsewhere(_ reference: String, _ amount: Money, key: String) async throws
+    /// The customer objects at their bank.
+    /// - Returns: The provider's name of the dispute; `nil` where the double knows none.
+    func dispute(_ reference: String, _ amount: Money, isInquiry: Bool) async throws -> String?
+    /// The bank decides a dispute.
+    func decide(_ dispute: String, isWon: Bool) async throws
     /// Banks settle what they have under way.
     func settleBanks() async throws
     /// Some refunds come back after they were made.
@@ -41,6 +60,8 @@ protocol MatrixPeer: Sendable {
     /// A day goes by at the double, after which it has forgotten keys; nothing for one whose keys live longer.
     func passDay() async throws
     func books() async throws -> [String: MatrixAccount]
+    /// What it holds for us, by currency, fees taken off; `nil` where the double does not report it.
+    func balances() async throws -> [String: Int64]?
     /// What the double holds against the client.
     func complaints() async throws -> [JSONValue]
 }

@@ -25,6 +25,12 @@ struct MatrixStory: Sendable {
     /// Which of the provider's kept methods, or the page.
     let method: Int
     let isManual: Bool
+    /// Nobody is there: an invoice is collected from the method that the customer keeps.
+    let isRenewal: Bool
+    /// How often an invoice that was not paid is collected again.
+    let collections: Int
+    /// Fraud says something; otherwise the sweeper decides for it.
+    let isAssessed: Bool
     let minor: Int64
     let faults: [MatrixFault]
     let customer: Customer
@@ -35,6 +41,9 @@ struct MatrixStory: Sendable {
     let refunds: [Int64]
     /// A part is given back on the provider's own pages.
     let isRefundedElsewhere: Bool
+    /// The customer objects at their bank: before anything is given back, or after.
+    let objection: MatrixObjection?
+    let isObjectionFirst: Bool
     /// How many callers send each request under the same key at once.
     let twins: Int
     /// Draws between daemons.
@@ -52,12 +61,16 @@ struct MatrixStory: Sendable {
         let ends: [End] = [.captured, .captured, .captured, .canceled, .left]
         return MatrixStory(
             index: index, method: Int.random(in: 0..<1_000, using: &random), isManual: Bool.random(using: &random),
+            isRenewal: Int.random(in: 0..<3, using: &random) == 0, collections: Int.random(in: 0...2, using: &random),
+            isAssessed: Int.random(in: 0..<4, using: &random) > 0,
             minor: Int64.random(in: 1_000...90_000, using: &random), faults: faults,
             customer: customers[Int.random(in: 0..<5, using: &random)],
             parts: (0..<Int.random(in: 0...2, using: &random)).map { _ in Int64.random(in: 5...40, using: &random) },
             end: ends[Int.random(in: 0..<5, using: &random)],
             refunds: (0..<Int.random(in: 0...2, using: &random)).map { _ in Int64.random(in: 5...30, using: &random) },
             isRefundedElsewhere: Int.random(in: 0..<6, using: &random) == 0,
+            objection: Int.random(in: 0..<4, using: &random) == 0 ? MatrixObjection.draw(&random) : nil,
+            isObjectionFirst: Bool.random(using: &random),
             twins: Int.random(in: 1...2, using: &random),
             daemons: (0..<8).map { _ in Int.random(in: 0...1, using: &random) })
     }

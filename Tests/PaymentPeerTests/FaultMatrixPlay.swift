@@ -31,7 +31,7 @@ struct MatrixStage: Sendable {
     }
 
     /// A customer, with the method where the provider keeps it.
-    mutating func hire(_ method: MatrixMethod, _ number: Int) async throws {
+    mutating func hire(_ method: MatrixMethod) async throws {
         let customer = CustomerID.new(at: SystemClock().now)
         try await world.execute("INSERT INTO customers (id, created_at) VALUES (\(customer), now())")
         guard let kept = method.kept else { return cast.append((customer, nil)) }
@@ -43,7 +43,7 @@ struct MatrixStage: Sendable {
         let world: FaultMatrixWorld = world
         let reply = try await ask(nil) { daemon in
             try await daemon.work.attach(
-                world.call(daemon, "/v1/payment_methods", key: "method-\(number)", body: body), world.read(body))
+                world.call(daemon, "/v1/payment_methods", key: "method-\(customer)", body: body), world.read(body))
         }
         let id = PaymentMethodID(unchecked: try reply.flatMap { try parseJSON($0.body)["id"]?.stringValue } ?? "")
         try await eventually(within: .seconds(20), "the method \(kept.token) is kept") {
@@ -54,7 +54,7 @@ struct MatrixStage: Sendable {
                 try await world.peer.finish(String(standing.dropFirst(16)), .pays)
             }
             if standing?.hasPrefix("active") == true { return true }
-            _ = try? await world.daemon(number % 2).work.keep.finish(id)
+            _ = try? await world.daemon(0).work.keep.finish(id)
             return false
         }
         if kept.type == "sepa_debit" {
@@ -69,7 +69,7 @@ struct MatrixStage: Sendable {
     }
 
     /// The payment once it is where `isThere` says; `nil` when that takes too long: the end of the storm finds it then.
-    private func wait(
+    func wait(
         _ id: PaymentID, _ isThere: (PaymentRecord) -> Bool
     ) async throws -> PaymentRecord? {
         for _ in 0..<100 {
@@ -83,14 +83,34 @@ struct MatrixStage: Sendable {
         let at: Int = story.method % cast.count
         let method: MatrixMethod = world.peer.methods[at]
         for fault in story.faults { try? await world.peer.arm(fault) }
-        guard let id: PaymentID = try await order(story, method, cast[at]) else { return }
-        guard var payment = try await wait(id, { $0.status.isSettled }) else { return }
+        let isRenewal: Bool = story.isRenewal && method.kept != nil
+        guard
+            let id: PaymentID = isRenewal
+                ? try await collect(story, method, cast[at].customer) : try await order(story, method, cast[at])
+        else { return }
+        try await assess(story, id)
+        guard let first = try await wait(id, { $0.status.isSettled }),
+            var payment = isRenewal ? try await collectAgain(story, first) : first
+        else { return }
         if payment.status == .requiresAction {
             guard let finished = try await finish(story, payment) else { return }
             payment = finished
         }
         if payment.status == .authorized { payment = try await take(story, payment) }
-        if payment.status == .succeeded { try await giveBack(story, payment) }
+        guard payment.status == .succeeded else { return }
+        if story.isObjectionFirst { try await object(story, payment) }
+        try await giveBack(story, payment)
+        if !story.isObjectionFirst { try await object(story, payment) }
+    }
+
+    /// The provider's name of what was taken.
+    func taken(_ id: PaymentID) async throws -> String? {
+        try await world.texts(
+            """
+            SELECT coalesce((SELECT provider_reference FROM captures WHERE payment_id = p.id AND status = 'succeeded'
+                ORDER BY amount DESC LIMIT 1), provider_reference) FROM payments p WHERE id = \(id)
+            """
+        ).first
     }
 
     private func order(
@@ -117,7 +137,7 @@ struct MatrixStage: Sendable {
         return ids[0]
     }
 
-    private func twins<Answer: Sendable>(
+    func twins<Answer: Sendable>(
         _ story: MatrixStory, _ body: @escaping @Sendable () async throws -> Answer
     ) async throws -> [Answer] {
         try await withThrowingTaskGroup(of: Answer.self) { group in
@@ -192,14 +212,9 @@ struct MatrixStage: Sendable {
                 }
             }
         }
-        guard story.isRefundedElsewhere else { return }
-        let taken: [String] = try await world.texts(
-            """
-            SELECT coalesce((SELECT provider_reference FROM captures WHERE payment_id = p.id AND status = 'succeeded'
-                ORDER BY amount DESC LIMIT 1), provider_reference) FROM payments p WHERE id = \(payment.id)
-            """)
+        guard story.isRefundedElsewhere, let taken: String = try await taken(payment.id) else { return }
         let part = Money(minor: max(1, payment.amountCaptured / 20), currency: payment.amount.currency)
         // The double may be at its worst: then nobody has given anything back.
-        try? await world.peer.refundElsewhere(taken[0], part, key: "elsewhere-\(story.index)")
+        try? await world.peer.refundElsewhere(taken, part, key: "elsewhere-\(story.index)")
     }
 }

@@ -25,13 +25,18 @@ struct StripeMatrixPeer: MatrixPeer {
         ]
     }
 
-    func provider(_ life: MatrixLife, clock: any WallClock) -> any PaymentProvider {
+    func provider(_ life: MatrixLife, clock: any WallClock, patience: Int) -> any PaymentProvider {
         let configuration = StripeConfiguration(
             baseURL: "http://127.0.0.1:\(double.port)",
             secretKey: Secret("sk_test_" + String(repeating: "x", count: 12)),
             returnURL: "https://pay.test/back/", clock: clock, sleep: { _ in })
-        let socket = SocketTransport(port: double.port, limitMilliseconds: 300)
+        let socket = SocketTransport(port: double.port, limitMilliseconds: patience)
         return StripeAdapter(configuration: configuration, transport: MortalTransport(life: life, transport: socket))
+    }
+
+    func set(_ clocks: MatrixClocks) async throws {
+        _ = try await control("clock", ["advance": .number("\(clocks.provider)")])
+        _ = try await control("webhooks/config", ["timestamp_offset": .number("\(clocks.signatures)")])
     }
 
     func webhooks(to url: String) async throws -> WebhookSource {
@@ -56,7 +61,35 @@ struct StripeMatrixPeer: MatrixPeer {
         _ = try await double.post("refunds", "payment_intent=\(reference)&amount=\(amount.minor)", key: key)
     }
 
+    func dispute(_ reference: String, _ amount: Money, isInquiry: Bool) async throws -> String? {
+        try await control(
+            "dispute/\(reference)", ["amount": .number("\(amount.minor)"), "inquiry": .bool(isInquiry)])["id"]?
+            .stringValue
+    }
+
+    func decide(_ dispute: String, isWon: Bool) async throws {
+        guard
+            let known: JSONValue = try await double.objects("dispute").first(where: { $0["id"]?.stringValue == dispute }
+            )
+        else { return }
+        try await decide(known, isWon: isWon)
+    }
+
+    private func decide(_ dispute: JSONValue, isWon: Bool) async throws {
+        let id: String = dispute["id"]?.stringValue ?? ""
+        switch dispute["status"] {
+        case "needs_response", "under_review":
+            _ = try await control("close_dispute/\(id)", ["status": isWon ? "won" : "lost"])
+        case "warning_needs_response", "warning_under_review":
+            _ = try await control("close_dispute/\(id)", ["status": "warning_closed"])
+        default: break
+        }
+    }
+
     func settleBanks() async throws {
+        for (index, dispute) in try await double.objects("dispute").enumerated() where index % 4 < 2 {
+            try await decide(dispute, isWon: index % 4 == 0)
+        }
         for (index, intent) in try await double.objects("payment_intent").enumerated()
         where intent["status"] == "processing" {
             let result: JSONValue = index % 3 == 0 ? "failure" : "success"
@@ -97,7 +130,31 @@ struct StripeMatrixPeer: MatrixPeer {
             let payment: String = payments[refund["payment_intent"]?.stringValue ?? ""] ?? "nobody's"
             books[payment, default: MatrixAccount()].refunded += refund["amount"]?.intValue ?? 0
         }
+        for dispute in try await double.objects("dispute") {
+            let payment: String = payments[dispute["payment_intent"]?.stringValue ?? ""] ?? "nobody's"
+            let stage: String = Self.stage(dispute["status"]?.stringValue ?? "")
+            books[payment, default: MatrixAccount()].disputes[dispute["id"]?.stringValue ?? ""] = stage
+            if ["needs_response", "under_review", "lost"].contains(stage) {
+                books[payment, default: MatrixAccount()].disputed += dispute["amount"]?.intValue ?? 0
+            }
+            let fees: [Int64] = dispute["balance_transactions"]?.arrayValue?.map { $0["fee"]?.intValue ?? 0 } ?? []
+            books[payment, default: MatrixAccount()].fees += fees.reduce(0, +)
+        }
         return books
+    }
+
+    func balances() async throws -> [String: Int64]? {
+        try await double.objects("balance_transaction").reduce(into: [:]) { sums, movement in
+            sums[movement["currency"]?.stringValue?.uppercased() ?? "", default: 0] += movement["net"]?.intValue ?? 0
+        }
+    }
+
+    private static func stage(_ status: String) -> String {
+        switch status {
+        case "warning_needs_response", "warning_under_review": "inquiry"
+        case "warning_closed": "closed"
+        default: status
+        }
     }
 
     func complaints() async throws -> [JSONValue] { try await double.complaints() }

@@ -2,9 +2,12 @@ import BillingCore
 import HTTPKit
 import JSON
 import Logging
+import Messaging
 import PaymentContract
+import PaymentDisputes
 import PaymentDomain
 import PaymentInbound
+import PaymentReconciliation
 import PaymentRecords
 import PaymentService
 import Postgres
@@ -19,6 +22,16 @@ struct MatrixDaemon: Sendable {
     let clock: WrongClock
     let work: PaymentUseCases
     let webhooks: ProcessWebhooks
+    let events: EventDispatcher
+    let disputes: FollowDisputes
+    let reconcile: ReconcileProviders
+
+    /// Tries again what failed when it was heard; nobody waits until it is due.
+    func hearAgain() async throws {
+        try await pool.transaction { db in _ = try db.execute("UPDATE event_retries SET next_at = now()") }
+        let retries = RetryLoop(dispatcher: events, logger: FaultMatrixWorld.logger)
+        while try await retries.pass() {}
+    }
 }
 
 /// Two daemons over one database against one double. One that is dead is replaced by a new one.
@@ -33,12 +46,13 @@ final class FaultMatrixWorld: Sendable {
     private let configuration: PostgresConfiguration
     private let source: WebhookSource
     private let daemons: Mutex<[MatrixDaemon]>
-    /// How many steps a daemon lives; without end once the storm is over.
+    /// How many steps a daemon lives, and how long it waits for an answer; both without end once the storm is over.
     private let lifetime: Mutex<ClosedRange<Int>?>
+    private static let patience = 300
 
     init(
         _ peer: any MatrixPeer, _ configuration: PostgresConfiguration, _ observer: PostgresPool,
-        _ source: WebhookSource
+        _ source: WebhookSource, _ clocks: MatrixClocks
     ) {
         self.peer = peer
         self.configuration = configuration
@@ -46,7 +60,7 @@ final class FaultMatrixWorld: Sendable {
         self.source = source
         daemons = Mutex([])
         lifetime = Mutex(20...250)
-        daemons.withLock { $0 = [start(error: .seconds(-90)), start(error: .seconds(90))] }
+        daemons.withLock { $0 = clocks.daemons.map { start(error: .seconds($0)) } }
     }
 
     /// - Parameter connectorLead: How far the connector's clock goes before: a day that nobody waits for.
@@ -55,14 +69,28 @@ final class FaultMatrixWorld: Sendable {
         let life = MatrixLife(steps: steps)
         let pool = PostgresPool(configuration, logger: Self.logger)
         let clock = WrongClock(error: error)
-        let provider: any PaymentProvider = peer.provider(life, clock: WrongClock(error: error + connectorLead))
+        let ahead = WrongClock(error: error + connectorLead)
+        let provider: any PaymentProvider = peer.provider(
+            life, clock: ahead, patience: steps == .max ? 20_000 : Self.patience)
+        let providers = PaymentProviders([provider])
         let work = PaymentUseCases(
-            pool: pool, providers: PaymentProviders([provider]), clock: clock,
+            pool: pool, providers: providers, clock: clock,
             policy: SweepPolicy(silenceSeconds: 0, offSessionSilenceSeconds: 0, lostSeconds: 1, fallback: .approve),
             logger: Self.logger)
         let webhooks = ProcessWebhooks(
             sources: [source], handler: work.news, pool: pool, policy: Self.policy, logger: Self.logger)
-        return MatrixDaemon(life: life, pool: pool, clock: clock, work: work, webhooks: webhooks)
+        let events = EventDispatcher(work.consumer, pool: pool, clock: clock, logger: Self.logger)
+        let disputes = Disputes(
+            providers: providers, pool: pool, clock: clock, lostSeconds: 1, logger: Self.logger)
+        // Hours later: all that has happened is reported.
+        let reconcile = ReconcileProviders(
+            providers: [provider].compactMap { $0 as? any ProviderSettlements }, pool: pool,
+            clock: WrongClock(error: ahead.error + .seconds(7_200)),
+            policy: ReconciliationPolicy(
+                window: .seconds(86_400), grace: .seconds(60), patience: .seconds(5 * 86_400)), logger: Self.logger)
+        return MatrixDaemon(
+            life: life, pool: pool, clock: clock, work: work, webhooks: webhooks, events: events,
+            disputes: disputes.follow, reconcile: reconcile)
     }
 
     /// The first or the second daemon; a new one where it is dead.
@@ -104,7 +132,14 @@ final class FaultMatrixWorld: Sendable {
         try await observer.transactionRetrying { db in try db.first(sql) { row in try row.next() } ?? -1 }
     }
 
-    func execute(_ sql: SQL) async throws { try await observer.transactionRetrying { db in _ = try db.execute(sql) } }
+    /// Changes something that no daemon would, again where the storm breaks it.
+    func execute(_ sql: SQL) async throws {
+        while true {
+            do { return try await observer.transactionRetrying { db in _ = try db.execute(sql) } } catch let error
+                as PostgresError where error.code == "P0001" || error.kind == .connectionLost
+            {}
+        }
+    }
 
     func payment(_ id: PaymentID) async throws -> PaymentRecord? {
         try await observer.transactionRetrying { db in try PaymentStore.find(id, in: db) }
@@ -119,30 +154,39 @@ final class FaultMatrixWorld: Sendable {
     func read<Input: JSONInput>(_ text: String) throws -> Input { try decode(Input.self, from: parseJSON(text)) }
 }
 
-/// Lends a migrated schema with a storm over it, and the world on it, its way in for webhooks open.
-func withFaultMatrix(_ peer: any MatrixPeer, _ body: (FaultMatrixWorld) async throws -> Void) async throws {
+/// Lends a migrated schema on which a storm can blow.
+func withMatrixLedger(_ body: (MigratedDatabase) async throws -> Void) async throws {
     try await withMigratedDatabase(service: "Payment", connections: 6) { lent in
-        let pool: PostgresPool = lent.pool
         try await DatabaseStorm.install(
             on: [
                 "payments", "payment_attempts", "captures", "refunds", "journal_entries", "outbox", "payment_methods",
-                "inbound_webhooks",
-            ], in: pool)
-        let port: Int = try ChildProcess.freePort()
-        let source: WebhookSource = try await peer.webhooks(to: "http://127.0.0.1:\(port)")
-        let receive = ReceiveWebhook(sources: [source], pool: pool, policy: FaultMatrixWorld.policy)
-        let server = HTTPServer(
-            endpoints: WebhookRoutes(receive: receive).endpoints,
-            configuration: HTTPServerConfiguration(port: port, serviceName: "inbound", rateLimit: nil), pool: pool,
-            clock: SystemClock(), metrics: Metrics(), logger: FaultMatrixWorld.logger)
-        let running = Task { try await server.run() }
-        _ = try await server.listeningPort()
-        let world = FaultMatrixWorld(peer, lent.configuration, pool, source)
-        let result: Result<Void, any Error>
-        do { result = .success(try await body(world)) } catch { result = .failure(error) }
-        await world.stop()
-        try await server.shutdown()
-        try await running.value
-        try result.get()
+                "inbound_webhooks", "disputes", "dispute_readings", "dispute_responses",
+            ], in: lent.pool)
+        try await body(lent)
     }
+}
+
+/// Runs the world on a ledger, its way in for webhooks open.
+func withFaultMatrix(
+    _ peer: any MatrixPeer, _ ledger: MigratedDatabase, _ clocks: MatrixClocks,
+    _ body: (FaultMatrixWorld) async throws -> Void
+) async throws {
+    let pool: PostgresPool = ledger.pool
+    let port: Int = try ChildProcess.freePort()
+    try await peer.set(clocks)
+    let source: WebhookSource = try await peer.webhooks(to: "http://127.0.0.1:\(port)")
+    let receive = ReceiveWebhook(sources: [source], pool: pool, policy: FaultMatrixWorld.policy)
+    let server = HTTPServer(
+        endpoints: WebhookRoutes(receive: receive).endpoints,
+        configuration: HTTPServerConfiguration(port: port, serviceName: "inbound", rateLimit: nil), pool: pool,
+        clock: SystemClock(), metrics: Metrics(), logger: FaultMatrixWorld.logger)
+    let running = Task { try await server.run() }
+    _ = try await server.listeningPort()
+    let world = FaultMatrixWorld(peer, ledger.configuration, pool, source, clocks)
+    let result: Result<Void, any Error>
+    do { result = .success(try await body(world)) } catch { result = .failure(error) }
+    await world.stop()
+    try await server.shutdown()
+    try await running.value
+    try result.get()
 }

@@ -16,7 +16,8 @@ import Testing
     private static let actors = 16
     private static let cards: [String] = [
         "4242424242424242", "4242424242424242", "5555555555554444", "4000000000009995", "4000000000000002",
-        "4000002500003155", "4000009900000020", "4000000000000341",
+        "4000002500003155", "4000009900000020", "4000000000000341", Disputing.fraudulent, Disputing.notReceived,
+        Disputing.inquiry,
     ]
 
     /// What is drawn for one payment.
@@ -76,8 +77,10 @@ import Testing
         let begin: ContinuousClock.Instant = .now
         try await withPayments(connections: 10, fallback: .approve) { world in
             try await DatabaseStorm.install(
-                on: ["payments", "payment_attempts", "captures", "refunds", "journal_entries", "outbox"],
-                in: world.database)
+                on: [
+                    "payments", "payment_attempts", "captures", "refunds", "journal_entries", "outbox", "disputes",
+                    "dispute_readings", "dispute_responses", "settlement_lines", "settlement_cursors",
+                ], in: world.database)
             var cast: [CustomerID] = []
             for card in Self.cards { cast.append(try await world.payer(card)) }
             try await DatabaseStorm.blow(0.01, in: world.database)
@@ -98,6 +101,8 @@ import Testing
             _ = await weather.result
             try await DatabaseStorm.blow(0, in: world.database)
             try await Self.settle(world)
+            try await Self.compare(world, stories.count)
+            try await MatrixDays(world.database).pass(&random)
             try await Self.compare(world, stories.count)
             let standing: [String] = try await world.texts(
                 "SELECT status || ' ' || count(*) FROM payments GROUP BY status ORDER BY 1")

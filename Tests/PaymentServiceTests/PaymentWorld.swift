@@ -26,6 +26,8 @@ final class ScriptedProvider: PaymentProvider {
         case booksAndVanishes
         /// Hears nothing.
         case away
+        /// Lets whoever asks wait.
+        case silent
     }
 
     let name = "sandbox"
@@ -34,6 +36,7 @@ final class ScriptedProvider: PaymentProvider {
     private let mood = Mutex<Mood>(.well)
     private let requests = Mutex<[ChargeRequest]>([])
     private let lost = Atomic<Int>(0)
+    private let hung = Atomic<Int>(0)
 
     init(_ pool: PostgresPool, _ clock: any WallClock) { sandbox = SandboxProvider(pool: pool, clock: clock) }
 
@@ -46,6 +49,9 @@ final class ScriptedProvider: PaymentProvider {
     /// How many answers did not arrive.
     var lostAnswers: Int { lost.load(ordering: .relaxed) }
 
+    /// How many calls have had to wait without an answer.
+    var waiting: Int { hung.load(ordering: .relaxed) }
+
     func turn(_ new: Mood) { mood.withLock { $0 = new } }
     private var now: Mood { mood.withLock { $0 } }
 
@@ -57,6 +63,7 @@ final class ScriptedProvider: PaymentProvider {
 
     func outcome(of request: ChargeRequest) async throws(ProviderFault) -> ChargeAnswer {
         requests.withLock { $0.append(request) }
+        if now == .silent { await hang() }
         if now != .well { throw .timedOut }
         return try await sandbox.outcome(of: request)
     }
@@ -83,10 +90,17 @@ final class ScriptedProvider: PaymentProvider {
         return try await sandbox.holds(reference)
     }
 
+    /// Returns when whoever waits has had enough.
+    private func hang() async {
+        hung.add(1, ordering: .relaxed)
+        try? await Task.sleep(for: .seconds(3_600))
+    }
+
     func moody<Answer>(
         _ ask: () async throws(ProviderFault) -> Answer
     ) async throws(ProviderFault) -> Answer {
-        if now == .away { throw .timedOut }
+        if now == .silent { await hang() }
+        if now == .away || now == .silent { throw .timedOut }
         let answer: Answer = try await ask()
         if now == .booksAndVanishes {
             lost.add(1, ordering: .relaxed)

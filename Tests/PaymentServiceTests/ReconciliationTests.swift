@@ -1,6 +1,7 @@
 import BillingCore
 import JSON
 import PaymentContract
+import PaymentDisputes
 import PaymentDomain
 import PaymentReconciliation
 import PaymentRecords
@@ -175,6 +176,47 @@ import Testing
                     #expect(line.split(separator: " ")[4] == "0", "nothing is unbooked; \(line) seed \(random.seed)")
                 }
             }
+        }
+    }
+
+    @Test("a first charge just after midnight is found under the day before, where the provider's clock is behind")
+    func midnight() async throws {
+        try await withPayments { world in
+            let provider = ScriptedSettlements()
+            // The world begins at eight in the morning.
+            world.clock.advance(by: .seconds(16 * 3_600 + 10))
+            let paid: PaymentRecord = try await world.paid(world.payer())
+            provider.report([
+                try world.line(
+                    "txn_1", .charge, paid.amount.minor, own: paid.attemptID.rawValue, after: 16 * 3_600 - 10)
+            ])
+            world.advance(days: 1)
+            try await world.reconciliation([provider]).pass()
+            #expect(try await world.lines() == ["txn_1 matched own_reference"])
+        }
+    }
+
+    @Test("a dispute that was won is matched with both of its lines, its fee taken and given back") func wonDispute()
+        async throws
+    {
+        try await withPayments { world in
+            let reconcile: ReconcileProviders = world.reconciliation()
+            let dispute: DisputeRecord = try await world.disputed(amount: 10_000).dispute
+            world.advance(days: 1)
+            try await reconcile.pass()
+            // The charge is paid out, less 2.9 % and 30; the dispute takes it back with 15.00.
+            #expect(try await world.balance("assets:provider:sandbox") == -11_500)
+            try await world.contest(dispute.id)
+            try await world.pass()
+            try await world.pass(hours: 2)
+            #expect(try await world.status(dispute.id) == .won)
+            world.advance(days: 1)
+            try await reconcile.pass()
+            #expect(try await world.lines().allSatisfy { $0.contains(" matched ") })
+            #expect(try await world.cases().isEmpty)
+            #expect(try await world.balance("assets:provider:sandbox") == 0)
+            #expect(try await world.balance("assets:bank") == 10_000 - 320)
+            #expect(try await world.violations().isEmpty)
         }
     }
 }

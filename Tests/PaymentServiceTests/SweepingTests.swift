@@ -126,4 +126,26 @@ import Testing
             #expect(try await world.published("payment.refunded.v1") == 1)
         }
     }
+
+    @Test("a provider that does not answer holds up nothing that Fraud is silent about") func silentProvider()
+        async throws
+    {
+        try await withPayments(fallback: .block) { world in
+            let customer: CustomerID = try await world.payer()
+            world.provider.turn(.away)
+            let lost: PaymentRecord = try await world.created(customer)
+            await world.decide(lost)
+            try await eventually(within: .seconds(10), "it is asked") { world.provider.charges == 1 }
+            world.provider.turn(.silent)
+            let sweeper = Task { try await world.work.sweep.run() }
+            try await eventually(within: .seconds(10), "the sweeper waits for the provider") {
+                world.provider.waiting == 1
+            }
+            let silent: PaymentRecord = try await world.created(customer)
+            #expect(try await world.settled(silent.id).status == .failed)
+            #expect(try await world.payment(lost.id).status == .processing)
+            sweeper.cancel()
+            _ = await sweeper.result
+        }
+    }
 }

@@ -30,6 +30,15 @@ enum SandboxDays {
     /// How long a payout is on its way.
     static let transitDays: Int64 = 2
     private static let daySeconds: Int64 = 86_400
+    /// The account's movements as they were when they happened. The view has a dispute's fee as it is now; one that was won
+    /// has cost it, and brought it back.
+    private static let movements: SQL = """
+        (SELECT v.line_id, v.kind, v.currency, v.gross, CASE
+            WHEN v.kind = 'dispute' AND d.status = 'won' THEN \(SandboxDisputeBooks.fee)::bigint
+            WHEN v.kind = 'dispute_reversal' THEN -\(SandboxDisputeBooks.fee)::bigint
+            ELSE v.fee END AS fee, v.own_reference, v.source, v.taken, v.occurred_at, v.available_at
+        FROM sandbox_settlement v LEFT JOIN sandbox_disputes d ON v.kind = 'dispute' AND d.reference = v.source) AS m
+        """
 
     /// The midnight at which a moment's day began.
     static func start(of moment: Instant) -> Instant {
@@ -46,7 +55,7 @@ enum SandboxDays {
             """
             SELECT currency, greatest((occurred_at AT TIME ZONE 'UTC')::date, \(last)::date) AS day,
                 sum(gross - fee)::bigint
-            FROM sandbox_settlement WHERE kind <> 'payout' AND occurred_at < \(today) GROUP BY 1, 2 ORDER BY 1, 2
+            FROM \(movements) WHERE kind <> 'payout' AND occurred_at < \(today) GROUP BY 1, 2 ORDER BY 1, 2
             """, as: SandboxDay.self)
         let paid: [(String, Int64)] = try db.query(
             "SELECT currency, sum(amount)::bigint FROM sandbox_payouts GROUP BY currency"
@@ -75,7 +84,7 @@ enum SandboxDays {
         let lines: [SettlementLine] = try db.query(
             """
             SELECT line_id, kind, currency, gross, fee, own_reference, source, taken, occurred_at, available_at
-            FROM sandbox_settlement
+            FROM \(movements)
             WHERE occurred_at >= \(after.at) AND occurred_at < \(window.to)
                 AND (occurred_at, line_id) > (\(after.at)::timestamptz, \(after.id))
             ORDER BY occurred_at, line_id LIMIT \(limit)

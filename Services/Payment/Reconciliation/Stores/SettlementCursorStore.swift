@@ -22,7 +22,8 @@ struct SettlementCursor: PostgresRecord, Sendable, Equatable {
 
 /// SQL over cursors and runs.
 enum SettlementCursorStore {
-    /// Makes a provider known; its reading begins with the day of its first booking.
+    /// Makes a provider known; its reading begins with the day of its first booking. Close to midnight, by a provider's
+    /// clock that is behind ours, that is the day before.
     static func begin(_ provider: String, at now: Instant, in db: borrowing PostgresTransaction) throws {
         let known: Bool? = try db.first("SELECT true FROM settlement_cursors WHERE provider = \(provider)") { row in
             try row.next()
@@ -32,7 +33,7 @@ enum SettlementCursorStore {
             """
             INSERT INTO settlement_cursors (provider, window_from, window_to, checked_until)
             SELECT \(provider)::text, start, start, start
-            FROM (SELECT date_trunc('day', least(min(e.occurred_at), \(now)), 'UTC') AS start
+            FROM (SELECT date_trunc('day', least(min(e.occurred_at), \(now)) - interval '1 hour', 'UTC') AS start
                 FROM journal_entries e JOIN journal_lines l ON l.entry_id = e.id
                 WHERE l.account = \(Ledger.providerBalance(provider))) AS first
             ON CONFLICT (provider) DO NOTHING

@@ -11,6 +11,8 @@ package struct SweepPayments: Sendable {
     static let interval: Duration = .milliseconds(500)
     /// Rows taken in one pass.
     static let passLimit = 500
+    /// Rows of one kind that are moved on at once.
+    static let width = 16
 
     let pool: PostgresPool
     let verdicts: ApplyVerdicts
@@ -24,51 +26,81 @@ package struct SweepPayments: Sendable {
     let policy: SweepPolicy
     let logger: Logger
 
-    /// Runs until cancelled.
-    func run() async throws {
-        while !Task.isCancelled {
-            try await pass()
-            try await Task.sleep(for: Self.interval)
+    /// Runs until cancelled. Each kind of work goes by itself: while a provider leaves some of it without an answer,
+    /// payments that Fraud says nothing of are decided all the same.
+    package func run() async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for look in looks {
+                group.addTask {
+                    while !Task.isCancelled {
+                        try await look()
+                        try await Task.sleep(for: Self.interval)
+                    }
+                }
+            }
+            for try await _ in group {}
         }
     }
 
     /// One look at everything. What cannot be moved on yet is looked at again later and holds up nothing else.
-    package func pass() async throws {
-        try await decideForSilentFraud()
-        for attempt in try await lostCharges() {
-            await holdingUpNobody("payment", attempt.paymentID.rawValue) { try await charge.resume(attempt) }
-        }
-        for attempt in try await waitingForCustomers() {
-            await holdingUpNobody("payment", attempt.paymentID.rawValue) { try await charge.resume(attempt) }
-        }
-        for attempt in try await expiredActions() {
-            await holdingUpNobody("payment", attempt.paymentID.rawValue) { try await charge.expire(attempt) }
-        }
-        for id in try await stopped("captures", as: CaptureID.self) {
-            await holdingUpNobody("capture", id.rawValue) { _ = try await capture.finish(id) }
-        }
-        let lost: [PaymentID] = try await stopped("payments", in: "'canceling'", as: PaymentID.self)
-        for id in try await lost + expiredAuthorizations() {
-            await holdingUpNobody("release", id.rawValue) { try await cancel.finish(id) }
-        }
-        for id in try await stopped(
-            "refunds", in: "'processing' AND (look_at IS NULL OR look_at <= now())", as: RefundID.self)
-        {
-            await holdingUpNobody("refund", id.rawValue) { _ = try await refund.finish(id) }
-        }
-        for id in try await stopped("payment_methods", in: "'pending'", as: PaymentMethodID.self) {
-            await holdingUpNobody("payment method", id.rawValue) { try await keep.finish(id) }
+    package func pass() async throws { for look in looks { try await look() } }
+
+    /// What it looks for.
+    private var looks: [@Sendable () async throws -> Void] {
+        [
+            decideForSilentFraud,
+            { await each(try await lostCharges(), "payment", \.paymentID.rawValue) { try await charge.resume($0) } },
+            {
+                await each(try await waitingForCustomers(), "payment", \.paymentID.rawValue) {
+                    try await charge.resume($0)
+                }
+            },
+            { await each(try await expiredActions(), "payment", \.paymentID.rawValue) { try await charge.expire($0) } },
+            {
+                await each(try await stopped("captures", as: CaptureID.self), "capture", \.rawValue) {
+                    _ = try await capture.finish($0)
+                }
+            },
+            {
+                let lost: [PaymentID] = try await stopped("payments", in: "'canceling'", as: PaymentID.self)
+                await each(try await lost + expiredAuthorizations(), "release", \.rawValue) {
+                    try await cancel.finish($0)
+                }
+            },
+            {
+                let refunds: [RefundID] = try await stopped(
+                    "refunds", in: "'processing' AND (look_at IS NULL OR look_at <= now())", as: RefundID.self)
+                await each(refunds, "refund", \.rawValue) { _ = try await refund.finish($0) }
+            },
+            {
+                await each(
+                    try await stopped("payment_methods", in: "'pending'", as: PaymentMethodID.self), "payment method",
+                    \.rawValue
+                ) { try await keep.finish($0) }
+            },
+        ]
+    }
+
+    /// Moves rows on, some at a time; one that stays where it is holds up no other.
+    private func each<Row: Sendable>(
+        _ rows: [Row], _ what: String, _ id: (Row) -> String, _ work: @escaping @Sendable (Row) async throws -> Void
+    ) async {
+        await withTaskGroup(of: Void.self) { group in
+            for (index, row) in rows.enumerated() {
+                if index >= Self.width { await group.next() }
+                let id: String = id(row)
+                group.addTask {
+                    do { try await work(row) } catch {
+                        logger.warning(
+                            "a lost \(what) stays where it is", metadata: ["\(what)_id": "\(id)", "error": "\(error)"])
+                    }
+                }
+            }
         }
         try await remove.pass()
     }
 
-    private func holdingUpNobody(_ what: String, _ id: String, _ work: () async throws -> Void) async {
-        do { try await work() } catch {
-            logger.warning("a lost \(what) stays where it is", metadata: ["\(what)_id": "\(id)", "error": "\(error)"])
-        }
-    }
-
-    private func decideForSilentFraud() async throws {
+    @Sendable private func decideForSilentFraud() async throws {
         let verdicts: ApplyVerdicts = verdicts
         let policy: SweepPolicy = policy
         let now: Instant = clock.now
