@@ -3,6 +3,7 @@ import HTTPKit
 import PaymentAuthentication
 import PaymentContract
 import PaymentCrypto
+import PaymentInstalments
 import PaymentLinks
 import PaymentQR
 import PaymentWallets
@@ -15,14 +16,14 @@ extension LinkSettings {
     /// - Throws: `ServiceConfiguration.Invalid`.
     init(
         _ configuration: ServiceConfiguration, environment: [String: String], _ providers: PaymentProviders,
-        _ assets: [AcceptedAsset]
+        _ assets: [AcceptedAsset], _ instalments: InstalmentSettings
     ) throws(ServiceConfiguration.Invalid) {
         self.init(
             publicURL: configuration.publicURL, isSandbox: configuration.mode == .sandbox,
             offered: try Self.methods(configuration), providers: providers,
             assets: assets.map { Asset(type: $0.name, symbol: $0.symbol, decimals: $0.decimals) },
             wallets: try LinkWallets(configuration, environment: environment),
-            creditor: try LinkCreditor(configuration),
+            creditor: try LinkCreditor(configuration), instalments: instalments,
             qr: { text in
                 guard let code = QRCode(text) else { throw Problem.unavailable() }
                 return code.svg(label: text)

@@ -62,9 +62,10 @@ public struct PaymentAssembly: ServiceAssembly {
         let disputes = Disputes(
             providers: providers, pool: parts.pool, clock: parts.clock, lostSeconds: policy.lostSeconds,
             logger: parts.logger)
+        let terms = try InstalmentSettings(configuration.tunables)
         let instalments = InstalmentPart(
-            try InstalmentSettings(configuration.tunables), pool: parts.pool, clock: parts.clock, logger: parts.logger)
-        let links = try LinkSettings(configuration, environment: environment, providers, crypto.assets)
+            terms, pool: parts.pool, clock: parts.clock, logger: parts.logger)
+        let links = try LinkSettings(configuration, environment: environment, providers, crypto.assets, terms)
         let webhooks = try WebhooksIn(parts, handler: work.news, transport: transport)
         let assets = try PageAssets(home: configuration.home)
         endpoints =

@@ -1,0 +1,12 @@
+-- How a customer agreed to an instalment plan on a link's page: to which offer, in which words, when and from where. Kept
+-- for ever: the card's own mandate is replaced by a later one.
+CREATE TABLE instalment_agreements (
+    plan_id text PRIMARY KEY REFERENCES instalment_plans,
+    -- The fingerprint of what was shown; the plan and its terms say what that was.
+    offer text NOT NULL CHECK (offer ~ '^[0-9a-f]{32}$'),
+    wording text NOT NULL,
+    language text NOT NULL,
+    ip_address text NOT NULL,
+    user_agent text NOT NULL,
+    accepted_at timestamptz NOT NULL
+);
