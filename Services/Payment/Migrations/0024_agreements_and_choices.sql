@@ -10,3 +10,13 @@ CREATE TABLE instalment_agreements (
     user_agent text NOT NULL,
     accepted_at timestamptz NOT NULL
 );
+
+-- Bookings that a settlement line is not, whatever they have in common: somebody who looked said so. They are not paired.
+CREATE TABLE settlement_refusals (
+    provider text NOT NULL,
+    line_id text NOT NULL,
+    entry_id text NOT NULL,
+    refused_at timestamptz NOT NULL,
+    PRIMARY KEY (provider, line_id, entry_id),
+    FOREIGN KEY (provider, line_id) REFERENCES settlement_lines
+);

@@ -71,7 +71,8 @@ public struct PaymentAssembly: ServiceAssembly {
         endpoints =
             try work.endpoints + LedgerRoutes().endpoints
             + ExchangeRoutes(rates: settlement.rates).endpoints + disputes.endpoints
-            + ReconciliationRoutes().endpoints + instalments.endpoints + webhooks.endpoints + crypto.endpoints
+            + ReconciliationRoutes(policy: try ReconciliationPolicy(configuration)).endpoints
+            + instalments.endpoints + webhooks.endpoints + crypto.endpoints
             + Self.links(parts, assets, links, work)
             + work.authenticationPages(
                 AuthenticationPage(assets: assets, isSandbox: configuration.mode == .sandbox)) + routing.endpoints
