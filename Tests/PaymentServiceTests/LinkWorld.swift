@@ -27,12 +27,13 @@ extension PaymentWorld {
     var linkSettings: LinkSettings { linkSettings() }
 
     func linkSettings(
-        wallets: LinkWallets? = nil, creditor: LinkCreditor? = nil, instalments: InstalmentSettings? = nil
+        wallets: LinkWallets? = nil, creditor: LinkCreditor? = nil, instalments: InstalmentSettings? = nil,
+        association: [UInt8]? = nil
     ) -> LinkSettings {
         LinkSettings(
             publicURL: "https://pay.example/", isSandbox: true, offered: LinkMethod.allCases, providers: providers,
             assets: [LinkSettings.Asset(type: "bitcoin", symbol: "BTC", decimals: 8)],
-            wallets: wallets, creditor: creditor, instalments: instalments,
+            wallets: wallets, creditor: creditor, instalments: instalments, appleAssociation: association,
             qr: { "<svg xmlns=\"http://www.w3.org/2000/svg\"><desc>\($0)</desc></svg>" })
     }
 
@@ -132,13 +133,13 @@ extension PaymentWorld {
     /// Serves the open routes on a port of their own for as long as `body` runs.
     func serving(
         limits: VisitLimits = VisitLimits(), wallets: LinkWallets? = nil, instalments: InstalmentSettings? = nil,
-        _ body: (URL) async throws -> Void
+        association: [UInt8]? = nil, _ body: (URL) async throws -> Void
     ) async throws {
         let path = "/Tests/PaymentServiceTests/LinkWorld.swift"
         let root: String = String(#filePath.prefix(#filePath.count - path.count))
         let routes = LinkPageRoutes(
             assets: try PageAssets(home: root),
-            settings: linkSettings(wallets: wallets, instalments: instalments),
+            settings: linkSettings(wallets: wallets, instalments: instalments, association: association),
             limits: limits, pool: database)
         let server = HTTPServer(
             endpoints: routes.endpoints

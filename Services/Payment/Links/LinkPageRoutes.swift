@@ -25,6 +25,7 @@ package struct LinkPageRoutes: Sendable {
 
     package var endpoints: [Endpoint] {
         [ask, show, brand, file, transfer, instalments] + (settings.wallets?.apple.map { [appleSession($0)] } ?? [])
+            + (settings.appleAssociation.map { [Self.association($0)] } ?? [])
     }
 
     private var ask: Endpoint {
@@ -143,6 +144,17 @@ package struct LinkPageRoutes: Sendable {
             let session: JSONValue = try await merchant.session(
                 at: input.validationURL, domain: settings.publicHost, displayName: name)
             return .ok(AppleSessionResource(session: session))
+        }
+    }
+
+    /// Where Apple looks before it lets a domain's pages show Apple Pay.
+    private static func association(_ file: [UInt8]) -> Endpoint {
+        .asset(
+            "/.well-known/apple-developer-merchantid-domain-association", summary: "Whose domain this is, for Apple Pay"
+        ) { _ in
+            PageReply(
+                contentType: "text/plain", body: file, cacheControl: "public, max-age=300",
+                headers: [PageHeaders.noSniff])
         }
     }
 

@@ -36,13 +36,16 @@ package struct LinkSettings: Sendable {
     package let creditor: LinkCreditor?
     /// The terms under which pages offer own instalments.
     package let instalments: InstalmentSettings?
+    /// Apple's proof that the pages' domain is ours; `nil`: none is served.
+    package let appleAssociation: [UInt8]?
     /// The QR image of a text as SVG; without it links have no image.
     package let qr: (@Sendable (String) throws -> String)?
 
     package init(
         publicURL: String, isSandbox: Bool, offered: [LinkMethod], providers: PaymentProviders,
         assets: [Asset] = [], wallets: LinkWallets? = nil, creditor: LinkCreditor? = nil,
-        instalments: InstalmentSettings? = nil, qr: (@Sendable (String) throws -> String)? = nil
+        instalments: InstalmentSettings? = nil, appleAssociation: [UInt8]? = nil,
+        qr: (@Sendable (String) throws -> String)? = nil
     ) {
         self.publicURL = publicURL.hasSuffix("/") ? String(publicURL.dropLast()) : publicURL
         self.isSandbox = isSandbox
@@ -52,6 +55,7 @@ package struct LinkSettings: Sendable {
         self.wallets = wallets
         self.creditor = creditor
         self.instalments = instalments
+        self.appleAssociation = appleAssociation
         self.qr = qr
     }
 
