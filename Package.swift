@@ -172,8 +172,9 @@ func testTargets() -> [Target] {
         tests(
             "PaymentCryptoTests",
             [
-                "PaymentCrypto", "PaymentChains", "PaymentContract", "BillingCore", "JSON", "HTTPKit", "Postgres",
-                "ServiceKit", "Telemetry", "TestKit", log, external("AsyncHTTPClient", "async-http-client"),
+                "PaymentCrypto", "PaymentChains", "PaymentContract", "PaymentDomain", "PaymentRecords", "BillingCore",
+                "JSON", "HTTPKit", "Postgres", "ServiceKit", "Telemetry", "TestKit", log,
+                external("AsyncHTTPClient", "async-http-client"),
                 external("NIOCore", "swift-nio"), external("NIOHTTP1", "swift-nio"),
             ]),
         tests(

@@ -20,3 +20,14 @@ CREATE TABLE settlement_refusals (
     PRIMARY KEY (provider, line_id, entry_id),
     FOREIGN KEY (provider, line_id) REFERENCES settlement_lines
 );
+
+-- Declined crypto attempts whose payments were completed by decision, with the money that came too late for them.
+CREATE TABLE crypto_completions (
+    attempt_id text PRIMARY KEY REFERENCES crypto_charges,
+    amount numeric(78, 0) NOT NULL CHECK (amount > 0),
+    reason text NOT NULL CHECK (reason <> ''),
+    actor text NOT NULL,
+    completed_at timestamptz NOT NULL
+);
+CREATE TRIGGER crypto_completions_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON crypto_completions
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
