@@ -45,7 +45,7 @@ public struct PaymentAssembly: ServiceAssembly {
         let providers: PaymentProviders = routing.providers
         let policy = SweepPolicy(configuration)
         let settlement = try SettlementPolicy(configuration)
-        let risk = try RiskPolicy(configuration)
+        let risk = try RiskPolicy(tunables: configuration.tunables)
         let work = PaymentUseCases(
             pool: parts.pool, providers: providers, clock: parts.clock, policy: policy,
             actions: ActionPolicy(configuration), fingerprintKey: try Self.key("card fingerprint", configuration),
