@@ -70,10 +70,15 @@ let paymentParts: [Target] = [
     paymentArea("Exchange", ["PaymentContract", "PaymentDomain", "PaymentRecords"]),
     paymentArea(
         "Inbound", ["Messaging", "PaymentContract", "PaymentWebhooks", "Telemetry", argumentParser, crypto]),
-    paymentArea("Instalments", ["BillingEvents", "Messaging", "PaymentDomain", "PaymentRecords", "Telemetry"]),
+    paymentArea(
+        "Instalments", ["BillingEvents", "Messaging", "PaymentDomain", "PaymentRecords", "Telemetry", crypto]),
     paymentArea("Ledger", ["PaymentDomain", "PaymentRecords", "Telemetry", argumentParser]),
     paymentArea(
-        "Links", ["PaymentChains", "PaymentContract", "PaymentDomain", "PaymentRecords", "Redis", "Telemetry", crypto],
+        "Links",
+        [
+            "PaymentChains", "PaymentContract", "PaymentDomain", "PaymentInstalments", "PaymentRecords", "Redis",
+            "Telemetry", crypto,
+        ],
         exclude: ["Page"]),
     paymentArea("Routing", ["Redis", "Telemetry", "PaymentDomain", "PaymentContract"]),
     paymentArea("Reconciliation", ["PaymentContract", "PaymentDomain", "PaymentRecords", argumentParser]),
@@ -168,8 +173,9 @@ func testTargets() -> [Target] {
         tests(
             "PaymentCryptoTests",
             [
-                "PaymentCrypto", "PaymentChains", "PaymentContract", "BillingCore", "JSON", "HTTPKit", "Postgres",
-                "ServiceKit", "Telemetry", "TestKit", log, external("AsyncHTTPClient", "async-http-client"),
+                "PaymentCrypto", "PaymentChains", "PaymentContract", "PaymentDomain", "PaymentRecords", "BillingCore",
+                "JSON", "HTTPKit", "Postgres", "ServiceKit", "Telemetry", "TestKit", log,
+                external("AsyncHTTPClient", "async-http-client"),
                 external("NIOCore", "swift-nio"), external("NIOHTTP1", "swift-nio"),
             ]),
         tests(

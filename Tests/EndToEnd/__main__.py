@@ -1,4 +1,4 @@
-"""Runs the end to end tests: `python3 -m Tests.EndToEnd [main_job api_documents hostile_input poison payment_page page_elsewhere page_wallets examples faults restart killed takeover]`."""
+"""Runs the end to end tests: `python3 -m Tests.EndToEnd [main_job api_documents hostile_input poison payment_page page_elsewhere page_instalments page_wallets examples faults restart killed takeover]`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import traceback
 
 from deploy.local.__main__ import reset, stop
 
-from . import api_documents, examples, faults, hostile_input, killed, main_job, page_elsewhere, page_wallets, payment_page, poison, restart, takeover
+from . import api_documents, examples, faults, hostile_input, killed, main_job, page_elsewhere, page_instalments, page_wallets, payment_page, poison, restart, takeover
 from .harness import Case, World, free_stack, ordinary_stack
 
 MODULES: dict[str, list[Case]] = {
@@ -18,6 +18,7 @@ MODULES: dict[str, list[Case]] = {
     "poison": poison.CASES,
     "payment_page": payment_page.CASES,
     "page_elsewhere": page_elsewhere.CASES,
+    "page_instalments": page_instalments.CASES,
     "page_wallets": page_wallets.CASES,
     "examples": examples.CASES,
     "faults": faults.CASES,

@@ -49,8 +49,10 @@ class Double:
     # What handing a card or a token over is answered with, and what was handed over.
     keeping: tuple[int, dict[str, Any]] = (201, {"payment_method_id": "pm_01jd9y4w3hf3zt0v8c2m5k7q9r"})
     kept: list[dict[str, Any]] = field(default_factory=list)
-    # What paying is refused with.
+    # What paying is refused with; a problem without a status is a 422.
     refusal: dict[str, Any] | None = None
+    # What is offered in instalments.
+    plans: list[dict[str, Any]] = field(default_factory=list)
 
     def answer(self) -> dict[str, Any]:
         return {"object": "payment_link_status", "status": self.status, "payment": self.payment}
@@ -112,6 +114,8 @@ def serving() -> Iterator[Double]:
                 self.say("<title>Provider</title><h1>Approve?</h1>", "html")
             elif name == "favicon.ico":
                 self.say(QR, "svg")
+            elif name == "instalments":
+                self.say(json.dumps({"object": "list", "data": double.plans}), "json")
             elif name == "status":
                 self.say(json.dumps(double.answer()), "json")
             elif name == "transfer.svg":
@@ -133,7 +137,7 @@ def serving() -> Iterator[Double]:
                 self.say(json.dumps({"session": {"asked": body["validation_url"]}}), "json")
             elif double.refusal:
                 double.asked.append(body)
-                self.say(json.dumps(double.refusal), "json", 422)
+                self.say(json.dumps(double.refusal), "json", double.refusal.get("status", 422))
             else:
                 double.pay(body)
                 self.say(json.dumps(double.answer()), "json", 202)

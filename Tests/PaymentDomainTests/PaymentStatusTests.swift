@@ -17,6 +17,7 @@ import Testing
         (.created, .authenticate, nil),
         (.created, .retry, nil),
         (.created, .cancel, .canceled),
+        (.created, .reopen, nil),
 
         (.processing, .approve, nil),
         (.processing, .block, nil),
@@ -30,6 +31,7 @@ import Testing
         (.processing, .authenticate, nil),
         (.processing, .retry, nil),
         (.processing, .cancel, nil),
+        (.processing, .reopen, nil),
 
         (.requiresAction, .approve, nil),
         (.requiresAction, .block, nil),
@@ -43,6 +45,7 @@ import Testing
         (.requiresAction, .authenticate, .created),
         (.requiresAction, .retry, nil),
         (.requiresAction, .cancel, .canceled),
+        (.requiresAction, .reopen, nil),
 
         (.authorized, .approve, nil),
         (.authorized, .block, nil),
@@ -56,6 +59,7 @@ import Testing
         (.authorized, .authenticate, nil),
         (.authorized, .retry, nil),
         (.authorized, .cancel, nil),
+        (.authorized, .reopen, nil),
 
         (.canceling, .approve, nil),
         (.canceling, .block, nil),
@@ -69,6 +73,7 @@ import Testing
         (.canceling, .authenticate, nil),
         (.canceling, .retry, nil),
         (.canceling, .cancel, .canceled),
+        (.canceling, .reopen, nil),
 
         (.succeeded, .approve, nil),
         (.succeeded, .block, nil),
@@ -82,6 +87,7 @@ import Testing
         (.succeeded, .authenticate, nil),
         (.succeeded, .retry, nil),
         (.succeeded, .cancel, nil),
+        (.succeeded, .reopen, nil),
 
         (.failed, .approve, nil),
         (.failed, .block, nil),
@@ -95,6 +101,7 @@ import Testing
         (.failed, .authenticate, nil),
         (.failed, .retry, .created),
         (.failed, .cancel, .canceled),
+        (.failed, .reopen, .processing),
 
         (.canceled, .approve, nil),
         (.canceled, .block, nil),
@@ -108,6 +115,7 @@ import Testing
         (.canceled, .authenticate, nil),
         (.canceled, .retry, nil),
         (.canceled, .cancel, nil),
+        (.canceled, .reopen, nil),
     ]
 
     @Test("every step in every state leads where the table says, and the table is whole") func steps() {

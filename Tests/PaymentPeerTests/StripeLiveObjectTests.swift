@@ -103,6 +103,28 @@ import Testing
         }
     }
 
+    @Test(
+        "a wallet's token that was made for Stripe is saved once and charged without the customer",
+        arguments: [("google_pay", "tok_visa"), ("apple_pay", "pm_card_visa")])
+    func wallet(type: String, token: String) async throws {
+        try await withStripe { double in
+            let adapter = double.adapter()
+            let wish = SaveMethodRequest(
+                methodID: .made(at: double.clock.now), customerID: .made(at: double.clock.now), type: type,
+                token: token,
+                returnURL: "https://shop.test/back", acceptance: nil)
+            guard case .saved(let saved) = try await adapter.save(wish) else {
+                Issue.record("not saved")
+                return
+            }
+            #expect(saved.brand == "visa" && saved.last4 == "4242" && saved.token.hasPrefix("pm_"))
+            #expect(try await adapter.save(wish) == .saved(saved), "the same question has the same answer")
+            let asked = double.request(saved.token, customer: saved.customer, offSession: true)
+            #expect(outline(try await adapter.charge(asked)) == .captured)
+            #expect(try await double.complaints().isEmpty)
+        }
+    }
+
     @Test("a card that its bank refuses is not saved") func refused() async throws {
         try await withStripe { double in
             let adapter = double.adapter()

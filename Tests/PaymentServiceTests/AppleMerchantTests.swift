@@ -1,3 +1,5 @@
+import Foundation
+import FoundationNetworking
 import HTTPKit
 import JSON
 import NIOCore
@@ -6,6 +8,7 @@ import NIOPosix
 import NIOSSL
 import PaymentLinks
 import PaymentService
+import ServiceKit
 import Testing
 
 @Suite("Apple's merchant validation") struct AppleMerchantTests {
@@ -58,6 +61,116 @@ import Testing
         }
         #expect(throws: (any Error).self) {
             try AppleMerchantClient(identifier: "m", certificate: "nothing", key: TestPair.merchant.key)
+        }
+    }
+
+    /// A folder with files of these texts; the environment names them.
+    private static func withFiles(
+        _ texts: [String: String], _ more: [String: String] = [:], _ body: ([String: String]) throws -> Void
+    ) throws {
+        let folder: URL = FileManager.default.temporaryDirectory.appendingPathComponent("apple-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        var environment: [String: String] = more
+        for (name, text) in texts {
+            let file: URL = folder.appendingPathComponent(name)
+            try Data(text.utf8).write(to: file)
+            environment[name] = file.path
+        }
+        try body(environment)
+    }
+
+    private static func faults(_ environment: [String: String]) -> [String] {
+        do {
+            _ = try AppleSettings(environment)
+            return []
+        } catch { return error.faults }
+    }
+
+    private static let certificate = "APPLE_PAY_IDENTITY_CERTIFICATE_PATH"
+    private static let key = "APPLE_PAY_IDENTITY_KEY_PATH"
+    private static let association = "APPLE_PAY_DOMAIN_ASSOCIATION_PATH"
+    private static let whole: [String: String] = [
+        certificate: TestPair.merchant.certificate, key: TestPair.merchant.key, association: "7B227073704964",
+    ]
+    private static let named: [String: String] = [
+        "APPLE_PAY_MERCHANT_ID": "merchant.example", "APPLE_PAY_KEYS_PATH": "/keys.pem",
+    ]
+
+    @Test("Apple Pay is on pages with its certificate, key, keys and name, and off without any of them") func settings()
+        async throws
+    {
+        let nothing = try AppleSettings([:])
+        #expect(nothing.merchant == nil && nothing.association == nil)
+        var merchant: AppleMerchantClient?
+        try Self.withFiles(Self.whole, Self.named) { environment in
+            let all = try AppleSettings(environment)
+            merchant = all.merchant
+            #expect(all.association == Array("7B227073704964".utf8))
+        }
+        #expect(merchant != nil)
+        try await merchant?.shutdown()
+        try Self.withFiles([Self.association: "x"]) { environment in
+            let proof = try AppleSettings(environment)
+            #expect(proof.merchant == nil && proof.association == [120], "a domain may be proved before")
+        }
+    }
+
+    @Test("each setting of Apple Pay that is missing, malformed or another's is named") func malformed() throws {
+        let pair = "\(Self.certificate) and \(Self.key) must name a certificate and its key in PEM"
+        for missing in [Self.certificate, Self.key] {
+            try Self.withFiles(Self.whole.filter { $0.key != missing }, Self.named) { environment in
+                #expect(Self.faults(environment) == ["Apple Pay on payment pages needs \(missing)"])
+            }
+        }
+        try Self.withFiles(Self.whole) { environment in
+            #expect(
+                Self.faults(environment) == [
+                    "Apple Pay on payment pages needs APPLE_PAY_MERCHANT_ID",
+                    "Apple Pay on payment pages needs APPLE_PAY_KEYS_PATH",
+                ])
+        }
+        let wrong: [[String: String]] = [
+            [Self.certificate: "nothing"], [Self.key: "nothing"], [Self.key: TestPair.gateway.key],
+            [Self.certificate: TestPair.gateway.certificate],
+        ]
+        for texts in wrong {
+            try Self.withFiles(Self.whole.merging(texts) { $1 }, Self.named) { environment in
+                #expect(Self.faults(environment) == [pair], "\(texts.keys)")
+            }
+        }
+        for name in ["merchant example", "m\u{E9}", String(repeating: "m", count: 256)] {
+            try Self.withFiles(Self.whole, Self.named.merging(["APPLE_PAY_MERCHANT_ID": name]) { $1 }) { environment in
+                #expect(
+                    Self.faults(environment)
+                        == ["APPLE_PAY_MERCHANT_ID must be 1 to 255 visible characters, such as merchant.com.example"])
+            }
+        }
+        for text in ["", String(repeating: "7", count: 65_537)] {
+            try Self.withFiles(Self.whole.merging([Self.association: text]) { $1 }, Self.named) { environment in
+                #expect(Self.faults(environment) == ["\(Self.association) must name a file of 1 to 65536 bytes"])
+            }
+        }
+        let lost: [String: String] = [Self.certificate: "/no/c", Self.key: "/no/k", Self.association: "/no/a"]
+        #expect(
+            Self.faults(lost.merging(Self.named) { $1 })
+                == [Self.certificate, Self.key, Self.association].map { "\($0) names a file that cannot be read" })
+    }
+
+    @Test("the domain's proof is served where Apple looks, and not without being configured") func association()
+        async throws
+    {
+        let path = "/.well-known/apple-developer-merchantid-domain-association"
+        try await withPayments { world in
+            try await world.serving(association: Array("7B22".utf8)) { base in
+                let answer: LinkPageTests.Answer = try await LinkPageTests.get(base, path)
+                #expect(answer.status == 200 && answer.text == "7B22")
+                #expect(answer.headers.value(forHTTPHeaderField: "Content-Type") == "text/plain")
+            }
+            try await world.serving { base in
+                let answer: LinkPageTests.Answer = try await LinkPageTests.get(base, path)
+                #expect(answer.status == 404)
+            }
         }
     }
 

@@ -4,6 +4,7 @@ import HTTPKit
 import JSON
 import Logging
 import PaymentDomain
+import PaymentInstalments
 import PaymentLinks
 import PaymentRecords
 import PaymentService
@@ -25,20 +26,26 @@ extension PaymentWorld {
     /// Everything is offered that a provider can do.
     var linkSettings: LinkSettings { linkSettings() }
 
-    func linkSettings(wallets: LinkWallets? = nil, creditor: LinkCreditor? = nil) -> LinkSettings {
+    func linkSettings(
+        wallets: LinkWallets? = nil, creditor: LinkCreditor? = nil, instalments: InstalmentSettings? = nil,
+        association: [UInt8]? = nil
+    ) -> LinkSettings {
         LinkSettings(
             publicURL: "https://pay.example/", isSandbox: true, offered: LinkMethod.allCases, providers: providers,
             assets: [LinkSettings.Asset(type: "bitcoin", symbol: "BTC", decimals: 8)],
-            wallets: wallets, creditor: creditor,
+            wallets: wallets, creditor: creditor, instalments: instalments, appleAssociation: association,
             qr: { "<svg xmlns=\"http://www.w3.org/2000/svg\"><desc>\($0)</desc></svg>" })
     }
 
     /// What the pages ask for; a provider is asked again at every look.
     var payLink: PayLink { payLink() }
 
-    func payLink(wallets: LinkWallets? = nil, creditor: LinkCreditor? = nil) -> PayLink {
+    func payLink(
+        wallets: LinkWallets? = nil, creditor: LinkCreditor? = nil, instalments: InstalmentSettings? = nil
+    ) -> PayLink {
         PayLink(
-            pool: database, work: work, settings: linkSettings(wallets: wallets, creditor: creditor),
+            pool: database, work: work,
+            settings: linkSettings(wallets: wallets, creditor: creditor, instalments: instalments),
             limits: VisitLimits(), pause: .zero)
     }
 
@@ -125,15 +132,18 @@ extension PaymentWorld {
 
     /// Serves the open routes on a port of their own for as long as `body` runs.
     func serving(
-        limits: VisitLimits = VisitLimits(), wallets: LinkWallets? = nil, _ body: (URL) async throws -> Void
+        limits: VisitLimits = VisitLimits(), wallets: LinkWallets? = nil, instalments: InstalmentSettings? = nil,
+        association: [UInt8]? = nil, _ body: (URL) async throws -> Void
     ) async throws {
         let path = "/Tests/PaymentServiceTests/LinkWorld.swift"
         let root: String = String(#filePath.prefix(#filePath.count - path.count))
         let routes = LinkPageRoutes(
-            assets: try PageAssets(home: root), settings: linkSettings(wallets: wallets), limits: limits,
-            pool: database)
+            assets: try PageAssets(home: root),
+            settings: linkSettings(wallets: wallets, instalments: instalments, association: association),
+            limits: limits, pool: database)
         let server = HTTPServer(
-            endpoints: routes.endpoints + PayLinkRoutes(pay: payLink(wallets: wallets)).endpoints,
+            endpoints: routes.endpoints
+                + PayLinkRoutes(pay: payLink(wallets: wallets, instalments: instalments)).endpoints,
             configuration: HTTPServerConfiguration(port: 0, serviceName: "payment"),
             pool: database, clock: clock, logger: Logger(label: "test.http") { _ in SwiftLogNoOpLogHandler() })
         let running = Task { try await server.run() }

@@ -50,14 +50,14 @@ import Testing
             #expect(json["next_action"]?["type"]?.stringValue == "redirect")
             #expect(json["next_action"]?["url"]?.stringValue == "https://pages.example/\(payment.attemptID)")
             #expect(json["next_action"]?["sync_path"]?.stringValue == "/v1/payments/\(payment.id)/sync")
-            let before: PaymentRecord = try await world.work.sync(payment.id)
+            let before: PaymentRecord = try await world.work.sync(payment.id).payment
             #expect(before.status == .requiresAction, "the customer has not finished")
             #expect(try await world.published("payment.requires_action.v1") == 1, "nothing new is told twice")
             pages.settle(payment.attemptID, .captured(ProviderCharge(reference: "pg_done")))
-            let done: PaymentRecord = try await world.work.sync(payment.id)
+            let done: PaymentRecord = try await world.work.sync(payment.id).payment
             #expect(done.status == .succeeded && done.attempts == 1 && done.nextAction == nil)
             #expect(try await world.booked(payment.id) == ["payment"])
-            #expect(try await world.work.sync(payment.id).status == .succeeded)
+            #expect(try await world.work.sync(payment.id).payment.status == .succeeded)
             #expect(try await world.booked(payment.id) == ["payment"])
             #expect(try await world.refund(payment.id, 300).status == 201)
             #expect(try await world.violations().isEmpty)
@@ -158,7 +158,7 @@ import Testing
         try await withPayments(beside: [pages]) { world in
             let payment: PaymentRecord = try await Self.onPage(world)
             pages.goAway(true)
-            #expect(try await world.work.sync(payment.id).status == .requiresAction)
+            #expect(try await world.work.sync(payment.id).payment.status == .requiresAction)
             await #expect(throws: ProviderFault.timedOut) { try await world.work.sync(attempt: payment.attemptID) }
             world.clock.set(Instant(seconds: PaymentWorld.start.seconds + 86_401))
             try await world.work.sweep.pass()

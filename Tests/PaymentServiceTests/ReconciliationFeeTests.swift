@@ -130,4 +130,19 @@ import Testing
             #expect(error.faults.count == 5)
         }
     }
+
+    @Test("an answer to a write says what the provider makes of the payment, as a read does") func answered()
+        async throws
+    {
+        try await withPayments { world in
+            let paid: PaymentRecord = try await world.paid(try await world.payer())
+            let before: JSONValue = try parseJSON(encode(try await world.work.sync(paid.id)))
+            #expect(before["settlement"] == .null, "not known yet")
+            world.advance(days: 3)
+            try await world.reconciliation().pass()
+            let after: JSONValue = try parseJSON(encode(try await world.work.sync(paid.id)))
+            #expect(after["settlement"]?.int("amount") == 1_299)
+            #expect(after["settlement"]?.int("fee") == 68)
+        }
+    }
 }

@@ -30,11 +30,13 @@ package struct ProviderCapabilities: Sendable {
         package let partialRefund: Bool
         /// Whether it can be charged without the customer.
         package let offSession: Bool
+        /// Whether only a token of the provider's own form pays: there is no page to send the customer to.
+        package let tokenOnly: Bool
 
         package init(
             type: String, currencies: Set<String>? = nil, countries: Set<String>? = nil,
             amounts: [String: ClosedRange<Int64>] = [:], payer: [PayerDetail] = [], separateCapture: Bool,
-            partialCapture: Bool, multipleCapture: Bool, partialRefund: Bool, offSession: Bool
+            partialCapture: Bool, multipleCapture: Bool, partialRefund: Bool, offSession: Bool, tokenOnly: Bool = false
         ) {
             self.type = type
             self.currencies = currencies
@@ -46,6 +48,7 @@ package struct ProviderCapabilities: Sendable {
             self.multipleCapture = multipleCapture
             self.partialRefund = partialRefund
             self.offSession = offSession
+            self.tokenOnly = tokenOnly
         }
     }
 
@@ -100,10 +103,12 @@ extension ProviderCapabilities {
         package let separateCapture: Bool
         /// Whether the customer is away.
         package let offSession: Bool
+        /// Whether the customer is to go to a page of the provider's.
+        package let onPage: Bool
 
         package init(
             type: String, currency: String, amount: Int64? = nil, country: String? = nil,
-            separateCapture: Bool = false, offSession: Bool = false
+            separateCapture: Bool = false, offSession: Bool = false, onPage: Bool = false
         ) {
             self.type = type
             self.currency = currency
@@ -111,6 +116,7 @@ extension ProviderCapabilities {
             self.country = country
             self.separateCapture = separateCapture
             self.offSession = offSession
+            self.onPage = onPage
         }
     }
 
@@ -138,7 +144,8 @@ extension ProviderCapabilities {
 
     /// The first thing that stands in the way of a wish; `nil` when nothing does.
     package func obstacle(to wish: Wish) -> Obstacle? {
-        guard let method: Method = methods.first(where: { $0.type == wish.type }) else { return .method }
+        guard let method: Method = methods.first(where: { $0.type == wish.type }), !wish.onPage || !method.tokenOnly
+        else { return .method }
         guard currencies.contains(wish.currency), method.currencies?.contains(wish.currency) ?? true else {
             return .currency
         }

@@ -51,6 +51,8 @@ public enum PaymentStatus: String, Sendable, CaseIterable {
         case retry
         /// It is given up before money moved.
         case cancel
+        /// Somebody decided that money which came too late makes the declined attempt good: its outcome is read again.
+        case reopen
     }
 
     /// The state after a step.
@@ -80,6 +82,7 @@ public enum PaymentStatus: String, Sendable, CaseIterable {
         case (.requiresAction, .cancel): .canceled
         case (.failed, .retry): .created
         case (.failed, .cancel): .canceled
+        case (.failed, .reopen): .processing
         default: nil
         }
     }

@@ -32,6 +32,12 @@ package struct InstalmentProduct: Sendable, Hashable {
     /// When an instalment is tried again.
     let dunning: InstalmentDunning
 
+    /// Whether a purchase is within the limits, and a part of it is paid on its day.
+    package func takesAtOnce(of purchase: Money) -> Bool {
+        let isWithin: Bool = limits[purchase.currency]?.contains(purchase.minor) ?? false
+        return isWithin && (first == .atPurchase || downPaymentShare != nil)
+    }
+
     /// The plan for a purchase.
     /// - Throws: ``Unavailable``, or `MoneyError` when its numbers do not fit.
     package func offer(for purchase: Money, on day: CivilDate) throws -> InstalmentOffer {

@@ -61,7 +61,7 @@ package struct CreateLink: Sendable {
     }
 
     private static func allowed(_ input: CreateLinkInput) -> [LinkMethod] {
-        input.methods.isEmpty ? LinkMethod.allCases : input.methods
+        input.methods.isEmpty ? LinkMethod.byDefault : input.methods
     }
 
     private static func store(

@@ -23,7 +23,8 @@ package struct CreateLinkInput: JSONInput {
             "description", min: 1, max: 500, doc: "What is paid for, as the customer reads it")
         methods = f.customList(
             "methods", element: JSONSchema.enumeration(LinkMethod.self), count: 1...LinkMethod.allCases.count,
-            required: false, doc: "Ways to pay that are allowed, in their order on the page; all when left out",
+            required: false,
+            doc: "Ways to pay that are allowed, in their order; left out: all but instalments, which need card",
             parse: Self.method)
         brand = f.optionalObject("brand", as: BrandInput.self, doc: "How the page looks")?.brand ?? .none
         language =

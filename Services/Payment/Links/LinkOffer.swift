@@ -16,7 +16,9 @@ package struct LinkOffer: Sendable, Equatable {
     }
 
     /// Whether the page hands something over that then pays: a card, a wallet's token, an account. Others are chosen by name.
-    package var isHandedOver: Bool { ["card", "apple_pay", "google_pay", "sepa_debit"].contains(type) }
+    package var isHandedOver: Bool {
+        ["card", "apple_pay", "google_pay", "sepa_debit", "instalments"].contains(type)
+    }
 
     /// What the page asks for: nothing where the country is all that is wanted, and is known.
     func asked(country: String?) -> [PayerDetail] { payer == [.country] && country != nil ? [] : payer }

@@ -3,6 +3,7 @@ package import HTTPKit
 import JSON
 import PaymentContract
 import PaymentDomain
+import PaymentInstalments
 import PaymentRecords
 package import Postgres
 
@@ -23,7 +24,8 @@ package struct LinkPageRoutes: Sendable {
     }
 
     package var endpoints: [Endpoint] {
-        [ask, show, brand, file, transfer] + (settings.wallets?.apple.map { [appleSession($0)] } ?? [])
+        [ask, show, brand, file, transfer, instalments] + (settings.wallets?.apple.map { [appleSession($0)] } ?? [])
+            + (settings.appleAssociation.map { [Self.association($0)] } ?? [])
     }
 
     private var ask: Endpoint {
@@ -98,6 +100,29 @@ package struct LinkPageRoutes: Sendable {
         }
     }
 
+    private var instalments: Endpoint {
+        let (limits, pool, settings) = (limits, pool, settings)
+        return .task(
+            .get, "/pay/{code}/instalments", scope: nil,
+            summary: "What a link's amount comes to in instalments, for its page; nothing is stored",
+            body: NoInput.self, answers: OffersResource.self,
+            problems: ["404 not_found", "409 payment_link_state", "429 rate_limited"]
+        ) { call, _ in
+            let offers: [OfferResource] = try await Self.looking(limits, call, pool) { db, standing in
+                let link: LinkRecord = standing.link
+                let status: LinkStatus = standing.status(at: call.now)
+                guard status == .active else { throw Problem.linkState(status) }
+                let country: String? = try LinkStore.country(of: link.customerID, in: db)
+                let isOffered: Bool = settings.offers(of: link.methods, link.amount, country: country).contains {
+                    $0.type == LinkMethod.instalments.rawValue
+                }
+                return try isOffered
+                    ? settings.instalments?.offersPaidAtOnce(for: link.amount, at: call.now) ?? [] : []
+            }
+            return .ok(OffersResource(offers: offers))
+        }
+    }
+
     private func appleSession(_ merchant: any AppleMerchant) -> Endpoint {
         let (limits, pool, settings) = (limits, pool, settings)
         return .task(
@@ -119,6 +144,17 @@ package struct LinkPageRoutes: Sendable {
             let session: JSONValue = try await merchant.session(
                 at: input.validationURL, domain: settings.publicHost, displayName: name)
             return .ok(AppleSessionResource(session: session))
+        }
+    }
+
+    /// Where Apple looks before it lets a domain's pages show Apple Pay.
+    private static func association(_ file: [UInt8]) -> Endpoint {
+        .asset(
+            "/.well-known/apple-developer-merchantid-domain-association", summary: "Whose domain this is, for Apple Pay"
+        ) { _ in
+            PageReply(
+                contentType: "text/plain", body: file, cacheControl: "public, max-age=300",
+                headers: [PageHeaders.noSniff])
         }
     }
 

@@ -38,6 +38,11 @@ package enum LinkMethod: String, Sendable, CaseIterable {
     case afterpayClearpay = "afterpay_clearpay"
     case affirm
     case crypto
+    /// Own instalments, charged to a card: credit, which a link has to name.
+    case instalments
+
+    /// What a link allows that names nothing.
+    package static let byDefault: [LinkMethod] = allCases.filter { $0 != .instalments }
 }
 
 /// What a page shows of the brand.

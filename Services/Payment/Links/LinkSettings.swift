@@ -1,5 +1,6 @@
 package import BillingCore
 package import PaymentContract
+package import PaymentInstalments
 
 /// What links and their pages are configured with.
 package struct LinkSettings: Sendable {
@@ -33,12 +34,17 @@ package struct LinkSettings: Sendable {
     package let wallets: LinkWallets?
     /// Who collects by bank debit; `nil`: no page offers one.
     package let creditor: LinkCreditor?
+    /// The terms under which pages offer own instalments.
+    package let instalments: InstalmentSettings?
+    /// Apple's proof that the pages' domain is ours; `nil`: none is served.
+    package let appleAssociation: [UInt8]?
     /// The QR image of a text as SVG; without it links have no image.
     package let qr: (@Sendable (String) throws -> String)?
 
     package init(
         publicURL: String, isSandbox: Bool, offered: [LinkMethod], providers: PaymentProviders,
         assets: [Asset] = [], wallets: LinkWallets? = nil, creditor: LinkCreditor? = nil,
+        instalments: InstalmentSettings? = nil, appleAssociation: [UInt8]? = nil,
         qr: (@Sendable (String) throws -> String)? = nil
     ) {
         self.publicURL = publicURL.hasSuffix("/") ? String(publicURL.dropLast()) : publicURL
@@ -48,6 +54,8 @@ package struct LinkSettings: Sendable {
         self.assets = assets
         self.wallets = wallets
         self.creditor = creditor
+        self.instalments = instalments
+        self.appleAssociation = appleAssociation
         self.qr = qr
     }
 
@@ -64,6 +72,9 @@ package struct LinkSettings: Sendable {
                 wallets?.apple != nil && takesCards(amount, country) ? [LinkOffer(type: method.rawValue)] : []
             case .googlePay:
                 wallets?.google != nil && takesCards(amount, country) ? [LinkOffer(type: method.rawValue)] : []
+            case .instalments:
+                methods.contains(.card) && takesInstalments(amount) && takesCards(amount, country)
+                    ? [LinkOffer(type: method.rawValue)] : []
             case .crypto: assets.compactMap { offer(of: $0.type, amount, country) }
             default: offer(of: method.rawValue, amount, country).map { [$0] } ?? []
             }
@@ -74,6 +85,10 @@ package struct LinkSettings: Sendable {
     private func takesCards(_ amount: Money, _ country: String?) -> Bool {
         let wish = Self.wish(LinkMethod.card.rawValue, amount, country)
         return providers.capabilities(of: "sandbox").map { $0.obstacle(to: wish) == nil } ?? false
+    }
+
+    private func takesInstalments(_ amount: Money) -> Bool {
+        instalments?.products.contains { $0.takesAtOnce(of: amount) } ?? false
     }
 
     private func takesAccounts(_ amount: Money, _ country: String?) -> Bool {

@@ -4,6 +4,7 @@ package import JSON
 import PaymentChains
 import PaymentContract
 import PaymentDomain
+import PaymentInstalments
 import PaymentRecords
 package import Postgres
 
@@ -34,7 +35,10 @@ package struct LinkStatusResource: JSONOutput {
         let action = LinkActionResource(
             payment, decimals: settings.assets.first { $0.type == method?.type }?.decimals,
             qrPath: settings.qr == nil ? nil : "/pay/\(link.code.text)/transfer.svg?session=\(session.text)")
-        self.payment = LinkPaymentResource(payment: payment, method: isMine ? method : nil, action: action)
+        let plan: PlanRecord? =
+            try isMine && link.methods.contains(.instalments) ? PlanStore.find(of: payment.id, in: db) : nil
+        self.payment = LinkPaymentResource(
+            payment: payment, method: isMine ? method : nil, action: action, plan: plan.map(PagePlanResource.init))
     }
 
     init(status: LinkStatus, payment: LinkPaymentResource?) {
@@ -66,6 +70,8 @@ struct LinkPaymentResource: JSONOutput {
     /// What this visit pays with; `nil` for any other visit.
     let method: PaymentMethodRecord?
     let action: LinkActionResource?
+    /// What this visit has agreed to pay in instalments, of which the payment is the first.
+    let plan: PagePlanResource?
 
     private var phase: Phase {
         switch payment.status {
@@ -73,7 +79,8 @@ struct LinkPaymentResource: JSONOutput {
         case .requiresAction: .requiresAction
         case .authorized, .succeeded: .succeeded
         case .failed: .failed
-        case .canceled: .canceled
+        // A refusal is shown as one whoever gave the payment up since: the first of a plan is, at once.
+        case .canceled: payment.wasRefused ? .failed : .canceled
         }
     }
 
@@ -87,11 +94,12 @@ struct LinkPaymentResource: JSONOutput {
         o.field("card_last4", method?.last4)
         o.field("failure", payment.decline.map(LinkFailureResource.init))
         o.field("next_action", action, doc: "What the customer does now")
+        o.field("instalments", plan, doc: "The plan whose first payment it is; for the visit that agreed only")
         o.field("created_at", payment.createdAt)
     }
 
     static var sample: Self {
-        Self(payment: .sample, method: nil, action: .sample)
+        Self(payment: .sample, method: nil, action: .sample, plan: .sample)
     }
 }
 

@@ -108,7 +108,9 @@ package enum LinkUseStore {
             UNION ALL
             SELECT 'payment ' || p.id || ' is not of the amount of its link ' || l.id
             FROM payment_links l JOIN payment_link_payments u ON u.link_id = l.id JOIN payments p ON p.id = u.payment_id
-            WHERE (p.amount, p.currency, p.customer_id) IS DISTINCT FROM (l.amount, l.currency, l.customer_id)
+            LEFT JOIN instalments i ON i.id = p.instalment_id LEFT JOIN instalment_plans q ON q.id = i.plan_id
+            WHERE (coalesce(q.amount, p.amount), p.currency, p.customer_id)
+                IS DISTINCT FROM (l.amount, l.currency, l.customer_id)
             """
         ) { row in try row.next() }
     }

@@ -141,6 +141,9 @@ package struct PaymentRecord: PostgresRecord, Sendable {
     /// Why the last attempt failed.
     package var decline: Decline? { declineCode.map(Decline.init(code:)) }
 
+    /// Whether the last attempt failed and no other has begun, given up since or not.
+    package var wasRefused: Bool { status == .failed || (status == .canceled && declineCode != nil) }
+
     /// What is still held and can be captured, minor units.
     package var amountCapturable: Int64 { status == .authorized ? amount.minor - amountCaptured : 0 }
 

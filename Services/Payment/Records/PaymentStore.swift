@@ -175,6 +175,23 @@ package enum PaymentStore {
             """)
     }
 
+    /// Has the outcome of a failed payment's attempt, its row locked, read again: it is due at once, and the sweeper's where
+    /// nobody else reads it.
+    package static func reopen(_ payment: PaymentRecord, in db: borrowing PostgresTransaction) throws {
+        let status: PaymentStatus = .processing
+        try db.enqueue(
+            """
+            UPDATE payments SET status = \(status), decline_code = NULL, decline_class = NULL, look_at = NULL, looks = 0,
+                stepped_at = now()
+            WHERE id = \(payment.id)
+            """)
+        try db.enqueue(
+            """
+            UPDATE payment_attempts SET status = 'started', decline_code = NULL, ended_at = NULL
+            WHERE id = \(payment.attemptID)
+            """)
+    }
+
     /// Ends payments, whose rows are locked, and their attempts before money moved.
     package static func cancel(_ payments: [PaymentRecord], in db: borrowing PostgresTransaction) throws {
         try db.enqueue(

@@ -66,9 +66,12 @@ package struct RoutingConfiguration: Sendable {
     private func number(_ key: String, of name: String, default fallback: Int) throws(Invalid) -> Int {
         let own = "payment.providers.\(name).\(key)"
         let common = "payment.provider_\(key)"
-        guard let text: String = tunables[own] ?? tunables[common] else { return fallback }
-        guard let number = Int(text), number > 0 else { throw Invalid(description: "\(own) must be above zero") }
-        return number
+        for path in [own, common] {
+            guard let text: String = tunables[path] else { continue }
+            guard let number = Int(text), number > 0 else { throw Invalid(description: "\(path) must be above zero") }
+            return number
+        }
+        return fallback
     }
 
     /// `fee_rate: "0.029"` and `fee_fixed: {USD: 30}`; `nil` when neither is there.

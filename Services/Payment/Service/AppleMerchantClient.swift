@@ -24,7 +24,7 @@ package struct AppleMerchantClient: AppleMerchant {
     ///   - certificate: The merchant identity certificate, with those above it, in PEM.
     ///   - key: Its private key in PEM.
     ///   - roots: Whom to trust, in PEM; the system's roots when left out.
-    /// - Throws: When a text is not what it should be.
+    /// - Throws: When a text is not what it should be, or the key is not the certificate's.
     package init(identifier: String, certificate: String, key: String, roots: String? = nil) throws {
         self.identifier = identifier
         var tls: TLSConfiguration = .makeClientConfiguration()
@@ -32,6 +32,8 @@ package struct AppleMerchantClient: AppleMerchant {
         tls.certificateChain = try NIOSSLCertificate.fromPEMBytes(Array(certificate.utf8)).map { .certificate($0) }
         tls.privateKey = .privateKey(try NIOSSLPrivateKey(bytes: Array(key.utf8), format: .pem))
         if let roots { tls.trustRoots = .certificates(try NIOSSLCertificate.fromPEMBytes(Array(roots.utf8))) }
+        // Now, and not at the first session, a key that is another certificate's is refused.
+        _ = try NIOSSLContext(configuration: tls)
         var configuration = HTTPClient.Configuration(tlsConfiguration: tls, redirectConfiguration: .disallow)
         configuration.timeout.connect = .seconds(5)
         client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)

@@ -3,6 +3,7 @@ import HTTPKit
 import PaymentAuthentication
 import PaymentContract
 import PaymentCrypto
+import PaymentInstalments
 import PaymentLinks
 import PaymentQR
 import PaymentWallets
@@ -10,19 +11,20 @@ import ServiceKit
 
 extension LinkSettings {
     /// Reads what pages offer.
-    /// - Parameter environment: As ``WalletConfiguration``, and `APPLE_PAY_IDENTITY_CERTIFICATE_PATH` and
-    ///   `APPLE_PAY_IDENTITY_KEY_PATH`: files with the merchant identity certificate and its key in PEM.
+    /// - Parameter environment: As ``WalletConfiguration`` and ``AppleSettings``.
     /// - Throws: `ServiceConfiguration.Invalid`.
     init(
         _ configuration: ServiceConfiguration, environment: [String: String], _ providers: PaymentProviders,
-        _ assets: [AcceptedAsset]
+        _ assets: [AcceptedAsset], _ instalments: InstalmentSettings
     ) throws(ServiceConfiguration.Invalid) {
+        let apple = try AppleSettings(environment)
         self.init(
             publicURL: configuration.publicURL, isSandbox: configuration.mode == .sandbox,
             offered: try Self.methods(configuration), providers: providers,
             assets: assets.map { Asset(type: $0.name, symbol: $0.symbol, decimals: $0.decimals) },
-            wallets: try LinkWallets(configuration, environment: environment),
-            creditor: try LinkCreditor(configuration),
+            wallets: try LinkWallets(configuration, environment: environment, apple: apple.merchant),
+            creditor: try LinkCreditor(configuration), instalments: instalments,
+            appleAssociation: apple.association,
             qr: { text in
                 guard let code = QRCode(text) else { throw Problem.unavailable() }
                 return code.svg(label: text)
@@ -63,7 +65,7 @@ extension LinkCreditor {
 extension LinkWallets {
     /// `nil` without `payment.merchant_country`, or without a wallet whose tokens are opened here.
     init?(
-        _ configuration: ServiceConfiguration, environment: [String: String]
+        _ configuration: ServiceConfiguration, environment: [String: String], apple: AppleMerchantClient?
     ) throws(ServiceConfiguration.Invalid) {
         let country: String = configuration.text("payment.merchant_country", default: "")
         guard !country.isEmpty else { return nil }
@@ -71,7 +73,6 @@ extension LinkWallets {
             throw ServiceConfiguration.Invalid(faults: ["payment.merchant_country must be two capital letters"])
         }
         let google: GooglePay? = try Self.google(configuration, environment)
-        let apple: AppleMerchantClient? = try Self.apple(environment)
         guard google != nil || apple != nil else { return nil }
         self.init(country: country, google: google, apple: apple)
     }
@@ -94,24 +95,6 @@ extension LinkWallets {
             return GooglePay(
                 merchantID: given.isEmpty ? nil : given, recipient: .gateway(id: id, merchantID: merchant),
                 isTest: isTest)
-        }
-    }
-
-    private static func apple(
-        _ environment: [String: String]
-    ) throws(ServiceConfiguration.Invalid) -> AppleMerchantClient? {
-        guard let certificate: String = try WalletConfiguration.file("APPLE_PAY_IDENTITY_CERTIFICATE_PATH", environment)
-        else { return nil }
-        guard let key: String = try WalletConfiguration.file("APPLE_PAY_IDENTITY_KEY_PATH", environment),
-            let merchant: String = WalletConfiguration.text("APPLE_PAY_MERCHANT_ID", environment),
-            WalletConfiguration.text("APPLE_PAY_KEYS_PATH", environment) != nil
-        else {
-            throw WalletConfiguration.invalid(
-                "APPLE_PAY_IDENTITY_CERTIFICATE_PATH needs APPLE_PAY_IDENTITY_KEY_PATH, APPLE_PAY_MERCHANT_ID and "
-                    + "APPLE_PAY_KEYS_PATH")
-        }
-        do { return try AppleMerchantClient(identifier: merchant, certificate: certificate, key: key) } catch {
-            throw WalletConfiguration.invalid("Apple Pay's merchant identity cannot be used: \(error)")
         }
     }
 }

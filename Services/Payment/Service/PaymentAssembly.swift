@@ -45,7 +45,7 @@ public struct PaymentAssembly: ServiceAssembly {
         let providers: PaymentProviders = routing.providers
         let policy = SweepPolicy(configuration)
         let settlement = try SettlementPolicy(configuration)
-        let risk = try RiskPolicy(configuration)
+        let risk = try RiskPolicy(tunables: configuration.tunables)
         let work = PaymentUseCases(
             pool: parts.pool, providers: providers, clock: parts.clock, policy: policy,
             actions: ActionPolicy(configuration), fingerprintKey: try Self.key("card fingerprint", configuration),
@@ -62,15 +62,17 @@ public struct PaymentAssembly: ServiceAssembly {
         let disputes = Disputes(
             providers: providers, pool: parts.pool, clock: parts.clock, lostSeconds: policy.lostSeconds,
             logger: parts.logger)
+        let terms = try InstalmentSettings(configuration.tunables)
         let instalments = InstalmentPart(
-            try InstalmentSettings(configuration.tunables), pool: parts.pool, clock: parts.clock, logger: parts.logger)
-        let links = try LinkSettings(configuration, environment: environment, providers, crypto.assets)
+            terms, pool: parts.pool, clock: parts.clock, logger: parts.logger)
+        let links = try LinkSettings(configuration, environment: environment, providers, crypto.assets, terms)
         let webhooks = try WebhooksIn(parts, handler: work.news, transport: transport)
         let assets = try PageAssets(home: configuration.home)
         endpoints =
             try work.endpoints + LedgerRoutes().endpoints
             + ExchangeRoutes(rates: settlement.rates).endpoints + disputes.endpoints
-            + ReconciliationRoutes().endpoints + instalments.endpoints + webhooks.endpoints + crypto.endpoints
+            + ReconciliationRoutes(policy: try ReconciliationPolicy(configuration)).endpoints
+            + instalments.endpoints + webhooks.endpoints + crypto.endpoints
             + Self.links(parts, assets, links, work)
             + work.authenticationPages(
                 AuthenticationPage(assets: assets, isSandbox: configuration.mode == .sandbox)) + routing.endpoints

@@ -2,7 +2,7 @@ import BillingCore
 import HTTPKit
 import Logging
 import PaymentContract
-import PaymentDomain
+package import PaymentDomain
 import PaymentRouting
 import PaymentSandbox
 import ServiceKit
@@ -78,12 +78,12 @@ struct RoutingAssembly: Sendable {
 
 extension RiskPolicy {
     /// `payment.fraud_thresholds.review`, `.step_up`, `.block`; `payment.fraud_high_risk`; `payment.fraud_review`.
-    /// - Throws: `ServiceConfiguration.Invalid`.
-    init(_ configuration: ServiceConfiguration) throws {
+    /// - Throws: `ServiceConfiguration.Invalid` naming every fault.
+    package init(tunables: [String: String]) throws {
         var faults: [String] = []
         func threshold(_ name: String, _ standard: ExactDecimal) -> ExactDecimal {
             let path = "payment.fraud_thresholds.\(name)"
-            guard let text: String = configuration.tunables[path] else { return standard }
+            guard let text: String = tunables[path] else { return standard }
             if let decimal = ExactDecimal(text) { return decimal }
             faults.append("\(path) must be a decimal such as 0.75")
             return standard
@@ -91,7 +91,7 @@ extension RiskPolicy {
         func word<Word: CaseIterable & RawRepresentable>(
             _ path: String, _ standard: Word
         ) -> Word where Word.RawValue == String {
-            guard let text: String = configuration.tunables[path] else { return standard }
+            guard let text: String = tunables[path] else { return standard }
             if let word = Word(rawValue: text) { return word }
             faults.append("\(path) must be one of \(Word.allCases.map(\.rawValue).joined(separator: ", "))")
             return standard

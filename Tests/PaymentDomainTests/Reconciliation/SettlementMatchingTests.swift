@@ -42,6 +42,23 @@ import Testing
             Self.pairs(lines, [charge, refund]) == ["t1=je1 provider_reference", "t2=je2 provider_reference"])
     }
 
+    @Test("a booking that a line was said not to be is no partner of it, by any rule") func refused() throws {
+        let bookings = [
+            Settle.booking("je1", 1_000, own: "att_1", sources: ["ch_1"], taken: ["pi_1"]),
+            Settle.booking("je2", 1_000),
+        ]
+        let knowing = SettlementMatching(window: .seconds(3_600), refused: ["t1": ["je1"]])
+        func pairs(_ line: SettlementLine) -> [String] { knowing([line], bookings).matches.map(\.booking) }
+        #expect(pairs(try Settle.line("t1", 1_000)) == ["je2"])
+        #expect(pairs(try Settle.line("t1", 1_000, own: "att_1")) == [])
+        #expect(pairs(try Settle.line("t1", 700, source: "ch_1")) == [])
+        #expect(pairs(try Settle.line("t1", 700, taken: "pi_1")) == [])
+        #expect(pairs(try Settle.line("t2", 1_000, own: "att_1")) == ["je1"], "others may be it")
+        let rivals = knowing(
+            [try Settle.line("t1", 1_000), try Settle.line("t2", 1_000)], [Settle.booking("je1", 1_000)])
+        #expect(rivals.matches.map(\.line) == ["t2"] && rivals.ambiguous.isEmpty)
+    }
+
     @Test("amount, currency and time find it only where there is one on each side") func alike() throws {
         let one = Settle.booking("je1", 1_000, after: 600)
         let line = try Settle.line("t1", 1_000)
@@ -142,7 +159,7 @@ import Testing
             return names.source.map(booking.sources.contains) ?? false
                 || names.taken.map(booking.taken.contains) ?? false
         case .amountAndTime: return line.asked == booking.gross && names.own == nil
-        case .bookedFromLine: return false
+        case .chosen, .bookedFromLine: return false
         }
     }
 

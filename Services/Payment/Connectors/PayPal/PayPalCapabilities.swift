@@ -20,7 +20,7 @@ package enum PayPalCapabilities {
                 multipleCapture: false, partialRefund: true, offSession: true),
             ProviderCapabilities.Method(
                 type: "card", separateCapture: true, partialCapture: true, multipleCapture: false,
-                partialRefund: true, offSession: true),
+                partialRefund: true, offSession: true, tokenOnly: true),
         ],
         currencies: Set(PayPalAmount.currencies.map(\.code)))
 }

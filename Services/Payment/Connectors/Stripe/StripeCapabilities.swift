@@ -8,12 +8,11 @@ extension ProviderCapabilities {
     static func stripe(multipleCapture: Bool) -> ProviderCapabilities {
         ProviderCapabilities(
             methods: [
-                Method(
-                    type: "card", separateCapture: true, partialCapture: true, multipleCapture: multipleCapture,
-                    partialRefund: true, offSession: true),
+                card("card", multipleCapture), card("google_pay", multipleCapture), card("apple_pay", multipleCapture),
                 Method(
                     type: "sepa_debit", currencies: ["EUR"], countries: sepaCountries, separateCapture: false,
-                    partialCapture: false, multipleCapture: false, partialRefund: true, offSession: true),
+                    partialCapture: false, multipleCapture: false, partialRefund: true, offSession: true,
+                    tokenOnly: true),
                 redirect("ideal", ["EUR"], ["NL"], separateCapture: false),
                 redirect("klarna", klarnaCurrencies, klarnaCountries, payer: [.country], separateCapture: true),
                 redirect(
@@ -25,6 +24,13 @@ extension ProviderCapabilities {
             // An exemption goes with an authentication only, as what its issuer has agreed to; without one Stripe claims
             // what it sees fit (docs.stripe.com/payments/3d-secure/strong-customer-authentication-exemptions).
             authentication: Authentication(exemptions: nil, takesProof: true))
+    }
+
+    /// A card, or what a wallet gave in its place for Stripe, which is a card there.
+    private static func card(_ type: String, _ multipleCapture: Bool) -> Method {
+        Method(
+            type: type, separateCapture: true, partialCapture: true, multipleCapture: multipleCapture,
+            partialRefund: true, offSession: true, tokenOnly: true)
     }
 
     /// A method on a page of its own, which cannot be charged again without the customer.

@@ -8,13 +8,15 @@ import Postgres
 package struct HeldRoutes: Sendable {
     let accepted: AcceptedAssets
     let decide: DecideHeld
+    let complete: CompleteHeld
 
     package init(accepted: AcceptedAssets, decide: DecideHeld) {
         self.accepted = accepted
         self.decide = decide
+        complete = CompleteHeld(accepted: accepted)
     }
 
-    package var endpoints: [Endpoint] { [list, sendBack, keep] }
+    package var endpoints: [Endpoint] { [list, sendBack, keep, completePayment] }
 
     private static let path = "/v1/crypto/held"
     private static let problems = [
@@ -62,6 +64,55 @@ package struct HeldRoutes: Sendable {
                         try call.id("attempt_id"), input.amount, reason: input.reason, by: call.principal.id,
                         at: call.now, in: db), accepted))
         }
+    }
+
+    private var completePayment: Endpoint {
+        let complete: CompleteHeld = complete
+        return .write(
+            .post, "\(Self.path)/{attempt_id}/complete", scope: "crypto:write",
+            summary: "Complete the payment of a declined attempt with the money that came too late for it",
+            body: HeldCompleteInput.self, answers: HeldCompletionResource.self, statuses: [202],
+            problems: [
+                "404 not_found", "409 payment_made", "409 payment_state", "409 partly_decided", "409 not_enough_held",
+                "409 asset_not_configured", "422 invalid_request",
+            ]
+        ) { db, call, input in
+            .accepted(
+                HeldCompletionResource(
+                    completion: try complete(
+                        try call.id("attempt_id"), reason: input.reason, by: call.principal.id, at: call.now, in: db)))
+        }
+    }
+}
+
+/// Why a payment is completed.
+package struct HeldCompleteInput: JSONInput {
+    let reason: String
+
+    package init(_ f: inout InputFields) {
+        reason = f.string("reason", min: 1, max: 500, doc: "For people; kept with who said so")
+    }
+}
+
+/// A decision to complete a payment, as callers see it.
+package struct HeldCompletionResource: JSONOutput {
+    let completion: HeldCompletion
+
+    package func write(to o: inout ObjectWriter) {
+        o.field("object", "crypto_completion")
+        o.field("id", completion.attemptID, doc: "The attempt that was declined")
+        o.field("payment_id", completion.paymentID, doc: "It is processing, and succeeds when it is booked")
+        o.field("amount", completion.amount.description, doc: "Base units that pay; the rest goes by the rule for more")
+        o.field("reason", completion.reason)
+        o.field("actor", completion.actor)
+        o.field("completed_at", completion.completedAt)
+    }
+
+    package static var sample: Self {
+        Self(
+            completion: HeldCompletion(
+                attemptID: .sample, paymentID: .sample, amount: BaseUnits(155_400), reason: "The goods are still here",
+                actor: "key_1", completedAt: .sample))
     }
 }
 

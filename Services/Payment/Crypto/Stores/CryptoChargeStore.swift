@@ -86,6 +86,26 @@ package enum CryptoChargeStore {
             """)
     }
 
+    /// Makes a declined charge, whose row is locked, one that was captured, however late its money came; that is told anew.
+    package static func complete(
+        _ attempt: AttemptID, at now: Instant, in db: borrowing PostgresTransaction
+    ) throws {
+        let (answer, rule): (CryptoCharge.Answer, WatchPolicy.LateRule) = (.captured, .accept)
+        try db.enqueue(
+            """
+            UPDATE crypto_charges SET answer = \(answer.text), answered_at = \(now), late_rule = \(rule.rawValue),
+                told_at = NULL
+            WHERE attempt_id = \(attempt)
+            """)
+    }
+
+    /// Stores what of it was captured.
+    package static func captured(
+        _ units: BaseUnits, of attempt: AttemptID, in db: borrowing PostgresTransaction
+    ) throws {
+        try db.enqueue("UPDATE crypto_charges SET captured_units = \(units) WHERE attempt_id = \(attempt)")
+    }
+
     /// Stores what an address amounts to; the charge's row is locked.
     package static func save(
         _ standing: StoredStanding, of attempt: AttemptID, closedAt: Instant?, in db: borrowing PostgresTransaction

@@ -53,6 +53,8 @@ public enum SettlementRule: String, Sendable, CaseIterable {
     case providerReference = "provider_reference"
     /// Amount and currency are the same, the time is near, and there is no other on either side.
     case amountAndTime = "amount_and_time"
+    /// Somebody who looked chose it among several.
+    case chosen
     /// The line is where we hear of it: it was booked from the line.
     case bookedFromLine = "booked_from_line"
 }

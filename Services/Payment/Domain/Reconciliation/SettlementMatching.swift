@@ -10,8 +10,14 @@ public struct SettlementMatching: Sendable {
     /// How far apart in time a line and a booking may be that have nothing but amount and currency in common.
     public let window: Duration
 
+    /// Bookings that lines, by id, are not, whatever the rules say: somebody who looked said so.
+    public let refused: [String: Set<String>]
+
     /// Rules with a time window.
-    public init(window: Duration) { self.window = window }
+    public init(window: Duration, refused: [String: Set<String>] = [:]) {
+        self.window = window
+        self.refused = refused
+    }
 
     /// What came of lines.
     public struct Outcome: Sendable, Equatable {
@@ -22,13 +28,16 @@ public struct SettlementMatching: Sendable {
         /// The bookings that each of those may be.
         public var candidates: [String: Set<String>] = [:]
 
+        /// Pairs, and nothing else.
+        public init(matches: Set<SettlementMatch> = []) { self.matches = matches }
+
         /// Both outcomes, of which the second had only what the first left.
         public func joined(with second: Outcome) -> Outcome {
             let matches: Set<SettlementMatch> = matches.union(second.matches)
-            return Outcome(
-                matches: matches,
-                ambiguous: ambiguous.union(second.ambiguous).subtracting(second.matches.map(\.line)),
-                candidates: candidates.merging(second.candidates) { $0.union($1) })
+            var joined = Outcome(matches: matches)
+            joined.ambiguous = ambiguous.union(second.ambiguous).subtracting(second.matches.map(\.line))
+            joined.candidates = candidates.merging(second.candidates) { $0.union($1) }
+            return joined
         }
     }
 
@@ -47,7 +56,8 @@ public struct SettlementMatching: Sendable {
 
     /// By what lines and bookings are called.
     public func byReference(_ lines: [SettlementLine], _ bookings: [SettlementBooking]) -> Outcome {
-        var round = Round(lines: lines.filter { !$0.kind.isBookedFromLine }, bookings: bookings)
+        var round = Round(
+            lines: lines.filter { !$0.kind.isBookedFromLine }, bookings: bookings, refused: refused)
         round.pair(.ownReference, line: \.references.own) { [$0.own] }
         round.pair(.ownReference, line: \.references.own) { $0.related }
         round.pair(.providerReference, line: \.references.source) { $0.sources }
@@ -59,7 +69,8 @@ public struct SettlementMatching: Sendable {
     /// than a booking with another id, however equal the amounts.
     public func byAmount(_ lines: [SettlementLine], _ bookings: [SettlementBooking]) -> Outcome {
         var round = Round(
-            lines: lines.filter { !$0.kind.isBookedFromLine && $0.references.own == nil }, bookings: bookings)
+            lines: lines.filter { !$0.kind.isBookedFromLine && $0.references.own == nil }, bookings: bookings,
+            refused: refused)
         round.pairByAmount(within: window)
         return round.outcome
     }
@@ -69,6 +80,7 @@ public struct SettlementMatching: Sendable {
 private struct Round {
     var lines: [SettlementLine]
     var bookings: [SettlementBooking]
+    let refused: [String: Set<String>]
     var outcome = SettlementMatching.Outcome()
 
     /// Pairs what has a reference in common.
@@ -83,7 +95,7 @@ private struct Round {
         var pairs: [Pair] = []
         for (index, line) in lines.enumerated() {
             guard let reference = reference(line) else { continue }
-            for candidate in byReference[reference, default: []] where bookings[candidate].kind == line.kind {
+            for candidate in byReference[reference, default: []] where mayBe(line, bookings[candidate]) {
                 pairs.append(Pair(line: index, booking: candidate))
             }
         }
@@ -95,6 +107,10 @@ private struct Round {
         take(taken + Pair.alone(in: left), rule, outOf: pairs)
     }
 
+    private func mayBe(_ line: SettlementLine, _ booking: SettlementBooking) -> Bool {
+        booking.kind == line.kind && !(refused[line.id]?.contains(booking.id) ?? false)
+    }
+
     /// Pairs what has nothing in common but amount, currency and about the time.
     mutating func pairByAmount(within window: Duration) {
         var byAmount: [Money: [Int]] = [:]
@@ -104,7 +120,7 @@ private struct Round {
             for candidate in byAmount[line.asked, default: []] {
                 let booking: SettlementBooking = bookings[candidate]
                 let apart: Duration = booking.occurredAt - line.occurredAt
-                guard booking.kind == line.kind, apart <= window, apart >= .zero - window else { continue }
+                guard mayBe(line, booking), apart <= window, apart >= .zero - window else { continue }
                 pairs.append(Pair(line: index, booking: candidate))
             }
         }

@@ -15,21 +15,20 @@ package struct OfferInput: JSONInput {
 
 /// `POST /v1/instalment_plans`.
 package struct AgreePlanInput: JSONInput {
-    let customerID: CustomerID
-    let paymentMethodID: PaymentMethodID?
-    let amount: Money
-    let terms: String
-    let description: String?
-    let metadataJSON: String
+    package let order: PlanOrder
 
     package init(_ f: inout InputFields) {
-        customerID = f.id("customer_id", as: CustomerID.self)
-        paymentMethodID = f.optionalID(
-            "payment_method_id", as: PaymentMethodID.self, doc: "The customer's default of the day when left out")
-        amount = f.positiveMoney("amount", doc: "The purchase, minor units")
-        terms = f.string("terms", min: 1, max: 64, doc: "The name of the terms, such as pay_in_3")
-        description = f.optionalString("description", max: 500, doc: "For people")
-        metadataJSON = Metadata.encode(f.metadata())
+        order = PlanOrder(
+            customerID: f.id("customer_id", as: CustomerID.self),
+            paymentMethodID: f.optionalID(
+                "payment_method_id", as: PaymentMethodID.self, doc: "The customer's default of the day when left out"),
+            amount: f.positiveMoney("amount", doc: "The purchase, minor units"),
+            terms: f.string("terms", min: 1, max: 64, doc: "The name of the terms, such as pay_in_3"),
+            offer: f.optionalString(
+                "offer", min: 32, max: 32,
+                doc: "The fingerprint of the offer that the customer saw; refused when there is another by now"),
+            description: f.optionalString("description", max: 500, doc: "For people"),
+            metadata: Metadata.encode(f.metadata()))
     }
 }
 

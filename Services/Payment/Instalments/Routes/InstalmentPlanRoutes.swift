@@ -27,9 +27,9 @@ package struct InstalmentPlanRoutes: Sendable {
         return .write(
             .post, "/v1/instalment_plans", scope: "instalment_plans:write",
             summary: "Agree an instalment plan and take its first payment", body: AgreePlanInput.self,
-            answers: PlanResource.self, problems: ["422 invalid_request"]
+            answers: PlanResource.self, problems: ["409 instalment_offer_changed", "422 invalid_request"]
         ) { db, call, input in
-            Reply(status: 201, try PlanResource(try agree(input, at: call.now, in: db)))
+            Reply(status: 201, try PlanResource(try agree(input.order, at: call.now, in: db)))
         }
     }
 
@@ -98,6 +98,14 @@ package struct InstalmentPlanRoutes: Sendable {
 }
 
 extension InstalmentSettings {
+    /// What a purchase comes to under each of the terms that take a part of it at once: a page begins a plan with a payment.
+    /// - Throws: `MoneyError` when numbers do not fit.
+    package func offersPaidAtOnce(for purchase: Money, at now: Instant) throws -> [OfferResource] {
+        try products.filter { $0.takesAtOnce(of: purchase) }.map { product in
+            OfferResource(terms: product.name, offer: try product.offer(for: purchase, on: CivilDate(of: now)))
+        }
+    }
+
     /// The offers for an amount: of the named terms, or of all that fit.
     /// - Throws: The problem when there is none.
     package func offers(_ input: OfferInput, on day: CivilDate) throws -> [OfferResource] {

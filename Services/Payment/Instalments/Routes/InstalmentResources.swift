@@ -96,6 +96,8 @@ struct SettlementResource: JSONOutput {
 package struct OffersResource: JSONOutput {
     let offers: [OfferResource]
 
+    package init(offers: [OfferResource]) { self.offers = offers }
+
     package func write(to o: inout ObjectWriter) {
         o.field("object", "list")
         o.field("data", offers)
@@ -118,9 +120,35 @@ package struct OfferResource: JSONOutput {
         o.field(
             "annual_percentage_rate", offer.annualPercentageRate.description, doc: "The effective annual rate, percent")
         o.field("schedule", offer.schedule.map(OfferPartResource.init))
+        o.field("late", LateResource(late: offer.terms.late))
+        o.field(
+            "fingerprint", offer.fingerprint(terms: terms),
+            doc: "Of all the above: who agrees to it by this agrees to nothing else")
     }
 
     package static var sample: Self { Self(terms: "pay_in_3", offer: PlanRecord.sampleOffer) }
+}
+
+/// What being late costs.
+struct LateResource: JSONOutput {
+    let late: LatePolicy
+
+    func write(to o: inout ObjectWriter) {
+        let (fee, share): (Money?, ExactDecimal?) =
+            switch late.fee {
+            case .none: (nil, nil)
+            case .fixed(let fee): (fee, nil)
+            case .percentage(let share, let cap): (cap, share)
+            }
+        o.field(
+            "fee", fee?.minor,
+            doc: "Once for each late instalment, minor units; with a share the most it may come to")
+        o.field("fee_share", share?.description, doc: "Of what is overdue: 0.05 for 5 %")
+        o.field("grace_days", late.graceDays, doc: "Days after its day on which an instalment is not late yet")
+        o.field("default_after_days", late.defaultAfterDays, doc: "Days after its day that the plan survives")
+    }
+
+    static var sample: Self { Self(late: PlanRecord.sampleOffer.terms.late) }
 }
 
 /// An instalment on offer.

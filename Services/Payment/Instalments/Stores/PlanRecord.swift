@@ -1,16 +1,16 @@
-import BillingCore
+package import BillingCore
 import PaymentDomain
 import Postgres
 
 /// A plan as stored.
 package struct PlanRecord: Sendable {
-    let id: InstalmentPlanID
+    package let id: InstalmentPlanID
     let customerID: CustomerID
     /// What is charged; `nil` for the default of the day.
     var methodID: PaymentMethodID?
     let termsName: String
     let dunning: InstalmentDunning
-    var status: PlanStatus
+    package var status: PlanStatus
     var plan: InstalmentPlan
     /// Beside `plan.instalments`, in their order.
     var parts: [PlanPart]
@@ -19,7 +19,7 @@ package struct PlanRecord: Sendable {
     /// What came in beyond what was owed, minor units; it is given back.
     var overpaid: Int64
     /// The payment whose outcome is waited for.
-    var awaited: PaymentID?
+    package var awaited: PaymentID?
     var nextStepAt: Instant?
     /// Journal entries so far.
     var entries: Int

@@ -17,6 +17,22 @@ package enum PlanStore {
         try read("WHERE p.id = \(id)", in: db).first
     }
 
+    /// The plan that a payment is an instalment of; `nil` for any other.
+    package static func find(of payment: PaymentID, in db: borrowing PostgresTransaction) throws -> PlanRecord? {
+        try read(which(of: payment), in: db).first
+    }
+
+    /// The same, its row locked: before the payment's, as always.
+    package static func lock(of payment: PaymentID, in db: borrowing PostgresTransaction) throws -> PlanRecord? {
+        try read("\(which(of: payment)) FOR UPDATE OF p", in: db).first
+    }
+
+    private static func which(of payment: PaymentID) -> SQL {
+        """
+        WHERE p.id = (SELECT i.plan_id FROM payments y JOIN instalments i ON i.id = y.instalment_id WHERE y.id = \(payment))
+        """
+    }
+
     /// Newest first, after a cursor.
     static func list(
         customer: CustomerID?, after: InstalmentPlanID?, limit: Int, in db: borrowing PostgresTransaction

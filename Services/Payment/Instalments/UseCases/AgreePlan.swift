@@ -4,7 +4,39 @@ import PaymentDomain
 import PaymentRecords
 package import Postgres
 
-/// `POST /v1/instalment_plans`: the plan is stored as `pending` together with its first payment. What is due on the day of
+/// A plan that a customer has agreed to.
+package struct PlanOrder: Sendable {
+    let customerID: CustomerID
+    /// `nil` for the customer's default of the day.
+    let paymentMethodID: PaymentMethodID?
+    /// The purchase.
+    let amount: Money
+    /// Their name.
+    let terms: String
+    /// The fingerprint of what the customer saw; `nil` where nobody says.
+    let offer: String?
+    let description: String?
+    /// JSON.
+    let metadata: String
+    /// Where the customer comes back to from an authentication.
+    let returnURL: String?
+
+    package init(
+        customerID: CustomerID, paymentMethodID: PaymentMethodID?, amount: Money, terms: String, offer: String?,
+        description: String?, metadata: String, returnURL: String? = nil
+    ) {
+        self.customerID = customerID
+        self.paymentMethodID = paymentMethodID
+        self.amount = amount
+        self.terms = terms
+        self.offer = offer
+        self.description = description
+        self.metadata = metadata
+        self.returnURL = returnURL
+    }
+}
+
+/// Agrees a plan: the plan is stored as `pending` together with its first payment. What is due on the day of
 /// the purchase is paid as an ordinary payment, which the customer is there for; where nothing is, the plan runs at once.
 package struct AgreePlan: Sendable {
     /// Why it is refused.
@@ -14,6 +46,8 @@ package struct AgreePlan: Sendable {
         case noPaymentMethod
         case unknownPaymentMethod
         case unavailable(InstalmentProduct.Unavailable)
+        /// What the customer saw is not what is offered now.
+        case otherOffer
     }
 
     private let settings: InstalmentSettings
@@ -23,17 +57,20 @@ package struct AgreePlan: Sendable {
 
     /// - Throws: ``Failure``; nothing is stored then.
     package func callAsFunction(
-        _ input: AgreePlanInput, at now: Instant, in db: borrowing PostgresTransaction
+        _ order: PlanOrder, at now: Instant, in db: borrowing PostgresTransaction
     ) throws -> PlanRecord {
-        guard let product = settings.products.first(where: { $0.name == input.terms }) else {
+        guard let product = settings.products.first(where: { $0.name == order.terms }) else {
             throw Failure.unknownTerms
         }
         let offer: InstalmentOffer
-        do { offer = try product.offer(for: input.amount, on: CivilDate(of: now)) } catch let why
+        do { offer = try product.offer(for: order.amount, on: CivilDate(of: now)) } catch let why
             as InstalmentProduct.Unavailable
         { throw Failure.unavailable(why) }
-        let method: ChargeableMethod = try Self.method(input, in: db)
-        var record: PlanRecord = try Self.record(input, product, offer, at: now)
+        guard order.offer == nil || order.offer == offer.fingerprint(terms: product.name) else {
+            throw Failure.otherOffer
+        }
+        let method: ChargeableMethod = try Self.method(order, in: db)
+        var record: PlanRecord = try Self.record(order, product, offer, at: now)
         guard let first = record.plan.instalments.firstIndex(where: { $0.status == .due }) else {
             try PlanWriter.insert(record, product, in: db)
             var work = PlanWork(record, at: now)
@@ -48,30 +85,30 @@ package struct AgreePlan: Sendable {
         let instalment: Instalment = record.plan.instalments[first]
         try InstalmentPayments.begin(
             payment, for: record.parts[first].id, of: record, try instalment.owed(),
-            described: record.describe(instalment.number), with: method, at: now, in: db)
+            described: record.describe(instalment.number), with: method, returnURL: order.returnURL, at: now, in: db)
         return try PlanStore.find(record.id, in: db) ?? record
     }
 
     private static func method(
-        _ input: AgreePlanInput, in db: borrowing PostgresTransaction
+        _ order: PlanOrder, in db: borrowing PostgresTransaction
     ) throws -> ChargeableMethod {
         let resolved: ResolvedMethod? = try PaymentMethodStore.resolve(
-            [(input.customerID, input.paymentMethodID)], in: db
+            [(order.customerID, order.paymentMethodID)], in: db
         ).first
         if let method: ChargeableMethod = resolved?.method { return method }
         guard resolved?.customerIsKnown == true else { throw Failure.unknownCustomer }
-        throw input.paymentMethodID == nil ? Failure.noPaymentMethod : Failure.unknownPaymentMethod
+        throw order.paymentMethodID == nil ? Failure.noPaymentMethod : Failure.unknownPaymentMethod
     }
 
     private static func record(
-        _ input: AgreePlanInput, _ product: InstalmentProduct, _ offer: InstalmentOffer, at now: Instant
+        _ order: PlanOrder, _ product: InstalmentProduct, _ offer: InstalmentOffer, at now: Instant
     ) throws -> PlanRecord {
         let plan: InstalmentPlan = try InstalmentPlan.open(offer).plan
         return PlanRecord(
-            id: InstalmentPlanID.new(at: now), customerID: input.customerID, methodID: input.paymentMethodID,
+            id: InstalmentPlanID.new(at: now), customerID: order.customerID, methodID: order.paymentMethodID,
             termsName: product.name, dunning: product.dunning, status: .pending, plan: plan,
             parts: plan.instalments.map { _ in PlanPart(id: InstalmentID.new(at: now)) }, overpaid: 0, entries: 0,
-            description: input.description, metadata: input.metadataJSON, createdAt: now)
+            description: order.description, metadata: order.metadata, createdAt: now)
     }
 }
 
@@ -85,6 +122,8 @@ extension AgreePlan.Failure: ProblemConvertible {
         case .unknownPaymentMethod:
             .invalid("payment_method_id", code: "unknown_payment_method", "the customer has no such payment method")
         case .unavailable(let why): why.problem
+        case .otherOffer:
+            .conflict("instalment_offer_changed", "The terms or the day have changed since the offer was made.")
         }
     }
 }

@@ -86,8 +86,7 @@ enum InstalmentOutcomes {
         case .succeeded(let amount): try paid(amount, index, purpose, &work, at: now, in: db)
         case .failed(_, let decline):
             if work.record.status == .pending {
-                _ = try InstalmentPayments.giveUp([purpose.payment], reason: "plan_failed", at: now, in: db)
-                try work.end(.failed)
+                try InstalmentPayments.fail(&work, with: purpose.payment, at: now, in: db)
             } else {
                 failed(decline, index, purpose, &work)
             }

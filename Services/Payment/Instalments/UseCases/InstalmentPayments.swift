@@ -70,11 +70,11 @@ enum InstalmentPayments {
     /// A payment the customer is there for: the first one of a plan, or a settlement.
     static func begin(
         _ id: PaymentID, for instalment: InstalmentID, of record: PlanRecord, _ amount: Money, described: String,
-        with method: ChargeableMethod, at now: Instant, in db: borrowing PostgresTransaction
+        with method: ChargeableMethod, returnURL: String? = nil, at now: Instant, in db: borrowing PostgresTransaction
     ) throws {
         let payment = NewPayment(
             id: id, attemptID: AttemptID.new(at: now), customerID: record.customerID, method: method, amount: amount,
-            instalmentID: instalment, description: described, offSession: false, createdAt: now)
+            instalmentID: instalment, description: described, offSession: false, returnURL: returnURL, createdAt: now)
         _ = try PaymentStore.insert([payment], in: db)
         try Outbox.append([PaymentEvents.created(payment)].compactMap(\.self), in: db)
     }
@@ -99,6 +99,14 @@ enum InstalmentPayments {
             UPDATE payments p SET amount = n.amount FROM unnest(\(ids)::text[], \(amounts)::bigint[]) AS n(id, amount)
             WHERE p.id = n.id AND p.status = 'failed' AND p.amount <> n.amount
             """)
+    }
+
+    /// Ends a plan whose first payment was declined: that is given up, and nothing is booked.
+    static func fail(
+        _ work: inout PlanWork, with payment: PaymentID, at now: Instant, in db: borrowing PostgresTransaction
+    ) throws {
+        _ = try giveUp([payment], reason: "plan_failed", at: now, in: db)
+        try work.end(.failed)
     }
 
     /// Gives payments up that have not moved money.

@@ -81,9 +81,14 @@ export function keepAccount(account, language) {
   return post("bank_account", { session, bank_account: account, mandate: { accepted: true, language } });
 }
 
-/** Pays with a card the vault knows. Repeating it begins nothing new. */
-export function pay(method, onTrouble) {
-  return patiently(() => post("pay", { session, payment_method_id: method }), onTrouble);
+/** What the amount comes to in instalments, from today on; asking begins nothing. */
+export function plans(onTrouble) {
+  return patiently(() => answerOf(fetch(`/pay/${code}/instalments`, { credentials: "omit", cache: "no-store" })), onTrouble);
+}
+
+/** Pays with a card the vault knows: all, or the first part of a plan agreed to. Repeating it begins nothing new. */
+export function pay(method, onTrouble, instalments) {
+  return patiently(() => post("pay", { session, payment_method_id: method, instalments }), onTrouble);
 }
 
 /** Pays in another way. `attempts`: how many the page has seen fail, so that repeating it begins nothing new. */

@@ -27,14 +27,17 @@ const places = {
 
 /** Builds the form. `onPay` gets the card; what it throws as a refusal's faults is shown at the fields. */
 export class CardForm extends Form {
-  constructor(payLabel, onPay) {
+  /** `before` and `after` are rows beside the card's. */
+  constructor(payLabel, onPay, before = [], after = []) {
     const mark = h("span", { class: "mark", "aria-hidden": "true" });
     const common = { inputmode: "numeric", spellcheck: "false", dir: "ltr", autocapitalize: "off" };
     super(payLabel, [
+      ...before,
       field("number", { ...common, label: t("card_number"), autocomplete: "cc-number", maxlength: "30" }, mark),
       h("div", { class: "pair" },
         field("expiry", { ...common, label: t("expiry"), hint: t("expiry_hint"), autocomplete: "cc-exp", maxlength: "9" }),
         field("cvc", { ...common, label: t("cvc"), hint: t("cvc_hint"), autocomplete: "cc-csc", maxlength: "4" })),
+      ...after,
     ]);
     this.onPay = onPay;
     this.mark = mark;

@@ -6,6 +6,7 @@ import { announce, h, show } from "./dom.js";
 import * as flow from "./flow.js";
 import { amountText } from "./money.js";
 import { PayerForm } from "./payer.js";
+import { PlanForm } from "./plans.js";
 import { language, languages, locale, nameOf, preferred, speak, t } from "./text.js";
 import * as views from "./views.js";
 import { usable } from "./wallets.js";
@@ -101,6 +102,7 @@ async function begin(ask) {
 }
 
 async function refused(error) {
+  if (error instanceof flow.Refusal && error.code === "instalment_offer_changed") return form(null, views.alertBox(t("failed_title"), t("plan_changed")));
   if (error instanceof flow.Refusal && error.status === 409) return settle(await flow.status(views.trouble));
   const isBusy = error instanceof flow.Refusal && error.status === 429;
   form(null, views.alertBox(t("failed_title"), t(isBusy ? "busy_text" : "server")));
@@ -113,17 +115,7 @@ function form(failure, box = failure ? views.alertBox(t("failed_title"), views.f
 function drawForm(box) {
   const offered = link.methods;
   const amount = amountText(link.amount, link.currency, link.exponent, locale);
-  const card = new CardForm(t("pay", { amount }), async (given) => {
-    let method;
-    try {
-      method = (await flow.keepCard(given)).payment_method_id;
-    } catch (error) {
-      if (error instanceof flow.Refusal && error.status === 422 && card.tellFaults(error.faults)) return;
-      await refused(error);
-      return;
-    }
-    await begin(() => flow.pay(method, () => announce(t("network"))));
-  });
+  const card = new CardForm(t("pay", { amount }), (given) => payByCard(card, given));
   const others = offered.filter((method) => !here.includes(method));
   const hasCard = offered.includes("card");
   const wallets = h("div", { class: "stack", hidden: true });
@@ -135,6 +127,30 @@ function drawForm(box) {
   show(h("div", { class: "stack", id: "form" }, parts));
   if (box) box.querySelector("strong").focus();
   offerWallets(wallets, hasCard || others.length > 0);
+}
+
+/** Hands a card over and pays with it, at once or the first part of a plan; what is wrong with it is told at its fields. */
+async function payByCard(form, given, plan) {
+  let method;
+  try {
+    method = (await flow.keepCard(given)).payment_method_id;
+  } catch (error) {
+    if (error instanceof flow.Refusal && error.status === 422 && form.tellFaults(error.faults)) return;
+    await refused(error);
+    return;
+  }
+  await begin(() => flow.pay(method, () => announce(t("network")), plan));
+}
+
+/** The plans are asked for when somebody wants to see them: they begin today. */
+function planForm() {
+  const place = h("div", { class: "stack" }, h("div", { class: "wait", "aria-hidden": "true" }));
+  flow.plans(() => announce(t("network"))).then(({ data }) => {
+    if (data.length === 0) return place.replaceChildren(h("p", { class: "note" }, t("no_method_text")));
+    const form = new PlanForm(data, link, (card, plan) => payByCard(form, card, plan));
+    return place.replaceChildren(form.node);
+  }).catch(refused);
+  return place;
 }
 
 /** Radio buttons for the ways to pay, with the chosen one's form below. */
@@ -151,6 +167,7 @@ function chooser(methods, card) {
 function formOf(method) {
   const label = t("method_continue", { method: nameOfMethod(method) });
   if (method === "sepa_debit") return debitForm().node;
+  if (method === "instalments") return planForm();
   const asked = link.forms?.[method];
   if (!asked) {
     return h("button", { type: "button", onclick: () => { draw(() => views.waiting()); begin(() => flow.payBy({ type: method }, attempts, views.trouble)); } }, label);

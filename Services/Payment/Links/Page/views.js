@@ -3,6 +3,7 @@
 import { labelOf } from "./card.js";
 import { announce, check, dash, h, show, sign } from "./dom.js";
 import { amountText } from "./money.js";
+import { schedule } from "./schedule.js";
 import { has, locale, t } from "./text.js";
 
 const heading = (text) => h("h1", { class: "lead" }, text);
@@ -99,8 +100,10 @@ export function success(link, payment) {
   const isDebit = payment.method === "sepa_debit";
   const card = last4 && !isDebit ? t("card_ending", { brand: labelOf(payment.card_brand) || t("card"), last4 }) : null;
   document.title = t("success_title");
-  announce(t("success_title"));
-  show(h("div", { class: "stack", id: "success" }, sign("good", check), heading(t("success_title")),
+  const plan = payment.instalments;
+  const title = t(plan ? "plan_success" : "success_title");
+  announce(title);
+  show(h("div", { class: "stack", id: "success" }, sign("good", check), heading(title),
     h("p", { class: "note" }, t("success_text")),
     h("dl", { class: "facts" },
       fact(t("receipt_amount"), amountText(String(payment.amount), payment.currency, link.exponent, locale)),
@@ -109,6 +112,7 @@ export function success(link, payment) {
       fact(t("receipt_date"), when), card ? fact(t("receipt_card"), card) : null,
       last4 && isDebit ? fact(t("method_sepa_debit"), h("bdi", {}, `•••• ${last4}`)) : null,
       fact(t("receipt_reference"), h("bdi", { class: "mono" }, payment.id))),
+    plan ? schedule(plan, link, "plan_paid") : null,
     link.success_url ? h("a", { class: "button", id: "return", href: link.success_url, rel: "noreferrer" },
       link.merchant ? t("return_to", { merchant: link.merchant }) : t("return")) : null,
     h("button", { type: "button", class: "second", onclick: () => window.print() }, t("print"))));

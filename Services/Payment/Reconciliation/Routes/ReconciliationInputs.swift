@@ -44,6 +44,24 @@ enum ProviderName {
     }
 }
 
+/// `POST /v1/reconciliations/cases/{id}/choose`.
+package struct ChooseCandidateInput: JSONInput {
+    let choice: ChooseCandidate.Choice
+    let note: String
+
+    package init(_ f: inout InputFields) {
+        let entry: String? = f.optionalString("entry_id", min: 1, max: 64, doc: "One of the case's candidates")
+        let isNone: Bool = f.bool("none", default: false, doc: "In its place: the line is none of them")
+        note = f.string("note", min: 1, max: 1_000, doc: "Why, for people")
+        choice = entry.map { .entry($0) } ?? .none
+        guard !f.isDescribing else { return }
+        if entry == nil, !isNone { f.refuse("entry_id", code: FaultCode.required, message: "is needed, or none") }
+        if entry != nil, isNone {
+            f.refuse("none", code: "conflicting_fields", message: "stands in the place of entry_id")
+        }
+    }
+}
+
 /// `POST /v1/reconciliations/cases/{id}/resolve`.
 package struct ResolveCaseInput: JSONInput {
     let action: ReconciliationCaseState.Step

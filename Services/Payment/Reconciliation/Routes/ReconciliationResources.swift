@@ -29,7 +29,7 @@ extension ReconciliationCaseRecord: JSONOutput {
         o.money("amount", amount, doc: "Minor units; what the provider's account has beyond our books")
         o.field("state", state)
         o.field("line_id", lineID, doc: "The provider's line")
-        o.field("entry_id", entryID, doc: "The journal entry")
+        o.field("entry_id", entryID, doc: "The journal entry; of an ambiguous case the one that was chosen")
         o.field("candidates", candidates, doc: "The journal entries that an ambiguous line may be")
         o.field("opened_at", openedAt)
         o.field("closed_at", closedAt)

@@ -6,9 +6,12 @@ import Postgres
 
 /// `/v1/reconciliations`.
 package struct ReconciliationRoutes: Sendable {
-    package init() {}
+    private let policy: ReconciliationPolicy
 
-    package var endpoints: [Endpoint] { [list, read, importFile, cases, resolve, reports, balances] }
+    /// - Parameter policy: What a chosen match is booked by.
+    package init(policy: ReconciliationPolicy) { self.policy = policy }
+
+    package var endpoints: [Endpoint] { [list, read, importFile, cases, resolve, choose, reports, balances] }
 
     private static let provider: QueryParameter = .string("provider", max: 32)
 
@@ -82,6 +85,20 @@ package struct ReconciliationRoutes: Sendable {
                 try ResolveReconciliationCase.take(
                     input.action, with: try call.id(), note: input.note, actor: call.principal.id, at: call.now, in: db)
             )
+        }
+    }
+
+    private var choose: Endpoint {
+        let choose = ChooseCandidate(policy: policy)
+        return .write(
+            .post, "/v1/reconciliations/cases/{id}/choose", scope: "reconciliations:write",
+            summary: "Say which of its candidates an ambiguous line is, or that it is none of them",
+            body: ChooseCandidateInput.self, answers: ReconciliationCaseRecord.self, statuses: [200],
+            problems: ["404 not_found", "409 case_state", "409 candidate_taken", "422 invalid_request"]
+        ) { db, call, input in
+            .ok(
+                try choose(
+                    input.choice, for: try call.id(), note: input.note, actor: call.principal.id, at: call.now, in: db))
         }
     }
 

@@ -130,6 +130,24 @@ enum ReconciliationCaseStore {
             """)
     }
 
+    /// Ends a case, whose row is locked, with the booking that was chosen for its line.
+    static func choose(
+        _ entry: String, for id: ReconciliationCaseID, note: String, actor: String, at now: Instant,
+        in db: borrowing PostgresTransaction
+    ) throws {
+        try db.enqueue("UPDATE reconciliation_cases SET entry_id = \(entry) WHERE id = \(id)")
+        try move(id, to: .resolved, note: note, actor: actor, writeOff: nil, at: now, in: db)
+    }
+
+    /// Makes an ambiguous case, whose row is locked, one of a line that is not booked.
+    static func chooseNone(
+        for id: ReconciliationCaseID, note: String, actor: String, at now: Instant, in db: borrowing PostgresTransaction
+    ) throws {
+        let reason: ReconciliationReason = .notBooked
+        try db.enqueue("UPDATE reconciliation_cases SET reason = \(reason), candidates = '{}' WHERE id = \(id)")
+        try move(id, to: .explained, note: note, actor: actor, writeOff: nil, at: now, in: db)
+    }
+
     /// Newest first, after a cursor.
     static func list(
         provider: String?, state: ReconciliationCaseState?, reason: ReconciliationReason?,

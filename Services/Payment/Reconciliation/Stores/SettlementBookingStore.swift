@@ -93,6 +93,13 @@ enum SettlementBookingStore {
             read)
     }
 
+    /// One booking, as long as no line stands for it and nothing has taken it back.
+    static func find(
+        _ entry: String, provider: String, in db: borrowing PostgresTransaction
+    ) throws -> SettlementBooking? {
+        try db.first(movements(provider, "SELECT * FROM journal_entries WHERE id = \(entry)"), read)
+    }
+
     /// Bookings of the amounts of lines, at about their times.
     static func alike(
         _ lines: [SettlementLine], provider: String, window: Duration, in db: borrowing PostgresTransaction

@@ -175,6 +175,33 @@ enum SettlementLineStore {
             "UPDATE settlement_lines SET state = \(state) WHERE provider = \(provider) AND line_id = \(id)")
     }
 
+    /// The bookings that lines are not, by line: somebody said so.
+    static func refused(
+        _ lines: [SettlementLine], of provider: String, in db: borrowing PostgresTransaction
+    ) throws -> [String: Set<String>] {
+        guard !lines.isEmpty else { return [:] }
+        let rows: [(line: String, entry: String)] = try db.query(
+            """
+            SELECT line_id, entry_id FROM settlement_refusals
+            WHERE provider = \(provider) AND line_id = ANY(\(lines.map(\.id))::text[])
+            """
+        ) { row in (try row.next(), try row.next()) }
+        return Dictionary(grouping: rows, by: \.line).mapValues { Set($0.map(\.entry)) }
+    }
+
+    /// Notes that a line is none of some bookings.
+    static func refuse(
+        _ entries: [String], for line: String, of provider: String, at now: Instant,
+        in db: borrowing PostgresTransaction
+    ) throws {
+        try db.enqueue(
+            """
+            INSERT INTO settlement_refusals (provider, line_id, entry_id, refused_at)
+            SELECT \(provider)::text, \(line)::text, e, \(now) FROM unnest(\(entries)::text[]) AS e
+            ON CONFLICT DO NOTHING
+            """)
+    }
+
     /// Notes which entries lines stand for.
     static func link(
         _ provider: String, _ links: [(line: String, entry: String, role: SettlementRole)],

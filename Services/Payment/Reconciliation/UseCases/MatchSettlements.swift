@@ -2,7 +2,7 @@ package import BillingCore
 package import PaymentDomain
 import PaymentRecords
 package import Postgres
-import ServiceKit
+package import ServiceKit
 
 /// Finds the bookings that settlement lines confirm, and books what is first heard of from them: fees, payouts.
 ///
@@ -59,8 +59,9 @@ package struct MatchSettlements: Sendable {
         _ lines: [SettlementLine], _ provider: String, _ policy: ReconciliationPolicy,
         in db: borrowing PostgresTransaction
     ) throws -> FoundBookings {
-        let matching = SettlementMatching(window: policy.window)
         let wanting: [SettlementLine] = lines.filter { !$0.kind.isBookedFromLine }
+        let matching = SettlementMatching(
+            window: policy.window, refused: try SettlementLineStore.refused(wanting, of: provider, in: db))
         let named: [SettlementBooking] = try SettlementBookingStore.named(by: wanting, provider: provider, in: db)
         let first: SettlementMatching.Outcome = matching.byReference(wanting, named)
         let found = Set(first.matches.map(\.line))
@@ -72,7 +73,12 @@ package struct MatchSettlements: Sendable {
         ).filter { !taken.contains($0.id) }
         let rivals: [SettlementLine] = try SettlementLineStore.rivals(of: left, provider: provider, in: db)
             .filter { !found.contains($0.id) }
-        var second: SettlementMatching.Outcome = matching.byAmount(left + rivals, alike)
+        let openly = SettlementMatching(
+            window: policy.window,
+            refused: matching.refused.merging(
+                try SettlementLineStore.refused(rivals, of: provider, in: db)
+            ) { $1 })
+        var second: SettlementMatching.Outcome = openly.byAmount(left + rivals, alike)
         let ours = Set(left.map(\.id))
         second.matches = second.matches.filter { ours.contains($0.line) }
         second.ambiguous.formIntersection(ours)
@@ -112,6 +118,12 @@ struct FoundBookings {
     private let bookings: [String: SettlementBooking]
     private let matches: [String: SettlementMatch]
 
+    /// The pair that somebody chose.
+    init(_ line: SettlementLine, chosen booking: SettlementBooking) {
+        let match = SettlementMatch(line: line.id, booking: booking.id, rule: .chosen)
+        self.init(outcome: SettlementMatching.Outcome(matches: [match]), among: [booking])
+    }
+
     init(outcome: SettlementMatching.Outcome, among bookings: [SettlementBooking]) {
         self.outcome = outcome
         self.bookings = Dictionary(bookings.map { ($0.id, $0) }) { first, _ in first }
@@ -147,7 +159,7 @@ package struct ReconciliationPolicy: Sendable {
 
 extension ReconciliationPolicy {
     /// - Throws: `ServiceConfiguration.Invalid` for fees that cannot be read.
-    init(_ configuration: ServiceConfiguration) throws(ServiceConfiguration.Invalid) {
+    package init(_ configuration: ServiceConfiguration) throws(ServiceConfiguration.Invalid) {
         self.init(
             window: .seconds(configuration.int("payment.reconciliation_window_hours", default: 72) * 3_600),
             grace: .seconds(configuration.int("payment.reconciliation_grace_hours", default: 24) * 3_600),

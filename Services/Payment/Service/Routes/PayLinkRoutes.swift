@@ -37,7 +37,9 @@ package struct PayLinkRoutes: Sendable {
         return .task(
             .post, "/pay/{code}/pay", scope: nil, summary: "Pay, from a link's page", body: PayLinkInput.self,
             answers: LinkStatusResource.self, statuses: [202], needsKey: false,
-            problems: ["404 not_found", "409 payment_link_state", "429 rate_limited"]
+            problems: [
+                "404 not_found", "409 payment_link_state", "409 instalment_offer_changed", "429 rate_limited",
+            ]
         ) { call, input in try await pay(call, input) }
     }
 
@@ -103,6 +105,8 @@ package struct PayLinkInput: JSONInput {
     let session: LinkSession
     let choice: Choice
     let attempts: Int
+    /// Pay in instalments: the card pays the first one now.
+    let plan: PlanChoice?
 
     package init(_ f: inout InputFields) {
         session = f.linkSession()
@@ -116,12 +120,18 @@ package struct PayLinkInput: JSONInput {
                 "attempts", range: 0...1_000_000,
                 doc: "Attempts the page has seen fail; only who has seen the last one begins another with method")
                 ?? 0)
+        plan = f.optionalObject(
+            "instalments", as: PlanChoice.self,
+            doc: "The plan agreed to; the card pays its first part now, the others later")
         choice = page.map(Choice.page) ?? .card(card ?? .sample)
         guard !f.isDescribing else { return }
         if card == nil, page == nil {
             f.refuse("payment_method_id", code: FaultCode.required, message: "is needed, or method")
         } else if card != nil, page != nil {
             f.refuse("method", code: "conflicting_fields", message: "stands in the place of payment_method_id")
+        }
+        if plan != nil, page != nil {
+            f.refuse("instalments", code: "conflicting_fields", message: "are paid by card")
         }
     }
 
@@ -130,6 +140,23 @@ package struct PayLinkInput: JSONInput {
         switch choice {
         case .card(let id): failed.paymentMethodID != id
         case .page: failed.attempts == attempts
+        }
+    }
+}
+
+/// The instalment plan that a customer agrees to.
+struct PlanChoice: JSONInput {
+    let terms: String
+    let offer: String
+    let language: PageLanguage
+
+    init(_ f: inout InputFields) {
+        terms = f.string("terms", min: 1, max: 64, doc: "The name of the terms, such as pay_in_3")
+        offer = f.string("offer", min: 32, max: 32, doc: "The fingerprint of the offer that was shown")
+        language = f.enumeration("language", of: PageLanguage.self, doc: "In which it was read")
+        let isAccepted: Bool = f.bool("accepted", default: false, doc: "true: without it nothing begins")
+        if !f.isDescribing, !isAccepted {
+            f.refuse("accepted", code: "plan_not_accepted", message: "must be true")
         }
     }
 }

@@ -138,7 +138,8 @@ package struct CreatePaymentMethodInput: JSONInput {
 
     package init(_ f: inout InputFields) {
         customerID = f.id("customer_id", as: CustomerID.self)
-        type = f.string("type", min: 1, max: 40, doc: "card, or a kind that a provider keeps: sepa_debit, paypal")
+        type = f.string(
+            "type", min: 1, max: 40, doc: "card, or a kind that a provider keeps: sepa_debit, paypal, google_pay")
         card = f.optionalObject(
             "card", as: CardInput.self, doc: "The sandbox's cards; the number is handed to the provider and not kept")
         wallet = f.optionalObject(
@@ -193,7 +194,8 @@ struct KeptMethodInput {
         let provider: String? = f.optionalString(
             "provider", min: 1, max: 40, doc: "Who keeps the method: stripe, paypal")
         let token: String? = f.optionalString(
-            "token", min: 1, max: 255, doc: "What the provider's form gave for the method")
+            "token", min: 1, max: 255,
+            doc: "What the provider's form gave for the method, or a wallet's sheet for the provider: tok_…, pm_…")
         let url: String? = f.optionalString(
             "return_url", max: 2_000, doc: "Where the customer comes back to when the bank wants to see them")
         guard provider != nil || token != nil else { return nil }

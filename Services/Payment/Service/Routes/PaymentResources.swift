@@ -8,7 +8,7 @@ import Postgres
 
 /// A payment as callers see it.
 package struct PaymentResource: JSONOutput {
-    let payment: PaymentRecord
+    package let payment: PaymentRecord
     let settlement: PaymentSettlement?
 
     package init(_ payment: PaymentRecord, settlement: PaymentSettlement? = nil) {
@@ -22,6 +22,12 @@ package struct PaymentResource: JSONOutput {
     ) throws -> [PaymentResource] {
         let known: [PaymentID: PaymentSettlement] = try PaymentSettlementStore.find(payments.map(\.id), in: db)
         return payments.map { PaymentResource($0, settlement: known[$0.id]) }
+    }
+
+    /// One payment with what is known of its settlement; `nil` when there is none.
+    static func find(_ id: PaymentID, in db: borrowing PostgresTransaction) throws -> PaymentResource? {
+        guard let payment: PaymentRecord = try PaymentStore.find(id, in: db) else { return nil }
+        return PaymentResource(payment, settlement: try PaymentSettlementStore.find([id], in: db)[id])
     }
 
     /// 201 once it is settled, 202 while it is under way.
@@ -42,7 +48,7 @@ package struct PaymentResource: JSONOutput {
         o.field("amount_disputed", payment.amountDisputed, doc: "Minor units withheld or lost by disputes")
         o.field(
             "settlement", settlement.map(SettlementResource.init),
-            doc: "What the provider makes of it; null until that is known, and in answers to writes")
+            doc: "What the provider makes of it; null until that is known, and where a payment is created")
         o.field("status", payment.status)
         o.field("failure", payment.decline.map(FailureResource.init))
         o.field("next_action", NextActionResource(payment))

@@ -42,10 +42,10 @@ struct PaymentRoutes: Sendable {
             problems: ["404 not_found"]
         ) { db, call in
             let id: PaymentID = try call.id()
-            guard let payment: PaymentRecord = try PaymentStore.find(id, in: db) else {
+            guard let payment: PaymentResource = try PaymentResource.find(id, in: db) else {
                 throw Problem.notFound("payment", id.rawValue)
             }
-            return PaymentResource(payment, settlement: try PaymentSettlementStore.find([id], in: db)[id])
+            return payment
         }
     }
 
@@ -57,7 +57,7 @@ struct PaymentRoutes: Sendable {
         ) { db, call, input in
             let payment: PaymentRecord = try ContinuePayment.confirm(
                 try call.id(), passed: input.challenge.map { $0 == .passed }, at: call.now, in: db)
-            return .ok(PaymentResource(payment))
+            return .ok(try PaymentResource.find(payment.id, in: db) ?? PaymentResource(payment))
         }
     }
 
@@ -68,7 +68,7 @@ struct PaymentRoutes: Sendable {
             summary: "Ask the provider what became of a payment, after the customer is back from its page",
             body: NoInput.self, answers: PaymentResource.self, statuses: [200], needsKey: false,
             problems: ["404 not_found"]
-        ) { call, _ in .ok(PaymentResource(try await sync(try call.id()))) }
+        ) { call, _ in .ok(try await sync(try call.id())) }
     }
 
     private var capturePayment: Endpoint {

@@ -36,12 +36,13 @@ package struct CancelPayment: Sendable {
         }
         if case .replay(let stored) = intent { return Reply(replaying: stored) }
         do { try await finish(id) } catch is ProviderFault {}  // The sweeper asks again.
-        let found: PaymentRecord? = try await pool.transaction(readOnly: true) { db in
-            try PaymentStore.find(id, in: db)
+        let found: PaymentResource? = try await pool.transaction(readOnly: true) { db in
+            try PaymentResource.find(id, in: db)
         }
-        guard let payment: PaymentRecord = found else { throw Failure.notFound(id.rawValue) }
-        guard payment.status != .authorized else { throw Failure.refused }
-        let reply = Reply(status: payment.status.isSettled ? 200 : 202, PaymentResource(payment))
+        guard let found else { throw Failure.notFound(id.rawValue) }
+        let status: PaymentStatus = found.payment.status
+        guard status != .authorized else { throw Failure.refused }
+        let reply = Reply(status: status.isSettled ? 200 : 202, found)
         try await claim.complete(reply.stored, in: pool)
         return reply
     }

@@ -52,7 +52,7 @@ package struct CreatePayment: Sendable {
     ) throws(Problem) -> SingleUseMethod {
         let wish = ProviderCapabilities.Wish(
             type: page.type, currency: input.amount.currency.code, amount: input.amount.minor,
-            country: page.payer?.payer.country, separateCapture: input.captureMethod == .manual)
+            country: page.payer?.payer.country, separateCapture: input.captureMethod == .manual, onPage: true)
         guard let provider: any PaymentProvider = providers.first(that: wish) else {
             throw ProviderCapabilities.Obstacle.problem(providers.obstacle(to: wish))
         }

@@ -94,16 +94,10 @@ package struct PayLink: Sendable {
                 let link: LinkRecord = standing.link
                 try requireOwn(input, link, in: db)
                 let slot: String = link.slot(of: input.session)
-                let current: PaymentRecord? = try LinkUseStore.payment(of: link.id, slot: slot, in: db).flatMap { use in
-                    try PaymentStore.lock(use.paymentID, in: db)
-                }
-                switch current?.status {
-                case nil, .canceled:
-                    try first(link, means(of: input, standing, slot, call, in: db), input.session, call, in: db)
-                case .failed:
-                    guard let current, input.isAnother(than: current) else { break }
-                    try Self.again(current, means(of: input, standing, slot, call, in: db), at: call.now, in: db)
-                default: break
+                let current: LinkAttempt? = try LinkAttempt.lock(of: link.id, slot, in: db)
+                if current?.admits(input) ?? true {
+                    let means: LinkMeans = try means(of: input, standing, slot, call, in: db)
+                    try begin(input, means, after: current, standing, call, in: db)
                 }
                 return try answer(code, input.session, call, in: db)
             }
@@ -162,6 +156,23 @@ package struct PayLink: Sendable {
         return standing
     }
 
+    private func begin(
+        _ input: PayLinkInput, _ means: LinkMeans, after current: LinkAttempt?, _ standing: LinkStanding, _ call: Call,
+        in db: borrowing PostgresTransaction
+    ) throws {
+        if let current, current.payment.status == .failed {
+            if current.plan == nil, input.plan == nil {
+                return try Self.again(current.payment, means, at: call.now, in: db)
+            }
+            try current.giveUp(at: call.now, in: db)
+        }
+        if let plan: PlanChoice = input.plan {
+            try agree(plan, means, standing, input.session, call, in: db)
+        } else {
+            try first(standing.link, means, input.session, call, in: db)
+        }
+    }
+
     private func first(
         _ link: LinkRecord, _ means: LinkMeans, _ session: LinkSession, _ call: Call,
         in db: borrowing PostgresTransaction
@@ -169,9 +180,7 @@ package struct PayLink: Sendable {
         let order = PaymentOrder(
             id: PaymentID.new(at: call.now), customerID: link.customerID, paymentMethodID: means.card?.id,
             page: means.page, amount: link.amount, captureMethod: .automatic, description: link.description,
-            metadata: Metadata.encode(
-                Metadata.decode(link.metadata).merging(["payment_link_id": link.id.rawValue]) { $1 }),
-            returnURL: "\(settings.publicURL)/pay/\(link.code.text)", claim: nil,
+            metadata: metadata(of: link), returnURL: settings.address(of: link.code), claim: nil,
             traceparent: call.trace.traceparent, now: call.now)
         try means.take(for: order.id, of: link.amount, at: call.now, in: db)
         try RecordPayments.insert(

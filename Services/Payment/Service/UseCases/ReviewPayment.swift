@@ -42,11 +42,11 @@ package struct ReviewPayment: Sendable {
             if let capture { _ = try await self.capture.finish(capture) }
             try await cancel.finish(id)
         } catch is ProviderFault {}  // The sweeper asks again.
-        let (payment, isOpen): (PaymentRecord?, Bool) = try await pool.transaction(readOnly: true) { db in
-            (try PaymentStore.find(id, in: db), try CaptureStore.underWay(id, in: db) != nil)
+        let (found, isOpen): (PaymentResource?, Bool) = try await pool.transaction(readOnly: true) { db in
+            (try PaymentResource.find(id, in: db), try CaptureStore.underWay(id, in: db) != nil)
         }
-        guard let payment else { throw Failure.notFound(id) }
-        let reply = Reply(status: payment.status.isSettled && !isOpen ? 200 : 202, PaymentResource(payment))
+        guard let found else { throw Failure.notFound(id) }
+        let reply = Reply(status: found.payment.status.isSettled && !isOpen ? 200 : 202, found)
         try await claim.complete(reply.stored, in: pool)
         return reply
     }

@@ -2,7 +2,7 @@ package import BillingCore
 import HTTPKit
 import PaymentContract
 import PaymentDomain
-package import PaymentRecords
+import PaymentRecords
 import Postgres
 
 /// Asks the provider what became of a payment: after the customer is back from its page, when a webhook says that
@@ -14,12 +14,12 @@ package struct SyncPayment: Sendable {
     /// - Returns: The payment as it stands afterwards; unchanged when it waits for no provider or the provider does not
     ///   say.
     /// - Throws: ``Problem`` for a payment that is not there.
-    package func callAsFunction(_ id: PaymentID) async throws -> PaymentRecord {
+    package func callAsFunction(_ id: PaymentID) async throws -> PaymentResource {
         if let attempt: ApprovedAttempt = try await waiting("p.id = \(id)") {
             do { try await charge.resume(attempt) } catch is ProviderFault {}  // It is looked for again anyway.
         }
-        let found: PaymentRecord? = try await pool.transaction(readOnly: true) { db in
-            try PaymentStore.find(id, in: db)
+        let found: PaymentResource? = try await pool.transaction(readOnly: true) { db in
+            try PaymentResource.find(id, in: db)
         }
         guard let found else { throw Problem.notFound("payment", id.rawValue) }
         return found

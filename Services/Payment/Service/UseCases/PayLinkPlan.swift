@@ -1,0 +1,77 @@
+import BillingCore
+import HTTPKit
+import Messaging
+import PaymentDomain
+import PaymentInstalments
+import PaymentLinks
+import PaymentRecords
+import Postgres
+import Telemetry
+
+/// The payment that a slot of a link is at, its row locked; of an instalment plan the plan's row too, before it.
+struct LinkAttempt {
+    let payment: PaymentRecord
+    /// The plan whose first payment it is.
+    let plan: PlanRecord?
+
+    /// `nil` for a slot that has none.
+    static func lock(
+        of link: PaymentLinkID, _ slot: String, in db: borrowing PostgresTransaction
+    ) throws -> LinkAttempt? {
+        guard let use: LinkUse = try LinkUseStore.payment(of: link, slot: slot, in: db) else { return nil }
+        let plan: PlanRecord? = try PlanStore.lock(of: use.paymentID, in: db)
+        return try PaymentStore.lock(use.paymentID, in: db).map { LinkAttempt(payment: $0, plan: plan) }
+    }
+
+    /// Whether a new attempt, or a new payment, may follow: never beside one that may still go through, and after a refusal
+    /// only for who has seen it.
+    func admits(_ input: PayLinkInput) -> Bool {
+        if payment.wasRefused { return input.isAnother(than: payment) }
+        return payment.status == .canceled
+    }
+
+    /// Makes room for a payment of another amount: the refused one, and its plan, are over for good.
+    func giveUp(at now: Instant, in db: borrowing PostgresTransaction) throws {
+        if let plan { return try PagePlan.giveUp(plan, payment.id, at: now, in: db) }
+        try PaymentStore.cancel([payment], in: db)
+        try Outbox.append([PaymentEvents.canceled(payment, reason: "paid_in_another_way", at: now)], in: db)
+    }
+}
+
+extension PayLink {
+    /// Begins the plan that the customer has agreed to; its first payment is this use of the link.
+    /// - Throws: ``Problem``: the offer is another by now, or none.
+    func agree(
+        _ choice: PlanChoice, _ means: LinkMeans, _ standing: LinkStanding, _ session: LinkSession, _ call: Call,
+        in db: borrowing PostgresTransaction
+    ) throws {
+        try require(standing, LinkMethod.instalments.rawValue, at: call.now, in: db)
+        guard let instalments: InstalmentSettings = settings.instalments, let card = means.card, card.type == "card",
+            !card.isOfWallet
+        else { throw Self.unsupported }
+        let link: LinkRecord = standing.link
+        let order = PlanOrder(
+            customerID: link.customerID, paymentMethodID: card.id, amount: link.amount, terms: choice.terms,
+            offer: choice.offer, description: link.description, metadata: metadata(of: link),
+            returnURL: settings.address(of: link.code))
+        let plan: PlanRecord = try CausalTraces.$byKey.withValue([link.customerID.rawValue: call.trace.traceparent]) {
+            do {
+                return try AgreePlan(settings: instalments)(order, at: call.now, in: db)
+            } catch AgreePlan.Failure.unknownTerms {
+                throw Problem.invalid("instalments.terms", code: "unknown_terms", "there are no terms of this name")
+            }
+        }
+        // Terms that take nothing at once are not the page's: a use of a link is a payment.
+        guard let payment: PaymentID = plan.awaited else { throw Self.unsupported }
+        let agreement = PlanAgreement(
+            offer: choice.offer, language: choice.language.rawValue, ipAddress: call.clientAddress,
+            userAgent: String(call.userAgent.prefix(500)))
+        try PagePlan.agree(agreement, to: plan.id, with: card.id, at: call.now, in: db)
+        try LinkUseStore.use(link.id, slot: link.slot(of: session), session: session, payment: payment, in: db)
+    }
+
+    /// A link's metadata, and its name.
+    func metadata(of link: LinkRecord) -> String {
+        Metadata.encode(Metadata.decode(link.metadata).merging(["payment_link_id": link.id.rawValue]) { $1 })
+    }
+}
