@@ -32,6 +32,12 @@ extension TypedID {
         return Self(unchecked: IDText.make(prefix: prefix, high: high, low: low))
     }
 
+    /// The first id that can have been made at an instant, to the millisecond: where a range of ids by time begins.
+    public static func first(at instant: Instant) -> Self {
+        let milliseconds = UInt64(max(0, instant.microseconds)) / 1_000
+        return Self(unchecked: IDText.make(prefix: prefix, high: min(milliseconds, 1 << 48 - 1) << 16, low: 0))
+    }
+
     /// When the id was made, to the millisecond it starts with; `nil` for a caller's own text.
     public var madeAt: Instant? {
         guard IDText.isWellFormed(rawValue, prefix: Self.prefix) else { return nil }

@@ -53,6 +53,19 @@ import Testing
         #expect(SubscriptionID("premium_monthly") == nil)
     }
 
+    @Test("the first id of an instant comes before all that are made then, and after all that were made before")
+    func first() {
+        var random = Seeded()
+        for _ in 0..<1_000 {
+            let at = Instant(microseconds: Int64.random(in: 1...4_000_000_000_000, using: &random) * 1_000)
+            let first = PaymentID.first(at: at)
+            #expect(PaymentID(first.description) == first && first.madeAt == at)
+            #expect(first <= PaymentID.made(at: at))
+            #expect(PaymentID.made(at: at - .milliseconds(1)) < first)
+        }
+        #expect(PaymentID.first(at: Instant(seconds: -1)) == PaymentID.first(at: Instant(seconds: 0)))
+    }
+
     @Test("ids rise even when the clock stands still or goes back") func monotonic() {
         var random = Seeded()
         var last = EventID.new(at: now)

@@ -95,6 +95,19 @@ private func held(_ authorizations: [JSONValue]) -> Step {
         #expect(card?["attributes"] == nil)
     }
 
+    @Test("a card's first charge, with which the customer agrees to later ones, says that it is the first")
+    func firstUse() async throws {
+        let world = FakeWorld([completed([Say.capture()])])
+        let plain: ChargeRequest = Ask.stored("card:abc", initiation: .customer)
+        _ = try await world.adapter.charge(
+            ChargeRequest(
+                idempotencyKey: plain.idempotencyKey, paymentID: plain.paymentID, source: plain.source,
+                amount: plain.amount, keepsMethod: true))
+        #expect(
+            world.fake.sent.first?.json?["payment_source"]?["card"]?["stored_credential"]
+                == ["payment_initiator": "CUSTOMER", "payment_type": "RECURRING", "usage": "FIRST"])
+    }
+
     @Test("a step-up asks that the card's customer be authenticated, and sends them to their bank") func stepUp()
         async throws
     {

@@ -14,6 +14,8 @@ final class DirectoryDouble: ProviderTransport {
     private struct Book {
         /// The `transStatus` of the next answer; `nil`: no answer comes.
         var status: String? = "C"
+        /// Whether the cardholder has put the merchant on the issuer's list.
+        var isTrusting = false
         var asked: [JSONValue] = []
     }
 
@@ -24,6 +26,8 @@ final class DirectoryDouble: ProviderTransport {
     init(methodURL: String? = nil) { self.methodURL = methodURL }
 
     func answer(_ status: String?) { book.withLock { $0.status = status } }
+
+    func trust() { book.withLock { $0.isTrusting = true } }
 
     /// The AReqs.
     var asked: [JSONValue] { book.withLock { $0.asked } }
@@ -52,9 +56,9 @@ final class DirectoryDouble: ProviderTransport {
                 "cardRangeData": [range],
             ])
         }
-        let status: String? = book.withLock { book in
+        let (status, isTrusting): (String?, Bool) = book.withLock { book in
             book.asked.append(message)
-            return book.status
+            return (book.status, book.isTrusting)
         }
         guard let status else { throw .timedOut }
         var members: [JSONMember] = [
@@ -63,6 +67,7 @@ final class DirectoryDouble: ProviderTransport {
             ("dsReferenceNumber", "DS"), ("transStatus", status),
         ].map { JSONMember(name: $0.0, value: .string($0.1)) }
         members.append(JSONMember(name: "threeDSServerTransID", value: id))
+        if isTrusting { members.append(JSONMember(name: "whiteListStatus", value: "Y")) }
         for (name, text) in Self.more(status) { members.append(JSONMember(name: name, value: .string(text))) }
         return ok(.object(members))
     }

@@ -90,6 +90,54 @@ private func word(_ payment: PaymentRecord) -> String {
         }
     }
 
+    @Test("a customer who has put the merchant on the issuer's list is not asked again, and the issuer bears fraud")
+    func trusted() async throws {
+        let directory = DirectoryDouble()
+        directory.answer("Y")
+        directory.trust()
+        try await withPayments(directory: directory.server) { world in
+            let customer: CustomerID = try await world.payer(Self.french)
+            let first: PaymentRecord = try await world.pay(customer, 90_000, "EUR")
+            #expect(first.status == .requiresAction && word(first) == "required regulation -")
+            _ = try await world.authenticate(first.id)
+            await world.decide(try await world.payment(first.id))
+            #expect(word(try await world.settled(first.id)) == "required regulation issuer")
+            let second: PaymentRecord = try await world.pay(customer, 90_000, "EUR")
+            #expect(second.status == .succeeded && word(second) == "exempt trusted_beneficiary issuer")
+            #expect(
+                try await world.texts(
+                    "SELECT authentication FROM sandbox_charges WHERE idempotency_key = \(second.attemptID)")
+                    == ["trusted_beneficiary"])
+            // It is that customer's list: another one's is not known.
+            let other: PaymentRecord = try await world.pay(try await world.payer(Self.french), 90_000, "EUR")
+            #expect(word(other) == "required regulation -")
+        }
+    }
+
+    @Test("a later payment of a subscription is exempt at the amount that was authenticated, and at no other")
+    func recurring() async throws {
+        try await withPayments { world in
+            let customer: CustomerID = try await world.payer(Self.french)
+            let subscription = SubscriptionID.new(at: PaymentWorld.start)
+            let price = Money(minor: 60_000, currency: .eur)
+            let first: PaymentRecord = try await world.recalled(customer, subscription, price)
+            #expect(first.status == .requiresAction && word(first) == "required agreement -")
+            _ = try await world.confirm(first.id, passed: true)
+            await world.decide(try await world.payment(first.id))
+            #expect(try await world.settled(first.id).status == .succeeded)
+            let second: PaymentRecord = try await world.recalled(customer, subscription, price)
+            #expect(second.status == .succeeded && word(second) == "exempt recurring merchant")
+            #expect(
+                try await world.texts(
+                    "SELECT authentication FROM sandbox_charges WHERE idempotency_key = \(second.attemptID)")
+                    == ["recurring"])
+            let dearer = Money(minor: 60_001, currency: .eur)
+            #expect(word(try await world.recalled(customer, subscription, dearer)) == "required agreement -")
+            #expect(
+                word(try await world.recalled(customer, .new(at: PaymentWorld.start), price)) == "required agreement -")
+        }
+    }
+
     @Test("payments of one card at the same moment see each other: together they never use up more than there is")
     func together() async throws {
         try await withPayments(connections: 10) { world in
@@ -290,6 +338,26 @@ extension PaymentWorld {
         let payment: PaymentRecord = try await created(customer, amount, currency)
         await decide(payment, score: score)
         return try await settled(payment.id)
+    }
+
+    /// A subscription's payment that failed without its customer, who has come back: nobody has asked for them.
+    fileprivate func recalled(
+        _ customer: CustomerID, _ subscription: SubscriptionID, _ amount: Money
+    ) async throws -> PaymentRecord {
+        let invoice = InvoiceID.new(at: Self.start)
+        let finalized = InvoiceFinalizedV1(
+            invoiceID: invoice, number: "INV-000001", billingID: .new(at: Self.start), subscriptionID: subscription,
+            customerID: customer, amount: amount, periodStart: Self.start, periodEnd: Self.start, issuedAt: Self.start)
+        await deliver([finalized])
+        let waiting: PaymentRecord = try await payment(of: invoice)
+        try await execute(
+            """
+            UPDATE payments SET status = 'failed', decline_code = 'authentication_failed', decline_class = 'soft'
+            WHERE id = \(waiting.id)
+            """)
+        _ = try await confirm(waiting.id, passed: nil)
+        await decide(try await payment(waiting.id))
+        return try await settled(waiting.id)
     }
 
     /// An invoice's payment, made without the customer.

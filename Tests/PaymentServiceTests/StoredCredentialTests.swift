@@ -1,6 +1,7 @@
 import BillingCore
 import HTTPKit
 import JSON
+import PaymentContract
 import PaymentDomain
 import PaymentRecords
 import PaymentService
@@ -109,6 +110,81 @@ import Testing
             let stored: Int = try await world.number("SELECT count(*) FROM payment_methods")
             #expect(stored == 0)
         }
+    }
+
+    @Test("a payment with which the customer agrees gives its method the mandate that later charges refer to")
+    func agreedWithPayment() async throws {
+        try await withPayments { world in
+            let customer: CustomerID = await world.customer()
+            let method: String = try #require(try await attach(world, customer)["id"]?.stringValue)
+            let agreed = #","acceptance":{"ip_address":"192.0.2.7","user_agent":"Mozilla/5.0"}"#
+            let first: PaymentRecord = try await pay(world, customer, agreed)
+            let reference = "mdt_" + method.dropFirst(3)
+            #expect(first.status == .succeeded && first.mandateID == reference)
+            world.clock.advance(by: .seconds(60))
+            let again: PaymentRecord = try await pay(
+                world, customer, #","acceptance":{"ip_address":"198.51.100.9","user_agent":"Another"}"#)
+            #expect(again.mandateID == reference)
+            // The first stays, with the proof of its time.
+            let kept: PaymentMethodRecord? = try await world.database.transaction { db in
+                try PaymentMethodStore.find(PaymentMethodID(unchecked: method), in: db)
+            }
+            #expect(kept?.mandate?.ip == "192.0.2.7" && kept?.mandate?.acceptedAt == PaymentWorld.start)
+            #expect(try await renewal(world, customer).mandateID == reference)
+            #expect(try await pay(world, customer, "").mandateID == nil)
+            #expect(world.provider.asked.map(\.keepsMethod) == [true, true, false, false])
+            #expect(world.provider.asked.map(\.mandate) == [reference, reference, reference, nil])
+            #expect(try await world.violations() == [])
+        }
+    }
+
+    @Test("the law asks for the customer when they agree to later charges, whatever it would spare them")
+    func agreementIsAuthenticated() async throws {
+        try await withPayments { world in
+            let customer: CustomerID = try await world.payer("4000002500000003")
+            let payment: PaymentRecord = try await pay(
+                world, customer, #","acceptance":{"type":"offline"}"#, amount: #""amount":500,"currency":"EUR""#)
+            #expect(payment.status == .requiresAction)
+            #expect(payment.authentication?.decision == "required" && payment.authentication?.reason == "agreement")
+        }
+    }
+
+    @Test("nothing can be agreed about a method that is used once, or that cannot be charged without the customer")
+    func usedOnce() async throws {
+        let tokens = WalletTokens()
+        try await withPayments(beside: [PagesProvider()], wallets: tokens.reader()) { world in
+            let customer: CustomerID = await world.customer()
+            let offline = #","acceptance":{"type":"offline"}"#
+            let paged = #","payment_method_type":"klarna","return_url":"https://shop.test/back""#
+            await #expect(throws: InvalidInput.self) { try await pay(world, customer, offline + paged) }
+            let wallet: String = try await world.attachWallet(tokens.token(), to: customer)
+            let once: Problem? = await #expect(throws: Problem.self) {
+                try await pay(world, customer, #","payment_method_id":"\#(wallet)"\#(offline)"#)
+            }
+            #expect(once?.errors.map(\.param) == ["acceptance"])
+            let card: String = try #require(try await attach(world, customer)["id"]?.stringValue)
+            try await world.execute("UPDATE payment_methods SET provider = 'pages' WHERE id = \(card)")
+            let attended: Problem? = await #expect(throws: Problem.self) { try await pay(world, customer, offline) }
+            #expect(attended?.errors.map(\.param) == ["acceptance"])
+            #expect(
+                try await world.number(
+                    "SELECT (SELECT count(*) FROM payments) + (SELECT count(*) FROM payment_methods WHERE mandate_id IS NOT NULL)"
+                ) == 0)
+        }
+    }
+
+    /// A payment that the customer makes.
+    @discardableResult
+    private func pay(
+        _ world: PaymentWorld, _ customer: CustomerID, _ more: String,
+        amount: String = #""amount":1299,"currency":"USD""#
+    ) async throws -> PaymentRecord {
+        let body = #"{\#(amount),"customer_id":"\#(customer)"\#(more)}"#
+        let input: CreatePaymentInput = try world.read(body)
+        let payment: PaymentRecord = try await world.payment(
+            world.id(try await world.work.create(world.call("/v1/payments", body: body), input)))
+        await world.decide(payment)
+        return try await world.settled(payment.id)
     }
 
     /// A charge without the customer that went through.

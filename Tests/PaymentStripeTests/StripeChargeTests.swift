@@ -90,6 +90,23 @@ import Testing
         #expect(try !world.adapter.chargeForm(Self.asked.proven(by: odd)).encoded.contains("commerce_indicator"))
     }
 
+    @Test("a charge with which the customer agrees to later ones says so, once; the later ones do not")
+    func agreed() throws {
+        let world = StripeWorld()
+        for (initiation, keeps) in [
+            (.customer, true), (.customer, false), (.merchant(networkTransactionID: nil), false),
+        ]
+            as [(ChargeRequest.Initiation, Bool)]
+        {
+            let asked = ChargeRequest(
+                idempotencyKey: Self.asked.idempotencyKey, paymentID: Self.asked.paymentID, source: Self.asked.source,
+                amount: Self.asked.amount, initiation: initiation, mandate: "mdt_1", keepsMethod: keeps)
+            let form: String = try world.adapter.chargeForm(asked).encoded
+            #expect(form.contains("setup_future_usage=off_session") == keeps)
+            #expect(form.contains("metadata[mandate_id]=mdt_1"))
+        }
+    }
+
     @Test("a step-up asks for a challenge; what is claimed is left to Stripe, which is told of no exemption")
     func stepUp() throws {
         let world = StripeWorld()

@@ -91,8 +91,11 @@ package struct ChargeRequest: Sendable, Equatable {
     /// `false`: authorize only; a ``CaptureRequest`` follows.
     package let capture: Bool
     package let initiation: Initiation
-    /// Our reference of what the customer agreed to, for charges without them; `nil` where none is recorded.
+    /// Our reference of what the customer agreed to, for charges without them, and for the one they agree with; `nil` where
+    /// none is recorded.
     package let mandate: String?
+    /// With it the customer, who is there, agrees to later charges of the method without them.
+    package let keepsMethod: Bool
     /// The customer passed 3-D Secure for this attempt.
     package let authenticated: Bool
     /// For the payer's statement, at most 22 characters; `nil` for the account's own.
@@ -110,7 +113,8 @@ package struct ChargeRequest: Sendable, Equatable {
 
     package init(
         idempotencyKey: AttemptID, paymentID: PaymentID, source: ChargeSource, amount: Money, capture: Bool = true,
-        initiation: Initiation = .customer, mandate: String? = nil, authenticated: Bool = false,
+        initiation: Initiation = .customer, mandate: String? = nil, keepsMethod: Bool = false,
+        authenticated: Bool = false,
         statementDescriptor: String? = nil, payer: ChargePayer? = nil, stepUp: Bool = false,
         claim: AuthenticationClaim? = nil, proof: AuthenticationProof? = nil, reference: String? = nil
     ) {
@@ -121,6 +125,7 @@ package struct ChargeRequest: Sendable, Equatable {
         self.capture = capture
         self.initiation = initiation
         self.mandate = mandate
+        self.keepsMethod = keepsMethod
         self.authenticated = authenticated
         self.statementDescriptor = statementDescriptor
         self.payer = payer

@@ -24,3 +24,14 @@ CREATE TABLE method_removals (
     CHECK ((status = 'failed') = (failure_code IS NOT NULL))
 );
 CREATE INDEX method_removals_due ON method_removals (due_at) WHERE status = 'processing';
+
+-- How much of the value of card payments over 90 days was fraud (articles 18 and 19), once a business day; NULL where there
+-- was too little to tell.
+CREATE TABLE fraud_rates (
+    day date PRIMARY KEY,
+    basis_points numeric CHECK (basis_points >= 0),
+    payments bigint NOT NULL
+);
+
+-- With the payment its customer agreed to later charges of the method without them.
+ALTER TABLE payments ADD COLUMN keeps_method boolean NOT NULL DEFAULT false;

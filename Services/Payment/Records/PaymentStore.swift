@@ -19,6 +19,8 @@ package struct NewPayment: Sendable {
     package let description: String?
     package let metadata: String
     package let offSession: Bool
+    /// With it the customer agrees to later charges of the method without them.
+    package let keepsMethod: Bool
     /// Where the customer comes back to from an authentication.
     package let returnURL: String?
     package let createdAt: Instant
@@ -27,7 +29,8 @@ package struct NewPayment: Sendable {
         id: PaymentID, attemptID: AttemptID, customerID: CustomerID, method: ChargeableMethod?, amount: Money,
         captureMethod: CaptureMethod = .automatic, invoiceID: InvoiceID? = nil, billingID: BillingID? = nil,
         subscriptionID: SubscriptionID? = nil, instalmentID: InstalmentID? = nil, description: String?,
-        metadata: String = "{}", offSession: Bool, returnURL: String? = nil, createdAt: Instant
+        metadata: String = "{}", offSession: Bool, keepsMethod: Bool = false, returnURL: String? = nil,
+        createdAt: Instant
     ) {
         self.id = id
         self.attemptID = attemptID
@@ -42,6 +45,7 @@ package struct NewPayment: Sendable {
         self.description = description
         self.metadata = metadata
         self.offSession = offSession
+        self.keepsMethod = keepsMethod
         self.returnURL = returnURL
         self.createdAt = createdAt
     }
@@ -85,11 +89,11 @@ package enum PaymentStore {
         WITH p AS (
             INSERT INTO payments (id, customer_id, payment_method_id, provider, amount, currency, status, invoice_id, billing_id,
                 subscription_id, instalment_id, description, metadata, off_session, capture_method, attempt_id, decline_code,
-                decline_class, return_url, created_at)
+                decline_class, return_url, keeps_method, created_at)
             SELECT n.id, n.customer_id, n.method_id, n.provider, n.amount, n.currency, n.status, n.invoice_id, n.billing_id,
                 n.subscription_id, n.instalment_id, n.description, n.metadata::jsonb, n.off_session, n.capture_method, n.attempt_id,
                 CASE WHEN n.status = 'failed' THEN 'no_payment_method' END,
-                CASE WHEN n.status = 'failed' THEN 'soft' END, n.return_url, n.created_at
+                CASE WHEN n.status = 'failed' THEN 'soft' END, n.return_url, n.keeps_method, n.created_at
             FROM unnest(
                 \(payments.map(\.id.rawValue))::text[], \(payments.map(\.customerID.rawValue))::text[],
                 \(payments.map { $0.method?.id.rawValue })::text[], \(payments.map(\.provider))::text[],
@@ -101,9 +105,10 @@ package enum PaymentStore {
                 \(payments.map(\.metadata))::text[], \(payments.map(\.offSession))::boolean[],
                 \(payments.map(\.captureMethod.rawValue))::text[],
                 \(payments.map(\.attemptID.rawValue))::text[], \(payments.map(\.returnURL))::text[],
+                \(payments.map(\.keepsMethod))::boolean[],
                 \(payments.map(\.createdAt))::timestamptz[]
             ) AS n(id, customer_id, method_id, provider, amount, currency, status, invoice_id, billing_id, subscription_id,
-                instalment_id, description, metadata, off_session, capture_method, attempt_id, return_url, created_at)
+                instalment_id, description, metadata, off_session, capture_method, attempt_id, return_url, keeps_method, created_at)
             ON CONFLICT (invoice_id) DO NOTHING
             RETURNING id, attempt_id, payment_method_id, provider, status, decline_code, created_at),
         a AS (

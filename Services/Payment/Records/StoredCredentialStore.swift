@@ -30,7 +30,7 @@ package enum StoredCredentialStore {
             """)
     }
 
-    /// Keeps that a customer agreed; a later agreement takes the place of the last.
+    /// Keeps that a customer agreed; one that is in force stays as it is, with the proof of its time.
     package static func agree(
         _ mandate: Mandate, for method: PaymentMethodID, in db: borrowing PostgresTransaction
     ) throws {
@@ -39,7 +39,7 @@ package enum StoredCredentialStore {
             UPDATE payment_methods SET mandate_id = \(mandate.id), mandate_type = \(mandate.type.rawValue),
                 mandate_accepted_at = \(mandate.acceptedAt), mandate_ip = \(mandate.ip),
                 mandate_agent = \(mandate.userAgent), mandate_ended_at = \(mandate.endedAt)
-            WHERE id = \(method)
+            WHERE id = \(method) AND (mandate_id IS NULL OR mandate_ended_at IS NOT NULL)
             """)
     }
 

@@ -58,6 +58,8 @@ public struct PaymentAssembly: ServiceAssembly {
             sca: AssessAuthentication(policy: try SCAPolicy(configuration), risk: risk, rates: settlement.rates),
             route: routing.route, cascade: routing.cascade,
             exchange: BookExchange(policy: settlement), logger: parts.logger)
+        let fraudRate = MeasureFraudRate(
+            rates: settlement.rates, pool: parts.pool, clock: parts.clock, logger: parts.logger)
         let wallets = PruneWallets(pool: parts.pool, clock: parts.clock, logger: parts.logger)
         let disputes = Disputes(
             providers: providers, pool: parts.pool, clock: parts.clock, lostSeconds: policy.lostSeconds,
@@ -86,6 +88,7 @@ public struct PaymentAssembly: ServiceAssembly {
                 BackgroundLoop(name: "ledger") { try await seal.run() },
                 BackgroundLoop(name: "disputes") { try await disputes.run() },
                 BackgroundLoop(name: "wallets") { try await wallets.run() },
+                BackgroundLoop(name: "fraud rate") { try await fraudRate.run() },
                 ReconcileProviders.loop(parts, providers: providers.beneath), instalments.loop,
             ] + Self.authentication(work, parts.logger) + webhooks.loops + routing.loops
             + crypto.loops { try await news.follow($0) }

@@ -47,7 +47,7 @@ enum PayPalSource {
     private static func card(_ id: String, _ request: ChargeRequest, returnURL: String) -> JSONValue {
         var members: [JSONMember] = [
             JSONMember(name: "vault_id", value: .string(id)),
-            JSONMember(name: "stored_credential", value: credential(request.initiation)),
+            JSONMember(name: "stored_credential", value: credential(request)),
         ]
         guard request.initiation == .customer else { return .object(members) }
         let url: JSONValue = .string(returnURL)
@@ -59,8 +59,11 @@ enum PayPalSource {
     }
 
     /// The card networks' framework for stored credentials, as `card_stored_credential` of Orders v2.
-    private static func credential(_ initiation: ChargeRequest.Initiation) -> JSONValue {
-        guard case .merchant(let transaction) = initiation else {
+    private static func credential(_ request: ChargeRequest) -> JSONValue {
+        guard case .merchant(let transaction) = request.initiation else {
+            if request.keepsMethod {
+                return ["payment_initiator": "CUSTOMER", "payment_type": "RECURRING", "usage": "FIRST"]
+            }
             return ["payment_initiator": "CUSTOMER", "payment_type": "ONE_TIME", "usage": "SUBSEQUENT"]
         }
         var members: [JSONMember] = [

@@ -65,6 +65,7 @@ extension StripeAdapter {
         case .merchant: form.add("off_session", .flag(true))
         case .customer: form.add("return_url", .text(configuration.returnURL + request.paymentID.rawValue))
         }
+        if request.keepsMethod { form.add("setup_future_usage", .text("off_session")) }
         guard case .card = token else { return }
         var card = StripeForm()
         if !request.capture, configuration.multipleCapture { card.add("request_multicapture", .text("if_available")) }

@@ -15,6 +15,8 @@ package struct CreatePaymentInput: JSONInput {
     /// Where the customer comes back to from a page.
     let returnURL: String?
     let captureMethod: CaptureMethod
+    /// How the customer agreed to later charges of the method without them; `nil` where they did not.
+    let acceptance: AcceptanceInput?
     let description: String?
     let metadataJSON: String
 
@@ -33,12 +35,18 @@ package struct CreatePaymentInput: JSONInput {
         captureMethod = f.enumeration(
             "capture_method", of: CaptureMethod.self, default: .automatic,
             doc: "manual: the money is held until it is captured or cancelled")
+        acceptance = f.optionalObject(
+            "acceptance", as: AcceptanceInput.self,
+            doc: "How the customer agreed to later charges of the method without them: kept as its mandate")
         description = f.optionalString("description", max: 500, doc: "For people")
         metadataJSON = Metadata.encode(f.metadata())
         guard !f.isDescribing else { return }
         if paymentMethodID != nil, page != nil {
             f.refuse(
                 "payment_method_type", code: "conflicting_fields", message: "stands in the place of payment_method_id")
+        }
+        if acceptance != nil, page != nil {
+            f.refuse("acceptance", code: "conflicting_fields", message: "goes with a method that is used again")
         }
         if let returnURL, !ReturnURL.isSafe(returnURL) {
             f.refuse("return_url", code: "invalid_url", message: "must be an https address, or http on loopback")

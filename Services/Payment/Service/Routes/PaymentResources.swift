@@ -61,7 +61,8 @@ package struct PaymentResource: JSONOutput {
         o.field("subscription_id", payment.subscriptionID)
         o.field("off_session", payment.offSession, doc: "Charged without the customer being there")
         o.field(
-            "mandate_id", payment.mandateID, doc: "The agreement it was charged under without them; null: none recorded"
+            "mandate_id", payment.mandateID,
+            doc: "The agreement it was charged under without them, or that they made with it; null: none recorded"
         )
         o.field("attempts", payment.attempts)
         o.field("description", payment.description)

@@ -79,7 +79,7 @@ package struct ApplyVerdicts: Sendable {
                 risk_decision = v.decision, risk_reasons = string_to_array(v.reasons, ','),
                 step_up = (a.step_up OR p.step_up_state IS NOT DISTINCT FROM 'due') AND NOT p.off_session
                     AND NOT p.authenticated AND p.step_up_state IS DISTINCT FROM 'spent',
-                mandate_id = CASE WHEN p.off_session AND m.mandate_ended_at IS NULL THEN m.mandate_id END,
+                mandate_id = CASE WHEN (p.off_session OR p.keeps_method) AND m.mandate_ended_at IS NULL THEN m.mandate_id END,
                 review_status = CASE WHEN \(holds) THEN 'pending' ELSE p.review_status END,
                 review_captures = CASE WHEN \(holds) THEN p.capture_method = 'automatic' ELSE p.review_captures END,
                 capture_method = CASE WHEN \(holds) THEN 'manual' ELSE p.capture_method END
@@ -143,7 +143,7 @@ extension ApprovedAttempt: PostgresRecord {
             (SELECT w.sealed FROM wallet_credentials w WHERE w.payment_id = p.id) END, \
         CASE WHEN p.authenticated AND p.authentication->>'by' = 'three_d_secure' THEN
             (SELECT t.proof FROM three_d_secure t WHERE t.payment_id = p.id AND t.proof IS NOT NULL
-                ORDER BY t.attempt_id DESC LIMIT 1) END
+                ORDER BY t.attempt_id DESC LIMIT 1) END, p.keeps_method
         """
 
     package init(row: inout PostgresRow) throws {
@@ -167,12 +167,14 @@ extension ApprovedAttempt: PostgresRecord {
         let isOfWallet: Bool = try row.next()
         let sealed: [UInt8]? = try row.next()
         let sealedProof: [UInt8]? = try row.next()
+        let keepsMethod: Bool = try row.next()
         self.init(
             paymentID: paymentID, provider: provider,
             request: ChargeRequest(
                 idempotencyKey: key, paymentID: paymentID, source: isOfWallet ? .unopened : stored.source,
                 amount: amount, capture: captureMethod == .automatic,
                 initiation: offSession ? .merchant(networkTransactionID: transaction) : .customer, mandate: mandate,
+                keepsMethod: keepsMethod && !offSession,
                 authenticated: isAuthenticated, payer: stored.payer, stepUp: stepUp,
                 claim: claim.flatMap(AuthenticationClaim.init(name:)), reference: reference),
             steppedAt: steppedAt, mayAuthenticate: mayAuthenticate,

@@ -31,7 +31,9 @@ package struct AssessAuthentication: Sendable {
         let asked: [ApprovedAttempt] = approved.filter(\.mayAuthenticate)
         guard !asked.isEmpty else { return approved }
         var decided: [PaymentID: SCADecision] = [:]
-        var counters: SCACounters = try SCACounterStore.lock(asked.map(\.paymentID), in: db)
+        var known = Known(
+            counters: try SCACounterStore.lock(asked.map(\.paymentID), in: db), fraudRate: try fraudRate(in: db),
+            now: now)
         let able: [PaymentID: ProviderCapabilities.Authentication] = Dictionary(
             asked.compactMap { attempt in
                 providers.capabilities(of: attempt.provider).map { (attempt.paymentID, $0.authentication) }
@@ -39,10 +41,9 @@ package struct AssessAuthentication: Sendable {
         ) { first, _ in first }
         for facts in try SCAFacts.read(asked.map(\.paymentID), in: db) where !facts.isSettled {
             let decision: SCADecision? = try decide(
-                facts, verdicts[facts.attemptID]?.risk, able: able[facts.paymentID] ?? .ofProvider, counters,
-                at: now, in: db)
+                facts, verdicts[facts.attemptID]?.risk, able: able[facts.paymentID] ?? .ofProvider, known, in: db)
             decided[facts.paymentID] = decision
-            if let counted: Money = decision?.counting { try counters.add(counted, of: facts.fingerprint) }
+            if let counted: Money = decision?.counting { try known.counters.add(counted, of: facts.fingerprint) }
         }
         try SCADecision.store(decided, in: db)
         return approved.map { attempt in
@@ -50,9 +51,23 @@ package struct AssessAuthentication: Sendable {
         }
     }
 
+    /// What payments of a batch are held against.
+    private struct Known {
+        var counters: SCACounters
+        let fraudRate: ExactDecimal?
+        let now: Instant
+    }
+
+    /// The acquirer's own rate, or what is measured here where that is worse; without the acquirer's nothing is claimed.
+    private func fraudRate(in db: borrowing PostgresTransaction) throws -> ExactDecimal? {
+        guard let acquirer: ExactDecimal = policy.fraudRate else { return nil }
+        guard let measured: ExactDecimal = try FraudRateStore.latest(in: db) else { return acquirer }
+        return max(acquirer, measured)
+    }
+
     private func decide(
-        _ facts: SCAFacts, _ verdict: RiskVerdict?, able: ProviderCapabilities.Authentication,
-        _ counters: SCACounters, at now: Instant, in db: borrowing PostgresTransaction
+        _ facts: SCAFacts, _ verdict: RiskVerdict?, able: ProviderCapabilities.Authentication, _ known: Known,
+        in db: borrowing PostgresTransaction
     ) throws -> SCADecision? {
         let asksByRisk: Bool =
             verdict.map { risk.action(for: $0, offSession: facts.offSession, authenticated: false) == .stepUp } ?? false
@@ -62,7 +77,7 @@ package struct AssessAuthentication: Sendable {
                 SCADecision(facts, SCAAssessment(outcome: .required($0), needsReview: false), counted: nil)
             }
         }
-        let payment: SCAPayment = try payment(facts, country, score: verdict?.score, counters, at: now, in: db)
+        let payment: SCAPayment = try payment(facts, country, score: verdict?.score, known, in: db)
         let engine: SCAEngine = policy.engine.claiming(only: exemptions)
         let assessment: SCAAssessment =
             try asked.map { SCAAssessment(outcome: .required($0), needsReview: false) } ?? engine.assess(payment)
@@ -71,7 +86,7 @@ package struct AssessAuthentication: Sendable {
 
     /// Only a score below every threshold is an analysis to rely on; what is done with any other is not decided here.
     private func payment(
-        _ facts: SCAFacts, _ country: String, score: String?, _ counters: SCACounters, at now: Instant,
+        _ facts: SCAFacts, _ country: String, score: String?, _ known: Known,
         in db: borrowing PostgresTransaction
     ) throws -> SCAPayment {
         var payment = SCAPayment(
@@ -85,13 +100,14 @@ package struct AssessAuthentication: Sendable {
         if facts.isOfSeries {
             payment.series = facts.seriesAmount.map { .following(authenticated: $0) } ?? .setUp
         }
+        if facts.keepsMethod, !facts.offSession { payment.series = .setUp }
         payment.riskScore = score.flatMap { ExactDecimal($0) }.flatMap { $0 < risk.reviewFrom ? $0 : nil }
-        payment.acquirerFraudRate = policy.fraudRate
+        payment.acquirerFraudRate = known.fraudRate
         payment.isTrustedBeneficiary = facts.isTrusted
         guard let regime: SCARegime = SCARegion(country: payment.merchantCountry).regime else { return payment }
-        payment.counters = counters.of(facts.fingerprint, in: regime.currency)
+        payment.counters = known.counters.of(facts.fingerprint, in: regime.currency)
         if facts.amount.currency != regime.currency {
-            payment.rates = try rate(facts.amount.currency, regime.currency, at: now, in: db).map { [$0] } ?? []
+            payment.rates = try rate(facts.amount.currency, regime.currency, at: known.now, in: db).map { [$0] } ?? []
         }
         return payment
     }

@@ -28,7 +28,7 @@ package struct CreatePayment: Sendable {
             id: id, customerID: input.customerID, paymentMethodID: input.paymentMethodID,
             page: try input.page.map { try page($0, of: input, at: call.now) }, amount: input.amount,
             captureMethod: input.captureMethod, description: input.description, metadata: input.metadataJSON,
-            returnURL: input.returnURL, claim: call.claim(resourceID: id.rawValue),
+            returnURL: input.returnURL, acceptance: input.acceptance, claim: call.claim(resourceID: id.rawValue),
             traceparent: call.trace.traceparent, now: call.now)
         waiters.expect(id, claim: order.claim)
         defer { waiters.forget(id) }
@@ -125,6 +125,8 @@ extension RecordPayments.Failure: ProblemConvertible {
         case .unknownPaymentMethod:
             .invalid("payment_method_id", code: "unknown_payment_method", "the customer has no such payment method")
         case .unsupported(let obstacle): .invalid(obstacle.field, code: obstacle.rawValue, obstacle.sentence)
+        case .noLaterCharges:
+            .invalid("acceptance", code: "unsupported_method", "goes with a method that is charged again without them")
         case .wallet(.used):
             .invalid("payment_method_id", code: "wallet_used", "a wallet's card pays one payment, and has done so")
         case .wallet(.stale): .invalid("payment_method_id", code: "wallet_stale", "the wallet's token is too old")

@@ -21,6 +21,8 @@ struct PaymentOrder: Sendable {
     let metadata: String
     /// Where the customer comes back to from an authentication.
     var returnURL: String?
+    /// How the customer agreed to later charges of the method without them; `nil` where they did not.
+    var acceptance: AcceptanceInput?
     let claim: IdempotencyClaim?
     /// The request's trace, which the payment's events continue.
     let traceparent: String?
@@ -42,11 +44,18 @@ struct RecordPayments: Sendable {
         case unknownCustomer, noPaymentMethod, unknownPaymentMethod
         /// The method's provider cannot do what is asked.
         case unsupported(ProviderCapabilities.Obstacle)
+        /// The method is used once, or never without the customer: there are no later charges to agree to.
+        case noLaterCharges
         /// The wallet's card cannot pay this.
         case wallet(WalletStore.Obstacle)
 
         /// Whether news that is on its way may take the reason away.
-        var mayPass: Bool { if case .wallet = self { false } else { true } }
+        var mayPass: Bool {
+            switch self {
+            case .noLaterCharges, .wallet: false
+            case .unknownCustomer, .noPaymentMethod, .unknownPaymentMethod, .unsupported: true
+            }
+        }
     }
 
     /// Payments that keep coming faster than this travel together, from here to the answer: a pass through five services
@@ -99,9 +108,13 @@ struct RecordPayments: Sendable {
         guard let method: ChargeableMethod = resolved.method else {
             return order.paymentMethodID == nil ? .noPaymentMethod : .unknownPaymentMethod
         }
+        if order.acceptance != nil, method.isOfWallet { return .noLaterCharges }
         let wish = ProviderCapabilities.Wish(
-            type: method.type, currency: order.amount.currency.code, separateCapture: order.captureMethod == .manual)
-        return providers.capabilities(of: method.provider)?.obstacle(to: wish).map { .unsupported($0) }
+            type: method.type, currency: order.amount.currency.code, separateCapture: order.captureMethod == .manual,
+            offSession: order.acceptance != nil)
+        return providers.capabilities(of: method.provider)?.obstacle(to: wish).map { obstacle in
+            obstacle == .offSession ? .noLaterCharges : .unsupported(obstacle)
+        }
     }
 
     /// The result of an order whose key was used before; `nil` when it is fresh.
@@ -127,14 +140,28 @@ struct RecordPayments: Sendable {
                 method: resolved.method, amount: order.amount, captureMethod: order.captureMethod, invoiceID: nil,
                 billingID: nil, subscriptionID: nil,
                 description: order.description, metadata: order.metadata, offSession: false,
-                returnURL: order.returnURL, createdAt: order.now)
+                keepsMethod: order.acceptance != nil, returnURL: order.returnURL, createdAt: order.now)
         }
+        try agree(orders, in: db)
         try PaymentMethodStore.insertSingleUse(orders.compactMap(\.0.page), at: orders[0].0.now, in: db)
         try PaymentStore.add(payments, in: db)
         var traces: [String: String] = [:]
         for (order, _) in orders { traces[order.customerID.rawValue] = order.traceparent }
         try CausalTraces.$byKey.withValue(traces) {
             try Outbox.append(payments.compactMap(PaymentEvents.created), in: db)
+        }
+    }
+
+    /// Keeps what customers agreed to with their payments, in the order of methods, so that batches take turns.
+    private static func agree(
+        _ orders: [(PaymentOrder, ResolvedMethod)], in db: borrowing PostgresTransaction
+    ) throws {
+        let agreed: [(method: PaymentMethodID, mandate: Mandate)] = orders.compactMap { order, resolved in
+            guard let method: PaymentMethodID = resolved.method?.id else { return nil }
+            return order.acceptance.map { (method, $0.mandate(of: method, at: order.now)) }
+        }
+        for (method, mandate) in agreed.sorted(by: { $0.method < $1.method }) {
+            try StoredCredentialStore.agree(mandate, for: method, in: db)
         }
     }
 }

@@ -19,6 +19,8 @@ struct SCAFacts: PostgresRecord {
     let networkTransactionID: String?
     /// It belongs to a subscription or an instalment plan.
     let isOfSeries: Bool
+    /// With it the customer agrees to later charges without them.
+    let keepsMethod: Bool
     /// The last amount of the series that was authenticated.
     let seriesAmount: Money?
     /// The card's, whoever holds it.
@@ -34,7 +36,8 @@ struct SCAFacts: PostgresRecord {
             """
             SELECT p.id, p.attempt_id, p.amount, p.currency, p.off_session, p.authenticated, p.step_up_state, m.country,
                 m.trusted_beneficiary, m.authenticated_at IS NOT NULL, m.network_transaction_id,
-                p.subscription_id IS NOT NULL OR p.instalment_id IS NOT NULL, s.amount, m.fingerprint
+                p.subscription_id IS NOT NULL OR p.instalment_id IS NOT NULL, p.keeps_method,
+                s.amount, m.fingerprint
             FROM payments p JOIN payment_methods m ON m.id = p.payment_method_id
             LEFT JOIN LATERAL (
                 SELECT b.amount FROM payments b
@@ -60,6 +63,7 @@ struct SCAFacts: PostgresRecord {
         hasAuthenticated = try row.next()
         networkTransactionID = try row.next()
         isOfSeries = try row.next()
+        keepsMethod = try row.next()
         let series: Int64? = try row.next()
         seriesAmount = series.map { Money(minor: $0, currency: amount.currency) }
         fingerprint = try row.next()

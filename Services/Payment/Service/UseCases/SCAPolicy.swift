@@ -10,7 +10,7 @@ package struct SCAPolicy: Sendable {
     /// Where the merchant's acquirers are (`payment.sca_countries`): a card of one of their regions is not one leg out.
     package let countries: [String]
     /// The acquirer's fraud rate over 90 days in basis points (`payment.sca_fraud_rate_bps`); without one no risk analysis
-    /// is claimed (article 19).
+    /// is claimed (article 19). Where our own payments' rate is higher, that one counts.
     package let fraudRate: ExactDecimal?
 
     package init(

@@ -1,0 +1,71 @@
+package import BillingCore
+package import Logging
+import PaymentDomain
+package import PaymentExchange
+import PaymentRecords
+package import Postgres
+
+/// Measures once a business day how much of what was paid by card over 90 days was fraud, for claims of a low risk
+/// (Delegated Regulation (EU) 2018/389, articles 18 and 19). Whichever instance comes first stores it.
+///
+/// Other currencies are compared by the rates in force. Payments in one without a rate are left out, which makes the rate
+/// higher; with fraud in one the day's rate is the highest there is, so that nothing is claimed.
+package struct MeasureFraudRate: Sendable {
+    private static let interval: Duration = .seconds(60)
+
+    let rates: RatesInForce
+    let pool: PostgresPool
+    let clock: any WallClock
+    let logger: Logger
+
+    package init(rates: RatesInForce, pool: PostgresPool, clock: any WallClock, logger: Logger) {
+        self.rates = rates
+        self.pool = pool
+        self.clock = clock
+        self.logger = logger
+    }
+
+    /// Runs until cancelled.
+    package func run() async throws {
+        while !Task.isCancelled {
+            do { try await pass() } catch is CancellationError { return } catch {
+                logger.warning("the fraud rate is not measured", metadata: ["error": "\(error)"])
+            }
+            try await Task.sleep(for: Self.interval)
+        }
+    }
+
+    /// Measures, unless that was done today.
+    package func pass() async throws {
+        let now: Instant = clock.now
+        let day = CivilDate(dayNumber: Int(now.seconds / 86_400))
+        let rates: RatesInForce = rates
+        try await pool.transaction { db in
+            guard try !FraudRateStore.has(day, in: db) else { return }
+            let sums: [FraudRateStore.Sums] = try FraudRateStore.sums(after: now - FraudRate.span, through: now, in: db)
+            var tally = FraudRate.Tally()
+            var isKnown = true
+            for sum in sums {
+                guard let worth: ExactDecimal = try Self.worth(of: sum.volume.currency, rates, on: day, in: db) else {
+                    isKnown = isKnown && !sum.fraud.isPositive
+                    continue
+                }
+                try tally.add(volume: sum.volume, fraud: sum.fraud, payments: sum.payments, worth: worth)
+            }
+            let rate: FraudRate? = isKnown ? try FraudRate(tally) : .highest
+            try FraudRateStore.store(rate, of: tally, on: day, in: db)
+        }
+    }
+
+    /// What one unit of a currency is in euros; `nil` without a rate.
+    private static func worth(
+        of currency: Currency, _ rates: RatesInForce, on day: CivilDate, in db: borrowing PostgresTransaction
+    ) throws -> ExactDecimal? {
+        guard currency != .eur else { return .one }
+        do {
+            return try rates.rate(from: currency, to: .eur, on: day, in: db).decimal(scale: 10)
+        } catch is ExchangeError {
+            return nil
+        }
+    }
+}
