@@ -32,11 +32,11 @@ struct PeerBench: ConnectorBench {
     func source(_ kind: SourceKind) async throws -> ChargeSource? { try await choose(kind) }
 
     func finish(_ answer: ChargeAnswer, of request: ChargeRequest) async throws {
-        guard case .actionRequired(let reference, _) = answer else { return try await peer.settleBanks() }
+        guard case .actionRequired(let reference, _) = answer else { return try await peer.settleBanks(but: []) }
         try await peer.finish(reference, .pays)
     }
 
-    func settle() async throws { try await peer.settleBanks() }
+    func settle() async throws { try await peer.settleBanks(but: []) }
 
     func disturb(_ how: Disturbance) async throws {
         let kind: String =

@@ -43,7 +43,7 @@ struct WrongClock: WallClock {
 
 /// How far clocks are apart from the database's, in seconds.
 struct MatrixClocks: Sendable {
-    /// The provider's.
+    /// The provider's. A webhook that is signed more than five minutes from now is not believed.
     let provider: Int
     /// What signs its webhooks; never ahead, so that a stale one stays stale.
     let signatures: Int
@@ -52,7 +52,7 @@ struct MatrixClocks: Sendable {
 
     static func draw(_ random: inout Seeded) -> MatrixClocks {
         MatrixClocks(
-            provider: Int.random(in: -600...600, using: &random), signatures: Int.random(in: -240...0, using: &random),
+            provider: Int.random(in: -600...240, using: &random), signatures: Int.random(in: -240...0, using: &random),
             daemons: [Int.random(in: -600 ... -60, using: &random), Int.random(in: 60...600, using: &random)])
     }
 }

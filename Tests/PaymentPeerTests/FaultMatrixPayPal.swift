@@ -75,7 +75,7 @@ struct PayPalMatrixPeer: MatrixPeer {
 
     func dispute(_ reference: String, _ amount: Money, isInquiry: Bool) async throws -> String? { nil }
     func decide(_ dispute: String, isWon: Bool) async throws {}
-    func settleBanks() async throws {}
+    func settleBanks(but answered: Set<String>) async throws {}
     func returnRefunds() async throws {}
     func passDay() async throws {}
 

@@ -54,7 +54,9 @@ protocol MatrixPeer: Sendable {
     /// The bank decides a dispute.
     func decide(_ dispute: String, isWon: Bool) async throws
     /// Banks settle what they have under way.
-    func settleBanks() async throws
+    /// - Parameter answered: Disputes to which an answer of ours is on its way. The double would take it after the bank
+    ///   has decided, which Stripe does not.
+    func settleBanks(but answered: Set<String>) async throws
     /// Some refunds come back after they were made.
     func returnRefunds() async throws
     /// A day goes by at the double, after which it has forgotten keys; nothing for one whose keys live longer.

@@ -54,10 +54,10 @@ import Testing
                     try await withFaultMatrix(peer, ledger, clocks) { world in
                         try await Self.perform(part, in: world, seed: random.seed)
                         let end = MatrixEnd(world: world)
-                        try await end.settle()
+                        try await Self.timed("\(peer.name): settled") { try await end.settle() }
                         try await books.add(peer)
                         try await end.compare(books.accounts, stories: part.endIndex)
-                        try await end.reconcile(books)
+                        try await Self.timed("\(peer.name): reconciled") { try await end.reconcile(books) }
                     }
                 }
             }
@@ -65,18 +65,23 @@ import Testing
         print("all in \(ContinuousClock.now - begin)")
     }
 
+    private static func timed(_ what: String, _ work: () async throws -> Void) async throws {
+        let begin: ContinuousClock.Instant = .now
+        try await work()
+        print("\(what) in \(ContinuousClock.now - begin)")
+    }
+
     private static func perform(_ stories: ArraySlice<MatrixStory>, in world: FaultMatrixWorld, seed: UInt64)
         async throws
     {
-        let begin: ContinuousClock.Instant = .now
         var stage = MatrixStage(world: world)
         try await DatabaseStorm.blow(0.02, in: world.observer)
         let weather: [Task<Void, any Error>] = Self.weather(world, seed: seed)
         for method in world.peer.methods { try await stage.hire(method) }
-        try await play(stories, on: stage)
+        let crew: MatrixStage = stage
+        try await timed("\(world.peer.name): \(stories.count) stories played") { try await play(stories, on: crew) }
         for task in weather { task.cancel() }
         for task in weather { _ = await task.result }
-        print("\(world.peer.name): \(stories.count) stories played in \(ContinuousClock.now - begin)")
     }
 
     private static func play(_ stories: ArraySlice<MatrixStory>, on stage: MatrixStage) async throws {
