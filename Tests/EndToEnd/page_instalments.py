@@ -56,6 +56,8 @@ def agreed(world: World) -> None:
             assert [row[1] for row in shown[-4:-1]] == [euros(minor) for minor in sums], shown
             assert browser.text(PAY) == f"Pay {euros(offer['schedule'][0]['amount'])}"
             assert not browser.run("document.querySelector('#agree').checked")
+        counts = [int(text.split()[0]) for text in browser.run("[...document.querySelectorAll('input[name=plan]')].map((i) => i.parentElement.innerText)")]
+        assert counts == sorted(counts), counts
         picture(world, browser, "plan-12")
         browser.click("input[value=pay_in_6]")
         assert "€5.00" in browser.text("#plan") and "5 days" in browser.text("#plan")
@@ -138,10 +140,10 @@ def languages(world: World) -> None:
 
 
 def changed(world: World) -> None:
-    terms = list(offers(world).values())
+    terms = offers(world)
     with serving() as double, Browser("en-GB") as browser:
         double.link = {"methods": ["card", "instalments"], "amount": str(AMOUNT)}
-        double.plans = terms
+        double.plans = list(terms.values())
         double.refusal = {"status": 409, "code": "instalment_offer_changed"}
         browser.visit(f"{double.url}/pay/{CODE}")
         browser.click("input[value=instalments]")
@@ -155,7 +157,7 @@ def changed(world: World) -> None:
         browser.wait_for(".alert")
         assert "has changed" in browser.text(".alert")
         picture_of_double(world, browser, "plan-changed")
-        plan = {"terms": "pay_in_4", "offer": double.plans[1]["fingerprint"], "language": "en", "accepted": True}
+        plan = {"terms": "pay_in_4", "offer": terms["pay_in_4"]["fingerprint"], "language": "en", "accepted": True}
         assert [body["instalments"] for body in double.asked] == [plan], double.asked
         double.plans = []
         browser.click("input[value=instalments]")
