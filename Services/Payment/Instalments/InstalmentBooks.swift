@@ -2,10 +2,10 @@ package import Postgres
 
 /// What must hold of plans, their payments and the ledger; and what of them is under way.
 package enum InstalmentBooks {
-    /// Plans with something to do by now, for the test clock.
+    /// Plans with something to hear or to do by now, for the test clock.
     package static let dueNow: SQL = """
-        SELECT count(*) FROM instalment_plans WHERE next_step_at <=
-            now() + (SELECT offset_microseconds FROM test_clock) * interval '1 microsecond'
+        SELECT (SELECT count(*) FROM plan_news) + (SELECT count(*) FROM instalment_plans WHERE next_step_at <=
+            now() + (SELECT offset_microseconds FROM test_clock) * interval '1 microsecond')
         """
 
     private static let owed: SQL = """

@@ -4,10 +4,10 @@ import Postgres
 import ServiceKit
 import Telemetry
 
-/// The loop that does what is due, and then sleeps until something else is.
+/// The loop that hears what plans wait for and does what is due, and then sleeps until something else is.
 struct InstalmentLoop: Sendable {
-    /// The longest sleep: work may come from another instance, whose wake-ups do not reach this one.
-    private static let longestSleep: Duration = .seconds(1)
+    /// The longest sleep: news may come at any time.
+    private static let longestSleep: Duration = .milliseconds(250)
     private static let handled = Metrics.shared.counter(
         "payment_instalment_plans_handled_total", help: "Plans for which something was due")
 
@@ -18,8 +18,9 @@ struct InstalmentLoop: Sendable {
     /// Runs until cancelled.
     func run() async throws {
         while !Task.isCancelled {
+            let news: Int = try await hear()
             let count: Int = try await runBatch()
-            if count >= RunDueInstalments.batchLimit { continue }
+            if news >= HearNews.batchLimit || count >= RunDueInstalments.batchLimit { continue }
             let next: Instant? = try await pool.transaction(readOnly: true) { (db: borrowing PostgresTransaction) in
                 try PlanStore.nextStep(in: db)
             }
@@ -28,6 +29,13 @@ struct InstalmentLoop: Sendable {
             // What is due although nothing was found is held by another instance: no use in looking at once again.
             let wake: Instant = next.map { $0 <= now ? now.adding(.milliseconds(20)) : min($0, latest) } ?? latest
             await clock.sleep(until: wake, atMost: Self.longestSleep)
+        }
+    }
+
+    private func hear() async throws -> Int {
+        let now: Instant = clock.now
+        return try await pool.transactionRetrying { (db: borrowing PostgresTransaction) in
+            try HearNews()(at: now, in: db)
         }
     }
 

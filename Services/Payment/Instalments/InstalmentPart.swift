@@ -1,6 +1,5 @@
 package import HTTPKit
 package import Logging
-package import Messaging
 package import Postgres
 package import ServiceKit
 
@@ -8,9 +7,7 @@ package import ServiceKit
 package struct InstalmentPart: Sendable {
     /// `/v1/instalment_plans`.
     package let endpoints: [Endpoint]
-    /// Outcomes of payments, and new methods.
-    package let consumer: EventConsumer = InstalmentConsumer.consumer
-    /// What is due.
+    /// News of payments and methods, and what is due.
     package let loop: BackgroundLoop
 
     /// Wires it.

@@ -78,7 +78,7 @@ public struct PaymentAssembly: ServiceAssembly {
             + Self.links(parts, assets, links, work)
             + work.authenticationPages(
                 AuthenticationPage(assets: assets, isSandbox: configuration.mode == .sandbox)) + routing.endpoints
-        consumers = [work.consumer, instalments.consumer]
+        consumers = [work.consumer]
         let sweep: SweepPayments = work.sweep
         let seal = SealEntries(pool: parts.pool, logger: parts.logger)
         let news: HandleNews = work.news

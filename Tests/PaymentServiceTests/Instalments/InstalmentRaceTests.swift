@@ -125,7 +125,8 @@ extension CivilDate {
             world.payments.provider.turn(.well)
         default:
             world.payments.clock.advance(by: .seconds(Int64.random(in: 1...20, using: &random) * 86_400))
-            if Bool.random(using: &random) { try await world.rest(delivering: Int.random(in: 1...2, using: &random)) }
+            guard Bool.random(using: &random) else { return }
+            for _ in 0..<Int.random(in: 1...2, using: &random) { try await world.rest() }
         }
     }
 

@@ -1,21 +1,16 @@
 import BillingCore
-import BillingEvents
 import HTTPKit
 import JSON
-import Kafka
-import Logging
-import Messaging
 import PaymentDomain
 import PaymentInstalments
 import PaymentRecords
 import PaymentService
 import Postgres
 import ServiceKit
-import Synchronization
 import TestKit
 import Testing
 
-/// Instalment plans on a payment service whose events come round: Fraud approves, outcomes reach the plans.
+/// Instalment plans on a payment service where Fraud approves and outcomes reach the plans.
 struct InstalmentWorld: Sendable {
     static let good = "4242424242424242"
     static let poor = "4000000000009995"
@@ -24,17 +19,10 @@ struct InstalmentWorld: Sendable {
 
     let payments: PaymentWorld
     let settings: InstalmentSettings
-    private let dispatcher: EventDispatcher
-    private let seen = Box()
-
-    final class Box: Sendable { let ids = Mutex<Set<String>>([]) }
 
     init(_ payments: PaymentWorld) throws {
         self.payments = payments
         settings = try Self.committed()
-        let logger = Logger(label: "test.instalments") { _ in SwiftLogNoOpLogHandler() }
-        dispatcher = EventDispatcher(
-            InstalmentConsumer.consumer, pool: payments.database, clock: payments.clock, logger: logger)
     }
 
     /// What the committed configuration offers.
@@ -133,10 +121,10 @@ struct InstalmentWorld: Sendable {
     }
 
     /// Lets everything happen that happens by itself.
-    func rest(delivering times: Int = 1) async throws {
+    func rest() async throws {
         while true {
             let due: Int = try await runDue()
-            let news: Int = try await deliverNews(times: times)
+            let news: Int = try await deliverNews()
             let settled: Bool = try await settlePayments()
             // What has settled just now is news that nobody has heard yet.
             if due == 0, news == 0, !settled { return }
@@ -161,31 +149,15 @@ struct InstalmentWorld: Sendable {
         return settled
     }
 
-    /// Brings published events to whom they concern.
+    /// Has Fraud approve what waits for it, and plans hear what they wait for.
+    /// - Returns: How much there was.
     @discardableResult
-    func deliverNews(times: Int = 1) async throws -> Int {
-        let rows: [(String, String, String, String)] = try await database.transaction { db in
-            try db.query(
-                "SELECT id, type, key, body FROM outbox WHERE topic = 'refrain.payments' ORDER BY xid, seq"
-            ) { row in (try row.next(), try row.next(), try row.next(), try row.next()) }
-        }
-        let fresh = seen.ids.withLock { ids in rows.filter { ids.insert($0.0).inserted } }
-        guard !fresh.isEmpty else { return 0 }
-        for (_, type, _, body) in fresh where type == PaymentCreatedV1.type {
-            let id = PaymentID(unchecked: try parseJSON(body)["payment_id"]?.stringValue ?? "")
-            let payment: PaymentRecord = try await payments.payment(id)
-            if payment.status == .created { await payments.decide(payment) }
-        }
-        let messages: [KafkaMessage] = fresh.enumerated().map { offset, row in
-            KafkaMessage(
-                topic: Topic.payments.rawValue, partition: 0, offset: Int64(offset), key: row.2,
-                headers: [
-                    "ce_specversion": "1.0", "ce_id": row.0, "ce_type": row.1, "ce_source": "refrain/payment",
-                    "ce_time": PaymentWorld.start.rfc3339,
-                ], value: Array(row.3.utf8))
-        }
-        for _ in 0..<times { await dispatcher.handle(messages) }
-        return fresh.count
+    func deliverNews() async throws -> Int {
+        let waiting: [String] = try await payments.texts("SELECT id FROM payments WHERE status = 'created' ORDER BY id")
+        for id in waiting { await payments.decide(try await payments.payment(PaymentID(unchecked: id))) }
+        let now: Instant = now
+        let heard: Int = try await database.transaction { db in try HearNews()(at: now, in: db) }
+        return waiting.count + heard
     }
 
     // MARK: What is seen

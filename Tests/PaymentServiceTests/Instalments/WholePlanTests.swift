@@ -1,6 +1,7 @@
 import BillingCore
 import JSON
 import PaymentDomain
+import PaymentInstalments
 import PaymentRecords
 import PaymentService
 import Postgres
@@ -44,12 +45,30 @@ import Testing
         }
     }
 
-    @Test("outcomes told three times count once") func repeated() async throws {
+    @Test("an outcome is heard once, whatever breaks while it is heard, and one that was overtaken counts no more")
+    func heardOnce() async throws {
+        struct Broken: Error {}
         try await withInstalments { world in
             let customer: CustomerID = try await world.payments.payer()
             let agreed: JSONValue = try await world.agree(customer, "pay_in_3", 10_000)
-            world.payments.clock.set(world.now.adding(.seconds(100 * 86_400)))
-            try await world.rest(delivering: 3)
+            let now: Instant = world.now
+            for payment in try await world.payments.texts("SELECT id FROM payments") {
+                let id = PaymentID(unchecked: payment)
+                await world.payments.decide(try await world.payments.payment(id))
+                _ = try await world.payments.settled(id)
+            }
+            await #expect(throws: Broken.self) {
+                try await world.database.transaction { db in
+                    #expect(try HearNews()(at: now, in: db) == 1)
+                    throw Broken()
+                }
+            }
+            try await world.payments.execute(
+                "INSERT INTO plan_news (payment_id, status, attempts) SELECT id, 'failed', 1 FROM payments")
+            #expect(try await world.database.transaction { db in try HearNews()(at: now, in: db) } == 2)
+            #expect(try await world.database.transaction { db in try HearNews()(at: now, in: db) } == 0)
+            world.payments.clock.set(now.adding(.seconds(100 * 86_400)))
+            try await world.rest()
             try await checkCompleted(world, try world.id(agreed), agreed)
         }
     }

@@ -4,19 +4,16 @@ import PaymentDomain
 import PaymentRecords
 import Postgres
 
-/// What became of a payment that may belong to a plan.
+/// What became of a plan's payment.
 struct InstalmentOutcome: Sendable {
-    enum Kind: Sendable, Equatable {
-        case succeeded(Money)
-        case failed(attempt: Int, Decline)
-        case canceled
-    }
-
     let payment: PaymentID
-    let kind: Kind
+    /// The end it has come to.
+    let status: PaymentStatus
+    /// In so many attempts.
+    let attempts: Int
 }
 
-/// Takes outcomes of payments into the plans they belong to. Each comes with its claim in the inbox, so it counts once.
+/// Takes outcomes of payments into the plans they belong to.
 enum InstalmentOutcomes {
     /// A payment of a plan, as it stands now.
     private struct Purpose {
@@ -26,11 +23,13 @@ enum InstalmentOutcomes {
         let instalment: InstalmentID?
         let status: PaymentStatus
         let attempts: Int
+        let captured: Money
+        let declineCode: String?
         /// Whether the customer has a default method that came after the payment's last attempt began.
         let hasNewDefault: Bool
     }
 
-    /// Applies outcomes in order; those of payments without a plan are none of ours.
+    /// Applies outcomes in order, each told once.
     static func apply(
         _ outcomes: [InstalmentOutcome], at now: Instant, in db: borrowing PostgresTransaction
     ) throws {
@@ -43,7 +42,9 @@ enum InstalmentOutcomes {
             guard let purpose: Purpose = purposes[outcome.payment], var work: PlanWork = works[purpose.plan] else {
                 continue
             }
-            try take(outcome.kind, purpose, &work, at: now, in: db)
+            // Otherwise another attempt has begun since; its outcome counts.
+            guard outcome.status == purpose.status, outcome.attempts == purpose.attempts else { continue }
+            try take(purpose, &work, at: now, in: db)
             works[purpose.plan] = work
         }
         try PlanWriter.save(works.values.sorted { $0.record.id < $1.record.id }, in: db)
@@ -54,7 +55,8 @@ enum InstalmentOutcomes {
     ) throws -> [PaymentID: Purpose] {
         let found: [Purpose] = try db.query(
             """
-            SELECT p.id, coalesce(i.plan_id, s.plan_id), i.id, p.status, p.attempts,
+            SELECT p.id, coalesce(i.plan_id, s.plan_id), i.id, p.status, p.attempts, p.amount_captured, p.currency,
+                p.decline_code,
                 coalesce(m.id IS DISTINCT FROM p.payment_method_id AND m.created_at >= a.started_at, false)
             FROM payments p JOIN payment_attempts a ON a.id = p.attempt_id
             LEFT JOIN instalments i ON i.id = p.instalment_id
@@ -65,34 +67,32 @@ enum InstalmentOutcomes {
         ) { row in
             Purpose(
                 payment: try row.next(), plan: try row.next(), instalment: try row.next(), status: try row.nextCase(),
-                attempts: try row.next(), hasNewDefault: try row.next())
+                attempts: try row.next(), captured: Money(minor: try row.next(), currency: try row.next()),
+                declineCode: try row.next(), hasNewDefault: try row.next())
         }
         return Dictionary(found.map { ($0.payment, $0) }) { first, _ in first }
     }
 
     private static func take(
-        _ outcome: InstalmentOutcome.Kind, _ purpose: Purpose, _ work: inout PlanWork, at now: Instant,
-        in db: borrowing PostgresTransaction
+        _ purpose: Purpose, _ work: inout PlanWork, at now: Instant, in db: borrowing PostgresTransaction
     ) throws {
-        if case .failed(let attempt, _) = outcome, attempt != purpose.attempts || purpose.status != .failed {
-            return  // Another attempt has begun since; its outcome counts.
-        }
         if work.record.awaited == purpose.payment { work.change { $0.awaited = nil } }
         guard let instalment: InstalmentID = purpose.instalment else {
-            return try takeSettlement(outcome, purpose, &work, at: now, in: db)
+            return try takeSettlement(purpose, &work, at: now, in: db)
         }
         guard let index: Int = work.record.parts.firstIndex(where: { $0.id == instalment }) else { return }
-        switch outcome {
-        case .succeeded(let amount): try paid(amount, index, purpose, &work, at: now, in: db)
-        case .failed(_, let decline):
+        switch purpose.status {
+        case .succeeded: try paid(purpose.captured, index, purpose, &work, at: now, in: db)
+        case .failed:
             if work.record.status == .pending {
                 try InstalmentPayments.fail(&work, with: purpose.payment, at: now, in: db)
             } else {
-                failed(decline, index, purpose, &work)
+                failed(Decline(code: purpose.declineCode ?? Decline.genericDecline.code), index, purpose, &work)
             }
         case .canceled:
             if work.record.status == .pending { return try work.end(.failed) }
             work.change { $0.parts[index].nextAttempt = nil }
+        case .created, .processing, .requiresAction, .authorized, .canceling: break
         }
     }
 
@@ -141,13 +141,12 @@ enum InstalmentOutcomes {
     }
 
     private static func takeSettlement(
-        _ outcome: InstalmentOutcome.Kind, _ purpose: Purpose, _ work: inout PlanWork, at now: Instant,
-        in db: borrowing PostgresTransaction
+        _ purpose: Purpose, _ work: inout PlanWork, at now: Instant, in db: borrowing PostgresTransaction
     ) throws {
         guard let settlement: SettlementRecord = work.record.settlement, settlement.status == .processing,
             settlement.payment?.id == purpose.payment
         else { return }
-        guard case .succeeded(let amount) = outcome else {
+        guard purpose.status == .succeeded else {
             try PlanWriter.end(settlement.id, .failed, in: db)
             _ = try InstalmentPayments.giveUp([purpose.payment], reason: "settlement_failed", at: now, in: db)
             return
@@ -159,7 +158,7 @@ enum InstalmentOutcomes {
         if owed.amount.isPositive {
             try work.apply(.settled(amount: owed.amount, on: day), payment: purpose.payment)
         }
-        try giveBack(try amount.subtracting(owed.amount), purpose, &work, at: now, in: db)
+        try giveBack(try purpose.captured.subtracting(owed.amount), purpose, &work, at: now, in: db)
         try PlanWriter.end(settlement.id, .succeeded, in: db)
         _ = try InstalmentPayments.giveUp(failed, reason: "plan_settled", at: now, in: db)
         guard work.record.status == .settled else { return }

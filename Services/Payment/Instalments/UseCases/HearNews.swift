@@ -1,0 +1,70 @@
+package import BillingCore
+import PaymentDomain
+import PaymentRecords
+package import Postgres
+
+/// Tells plans what they wait for: ends of their payments, and new default methods. It was written down where it happened
+/// (migration 0025), and is deleted here together with its effect: each counts once, whatever dies in between.
+package struct HearNews: Sendable {
+    /// News in one transaction at most.
+    package static let batchLimit = 200
+
+    private struct Item: PostgresRecord {
+        let id: Int64
+        let outcome: InstalmentOutcome?
+        let customer: CustomerID?
+
+        init(row: inout PostgresRow) throws {
+            id = try row.next()
+            let payment: PaymentID? = try row.next()
+            let status: String? = try row.next()
+            let attempts: Int? = try row.next()
+            customer = try row.next()
+            outcome =
+                if let payment, let status = status.flatMap(PaymentStatus.init(rawValue:)), let attempts {
+                    InstalmentOutcome(payment: payment, status: status, attempts: attempts)
+                } else { nil }
+        }
+    }
+
+    package init() {}
+
+    /// Hears one batch; what another instance hears is passed over.
+    /// - Returns: How much there was.
+    package func callAsFunction(at now: Instant, in db: borrowing PostgresTransaction) throws -> Int {
+        let items: [Item] = try db.query(
+            """
+            DELETE FROM plan_news WHERE id IN (
+                SELECT id FROM plan_news ORDER BY id LIMIT \(Self.batchLimit) FOR UPDATE SKIP LOCKED)
+            RETURNING id, payment_id, status, attempts, customer_id
+            """, as: Item.self
+        ).sorted { $0.id < $1.id }
+        guard !items.isEmpty else { return 0 }
+        try InstalmentOutcomes.apply(items.compactMap(\.outcome), at: now, in: db)
+        try Self.tryAgain(Set(items.compactMap(\.customer)), at: now, in: db)
+        return items.count
+    }
+
+    /// A new default method is what unpaid instalments wait for: they are tried with it at once.
+    private static func tryAgain(
+        _ customers: Set<CustomerID>, at now: Instant, in db: borrowing PostgresTransaction
+    ) throws {
+        guard !customers.isEmpty else { return }
+        var works: [PlanWork] = []
+        for record in try PlanStore.lock(runningOf: customers.sorted(), in: db) {
+            let waiting: [Int] = record.parts.indices.filter {
+                record.plan.instalments[$0].status.hasComeDue && record.parts[$0].payment?.status == .failed
+            }
+            guard !waiting.isEmpty else { continue }
+            var work = PlanWork(record, at: now)
+            work.change { record in
+                record.methodID = nil
+                for index in waiting where record.awaited == nil || record.awaited != record.parts[index].payment?.id {
+                    record.parts[index].nextAttempt = record.plan.day
+                }
+            }
+            works.append(work)
+        }
+        try PlanWriter.save(works, in: db)
+    }
+}
