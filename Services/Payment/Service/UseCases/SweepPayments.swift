@@ -78,6 +78,7 @@ package struct SweepPayments: Sendable {
                     \.rawValue
                 ) { try await keep.finish($0) }
             },
+            { try await remove.pass() },
         ]
     }
 
@@ -97,7 +98,6 @@ package struct SweepPayments: Sendable {
                 }
             }
         }
-        try await remove.pass()
     }
 
     @Sendable private func decideForSilentFraud() async throws {
