@@ -164,7 +164,8 @@ import Testing
             }
             try await page.world.rest()
             try await page.agree("pay_in_3", fingerprint, card)
-            try await page.payments.pay(page.visit, try await page.payments.card(page.visit))
+            let late: String = await page.payments.refusal { try await page.payments.card(page.visit) }
+            #expect(late == "payment_link_state")
             #expect(try await page.payments.number("SELECT count(*) FROM instalment_plans") == 1)
             #expect(try await page.payments.number("SELECT count(*) FROM payments") == 1)
             #expect(try await page.payments.number("SELECT count(*) FROM payment_attempts") == 1)
@@ -261,8 +262,8 @@ import Testing
                 do {
                     let _: PayLinkInput = try page.payments.read(body)
                     return []
-                } catch let problem as Problem {
-                    return problem.errors.map { "\($0.param) \($0.code)" }
+                } catch let invalid as InvalidInput {
+                    return invalid.faults.map { "\($0.param) \($0.code)" }
                 } catch { return ["\(error)"] }
             }
             let card = #","payment_method_id":"pm_0123456789abcdefghjkmnpqrs""#
@@ -291,7 +292,7 @@ import Testing
             #expect(types([.card, .instalments], 1_000_001) == ["card"])
             #expect(types([.card, .instalments], 3_000, .jpy) == ["card"])
             #expect(types([.instalments], 3_000) == [])
-            #expect(types(LinkMethod.byDefault, 3_000) == ["card", "bitcoin"])
+            #expect(types(LinkMethod.byDefault, 3_000) == ["card"])
             let customer: CustomerID = await world.payments.customer()
             let link: JSONValue = try await world.payments.link(customer)
             let visit = Visit(world.payments.code(link))

@@ -92,12 +92,14 @@ import Testing
         let world = StripeWorld()
         let methods = world.adapter.capabilities.methods
         #expect(
-            methods.map(\.type) == ["card", "sepa_debit", "ideal", "klarna", "afterpay_clearpay", "affirm"])
-        #expect(methods.filter(\.offSession).map(\.type) == ["card", "sepa_debit"])
+            methods.map(\.type) == [
+                "card", "google_pay", "apple_pay", "sepa_debit", "ideal", "klarna", "afterpay_clearpay", "affirm",
+            ])
+        #expect(methods.filter(\.offSession).map(\.type) == ["card", "google_pay", "apple_pay", "sepa_debit"])
         #expect(!methods.filter(\.separateCapture).map(\.type).contains("ideal"))
         #expect(methods.allSatisfy { !$0.multipleCapture && $0.partialRefund })
         #expect(methods.allSatisfy { $0.currencies?.isSubset(of: world.adapter.capabilities.currencies) ?? true })
         let several = StripeWorld(multipleCapture: true).adapter.capabilities.methods
-        #expect(several.filter(\.multipleCapture).map(\.type) == ["card"])
+        #expect(several.filter(\.multipleCapture).map(\.type) == ["card", "google_pay", "apple_pay"])
     }
 }

@@ -34,7 +34,8 @@ package struct InstalmentSettings: Sendable, Equatable {
             products.append(product)
         }
         guard faults.isEmpty else { throw ServiceConfiguration.Invalid(faults: faults) }
-        self.products = products
+        // The shortest first, as people are to see them.
+        self.products = products.sorted { ($0.count.rawValue, $0.name) < ($1.count.rawValue, $1.name) }
     }
 }
 

@@ -87,6 +87,7 @@ package enum CryptoChargeStore {
     }
 
     /// Makes a declined charge, whose row is locked, one that was captured, however late its money came; that is told anew.
+    /// What was captured is the price until ``captured(_:of:in:)`` says what is there.
     package static func complete(
         _ attempt: AttemptID, at now: Instant, in db: borrowing PostgresTransaction
     ) throws {
@@ -94,7 +95,7 @@ package enum CryptoChargeStore {
         try db.enqueue(
             """
             UPDATE crypto_charges SET answer = \(answer.text), answered_at = \(now), late_rule = \(rule.rawValue),
-                told_at = NULL
+                captured_units = expected, told_at = NULL
             WHERE attempt_id = \(attempt)
             """)
     }

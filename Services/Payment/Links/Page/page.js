@@ -147,8 +147,7 @@ function planForm() {
   const place = h("div", { class: "stack" }, h("div", { class: "wait", "aria-hidden": "true" }));
   flow.plans(() => announce(t("network"))).then(({ data }) => {
     if (data.length === 0) return place.replaceChildren(h("p", { class: "note" }, t("no_method_text")));
-    const shortestFirst = data.toSorted((one, other) => one.schedule.length - other.schedule.length);
-    const form = new PlanForm(shortestFirst, link, (card, plan) => payByCard(form, card, plan));
+    const form = new PlanForm(data, link, (card, plan) => payByCard(form, card, plan));
     return place.replaceChildren(form.node);
   }).catch(refused);
   return place;
