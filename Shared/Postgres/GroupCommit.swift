@@ -149,7 +149,7 @@ final class GroupLanes<Item: Sendable, Output: Sendable>: Sendable {
             return (nil, true)
         }
         if let refusal { continuation.resume(throwing: refusal) }
-        if startsLane { startBatch(afterBatch: false) }
+        if startsLane { startBatch() }
     }
 
     func cancel(_ entry: Entry) {
@@ -166,14 +166,13 @@ final class GroupLanes<Item: Sendable, Output: Sendable>: Sendable {
     }
 
     /// Hands a batch job to the pool, at once or when the interval is over.
-    private func startBatch(afterBatch: Bool) {
+    private func startBatch() {
         let now: ContinuousClock.Instant = .now
         let start: ContinuousClock.Instant = state.withLock { state in
             let due: ContinuousClock.Instant = max(now, state.nextDue)
             state.nextDue = due + limits.interval
             return max(now, due - limits.slack)
         }
-        if !afterBatch, start <= now { return submitBatch() }
         // Behind what is ready to run already: callers that one batch has woken together meet in the next one.
         Task { [self] in
             if start > now { try? await Task.sleep(until: start, clock: .continuous) }
@@ -205,7 +204,7 @@ final class GroupLanes<Item: Sendable, Output: Sendable>: Sendable {
 
     /// Ends a batch; the lane goes on when more is waiting.
     func endBatch() {
-        if goesOn() { startBatch(afterBatch: true) }
+        if goesOn() { startBatch() }
     }
 
     /// Answers everything that waits with an error: the pool cannot run a batch. The lane ends.

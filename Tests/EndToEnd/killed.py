@@ -14,7 +14,7 @@ import threading
 import time
 import uuid
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from deploy.demo.cards import good_card
 from deploy.demo.client import Client, JSON
@@ -135,6 +135,7 @@ def killed(world: World) -> None:
     seed = int(os.environ.get("REFRAIN_TEST_SEED") or random.SystemRandom().randint(1, 999_999_999))
     print(f"     REFRAIN_TEST_SEED={seed}", flush=True)
     draw = random.Random(seed)
+    others = {row[0] for row in still_open(world)}
     with at_provider(world) as double:
         shop = Shop(world, double, seed)
         shop.start()
@@ -144,13 +145,13 @@ def killed(world: World) -> None:
         while time.monotonic() < end and not shop.errors:
             if double and draw.random() < 0.3:
                 double.disturb(draw)
-            interrupted += kill(world, draw.uniform(0, LONGEST_LIFE_SECONDS))
+            interrupted += kill(world, draw.uniform(0, LONGEST_LIFE_SECONDS), others)
             kills += 1
         ready(world)
         if double:
             double.calm()
         shop.finish()
-        eventually(lambda: still_open(world), lambda rows: not rows, SETTLE_SECONDS, "not known")
+        eventually(lambda: still_open(world, others), lambda rows: not rows, SETTLE_SECONDS, "not known")
         world.assert_consistent(SETTLE_SECONDS)
         compare(world, shop, double)
     print(f"     {kills} kills in the middle of {dict(interrupted)}")
@@ -174,24 +175,26 @@ def ready(world: World) -> int:
     return world.supervisor.pid(DAEMON)
 
 
-def kill(world: World, after: float) -> Counter[str]:
+def kill(world: World, after: float, others: Collection[str]) -> Counter[str]:
     """Kills the daemon some time after it has begun to take requests; returns what it has left in the middle."""
     pid = ready(world)
     time.sleep(after)
     os.kill(pid, signal.SIGKILL)
-    left = Counter(" ".join(row[1:]) for row in still_open(world))
+    left = Counter(" ".join(row[1:]) for row in still_open(world, others))
     eventually(lambda: world.supervisor.pid(DAEMON), lambda now: now not in (0, pid), READY_SECONDS, "it stays down")
     return left
 
 
-def still_open(world: World) -> list[list[str]]:
-    return world.sql(
+def still_open(world: World, others: Collection[str] = ()) -> list[list[str]]:
+    """What has no outcome yet, besides what was open before the storm: customers of other cases who never came back."""
+    rows = world.sql(
         "SELECT id, 'payment', status FROM payment.payments"
         " WHERE status IN ('created', 'processing', 'canceling', 'requires_action')"
         " UNION ALL SELECT id, 'capture', status FROM payment.captures WHERE status = 'processing'"
         " UNION ALL SELECT id, 'refund', status FROM payment.refunds WHERE status = 'processing'"
         " UNION ALL SELECT event_id, 'webhook', state FROM payment.inbound_webhooks WHERE state <> 'done'"
     )
+    return [row for row in rows if row[0] not in others]
 
 
 def compare(world: World, shop: Shop, double: StripeDouble | None) -> None:
