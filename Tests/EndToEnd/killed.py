@@ -24,7 +24,7 @@ from .harness import Case, World, eventually
 from .stripe_double import StripeDouble, configured
 
 DAEMON = "payment-1"
-STORM_SECONDS = 50.0
+STORM_SECONDS = 75.0
 LONGEST_LIFE_SECONDS = 0.8
 READY_SECONDS = 30.0
 PATIENCE_SECONDS = 90.0
