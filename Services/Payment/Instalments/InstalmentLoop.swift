@@ -34,8 +34,9 @@ struct InstalmentLoop: Sendable {
 
     private func hear() async throws -> Int {
         let now: Instant = clock.now
+        let hearNews = HearNews(logger: logger)
         return try await pool.transactionRetrying { (db: borrowing PostgresTransaction) in
-            try HearNews()(at: now, in: db)
+            try hearNews(at: now, in: db)
         }
     }
 

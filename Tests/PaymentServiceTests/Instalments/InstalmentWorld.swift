@@ -1,6 +1,7 @@
 import BillingCore
 import HTTPKit
 import JSON
+import Logging
 import PaymentDomain
 import PaymentInstalments
 import PaymentRecords
@@ -156,9 +157,15 @@ struct InstalmentWorld: Sendable {
         let waiting: [String] = try await payments.texts("SELECT id FROM payments WHERE status = 'created' ORDER BY id")
         for id in waiting { await payments.decide(try await payments.payment(PaymentID(unchecked: id))) }
         let now: Instant = now
-        let heard: Int = try await database.transaction { db in try HearNews()(at: now, in: db) }
-        return waiting.count + heard
+        return try await waiting.count + hear(at: now)
     }
+
+    /// Plans hear one batch of news.
+    func hear(at now: Instant) async throws -> Int {
+        try await database.transaction { db in try Self.hearNews(at: now, in: db) }
+    }
+
+    static let hearNews = HearNews(logger: Logger(label: "test.instalments") { _ in SwiftLogNoOpLogHandler() })
 
     // MARK: What is seen
 

@@ -59,17 +59,53 @@ import Testing
             }
             await #expect(throws: Broken.self) {
                 try await world.database.transaction { db in
-                    #expect(try HearNews()(at: now, in: db) == 1)
+                    #expect(try InstalmentWorld.hearNews(at: now, in: db) == 1)
                     throw Broken()
                 }
             }
             try await world.payments.execute(
                 "INSERT INTO plan_news (payment_id, status, attempts) SELECT id, 'failed', 1 FROM payments")
-            #expect(try await world.database.transaction { db in try HearNews()(at: now, in: db) } == 2)
-            #expect(try await world.database.transaction { db in try HearNews()(at: now, in: db) } == 0)
+            #expect(try await world.hear(at: now) == 2)
+            #expect(try await world.hear(at: now) == 0)
             world.payments.clock.set(now.adding(.seconds(100 * 86_400)))
             try await world.rest()
             try await checkCompleted(world, try world.id(agreed), agreed)
+        }
+    }
+
+    @Test("a plan that cannot take its outcome holds up no other, and takes it when it can") func oneStuck()
+        async throws
+    {
+        try await withInstalments { world in
+            var plans: [InstalmentPlanID] = []
+            for _ in 0..<3 {
+                let customer: CustomerID = try await world.payments.payer()
+                plans.append(try world.id(try await world.agree(customer, "pay_in_3", 10_000)))
+            }
+            for payment in try await world.payments.texts("SELECT id FROM payments") {
+                let id = PaymentID(unchecked: payment)
+                await world.payments.decide(try await world.payments.payment(id))
+                _ = try await world.payments.settled(id)
+            }
+            try await world.payments.execute(
+                """
+                CREATE FUNCTION stuck() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'stuck'; END $$
+                """)
+            try await world.payments.execute(
+                SQL(
+                    stringLiteral: """
+                        CREATE TRIGGER stuck BEFORE UPDATE ON instalment_plans FOR EACH ROW
+                        WHEN (OLD.id = '\(plans[1])') EXECUTE FUNCTION stuck()
+                        """))
+            #expect(try await world.hear(at: world.now) == 2)
+            #expect(try await world.hear(at: world.now) == 0)
+            var states: [String] = []
+            for plan in plans { states.append(try await world.status(plan)) }
+            #expect(states == ["active", "pending", "active"])
+            try await world.payments.execute("DROP TRIGGER stuck ON instalment_plans")
+            #expect(try await world.hear(at: world.now) == 1)
+            #expect(try await world.status(plans[1]) == "active")
+            #expect(try await world.violations().isEmpty)
         }
     }
 

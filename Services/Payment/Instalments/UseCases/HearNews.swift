@@ -1,10 +1,12 @@
 package import BillingCore
+package import Logging
 import PaymentDomain
 import PaymentRecords
 package import Postgres
 
 /// Tells plans what they wait for: ends of their payments, and new default methods. It was written down where it happened
-/// (migration 0025), and is deleted here together with its effect: each counts once, whatever dies in between.
+/// (migration 0025), and is deleted here together with its effect: each counts once, whatever dies in between. What a plan
+/// cannot take stays, is told of in the log, and holds up no other plan.
 package struct HearNews: Sendable {
     /// News in one transaction at most.
     package static let batchLimit = 200
@@ -27,22 +29,46 @@ package struct HearNews: Sendable {
         }
     }
 
-    package init() {}
+    let logger: Logger
+
+    /// - Parameter logger: Told what stays.
+    package init(logger: Logger) { self.logger = logger }
 
     /// Hears one batch; what another instance hears is passed over.
-    /// - Returns: How much there was.
+    /// - Returns: How much was heard.
     package func callAsFunction(at now: Instant, in db: borrowing PostgresTransaction) throws -> Int {
         let items: [Item] = try db.query(
             """
-            DELETE FROM plan_news WHERE id IN (
-                SELECT id FROM plan_news ORDER BY id LIMIT \(Self.batchLimit) FOR UPDATE SKIP LOCKED)
-            RETURNING id, payment_id, status, attempts, customer_id
-            """, as: Item.self
-        ).sorted { $0.id < $1.id }
+            SELECT id, payment_id, status, attempts, customer_id FROM plan_news
+            ORDER BY id LIMIT \(Self.batchLimit) FOR UPDATE SKIP LOCKED
+            """, as: Item.self)
         guard !items.isEmpty else { return 0 }
+        do {
+            try db.savepoint { try Self.take(items, at: now, in: db) }
+            return items.count
+        } catch let error as PostgresError where error.isRetryable { throw error } catch {
+            return try oneByOne(items, at: now, in: db)
+        }
+    }
+
+    private func oneByOne(_ items: [Item], at now: Instant, in db: borrowing PostgresTransaction) throws -> Int {
+        var heard: Int = 0
+        for item in items {
+            do {
+                try db.savepoint { try Self.take([item], at: now, in: db) }
+                heard += 1
+            } catch let error as PostgresError where error.isRetryable { throw error } catch {
+                logger.error(
+                    "a plan cannot take what it should hear", metadata: ["news": "\(item.id)", "error": "\(error)"])
+            }
+        }
+        return heard
+    }
+
+    private static func take(_ items: [Item], at now: Instant, in db: borrowing PostgresTransaction) throws {
         try InstalmentOutcomes.apply(items.compactMap(\.outcome), at: now, in: db)
-        try Self.tryAgain(Set(items.compactMap(\.customer)), at: now, in: db)
-        return items.count
+        try tryAgain(Set(items.compactMap(\.customer)), at: now, in: db)
+        _ = try db.execute("DELETE FROM plan_news WHERE id = ANY(\(items.map(\.id))::bigint[])")
     }
 
     /// A new default method is what unpaid instalments wait for: they are tried with it at once.
