@@ -109,6 +109,26 @@ import Testing
         }
     }
 
+    @Test(
+        "an inquiry that escalates takes what was not refunded meanwhile, and is closed when nothing is left",
+        arguments: [Int64(500), 2_000])
+    func escalatedAfterRefund(_ refunded: Int64) async throws {
+        try await withPayments { world in
+            let (payment, inquiry) = try await world.disputed(Disputing.inquiry)
+            try await world.contest(inquiry.id, "escalate_inquiry_evidence")
+            try await world.pass()
+            #expect(try await world.refund(payment.id, refunded).status == 201)
+            try await world.pass(hours: 2)
+            let isOver: Bool = refunded == payment.amount.minor
+            #expect(try await world.status(inquiry.id) == (isOver ? .closed : .needsResponse))
+            #expect(try await world.payment(payment.id).amountDisputed == (isOver ? 0 : 1_500))
+            #expect(
+                try await world.booked(payment.id)
+                    == (isOver ? ["payment", "refund"] : ["payment", "refund", "dispute"]))
+            #expect(try await world.violations().isEmpty)
+        }
+    }
+
     @Test("a refund and a dispute together never give back more than was taken") func refunds() async throws {
         try await withPayments { world in
             let payment: PaymentRecord = try await world.paid(world.payer(Disputing.fraudulent), amount: 2_000)

@@ -44,6 +44,7 @@ enum SandboxDisputeBooks {
         guard isDue == true else { return }
         let number: Int64 = try nextChange(in: db)
         try open(at: now, number, in: db)
+        try narrowInquiries(at: now, in: db)
         try db.enqueue(
             """
             UPDATE sandbox_disputes SET status = verdict, changed = \(number), changed_at = verdict_at,
@@ -95,6 +96,30 @@ enum SandboxDisputeBooks {
                 SELECT coalesce(sum(amount), 0)::bigint AS amount FROM sandbox_refunds
                 WHERE charge_key = due.idempotency_key AND failure_code IS NULL) AS r
             WHERE due.captured > r.amount
+            """)
+    }
+
+    /// An inquiry that is about to escalate takes what was not refunded meanwhile; nothing of it left, it is closed.
+    private static func narrowInquiries(at now: Instant, in db: borrowing PostgresTransaction) throws {
+        // Locked first, as in `open`.
+        let keys: [String] = try db.query(
+            """
+            SELECT idempotency_key FROM sandbox_charges WHERE idempotency_key IN (
+                SELECT charge_key FROM sandbox_disputes WHERE verdict_at <= \(now) AND verdict = 'needs_response')
+            ORDER BY idempotency_key FOR UPDATE
+            """
+        ) { row in try row.next() }
+        guard !keys.isEmpty else { return }
+        try db.enqueue(
+            """
+            UPDATE sandbox_disputes d
+            SET amount = CASE WHEN c.remaining > 0 THEN least(d.amount, c.remaining) ELSE d.amount END,
+                verdict = CASE WHEN c.remaining > 0 THEN d.verdict ELSE 'closed' END
+            FROM (SELECT s.idempotency_key, s.captured - coalesce(sum(r.amount), 0)::bigint AS remaining
+                  FROM sandbox_charges s
+                  LEFT JOIN sandbox_refunds r ON r.charge_key = s.idempotency_key AND r.failure_code IS NULL
+                  WHERE s.idempotency_key = ANY(\(keys)::text[]) GROUP BY s.idempotency_key) AS c
+            WHERE d.charge_key = c.idempotency_key AND d.verdict_at <= \(now) AND d.verdict = 'needs_response'
             """)
     }
 
