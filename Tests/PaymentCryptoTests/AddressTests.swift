@@ -67,7 +67,7 @@ import Testing
     func crash() async throws {
         try await withCrypto { world in
             let (_, first) = try await world.opened()
-            // The process dies inside of the transaction: the number was taken, nothing was shown.
+            // The process dies inside of the transaction: the number was held, nothing was shown.
             let account: String = try AddressSource(extendedKey: CryptoWorld.account, network: .regtest).account
             await #expect(throws: CryptoWorld.Unexpected.self) {
                 try await world.database.transaction { db in

@@ -43,24 +43,28 @@ package enum CryptoChargeStore {
             """, as: CryptoCharge.self)
     }
 
-    /// Takes the next number of an account; its row stays locked until the transaction ends.
+    /// The next number of an account, whose row stays locked until the transaction ends; `insert` takes it. A number that
+    /// is not taken is the next one's: wallets look for money only so many unused addresses ahead (BIP-44, gap limit).
     package static func nextIndex(of account: String, in db: borrowing PostgresTransaction) throws -> UInt32 {
-        let taken: Int64? = try db.first(
+        let next: Int64? = try db.first(
             """
-            INSERT INTO crypto_accounts AS a (account, next_index) VALUES (\(account), 1)
-            ON CONFLICT (account) DO UPDATE SET next_index = a.next_index + 1
-            RETURNING next_index - 1
+            INSERT INTO crypto_accounts AS a (account, next_index) VALUES (\(account), 0)
+            ON CONFLICT (account) DO UPDATE SET next_index = a.next_index
+            RETURNING next_index
             """
         ) { row in try row.next() }
-        guard let taken, let index = UInt32(exactly: taken) else {
+        guard let next, let index = UInt32(exactly: next) else {
             throw UnreadableRecord("an account without a number")
         }
         return index
     }
 
+    /// Stores a charge and takes its number.
     package static func insert(_ new: NewCryptoCharge, in db: borrowing PostgresTransaction) throws {
         let quote: Quote = new.quote
         let policy: WatchPolicy = new.asset.policy
+        try db.enqueue(
+            "UPDATE crypto_accounts SET next_index = \(Int64(new.index) + 1) WHERE account = \(new.account)")
         _ = try db.execute(
             """
             INSERT INTO crypto_charges (attempt_id, payment_id, provider, chain, account, address_index, address, amount,
