@@ -32,6 +32,9 @@ public final class OutboxRelay: Sendable {
     private let stopped = Mutex<(done: Bool, waiter: CheckedContinuation<Void, Never>?)>((false, nil))
     private let published: Counter
     private let batches: Histogram
+    private let delay: Histogram
+    private let waits: Counter
+    private let system: any WallClock = SystemClock()
 
     /// - Parameters:
     ///   - configuration: How to reach the service's schema; the relay opens one connection of its own.
@@ -49,6 +52,10 @@ public final class OutboxRelay: Sendable {
         published = Metrics.shared.counter("outbox_published_total", help: "Events confirmed by the broker")
         batches = Metrics.shared.histogram(
             "outbox_batch_size", help: "Events published in one go", buckets: Histogram.sizes)
+        delay = Metrics.shared.histogram(
+            "outbox_delay_seconds", help: "From an event's record to the broker's confirmation")
+        waits = Metrics.shared.counter(
+            "outbox_waits_total", help: "Passes that found events which an older transaction held up")
     }
 
     /// Starts the relay's thread. Call once.
@@ -114,7 +121,8 @@ public final class OutboxRelay: Sendable {
             }
             if doubt.isDue(producer.troubles), isLeader { try rewind(session) }
             if isLeader {
-                let more: PassResult = try pass(session)
+                var more: PassResult = try pass(session)
+                if more == .horizon { more = try pass(session, before: ownHorizon(session)) }
                 if more == .again { continue }
                 wakeUp.wait(
                     alsoFor: session.socketDescriptor,
@@ -143,19 +151,39 @@ public final class OutboxRelay: Sendable {
 
     private enum PassResult { case done, again, horizon }
 
+    /// The oldest transaction under way that could write to this outbox: of the session's own role, whose outbox it is.
+    /// The snapshot's horizon is that of the whole server, where other services' transactions run as well.
+    ///
+    /// Whoever has a transaction id below the result and is not among those under way has ended before this is read, and
+    /// is seen by the pass that follows. Ids of 32 bits are told from the snapshot's by their distance.
+    private func ownHorizon(_ session: PostgresSession) throws -> String {
+        try session.first(
+            """
+            SELECT (x.next - coalesce(max(a.age) FILTER (WHERE a.age < 2147483648), 0))::text
+            FROM (SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS next) AS x
+            LEFT JOIN LATERAL (
+                SELECT (x.next - backend_xid::text::bigint) & 4294967295 AS age FROM pg_stat_activity
+                WHERE usename = session_user AND backend_xid IS NOT NULL) AS a ON true
+            GROUP BY x.next
+            """
+        ) { row in try row.next() } ?? "0"
+    }
+
     /// Publishes what is behind the horizon. The cursor is read by subselects and not by a join: the plan is then an
     /// index scan that stops at the limit, however large the outbox is.
-    private func pass(_ session: PostgresSession) throws -> PassResult {
+    /// - Parameter horizon: No transaction that writes to this outbox and was not under way before this pass is older.
+    private func pass(_ session: PostgresSession, before horizon: String = "0") throws -> PassResult {
         let rows: [OutboxRow] = try session.query(
             """
             SELECT o.xid::text, o.seq, o.id, o.type, o.topic, o.key, o.time, o.recorded_at, o.traceparent, o.body,
-                o.xid < pg_snapshot_xmin(pg_current_snapshot()), (SELECT xid::text FROM outbox_relay),
+                o.xid < greatest(pg_snapshot_xmin(pg_current_snapshot()), \(horizon)::xid8), (SELECT xid::text FROM outbox_relay),
                 (SELECT seq FROM outbox_relay)
             FROM outbox o
             WHERE (o.xid, o.seq) > ((SELECT xid FROM outbox_relay), (SELECT seq FROM outbox_relay))
             ORDER BY o.xid, o.seq LIMIT \(Self.batchLimit)
             """, OutboxRow.init(row:))
         let ready: ArraySlice<OutboxRow> = rows.prefix { $0.isBehindHorizon }
+        if ready.count < rows.count { waits.increment() }
         guard let last: OutboxRow = ready.last else { return rows.isEmpty ? .done : .horizon }
         try producer.publishBlocking(ready.map { $0.record(source: source) }, timeout: .seconds(30))
         // Left alone when `outbox replay` has set the cursor back meanwhile.
@@ -166,6 +194,8 @@ public final class OutboxRelay: Sendable {
             """)
         published.increment(by: ready.count)
         batches.observe(Double(ready.count))
+        let now: Int64 = system.now.microseconds
+        for row in ready { delay.observe(Double(max(0, now - row.recordedAt.microseconds)) / 1_000_000) }
         if ready.count == rows.count { return rows.count == Self.batchLimit ? .again : .done }
         return .horizon
     }

@@ -162,6 +162,30 @@ private func withStage(_ body: (Stage) async throws -> Void) async throws {
         }
     }
 
+    @Test("a long transaction of somebody else, who cannot write to this outbox, holds nothing up") func stranger()
+        async throws
+    {
+        try await withStage { stage in
+            let relay: OutboxRelay = stage.relay()
+            try await stage.append(["before"])
+            try await stage.arrives(["before"])
+            let (opened, release): (Flag, Flag) = (Flag(), Flag())
+            let stranger: PostgresPool = stage.world.lent.pool()
+            async let long: Void = stranger.transaction { db in
+                try db.execute("SELECT pg_current_xact_id()")
+                opened.raise()
+                release.block()
+            }
+            try await eventually(within: .seconds(10), "the long transaction is open") { opened.isRaised }
+            try await stage.append(["meanwhile"])
+            try await stage.arrives(["before", "meanwhile"])
+            release.raise()
+            try await long
+            await relay.stop()
+            await stranger.shutdown()
+        }
+    }
+
     @Test("relays that are ended and started again publish everything, in order of first arrival") func restart()
         async throws
     {
