@@ -110,9 +110,12 @@ struct InstalmentWorld: Sendable {
     static let today = Int(PaymentWorld.start.seconds / 86_400)
 
     func go(to day: CivilDate) async throws {
-        payments.clock.set(Instant(seconds: Int64(day.dayNumber) * 86_400 + 28_800))
+        wake(on: day)
         try await rest()
     }
+
+    /// The same morning, with nothing done yet.
+    func wake(on day: CivilDate) { payments.clock.set(Instant(seconds: Int64(day.dayNumber) * 86_400 + 28_800)) }
 
     /// One look of the due loop.
     @discardableResult
@@ -134,7 +137,8 @@ struct InstalmentWorld: Sendable {
 
     /// Lets payments and refunds under way come to their ends.
     /// - Returns: Whether there were any.
-    private func settlePayments() async throws -> Bool {
+    @discardableResult
+    func settlePayments() async throws -> Bool {
         var settled = false
         try await eventually(within: .seconds(20), "payments settle") {
             let moving: Int = try await payments.number(
@@ -154,10 +158,16 @@ struct InstalmentWorld: Sendable {
     /// - Returns: How much there was.
     @discardableResult
     func deliverNews() async throws -> Int {
+        let assessed: Int = try await assess()
+        return try await assessed + hear(at: now)
+    }
+
+    /// Has Fraud approve what waits for it.
+    /// - Returns: How many payments.
+    func assess() async throws -> Int {
         let waiting: [String] = try await payments.texts("SELECT id FROM payments WHERE status = 'created' ORDER BY id")
         for id in waiting { await payments.decide(try await payments.payment(PaymentID(unchecked: id))) }
-        let now: Instant = now
-        return try await waiting.count + hear(at: now)
+        return waiting.count
     }
 
     /// Plans hear one batch of news.

@@ -67,6 +67,27 @@ import Testing
         }
     }
 
+    @Test("a new default method that was tried before plans heard of it is not tried again at once") func heardLate()
+        async throws
+    {
+        try await withInstalments { world in
+            let customer: CustomerID = try await world.payments.payer()
+            _ = try await world.running(customer, "pay_in_4", 40_000)
+            try await world.payments.attach(InstalmentWorld.poor, to: customer)
+            world.wake(on: CivilDate(dayNumber: InstalmentWorld.today + 14))
+            #expect(try await world.runDue() == 1)
+            #expect(try await world.assess() == 1)
+            try await world.settlePayments()
+            #expect(try await attempts(world) == ["1 failed"])
+            try await world.rest()
+            #expect(try await attempts(world) == ["1 failed"])
+            try await world.payments.attach(InstalmentWorld.good, to: customer)
+            try await world.rest()
+            #expect(try await attempts(world) == ["1 failed", "2 succeeded"])
+            #expect(try await world.violations().isEmpty)
+        }
+    }
+
     @Test("the method a plan was agreed with is charged, whatever the default is") func namedMethod() async throws {
         try await withInstalments { world in
             let customer: CustomerID = await world.payments.customer()

@@ -71,15 +71,19 @@ package struct HearNews: Sendable {
         _ = try db.execute("DELETE FROM plan_news WHERE id = ANY(\(items.map(\.id))::bigint[])")
     }
 
-    /// A new default method is what unpaid instalments wait for: they are tried with it at once.
+    /// A new default method is what unpaid instalments wait for: they are tried with it at once, but for those that were
+    /// tried with it before this was heard.
     private static func tryAgain(
         _ customers: Set<CustomerID>, at now: Instant, in db: borrowing PostgresTransaction
     ) throws {
         guard !customers.isEmpty else { return }
+        let records: [PlanRecord] = try PlanStore.lock(runningOf: customers.sorted(), in: db)
+        let tried: Set<PaymentID> = try triedWithDefault(records.flatMap(\.failedPayments), in: db)
         var works: [PlanWork] = []
-        for record in try PlanStore.lock(runningOf: customers.sorted(), in: db) {
-            let waiting: [Int] = record.parts.indices.filter {
-                record.plan.instalments[$0].status.hasComeDue && record.parts[$0].payment?.status == .failed
+        for record in records {
+            let waiting: [Int] = record.parts.indices.filter { index in
+                guard let payment = record.parts[index].payment, payment.status == .failed else { return false }
+                return record.plan.instalments[index].status.hasComeDue && !tried.contains(payment.id)
             }
             guard !waiting.isEmpty else { continue }
             var work = PlanWork(record, at: now)
@@ -92,5 +96,19 @@ package struct HearNews: Sendable {
             works.append(work)
         }
         try PlanWriter.save(works, in: db)
+    }
+
+    /// Those of failed payments whose last attempt was with what is the customer's default method now.
+    private static func triedWithDefault(
+        _ failed: [PaymentID], in db: borrowing PostgresTransaction
+    ) throws -> Set<PaymentID> {
+        guard !failed.isEmpty else { return [] }
+        let tried: [PaymentID] = try db.query(
+            """
+            SELECT p.id FROM payments p JOIN payment_methods m ON m.id = p.payment_method_id AND m.is_default
+            WHERE p.id = ANY(\(failed)::text[])
+            """
+        ) { row in try row.next() }
+        return Set(tried)
     }
 }
