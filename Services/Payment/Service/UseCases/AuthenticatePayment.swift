@@ -18,6 +18,11 @@ package struct AuthenticatePayment: Sendable {
     /// For issuers that ask the cardholder on their own way.
     private static let decoupledMinutes = 5
 
+    /// Why a card's customer is not authenticated.
+    static var notEnrolled: Problem {
+        .conflict("not_enrolled", "The card's issuer cannot be asked by 3-D Secure here.")
+    }
+
     let server: ThreeDSServer
     let seal: CredentialSeal
     let pool: PostgresPool
@@ -44,7 +49,7 @@ package struct AuthenticatePayment: Sendable {
         guard payment.awaitsChallenge else { throw ContinuePayment.Failure.notWaiting(payment.status) }
         guard let card: EnrolledCard = try await enrolled(payment) else {
             guard try await goOn(without: payment) else {
-                throw Problem.conflict("not_enrolled", "The card's issuer cannot be asked by 3-D Secure here.")
+                throw Self.notEnrolled
             }
             let word: String = AuthenticationOutcome.notEnrolled(at: clock.now).verdict.name
             return Reply(status: 200, AuthenticationResource(payment.id, status: word))
