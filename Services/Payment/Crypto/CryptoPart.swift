@@ -66,9 +66,7 @@ package struct CryptoPart: Sendable {
     package func loops(
         _ tell: @escaping @Sendable (ProviderNews) async throws -> Void
     ) -> [BackgroundLoop] {
-        watchers.map { watcher in
-            BackgroundLoop(name: "crypto-\(watcher.chain)") { try await watcher.run(tell) }
-        }
+        watchers.map { $0.loop(tell) }
     }
 
     private static func scanner(

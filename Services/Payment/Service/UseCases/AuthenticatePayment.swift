@@ -7,6 +7,7 @@ import PaymentDomain
 import PaymentRecords
 import PaymentThreeDS
 import Postgres
+import ServiceKit
 
 /// Authenticates the customer of a payment whose bank asked for it, by 3-D Secure: the issuer is asked once for an attempt,
 /// and its word, from the first answer or from the RReq, begins an authenticated attempt or declines the payment.
@@ -244,15 +245,7 @@ package struct AuthenticatePayment: Sendable {
         }
     }
 
-    /// Sweeps until cancelled.
-    func run(_ logger: Logger) async throws {
-        while !Task.isCancelled {
-            do { try await sweep() } catch is CancellationError { return } catch {
-                logger.warning("authentications stay open", metadata: ["error": "\(error)"])
-            }
-            try await Task.sleep(for: .seconds(1))
-        }
-    }
+    var loop: BackgroundLoop { BackgroundLoop(name: "3-D Secure", every: .seconds(1)) { try await sweep() } }
 
     /// Ends what nobody has ended in time: a challenge that was walked away from is a no, and so is one that the customer
     /// never came for.
