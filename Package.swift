@@ -173,8 +173,10 @@ func testTargets() -> [Target] {
         tests(
             "PaymentCryptoTests",
             [
-                "PaymentCrypto", "PaymentChains", "PaymentContract", "PaymentDomain", "PaymentRecords", "BillingCore",
-                "JSON", "HTTPKit", "Postgres", "ServiceKit", "Telemetry", "TestKit", log,
+                "PaymentCrypto", "PaymentChains", "PaymentContract", "PaymentDomain", "PaymentRecords",
+                "PaymentService",
+                "BillingCore", "BillingEvents", "JSON", "HTTPKit", "Kafka", "Messaging", "Postgres", "ServiceKit",
+                "Telemetry", "TestKit", log,
                 external("AsyncHTTPClient", "async-http-client"),
                 external("NIOCore", "swift-nio"), external("NIOHTTP1", "swift-nio"),
             ]),
@@ -204,7 +206,7 @@ func testTargets() -> [Target] {
                 "HTTPKit", "JSON", "Postgres", "TestKit", log, external("AsyncHTTPClient", "async-http-client"),
                 external("NIOCore", "swift-nio"), external("NIOHTTP1", "swift-nio"),
             ]),
-        tests("ServiceKitTests", ["ServiceKit", "BillingCore", "JSON", "Telemetry"]),
+        tests("ServiceKitTests", ["ServiceKit", "BillingCore", "JSON", "Telemetry", "TestKit", log]),
     ]
     let perService: [Target] = services.flatMap { name -> [Target] in
         [

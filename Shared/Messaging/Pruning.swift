@@ -1,4 +1,3 @@
-public import Logging
 public import Postgres
 
 /// Deletes published events and claims that have had their time; their counts stay in ``EventTally``.
@@ -7,25 +6,14 @@ public struct Pruning: Sendable {
     /// be delivered a second time is still known.
     static let claimsOutliveEventsByDays = 10
     static let batchLimit = 5_000
-    static let pause: Duration = .seconds(600)
 
     private let keepDays: Int
     private let pool: PostgresPool
-    private let logger: Logger
 
     /// - Parameter keepDays: How long published events stay and can be replayed; the same for all services.
-    public init(keepDays: Int, pool: PostgresPool, logger: Logger) {
+    public init(keepDays: Int, pool: PostgresPool) {
         self.keepDays = keepDays
         self.pool = pool
-        self.logger = logger
-    }
-
-    /// Prunes now and then until cancelled.
-    public func run() async {
-        while !Task.isCancelled {
-            do { try await prune() } catch { logger.warning("nothing is pruned", metadata: ["error": "\(error)"]) }
-            try? await Task.sleep(for: Self.pause)
-        }
     }
 
     /// Deletes all that is old enough, in small transactions. Several instances may do so at once.

@@ -43,9 +43,8 @@ final class EventPlumbing<Assembly: ServiceAssembly>: Sendable {
         running.withLock { $0 = members }
         await withTaskGroup(of: Void.self) { group in
             for member in members { group.addTask { await self.keepRunning(member) } }
-            group.addTask { await self.followClock() }
             group.addTask { await self.keepTopics(kafka, producer) }
-            group.addTask { await self.prune() }
+            group.addTask { await BackgroundLoop.run(self.loops, on: self.clock, self.parts.logger) }
         }
         await relay.stop()
         await producer.close()
@@ -97,9 +96,15 @@ final class EventPlumbing<Assembly: ServiceAssembly>: Sendable {
         }
     }
 
-    private func prune() async {
+    /// Pruning, and following the jumps of the sandbox's clock that another instance of the service was told of.
+    private var loops: [BackgroundLoop] {
         let keepDays: Int = parts.configuration.int("events.keep_days", default: 30)
-        await Pruning(keepDays: keepDays, pool: parts.pool, logger: parts.logger).run()
+        let pruning = Pruning(keepDays: keepDays, pool: parts.pool)
+        let prune = BackgroundLoop(name: "prune events", every: .seconds(600)) { try await pruning.prune() }
+        guard parts.configuration.mode == .sandbox else { return [prune] }
+        return [
+            prune, BackgroundLoop(name: "test clock", every: .milliseconds(500)) { try await self.takeStoredOffset() },
+        ]
     }
 
     /// Reads the stored offset before anything goes by the clock.
@@ -114,17 +119,6 @@ final class EventPlumbing<Assembly: ServiceAssembly>: Sendable {
             }
         }
         clockRead.store(true, ordering: .releasing)
-    }
-
-    /// Follows jumps that another instance of the service was told of.
-    private func followClock() async {
-        guard parts.configuration.mode == .sandbox else { return }
-        while !Task.isCancelled {
-            try? await Task.sleep(for: .milliseconds(500))
-            do { try await takeStoredOffset() } catch {
-                parts.logger.debug("the clock was not read", metadata: ["error": "\(error)"])
-            }
-        }
     }
 
     private func takeStoredOffset() async throws {

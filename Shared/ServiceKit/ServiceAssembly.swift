@@ -36,20 +36,6 @@ public struct ServiceParts: Sendable {
     }
 }
 
-/// Work that goes on as long as the daemon: started with it, cancelled with it, started over when it throws.
-public struct BackgroundLoop: Sendable {
-    /// For logs and metrics.
-    public let name: String
-    let run: @Sendable () async throws -> Void
-
-    /// Declares a loop.
-    /// - Parameter run: Returns only when cancelled.
-    public init(name: String, run: @escaping @Sendable () async throws -> Void) {
-        self.name = name
-        self.run = run
-    }
-}
-
 /// A service: what it answers, what it listens to, and what it does on its own.
 public protocol ServiceAssembly: Sendable {
     /// The service's name: also its database role and schema, its consumer group and its event source.

@@ -32,7 +32,7 @@ struct ServiceDaemon<Assembly: ServiceAssembly>: Sendable {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await server.run() }
             group.addTask { try await events.run() }
-            group.addTask { await self.runLoops(assembly.loops + self.ownLoops(parts, clock)) }
+            group.addTask { await BackgroundLoop.run(assembly.loops + [Self.prune(pool)], on: clock, self.logger) }
             group.addTask {
                 await signal.wait()
                 self.logger.info("stopping")
@@ -73,35 +73,10 @@ struct ServiceDaemon<Assembly: ServiceAssembly>: Sendable {
             checks: checks, logger: logger)
     }
 
-    /// Loops that every service has.
-    private func ownLoops(_ parts: ServiceParts, _ clock: OffsetClock) -> [BackgroundLoop] {
-        let pool: PostgresPool = parts.pool
-        return [
-            BackgroundLoop(name: "prune idempotency keys") {
-                while !Task.isCancelled {
-                    _ = try await pool.transaction { db in
-                        try IdempotencyStore.prune(now: SystemClock().now, in: db)
-                    }
-                    try await Task.sleep(for: .seconds(60))
-                }
-            }
-        ]
-    }
-
-    /// Runs loops until cancelled; one that throws starts over after a pause.
-    private func runLoops(_ loops: [BackgroundLoop]) async {
-        await withTaskGroup(of: Void.self) { group in
-            for loop in loops {
-                group.addTask {
-                    while !Task.isCancelled {
-                        do { try await loop.run() } catch is CancellationError { return } catch {
-                            self.logger.warning(
-                                "a loop starts over", metadata: ["loop": "\(loop.name)", "error": "\(error)"])
-                        }
-                        try? await Task.sleep(for: .milliseconds(500))
-                    }
-                }
-            }
+    /// Forgets idempotency keys that are over.
+    private static func prune(_ pool: PostgresPool) -> BackgroundLoop {
+        BackgroundLoop(name: "prune idempotency keys", every: .seconds(60)) {
+            _ = try await pool.transaction { db in try IdempotencyStore.prune(now: SystemClock().now, in: db) }
         }
     }
 }

@@ -34,7 +34,7 @@ import Testing
         try await withMessaging { world in
             try await publish([40, 35, 31, 29, 1], confirmed: 5, in: world)
             let before: [[EventTally]] = try await tallies(world)
-            let pruning = Pruning(keepDays: 30, pool: world.database, logger: world.logger)
+            let pruning = Pruning(keepDays: 30, pool: world.database)
             #expect(try await pruning.prune() == 3)
             #expect(try await world.texts("SELECT id FROM outbox ORDER BY id") == ["evt_3", "evt_4"])
             #expect(try await tallies(world) == before)
@@ -46,7 +46,7 @@ import Testing
     @Test("what the broker has not confirmed stays, however old") func unpublished() async throws {
         try await withMessaging { world in
             try await publish([90, 80, 70], confirmed: 2, in: world)
-            let pruning = Pruning(keepDays: 30, pool: world.database, logger: world.logger)
+            let pruning = Pruning(keepDays: 30, pool: world.database)
             #expect(try await pruning.prune() == 2)
             #expect(try await world.texts("SELECT id FROM outbox") == ["evt_2"])
         }
@@ -62,7 +62,7 @@ import Testing
                     """)
             }
             let before: [[EventTally]] = try await tallies(world)
-            let pruning = Pruning(keepDays: 30, pool: world.database, logger: world.logger)
+            let pruning = Pruning(keepDays: 30, pool: world.database)
             #expect(try await pruning.prune() == 2)
             #expect(try await world.texts("SELECT event_id FROM inbox ORDER BY 1") == ["evt_c", "evt_d"])
             #expect(try await tallies(world) == before)

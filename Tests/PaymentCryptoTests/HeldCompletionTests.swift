@@ -78,7 +78,7 @@ private func code(_ work: () async throws -> Void) async throws -> String? {
             try await world.look()
             #expect(world.flow.heard.dropFirst(told) == [.charge(request.idempotencyKey)])
             #expect(try await world.charge(request).standing.applied == BaseUnits(200_000), "and it stays so")
-            #expect(try await code { try await world.complete(request) } == "not_found")
+            #expect(try await code { try await world.complete(request) } == "payment_made")
             #expect(
                 try await world.number(
                     "SELECT count(*) FROM crypto_completions WHERE actor = 'key_bob' AND reason <> ''") == 1)

@@ -13,7 +13,7 @@ import TestKit
 import Testing
 
 /// The routes by which persons decide, behind a real server.
-private struct CryptoServer: Sendable {
+struct CryptoServer: Sendable {
     let port: Int
     let world: CryptoWorld
 
@@ -45,13 +45,21 @@ private struct CryptoServer: Sendable {
     }
 }
 
-private func withCryptoServer(_ body: (CryptoServer) async throws -> Void) async throws {
+extension CryptoWorld {
+    fileprivate var endpoints: [Endpoint] {
+        let decide = DecideHeld(accepted: accepted, keepsSurplus: true)
+        return HeldRoutes(accepted: accepted, decide: decide).endpoints + ChainRoutes().endpoints
+            + RefundInstructionRoutes(accepted: accepted).endpoints + UnexplainedRoutes(accepted: accepted).endpoints
+    }
+}
+
+/// Lends a world that holds late money, behind a server.
+func withCryptoServer(
+    _ endpoints: (CryptoWorld) throws -> [Endpoint] = \.endpoints, _ body: (CryptoServer) async throws -> Void
+) async throws {
     try await withCrypto(connections: 8, late: .hold) { world in
-        let decide = DecideHeld(accepted: world.accepted, keepsSurplus: true)
         let server = HTTPServer(
-            endpoints: HeldRoutes(accepted: world.accepted, decide: decide).endpoints + ChainRoutes().endpoints
-                + RefundInstructionRoutes(accepted: world.accepted).endpoints
-                + UnexplainedRoutes(accepted: world.accepted).endpoints,
+            endpoints: try endpoints(world),
             configuration: HTTPServerConfiguration(port: 0, serviceName: "payment", rateLimit: nil),
             pool: world.database, clock: world.clock,
             logger: Logger(label: "test.crypto") { _ in SwiftLogNoOpLogHandler() })

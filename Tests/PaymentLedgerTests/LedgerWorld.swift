@@ -16,7 +16,7 @@ struct LedgerWorld: Sendable {
     /// For sessions that stay in their transaction while others work.
     let configuration: PostgresConfiguration
 
-    var seal: SealEntries { SealEntries(pool: database, logger: Self.silent) }
+    var seal: SealEntries { SealEntries(pool: database) }
 
     /// Seals everything there is. Transactions of other databases on the server count for the horizon: they are waited for.
     func sealAll(limit: Int = SealEntries.batchLimit) async throws {

@@ -87,7 +87,7 @@ import Testing
 
 extension PaymentWorld {
     fileprivate func measure() async throws {
-        try await MeasureFraudRate(rates: RatesInForce(), pool: database, clock: clock, logger: logger).pass()
+        try await MeasureFraudRate(rates: RatesInForce(), pool: database, clock: clock).pass()
     }
 
     /// The rates by day; `-` where there was too little to tell.

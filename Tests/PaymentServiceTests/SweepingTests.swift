@@ -6,6 +6,7 @@ import Logging
 import PaymentDomain
 import PaymentService
 import Postgres
+import ServiceKit
 import TestKit
 import Testing
 
@@ -137,7 +138,7 @@ import Testing
             await world.decide(lost)
             try await eventually(within: .seconds(10), "it is asked") { world.provider.charges == 1 }
             world.provider.turn(.silent)
-            let sweeper = Task { try await world.work.sweep.run() }
+            let sweeper = Task { await BackgroundLoop.run(world.work.sweep.loops, on: OffsetClock(), world.logger) }
             try await eventually(within: .seconds(10), "the sweeper waits for the provider") {
                 world.provider.waiting == 1
             }
@@ -145,7 +146,7 @@ import Testing
             #expect(try await world.settled(silent.id).status == .failed)
             #expect(try await world.payment(lost.id).status == .processing)
             sweeper.cancel()
-            _ = await sweeper.result
+            await sweeper.value
         }
     }
 }

@@ -72,7 +72,7 @@ import Testing
             #expect(
                 try await world.texts("SELECT authentication FROM sandbox_charges WHERE outcome = 'succeeded'")
                     == ["\(proof.status) \(eci) \(DirectoryDouble.directory) 2.2.0"])
-            try await PruneWallets(pool: world.database, clock: world.clock, logger: world.logger).pass()
+            try await PruneWallets(pool: world.database, clock: world.clock).pass()
             #expect(try await world.number("SELECT count(*) FROM three_d_secure WHERE proof IS NOT NULL") == 0)
         }
     }

@@ -206,7 +206,7 @@ import Testing
         try await withPayments(wallets: tokens.reader()) { world in
             let customer: CustomerID = await world.customer()
             let method: String = try await world.attachWallet(tokens.token(), to: customer)
-            let prune = PruneWallets(pool: world.database, clock: world.clock, logger: world.logger)
+            let prune = PruneWallets(pool: world.database, clock: world.clock)
             try await prune.pass()
             #expect(try await world.number("SELECT count(*) FROM wallet_credentials") == 1)
             world.clock.advance(by: .seconds(601))

@@ -1,12 +1,10 @@
 package import BillingCore
-package import Logging
 package import Postgres
-import ServiceKit
+package import ServiceKit
 
 /// Forgets what is over: tokens that are refused for their age by now, credentials nobody used in time or whose payment
 /// ended without a charge, proofs of authentications whose payments are over, and old audit lines.
 package struct PruneWallets: Sendable {
-    private static let interval: Duration = .seconds(30)
     /// Rows of a kind taken in one pass.
     private static let passLimit = 1_000
     /// Beyond the end of a token's time: machines' clocks differ.
@@ -15,23 +13,13 @@ package struct PruneWallets: Sendable {
 
     let pool: PostgresPool
     let clock: any WallClock
-    let logger: Logger
 
-    package init(pool: PostgresPool, clock: any WallClock, logger: Logger) {
+    package init(pool: PostgresPool, clock: any WallClock) {
         self.pool = pool
         self.clock = clock
-        self.logger = logger
     }
 
-    /// Runs until cancelled.
-    package func run() async throws {
-        while !Task.isCancelled {
-            do { try await pass() } catch is CancellationError { return } catch {
-                logger.warning("wallets' leftovers stay", metadata: ["error": "\(error)"])
-            }
-            try await Task.sleep(for: Self.interval)
-        }
-    }
+    package var loop: BackgroundLoop { BackgroundLoop(name: "wallets", every: .seconds(30)) { try await pass() } }
 
     /// One look at everything.
     package func pass() async throws {

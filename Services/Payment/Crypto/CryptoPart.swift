@@ -12,6 +12,7 @@ package struct CryptoPart: Sendable {
     package let providers: [any PaymentProvider]
     /// What customers can pay in.
     package let assets: [AcceptedAsset]
+    /// There whatever is configured: the API is the same everywhere, and so is what is held from earlier.
     package let endpoints: [Endpoint]
     private let watchers: [ChainWatcher]
 
@@ -51,15 +52,12 @@ package struct CryptoPart: Sendable {
         self.assets = assets
         let accepted = AcceptedAssets(assets)
         endpoints =
-            assets.isEmpty
-            ? []
-            : CryptoRoutes(accepted: accepted).endpoints + RefundInstructionRoutes(accepted: accepted).endpoints
-                + ChainRoutes().endpoints
-                + UnexplainedRoutes(accepted: accepted).endpoints
-                + HeldRoutes(
-                    accepted: accepted,
-                    decide: DecideHeld(accepted: accepted, keepsSurplus: settings.terms.keepsSurplus)
-                ).endpoints
+            CryptoRoutes(accepted: accepted).endpoints + RefundInstructionRoutes(accepted: accepted).endpoints
+            + ChainRoutes().endpoints + UnexplainedRoutes(accepted: accepted).endpoints
+            + HeldRoutes(
+                accepted: accepted,
+                decide: DecideHeld(accepted: accepted, keepsSurplus: settings.terms.keepsSurplus)
+            ).endpoints
     }
 
     /// The loops that follow the chains.
@@ -68,9 +66,7 @@ package struct CryptoPart: Sendable {
     package func loops(
         _ tell: @escaping @Sendable (ProviderNews) async throws -> Void
     ) -> [BackgroundLoop] {
-        watchers.map { watcher in
-            BackgroundLoop(name: "crypto-\(watcher.chain)") { try await watcher.run(tell) }
-        }
+        watchers.map { $0.loop(tell) }
     }
 
     private static func scanner(

@@ -3,6 +3,7 @@ package import HTTPKit
 package import Logging
 package import PaymentContract
 package import Postgres
+package import ServiceKit
 
 /// Payment's part for disputes, wired.
 package struct Disputes: Sendable {
@@ -22,8 +23,8 @@ package struct Disputes: Sendable {
             providers: providers, pool: pool, clock: clock, respond: respond, lostSeconds: lostSeconds, logger: logger)
     }
 
-    /// Runs until cancelled.
-    package func run() async throws { try await follow.run() }
+    /// Keeps up with them.
+    package var loop: BackgroundLoop { follow.loop }
 
     /// Work under way outside the event flow.
     package static func inFlight(_ db: borrowing PostgresTransaction) throws -> Int64 {

@@ -3,6 +3,7 @@ package import Logging
 package import PaymentContract
 import PaymentDomain
 package import Postgres
+package import ServiceKit
 
 /// Fetches the ECB's reference rates when a publication is due that is not there yet (`payment.ecb_feed_url`).
 ///
@@ -33,19 +34,12 @@ package struct ImportRates: Sendable {
         self.logger = logger
     }
 
-    /// Runs until cancelled. A feed that is away, or faulty, is looked at again after the interval.
-    package func run() async throws {
-        while !Task.isCancelled {
-            do {
-                if let count: Int = try await pass(), count > 0 {
-                    logger.info("reference rates are there", metadata: ["rates": "\(count)"])
-                }
-            } catch is CancellationError {
-                return
-            } catch {
-                logger.warning("reference rates could not be fetched", metadata: ["error": "\(error)"])
+    /// A feed that is away, or faulty, is looked at again after the interval.
+    package var loop: BackgroundLoop {
+        BackgroundLoop(name: "exchange rates", every: interval) {
+            if let count: Int = try await pass(), count > 0 {
+                logger.info("reference rates are there", metadata: ["rates": "\(count)"])
             }
-            try await Task.sleep(for: interval)
         }
     }
 

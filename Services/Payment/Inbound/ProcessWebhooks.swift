@@ -2,6 +2,7 @@ package import Logging
 import Messaging
 import PaymentContract
 package import Postgres
+package import ServiceKit
 import Telemetry
 
 /// Works off stored webhooks: what each tells is handed to who looks after it. Several instances share the work.
@@ -32,11 +33,14 @@ package struct ProcessWebhooks: Sendable {
         self.logger = logger
     }
 
-    /// Runs until cancelled.
-    package func run() async throws {
-        while !Task.isCancelled {
-            if try await pass() < Self.batch { try await Task.sleep(for: Self.interval) }
-        }
+    /// Works webhooks off, and forgets old ones.
+    package var loops: [BackgroundLoop] {
+        [
+            BackgroundLoop(name: "webhooks") { try await pass() < Self.batch ? .after(Self.interval) : .atOnce },
+            BackgroundLoop(name: "prune webhooks") {
+                try await pruneOnce() < Self.pruneLimit ? .after(Self.pruneInterval) : .atOnce
+            },
+        ]
     }
 
     /// Handles what is due, as much as fits in one batch.
@@ -89,14 +93,6 @@ package struct ProcessWebhooks: Sendable {
 
     /// The provider is not configured any more.
     private struct UnknownSource: Error {}
-
-    /// Deletes old rows now and then, until cancelled.
-    package func prune() async throws {
-        while !Task.isCancelled {
-            while try await pruneOnce() >= Self.pruneLimit {}
-            try await Task.sleep(for: Self.pruneInterval)
-        }
-    }
 
     /// Deletes some old rows.
     /// - Returns: How many went.

@@ -16,6 +16,6 @@ package struct InstalmentPart: Sendable {
     ) {
         endpoints = InstalmentPlanRoutes(settings: settings).endpoints
         let loop = InstalmentLoop(pool: pool, clock: clock, logger: logger)
-        self.loop = BackgroundLoop(name: "instalments") { try await loop.run() }
+        self.loop = BackgroundLoop(name: "instalments") { try await loop.pass() }
     }
 }

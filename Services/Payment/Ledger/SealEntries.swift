@@ -1,6 +1,6 @@
-package import Logging
 import PaymentRecords
 package import Postgres
+package import ServiceKit
 import Telemetry
 
 /// Moves the ledger's running totals on and seals what they cover.
@@ -16,23 +16,15 @@ package struct SealEntries: Sendable {
     package static let batchLimit = 5_000
 
     let pool: PostgresPool
-    let logger: Logger
 
-    package init(pool: PostgresPool, logger: Logger) {
-        self.pool = pool
-        self.logger = logger
-    }
+    package init(pool: PostgresPool) { self.pool = pool }
 
-    /// Runs until cancelled.
-    package func run() async throws {
+    package var loop: BackgroundLoop {
         let sealed: Counter = Metrics.shared.counter("ledger_sealed_total", help: "Journal entries sealed")
-        while !Task.isCancelled {
-            var count: Int64 = 0
-            repeat {
-                count = try await pass()
-                sealed.increment(by: Int(count))
-            } while count == Self.batchLimit
-            try await Task.sleep(for: Self.interval)
+        return BackgroundLoop(name: "ledger") {
+            let count: Int64 = try await pass()
+            sealed.increment(by: Int(count))
+            return count == Self.batchLimit ? .atOnce : .after(Self.interval)
         }
     }
 

@@ -24,7 +24,7 @@ package struct LinkPageRoutes: Sendable {
     }
 
     package var endpoints: [Endpoint] {
-        [ask, show, brand, file, transfer, instalments] + (settings.wallets?.apple.map { [appleSession($0)] } ?? [])
+        [ask, show, brand, file, transfer, instalments, appleSession]
             + (settings.appleAssociation.map { [Self.association($0)] } ?? [])
     }
 
@@ -123,13 +123,16 @@ package struct LinkPageRoutes: Sendable {
         }
     }
 
-    private func appleSession(_ merchant: any AppleMerchant) -> Endpoint {
+    private var appleSession: Endpoint {
         let (limits, pool, settings) = (limits, pool, settings)
         return .task(
             .post, "/pay/{code}/apple_pay/session", scope: nil, summary: "A session for Apple Pay on a link's page",
             body: AppleSessionInput.self, answers: AppleSessionResource.self, statuses: [200], needsKey: false,
             problems: ["404 not_found", "409 payment_link_state", "429 rate_limited", "502 apple_pay_unavailable"]
         ) { call, input in
+            guard let merchant: any AppleMerchant = settings.wallets?.apple else {
+                throw Problem.notFound("way to pay")
+            }
             try await limits.act(call)
             let name: String = try await Self.looking(limits, call, pool) { db, standing in
                 let link: LinkRecord = standing.link

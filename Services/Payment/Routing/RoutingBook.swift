@@ -3,6 +3,7 @@ import HTTPKit
 package import Logging
 package import PaymentDomain
 package import Postgres
+package import ServiceKit
 import Synchronization
 
 /// The rules that count and the providers there are, in memory: a decision waits for nothing.
@@ -35,12 +36,9 @@ package final class RoutingBook: Sendable {
 
     var page: Page { state.withLock { $0 } }
 
-    /// Runs until cancelled.
-    package func run(_ pool: PostgresPool) async throws {
-        while !Task.isCancelled {
-            try await refresh(pool)
-            try await Task.sleep(for: Self.refreshInterval)
-        }
+    /// Keeps up with the database.
+    package func loop(_ pool: PostgresPool) -> BackgroundLoop {
+        BackgroundLoop(name: "routing_rules", every: Self.refreshInterval) { try await self.refresh(pool) }
     }
 
     /// Takes in what stands in the database.

@@ -58,9 +58,8 @@ public struct PaymentAssembly: ServiceAssembly {
             sca: AssessAuthentication(policy: try SCAPolicy(configuration), risk: risk, rates: settlement.rates),
             route: routing.route, cascade: routing.cascade,
             exchange: BookExchange(policy: settlement), logger: parts.logger)
-        let fraudRate = MeasureFraudRate(
-            rates: settlement.rates, pool: parts.pool, clock: parts.clock, logger: parts.logger)
-        let wallets = PruneWallets(pool: parts.pool, clock: parts.clock, logger: parts.logger)
+        let fraudRate = MeasureFraudRate(rates: settlement.rates, pool: parts.pool, clock: parts.clock)
+        let wallets = PruneWallets(pool: parts.pool, clock: parts.clock)
         let disputes = Disputes(
             providers: providers, pool: parts.pool, clock: parts.clock, lostSeconds: policy.lostSeconds,
             logger: parts.logger)
@@ -79,20 +78,14 @@ public struct PaymentAssembly: ServiceAssembly {
             + work.authenticationPages(
                 AuthenticationPage(assets: assets, isSandbox: configuration.mode == .sandbox)) + routing.endpoints
         consumers = [work.consumer]
-        let sweep: SweepPayments = work.sweep
-        let seal = SealEntries(pool: parts.pool, logger: parts.logger)
         let news: HandleNews = work.news
+        let own: [BackgroundLoop] = [
+            SealEntries(pool: parts.pool).loop, disputes.loop, wallets.loop, fraudRate.loop, instalments.loop,
+        ]
         loops =
-            try [
-                BackgroundLoop(name: "sweep") { try await sweep.run() },
-                BackgroundLoop(name: "ledger") { try await seal.run() },
-                BackgroundLoop(name: "disputes") { try await disputes.run() },
-                BackgroundLoop(name: "wallets") { try await wallets.run() },
-                BackgroundLoop(name: "fraud rate") { try await fraudRate.run() },
-                ReconcileProviders.loop(parts, providers: providers.beneath), instalments.loop,
-            ] + Self.authentication(work, parts.logger) + webhooks.loops + routing.loops
-            + crypto.loops { try await news.follow($0) }
-            + Self.rates(parts, transport)
+            try own + work.sweep.loops + ReconcileProviders.loops(parts, providers: providers.beneath)
+            + [work.authenticate?.loop, Self.rates(parts, transport)?.loop].compactMap(\.self)
+            + webhooks.loops + routing.loops + crypto.loops { try await news.follow($0) }
     }
 
     private static func links(
@@ -106,18 +99,10 @@ public struct PaymentAssembly: ServiceAssembly {
             + PayLinkRoutes(pay: pay).endpoints + pages.endpoints
     }
 
-    private static func authentication(_ work: PaymentUseCases, _ logger: Logger) -> [BackgroundLoop] {
-        guard let authenticate: AuthenticatePayment = work.authenticate else { return [] }
-        return [BackgroundLoop(name: "3-D Secure") { try await authenticate.run(logger) }]
-    }
-
-    private static func rates(_ parts: ServiceParts, _ transport: any ProviderTransport) -> [BackgroundLoop] {
-        let url: String = parts.configuration.text("payment.ecb_feed_url", default: "")
-        guard
-            let rates = ImportRates(
-                url: url, transport: transport, pool: parts.pool, clock: parts.clock, logger: parts.logger)
-        else { return [] }
-        return [BackgroundLoop(name: "exchange rates") { try await rates.run() }]
+    private static func rates(_ parts: ServiceParts, _ transport: any ProviderTransport) -> ImportRates? {
+        ImportRates(
+            url: parts.configuration.text("payment.ecb_feed_url", default: ""), transport: transport, pool: parts.pool,
+            clock: parts.clock, logger: parts.logger)
     }
 
     /// Maintenance of its own.

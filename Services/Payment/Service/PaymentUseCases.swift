@@ -122,11 +122,11 @@ extension PaymentUseCases {
 
     /// What issuers and their pages ask of 3-D Secure.
     package var authenticationEndpoints: [Endpoint] {
-        authenticate.map { AuthenticationRoutes(authenticate: $0, onPage: authenticateOnPage).endpoints } ?? []
+        AuthenticationRoutes(authenticate: authenticate, onPage: authenticateOnPage).endpoints
     }
 
     /// The page on which customers authenticate.
     package func authenticationPages(_ page: AuthenticationPage) -> [Endpoint] {
-        authenticateOnPage.map { AuthenticationPageRoutes(page: page, authenticate: $0).endpoints } ?? []
+        AuthenticationPageRoutes(page: page, authenticate: authenticateOnPage).endpoints
     }
 }

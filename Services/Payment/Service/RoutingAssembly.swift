@@ -53,10 +53,7 @@ struct RoutingAssembly: Sendable {
         endpoints =
             RoutingRoutes(book: book, evaluate: evaluate).endpoints + ProviderRoutes(book: book).endpoints
             + CustomerGroupRoutes().endpoints
-        loops = [
-            BackgroundLoop(name: "provider_health") { try await health.run() },
-            BackgroundLoop(name: "routing_rules") { try await book.run(parts.pool) },
-        ]
+        loops = [health.loop, book.loop(parts.pool)]
     }
 
     private static func sandboxes(

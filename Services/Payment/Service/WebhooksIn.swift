@@ -24,10 +24,7 @@ struct WebhooksIn {
         let process = ProcessWebhooks(
             sources: sources, handler: handler, pool: parts.pool, policy: configuration.policy, logger: parts.logger)
         endpoints = WebhookRoutes(receive: receive).endpoints
-        loops = [
-            BackgroundLoop(name: "webhooks") { try await process.run() },
-            BackgroundLoop(name: "prune webhooks") { try await process.prune() },
-        ]
+        loops = process.loops
     }
 }
 

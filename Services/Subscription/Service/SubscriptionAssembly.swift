@@ -61,7 +61,7 @@ public struct SubscriptionAssembly: ServiceAssembly {
         let scheduler = Scheduler(
             pool: parts.pool, clock: parts.clock, runDueWork: RunDueWork(policy: settings.policy), logger: parts.logger)
         return (1...settings.schedulerWorkers).map { number in
-            BackgroundLoop(name: "scheduler-\(number)") { try await scheduler.run() }
+            BackgroundLoop(name: "scheduler-\(number)") { try await scheduler.pass() }
         }
     }
 

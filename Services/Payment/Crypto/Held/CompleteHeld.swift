@@ -17,17 +17,19 @@ package struct CompleteHeld: Sendable {
     package init(accepted: AcceptedAssets) { self.accepted = accepted }
 
     /// - Parameter reason: For people; kept with who decided.
-    /// - Throws: ``Problem``: 404 when nothing is held; 409 when the attempt was paid, when its payment has gone on or was
-    ///   given up, when a part of the money is decided on, and when it is less than the price.
+    /// - Throws: ``Problem``: 409 when the attempt was paid, in time or by an earlier decision, when its payment has gone on
+    ///   or was given up, when a part of the money is decided on, and when it is less than the price; 404 when nothing is held.
     package func callAsFunction(
         _ attempt: AttemptID, reason: String, by actor: String, at now: Instant, in db: borrowing PostgresTransaction
     ) throws -> HeldCompletion {
-        guard let held = try HeldStore.lock(attempt, in: db),
-            let declined = try CryptoChargeStore.find(attempt, in: db)
-        else { throw Problem.notFound("held money", attempt.rawValue) }
-        guard !held.isPaid else {
-            throw Problem.conflict("payment_made", "The attempt was paid: what is held is more than its price.")
+        let held: HeldMoney? = try HeldStore.lock(attempt, in: db)
+        guard let declined = try CryptoChargeStore.find(attempt, in: db), let answer = declined.answer else {
+            throw Problem.notFound("held money", attempt.rawValue)
         }
+        guard answer != .captured else {
+            throw Problem.conflict("payment_made", "The attempt was paid: what may be held is more than its price.")
+        }
+        guard let held else { throw Problem.notFound("held money", attempt.rawValue) }
         guard held.free == declined.standing.held else {
             throw Problem.conflict("partly_decided", "A part of the money goes back, or has gone back.")
         }

@@ -29,8 +29,9 @@ package struct CryptoRoutes: Sendable {
             body: RateInput.self, answers: RateResource.self, problems: ["422 invalid_request"]
         ) { db, call, input in
             guard accepted.names.contains(input.asset) else {
+                let names: String = accepted.names.joined(separator: ", ")
                 throw Problem.invalid(
-                    "asset", code: "unknown_asset", "must be one of \(accepted.names.joined(separator: ", "))")
+                    "asset", code: "unknown_asset", names.isEmpty ? "is not accepted here" : "must be one of \(names)")
             }
             let asOf: Instant = input.asOf ?? call.now
             guard asOf <= call.now else {

@@ -3,6 +3,8 @@ package import Logging
 package import PaymentChains
 package import PaymentContract
 package import Postgres
+package import ServiceKit
+import Synchronization
 import Telemetry
 
 /// Follows one chain and moves the charges on it.
@@ -10,7 +12,7 @@ import Telemetry
 /// A look asks the node first and stores everything afterwards, in one transaction that holds only where no other look
 /// was stored since it began. So a crash at any point leaves the state before the look or the one after it, and several
 /// instances may run. Nothing is concluded from an answer that did not come.
-package struct ChainWatcher: Sendable {
+package final class ChainWatcher: Sendable {
     /// What became of a look.
     package enum Look: Sendable, Equatable {
         /// None was due, or another instance was faster.
@@ -36,6 +38,8 @@ package struct ChainWatcher: Sendable {
     let logger: Logger
     let faults: Counter
     private let stopped: Gauge
+    /// Whether the node was seen to be one of the chain's.
+    private let isVerified = Atomic<Bool>(false)
 
     package init(
         chain: String, scanner: any ChainScanner, assets: [AcceptedAsset], pool: PostgresPool, clock: any WallClock,
@@ -59,23 +63,22 @@ package struct ChainWatcher: Sendable {
     /// So often it asks whether a look is due: one may be wished for before its time.
     private static let askEvery: Duration = .seconds(1)
 
-    /// Looks until cancelled.
+    /// Follows the chain.
     /// - Parameter tell: Hears of what was settled; the charge flow reads it back. It may hear of the same thing again.
-    package func run(_ tell: @escaping @Sendable (ProviderNews) async throws -> Void) async throws {
-        var isVerified = false
-        while !Task.isCancelled {
+    package func loop(_ tell: @escaping @Sendable (ProviderNews) async throws -> Void) -> BackgroundLoop {
+        BackgroundLoop(name: "crypto-\(chain)") {
             var isBehind = false
             do {
-                if !isVerified { try await scanner.reader.verify() }
-                isVerified = true
-                isBehind = try await look() == .behind
+                if !self.isVerified.load(ordering: .relaxed) { try await self.scanner.reader.verify() }
+                self.isVerified.store(true, ordering: .relaxed)
+                isBehind = try await self.look() == .behind
             } catch let error as CancellationError {
                 throw error
             } catch {
-                note(error)
+                self.note(error)
             }
-            try await tellNews(tell)
-            if !isBehind { try await Task.sleep(for: min(terms.poll, Self.askEvery)) }
+            try await self.tellNews(tell)
+            return isBehind ? .atOnce : .after(min(self.terms.poll, Self.askEvery))
         }
     }
 

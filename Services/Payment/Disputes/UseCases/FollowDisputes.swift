@@ -2,13 +2,12 @@ import BillingCore
 import Logging
 import PaymentContract
 import Postgres
+import ServiceKit
 
 /// Keeps up with disputes: asks providers what has changed, reads what they tell of, and hands in responses.
 ///
 /// Goes by real time. Several instances share the work by row locks.
 package struct FollowDisputes: Sendable {
-    /// How often it looks.
-    static let interval: Duration = .milliseconds(500)
     /// Rows taken in one pass.
     static let passLimit = 100
     /// Pages of news taken from one provider in one pass.
@@ -24,13 +23,7 @@ package struct FollowDisputes: Sendable {
     let lostSeconds: Int
     let logger: Logger
 
-    /// Runs until cancelled.
-    func run() async throws {
-        while !Task.isCancelled {
-            try await pass()
-            try await Task.sleep(for: Self.interval)
-        }
-    }
+    var loop: BackgroundLoop { BackgroundLoop(name: "disputes", every: .milliseconds(500)) { try await pass() } }
 
     /// One look at everything. What cannot be moved on yet is looked at again later and holds up nothing else.
     package func pass() async throws {

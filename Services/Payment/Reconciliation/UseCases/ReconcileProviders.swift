@@ -27,35 +27,26 @@ package struct ReconcileProviders: Sendable {
         self.logger = logger
     }
 
-    /// The loop of a service: every `payment.reconciliation_interval_seconds`, and as soon as something is due by the
+    /// The loops of a service: every `payment.reconciliation_interval_seconds`, and as soon as something is due by the
     /// business clock.
     /// - Throws: `ServiceConfiguration.Invalid` for fees that cannot be read.
-    package static func loop(
+    package static func loops(
         _ parts: ServiceParts, providers: [any PaymentProvider]
-    ) throws(ServiceConfiguration.Invalid) -> BackgroundLoop {
+    ) throws(ServiceConfiguration.Invalid) -> [BackgroundLoop] {
         let reconcile = ReconcileProviders(
             providers: providers.compactMap { $0 as? any ProviderSettlements }, pool: parts.pool, clock: parts.clock,
             policy: try ReconciliationPolicy(parts.configuration), logger: parts.logger)
-        let interval: Duration = .seconds(
-            parts.configuration.int("payment.reconciliation_interval_seconds", default: 300))
-        return BackgroundLoop(name: "reconcile") {
-            try await reconcile.run(interval: interval, clock: parts.clock)
-        }
-    }
-
-    private func run(interval: Duration, clock: any ServiceClock) async throws {
-        while !Task.isCancelled {
-            try await pass()
-            let end: ContinuousClock.Instant = .now + interval
-            while ContinuousClock.now < end {
-                await clock.sleep(until: clock.now + interval, atMost: Self.look)
-                try Task.checkCancellation()
-                let due: Int64 = try await pool.transaction(readOnly: true) { db in
+        let interval: Int = parts.configuration.int("payment.reconciliation_interval_seconds", default: 300)
+        return [
+            BackgroundLoop(name: "reconcile", every: .seconds(interval)) { try await reconcile.pass() },
+            BackgroundLoop(name: "reconcile what is due") {
+                let due: Int64 = try await parts.pool.transaction(readOnly: true) { db in
                     try ReconciliationConsistency.inFlight(db)
                 }
-                if due > 0 { break }
-            }
-        }
+                if due > 0 { try await reconcile.pass() }
+                return .due(nil, atMost: Self.look)
+            },
+        ]
     }
 
     /// Once over everything; a provider that does not answer holds up no other.

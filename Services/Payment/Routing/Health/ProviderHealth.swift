@@ -2,6 +2,7 @@ package import BillingCore
 package import Logging
 package import PaymentDomain
 package import Redis
+package import ServiceKit
 import Synchronization
 
 /// How the providers are: circuits, success rates and calls under way, shared by all instances through Redis.
@@ -95,12 +96,9 @@ package final class ProviderHealth: Sendable {
             inFlightLimit: load.share)
     }
 
-    /// Runs until cancelled.
-    package func run() async throws {
-        while !Task.isCancelled {
-            await exchange()
-            try await Task.sleep(for: Self.interval)
-        }
+    /// Keeps up with the other instances.
+    package var loop: BackgroundLoop {
+        BackgroundLoop(name: "provider_health", every: Self.interval) { await self.exchange() }
     }
 
     /// Shares what happened here and takes in what happened elsewhere. Without Redis nothing changes.

@@ -15,7 +15,8 @@ struct AuthenticationPageRoutes: Sendable {
     private static let maxBodyBytes = 65_536
 
     let page: AuthenticationPage
-    let authenticate: AuthenticateOnPage
+    /// `nil` where no card takes part: no code leads anywhere then.
+    let authenticate: AuthenticateOnPage?
 
     var endpoints: [Endpoint] { [show, back, step, status, method] }
 
@@ -40,14 +41,14 @@ struct AuthenticationPageRoutes: Sendable {
     }
 
     private var step: Endpoint {
-        let authenticate: AuthenticateOnPage = authenticate
+        let authenticate: AuthenticateOnPage? = authenticate
         return .task(
             .post, "/pay/authentication/{code}/step", scope: nil, summary: "Take the next step of an authentication",
             body: AuthenticatePaymentInput.self, answers: AuthenticationStepResource.self, statuses: [200],
             needsKey: false, problems: ["404 not_found"]
         ) { call, input in
             guard
-                let standing = try await authenticate.advance(
+                let standing = try await authenticate?.advance(
                     call.parameter("code"), input.browser.at(call.clientAddress))
             else { throw Problem.notFound("authentication") }
             return .ok(AuthenticationStepResource(standing, at: call.now))
@@ -55,12 +56,12 @@ struct AuthenticationPageRoutes: Sendable {
     }
 
     private var status: Endpoint {
-        let authenticate: AuthenticateOnPage = authenticate
+        let authenticate: AuthenticateOnPage? = authenticate
         return .task(
             .get, "/pay/authentication/{code}/status", scope: nil, summary: "Where an authentication stands",
             body: NoInput.self, answers: AuthenticationStepResource.self, problems: ["404 not_found"]
         ) { call, _ in
-            guard let standing = try await authenticate.standing(call.parameter("code")) else {
+            guard let standing = try await authenticate?.standing(call.parameter("code")) else {
                 throw Problem.notFound("authentication")
             }
             return .ok(AuthenticationStepResource(standing, at: call.now))
@@ -68,14 +69,14 @@ struct AuthenticationPageRoutes: Sendable {
     }
 
     private var method: Endpoint {
-        let authenticate: AuthenticateOnPage = authenticate
+        let authenticate: AuthenticateOnPage? = authenticate
         return .delivery(
             "/v1/three_d_secure/method", summary: "Take a browser back from an issuer's script (3DS Method)",
             maxBodyBytes: Self.maxBodyBytes, answers: AuthenticationStepResource.self, problems: ["400 unknown_return"]
         ) { _, delivery in
             guard let body: [UInt8] = delivery.body else { throw Problem.bodyTooLarge(Self.maxBodyBytes) }
             let form: [String: String] = BrowserFields.decode(body)
-            guard let code: String = try await authenticate.methodReported(form["threeDSMethodData"] ?? "") else {
+            guard let code: String = try await authenticate?.methodReported(form["threeDSMethodData"] ?? "") else {
                 throw Problem.badRequest("unknown_return", "This fits no authentication.")
             }
             return .comingBack(to: code)

@@ -6,33 +6,39 @@ import PaymentRecords
 import PaymentThreeDS
 import Postgres
 
-/// 3-D Secure: beginning it, the page that leads to the issuer's, and what issuers and browsers send.
+/// 3-D Secure: beginning it, the page that leads to the issuer's, and what issuers and browsers send. The routes are there
+/// whether it is run here or not: the API is the same everywhere.
 struct AuthenticationRoutes: Sendable {
     private static let maxBodyBytes = 65_536
 
-    let authenticate: AuthenticatePayment
+    /// `nil` where no card takes part.
+    let authenticate: AuthenticatePayment?
     /// Where customers authenticate on a page of ours; `nil` where there is none.
     let onPage: AuthenticateOnPage?
 
     var endpoints: [Endpoint] { [begin, result, comeBack, page] }
 
     private var begin: Endpoint {
-        let authenticate: AuthenticatePayment = authenticate
+        let authenticate: AuthenticatePayment? = authenticate
         return .task(
             .post, "/v1/payments/{id}/authentication", scope: "payments:write",
             summary: "Have the issuer authenticate the customer by 3-D Secure", body: AuthenticatePaymentInput.self,
             answers: AuthenticationResource.self, statuses: [200], needsKey: false,
             problems: ["404 not_found", "409 payment_state", "409 not_enrolled"]
-        ) { call, input in try await authenticate(call, try call.id(), input) }
+        ) { call, input in
+            guard let authenticate else { throw AuthenticatePayment.notEnrolled }
+            return try await authenticate(call, try call.id(), input)
+        }
     }
 
     /// The issuer's word, through the directory server; the answer has the protocol's own form.
     private var result: Endpoint {
-        let authenticate: AuthenticatePayment = authenticate
+        let authenticate: AuthenticatePayment? = authenticate
         return .delivery(
             "/v1/three_d_secure/results", summary: "Take in the result of a 3-D Secure challenge (RReq)",
-            maxBodyBytes: Self.maxBodyBytes, answers: AuthenticationResource.self
+            maxBodyBytes: Self.maxBodyBytes, answers: AuthenticationResource.self, problems: ["404 not_found"]
         ) { _, delivery in
+            guard let authenticate else { throw Problem.notFound("authentication") }
             guard let body: [UInt8] = delivery.body else { throw Problem.bodyTooLarge(Self.maxBodyBytes) }
             return Reply(replaying: StoredReply(status: 200, body: try await authenticate.result(body)))
         }
@@ -47,7 +53,7 @@ struct AuthenticationRoutes: Sendable {
             guard let body: [UInt8] = delivery.body else { throw Problem.bodyTooLarge(Self.maxBodyBytes) }
             let form: [String: String] = BrowserFields.decode(body)
             guard
-                let code: String = try await authenticate.returned(
+                let code: String = try await authenticate?.returned(
                     form["cres"] ?? "", session: form["threeDSSessionData"])
             else { throw Problem.badRequest("unknown_return", "This fits no authentication.") }
             let page: String? = try await onPage?.page(of: code)

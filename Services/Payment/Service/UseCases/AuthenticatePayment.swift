@@ -7,6 +7,7 @@ import PaymentDomain
 import PaymentRecords
 import PaymentThreeDS
 import Postgres
+import ServiceKit
 
 /// Authenticates the customer of a payment whose bank asked for it, by 3-D Secure: the issuer is asked once for an attempt,
 /// and its word, from the first answer or from the RReq, begins an authenticated attempt or declines the payment.
@@ -17,6 +18,11 @@ package struct AuthenticatePayment: Sendable {
     private static let passLimit = 100
     /// For issuers that ask the cardholder on their own way.
     private static let decoupledMinutes = 5
+
+    /// Why a card's customer is not authenticated.
+    static var notEnrolled: Problem {
+        .conflict("not_enrolled", "The card's issuer cannot be asked by 3-D Secure here.")
+    }
 
     let server: ThreeDSServer
     let seal: CredentialSeal
@@ -44,7 +50,7 @@ package struct AuthenticatePayment: Sendable {
         guard payment.awaitsChallenge else { throw ContinuePayment.Failure.notWaiting(payment.status) }
         guard let card: EnrolledCard = try await enrolled(payment) else {
             guard try await goOn(without: payment) else {
-                throw Problem.conflict("not_enrolled", "The card's issuer cannot be asked by 3-D Secure here.")
+                throw Self.notEnrolled
             }
             let word: String = AuthenticationOutcome.notEnrolled(at: clock.now).verdict.name
             return Reply(status: 200, AuthenticationResource(payment.id, status: word))
@@ -239,15 +245,7 @@ package struct AuthenticatePayment: Sendable {
         }
     }
 
-    /// Sweeps until cancelled.
-    func run(_ logger: Logger) async throws {
-        while !Task.isCancelled {
-            do { try await sweep() } catch is CancellationError { return } catch {
-                logger.warning("authentications stay open", metadata: ["error": "\(error)"])
-            }
-            try await Task.sleep(for: .seconds(1))
-        }
-    }
+    var loop: BackgroundLoop { BackgroundLoop(name: "3-D Secure", every: .seconds(1)) { try await sweep() } }
 
     /// Ends what nobody has ended in time: a challenge that was walked away from is a no, and so is one that the customer
     /// never came for.

@@ -119,7 +119,8 @@ package struct BookOutcomes: Sendable {
     }
 
     /// The states are a parameter for the reason told at ``ApplyVerdicts/approval(of:)``. An outcome that leads to the
-    /// state the payment is in says nothing new. A bank that asks for the customer has refused what was claimed.
+    /// state the payment is in says nothing new. A bank that asks for the customer has refused what was claimed. An attempt
+    /// that was completed with held money was captured: any other word was read before that was decided.
     /// - Parameter actions: What customers have to do, as it is stored.
     package static func settlement(
         of outcomes: [Outcome], until actionEnd: Instant, actions: [String?]? = nil
@@ -153,6 +154,8 @@ package struct BookOutcomes: Sendable {
                 next_action)
             WHERE p.id = o.id AND p.attempt_id = o.attempt_id AND p.status = ANY(\(waiting)::text[])
                 AND p.status <> o.on_status
+                AND (o.on_status = 'succeeded'
+                    OR NOT EXISTS (SELECT 1 FROM crypto_completions d WHERE d.attempt_id = o.attempt_id))
             RETURNING \(PaymentRecord.columns)
             """
     }

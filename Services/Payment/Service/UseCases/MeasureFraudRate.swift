@@ -1,9 +1,9 @@
 package import BillingCore
-package import Logging
 import PaymentDomain
 package import PaymentExchange
 import PaymentRecords
 package import Postgres
+package import ServiceKit
 
 /// Measures once a business day how much of what was paid by card over 90 days was fraud, for claims of a low risk
 /// (Delegated Regulation (EU) 2018/389, articles 18 and 19). Whichever instance comes first stores it.
@@ -11,29 +11,17 @@ package import Postgres
 /// Other currencies are compared by the rates in force. Payments in one without a rate are left out, which makes the rate
 /// higher; with fraud in one the day's rate is the highest there is, so that nothing is claimed.
 package struct MeasureFraudRate: Sendable {
-    private static let interval: Duration = .seconds(60)
-
     let rates: RatesInForce
     let pool: PostgresPool
     let clock: any WallClock
-    let logger: Logger
 
-    package init(rates: RatesInForce, pool: PostgresPool, clock: any WallClock, logger: Logger) {
+    package init(rates: RatesInForce, pool: PostgresPool, clock: any WallClock) {
         self.rates = rates
         self.pool = pool
         self.clock = clock
-        self.logger = logger
     }
 
-    /// Runs until cancelled.
-    package func run() async throws {
-        while !Task.isCancelled {
-            do { try await pass() } catch is CancellationError { return } catch {
-                logger.warning("the fraud rate is not measured", metadata: ["error": "\(error)"])
-            }
-            try await Task.sleep(for: Self.interval)
-        }
-    }
+    package var loop: BackgroundLoop { BackgroundLoop(name: "fraud rate", every: .seconds(60)) { try await pass() } }
 
     /// Measures, unless that was done today.
     package func pass() async throws {

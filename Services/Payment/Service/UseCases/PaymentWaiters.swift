@@ -21,15 +21,42 @@ package final class PaymentWaiters: Sendable {
 
     private struct State {
         var callers: [PaymentID: Caller] = [:]
-        /// When the timer rings next: no later than the first caller's end. One timer serves all, as most callers are
-        /// answered long before.
-        var alarm: ContinuousClock.Instant?
+        /// When timers ring: one of them no later than the first caller's end. One serves all who end after it, as most
+        /// callers are answered long before.
+        var alarms: Set<ContinuousClock.Instant> = []
+
+        /// Sets a timer, unless one rings by then.
+        mutating func sets(_ time: ContinuousClock.Instant) -> Bool {
+            guard alarms.allSatisfy({ $0 > time }) else { return false }
+            alarms.insert(time)
+            return true
+        }
     }
 
     private let state = Mutex(State())
+    private let timer: Timer
 
     /// Nobody waits yet.
-    package init() {}
+    package init(timer: Timer = Timer()) { self.timer = timer }
+
+    /// Real time; tests turn it by hand.
+    package struct Timer: Sendable {
+        let now: @Sendable () -> ContinuousClock.Instant
+        let sleep: @Sendable (ContinuousClock.Instant) async -> Void
+
+        package init(
+            now: @escaping @Sendable () -> ContinuousClock.Instant = { .now },
+            sleep: @escaping @Sendable (ContinuousClock.Instant) async -> Void = {
+                try? await Task.sleep(until: $0, clock: .continuous)
+            }
+        ) {
+            self.now = now
+            self.sleep = sleep
+        }
+    }
+
+    /// How many wait now.
+    package var waiting: Int { state.withLock { $0.callers.values.count { $0.waiting != nil } } }
 
     /// Announces a caller before the payment can settle; end with ``forget(_:)``.
     package func expect(_ id: PaymentID, claim: IdempotencyClaim?) {
@@ -61,7 +88,7 @@ package final class PaymentWaiters: Sendable {
     /// Waits until the payment is settled by this process.
     /// - Returns: `nil` when the time passed first: then the caller looks for itself.
     package func wait(_ id: PaymentID, atMost: Duration) async -> PaymentRecord? {
-        let end: ContinuousClock.Instant = .now + atMost
+        let end: ContinuousClock.Instant = timer.now() + atMost
         return await withTaskCancellationHandler {
             await withCheckedContinuation { (continuation: Waiting) in
                 var needsTimer = false
@@ -70,8 +97,7 @@ package final class PaymentWaiters: Sendable {
                     if let settled: PaymentRecord = caller.settled { return .some(settled) }
                     state.callers[id]?.waiting = continuation
                     state.callers[id]?.end = end
-                    needsTimer = state.alarm.map { end < $0 } ?? true
-                    if needsTimer { state.alarm = end }
+                    needsTimer = state.sets(end)
                     return nil
                 }
                 if let known { return continuation.resume(returning: known) }
@@ -82,18 +108,17 @@ package final class PaymentWaiters: Sendable {
         }
     }
 
-    /// Ends the waits whose time is over, then and whenever the next one's is. A timer that another has overtaken ends.
+    /// Ends the waits whose time is over, then and whenever the next one's is.
     private func ring(at time: ContinuousClock.Instant) {
         Task { [self] in
-            try? await Task.sleep(until: time, clock: .continuous)
-            let now: ContinuousClock.Instant = .now
+            await timer.sleep(time)
+            let now: ContinuousClock.Instant = timer.now()
             let (over, next): ([Waiting], ContinuousClock.Instant?) = state.withLock { state in
-                guard state.alarm == time else { return ([], nil) }
+                state.alarms.remove(time)
                 let over: [PaymentID] = state.callers.filter { $1.waiting != nil && $1.end <= now }.map(\.key)
                 let waiting: [Waiting] = over.compactMap { state.callers[$0]?.waiting.take() }
                 let next: ContinuousClock.Instant? = state.callers.values.filter { $0.waiting != nil }.map(\.end).min()
-                state.alarm = next
-                return (waiting, next)
+                return (waiting, next.flatMap { state.sets($0) ? $0 : nil })
             }
             for waiting in over { waiting.resume(returning: nil) }
             if let next { ring(at: next) }

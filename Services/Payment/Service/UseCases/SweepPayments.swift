@@ -2,6 +2,7 @@ import BillingCore
 import Logging
 package import PaymentDomain
 import Postgres
+package import ServiceKit
 
 /// Finds payments and refunds that stopped on their way (a crash, a silent Fraud, a lost answer) and moves them on.
 ///
@@ -26,60 +27,69 @@ package struct SweepPayments: Sendable {
     let policy: SweepPolicy
     let logger: Logger
 
-    /// Runs until cancelled. Each kind of work goes by itself: while a provider leaves some of it without an answer,
-    /// payments that Fraud says nothing of are decided all the same.
-    package func run() async throws {
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            for look in looks {
-                group.addTask {
-                    while !Task.isCancelled {
-                        try await look()
-                        try await Task.sleep(for: Self.interval)
-                    }
-                }
-            }
-            for try await _ in group {}
-        }
+    /// Each kind of work goes by itself: while a provider leaves some of it without an answer, payments that Fraud says
+    /// nothing of are decided all the same.
+    package var loops: [BackgroundLoop] {
+        looks.map { BackgroundLoop(name: "sweep: \($0.what)", every: Self.interval, pass: $0.look) }
     }
 
     /// One look at everything. What cannot be moved on yet is looked at again later and holds up nothing else.
-    package func pass() async throws { for look in looks { try await look() } }
+    package func pass() async throws { for (_, look) in looks { try await look() } }
+
+    private typealias Look = @Sendable () async throws -> Void
 
     /// What it looks for.
-    private var looks: [@Sendable () async throws -> Void] {
+    private var looks: [(what: String, look: Look)] {
         [
-            decideForSilentFraud,
-            { await each(try await lostCharges(), "payment", \.paymentID.rawValue) { try await charge.resume($0) } },
-            {
-                await each(try await waitingForCustomers(), "payment", \.paymentID.rawValue) {
-                    try await charge.resume($0)
+            ("silent fraud", decideForSilentFraud),
+            (
+                "lost charges",
+                { await each(try await lostCharges(), "payment", \.paymentID.rawValue) { try await charge.resume($0) } }
+            ),
+            (
+                "waiting customers",
+                {
+                    await each(try await waitingForCustomers(), "payment", \.paymentID.rawValue) {
+                        try await charge.resume($0)
+                    }
                 }
-            },
-            { await each(try await expiredActions(), "payment", \.paymentID.rawValue) { try await charge.expire($0) } },
-            {
-                await each(try await stopped("captures", as: CaptureID.self), "capture", \.rawValue) {
-                    _ = try await capture.finish($0)
+            ),
+            (
+                "expired actions",
+                {
+                    await each(try await expiredActions(), "payment", \.paymentID.rawValue) {
+                        try await charge.expire($0)
+                    }
                 }
-            },
-            {
-                let lost: [PaymentID] = try await stopped("payments", in: "'canceling'", as: PaymentID.self)
-                await each(try await lost + expiredAuthorizations(), "release", \.rawValue) {
-                    try await cancel.finish($0)
+            ),
+            (
+                "captures",
+                {
+                    await each(try await stopped("captures", as: CaptureID.self), "capture", \.rawValue) {
+                        _ = try await capture.finish($0)
+                    }
                 }
-            },
-            {
-                let refunds: [RefundID] = try await stopped(
-                    "refunds", in: "'processing' AND (look_at IS NULL OR look_at <= now())", as: RefundID.self)
-                await each(refunds, "refund", \.rawValue) { _ = try await refund.finish($0) }
-            },
-            {
-                await each(
-                    try await stopped("payment_methods", in: "'pending'", as: PaymentMethodID.self), "payment method",
-                    \.rawValue
-                ) { try await keep.finish($0) }
-            },
-            { try await remove.pass() },
+            ),
+            ("releases", releaseStopped), ("refunds", refundStopped), ("payment methods", keepStopped),
+            ("removed methods", { try await remove.pass() }),
         ]
+    }
+
+    @Sendable private func releaseStopped() async throws {
+        let lost: [PaymentID] = try await stopped("payments", in: "'canceling'", as: PaymentID.self)
+        await each(try await lost + expiredAuthorizations(), "release", \.rawValue) { try await cancel.finish($0) }
+    }
+
+    @Sendable private func refundStopped() async throws {
+        let refunds: [RefundID] = try await stopped(
+            "refunds", in: "'processing' AND (look_at IS NULL OR look_at <= now())", as: RefundID.self)
+        await each(refunds, "refund", \.rawValue) { _ = try await refund.finish($0) }
+    }
+
+    @Sendable private func keepStopped() async throws {
+        let methods: [PaymentMethodID] = try await stopped(
+            "payment_methods", in: "'pending'", as: PaymentMethodID.self)
+        await each(methods, "payment method", \.rawValue) { try await keep.finish($0) }
     }
 
     /// Moves rows on, some at a time; one that stays where it is holds up no other.

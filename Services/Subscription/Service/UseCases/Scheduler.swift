@@ -5,13 +5,13 @@ import ServiceKit
 import SubscriptionDomain
 import Telemetry
 
-/// The loop that does what is due, and then sleeps until something else is.
+/// Does what is due.
 struct Scheduler: Sendable {
     /// The longest sleep: work may come from another instance, whose wake-ups do not reach this one.
     static let longestSleep: Duration = .seconds(1)
 
     let pool: PostgresPool
-    let clock: any ServiceClock
+    let clock: any WallClock
     let runDueWork: RunDueWork
     let logger: Logger
 
@@ -20,20 +20,14 @@ struct Scheduler: Sendable {
     private static let batches = Metrics.shared.counter(
         "subscription_scheduler_batches_total", help: "Transactions of due work")
 
-    /// Runs until cancelled.
-    func run() async throws {
-        while !Task.isCancelled {
-            let count: Int = try await runBatch()
-            if count >= RunDueWork.batchLimit { continue }
-            let next: Instant? = try await pool.transaction(readOnly: true) { (db: borrowing PostgresTransaction) in
-                try SubscriptionStore.nextDue(upTo: nil, in: db)
-            }
-            let now: Instant = clock.now
-            let latest: Instant = now.adding(Self.longestSleep)
-            // What is due although nothing was found is held by another worker: no use in looking at once again.
-            let wake: Instant = next.map { $0 <= now ? now.adding(.milliseconds(20)) : min($0, latest) } ?? latest
-            await clock.sleep(until: wake, atMost: Self.longestSleep)
+    /// One batch, and when there is more to do.
+    func pass() async throws -> BackgroundLoop.Next {
+        let count: Int = try await runBatch()
+        if count >= RunDueWork.batchLimit { return .atOnce }
+        let next: Instant? = try await pool.transaction(readOnly: true) { (db: borrowing PostgresTransaction) in
+            try SubscriptionStore.nextDue(upTo: nil, in: db)
         }
+        return .due(next, atMost: Self.longestSleep)
     }
 
     private func runBatch() async throws -> Int {
