@@ -56,6 +56,14 @@ import Testing
             #expect(balances["\(Self.position) GBP"] == 0 && balances["\(Self.position) USD"] == 0)
             #expect(balances["assets:provider:stripe USD"] == -520)
             #expect(balances["expense:exchange_loss USD"] == 520)
+            let known: [String: PaymentSettlement] = try await world.database.transaction(readOnly: true) { db in
+                try PaymentSettlementStore.find(movements: ["cap_1", "re_1", "re_2"], in: db)
+            }
+            #expect(
+                known == [
+                    "cap_1": PaymentSettlement(amount: Money(minor: 12_480, currency: .usd), rate: "1.248", fee: nil),
+                    "re_1": PaymentSettlement(amount: Money(minor: 13_000, currency: .usd), rate: "1.3", fee: nil),
+                ])
         }
     }
 

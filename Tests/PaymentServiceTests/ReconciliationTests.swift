@@ -27,6 +27,7 @@ import Testing
             _ = try await world.capture(held.id, 3_000)
             try await reconcile.pass()
             #expect(try await world.lines().isEmpty, "the day is not over")
+            #expect(try await movements(world, held.id) == ["null", "null"])
             #expect(try await settlements(world, paid.id, held.id).isEmpty)
             world.advance(days: 1)
             try await reconcile.pass()
@@ -38,6 +39,8 @@ import Testing
                     paid.id: PaymentSettlement(amount: usd(10_000), rate: nil, fee: usd(320)),
                     held.id: PaymentSettlement(amount: usd(4_000), rate: nil, fee: usd(176)),
                 ])
+            #expect(try await movements(world, held.id) == ["1000 59", "3000 117"])
+            #expect(try await movements(world, paid.id) == ["2500 0"])
             #expect(try await world.lines().filter { $0.hasSuffix("matched own_reference") }.count == 4)
             #expect(try await world.balance("expense:provider_fees") == fees)
             #expect(try await world.balance("assets:provider:sandbox") == 11_500 - fees)
@@ -68,6 +71,23 @@ import Testing
         }
     }
 
+    /// `amount fee` of the settlements in the answers about a payment's captures and refunds.
+    private func movements(_ world: PaymentWorld, _ payment: PaymentID) async throws -> [String] {
+        let bodies: [[UInt8]] = try await world.database.transaction(readOnly: true) { db in
+            let captures: [CaptureRecord] = try CaptureStore.list(payment: payment, after: nil, limit: 10, in: db)
+            let refunds: [RefundRecord] = try RefundStore.list(payment: payment, after: nil, limit: 10, in: db)
+            return try CaptureResource.settled(captures, in: db).map { encode($0) }
+                + RefundResource.settled(refunds, in: db).map { encode($0) }
+        }
+        return try bodies.map { body in
+            let settlement: JSONValue? = try parseJSON(body)["settlement"]
+            guard let amount = settlement?["amount"]?.intValue, let fee = settlement?["fee"]?.intValue else {
+                return "null"
+            }
+            return "\(amount) \(fee)"
+        }.sorted()
+    }
+
     @Test("a refund that came back is matched with both of its lines") func failedRefund() async throws {
         try await withPayments { world in
             let paid: PaymentRecord = try await world.paid(world.payer(), amount: 10_000)
@@ -82,6 +102,7 @@ import Testing
             world.advance(days: 1)
             try await world.reconciliation().pass()
             #expect(try await world.lines().filter { $0.hasSuffix("matched own_reference") }.count == 3)
+            #expect(try await movements(world, paid.id) == ["null"])
             #expect(try await world.balance("assets:provider:sandbox") == 10_000 - 320)
             #expect(try await world.cases().isEmpty)
             #expect(try await world.violations().isEmpty)
@@ -216,6 +237,51 @@ import Testing
             #expect(try await world.cases().isEmpty)
             #expect(try await world.balance("assets:provider:sandbox") == 0)
             #expect(try await world.balance("assets:bank") == 10_000 - 320)
+            #expect(try await world.violations().isEmpty)
+        }
+    }
+
+    @Test("an inquiry that escalates is reported on the day on which it takes the money") func escalated() async throws
+    {
+        try await withPayments { world in
+            let reconcile: ReconcileProviders = world.reconciliation()
+            let dispute: DisputeRecord = try await world.disputed(Disputing.inquiry, amount: 10_000).dispute
+            try await reconcile.pass()
+            world.advance(days: 2)
+            try await reconcile.pass()
+            try await world.contest(dispute.id, "escalate_inquiry_evidence")
+            try await world.pass()
+            try await world.pass(hours: 2)
+            #expect(try await world.status(dispute.id) == .needsResponse)
+            world.advance(days: 3)
+            try await reconcile.pass()
+            #expect(
+                try await world.texts("SELECT occurred_at::date::text FROM settlement_lines WHERE kind = 'dispute'")
+                    == ["2027-01-18"])
+            #expect(try await world.lines().allSatisfy { $0.contains(" matched ") })
+            #expect(try await world.cases().isEmpty)
+            for day in 0...3 {
+                for line in try await world.settled(Self.today.adding(days: day)) {
+                    #expect(line.hasSuffix(" 0 0 0 0"), "\(day): \(line)")
+                }
+            }
+            #expect(try await world.violations().isEmpty)
+        }
+    }
+
+    @Test("a finished day's report has a dispute that was due on it and that nobody has looked at") func unseen()
+        async throws
+    {
+        try await withPayments { world in
+            _ = try await world.paid(world.payer(Disputing.fraudulent), amount: 10_000)
+            world.advance(days: 3)
+            try await world.reconciliation().pass()
+            #expect(
+                try await world.texts("SELECT occurred_at::date::text FROM settlement_lines WHERE kind = 'dispute'")
+                    == ["2027-01-16"])
+            try await world.pass()
+            try await world.reconciliation().pass()
+            #expect(try await world.lines().allSatisfy { $0.contains(" matched ") })
             #expect(try await world.violations().isEmpty)
         }
     }

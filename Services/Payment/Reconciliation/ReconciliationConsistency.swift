@@ -26,10 +26,20 @@ package enum ReconciliationConsistency {
         (
             """
             SELECT count(*) FROM journal_entries e
-            WHERE e.kind IN ('provider_fee', 'payout', 'payout_arrival', 'payout_failure', 'exchange')
+            WHERE e.kind IN ('provider_fee', 'payout', 'payout_arrival', 'payout_failure', 'exchange', 'settlement_offset')
                 AND NOT EXISTS (SELECT 1 FROM settlement_entries x WHERE x.entry_id = e.id
                     AND x.provider || ':' || x.line_id = e.reference)
             """, "fees or payouts that are booked beside their settlement line"
+        ),
+        (
+            """
+            SELECT count(*) FROM settlement_lines s
+            LEFT JOIN settlement_lines o ON o.provider = s.provider AND o.line_id = s.offset_line_id
+                AND o.offset_line_id = s.line_id AND o.state = 'matched' AND o.rule = 'offset'
+                AND coalesce(o.presentment_amount, o.gross) = -coalesce(s.presentment_amount, s.gross)
+                AND coalesce(o.presentment_currency, o.currency) = coalesce(s.presentment_currency, s.currency)
+            WHERE s.rule = 'offset' AND o.line_id IS NULL
+            """, "settlement lines that nothing cancels out"
         ),
         (
             """

@@ -11,6 +11,8 @@ package struct JournalEntry: Sendable {
         case payoutArrival = "payout_arrival"
         case payoutFailure = "payout_failure"
         case writeOff = "settlement_write_off"
+        /// Taken by a provider, or given back, before anybody here heard of either; another entry is its mirror.
+        case offset = "settlement_offset"
         /// Undoes another entry, which is its reference.
         case reversal
         /// Undoes what was booked of a refund, which is its reference: it failed after it was made.

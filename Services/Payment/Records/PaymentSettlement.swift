@@ -1,9 +1,9 @@
 package import BillingCore
 package import Postgres
 
-/// What the provider makes of a payment in the currency in which it settles with us.
+/// What the provider makes of a payment, a capture or a refund in the currency in which it settles with us.
 package struct PaymentSettlement: Sendable, Equatable {
-    /// Before fees: what is booked, and set right by the provider's report.
+    /// Before fees, above zero for a refund too: what is booked, and set right by the provider's report.
     package let amount: Money
     /// Settlement currency for one unit of the payment's, an exact decimal; `nil` where nothing was exchanged.
     package let rate: String?
@@ -39,17 +39,40 @@ package enum PaymentSettlementStore {
             WHERE p.id = ANY(\(payments.map(\.rawValue))::text[])
                 AND (p.settlement_amount IS NOT NULL OR s.gross IS NOT NULL)
             """
-        ) { row in
-            let id: PaymentID = try row.next()
-            let amount = Money(minor: try row.next(), currency: try row.next())
-            let rate: String? = try row.next()
-            let fee: Int64? = try row.next()
-            return (
-                id,
-                PaymentSettlement(
-                    amount: amount, rate: rate, fee: fee.map { Money(minor: $0, currency: amount.currency) })
-            )
-        }
+        ) { row in (try row.next(), try read(&row)) }
         return Dictionary(rows) { first, _ in first }
+    }
+
+    /// What is known of some captures and refunds, by id; those of which nothing is are left out.
+    package static func find(
+        movements ids: [String], in db: borrowing PostgresTransaction
+    ) throws -> [String: PaymentSettlement] {
+        guard !ids.isEmpty else { return [:] }
+        let rows: [(String, PaymentSettlement)] = try db.query(
+            """
+            SELECT i.id, abs(coalesce(m.settled_amount, m.settlement_amount, s.gross)),
+                coalesce(m.settlement_currency, s.currency),
+                trim_scale(round(r.numerator / r.denominator, 10))::text, s.fee
+            FROM unnest(\(ids)::text[]) AS i(id)
+            LEFT JOIN exchange_movements m ON m.reference = i.id
+            LEFT JOIN exchange_rates r ON r.id = coalesce(m.settled_rate_id, m.exchange_rate_id)
+            LEFT JOIN LATERAL (
+                SELECT l.gross, l.fee, l.currency
+                FROM journal_entries e
+                JOIN settlement_entries x ON x.entry_id = e.id AND x.role = 'booking'
+                JOIN settlement_lines l ON l.provider = x.provider AND l.line_id = x.line_id
+                WHERE e.reference = i.id AND e.kind IN ('capture', 'refund')) AS s ON true
+            WHERE m.reference IS NOT NULL OR s.gross IS NOT NULL
+            """
+        ) { row in (try row.next(), try read(&row)) }
+        return Dictionary(rows) { first, _ in first }
+    }
+
+    private static func read(_ row: inout PostgresRow) throws -> PaymentSettlement {
+        let amount = Money(minor: try row.next(), currency: try row.next())
+        let rate: String? = try row.next()
+        let fee: Int64? = try row.next()
+        return PaymentSettlement(
+            amount: amount, rate: rate, fee: fee.map { Money(minor: $0, currency: amount.currency) })
     }
 }

@@ -159,7 +159,7 @@ import Testing
             return names.source.map(booking.sources.contains) ?? false
                 || names.taken.map(booking.taken.contains) ?? false
         case .amountAndTime: return line.asked == booking.gross && names.own == nil
-        case .chosen, .bookedFromLine: return false
+        case .chosen, .bookedFromLine, .offset: return false
         }
     }
 

@@ -49,6 +49,7 @@ enum SandboxDisputeBooks {
             """
             UPDATE sandbox_disputes SET status = verdict, changed = \(number), changed_at = verdict_at,
                 fee = CASE verdict WHEN 'won' THEN 0 WHEN 'needs_response' THEN \(fee) ELSE fee END,
+                escalated_at = CASE verdict WHEN 'needs_response' THEN verdict_at ELSE escalated_at END,
                 due_by = CASE verdict
                     WHEN 'needs_response' THEN verdict_at + make_interval(secs => \(answerSeconds)::double precision) END,
                 verdict = NULL, verdict_at = NULL

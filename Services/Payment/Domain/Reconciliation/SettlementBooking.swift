@@ -14,7 +14,7 @@ public struct SettlementBooking: Hashable, Sendable {
     public let sources: Set<String>
     /// The provider's names of the charge or capture it is about.
     public let taken: Set<String>
-    /// What it did to the account, a fee booked along left out.
+    /// What it did to the account, a fee booked along left out; zero where it books a fee alone.
     public let gross: Money
     /// A fee that was booked with it (of a dispute); zero otherwise.
     public let fee: Money
@@ -43,6 +43,17 @@ public struct SettlementBooking: Hashable, Sendable {
         self.payment = payment
         self.method = method
     }
+
+    /// Whether it books a fee and nothing else.
+    public var isFee: Bool { gross.isZero && !fee.isZero }
+
+    /// Whether it books the fee of a line alone: the same amount, of what the line names.
+    func isFee(of line: SettlementLine) -> Bool {
+        guard isFee, fee == line.fee, kind == line.kind else { return false }
+        if let source: String = line.references.source, sources.contains(source) { return true }
+        if let taken: String = line.references.taken, self.taken.contains(taken) { return true }
+        return false
+    }
 }
 
 /// By what a line and a booking were found to be the same, the surest first.
@@ -57,6 +68,8 @@ public enum SettlementRule: String, Sendable, CaseIterable {
     case chosen
     /// The line is where we hear of it: it was booked from the line.
     case bookedFromLine = "booked_from_line"
+    /// Another line took it back before we heard of either: both were booked from the lines.
+    case offset
 }
 
 /// In what a line and its booking disagree.

@@ -65,6 +65,26 @@ public struct SettlementMatching: Sendable {
         return round.outcome
     }
 
+    /// Fees that were booked by themselves, by the line they are part of: what a dispute cost that was won before we heard
+    /// of it, or that we learnt later.
+    /// - Parameters:
+    ///   - lines: Those that have found a booking without a fee, or none.
+    ///   - bookings: Not confirmed so far.
+    public static func fees(
+        of lines: [SettlementLine], among bookings: [SettlementBooking]
+    ) -> [String: SettlementBooking] {
+        let fees: [SettlementBooking] = bookings.filter(\.isFee)
+        var pairs: [Pair] = []
+        for (index, line) in lines.enumerated() {
+            for (candidate, fee) in fees.enumerated() where fee.isFee(of: line) {
+                pairs.append(Pair(line: index, booking: candidate))
+            }
+        }
+        var found: [String: SettlementBooking] = [:]
+        for pair in Pair.alone(in: pairs) { found[lines[pair.line].id] = fees[pair.booking] }
+        return found
+    }
+
     /// By amount, currency and time alone. A line that carries an id of ours takes no part: it is about something else
     /// than a booking with another id, however equal the amounts.
     public func byAmount(_ lines: [SettlementLine], _ bookings: [SettlementBooking]) -> Outcome {
@@ -108,7 +128,9 @@ private struct Round {
     }
 
     private func mayBe(_ line: SettlementLine, _ booking: SettlementBooking) -> Bool {
-        booking.kind == line.kind && !(refused[line.id]?.contains(booking.id) ?? false)
+        // A fee that was booked by itself is part of a line at most.
+        booking.kind == line.kind && !(booking.isFee && !line.asked.isZero)
+            && !(refused[line.id]?.contains(booking.id) ?? false)
     }
 
     /// Pairs what has nothing in common but amount, currency and about the time.

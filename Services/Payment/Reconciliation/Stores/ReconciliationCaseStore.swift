@@ -84,6 +84,20 @@ enum ReconciliationCaseStore {
             """)
     }
 
+    /// Adds to the notes of the cases of lines that cancel each other out by which line it is.
+    static func explain(
+        _ provider: String, _ offsets: [SettlementOffset], in db: borrowing PostgresTransaction
+    ) throws {
+        guard !offsets.isEmpty else { return }
+        try db.enqueue(
+            """
+            UPDATE reconciliation_cases c SET note = concat_ws('; ', c.note, 'canceled out by line ' || p.other)
+            FROM unnest(\(offsets.flatMap { [$0.taken.id, $0.given.id] })::text[],
+                \(offsets.flatMap { [$0.given.id, $0.taken.id] })::text[]) AS p(id, other)
+            WHERE c.provider = \(provider) AND c.line_id = p.id AND c.state IN ('open', 'explained')
+            """)
+    }
+
     /// Ends the cases that a found partner settles.
     static func found(
         _ provider: String, lines: [String], entries: [String], at now: Instant, in db: borrowing PostgresTransaction

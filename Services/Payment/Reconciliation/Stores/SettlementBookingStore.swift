@@ -7,7 +7,7 @@ import Postgres
 enum SettlementBookingStore {
     /// Kinds of entries that are made from lines, so that no line confirms them.
     static let madeFromLines: [JournalEntry.Kind] = [
-        .providerFee, .payout, .payoutArrival, .payoutFailure, .exchange, .writeOff,
+        .providerFee, .payout, .payoutArrival, .payoutFailure, .exchange, .writeOff, .offset,
     ]
 
     /// What movements of the provider's account are, with every name they are known by; those of `entries` that no line
@@ -15,8 +15,8 @@ enum SettlementBookingStore {
     private static func movements(_ provider: String, _ entries: SQL) -> SQL {
         """
         SELECT e.id, e.kind, e.reference, e.occurred_at, l.currency, l.amount, coalesce(f.fee, 0),
-            e.payment_id, p.attempt_id, coalesce(c.provider_reference, r.provider_reference), a.provider_reference,
-            m.type
+            e.payment_id, p.attempt_id, coalesce(c.provider_reference, r.provider_reference, d.reference),
+            a.provider_reference, m.type
         FROM (\(entries)) AS e
         JOIN LATERAL (
             SELECT currency, sum(amount)::bigint AS amount FROM journal_lines
@@ -29,6 +29,7 @@ enum SettlementBookingStore {
         LEFT JOIN payment_methods m ON m.id = coalesce(a.payment_method_id, p.payment_method_id)
         LEFT JOIN captures c ON c.id = e.reference
         LEFT JOIN refunds r ON r.id = e.reference
+        LEFT JOIN disputes d ON e.kind = 'dispute' AND d.id = split_part(e.reference, '/', 1)
         WHERE NOT EXISTS (SELECT 1 FROM settlement_entries s WHERE s.entry_id = e.id)
             AND NOT EXISTS (SELECT 1 FROM reconciliation_cases k WHERE k.entry_id = e.id
                 AND k.reason = 'not_at_provider' AND k.state = 'written_off')

@@ -84,6 +84,30 @@ enum SettlementLineStore {
             """, read)
     }
 
+    /// Whether the provider has lines that were never tried.
+    static func hasUntried(_ provider: String, in db: borrowing PostgresTransaction) throws -> Bool {
+        try db.first(
+            """
+            SELECT EXISTS (SELECT 1 FROM settlement_lines
+                WHERE provider = \(provider) AND state IN ('open', 'unmatched') AND tried_at IS NULL)
+            """
+        ) { row in try row.next() } ?? false
+    }
+
+    /// Other waiting lines of the provider about things of the names.
+    static func waiting(
+        named names: [String], besides lines: [SettlementLine], provider: String, in db: borrowing PostgresTransaction
+    ) throws -> [SettlementLine] {
+        guard !names.isEmpty else { return [] }
+        return try db.query(
+            """
+            SELECT \(columns) FROM settlement_lines
+            WHERE provider = \(provider) AND state IN ('open', 'unmatched') AND source = ANY(\(names)::text[])
+                AND line_id <> ALL(\(lines.map(\.id))::text[])
+            LIMIT \(MatchSettlements.rivalLimit)
+            """, read)
+    }
+
     /// A line, its row locked.
     static func lock(
         _ provider: String, _ id: String, in db: borrowing PostgresTransaction
@@ -107,6 +131,20 @@ enum SettlementLineStore {
             FROM unnest(\(results.map(\.id))::text[], \(results.map(\.state.rawValue))::text[],
                 \(results.map(\.rule.rawValue))::text[]) AS r(id, state, rule)
             WHERE s.provider = \(provider) AND s.line_id = r.id
+            """)
+    }
+
+    /// Notes of both lines of each pair which one cancels it.
+    static func offset(
+        _ provider: String, _ pairs: [SettlementOffset], in db: borrowing PostgresTransaction
+    ) throws {
+        guard !pairs.isEmpty else { return }
+        try db.enqueue(
+            """
+            UPDATE settlement_lines s SET offset_line_id = p.other
+            FROM unnest(\(pairs.flatMap { [$0.taken.id, $0.given.id] })::text[],
+                \(pairs.flatMap { [$0.given.id, $0.taken.id] })::text[]) AS p(id, other)
+            WHERE s.provider = \(provider) AND s.line_id = p.id
             """)
     }
 

@@ -45,12 +45,20 @@ package struct MatchSettlements: Sendable {
         let policy: ReconciliationPolicy = policy
         return try await pool.transactionRetrying { db in
             guard try SettlementCursorStore.lock(provider, skipping: true, in: db) != nil else { return 0 }
-            let lines: [SettlementLine] = try SettlementLineStore.waiting(
+            let batch: [SettlementLine] = try SettlementLineStore.waiting(
                 provider, untriedSince: start, limit: Self.batch, in: db)
-            guard !lines.isEmpty else { return 0 }
+            guard !batch.isEmpty else { return 0 }
+            // What is given back comes with what was taken, which may have been tried long ago.
+            let lines: [SettlementLine] =
+                try batch
+                + SettlementLineStore.waiting(
+                    named: batch.flatMap(\.offsetNames), besides: batch, provider: provider, in: db)
+            let found: FoundBookings = try Self.match(lines, provider, policy, in: db)
+            let offsets: [SettlementOffset] = SettlementOffset.find(
+                in: lines.filter { found.partner(of: $0) == nil }, waitingSince: now - policy.grace)
             var record = RecordSettlements(provider: provider, policy: policy, now: now)
-            try record(lines, try Self.match(lines, provider, policy, in: db), in: db)
-            return lines.count
+            try record(lines, found, offsets: offsets, in: db)
+            return batch.count
         }
     }
 
@@ -91,7 +99,9 @@ package struct MatchSettlements: Sendable {
         let now: Instant = clock.now
         let policy: ReconciliationPolicy = policy
         _ = try await pool.transactionRetrying { db in
-            guard let cursor: SettlementCursor = try SettlementCursorStore.lock(provider, skipping: true, in: db)
+            // A line that nobody has tried yet may be a booking's.
+            guard let cursor: SettlementCursor = try SettlementCursorStore.lock(provider, skipping: true, in: db),
+                try !SettlementLineStore.hasUntried(provider, in: db)
             else { return 0 }
             let covered: Instant = max(
                 cursor.window.from, try SettlementLineStore.lastInFiles(provider, in: db) ?? cursor.window.from)
@@ -115,6 +125,8 @@ package struct MatchSettlements: Sendable {
 /// What was found for lines.
 struct FoundBookings {
     let outcome: SettlementMatching.Outcome
+    /// All that were looked at.
+    private let candidates: [SettlementBooking]
     private let bookings: [String: SettlementBooking]
     private let matches: [String: SettlementMatch]
 
@@ -126,7 +138,9 @@ struct FoundBookings {
 
     init(outcome: SettlementMatching.Outcome, among bookings: [SettlementBooking]) {
         self.outcome = outcome
-        self.bookings = Dictionary(bookings.map { ($0.id, $0) }) { first, _ in first }
+        candidates = bookings
+        // An entry in two currencies is two bookings; one of them may be a fee, which is no line's partner.
+        self.bookings = Dictionary(bookings.map { ($0.id, $0) }) { first, second in first.isFee ? second : first }
         matches = Dictionary(outcome.matches.map { ($0.line, $0) }) { first, _ in first }
     }
 
@@ -134,6 +148,12 @@ struct FoundBookings {
     func partner(of line: SettlementLine) -> (booking: SettlementBooking, rule: SettlementRule)? {
         guard let match: SettlementMatch = matches[line.id], let booking = bookings[match.booking] else { return nil }
         return (booking, match.rule)
+    }
+
+    /// Fees that were booked by themselves, by the line that they are part of.
+    /// - Parameter lines: Whose booking has no fee, or that have none.
+    func fees(of lines: [SettlementLine]) -> [String: SettlementBooking] {
+        SettlementMatching.fees(of: lines, among: candidates)
     }
 }
 

@@ -12,6 +12,8 @@ struct RecordSettlements {
     private var links: [(line: String, entry: String, role: SettlementRole)] = []
     private var results: [(id: String, state: SettlementState, rule: SettlementRule)] = []
     private var cases: [ReconciliationCaseRecord] = []
+    /// Fees that were booked by themselves, by line.
+    private var fees: [String: SettlementBooking] = [:]
 
     init(provider: String, policy: ReconciliationPolicy, now: Instant) {
         self.provider = provider
@@ -20,9 +22,17 @@ struct RecordSettlements {
     }
 
     /// Records a batch; used once.
+    /// - Parameter offsets: Lines of it that cancel each other out.
     mutating func callAsFunction(
-        _ lines: [SettlementLine], _ found: FoundBookings, in db: borrowing PostgresTransaction
+        _ lines: [SettlementLine], _ found: FoundBookings, offsets: [SettlementOffset] = [],
+        in db: borrowing PostgresTransaction
     ) throws {
+        let canceled: [SettlementLine] = offsets.flatMap { [$0.taken, $0.given] }
+        fees = found.fees(of: canceled + lines.filter { found.partner(of: $0)?.booking.fee.isZero ?? false })
+        for pair in offsets { try book(pair) }
+        try SettlementLineStore.offset(provider, offsets, in: db)
+        try ReconciliationCaseStore.explain(provider, offsets, in: db)
+        let settled = Set(canceled.map(\.id))
         var waiting: [SettlementLine] = []
         var failures: [SettlementLine] = []
         for line in lines.sorted(by: { ($0.occurredAt, $0.id) < ($1.occurredAt, $1.id) }) {
@@ -31,7 +41,7 @@ struct RecordSettlements {
             case .payoutFailure: failures.append(line)
             case .charge, .refund, .dispute, .disputeReversal, .adjustment:
                 guard let partner = found.partner(of: line) else {
-                    waiting.append(line)
+                    if !settled.contains(line.id) { waiting.append(line) }
                     continue
                 }
                 try confirm(partner.booking, by: line, rule: partner.rule)
@@ -71,20 +81,25 @@ struct RecordSettlements {
         try add(.providerFee, .fee, line, try Ledger.providerFee(line.net.negated(), provider: provider))
     }
 
+    /// Books both lines of a pair that cancels itself out, each as its line has it.
+    private mutating func book(_ pair: SettlementOffset) throws {
+        for line in [pair.taken, pair.given] {
+            results.append((line.id, .matched, .offset))
+            try add(
+                .offset, .booking, line, try Ledger.offset(of: pair.taken.kind, line.asked, provider: provider))
+            try bookFee(of: line, beside: nil)
+            try addExchange(of: line, payment: nil)
+        }
+    }
+
     /// Joins a line with its booking; what the provider kept is booked, and where they differ a case is opened.
     private mutating func confirm(
         _ booking: SettlementBooking, by line: SettlementLine, rule: SettlementRule
     ) throws {
         links.append((line.id, booking.id, .booking))
-        if booking.fee.isZero { try addFee(of: line, payment: booking.payment) }
+        if booking.fee.isZero { try bookFee(of: line, beside: booking) }
         checkFee(of: line, booking)
-        if line.asked.currency == booking.gross.currency, line.asked.currency != line.gross.currency {
-            try add(
-                .exchange, .exchange, line,
-                try ExchangeLedger.settlement(
-                    of: line.asked, booked: line.gross, settled: line.gross, provider: provider),
-                payment: booking.payment)
-        }
+        if line.asked.currency == booking.gross.currency { try addExchange(of: line, payment: booking.payment) }
         guard let difference = try SettlementDifference(of: line, from: booking) else {
             results.append((line.id, .matched, rule))
             return
@@ -112,6 +127,24 @@ struct RecordSettlements {
             ReconciliationCaseRecord(
                 id: .new(at: now), provider: provider, reason: .feeDiffers, lineID: line.id, entryID: booking.id,
                 amount: less, openedAt: now))
+    }
+
+    /// Books what was kept of a line, unless it was booked by itself.
+    /// - Parameter booking: The line's, which has no fee; it may be of the entry that books the fee in another currency.
+    private mutating func bookFee(of line: SettlementLine, beside booking: SettlementBooking?) throws {
+        guard let fee: SettlementBooking = fees[line.id] else {
+            return try addFee(of: line, payment: booking?.payment)
+        }
+        if fee.id != booking?.id { links.append((line.id, fee.id, .fee)) }
+    }
+
+    /// Where the provider converted a line, moves what was booked into the currency in which it settled.
+    private mutating func addExchange(of line: SettlementLine, payment: PaymentID?) throws {
+        guard line.asked.currency != line.gross.currency else { return }
+        try add(
+            .exchange, .exchange, line,
+            try ExchangeLedger.settlement(
+                of: line.asked, booked: line.gross, settled: line.gross, provider: provider), payment: payment)
     }
 
     private mutating func addFee(of line: SettlementLine, payment: PaymentID?) throws {

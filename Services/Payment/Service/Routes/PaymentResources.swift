@@ -4,7 +4,7 @@ import HTTPKit
 package import JSON
 import PaymentContract
 import PaymentDomain
-import Postgres
+package import Postgres
 
 /// A payment as callers see it.
 package struct PaymentResource: JSONOutput {
@@ -230,8 +230,21 @@ struct CardResource: JSONOutput {
 /// A capture as callers see it.
 package struct CaptureResource: JSONOutput {
     let capture: CaptureRecord
+    let settlement: PaymentSettlement?
 
-    init(_ capture: CaptureRecord) { self.capture = capture }
+    init(_ capture: CaptureRecord, settlement: PaymentSettlement? = nil) {
+        self.capture = capture
+        self.settlement = settlement
+    }
+
+    /// Captures with what is known of their settlements.
+    package static func settled(
+        _ captures: [CaptureRecord], in db: borrowing PostgresTransaction
+    ) throws -> [CaptureResource] {
+        let known: [String: PaymentSettlement] = try PaymentSettlementStore.find(
+            movements: captures.map(\.id.rawValue), in: db)
+        return captures.map { CaptureResource($0, settlement: known[$0.id.rawValue]) }
+    }
 
     package func write(to o: inout ObjectWriter) {
         o.field("object", "capture")
@@ -241,6 +254,9 @@ package struct CaptureResource: JSONOutput {
         o.field("final", capture.isFinal, doc: "Nothing more is captured: the rest is released")
         o.field("status", capture.status)
         o.field("failure_code", capture.failureCode, doc: "Why the provider refused; the payment stays authorized")
+        o.field(
+            "settlement", settlement.map(SettlementResource.init),
+            doc: "What the provider makes of it; null until that is known, and where a capture is created")
         o.field("created_at", capture.createdAt)
     }
 
@@ -255,8 +271,21 @@ package struct CaptureResource: JSONOutput {
 /// A refund as callers see it.
 package struct RefundResource: JSONOutput {
     let refund: RefundRecord
+    let settlement: PaymentSettlement?
 
-    init(_ refund: RefundRecord) { self.refund = refund }
+    init(_ refund: RefundRecord, settlement: PaymentSettlement? = nil) {
+        self.refund = refund
+        self.settlement = settlement
+    }
+
+    /// Refunds with what is known of their settlements; one that gave nothing back has none.
+    package static func settled(
+        _ refunds: [RefundRecord], in db: borrowing PostgresTransaction
+    ) throws -> [RefundResource] {
+        let known: [String: PaymentSettlement] = try PaymentSettlementStore.find(
+            movements: refunds.filter { $0.status == .succeeded }.map(\.id.rawValue), in: db)
+        return refunds.map { RefundResource($0, settlement: known[$0.id.rawValue]) }
+    }
 
     package func write(to o: inout ObjectWriter) {
         o.field("object", "refund")
@@ -266,6 +295,9 @@ package struct RefundResource: JSONOutput {
         o.field("status", refund.status.rawValue, doc: "processing, succeeded or failed")
         o.field("failure_code", refund.failureCode, doc: "Why the provider refused; the amount can be refunded again")
         o.field("reason", refund.reason)
+        o.field(
+            "settlement", settlement.map(SettlementResource.init),
+            doc: "What the provider makes of it; null until that is known, and where a refund is created")
         o.field("created_at", refund.createdAt)
     }
 

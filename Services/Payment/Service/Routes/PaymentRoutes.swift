@@ -87,7 +87,7 @@ struct PaymentRoutes: Sendable {
         ) { db, call, request in
             let rows: [CaptureRecord] = try CaptureStore.list(
                 payment: try call.id(), after: try request.cursor(), limit: request.fetchLimit, in: db)
-            return request.page(rows.map(CaptureResource.init))
+            return request.page(try CaptureResource.settled(rows, in: db))
         }
     }
 

@@ -25,7 +25,7 @@ struct RefundRoutes: Sendable {
         ) { db, call, request in
             let rows: [RefundRecord] = try RefundStore.list(
                 payment: call.query.id("payment_id"), after: try request.cursor(), limit: request.fetchLimit, in: db)
-            return request.page(rows.map(RefundResource.init))
+            return request.page(try RefundResource.settled(rows, in: db))
         }
     }
 
@@ -35,10 +35,10 @@ struct RefundRoutes: Sendable {
             problems: ["404 not_found"]
         ) { db, call in
             let id: RefundID = try call.id()
-            guard let refund: RefundRecord = try RefundStore.find(id, in: db) else {
-                throw Problem.notFound("refund", id.rawValue)
-            }
-            return RefundResource(refund)
+            guard let refund: RefundRecord = try RefundStore.find(id, in: db),
+                let resource: RefundResource = try RefundResource.settled([refund], in: db).first
+            else { throw Problem.notFound("refund", id.rawValue) }
+            return resource
         }
     }
 }

@@ -2,7 +2,7 @@ import BillingCore
 import JSON
 import PaymentRecords
 
-/// What the provider makes of a payment, as callers see it.
+/// What the provider makes of a payment, a capture or a refund, as callers see it.
 struct SettlementResource: JSONOutput {
     let settlement: PaymentSettlement
 
