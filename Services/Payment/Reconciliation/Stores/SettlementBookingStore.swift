@@ -13,30 +13,29 @@ enum SettlementBookingStore {
     /// What movements of the provider's account are, with every name they are known by; those of `entries` that no line
     /// stands for. An entry that was reversed before a line stood for it is none, and neither is its reversal.
     private static func movements(_ provider: String, _ entries: SQL) -> SQL {
-        """
-        SELECT e.id, e.kind, e.reference, e.occurred_at, l.currency, l.amount, coalesce(f.fee, 0),
-            e.payment_id, p.attempt_id, coalesce(c.provider_reference, r.provider_reference, d.reference),
-            a.provider_reference, m.type
-        FROM (\(entries)) AS e
-        JOIN LATERAL (
-            SELECT currency, sum(amount)::bigint AS amount FROM journal_lines
-            WHERE entry_id = e.id AND account = \(Ledger.providerBalance(provider)) GROUP BY currency) AS l ON true
-        LEFT JOIN LATERAL (
-            SELECT sum(amount)::bigint AS fee FROM journal_lines
-            WHERE entry_id = e.id AND currency = l.currency AND account LIKE 'expense%fee%') AS f ON true
-        LEFT JOIN payments p ON p.id = e.payment_id
-        LEFT JOIN payment_attempts a ON a.id = CASE WHEN e.kind = 'payment' THEN e.reference ELSE p.attempt_id END
-        LEFT JOIN payment_methods m ON m.id = coalesce(a.payment_method_id, p.payment_method_id)
-        LEFT JOIN captures c ON c.id = e.reference
-        LEFT JOIN refunds r ON r.id = e.reference
-        LEFT JOIN disputes d ON e.kind = 'dispute' AND d.id = split_part(e.reference, '/', 1)
-        WHERE NOT EXISTS (SELECT 1 FROM settlement_entries s WHERE s.entry_id = e.id)
-            AND NOT EXISTS (SELECT 1 FROM reconciliation_cases k WHERE k.entry_id = e.id
-                AND k.reason = 'not_at_provider' AND k.state = 'written_off')
-            AND e.kind <> ALL(\(madeFromLines.map(\.rawValue))::text[])
-            AND NOT EXISTS (SELECT 1 FROM journal_entries v WHERE v.kind = 'reversal' AND v.reference = e.id)
-            AND (e.kind <> 'reversal' OR EXISTS (SELECT 1 FROM settlement_entries s WHERE s.entry_id = e.reference))
-        """
+        let account: String = Ledger.providerBalance(provider)
+        return """
+            SELECT e.id, e.kind, e.reference, e.occurred_at, l.currency, l.amount, l.fee,
+                e.payment_id, p.attempt_id, coalesce(c.provider_reference, r.provider_reference, d.reference),
+                a.provider_reference, m.type
+            FROM (\(entries)) AS e
+            JOIN LATERAL (
+                SELECT currency, sum(amount) FILTER (WHERE account = \(account))::bigint AS amount,
+                    coalesce(sum(amount) FILTER (WHERE account LIKE 'expense%fee%'), 0)::bigint AS fee
+                FROM journal_lines WHERE entry_id = e.id GROUP BY currency HAVING bool_or(account = \(account))) AS l ON true
+            LEFT JOIN payments p ON p.id = e.payment_id
+            LEFT JOIN payment_attempts a ON a.id = CASE WHEN e.kind = 'payment' THEN e.reference ELSE p.attempt_id END
+            LEFT JOIN payment_methods m ON m.id = coalesce(a.payment_method_id, p.payment_method_id)
+            LEFT JOIN captures c ON c.id = e.reference
+            LEFT JOIN refunds r ON r.id = e.reference
+            LEFT JOIN disputes d ON e.kind = 'dispute' AND d.id = split_part(e.reference, '/', 1)
+            WHERE NOT EXISTS (SELECT 1 FROM settlement_entries s WHERE s.entry_id = e.id)
+                AND NOT EXISTS (SELECT 1 FROM reconciliation_cases k WHERE k.entry_id = e.id
+                    AND k.reason = 'not_at_provider' AND k.state = 'written_off')
+                AND e.kind <> ALL(\(madeFromLines.map(\.rawValue))::text[])
+                AND NOT EXISTS (SELECT 1 FROM journal_entries v WHERE v.kind = 'reversal' AND v.reference = e.id)
+                AND (e.kind <> 'reversal' OR EXISTS (SELECT 1 FROM settlement_entries s WHERE s.entry_id = e.reference))
+            """
     }
 
     private static func read(_ row: inout PostgresRow) throws -> SettlementBooking {
