@@ -11,7 +11,8 @@ enum SettlementBookingStore {
     ]
 
     /// What movements of the provider's account are, with every name they are known by; those of `entries` that no line
-    /// stands for. An entry that was reversed before a line stood for it is none, and neither is its reversal.
+    /// stands for. An entry that was reversed before a line stood for it is none, and neither is its reversal. `OFFSET 0`
+    /// keeps each look at other tables one by index: joined, a plan made while they were small reads all of them.
     private static func movements(_ provider: String, _ entries: SQL) -> SQL {
         let account: String = Ledger.providerBalance(provider)
         return """
@@ -29,11 +30,12 @@ enum SettlementBookingStore {
             LEFT JOIN captures c ON c.id = e.reference
             LEFT JOIN refunds r ON r.id = e.reference
             LEFT JOIN disputes d ON e.kind = 'dispute' AND d.id = split_part(e.reference, '/', 1)
-            WHERE NOT EXISTS (SELECT 1 FROM settlement_entries s WHERE s.entry_id = e.id)
+            WHERE NOT EXISTS (SELECT 1 FROM settlement_entries s WHERE s.entry_id = e.id OFFSET 0)
                 AND NOT EXISTS (SELECT 1 FROM reconciliation_cases k WHERE k.entry_id = e.id
-                    AND k.reason = 'not_at_provider' AND k.state = 'written_off')
+                    AND k.reason = 'not_at_provider' AND k.state = 'written_off' OFFSET 0)
                 AND e.kind <> ALL(\(madeFromLines.map(\.rawValue))::text[])
-                AND NOT EXISTS (SELECT 1 FROM journal_entries v WHERE v.kind = 'reversal' AND v.reference = e.id)
+                AND NOT EXISTS (SELECT 1 FROM journal_entries v WHERE v.kind = 'reversal' AND v.reference = e.id
+                OFFSET 0)
                 AND (e.kind <> 'reversal' OR EXISTS (SELECT 1 FROM settlement_entries s WHERE s.entry_id = e.reference))
             """
     }
