@@ -124,7 +124,7 @@ package struct AuthenticationResource: JSONOutput {
     }
 
     /// A challenge.
-    package static var sample: Self { Self(sample: PaymentID.new(at: Instant(seconds: 1_800_000_000))) }
+    package static var sample: Self { Self(sample: PaymentID.sample) }
 }
 
 extension AuthenticationRecord {
