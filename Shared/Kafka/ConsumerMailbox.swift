@@ -21,8 +21,10 @@ final class ConsumerMailbox: Sendable {
     let closed = Completion()
     let counters = Counted(KafkaConsumerStatistics())
     private let state: Mutex<State>
+    private let isWanted: @Sendable (KafkaMessage) -> Bool
 
     init(_ options: KafkaConsumerOptions) {
+        isWanted = options.isWanted
         state = Mutex(State(consumer: ConsumerState(maxBatch: options.maxBatch, credit: options.credit)))
     }
 
@@ -49,8 +51,11 @@ final class ConsumerMailbox: Sendable {
     // MARK: The thread's side
 
     func offer(_ messages: [KafkaMessage]) {
-        counters.update { $0.consumed += messages.count }
-        deliver { $0.consumer.append(messages) }
+        let passed: Int = deliver { $0.consumer.append(messages, isWanted: isWanted) }
+        counters.update {
+            $0.consumed += messages.count
+            $0.handled += passed
+        }
     }
 
     /// Reads or changes the held messages; hands a batch over when the change allows one.

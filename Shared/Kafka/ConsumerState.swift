@@ -28,8 +28,22 @@ package struct ConsumerState: Sendable {
     /// A batch is with the handler and at least one of its partitions is still this member's.
     package var isRunning: Bool { running.map { !$0.isEmpty } ?? false }
 
-    /// Messages have come from the broker.
-    package mutating func append(_ messages: [KafkaMessage]) { buffer.append(contentsOf: messages) }
+    /// Messages have come from the broker. One that is not wanted counts as finished if nothing is held before it;
+    /// otherwise it takes its turn, so that no offset runs ahead of what is under way.
+    /// - Returns: How many were passed over.
+    @discardableResult
+    package mutating func append(_ messages: [KafkaMessage], isWanted: (KafkaMessage) -> Bool = { _ in true }) -> Int {
+        var passed = 0
+        for message in messages {
+            if outstanding == 0, !isWanted(message) {
+                finished[KafkaPartition(topic: message.topic, partition: message.partition)] = message.offset + 1
+                passed += 1
+            } else {
+                buffer.append(message)
+            }
+        }
+        return passed
+    }
 
     /// No batch starts until ``letGo()``.
     package mutating func holdBack() { heldBack = true }

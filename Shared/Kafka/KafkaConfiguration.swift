@@ -52,6 +52,10 @@ public struct KafkaConsumerOptions: Sendable {
     /// Bytes fetched ahead of the handler, in kibibytes.
     public var prefetchKibibytes: Int = 8_192
 
+    /// Which messages the handler has to see. Others are passed over without waking it where nothing waits before them;
+    /// behind others it may still be given them.
+    public var isWanted: @Sendable (KafkaMessage) -> Bool = { _ in true }
+
     /// Starts from the defaults above.
     public init() {}
 }

@@ -13,8 +13,9 @@ import Threads
 /// NOTIFY. It reads rows behind the snapshot horizon (older than every running transaction) in (transaction, sequence)
 /// order, so that a row which commits late is never passed by, and moves its cursor only after the broker has confirmed.
 ///
-/// Crash safety: before the cursor moves, the events are published again and the inboxes drop them. The cursor is written
-/// with `synchronous_commit` off: losing it repeats events, never skips one.
+/// Crash safety: what the stored cursor does not cover is published again, and the inboxes drop it. The leader goes by a
+/// cursor of its own and stores it some twenty times a second, with `synchronous_commit` off: losing it repeats events, never
+/// skips one.
 public final class OutboxRelay: Sendable {
     /// Rows published in one go.
     static let batchLimit = 1_000
@@ -22,6 +23,8 @@ public final class OutboxRelay: Sendable {
     static let horizonWaitMilliseconds: Int32 = 2
     /// How long the relay sleeps when nothing wakes it: the fall-back after a crash of another instance.
     static let idleWaitMilliseconds: Int32 = 1_000
+    /// How long the stored cursor may stay behind what the broker has confirmed.
+    static let storeMilliseconds: Int32 = 50
 
     private let configuration: PostgresConfiguration
     private let producer: KafkaProducer
@@ -109,30 +112,66 @@ public final class OutboxRelay: Sendable {
         _ = try session.execute("SET synchronous_commit = off")
         let channel: String = try session.first("SELECT current_schema() || '_outbox'") { row in try row.next() } ?? ""
         try session.listen(channel)
-        var isLeader = false
         var doubt = BrokerDoubt(troubles: producer.troubles)
         while !isStopping {
-            if !isLeader {
-                isLeader =
-                    try session.first(
-                        "SELECT pg_try_advisory_lock(hashtext(\(channel)))"
-                    ) { row in try row.next() } ?? false
-                if isLeader { try rewind(session) }
-            }
-            if doubt.isDue(producer.troubles), isLeader { try rewind(session) }
-            if isLeader {
-                var more: PassResult = try pass(session)
-                if more == .horizon { more = try pass(session, before: ownHorizon(session)) }
-                if more == .again { continue }
-                wakeUp.wait(
-                    alsoFor: session.socketDescriptor,
-                    milliseconds: more == .horizon ? Self.horizonWaitMilliseconds : Self.idleWaitMilliseconds)
+            let leads: Bool =
+                try session.first(
+                    "SELECT pg_try_advisory_lock(hashtext(\(channel)))"
+                ) { row in try row.next() } ?? false
+            if leads {
+                try rewind(session)
+                try lead(session, &doubt)
             } else {
+                _ = doubt.isDue(producer.troubles)
                 wakeUp.wait(milliseconds: Self.idleWaitMilliseconds)
                 _ = try session.execute("SELECT pg_notify(\(channel), '')")
+                _ = try session.consumeNotifications()
             }
-            _ = try session.consumeNotifications()
         }
+    }
+
+    /// Publishes as long as the session and its lock last. The cursor is stored now and then, before a rest, and at the
+    /// end: until then what was published since would be published again by a successor.
+    private func lead(_ session: PostgresSession, _ doubt: inout BrokerDoubt) throws {
+        var cursor: RelayCursor = try storedCursor(session)
+        while !isStopping {
+            if doubt.isDue(producer.troubles) {
+                try rewind(session)
+                cursor = try storedCursor(session)
+            }
+            var more: PassResult = try pass(session, &cursor)
+            if more == .horizon { more = try pass(session, &cursor, before: ownHorizon(session)) }
+            if cursor.isDue { try store(&cursor, session) }
+            if more == .again { continue }
+            let rest: Int32 = more == .horizon ? Self.horizonWaitMilliseconds : Self.idleWaitMilliseconds
+            wakeUp.wait(
+                alsoFor: session.socketDescriptor,
+                milliseconds: cursor.isStored ? rest : min(rest, Self.storeMilliseconds))
+            // `outbox replay` says so when it has set the cursor back; storing notices as well.
+            if try !session.consumeNotifications().isEmpty {
+                if cursor.isStored { cursor = try storedCursor(session) } else { try store(&cursor, session) }
+            }
+        }
+        try store(&cursor, session)
+    }
+
+    private func storedCursor(_ session: PostgresSession) throws -> RelayCursor {
+        let stored: RelayPosition? = try session.first("SELECT xid::text, seq FROM outbox_relay") { row in
+            RelayPosition(xid: try row.next(), seq: try row.next())
+        }
+        return RelayCursor(stored ?? RelayPosition(xid: "0", seq: 0))
+    }
+
+    /// Stores where the leader stands. Where `outbox replay` has set the stored cursor back meanwhile, that is taken up
+    /// instead.
+    private func store(_ cursor: inout RelayCursor, _ session: PostgresSession) throws {
+        guard !cursor.isStored else { return }
+        let moved: Int = try session.execute(
+            """
+            UPDATE outbox_relay SET xid = \(cursor.position.xid)::xid8, seq = \(cursor.position.seq)
+            WHERE xid = \(cursor.stored.xid)::xid8 AND seq = \(cursor.stored.seq)
+            """)
+        if moved > 0 { cursor.wasStored() } else { cursor = try storedCursor(session) }
     }
 
     /// Goes back over what was published a moment ago: a broker that died may not have kept what it had confirmed. The
@@ -169,35 +208,65 @@ public final class OutboxRelay: Sendable {
         ) { row in try row.next() } ?? "0"
     }
 
-    /// Publishes what is behind the horizon. The cursor is read by subselects and not by a join: the plan is then an
-    /// index scan that stops at the limit, however large the outbox is.
+    /// Publishes what is behind the horizon and moves the cursor over it.
     /// - Parameter horizon: No transaction that writes to this outbox and was not under way before this pass is older.
-    private func pass(_ session: PostgresSession, before horizon: String = "0") throws -> PassResult {
+    private func pass(
+        _ session: PostgresSession, _ cursor: inout RelayCursor, before horizon: String = "0"
+    ) throws -> PassResult {
         let rows: [OutboxRow] = try session.query(
             """
             SELECT o.xid::text, o.seq, o.id, o.type, o.topic, o.key, o.time, o.recorded_at, o.traceparent, o.body,
-                o.xid < greatest(pg_snapshot_xmin(pg_current_snapshot()), \(horizon)::xid8), (SELECT xid::text FROM outbox_relay),
-                (SELECT seq FROM outbox_relay)
+                o.xid < greatest(pg_snapshot_xmin(pg_current_snapshot()), \(horizon)::xid8)
             FROM outbox o
-            WHERE (o.xid, o.seq) > ((SELECT xid FROM outbox_relay), (SELECT seq FROM outbox_relay))
+            WHERE (o.xid, o.seq) > (\(cursor.position.xid)::xid8, \(cursor.position.seq))
             ORDER BY o.xid, o.seq LIMIT \(Self.batchLimit)
             """, OutboxRow.init(row:))
         let ready: ArraySlice<OutboxRow> = rows.prefix { $0.isBehindHorizon }
         if ready.count < rows.count { waits.increment() }
         guard let last: OutboxRow = ready.last else { return rows.isEmpty ? .done : .horizon }
         try producer.publishBlocking(ready.map { $0.record(source: source) }, timeout: .seconds(30))
-        // Left alone when `outbox replay` has set the cursor back meanwhile.
-        _ = try session.execute(
-            """
-            UPDATE outbox_relay SET xid = \(last.xid)::xid8, seq = \(last.seq)
-            WHERE xid = \(last.cursorXid)::xid8 AND seq = \(last.cursorSeq)
-            """)
+        cursor.move(to: RelayPosition(xid: last.xid, seq: last.seq))
         published.increment(by: ready.count)
         batches.observe(Double(ready.count))
         let now: Int64 = system.now.microseconds
         for row in ready { delay.observe(Double(max(0, now - row.recordedAt.microseconds)) / 1_000_000) }
         if ready.count == rows.count { return rows.count == Self.batchLimit ? .again : .done }
         return .horizon
+    }
+}
+
+/// A place in the order of events.
+private struct RelayPosition: Equatable {
+    let xid: String
+    let seq: Int64
+}
+
+/// How far the leader has published, and how much of that is stored.
+private struct RelayCursor {
+    private(set) var position: RelayPosition
+    private(set) var stored: RelayPosition
+    /// When the first move since the last storing was made.
+    private var movedAt: ContinuousClock.Instant?
+
+    init(_ stored: RelayPosition) {
+        position = stored
+        self.stored = stored
+    }
+
+    var isStored: Bool { position == stored }
+    var isDue: Bool {
+        guard let movedAt: ContinuousClock.Instant else { return false }
+        return ContinuousClock.now - movedAt >= .milliseconds(OutboxRelay.storeMilliseconds)
+    }
+
+    mutating func move(to next: RelayPosition) {
+        position = next
+        movedAt = movedAt ?? .now
+    }
+
+    mutating func wasStored() {
+        stored = position
+        movedAt = nil
     }
 }
 
@@ -236,9 +305,6 @@ private struct OutboxRow {
     let traceparent: String?
     let body: String
     let isBehindHorizon: Bool
-    /// Where the cursor stood when this was read.
-    let cursorXid: String
-    let cursorSeq: Int64
 
     init(row: inout PostgresRow) throws {
         xid = try row.next()
@@ -252,8 +318,6 @@ private struct OutboxRow {
         traceparent = try row.next()
         body = try row.next()
         isBehindHorizon = try row.next()
-        cursorXid = try row.next()
-        cursorSeq = try row.next()
     }
 
     /// CloudEvents 1.0 in Kafka's binary mode; `recordedtime` is the registered extension.

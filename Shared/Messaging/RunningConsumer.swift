@@ -7,9 +7,9 @@ import Telemetry
 
 /// A consumer at work: the Kafka group member, the dispatcher and the retry loop.
 public final class RunningConsumer: Sendable {
-    /// How long a background consumer rests for each event it has handled: below a thousand per second it hardly does,
+    /// How long a background consumer rests for each event it has handled: below some hundred per second it hardly does,
     /// above that its batches grow until they reach the longest rest.
-    private static let restPerEvent: Duration = .milliseconds(1)
+    private static let restPerEvent: Duration = .milliseconds(3)
     private static let longestRest: Duration = .milliseconds(50)
 
     private let kafka: KafkaConsumer
@@ -26,6 +26,8 @@ public final class RunningConsumer: Sendable {
     ) {
         let dispatcher = EventDispatcher(consumer, pool: pool, clock: clock, logger: logger)
         retries = RetryLoop(dispatcher: dispatcher, logger: logger)
+        var options: KafkaConsumerOptions = options
+        options.isWanted = { message in SortedBatch.concerns(consumer, message) }
         kafka = KafkaConsumer(
             configuration, group: group, instance: instance, topics: consumer.topics.map(\.rawValue), options: options,
             logger: logger

@@ -39,6 +39,16 @@ struct SortedBatch: Sendable {
         }
     }
 
+    /// Whether a consumer has anything to do for a message: handle it, or park what it cannot read.
+    static func concerns(_ consumer: EventConsumer, _ message: KafkaMessage) -> Bool {
+        guard consumer.observe == nil,
+            let event = try? RawEvent(
+                headers: message.headers, key: message.key, topic: message.topic, body: message.value),
+            knows(event.type)
+        else { return true }
+        return consumer.routes[event.type] != nil
+    }
+
     /// Whether there is an event of this type.
     static func knows(_ type: String) -> Bool { knownTypes.contains(type) }
 

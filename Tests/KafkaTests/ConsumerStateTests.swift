@@ -24,6 +24,23 @@ import Testing
         #expect(state.outstanding == 0)
     }
 
+    @Test("are passed over when nobody wants them, but never past what is still held") func passedOver() {
+        var state = ConsumerState(maxBatch: 2, credit: 10)
+        let isWanted: (KafkaMessage) -> Bool = { $0.offset % 2 == 1 }
+        #expect(state.append([message(0), message(4, partition: 1)], isWanted: isWanted) == 2)
+        #expect(state.takeFinished() == [partition(0): 1, partition(1): 5])
+        #expect(state.takeBatch() == nil)
+        // Behind a wanted one they take their turn: an offset stored now would skip it.
+        #expect(state.append([message(1), message(2)], isWanted: isWanted) == 0)
+        #expect(state.takeFinished().isEmpty)
+        #expect(state.takeBatch()?.map(\.offset) == [1, 2])
+        #expect(state.append([message(6, partition: 1)], isWanted: isWanted) == 0)
+        #expect(state.takeFinished().isEmpty)
+        _ = state.finishBatch()
+        #expect(state.takeFinished() == [partition(0): 3])
+        #expect(state.takeBatch()?.map(\.offset) == [6])
+    }
+
     @Test("use up the credit until a batch has returned") func credit() {
         var state = ConsumerState(maxBatch: 2, credit: 3)
         state.append([message(0), message(1)])
