@@ -25,9 +25,16 @@ enum ArrayLiteral {
 
     private static func appendQuoted(_ text: String, to bytes: inout [UInt8]) {
         bytes.append(quote)
-        for byte in text.utf8 {
-            if byte == quote || byte == backslash { bytes.append(backslash) }
-            bytes.append(byte)
+        var text: String = text
+        text.withUTF8 { utf8 in
+            // Most texts hold nothing to escape and are taken over whole.
+            guard utf8.contains(where: { $0 == quote || $0 == backslash }) else {
+                return bytes.append(contentsOf: utf8)
+            }
+            for byte in utf8 {
+                if byte == quote || byte == backslash { bytes.append(backslash) }
+                bytes.append(byte)
+            }
         }
         bytes.append(quote)
     }

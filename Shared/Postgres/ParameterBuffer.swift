@@ -18,9 +18,17 @@ struct ParameterBuffer {
         }
         for value in sql.values {
             guard let text = value.text else { continue }
-            if text.utf8.contains(0) { throw .refusedValue("text with a NUL character cannot be stored") }
+            if holdsNUL(text) { throw .refusedValue("text with a NUL character cannot be stored") }
         }
-        if sql.text.utf8.contains(0) { throw .misuse("a statement cannot contain a NUL character") }
+        if holdsNUL(sql.text) { throw .misuse("a statement cannot contain a NUL character") }
+    }
+
+    private static func holdsNUL(_ text: String) -> Bool {
+        var text: String = text
+        return text.withUTF8 { bytes in
+            guard let base = bytes.baseAddress else { return false }
+            return memchr(base, 0, bytes.count) != nil
+        }
     }
 
     /// Calls `body` with the count and the parameter array that libpq's send functions take.
