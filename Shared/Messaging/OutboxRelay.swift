@@ -4,7 +4,7 @@ public import Kafka
 public import Logging
 public import Postgres
 import Synchronization
-import Telemetry
+public import Telemetry
 import Threads
 
 /// Publishes committed events in order, at least once.
@@ -42,8 +42,10 @@ public final class OutboxRelay: Sendable {
     /// - Parameters:
     ///   - configuration: How to reach the service's schema; the relay opens one connection of its own.
     ///   - source: The CloudEvents source: `refrain/payment`.
+    ///   - metrics: Where it counts.
     public init(
-        _ configuration: PostgresConfiguration, producer: KafkaProducer, source: String, logger: Logger
+        _ configuration: PostgresConfiguration, producer: KafkaProducer, source: String, metrics: Metrics = .shared,
+        logger: Logger
     ) {
         var own: PostgresConfiguration = configuration
         own.applicationName = "\(source) relay"
@@ -52,13 +54,13 @@ public final class OutboxRelay: Sendable {
         self.producer = producer
         self.source = source
         self.logger = logger
-        published = Metrics.shared.counter("outbox_published_total", help: "Events confirmed by the broker")
-        batches = Metrics.shared.histogram(
+        published = metrics.counter("outbox_published_total", help: "Events confirmed by the broker")
+        batches = metrics.histogram(
             "outbox_batch_size", help: "Events published in one go", buckets: Histogram.sizes)
-        delay = Metrics.shared.histogram(
+        delay = metrics.histogram(
             "outbox_delay_seconds", help: "From an event's record to the broker's confirmation")
-        waits = Metrics.shared.counter(
-            "outbox_waits_total", help: "Passes that found events which an older transaction held up")
+        waits = metrics.counter(
+            "outbox_waits_total", help: "Looks at events that an older transaction of the service held up")
     }
 
     /// Starts the relay's thread. Call once.
@@ -140,7 +142,10 @@ public final class OutboxRelay: Sendable {
                 cursor = try storedCursor(session)
             }
             var more: PassResult = try pass(session, &cursor)
-            if more == .horizon { more = try pass(session, &cursor, before: ownHorizon(session)) }
+            if more == .horizon {
+                more = try pass(session, &cursor, before: ownHorizon(session))
+                if more == .horizon { waits.increment() }
+            }
             if cursor.isDue { try store(&cursor, session) }
             if more == .again { continue }
             let rest: Int32 = more == .horizon ? Self.horizonWaitMilliseconds : Self.idleWaitMilliseconds
@@ -222,7 +227,6 @@ public final class OutboxRelay: Sendable {
             ORDER BY o.xid, o.seq LIMIT \(Self.batchLimit)
             """, OutboxRow.init(row:))
         let ready: ArraySlice<OutboxRow> = rows.prefix { $0.isBehindHorizon }
-        if ready.count < rows.count { waits.increment() }
         guard let last: OutboxRow = ready.last else { return rows.isEmpty ? .done : .horizon }
         try producer.publishBlocking(ready.map { $0.record(source: source) }, timeout: .seconds(30))
         cursor.move(to: RelayPosition(xid: last.xid, seq: last.seq))

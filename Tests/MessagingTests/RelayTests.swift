@@ -49,9 +49,11 @@ private struct Stage {
     let topic: String
     let reader: Reader
     let producer: KafkaProducer
+    let metrics = Metrics()
 
     func relay() -> OutboxRelay {
-        let relay = OutboxRelay(world.configuration, producer: producer, source: "refrain/test", logger: world.logger)
+        let relay = OutboxRelay(
+            world.configuration, producer: producer, source: "refrain/test", metrics: metrics, logger: world.logger)
         relay.start()
         return relay
     }
@@ -76,6 +78,11 @@ private struct Stage {
         try await eventually(within: limit, "\(names.count) events arrive") { reader.firsts.count >= names.count }
         #expect(reader.firsts == names)
     }
+
+    /// How often the relay has had to wait for an older transaction.
+    var waits: Int { metrics.counter("outbox_waits_total").value }
+    /// How many events it has told the delay of.
+    var delays: UInt64 { metrics.histogram("outbox_delay_seconds").snapshot.count }
 
     func backlog() async throws -> Int { try await world.database.transaction { db in try Outbox.backlog(in: db) } }
 }
@@ -159,6 +166,8 @@ private func withStage(_ body: (Stage) async throws -> Void) async throws {
             try await late
             try await stage.arrives(["before", "late", "early1", "early2", "early3"])
             await relay.stop()
+            #expect(stage.waits > 0)
+            #expect(stage.delays == 5)
         }
     }
 
@@ -183,6 +192,8 @@ private func withStage(_ body: (Stage) async throws -> Void) async throws {
             try await long
             await relay.stop()
             await stranger.shutdown()
+            #expect(stage.waits == 0, "nothing of the service's own was in the way")
+            #expect(stage.delays == 2)
         }
     }
 
