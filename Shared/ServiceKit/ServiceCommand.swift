@@ -60,7 +60,9 @@ struct Serve<Assembly: ServiceAssembly>: AsyncParsableCommand {
 
     func run() async throws {
         let configuration = try ServiceConfiguration(service: Assembly.name)
-        bootstrapLogging(service: Assembly.name, level: configuration.logLevel)
+        bootstrapLogging(
+            service: Assembly.name, level: configuration.logLevel,
+            sink: configuration.logFile.map { LogSink.file($0) } ?? .standardError)
         let logger = Logger(label: "refrain.\(Assembly.name)")
         logger.info(
             "starting", metadata: ["instance": "\(configuration.instance)", "mode": "\(configuration.mode.rawValue)"])

@@ -52,6 +52,8 @@ public struct ServiceConfiguration: Sendable {
     public let peers: [String: String]
     /// What is logged.
     public let logLevel: Logger.Level
+    /// A file that `serve` logs to; standard error without.
+    public let logFile: String?
     /// File with 32 random bytes.
     public let encryptionKeyPath: String?
     /// Issuer, audience and key set of JWTs; none are accepted without.
@@ -101,6 +103,7 @@ extension ServiceConfiguration {
         publicURL = reader.text("REFRAIN_PUBLIC_URL", default: "http://localhost:8001")
         peers = reader.map("REFRAIN_PEERS")
         logLevel = reader.level("REFRAIN_LOG_LEVEL")
+        logFile = environment["REFRAIN_LOG_FILE"].flatMap { $0.isEmpty ? nil : $0 }
         encryptionKeyPath = environment["ENCRYPTION_KEY_PATH"]
         jwt = reader.jwt()
         tunables = reader.yaml("REFRAIN_CONFIG")

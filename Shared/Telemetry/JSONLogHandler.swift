@@ -13,10 +13,12 @@ public struct LogSink: Sendable {
     }
 
     /// Standard error, one `write(2)` per line so that lines of many threads never mix.
-    public static let standardError = LogSink { (line: UnsafeRawBufferPointer) in
+    public static let standardError = LogSink { (line: UnsafeRawBufferPointer) in write(line, to: STDERR_FILENO) }
+
+    static func write(_ line: UnsafeRawBufferPointer, to descriptor: Int32) {
         var rest = line
         while let base = rest.baseAddress, !rest.isEmpty {
-            let written = Glibc.write(STDERR_FILENO, base, rest.count)
+            let written = Glibc.write(descriptor, base, rest.count)
             if written > 0 {
                 rest = UnsafeRawBufferPointer(rebasing: rest[written...])
             } else if errno != EINTR {
@@ -130,15 +132,16 @@ public struct JSONLogHandler: LogHandler {
 
 private let bootstrapped = Mutex(false)
 
-/// Sends all logging of the process to standard error as JSON lines. Only the first call has an effect.
+/// Sends all logging of the process somewhere as JSON lines. Only the first call has an effect.
 /// - Parameters:
 ///   - service: The name in every line's `service` member.
 ///   - level: The lowest level that is written.
-public func bootstrapLogging(service: String, level: Logger.Level = .info) {
+///   - sink: Where lines go.
+public func bootstrapLogging(service: String, level: Logger.Level = .info, sink: LogSink = .standardError) {
     let isFirst = bootstrapped.withLock { (done: inout Bool) -> Bool in
         defer { done = true }
         return !done
     }
     guard isFirst else { return }
-    LoggingSystem.bootstrap { label in JSONLogHandler(service: service, label: label, level: level) }
+    LoggingSystem.bootstrap { label in JSONLogHandler(service: service, label: label, level: level, sink: sink) }
 }

@@ -53,6 +53,34 @@ final class CapturedLines: Sendable {
         #expect(lines.all.isEmpty)
     }
 
+    @Test("a file takes whole lines of many threads, is put aside at its limit, and goes on after a restart")
+    func file() async throws {
+        let directory: URL = FileManager.default.temporaryDirectory.appending(path: "refrain-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: directory) }
+        let path: String = directory.appending(path: "payment.log").path
+        let line = "0123456789abcdef\n"
+        @Sendable func write(_ sink: LogSink, _ count: Int) {
+            for _ in 0..<count { Array(line.utf8).withUnsafeBytes { sink.write($0) } }
+        }
+        let lines: (String) throws -> [Substring] = { name in
+            try String(contentsOf: directory.appending(path: name), encoding: .utf8).split(separator: "\n")
+        }
+        let first = LogSink.file(path, limit: line.utf8.count * 100)
+        await withTaskGroup(of: Void.self) { group in
+            for _ in 0..<4 { group.addTask { write(first, 20) } }
+        }
+        #expect(try lines("payment.log") == Array(repeating: "0123456789abcdef", count: 80))
+        // Another process appends to what is there.
+        let second = LogSink.file(path, limit: line.utf8.count * 100)
+        write(second, 30)
+        #expect(try lines("payment.log.1").count == 100)
+        #expect(try lines("payment.log").count == 10)
+        let nowhere = LogSink.file(directory.appending(path: "missing/payment.log").path)
+        write(nowhere, 1)
+        #expect(!FileManager.default.fileExists(atPath: directory.appending(path: "missing").path))
+    }
+
     @Test("the running trace is named in the line") func trace() throws {
         let lines = CapturedLines()
         let trace = TraceContext.new()

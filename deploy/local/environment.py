@@ -37,6 +37,8 @@ def daemon(stack: Stack, service: str, instance: int) -> dict[str, str]:
         # a pass through the services.
         "REFRAIN_KAFKA_PARTITIONS": "1" if stack.options.instances == 1 else "4",
         "REFRAIN_LOG_LEVEL": "info",
+        # Past the supervisor, which would be woken for every line.
+        "REFRAIN_LOG_FILE": str(stack.logs / f"{service}-{instance}.log"),
         # One heap for every thread would keep what each of them once needed.
         "MALLOC_ARENA_MAX": "2",
         "ENCRYPTION_KEY_PATH": str(stack.secrets / "encryption_key"),

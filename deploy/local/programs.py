@@ -30,6 +30,8 @@ class Program:
     user: str = ""
     infrastructure: bool = False
     restarts: bool = True
+    # What goes past the program's own log: where it breaks down, and what it says before it has one.
+    own_log: bool = False
     environment: tuple[tuple[str, str], ...] = ()
 
     def section(self, logs: Path) -> str:
@@ -46,7 +48,7 @@ class Program:
             "killasgroup=true",
             f"priority={10 if self.infrastructure else 20}",
             "redirect_stderr=true",
-            f"stdout_logfile={escape(str(logs / self.name))}.log",
+            f"stdout_logfile={escape(str(logs / self.name))}{'.err' if self.own_log else ''}.log",
             "stdout_logfile_maxbytes=20MB",
             "stdout_logfile_backups=2",
         ]
@@ -116,6 +118,7 @@ def daemons(stack: Stack) -> list[Program]:
             stack.run / f"{service}-{instance}",
             stop_seconds=30,
             restarts=instance == 1 or not stack.options.spares_stay_dead,
+            own_log=True,
             environment=(("REFRAIN_STACK", stack.name),),
         )
         for service, instance in stack.daemons
