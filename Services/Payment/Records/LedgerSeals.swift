@@ -68,13 +68,16 @@ package enum LedgerSeals {
     private static func addUp(_ range: SQL, in db: borrowing PostgresTransaction) throws {
         try db.enqueue(
             """
+            WITH hours AS (
+                SELECT l.account, l.currency, date_trunc('hour', l.occurred_at, 'UTC') AS hour,
+                    coalesce(sum(l.amount) FILTER (WHERE l.amount > 0), 0) AS debits,
+                    coalesce(-sum(l.amount) FILTER (WHERE l.amount < 0), 0) AS credits, count(*) AS lines
+                FROM ledger_lines(\(range)) l WHERE l.account IS NOT NULL GROUP BY 1, 2, 3)
             INSERT INTO ledger_rollups AS r (account, currency, grain, starts_at, debits, credits, lines)
-            SELECT l.account, l.currency, g.grain,
-                CASE g.grain WHEN 'all' THEN 'epoch' ELSE date_trunc(g.grain, l.occurred_at, 'UTC') END,
-                coalesce(sum(l.amount) FILTER (WHERE l.amount > 0), 0),
-                coalesce(-sum(l.amount) FILTER (WHERE l.amount < 0), 0), count(*)
-            FROM ledger_lines(\(range)) l CROSS JOIN (VALUES ('all'), ('day'), ('hour')) AS g(grain)
-            WHERE l.account IS NOT NULL GROUP BY 1, 2, 3, 4
+            SELECT h.account, h.currency, g.grain,
+                CASE g.grain WHEN 'all' THEN 'epoch' ELSE date_trunc(g.grain, h.hour, 'UTC') END,
+                sum(h.debits), sum(h.credits), sum(h.lines)
+            FROM hours h CROSS JOIN (VALUES ('all'), ('day'), ('hour')) AS g(grain) GROUP BY 1, 2, 3, 4
             ON CONFLICT (grain, account, currency, starts_at) DO UPDATE SET debits = r.debits + excluded.debits,
                 credits = r.credits + excluded.credits, lines = r.lines + excluded.lines
             """)
