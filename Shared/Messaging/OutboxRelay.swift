@@ -14,7 +14,7 @@ import Threads
 /// order, so that a row which commits late is never passed by, and moves its cursor only after the broker has confirmed.
 ///
 /// Crash safety: what the stored cursor does not cover is published again, and the inboxes drop it. The leader goes by a
-/// cursor of its own and stores it some twenty times a second, with `synchronous_commit` off: losing it repeats events, never
+/// cursor of its own and stores it at most fifty times a second, with `synchronous_commit` off: losing it repeats events, never
 /// skips one.
 public final class OutboxRelay: Sendable {
     /// Rows published in one go.
@@ -24,7 +24,7 @@ public final class OutboxRelay: Sendable {
     /// How long the relay sleeps when nothing wakes it: the fall-back after a crash of another instance.
     static let idleWaitMilliseconds: Int32 = 1_000
     /// How long the stored cursor may stay behind what the broker has confirmed.
-    static let storeMilliseconds: Int32 = 50
+    static let storeMilliseconds: Int32 = 20
 
     private let configuration: PostgresConfiguration
     private let producer: KafkaProducer
