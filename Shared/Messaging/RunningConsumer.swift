@@ -7,9 +7,9 @@ import Telemetry
 
 /// A consumer at work: the Kafka group member, the dispatcher and the retry loop.
 public final class RunningConsumer: Sendable {
-    /// How long a background consumer rests for each event it has handled: below some hundred per second it hardly does,
+    /// How long a background consumer rests for each event it has handled: below a thousand per second it hardly does,
     /// above that its batches grow until they reach the longest rest.
-    private static let restPerEvent: Duration = .milliseconds(3)
+    private static let restPerEvent: Duration = .milliseconds(1)
     private static let longestRest: Duration = .milliseconds(50)
 
     private let kafka: KafkaConsumer

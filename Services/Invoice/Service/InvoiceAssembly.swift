@@ -23,7 +23,7 @@ public struct InvoiceAssembly: ServiceAssembly {
     public var consumers: [EventConsumer] {
         [
             EventConsumer(
-                name: Self.name, topics: [.subscriptions, .payments, .customers], urgency: .background,
+                name: Self.name, topics: [.subscriptions, .payments, .customers],
                 routes: [
                     SubscriptionBilledConsumer(logger: logger).route,
                     BillingWithdrawnConsumer(logger: logger).route,
