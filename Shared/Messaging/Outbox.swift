@@ -46,10 +46,12 @@ public enum Outbox {
     /// Writes events in the given order with one statement, which travels with the next one or with COMMIT, and wakes the
     /// relay when the transaction has committed.
     /// - Note: Per key, events are published in the order of their transactions and, inside one, in this order.
-    public static func append(_ events: [OutboxEvent], in db: borrowing PostgresTransaction) throws {
+    public static func append(
+        _ events: [OutboxEvent], urgency: Urgency = .waitedFor, in db: borrowing PostgresTransaction
+    ) throws {
         guard !events.isEmpty else { return }
         try db.enqueue(insertion(events))
-        wakeOnCommit(db)
+        wakeOnCommit(db, urgency)
     }
 
     private static func insertion(_ events: [OutboxEvent]) -> SQL {
@@ -66,8 +68,8 @@ public enum Outbox {
     }
 
     /// Wakes the relay when the transaction has committed.
-    package static func wakeOnCommit(_ db: borrowing PostgresTransaction) {
-        db.onCommit { OutboxSignal.shared.wake() }
+    package static func wakeOnCommit(_ db: borrowing PostgresTransaction, _ urgency: Urgency = .waitedFor) {
+        db.onCommit { OutboxSignal.shared.wake(urgency) }
     }
 
     /// Wakes the relay of another process when the transaction has committed; for commands, which have no relay.

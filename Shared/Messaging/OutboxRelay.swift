@@ -31,6 +31,10 @@ public final class OutboxRelay: Sendable {
     private let source: String
     private let logger: Logger
     private let wakeUp = WakeSignal()
+    private let patience: Duration
+    /// Events were committed since the last pass that somebody waits for; that nobody does.
+    private let hasAwaited = Atomic<Bool>(false)
+    private let hasBackground = Atomic<Bool>(false)
     private let stopping = Atomic<Bool>(false)
     private let stopped = Mutex<(done: Bool, waiter: CheckedContinuation<Void, Never>?)>((false, nil))
     private let published: Counter
@@ -42,10 +46,11 @@ public final class OutboxRelay: Sendable {
     /// - Parameters:
     ///   - configuration: How to reach the service's schema; the relay opens one connection of its own.
     ///   - source: The CloudEvents source: `refrain/payment`.
+    ///   - patience: How long events that nobody waits for may be held back to leave with others.
     ///   - metrics: Where it counts.
     public init(
-        _ configuration: PostgresConfiguration, producer: KafkaProducer, source: String, metrics: Metrics = .shared,
-        logger: Logger
+        _ configuration: PostgresConfiguration, producer: KafkaProducer, source: String,
+        patience: Duration = .milliseconds(5), metrics: Metrics = .shared, logger: Logger
     ) {
         var own: PostgresConfiguration = configuration
         own.applicationName = "\(source) relay"
@@ -53,6 +58,7 @@ public final class OutboxRelay: Sendable {
         self.configuration = own
         self.producer = producer
         self.source = source
+        self.patience = patience
         self.logger = logger
         published = metrics.counter("outbox_published_total", help: "Events confirmed by the broker")
         batches = metrics.histogram(
@@ -65,7 +71,13 @@ public final class OutboxRelay: Sendable {
 
     /// Starts the relay's thread. Call once.
     public func start() {
-        let token: Int = OutboxSignal.shared.listen { [wakeUp] in wakeUp.wake() }
+        let token: Int = OutboxSignal.shared.listen { [self] urgency in
+            switch urgency {
+            case .waitedFor: hasAwaited.store(true, ordering: .releasing)
+            case .background: hasBackground.store(true, ordering: .releasing)
+            }
+            wakeUp.wake()
+        }
         OwnedThread.start("outbox-relay") { [self] in
             loop()
             OutboxSignal.shared.stopListening(token)
@@ -155,9 +167,26 @@ public final class OutboxRelay: Sendable {
             // `outbox replay` says so when it has set the cursor back; storing notices as well.
             if try !session.consumeNotifications().isEmpty {
                 if cursor.isStored { cursor = try storedCursor(session) } else { try store(&cursor, session) }
+            } else {
+                gather()
             }
         }
         try store(&cursor, session)
+    }
+
+    /// Lets events that nobody waits for be joined by such as somebody does.
+    private func gather() {
+        defer {
+            hasBackground.store(false, ordering: .releasing)
+            hasAwaited.store(false, ordering: .releasing)
+        }
+        guard hasBackground.load(ordering: .acquiring) else { return }
+        let end: ContinuousClock.Instant = .now + patience
+        while !hasAwaited.load(ordering: .acquiring), !isStopping {
+            let left: Duration = end - .now
+            guard left > .zero else { return }
+            wakeUp.wait(milliseconds: Int32(left / .milliseconds(1)) + 1)
+        }
     }
 
     private func storedCursor(_ session: PostgresSession) throws -> RelayCursor {

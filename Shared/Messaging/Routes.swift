@@ -75,12 +75,14 @@ struct TypedHandler<Body: EventBody>: PreparedHandler {
     }
 }
 
-/// Whether somebody waits for what a consumer does.
+/// Whether somebody waits for what a consumer does, or for what follows from events.
 public enum Urgency: Sendable {
-    /// A customer or another service may wait: every batch is handled as soon as it is there.
+    /// A customer or another service may wait: a consumer handles every batch as soon as it is there, and events leave as
+    /// soon as they are committed.
     case waitedFor
     /// Nobody waits. After a batch the consumer rests, the longer the larger the batch was: under load it works on fewer,
-    /// larger ones and leaves the database to the others; at ease it is hardly later than they are.
+    /// larger ones and leaves the database to the others; at ease it is hardly later than they are. Events may wait a few
+    /// milliseconds to leave with others: a way through the broker and all consumers costs the same for one as for twenty.
     case background
 }
 

@@ -1,3 +1,4 @@
+import Glibc
 import Synchronization
 
 /// Turns many small pieces of work into few transactions: what waits while a batch runs becomes the next batch.
@@ -16,19 +17,21 @@ public final class GroupCommit<Item: Sendable, Output: Sendable>: Sendable {
     ///     this length; what follows them works in such batches too.
     ///   - burst: So many batches may start without such a distance after a quiet time: what comes now and then is not
     ///     delayed, though two should come close together.
+    ///   - gather: How long a batch that follows others closely waits for what comes with its first item: answers of one
+    ///     batch that come back one by one stay one batch, here and wherever they go next.
     ///   - queueLimit: Items that may wait before more are refused.
     ///   - body: Does the work of all items in one transaction and returns one result per item, in order. An item that
     ///     fails must leave nothing behind (a savepoint helps). When `body` throws, every item is run again alone.
     public init(
         _ pool: PostgresPool, maxBatch: Int, lanes: Int = 1, interval: Duration = .zero, burst: Int = 1,
-        queueLimit: Int = 4096,
+        gather: Duration = .zero, queueLimit: Int = 4096,
         _ body: @escaping @Sendable (borrowing PostgresTransaction, [Item]) throws -> [Result<Output, any Error>]
     ) {
         self.lanes = GroupLanes(
             core: pool.core,
             limits: GroupLimits(
                 batch: max(1, maxBatch), lanes: max(1, lanes), interval: interval,
-                slack: interval * max(0, burst - 1), queue: queueLimit), body)
+                slack: interval * max(0, burst - 1), gather: gather, queue: queueLimit), body)
     }
 
     /// Adds an item to the next batch and returns when that has been committed.
@@ -75,7 +78,11 @@ struct GroupLimits: Sendable {
     let interval: Duration
     /// How far batches may run ahead of a steady stream's.
     let slack: Duration
+    let gather: Duration
     let queue: Int
+
+    /// After so long without a batch the next one does not gather: what comes alone is not delayed.
+    var quiet: Duration { gather * 60 }
 }
 
 /// One item and its caller.
@@ -110,6 +117,8 @@ final class GroupLanes<Item: Sendable, Output: Sendable>: Sendable {
         var running: Int = 0
         /// When the next batch of a steady stream is due; the slack may be used up before.
         var nextDue: ContinuousClock.Instant = .now
+        /// When the last batch took its items.
+        var lastBatch: ContinuousClock.Instant?
         var statistics = GroupCommitStatistics()
     }
 
@@ -185,9 +194,18 @@ final class GroupLanes<Item: Sendable, Output: Sendable>: Sendable {
         core.submit(GroupJob(self, startLimit: core.startLimit(nil).limit))
     }
 
+    /// Waits on the batch's thread for what comes with its first item, unless that came alone.
+    func gather() {
+        guard limits.gather > .zero, let last: ContinuousClock.Instant = state.withLock(\.lastBatch),
+            .now - last < limits.quiet
+        else { return }
+        usleep(UInt32(limits.gather / .microseconds(1)))
+    }
+
     /// Takes the items of the next batch.
     func takeBatch() -> [Entry] {
         state.withLock { state in
+            state.lastBatch = .now
             let batch: [Entry] = Array(state.waiting.prefix(limits.batch))
             state.waiting.removeFirst(batch.count)
             for entry in batch { entry.phase = .taken }

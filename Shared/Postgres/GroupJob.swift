@@ -12,6 +12,7 @@ final class GroupJob<Item: Sendable, Output: Sendable>: PoolJob, @unchecked Send
     }
 
     override func run(on connection: Connection) -> JobCounts {
+        lanes.gather()
         let now: ContinuousClock.Instant = .now
         for entry in lanes.takeBatch() {
             if let deadline = entry.deadline, deadline <= now {

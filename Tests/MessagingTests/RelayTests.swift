@@ -51,27 +51,31 @@ private struct Stage {
     let producer: KafkaProducer
     let metrics = Metrics()
 
-    func relay() -> OutboxRelay {
+    func relay(patience: Duration = .milliseconds(5)) -> OutboxRelay {
         let relay = OutboxRelay(
-            world.configuration, producer: producer, source: "refrain/test", metrics: metrics, logger: world.logger)
+            world.configuration, producer: producer, source: "refrain/test", patience: patience, metrics: metrics,
+            logger: world.logger)
         relay.start()
         return relay
     }
 
     /// Writes rows as ``Outbox`` does, on the stage's topic.
-    func append(_ names: [String], key: String = "k") async throws {
+    func append(_ names: [String], key: String = "k", urgency: Urgency = .waitedFor) async throws {
         let topic: String = topic
-        try await world.database.transaction { db in try Self.insert(names, key, topic, db) }
+        try await world.database.transaction { db in try Self.insert(names, key, topic, db, urgency) }
     }
 
-    static func insert(_ names: [String], _ key: String, _ topic: String, _ db: borrowing PostgresTransaction) throws {
+    static func insert(
+        _ names: [String], _ key: String, _ topic: String, _ db: borrowing PostgresTransaction,
+        _ urgency: Urgency = .waitedFor
+    ) throws {
         _ = try db.execute(
             """
             INSERT INTO outbox (id, type, topic, key, time, body)
             SELECT 'evt_' || n, 'test.v1', \(topic), \(key), now(), n
             FROM unnest(\(names)::text[]) WITH ORDINALITY AS u(n, position) ORDER BY position
             """)
-        Outbox.wakeOnCommit(db)
+        Outbox.wakeOnCommit(db, urgency)
     }
 
     func arrives(_ names: [String], within limit: Duration = .seconds(30)) async throws {
@@ -79,7 +83,9 @@ private struct Stage {
         #expect(reader.firsts == names)
     }
 
-    /// How often the relay has had to wait for an older transaction.
+    /// How often the relay has published.
+    var passes: UInt64 { metrics.histogram("outbox_batch_size").snapshot.count }
+    /// How often it has had to wait for an older transaction.
     var waits: Int { metrics.counter("outbox_waits_total").value }
     /// How many events it has told the delay of.
     var delays: UInt64 { metrics.histogram("outbox_delay_seconds").snapshot.count }
@@ -298,6 +304,34 @@ private func withStage(_ body: (Stage) async throws -> Void) async throws {
             #expect(none == 0)
             try await stage.append(["next"])
             try await stage.arrives(["old1", "old2", "new1", "new2", "next"])
+            await relay.stop()
+        }
+    }
+
+    @Test("events that nobody waits for leave with the next ones that somebody does") func gathered() async throws {
+        try await withStage { stage in
+            let relay: OutboxRelay = stage.relay(patience: .seconds(60))
+            try await stage.append(["warm"])
+            try await stage.arrives(["warm"])
+            let passes: UInt64 = stage.passes
+            let begin: ContinuousClock.Instant = .now
+            try await stage.append(["a"], urgency: .background)
+            try await stage.append(["b"], urgency: .background)
+            try await stage.append(["c"])
+            try await stage.arrives(["warm", "a", "b", "c"])
+            #expect(.now - begin < .seconds(40))
+            #expect(stage.passes == passes + 1)
+            await relay.stop()
+        }
+    }
+
+    @Test("events that nobody waits for leave by themselves when nothing else does") func alone() async throws {
+        try await withStage { stage in
+            let relay: OutboxRelay = stage.relay()
+            try await stage.append(["warm"])
+            try await stage.arrives(["warm"])
+            try await stage.append(["a"], urgency: .background)
+            try await stage.arrives(["warm", "a"])
             await relay.stop()
         }
     }

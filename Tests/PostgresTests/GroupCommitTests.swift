@@ -6,10 +6,11 @@ import Testing
     /// Inserts numbers; a negative one makes the whole batch throw, a zero is refused alone.
     private func group(
         _ pool: PostgresPool, maxBatch: Int = 100, lanes: Int = 1, interval: Duration = .zero, burst: Int = 1,
-        queueLimit: Int = 4096, gate: Gate? = nil
+        gather: Duration = .zero, queueLimit: Int = 4096, gate: Gate? = nil
     ) -> GroupCommit<Int, Int> {
         GroupCommit(
-            pool, maxBatch: maxBatch, lanes: lanes, interval: interval, burst: burst, queueLimit: queueLimit
+            pool, maxBatch: maxBatch, lanes: lanes, interval: interval, burst: burst, gather: gather,
+            queueLimit: queueLimit
         ) { db, items in
             if let gate, items.contains(1_000_000) { gate.pass() }
             let good: [Int] = items.filter { $0 != 0 }
@@ -80,6 +81,20 @@ import Testing
             #expect(group.statistics.batches == 3)
             fourth.cancel()
             await #expect(throws: CancellationError.self) { try await fourth.value }
+        }
+    }
+
+    @Test("what comes close behind a batch waits for what comes with it; what comes alone does not wait")
+    func gather() async throws {
+        try await withTable { pool in
+            let group = group(pool, gather: .milliseconds(500))
+            let begin: ContinuousClock.Instant = .now
+            _ = try await group.submit(1)
+            #expect(.now - begin < .milliseconds(500))
+            let together = (2...9).map { number in Task { try await group.submit(number) } }
+            for task in together { _ = try await task.value }
+            #expect(group.statistics.batches == 2)
+            #expect(group.statistics.largestBatch == 8)
         }
     }
 

@@ -36,7 +36,7 @@ package struct SandboxProvider: PaymentProvider {
         self.pool = pool
         self.clock = clock
         self.acquirer = acquirer
-        charges = GroupCommit(pool, maxBatch: 200) { db, items in
+        charges = GroupCommit(pool, maxBatch: 200, gather: .microseconds(500)) { db, items in
             let now: Instant = clock.now
             let answers = try SandboxBooks.charge(
                 items, at: acquirer, on: now, heldUntil: now + .seconds(Self.holdSeconds), in: db)

@@ -51,7 +51,10 @@ package struct BookOutcomes: Sendable {
         var traces: [String: String] = [:]
         for outcome in outcomes { if let trace = outcome.attempt.trace { traces[trace.key] = trace.traceparent } }
         try CausalTraces.$byKey.withValue(traces) {
-            try Outbox.append(moved.compactMap { Self.event($0, now) }, in: db)
+            // Callers hear of their payments from this process; an invoice's is waited for elsewhere.
+            let isAwaited: Bool = moved.contains { $0.invoiceID != nil || !$0.status.isSettled }
+            try Outbox.append(
+                moved.compactMap { Self.event($0, now) }, urgency: isAwaited ? .waitedFor : .background, in: db)
         }
         try waiters.answer(moved.filter(\.status.isSettled), in: db)
         return next

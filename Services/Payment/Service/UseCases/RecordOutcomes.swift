@@ -143,7 +143,7 @@ package struct RecordOutcomes: Sendable {
         self.cascade = cascade
         self.clock = clock
         let booking = BookOutcomes(waiters: waiters, policy: policy, cascade: cascade, exchange: exchange, pages: pages)
-        group = GroupCommit(pool, maxBatch: 200) { db, outcomes in
+        group = GroupCommit(pool, maxBatch: 200, gather: .microseconds(500)) { db, outcomes in
             let next: [AttemptID: FollowingAttempt] = try booking.record(outcomes, at: clock.now, in: db)
             return outcomes.map { .success(next[$0.attempt.request.idempotencyKey]) }
         }
