@@ -167,14 +167,15 @@ public final class OutboxRelay: Sendable {
             // `outbox replay` says so when it has set the cursor back; storing notices as well.
             if try !session.consumeNotifications().isEmpty {
                 if cursor.isStored { cursor = try storedCursor(session) } else { try store(&cursor, session) }
-            } else {
+            } else if more != .horizon {
                 gather()
             }
         }
         try store(&cursor, session)
     }
 
-    /// Lets events that nobody waits for be joined by such as somebody does.
+    /// Lets events that nobody waits for be joined by such as somebody does. Not while rows stand before the horizon:
+    /// somebody may wait for those.
     private func gather() {
         defer {
             hasBackground.store(false, ordering: .releasing)
