@@ -71,6 +71,25 @@ import Testing
         }
     }
 
+    @Test("a booking is not called missing while a line waits that nobody has tried") func untried() async throws {
+        try await Self.withDifference({ _, _ in [] }) { world, paid, _, reconcile in
+            world.advance(days: 5)
+            try await world.load(
+                """
+                id,kind,currency,gross,fee,net,occurred_at,own_reference
+                t1,charge,USD,12.99,0.68,12.31,2027-01-15T08:01:00Z,\(paid.attemptID)
+                """)
+            let looks = MatchSettlements(
+                pool: world.database, clock: world.clock, policy: PaymentWorld.policy, passBatches: 0)
+            try await looks("sandbox")
+            #expect(try await world.lines() == ["t1 open"])
+            #expect(try await world.cases().isEmpty)
+            try await reconcile.pass()
+            #expect(try await world.lines() == ["t1 matched own_reference"])
+            #expect(try await world.cases().isEmpty)
+        }
+    }
+
     @Test("another amount is a match with a case, and written off the books agree") func amount() async throws {
         try await Self.withDifference({ world, paid in
             [try world.line("t1", .charge, 1_250, fee: 66, own: paid.attemptID.rawValue)]

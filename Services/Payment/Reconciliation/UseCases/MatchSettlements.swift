@@ -13,17 +13,18 @@ package struct MatchSettlements: Sendable {
     static let batch = 500
     /// Lines of equal amounts that are looked at beside a batch.
     static let rivalLimit = 5_000
-    /// Transactions of one pass.
-    static let passBatches = 40
 
     let pool: PostgresPool
     let clock: any WallClock
     let policy: ReconciliationPolicy
+    let passBatches: Int
 
-    package init(pool: PostgresPool, clock: any WallClock, policy: ReconciliationPolicy) {
+    /// - Parameter passBatches: Transactions of one pass; lines beyond them are left to the next one.
+    package init(pool: PostgresPool, clock: any WallClock, policy: ReconciliationPolicy, passBatches: Int = 40) {
         self.pool = pool
         self.clock = clock
         self.policy = policy
+        self.passBatches = passBatches
     }
 
     /// Tries every waiting line of a provider once, then looks for bookings that the provider should have reported.
@@ -33,7 +34,7 @@ package struct MatchSettlements: Sendable {
             try db.first("SELECT now()") { row in try row.next() }
         }
         guard let start: Instant = now else { return }
-        for _ in 0..<Self.passBatches {
+        for _ in 0..<passBatches {
             let tried: Int = try await batch(of: provider, untriedSince: start)
             if tried < Self.batch { break }
         }
