@@ -41,6 +41,25 @@ import Testing
         await producer.close()
     }
 
+    @Test("passes over what its handler need not see, and does not get it again") func unwanted() async throws {
+        let topic = try await TestBroker.topic("unwanted")
+        let group = TestBroker.uniqueName("group")
+        let producer = try KafkaProducer(TestBroker.configuration())
+        var options = KafkaConsumerOptions()
+        options.isWanted = { $0.value.count == 1 }
+        try await producer.publish(records(40, topic: topic, from: 10))
+        try await withConsumer(topic, group: group, options: options) { collector, consumer in
+            try await eventually(within: .seconds(10)) { consumer.statistics.handled == 40 }
+            #expect(consumer.statistics.batches == 0)
+            try await producer.publish(records(5, topic: topic))
+            try await eventually(within: .seconds(10)) { collector.count == 5 }
+            #expect(collector.distinctValues == Set((0..<5).map(String.init)))
+        }
+        let lag = try await KafkaAdmin(TestBroker.configuration()).groupLag(group, topics: [topic])
+        #expect(lag.map(\.lag).reduce(0, +) == 0)
+        await producer.close()
+    }
+
     @Test("receives again what a killed one had not finished") func redelivery() async throws {
         let topic = try await TestBroker.topic("redelivery")
         let group = TestBroker.uniqueName("group")
@@ -215,11 +234,12 @@ import Testing
 
     private func withConsumer(
         _ topic: String, group: String = TestBroker.uniqueName("group"),
+        options: KafkaConsumerOptions = KafkaConsumerOptions(),
         _ body: (Collector, KafkaConsumer) async throws -> Void
     ) async throws {
         let collector = Collector()
         let consumer = KafkaConsumer(
-            try TestBroker.configuration(), group: group, instance: "one", topics: [topic]
+            try TestBroker.configuration(), group: group, instance: "one", topics: [topic], options: options
         ) { collector.add($0) }
         try consumer.start()
         do {
