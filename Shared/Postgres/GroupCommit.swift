@@ -194,11 +194,14 @@ final class GroupLanes<Item: Sendable, Output: Sendable>: Sendable {
         core.submit(GroupJob(self, startLimit: core.startLimit(nil).limit))
     }
 
-    /// Waits on the batch's thread for what comes with its first item, unless that came alone.
+    /// Waits on the batch's thread for what comes with its first item, unless that came alone or the batch is full.
     func gather() {
-        guard limits.gather > .zero, let last: ContinuousClock.Instant = state.withLock(\.lastBatch),
-            .now - last < limits.quiet
-        else { return }
+        guard limits.gather > .zero else { return }
+        let isWorthIt: Bool = state.withLock { state in
+            guard let last: ContinuousClock.Instant = state.lastBatch else { return false }
+            return .now - last < limits.quiet && state.waiting.count < limits.batch
+        }
+        guard isWorthIt else { return }
         usleep(UInt32(limits.gather / .microseconds(1)))
     }
 
