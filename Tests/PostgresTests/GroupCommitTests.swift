@@ -98,6 +98,16 @@ import Testing
         }
     }
 
+    @Test("a full batch waits for nothing") func gathersNoMore() async throws {
+        try await withTable { pool in
+            let group = group(pool, maxBatch: 1, gather: .seconds(60))
+            let begin: ContinuousClock.Instant = .now
+            _ = try await group.submit(1)
+            _ = try await group.submit(2)
+            #expect(.now - begin < .seconds(60))
+        }
+    }
+
     @Test("a batch is no larger than its limit") func maxBatch() async throws {
         try await withTable { pool in
             let gate = Gate()
