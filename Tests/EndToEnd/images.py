@@ -1,4 +1,4 @@
-"""What the daemons' image must hold, read from its Dockerfile: nothing here builds it."""
+"""What the images must hold, read from their Dockerfiles: nothing here builds them."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from deploy.local.layout import ROOT, SERVICES
 from .harness import Case, World
 
 DOCKERFILE = ROOT / "deploy/compose/Dockerfile"
+GATEWAY = ROOT / "deploy/gateway/Dockerfile"
 # Linked into the binary by --static-swift-stdlib.
 SWIFT = re.compile(r"lib(swift\w*|_?Foundation\w*|dispatch|BlocksRuntime)\.so$")
 # Part of the base image.
@@ -64,8 +65,30 @@ def image_is_built_from_every_target(world: World) -> None:
     assert len(targets) > len(SERVICES)
 
 
+def ignored(path: Path) -> bool:
+    """Whether `.dockerignore` keeps a path from the build: the last line that speaks of it or of a folder around it."""
+    out = False
+    for line in (ROOT / ".dockerignore").read_text().split():
+        pattern = line.removeprefix("!")
+        # A star stops at a slash.
+        if any(part.match(pattern) and len(part.parts) == len(Path(pattern).parts) for part in [path, *path.parents]):
+            out = not line.startswith("!")
+    return out
+
+
+def images_copy_what_is_there(world: World) -> None:
+    for file in (DOCKERFILE, GATEWAY):
+        lines = re.findall(r"^COPY (?!--)(.+) \S+$", file.read_text(), re.MULTILINE)
+        sources = [Path(source) for line in lines for source in line.split()]
+        assert len(sources) > 3, f"{file} copies nothing"
+        for source in sources:
+            assert (ROOT / source).exists(), f"{file} copies {source}, which is not there"
+            assert not ignored(source), f"{file} copies {source}, which .dockerignore keeps from it"
+
+
 CASES: list[Case] = [
     ("the image brings every library that a daemon loads", image_brings_every_library),
     ("the image brings the migrations and the page's files", image_brings_every_file),
     ("the image is built from all that Package.swift names", image_is_built_from_every_target),
+    ("the images copy what is there and not ignored", images_copy_what_is_there),
 ]
