@@ -6,7 +6,7 @@ to ask is configuration, so the same check runs on a local stack and in producti
 
     scripts/consistency.py                          the local stack REFRAIN_STACK (default main)
     scripts/consistency.py --wait 60                tries again until the books agree, for 60 s at most
-    scripts/consistency.py --command 'kubectl exec deploy/{service} -- {service}-service consistency'
+    scripts/consistency.py --command 'kubectl exec -n refrain {service}-0 -- refrain-service consistency'
     scripts/consistency.py --facts DIRECTORY        reads payment.json, subscription.json, … taken before
 
 Services that are at work answer for slightly different moments: without --wait, run it when nothing is under way.
