@@ -142,7 +142,7 @@ func testTargets() -> [Target] {
         tests("PostgresTests", ["Postgres", "BillingCore", "TestKit", "Threads", external("Logging", "swift-log")]),
         tests("KafkaTests", ["Kafka", "TestKit", external("Logging", "swift-log")]),
         tests("BrokerFrontTests", ["BrokerFront", "TestKit", "Threads"]),
-        tests("RedisTests", ["Redis", "TestKit", external("Logging", "swift-log")]),
+        tests("RedisTests", ["Redis", "Telemetry", "TestKit", external("Logging", "swift-log")]),
         tests(
             "HTTPKitTests",
             [
@@ -278,7 +278,8 @@ let package = Package(
         system("CKafka", pkgConfig: "rdkafka", apt: "librdkafka-dev"),
         shared("Kafka", ["CKafka", "Telemetry", "Threads", external("Logging", "swift-log")]),
         system("CHiredis", pkgConfig: "hiredis", apt: "libhiredis-dev"),
-        shared("Redis", ["CHiredis", "Telemetry", "Threads", external("Logging", "swift-log")]),
+        system("COpenSSLTLS", pkgConfig: "libssl", apt: "libssl-dev"),
+        shared("Redis", ["CHiredis", "COpenSSLTLS", "Telemetry", "Threads", external("Logging", "swift-log")]),
         // In front of the development broker of local stacks.
         .systemLibrary(name: "CEpoll", path: "deploy/local/BrokerFront/CEpoll"),
         .target(

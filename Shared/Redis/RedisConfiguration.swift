@@ -1,3 +1,5 @@
+public import Telemetry
+
 /// Where Redis is, and the limits of its client.
 public struct RedisConfiguration: Sendable {
     /// Host name or address.
@@ -7,7 +9,11 @@ public struct RedisConfiguration: Sendable {
     /// User for `AUTH`; `nil` for the default user.
     public var user: String?
     /// Password for `AUTH`; `nil` sends none.
-    public var password: String?
+    public var password: Secret?
+    /// Whether the connection is encrypted and the server's certificate checked.
+    public var isEncrypted: Bool = false
+    /// File of the certificates that an encrypted connection trusts, in PEM; `nil` for the system's.
+    public var roots: String?
     /// Number of the database.
     public var database: Int = 0
     /// How long a connection may take to be made, name resolution excluded.
@@ -25,10 +31,10 @@ public struct RedisConfiguration: Sendable {
         self.port = port
     }
 
-    /// Reads `redis://[[user]:password@]host[:port][/database]`; `nil` for anything else, TLS included.
+    /// Reads `redis://[[user]:password@]host[:port][/database]`, or `rediss://…` for TLS; `nil` for anything else.
     public init?(url: String) {
-        guard url.hasPrefix("redis://") else { return nil }
-        let rest = url.dropFirst("redis://".count)
+        guard let scheme = ["redis://", "rediss://"].first(where: url.hasPrefix) else { return nil }
+        let rest = url.dropFirst(scheme.count)
         let parts = rest.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
         guard let authority = parts.first else { return nil }
         let split = authority.lastIndex(of: "@")
@@ -37,11 +43,12 @@ public struct RedisConfiguration: Sendable {
         let port = address.count > host.count ? Int(address.dropFirst(host.count + 1)) : 6379
         guard !host.isEmpty, let port, (1...65_535).contains(port) else { return nil }
         self.init(host: String(host), port: port)
+        isEncrypted = scheme == "rediss://"
         if let split {
             let credentials = authority[..<split].split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
             guard credentials.count == 2 else { return nil }
             user = credentials[0].isEmpty ? nil : String(credentials[0])
-            password = String(credentials[1])
+            password = Secret(String(credentials[1]))
         }
         if parts.count == 2, !parts[1].isEmpty {
             guard let number = Int(parts[1]), number >= 0 else { return nil }

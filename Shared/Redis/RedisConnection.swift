@@ -1,5 +1,6 @@
 import CHiredis
 import Glibc
+import Telemetry
 import Threads
 
 /// The connection is of no use any more.
@@ -7,9 +8,13 @@ struct RedisConnectionLost: Error {
     let reason: String
 }
 
-/// A hiredis context; every call comes from the thread that made it.
+/// A hiredis context; every call comes from the thread that made it. What is encrypted passes hiredis by on its way to
+/// and from the socket.
 final class RedisConnection {
     private let context: UnsafeMutablePointer<redisContext>
+    private var tls: RedisTLS?
+    /// What waits to be encrypted.
+    private var output: [UInt8] = []
     private var isWritten = true
 
     /// Connects, logs in and chooses the database, blocking this thread for the connect timeout at most per step.
@@ -24,8 +29,12 @@ final class RedisConnection {
             try check()
             redisSetTimeout(context, limit)
             redisEnableKeepAlive(context)
+            if configuration.isEncrypted {
+                tls = try RedisTLS(
+                    descriptor: context.pointee.fd, host: configuration.host, roots: configuration.roots)
+            }
             if let password = configuration.password {
-                try command(["AUTH"] + (configuration.user.map { [$0] } ?? []) + [password])
+                try command(["AUTH"] + (configuration.user.map { [$0] } ?? []) + [password.reveal()])
             }
             if configuration.database != 0 { try command(["SELECT", String(configuration.database)]) }
             // A port that something else listens on, or a server still loading its data, is no connection.
@@ -34,28 +43,46 @@ final class RedisConnection {
             _ = fcntl(context.pointee.fd, F_SETFL, flags | O_NONBLOCK)
             context.pointee.flags &= ~REDIS_BLOCK
         } catch {
-            redisFree(context)
+            close()
             throw error
         }
     }
 
-    func close() { redisFree(context) }
+    func close() {
+        tls?.close()
+        redisFree(context)
+    }
 
     /// Something has not been taken by the socket yet.
     var hasOutput: Bool { !isWritten }
 
     func append(_ bytes: [UInt8]) {
+        isWritten = false
+        if tls != nil { return output.append(contentsOf: bytes) }
         bytes.withUnsafeBytes { raw in
             _ = redisAppendFormattedCommand(context, raw.bindMemory(to: CChar.self).baseAddress, raw.count)
         }
-        isWritten = false
     }
 
     /// Writes as much as the socket takes; the rest waits until it takes more.
     func write() throws(RedisConnectionLost) {
+        if let tls { return try write(tls) }
         var done: Int32 = 0
         guard redisBufferWrite(context, &done) == REDIS_OK else { throw lost() }
         isWritten = done != 0
+    }
+
+    private func write(_ tls: RedisTLS) throws(RedisConnectionLost) {
+        var taken = 0
+        defer { output.removeFirst(taken) }
+        while taken < output.count {
+            switch output.withUnsafeBytes({ tls.write(UnsafeRawBufferPointer(rebasing: $0[taken...])) }) {
+            case .bytes(let count): taken += count
+            case .wait: return
+            case .lost(let error): throw error
+            }
+        }
+        isWritten = true
     }
 
     /// Sleeps until there is something to read, room to write when that is wanted, a wake-up, or time is over.
@@ -73,7 +100,29 @@ final class RedisConnection {
 
     /// Reads what has arrived.
     func read() throws(RedisConnectionLost) {
+        if let tls {
+            // To the end: what TLS has taken from the socket does not wake `poll` again.
+            while try feed(tls) {}
+            return
+        }
         guard redisBufferRead(context) == REDIS_OK else { throw lost() }
+    }
+
+    /// Reads once what is encrypted.
+    /// - Returns: Whether something was there.
+    private func feed(_ tls: RedisTLS) throws(RedisConnectionLost) -> Bool {
+        let progress: RedisTLS.Progress = withUnsafeTemporaryAllocation(byteCount: 16_384, alignment: 1) { buffer in
+            let progress: RedisTLS.Progress = tls.read(into: buffer)
+            if case .bytes(let count) = progress {
+                redisReaderFeed(context.pointee.reader, buffer.baseAddress?.assumingMemoryBound(to: CChar.self), count)
+            }
+            return progress
+        }
+        switch progress {
+        case .bytes: return true
+        case .wait: return false
+        case .lost(let error): throw error
+        }
     }
 
     /// The next complete answer among what was read.
@@ -94,17 +143,25 @@ final class RedisConnection {
 
     private func check() throws(RedisConnectionLost) { if context.pointee.err != 0 { throw lost() } }
 
-    /// Sends a command and waits for its answer, while the connection is being set up.
+    /// Sends a command and waits for its answer, while the connection is being set up and the socket blocks.
     private func command(_ command: [String]) throws(RedisConnectionLost) {
         var bytes: [UInt8] = []
         bytes.append(command: command)
         append(bytes)
-        isWritten = true
-        var raw: UnsafeMutableRawPointer?
-        guard redisGetReply(context, &raw) == REDIS_OK, let raw else { throw lost() }
-        defer { freeReplyObject(raw) }
-        if case .error(let reason) = RedisReply(raw.assumingMemoryBound(to: redisReply.self).pointee) {
-            throw RedisConnectionLost(reason: "\(command[0]): \(reason)")
+        while hasOutput {
+            try write()
+            if hasOutput, tls != nil { throw RedisConnectionLost(reason: "\(command[0]): not taken in time") }
+        }
+        while true {
+            if let reply: RedisReply = try nextReply() {
+                guard case .error(let reason) = reply else { return }
+                throw RedisConnectionLost(reason: "\(command[0]): \(reason)")
+            }
+            guard let tls else {
+                try read()
+                continue
+            }
+            guard try feed(tls) else { throw RedisConnectionLost(reason: "\(command[0]): no answer in time") }
         }
     }
 }

@@ -1,5 +1,7 @@
 import Foundation
 import Logging
+import Redis
+import Telemetry
 import Yams
 
 /// Reads variables and collects what is wrong with them.
@@ -65,6 +67,69 @@ struct EnvironmentReader {
             map[String(parts[0])] = String(parts[1])
         }
         return map
+    }
+
+    /// A file that must be there when it is named.
+    mutating func file(_ name: String) -> String? {
+        guard let path: String = value(name) else { return nil }
+        if !FileManager.default.isReadableFile(atPath: path) { faults.append("\(name): \(path) cannot be read") }
+        return path
+    }
+
+    mutating func redis(_ name: String, roots: String?) -> RedisConfiguration {
+        let url: String = required(name)
+        guard !url.isEmpty else { return RedisConfiguration(host: "") }
+        guard var configuration = RedisConfiguration(url: url) else {
+            faults.append("\(name) must look like redis[s]://[user:password@]host[:port][/database]")
+            return RedisConfiguration(host: "")
+        }
+        configuration.roots = roots
+        return configuration
+    }
+
+    mutating func kafkaSecurity(roots: String?) -> KafkaSecurity {
+        let security = KafkaSecurity(
+            transport: choice("KAFKA_SECURITY_PROTOCOL", default: .plaintext),
+            mechanism: choice("KAFKA_SASL_MECHANISM", default: .scramSHA512),
+            username: text("KAFKA_SASL_USERNAME", default: ""),
+            password: Secret(text("KAFKA_SASL_PASSWORD", default: "")), roots: roots)
+        if security.transport.logsIn, security.username.isEmpty || security.password.isEmpty {
+            let asked: String = security.transport.rawValue
+            faults.append("KAFKA_SECURITY_PROTOCOL=\(asked) needs KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD")
+        }
+        return security
+    }
+
+    /// What leaves the machine must be encrypted, and its end known.
+    mutating func refusePlainText(
+        redis: RedisConfiguration, _ brokers: String, _ kafka: KafkaSecurity, database: String
+    ) {
+        if !redis.isEncrypted, !redis.host.isEmpty, !Self.isLocal(redis.host) {
+            faults.append("REDIS_BILLING_URL must not be plain text in live mode: rediss://")
+        }
+        let areLocal: Bool = brokers.split(separator: ",").allSatisfy { Self.isLocal(Self.host(of: $0)) }
+        if !kafka.transport.isEncrypted, !areLocal {
+            faults.append("KAFKA_SECURITY_PROTOCOL must be ssl or sasl_ssl in live mode")
+        }
+        if !database.isEmpty, !Self.knowsServer(database) {
+            faults.append("BILLING_DB_URL must have sslmode=verify-full or verify-ca in live mode")
+        }
+    }
+
+    private static func isLocal(_ host: String) -> Bool { ["127.0.0.1", "::1", "localhost"].contains(host) }
+
+    private static func host(of address: Substring) -> String {
+        address.lastIndex(of: ":").map { String(address[..<$0]).trimmingCharacters(in: ["[", "]", " "]) }
+            ?? String(address)
+    }
+
+    /// Whether libpq would check who answers, or asks on this machine: a socket or the loopback.
+    private static func knowsServer(_ url: String) -> Bool {
+        guard let parts = URLComponents(string: url) else { return false }
+        let settings: [String: String] = (parts.queryItems ?? []).reduce(into: [:]) { $0[$1.name] = $1.value }
+        if let mode: String = settings["sslmode"], mode == "verify-full" || mode == "verify-ca" { return true }
+        let host: String = settings["host"] ?? parts.host ?? ""
+        return host.isEmpty || host.hasPrefix("/") || isLocal(host)
     }
 
     mutating func jwt() -> ServiceConfiguration.JWTSettings? {

@@ -12,10 +12,9 @@ enum Declared {
         _ type: Assembly.Type, _ context: CommandContext
     ) throws -> [EventConsumer] {
         let logger = Logger(label: "refrain.\(Assembly.name)")
-        let address: RedisConfiguration =
-            RedisConfiguration(url: context.configuration.redisURL) ?? RedisConfiguration(host: "127.0.0.1")
         let parts = ServiceParts(
-            configuration: context.configuration, pool: context.pool, redis: RedisClient(address, logger: logger),
+            configuration: context.configuration, pool: context.pool,
+            redis: RedisClient(context.configuration.redis, logger: logger),
             clock: OffsetClock(), logger: logger, peers: PeerClient(urls: [:]))
         let consumers: [EventConsumer] = try Assembly(parts).consumers
         guard !Assembly.issuesAPIKeys, let first: EventConsumer = consumers.first else { return consumers }

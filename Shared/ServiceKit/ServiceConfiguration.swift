@@ -1,6 +1,6 @@
 import Foundation
 public import Logging
-import Redis
+public import Redis
 public import Telemetry
 import Yams
 
@@ -40,8 +40,10 @@ public struct ServiceConfiguration: Sendable {
     public let kafkaBrokers: String
     /// Partitions of a topic that is made here.
     public let kafkaPartitions: Int
-    /// Where Redis is.
-    public let redisURL: String
+    /// How the brokers are spoken to.
+    public let kafkaSecurity: KafkaSecurity
+    /// Where Redis is and how it is reached.
+    public let redis: RedisConfiguration
     /// The address to listen on.
     public let httpHost: String
     /// The port to listen on.
@@ -97,7 +99,9 @@ extension ServiceConfiguration {
         databaseConnections = reader.int("REFRAIN_DB_CONNECTIONS", default: 8, in: 1...200)
         kafkaBrokers = reader.required("KAFKA_BROKERS")
         kafkaPartitions = reader.int("REFRAIN_KAFKA_PARTITIONS", default: 12, in: 1...1_000)
-        redisURL = reader.required("REDIS_BILLING_URL")
+        let roots: String? = reader.file("REFRAIN_CA_PATH")
+        kafkaSecurity = reader.kafkaSecurity(roots: roots)
+        redis = reader.redis("REDIS_BILLING_URL", roots: roots)
         httpHost = reader.text("HTTP_HOST", default: "127.0.0.1")
         httpPort = reader.int("HTTP_PORT", default: Self.defaultPorts[service] ?? 7100, in: 0...65_535)
         publicURL = reader.text("REFRAIN_PUBLIC_URL", default: "http://localhost:8001")
@@ -115,23 +119,11 @@ extension ServiceConfiguration {
         if mode == .live, !publicURL.hasPrefix("https://") {
             reader.faults.append("REFRAIN_PUBLIC_URL must begin with https:// in live mode")
         }
-        if !redisURL.isEmpty, RedisConfiguration(url: redisURL) == nil {
-            reader.faults.append("REDIS_BILLING_URL must look like redis://[user:password@]host[:port][/database]")
-        }
-        if mode == .live, redisURL.hasPrefix("redis://"), !redisURL.contains("127.0.0.1") {
-            reader.faults.append("REDIS_BILLING_URL must not be plain text in live mode")
-        }
+        if mode == .live { reader.refusePlainText(redis: redis, kafkaBrokers, kafkaSecurity, database: databaseURL) }
         guard reader.faults.isEmpty else { throw Invalid(faults: reader.faults) }
     }
 
     private static let defaultPorts: [String: Int] = [
         "payment": 7101, "subscription": 7102, "invoice": 7103, "fraud": 7104, "analytics": 7105,
     ]
-
-    /// Host and port of Redis.
-    public var redisAddress: (host: String, port: Int) {
-        let rest: Substring = redisURL.split(separator: "/").dropFirst().first ?? ""
-        let parts: [Substring] = rest.split(separator: ":")
-        return (String(parts.first ?? "127.0.0.1"), parts.count > 1 ? Int(parts[1]) ?? 6379 : 6379)
-    }
 }

@@ -17,10 +17,7 @@ struct ServiceDaemon<Assembly: ServiceAssembly>: Sendable {
     func run() async throws {
         let signal = StopSignal()
         let pool = PostgresPool(configuration.postgres, logger: logger)
-        guard let address = RedisConfiguration(url: configuration.redisURL) else {
-            throw ServiceConfiguration.Invalid(faults: ["REDIS_BILLING_URL is not redis://host:port"])
-        }
-        let redis = RedisClient(address, logger: logger)
+        let redis = RedisClient(configuration.redis, logger: logger)
         let clock = OffsetClock()
         let parts = ServiceParts(
             configuration: configuration, pool: pool, redis: redis, clock: clock, logger: logger,

@@ -15,7 +15,11 @@ extension ServiceConfiguration {
     }
 
     /// How the service reaches the broker.
-    var kafka: KafkaConfiguration { KafkaConfiguration(brokers: kafkaBrokers, clientID: instance) }
+    var kafka: KafkaConfiguration {
+        var configuration = KafkaConfiguration(brokers: kafkaBrokers, clientID: instance)
+        configuration.extra = kafkaSecurity.settings
+        return configuration
+    }
 
     /// How the service answers HTTP.
     var http: HTTPServerConfiguration {

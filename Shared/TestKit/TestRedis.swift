@@ -1,4 +1,5 @@
 public import Redis
+import Telemetry
 
 /// The Redis of the test run, `REFRAIN_TEST_REDIS`.
 public enum TestRedis {
@@ -31,15 +32,24 @@ public final class OwnRedis: Sendable {
     private let process: ChildProcess
 
     /// Prepares a server on a free port.
-    /// - Parameter password: What clients must log in with; `nil` for none.
-    public init(password: String? = nil) throws {
+    /// - Parameters:
+    ///   - password: What clients must log in with; `nil` for none.
+    ///   - certificate: Files of a certificate and its key, in PEM, for a server that speaks TLS only.
+    public init(password: String? = nil, certificate: (chain: String, key: String)? = nil) throws {
         let port = try ChildProcess.freePort()
         var configuration = RedisConfiguration(host: "127.0.0.1", port: port)
-        configuration.password = password
+        configuration.password = password.map(Secret.init)
+        configuration.isEncrypted = certificate != nil
+        configuration.roots = certificate?.chain
+        let ports: [String] =
+            certificate.map {
+                ["--port", "0", "--tls-port", "\(port)", "--tls-cert-file", $0.chain, "--tls-key-file", $0.key]
+                    + ["--tls-auth-clients", "no"]
+            } ?? ["--port", "\(port)"]
         configuration.reconnectBackoffMax = .milliseconds(200)
         self.configuration = configuration
         process = ChildProcess(
-            ["redis-server", "--port", "\(port)", "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
+            ["redis-server", "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"] + ports
                 + (password.map { ["--requirepass", $0] } ?? []))
     }
 

@@ -1,4 +1,5 @@
 import Redis
+import Telemetry
 import TestKit
 import Testing
 
@@ -116,7 +117,7 @@ import Testing
         let redis = RedisClient(configuration)
         _ = try await redis.send(["SET", "k", "v"], timeout: .seconds(1))
         #expect(try await redis.send(["CLIENT", "INFO"]).string?.contains("db=3") == true)
-        configuration.password = "wrong"
+        configuration.password = Secret("wrong")
         let stranger = RedisClient(configuration)
         await #expect(throws: RedisError.unavailable) { try await stranger.send(["PING"], timeout: .seconds(2)) }
         #expect(!stranger.isConnected)
@@ -135,14 +136,18 @@ import Testing
         let configuration = try #require(RedisConfiguration(url: url))
         #expect(configuration.host == host)
         #expect(configuration.port == port)
-        #expect(configuration.password == password)
+        #expect(configuration.password?.reveal() == password)
         #expect(configuration.database == database)
+        #expect(!configuration.isEncrypted)
+        let encrypted = try #require(RedisConfiguration(url: url.replacing("redis://", with: "rediss://")))
+        #expect(encrypted.isEncrypted && encrypted.host == host && encrypted.password?.reveal() == password)
     }
 
     @Test(
         "refuses an address it cannot use",
         arguments: [
-            "rediss://host", "host:1", "redis://", "redis://:1", "redis://h:0", "redis://h:x", "redis://h/x",
+            "rediss://", "redisss://host", "host:1", "redis://", "redis://:1", "redis://h:0", "redis://h:x",
+            "redis://h/x",
             "redis://u@h",
         ])
     func badAddress(url: String) { #expect(RedisConfiguration(url: url) == nil) }

@@ -50,7 +50,9 @@ import Testing
             ("HTTP_PORT", "65536"), ("HTTP_PORT", "0x50"), ("REFRAIN_KAFKA_PARTITIONS", "1e3"),
             ("REFRAIN_MODE", "Sandbox"), ("REFRAIN_LOG_LEVEL", "WARN"), ("REFRAIN_PEERS", "a=http://a,b"),
             ("REDIS_BILLING_URL", "127.0.0.1:6379"), ("REDIS_BILLING_URL", "redis://:0"),
-            ("REDIS_BILLING_URL", "redis://h:99999"),
+            ("REDIS_BILLING_URL", "redis://h:99999"), ("REFRAIN_CA_PATH", "/nowhere/roots.pem"),
+            ("KAFKA_SECURITY_PROTOCOL", "tls"), ("KAFKA_SECURITY_PROTOCOL", "sasl_ssl"),
+            ("KAFKA_SASL_MECHANISM", "MD5"),
         ])
     func single(name: String, value: String) {
         let found: [String] = faults([name: value])
@@ -66,27 +68,89 @@ import Testing
         #expect(found == ["events.keep_days must be a whole number, zero or more"])
     }
 
-    @Test("live mode asks for a password and for no plain text beyond the machine") func live() {
-        let found: [String] = faults(["REFRAIN_MODE": "live", "REDIS_BILLING_URL": "redis://cache.internal:6379"])
-        #expect(found.contains { $0.contains("REFRAIN_DB_PASSWORD") })
-        #expect(found.contains { $0.contains("plain text") })
-        #expect(found.contains { $0.contains("REFRAIN_PUBLIC_URL") })
-        let good: [String: String] = [
-            "REFRAIN_MODE": "live", "REFRAIN_DB_PASSWORD": "s3cret-enough",
-            "REFRAIN_PUBLIC_URL": "https://billing.example",
-        ]
-        #expect(faults(good).isEmpty)
+    private static let live: [String: String] = [
+        "REFRAIN_MODE": "live", "REFRAIN_DB_PASSWORD": "s3cret-enough", "REFRAIN_PUBLIC_URL": "https://billing.example",
+    ]
+
+    @Test("live mode asks for a password and for a public address over TLS") func live() {
+        #expect(faults(Self.live).isEmpty)
+        for name in ["REFRAIN_DB_PASSWORD", "REFRAIN_PUBLIC_URL"] {
+            let found: [String] = faults(Self.live.filter { $0.key != name })
+            #expect(found.count == 1 && found[0].contains(name), "\(found)")
+        }
+    }
+
+    @Test(
+        "live mode sends nothing in plain text beyond the machine",
+        arguments: [
+            ("REDIS_BILLING_URL", "redis://cache.internal:6379", "rediss://cache.internal:6379"),
+            ("REDIS_BILLING_URL", "redis://:p@127.0.0.1.example:6379", "redis://localhost:6379"),
+            ("KAFKA_BROKERS", "127.0.0.1:9092,kafka.internal:9092", "127.0.0.1:9092,[::1]:9092,localhost"),
+            (
+                "BILLING_DB_URL", "postgresql://db.internal/refrain?sslmode=require",
+                "postgresql:///refrain?host=/run/pg"
+            ),
+            ("BILLING_DB_URL", "postgresql:///refrain?host=db.internal", "postgresql://db/refrain?sslmode=verify-full"),
+            ("BILLING_DB_URL", "postgresql://db/refrain?sslmode=disable", "postgresql://localhost:5432/refrain"),
+        ])
+    func plainText(name: String, plain: String, safe: String) {
+        let found: [String] = faults(Self.live.merging([name: plain]) { $1 })
+        #expect(found.count == 1 && found[0].contains("in live mode"), "\(found)")
+        #expect(faults(Self.live.merging([name: safe]) { $1 }) == [])
+        #expect(faults([name: plain]) == [], "the sandbox may")
+    }
+
+    @Test("brokers are spoken to as the settings say") func kafkaSecurity() throws {
+        let remote: [String: String] = Self.live.merging(["KAFKA_BROKERS": "kafka.internal:9093"]) { $1 }
+        #expect(faults(remote.merging(["KAFKA_SECURITY_PROTOCOL": "ssl"]) { $1 }) == [])
+        var login: [String: String] = remote
+        login["KAFKA_SECURITY_PROTOCOL"] = "sasl_ssl"
+        login["KAFKA_SASL_USERNAME"] = "refrain"
+        #expect(faults(login).count == 1)
+        login["KAFKA_SASL_PASSWORD"] = "hunter2hunter2"
+        login["KAFKA_SASL_MECHANISM"] = "SCRAM-SHA-256"
+        let read = try ServiceConfiguration(service: "payment", environment: Self.least.merging(login) { $1 })
+        #expect(read.kafkaSecurity.transport == .saslSSL && read.kafkaSecurity.mechanism == .scramSHA256)
+        #expect(read.kafkaSecurity.username == "refrain")
+        #expect(read.kafkaSecurity.password.reveal() == "hunter2hunter2")
+        login["KAFKA_SECURITY_PROTOCOL"] = "sasl_plaintext"
+        #expect(faults(login).count == 1)
     }
 
     @Test("a password appears neither in the faults nor in the printed configuration") func secrecy() throws {
         let found: [String] = faults(["REFRAIN_DB_PASSWORD": "hunter2hunter2", "HTTP_PORT": "none"])
         #expect(!found.joined().contains("hunter2"))
-        let read = try ServiceConfiguration(
-            service: "payment", environment: Self.least.merging(["REFRAIN_DB_PASSWORD": "hunter2hunter2"]) { $1 })
+        let secrets: [String: String] = [
+            "REFRAIN_DB_PASSWORD": "hunter2hunter2", "REDIS_BILLING_URL": "redis://:hunter2@127.0.0.1:6379",
+            "KAFKA_SECURITY_PROTOCOL": "sasl_ssl", "KAFKA_SASL_USERNAME": "refrain", "KAFKA_SASL_PASSWORD": "hunter2",
+        ]
+        let read = try ServiceConfiguration(service: "payment", environment: Self.least.merging(secrets) { $1 })
         var dumped = ""
         dump(read, to: &dumped)
         #expect(!dumped.contains("hunter2") && !"\(read)".contains("hunter2"))
         #expect(read.databasePassword.reveal() == "hunter2hunter2")
+    }
+
+    @Test(
+        "what the deployments set is usable",
+        arguments: ["deploy/kubernetes/config.yaml", "deploy/compose/docker-compose.yaml"])
+    func deployments(path: String) throws {
+        let root: URL = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        let text = try String(
+            contentsOf: root.deletingLastPathComponent().appendingPathComponent(path), encoding: .utf8)
+        var environment: [String: String] = [:]
+        for line in text.matches(of: /(?m)^ +([A-Z_]+): (.+)$/) { environment[String(line.1)] = String(line.2) }
+        #expect(environment["REDIS_BILLING_URL"] != nil && environment["KAFKA_BROKERS"] != nil)
+        environment["HTTP_PORT"] = "8080"
+        // What the manifests take from secrets.
+        for name in ["REFRAIN_DB_PASSWORD", "KAFKA_SASL_USERNAME", "KAFKA_SASL_PASSWORD"] {
+            environment[name] = "given"
+        }
+        for service in ["payment", "subscription", "invoice", "fraud", "analytics"] {
+            do { _ = try ServiceConfiguration(service: service, environment: environment) } catch {
+                Issue.record("\(service): \(error)")
+            }
+        }
     }
 
     @Test("JWT settings are set together") func jwt() throws {
