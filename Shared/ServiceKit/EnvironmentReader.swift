@@ -128,7 +128,7 @@ struct EnvironmentReader {
         guard let parts = URLComponents(string: url) else { return false }
         let settings: [String: String] = (parts.queryItems ?? []).reduce(into: [:]) { $0[$1.name] = $1.value }
         if let mode: String = settings["sslmode"], mode == "verify-full" || mode == "verify-ca" { return true }
-        let host: String = settings["host"] ?? parts.host ?? ""
+        let host: String = settings["hostaddr"] ?? settings["host"] ?? parts.host ?? ""
         return host.isEmpty || host.hasPrefix("/") || isLocal(host)
     }
 

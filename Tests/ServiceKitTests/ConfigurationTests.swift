@@ -91,6 +91,10 @@ import Testing
                 "postgresql:///refrain?host=/run/pg"
             ),
             ("BILLING_DB_URL", "postgresql:///refrain?host=db.internal", "postgresql://db/refrain?sslmode=verify-full"),
+            (
+                "BILLING_DB_URL", "postgresql:///refrain?hostaddr=10.0.0.1",
+                "postgresql:///refrain?hostaddr=10.0.0.1&sslmode=verify-ca"
+            ),
             ("BILLING_DB_URL", "postgresql://db/refrain?sslmode=disable", "postgresql://localhost:5432/refrain"),
         ])
     func plainText(name: String, plain: String, safe: String) {
