@@ -21,11 +21,12 @@ final class RedisTLS {
     init(descriptor: Int32, host: String, roots: String?) throws(RedisConnectionLost) {
         ERR_clear_error()
         guard let context = SSL_CTX_new(TLS_client_method()) else { throw Self.lost("TLS") }
+        // A session copies these when it is made; the roots it looks up when it shakes hands.
+        tls_context_settings(context)
         guard let session = SSL_new(context) else {
             SSL_CTX_free(context)
             throw Self.lost("TLS")
         }
-        // The session keeps what it took from the context; roots are read before it shakes hands.
         self.context = context
         self.session = session
         do throws(RedisConnectionLost) {
@@ -40,7 +41,6 @@ final class RedisTLS {
     }
 
     private func trust(_ roots: String?) throws(RedisConnectionLost) {
-        tls_context_settings(context)
         let loaded: Int32 =
             roots.map { SSL_CTX_load_verify_file(context, $0) } ?? SSL_CTX_set_default_verify_paths(context)
         guard loaded == 1 else { throw Self.lost("the trusted certificates cannot be read") }
