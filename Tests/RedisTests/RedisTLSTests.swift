@@ -38,6 +38,15 @@ import Testing
             let large = String(repeating: "0123456789abcdef", count: 250_000)
             _ = try await redis.send(["SET", "large", large], timeout: .seconds(10))
             #expect(try await redis.send(["GET", "large"], timeout: .seconds(10)).string == large)
+            // What joins the queue while a part of it waits for the socket moves that part in memory.
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for number in 0..<8 {
+                    group.addTask {
+                        _ = try await redis.send(["SET", "large \(number)", large], timeout: .seconds(20))
+                    }
+                }
+                try await group.waitForAll()
+            }
             try await withThrowingTaskGroup(of: (Int, RedisReply).self) { group in
                 for number in 0..<300 {
                     group.addTask { (number, try await redis.send(["ECHO", "\(number)"], timeout: .seconds(5))) }
