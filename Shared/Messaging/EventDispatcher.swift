@@ -108,14 +108,31 @@ package struct EventDispatcher: Sendable {
         }
     }
 
-    /// One transaction for the batch.
+    /// One transaction for the batch; two where it turns out that not all of it is new.
     private func run(_ events: [RawEvent], parking: [ParkedMessage]) async throws {
         let context = EventContext(now: clock.now)
         let handlers: [String: any PreparedHandler] = try await prepare(events, context)
         let consumer: EventConsumer = consumer
+        do {
+            try await pool.transaction { db in
+                try ParkingLot.park(parking, for: consumer.name, at: context.now, in: db)
+                guard !events.isEmpty else { return }
+                try Inbox.claimAll(events, for: consumer.name, in: db)
+                try Self.apply(events, consumer, handlers, context, db)
+            }
+        } catch where Inbox.refused(by: error) {
+            try await sift(events, parking: parking, handlers, context)
+        }
+    }
+
+    /// One transaction for what is new of a batch.
+    private func sift(
+        _ events: [RawEvent], parking: [ParkedMessage], _ handlers: [String: any PreparedHandler],
+        _ context: EventContext
+    ) async throws {
+        let consumer: EventConsumer = consumer
         try await pool.transaction { db in
             try ParkingLot.park(parking, for: consumer.name, at: context.now, in: db)
-            guard !events.isEmpty else { return }
             let claims: Inbox.Claims = try Inbox.claim(events, for: consumer.name, in: db)
             if !claims.blocked.isEmpty {
                 let behind: [RawEvent] = events.filter { claims.blocked.contains($0.id.rawValue) }
