@@ -27,6 +27,16 @@ public struct Reply<Out: JSONOutput>: Sendable {
         isReplay = true
     }
 
+    private init(_ reply: Reply, adding header: HeaderField) {
+        status = reply.status
+        body = reply.body
+        headers = reply.headers + [header]
+        isReplay = reply.isReplay
+    }
+
+    /// The same answer with one more header, which ``stored`` keeps too.
+    public func adding(_ header: HeaderField) -> Reply { Reply(self, adding: header) }
+
     /// 200 with a result.
     public static func ok(_ output: Out) -> Reply { Reply(status: 200, output) }
 

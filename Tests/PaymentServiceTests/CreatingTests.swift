@@ -27,6 +27,25 @@ import Testing
         }
     }
 
+    @Test("an answer says how long the provider took, and a repeat of it nothing") func providerTime() async throws {
+        try await withPayments { world in
+            let customer: CustomerID = try await world.payer()
+            let began: ContinuousClock.Instant = .now
+            async let reply = world.create(customer, key: "once", wait: .seconds(20))
+            try await eventually(within: .seconds(10), "it is recorded") {
+                try await world.published("payment.created.v1") == 1
+            }
+            let id = PaymentID(unchecked: try await world.texts("SELECT id FROM payments")[0])
+            await world.decide(try await world.payment(id))
+            let text: String? = try await reply.headers.first { $0.name == "Server-Timing" }?.value
+            let said: Substring = try #require(text?.wholeMatch(of: /provider;dur=(\d+\.\d{3})/)?.1)
+            let milliseconds: Double = try #require(Double(said))
+            #expect(milliseconds > 0 && Duration.milliseconds(milliseconds) < ContinuousClock.now - began)
+            let again: Reply<PaymentResource> = try await world.create(customer, key: "once", wait: .seconds(20))
+            #expect(again.isReplay && !again.headers.contains { $0.name == "Server-Timing" })
+        }
+    }
+
     @Test("a caller who waits for a payment that is cancelled meanwhile is answered with it") func canceled()
         async throws
     {

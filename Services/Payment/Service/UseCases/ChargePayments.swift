@@ -101,6 +101,7 @@ final class ChargePayments: Sendable {
 
     private let providers: PaymentProviders
     private let record: RecordOutcomes
+    private let waiters: PaymentWaiters
     private let seal: CredentialSeal
     private let logger: Logger
     private let inFlight = Atomic<Int>(0)
@@ -109,9 +110,13 @@ final class ChargePayments: Sendable {
     private let alarming: Counter = Metrics.shared.counter(
         "provider_alarms_total", help: "Provider answers that make no sense, and requests that providers reject")
 
-    init(providers: PaymentProviders, record: RecordOutcomes, seal: CredentialSeal, logger: Logger) {
+    init(
+        providers: PaymentProviders, record: RecordOutcomes, waiters: PaymentWaiters, seal: CredentialSeal,
+        logger: Logger
+    ) {
         self.providers = providers
         self.record = record
+        self.waiters = waiters
         self.seal = seal
         self.logger = logger
     }
@@ -147,7 +152,9 @@ final class ChargePayments: Sendable {
     private func ask(_ sealed: ApprovedAttempt) async throws -> ApprovedAttempt? {
         let attempt: ApprovedAttempt = try sealed.opened(by: seal)
         let provider: any PaymentProvider = try providers.named(attempt.provider)
+        let began: ContinuousClock.Instant = .now
         let word: Result<ChargeAnswer, ProviderFault> = await Self.word(of: provider, on: attempt.request)
+        waiters.took(.now - began, over: attempt.paymentID)
         guard case .failure(let fault) = word else {
             return try await record.following(Outcome(attempt: attempt, answer: try word.get(), by: provider))
         }

@@ -20,7 +20,8 @@ package struct CreatePayment: Sendable {
     let waiters: PaymentWaiters
     let pool: PostgresPool
 
-    /// - Returns: 201 with the settled payment, or 202 with its state when the wait is over.
+    /// - Returns: 201 with the settled payment, or 202 with its state when the wait is over. Where a provider was asked
+    ///   meanwhile, `Server-Timing` says how long it took.
     /// - Throws: ``Problem``.
     package func callAsFunction(_ call: Call, _ input: CreatePaymentInput) async throws -> Reply<PaymentResource> {
         let id = PaymentID.new(at: call.now)
@@ -39,7 +40,8 @@ package struct CreatePayment: Sendable {
             if recorded != id {
                 try await look(for: recorded, atMost: patience)
             } else if let settled: PaymentRecord = await waiters.wait(id, atMost: patience) {
-                return PaymentResource(settled).reply
+                let reply: Reply<PaymentResource> = PaymentResource(settled).reply
+                return waiters.providerTime(id).map { reply.adding(.providerTime($0)) } ?? reply
             }
             return try await answer(recorded, order.claim)
         }
@@ -95,6 +97,16 @@ package struct CreatePayment: Sendable {
             if let claim { try IdempotencyStore.complete([(claim, reply.stored)], in: db) }
             return reply
         }
+    }
+}
+
+extension HeaderField {
+    /// `Server-Timing` (W3C): how long providers took of the time that the answer took, in milliseconds.
+    fileprivate static func providerTime(_ duration: Duration) -> HeaderField {
+        let (seconds, attoseconds) = duration.components
+        let microseconds: Int64 = seconds * 1_000_000 + attoseconds / 1_000_000_000_000
+        let rest: Substring = "\(microseconds % 1_000 + 1_000)".dropFirst()
+        return HeaderField("Server-Timing", "provider;dur=\(microseconds / 1_000).\(rest)")
     }
 }
 

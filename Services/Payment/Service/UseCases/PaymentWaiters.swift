@@ -14,6 +14,8 @@ package final class PaymentWaiters: Sendable {
     private struct Caller {
         let claim: IdempotencyClaim?
         var settled: PaymentRecord?
+        /// How long providers took over the payment's charges.
+        var providers: Duration?
         var waiting: Waiting?
         /// When the patience of one who waits is over.
         var end: ContinuousClock.Instant = .now
@@ -67,6 +69,17 @@ package final class PaymentWaiters: Sendable {
     package func claim(_ id: PaymentID) -> IdempotencyClaim? {
         state.withLock { $0.callers[id]?.claim }
     }
+
+    /// Notes how long a provider took over a charge of a payment that somebody may wait for.
+    package func took(_ duration: Duration, over id: PaymentID) {
+        state.withLock { state in
+            guard let caller: Caller = state.callers[id] else { return }
+            state.callers[id]?.providers = (caller.providers ?? .zero) + duration
+        }
+    }
+
+    /// How long providers took over the charges of a payment that somebody here waits for; `nil` when none was asked.
+    package func providerTime(_ id: PaymentID) -> Duration? { state.withLock { $0.callers[id]?.providers } }
 
     /// Hands settled payments to their callers.
     package func settled(_ payments: [PaymentRecord]) {
