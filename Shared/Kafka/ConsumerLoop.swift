@@ -1,4 +1,5 @@
 import CKafka
+import Glibc
 import Logging
 import Threads
 
@@ -69,8 +70,13 @@ final class ConsumerLoop: KafkaHandleOwner {
     /// which stops fetching when its own limit is reached.
     private func receive() -> Int {
         guard let client else { return 0 }
-        let credit = plan.options.credit - mailbox.change { $0.outstanding }
+        let outstanding = mailbox.change { $0.outstanding }
+        let credit = plan.options.credit - outstanding
         var count = 0
+        if outstanding == 0, plan.options.gather > .zero, credit > 0, take(client.receive()) {
+            count = 1
+            usleep(UInt32(plan.options.gather / .microseconds(1)))
+        }
         while count < min(credit, Self.turnLimit), take(client.receive()) { count += 1 }
         offer()
         let isPaused = mailbox.change { $0.isCreditUsedUp }

@@ -46,11 +46,14 @@ public struct KafkaConsumerOptions: Sendable {
     /// How long ``KafkaConsumer/stop()`` waits for the running batch.
     public var stopTimeout: Duration = .seconds(20)
     /// How often finished offsets are committed.
-    public var commitInterval: Duration = .milliseconds(200)
+    public var commitInterval: Duration = .seconds(1)
     /// How long the broker may hold a fetch that finds nothing.
     public var fetchWait: Duration = .milliseconds(500)
     /// Bytes fetched ahead of the handler, in kibibytes.
     public var prefetchKibibytes: Int = 8_192
+
+    /// How long a message that comes while nothing is held waits for others to be handed over with it.
+    public var gather: Duration = .zero
 
     /// Which messages the handler has to see. Others are passed over without waking it where nothing waits before them;
     /// behind others it may still be given them.

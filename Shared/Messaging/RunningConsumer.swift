@@ -11,6 +11,9 @@ public final class RunningConsumer: Sendable {
     /// above that its batches grow until they reach the longest rest.
     private static let restPerEvent: Duration = .milliseconds(1)
     private static let longestRest: Duration = .milliseconds(50)
+    /// How long a background consumer that has nothing to do waits for what comes with an event: the way of a payment that
+    /// travels alone is over by then, or one step further, and its events are handled together.
+    private static let gather: Duration = .milliseconds(5)
 
     private let kafka: KafkaConsumer
     private let retries: RetryLoop
@@ -27,6 +30,7 @@ public final class RunningConsumer: Sendable {
         let dispatcher = EventDispatcher(consumer, pool: pool, clock: clock, logger: logger)
         retries = RetryLoop(dispatcher: dispatcher, logger: logger)
         var options: KafkaConsumerOptions = options
+        if consumer.urgency == .background { options.gather = Self.gather }
         options.isWanted = { message in SortedBatch.concerns(consumer, message) }
         kafka = KafkaConsumer(
             configuration, group: group, instance: instance, topics: consumer.topics.map(\.rawValue), options: options,
