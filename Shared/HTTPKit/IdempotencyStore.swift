@@ -17,25 +17,49 @@ public struct IdempotencyStore {
     public static func claim(
         _ claims: [IdempotencyClaim], in db: borrowing PostgresTransaction
     ) throws -> [ClaimResult] {
-        var firstIndex: [IdempotencyClaim.Identity: Int] = [:]
-        for (index, claim) in claims.enumerated() where firstIndex[claim.identity] == nil {
-            firstIndex[claim.identity] = index
-        }
-        let distinct = firstIndex.values.sorted()
-        guard !distinct.isEmpty else { return [] }
-        var found = try insert(distinct.map { claims[$0] }, in: db)
+        let distinct = DistinctClaims(claims)
+        guard !distinct.claims.isEmpty else { return [] }
+        let found: [KeyState] = try db.query(insertion(distinct.claims), KeyState.read)
+        return distinct.results(for: claims, try settled(found, distinct.claims, in: db))
+    }
+
+    /// The same, with a query that is run before it in the same round trip.
+    /// - Returns: The query's rows, and one result per claim, in order.
+    public static func claim<Row>(
+        _ claims: [IdempotencyClaim], after query: SQL, _ decode: (inout PostgresRow) throws -> Row,
+        in db: borrowing PostgresTransaction
+    ) throws -> ([Row], [ClaimResult]) {
+        let distinct = DistinctClaims(claims)
+        guard !distinct.claims.isEmpty else { return (try db.query(query, decode), []) }
+        let (rows, found): ([Row], [KeyState]) = try db.query(
+            query, decode, then: insertion(distinct.claims), KeyState.read)
+        return (rows, distinct.results(for: claims, try settled(found, distinct.claims, in: db)))
+    }
+
+    /// Gives fresh claims back, whose work was refused in the transaction that made them: their keys are free again when it
+    /// has committed.
+    public static func release(_ claims: [IdempotencyClaim], in db: borrowing PostgresTransaction) throws {
+        guard !claims.isEmpty else { return }
+        try db.enqueue(
+            """
+            DELETE FROM idempotency_keys k
+            USING unnest(\(claims.map(\.scope))::text[], \(claims.map(\.key.rawValue))::text[]) AS w(scope, key)
+            WHERE k.scope = w.scope AND k.key = w.key AND k.status = 'open'
+            """)
+    }
+
+    /// Looks once more at what is not decided yet.
+    private static func settled(
+        _ found: [KeyState], _ claims: [IdempotencyClaim], in db: borrowing PostgresTransaction
+    ) throws -> [KeyState] {
+        var found: [KeyState] = found
         let unsettled = found.indices.filter { found[$0].isUnsettled }
-        if !unsettled.isEmpty {
-            let again = unsettled.map { claims[distinct[$0]] }
-            try removeExpired(again, in: db)
-            for (position, state) in zip(unsettled, try insert(again, in: db)) { found[position] = state }
-        }
-        let states: [Int: KeyState] = Dictionary(uniqueKeysWithValues: zip(distinct, found))
-        return claims.enumerated().map { (index: Int, claim: IdempotencyClaim) -> ClaimResult in
-            let first = firstIndex[claim.identity] ?? index
-            guard let state = states[first] else { return .twin }
-            return first != index && state.isFresh ? .twin : state.result(for: claim)
-        }
+        if unsettled.isEmpty { return found }
+        let again = unsettled.map { claims[$0] }
+        try removeExpired(again, in: db)
+        let seen: [KeyState] = try db.query(insertion(again), KeyState.read)
+        for (position, state) in zip(unsettled, seen) { found[position] = state }
+        return found
     }
 
     /// Names the resources that open claims are creating, where the claim did not name it itself.
@@ -137,17 +161,14 @@ extension IdempotencyStore {
     }
 
     /// Locks the keys, inserts open rows where there are none, and reads the rest.
-    private static func insert(
-        _ claims: [IdempotencyClaim], in db: borrowing PostgresTransaction
-    ) throws -> [KeyState] {
+    private static func insertion(_ claims: [IdempotencyClaim]) -> SQL {
         let now = claims[0].claimedAt
         let operations = claims.map(\.operation)
         let hashes = claims.map(\.requestHash.description)
         let resources = claims.map { $0.resourceID ?? "" }
         let created = claims.map(\.claimedAt)
         let expires = claims.map(\.expiresAt)
-        return try db.query(
-            """
+        return """
             WITH wanted AS MATERIALIZED (
                 SELECT w.*, pg_try_advisory_xact_lock(hashtextextended(
                     current_schema() || '/' || w.scope || '/' || w.key, 7201)) AS locked
@@ -170,7 +191,7 @@ extension IdempotencyStore {
             LEFT JOIN inserted i ON i.scope = w.scope AND i.key = w.key
             LEFT JOIN idempotency_keys k ON k.scope = w.scope AND k.key = w.key
             ORDER BY w.position
-            """, KeyState.read)
+            """
     }
 
     private static func removeExpired(_ claims: [IdempotencyClaim], in db: borrowing PostgresTransaction) throws {
@@ -180,5 +201,34 @@ extension IdempotencyStore {
             USING unnest(\(claims.map(\.scope))::text[], \(claims.map(\.key.rawValue))::text[]) AS w(scope, key)
             WHERE k.scope = w.scope AND k.key = w.key AND k.expires_at <= \(claims[0].claimedAt)
             """)
+    }
+}
+
+/// The claims of a batch, each key once.
+private struct DistinctClaims {
+    /// The first claim of each key, in order.
+    let claims: [IdempotencyClaim]
+    /// Where they stand among all.
+    private let indices: [Int]
+    private let firstIndex: [IdempotencyClaim.Identity: Int]
+
+    init(_ all: [IdempotencyClaim]) {
+        var firstIndex: [IdempotencyClaim.Identity: Int] = [:]
+        for (index, claim) in all.enumerated() where firstIndex[claim.identity] == nil {
+            firstIndex[claim.identity] = index
+        }
+        self.firstIndex = firstIndex
+        indices = firstIndex.values.sorted()
+        claims = indices.map { all[$0] }
+    }
+
+    /// One result per claim of the batch: the second claim of a fresh key is a twin.
+    func results(for all: [IdempotencyClaim], _ found: [KeyState]) -> [ClaimResult] {
+        let states: [Int: KeyState] = Dictionary(uniqueKeysWithValues: zip(indices, found))
+        return all.enumerated().map { (index: Int, claim: IdempotencyClaim) -> ClaimResult in
+            let first = firstIndex[claim.identity] ?? index
+            guard let state = states[first] else { return .twin }
+            return first != index && state.isFresh ? .twin : state.result(for: claim)
+        }
     }
 }

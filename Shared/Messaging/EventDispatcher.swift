@@ -120,7 +120,7 @@ package struct EventDispatcher: Sendable {
                 try Inbox.claimAll(events, for: consumer.name, in: db)
                 try Self.apply(events, consumer, handlers, context, db)
             }
-        } catch where Inbox.refused(by: error) {
+        } catch  where Inbox.refused(by: error) {
             try await sift(events, parking: parking, handlers, context)
         }
     }

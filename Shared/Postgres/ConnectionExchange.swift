@@ -5,11 +5,11 @@ import Glibc
 struct Answer: ~Copyable {
     /// Affected rows of each statement, in order.
     var affected: [Int] = []
-    /// The last statement's rows.
-    var last: OpaquePointer?
+    /// The rows of each statement, in order.
+    var results: [OpaquePointer] = []
 
     deinit {
-        PQclear(last)
+        for result in results { PQclear(result) }
     }
 }
 
@@ -76,10 +76,9 @@ extension Connection {
                 PQclear(result)
                 try endOfStep(handle)
             case .execute(let index):
-                if try succeeded(result, statements[index].text, &failure) {
-                    if index >= skipping { answer.affected.append(affectedRows(result)) }
-                    PQclear(answer.last)
-                    answer.last = result
+                if try succeeded(result, statements[index].text, &failure), index >= skipping {
+                    answer.affected.append(affectedRows(result))
+                    answer.results.append(result)
                 } else {
                     PQclear(result)
                 }

@@ -52,13 +52,19 @@ public protocol PostgresRecord {
 extension Answer {
     /// Reads every row of the last statement.
     borrowing func rows<T>(_ decode: (inout PostgresRow) throws -> T) throws -> [T] {
-        guard let last else { return [] }
-        let count: Int32 = PQntuples(last)
-        let width: Int32 = PQnfields(last)
+        try rows(of: results.count - 1, decode)
+    }
+
+    /// Reads every row of a statement, by its place.
+    borrowing func rows<T>(of place: Int, _ decode: (inout PostgresRow) throws -> T) throws -> [T] {
+        guard results.indices.contains(place) else { return [] }
+        let result: OpaquePointer = results[place]
+        let count: Int32 = PQntuples(result)
+        let width: Int32 = PQnfields(result)
         var values: [T] = []
         values.reserveCapacity(Int(count))
         for index in 0..<count {
-            var row = PostgresRow(result: last, row: index, width: width)
+            var row = PostgresRow(result: result, row: index, width: width)
             values.append(try decode(&row))
         }
         return values
@@ -66,7 +72,7 @@ extension Answer {
 
     /// Reads the first row of the last statement.
     borrowing func first<T>(_ decode: (inout PostgresRow) throws -> T) throws -> T? {
-        guard let last, PQntuples(last) > 0 else { return nil }
+        guard let last: OpaquePointer = results.last, PQntuples(last) > 0 else { return nil }
         var row = PostgresRow(result: last, row: 0, width: PQnfields(last))
         return try decode(&row)
     }

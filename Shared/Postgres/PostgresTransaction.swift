@@ -63,6 +63,16 @@ public struct PostgresTransaction: ~Copyable {
         return try answer.rows(decode)
     }
 
+    /// Runs two statements one after the other in one round trip and reads the rows of both.
+    /// - Throws: The first failure; a statement after it was not run.
+    public func query<T, U>(
+        _ first: SQL, _ decodeFirst: (inout PostgresRow) throws -> T, then second: SQL,
+        _ decodeSecond: (inout PostgresRow) throws -> U
+    ) throws -> ([T], [U]) {
+        let answer: Answer = try connection.run([first, second])
+        return (try answer.rows(of: 0, decodeFirst), try answer.rows(of: 1, decodeSecond))
+    }
+
     /// Sends the statement with the next one, or with COMMIT: it costs no round trip of its own.
     ///
     /// For writes whose count nobody needs. A failure surfaces at the statement (or COMMIT) it travels with, and then

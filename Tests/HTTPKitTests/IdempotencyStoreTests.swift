@@ -50,6 +50,26 @@ import Testing
         }
     }
 
+    @Test("a query goes before the claims, and fresh claims can be given back; answers stay") func release()
+        async throws
+    {
+        try await withTables { pool in
+            let (kept, given) = (try Self.claim("kept"), try Self.claim("given"))
+            for round in 0..<2 {
+                let (rows, results): ([Int], [ClaimResult]) = try await pool.transaction { db in
+                    let found: ([Int], [ClaimResult]) = try IdempotencyStore.claim(
+                        [kept, given], after: "SELECT count(*) FROM idempotency_keys", { row in try row.next() }, in: db
+                    )
+                    try IdempotencyStore.complete([(kept, Self.reply)], in: db)
+                    try IdempotencyStore.release([kept, given], in: db)
+                    return found
+                }
+                #expect(rows == [round], "it is run before")
+                #expect(results == [round == 0 ? .fresh : .replay(Self.reply), .fresh])
+            }
+        }
+    }
+
     @Test("the first answer wins, and only for the request that claimed the key") func completion() async throws {
         try await withTables { pool in
             let claim = try Self.claim("k")

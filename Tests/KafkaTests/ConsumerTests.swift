@@ -60,6 +60,23 @@ import Testing
         await producer.close()
     }
 
+    @Test("that gathers hands over what comes soon after a message together with it") func gathers() async throws {
+        let topic = try await TestBroker.topic("gather")
+        let producer = try KafkaProducer(TestBroker.configuration())
+        var options = KafkaConsumerOptions()
+        options.gather = .seconds(1)
+        try await withConsumer(topic, options: options) { collector, consumer in
+            try await eventually(within: .seconds(10)) { consumer.isAssigned }
+            for from in 0..<4 { try await producer.publish(records(1, topic: topic, from: from)) }
+            try await eventually(within: .seconds(10)) { collector.count == 4 }
+            #expect(consumer.statistics.batches <= 1, "the batch is counted when it has returned")
+            try await producer.publish(records(1, topic: topic, from: 4))
+            try await eventually(within: .seconds(10)) { consumer.statistics.batches == 2 }
+            #expect(collector.count == 5)
+        }
+        await producer.close()
+    }
+
     @Test("receives again what a killed one had not finished") func redelivery() async throws {
         let topic = try await TestBroker.topic("redelivery")
         let group = TestBroker.uniqueName("group")

@@ -3,6 +3,7 @@ import BillingEvents
 import HTTPKit
 import JSON
 import PaymentDomain
+import PaymentRecords
 import PaymentService
 import Postgres
 import TestKit
@@ -142,6 +143,29 @@ import Testing
             #expect(statuses.filter { $0 == 422 }.count == 36)
             #expect(try await world.number("SELECT count(*) FROM payments") == 25)
             #expect(try await world.number("SELECT count(*) FROM idempotency_keys") == 25)
+        }
+    }
+
+    @Test("a repeat gets its answer though the method has been taken away since, and a new request does not")
+    func repeatedWithoutMethod() async throws {
+        try await withPayments { world in
+            let customer: CustomerID = try await world.payer()
+            let paid: Reply<PaymentResource> = try await world.create(customer, key: "once")
+            await world.decide(try await world.payment(try world.id(paid)))
+            _ = try await world.settled(try world.id(paid))
+            _ = try await world.database.transaction { db in
+                let method: PaymentMethodID? = try PaymentMethodStore.list(
+                    customer: customer, after: nil, limit: 1, in: db
+                )
+                .first?.id
+                try PaymentMethodStore.detach(try #require(method), at: PaymentWorld.start, in: db)
+            }
+            let again: Reply<PaymentResource> = try await world.create(customer, key: "once")
+            #expect(try world.id(again) == world.id(paid))
+            for _ in 0..<2 {
+                await #expect(throws: Problem.self) { try await world.create(customer, key: "other") }
+            }
+            #expect(try await world.number("SELECT count(*) FROM idempotency_keys") == 1, "the refused key is free")
         }
     }
 

@@ -145,13 +145,28 @@ package struct SingleUseMethod: Sendable, Hashable {
 }
 
 /// Whether a customer is known here, and the method a payment of theirs would use.
-package struct ResolvedMethod: Sendable {
+package struct ResolvedMethod: PostgresRecord, Sendable {
     package let customerIsKnown: Bool
     package let method: ChargeableMethod?
 
     package init(customerIsKnown: Bool, method: ChargeableMethod?) {
         self.customerIsKnown = customerIsKnown
         self.method = method
+    }
+
+    package init(row: inout PostgresRow) throws {
+        customerIsKnown = try row.next()
+        let id: PaymentMethodID? = try row.next()
+        let type: String? = try row.next()
+        let fingerprint: String? = try row.next()
+        let provider: String? = try row.next()
+        let isOfWallet: Bool = try row.next()
+        guard let id, let type, let fingerprint, let provider else {
+            method = nil
+            return
+        }
+        method = ChargeableMethod(
+            id: id, type: type, fingerprint: fingerprint, provider: provider, isOfWallet: isOfWallet)
     }
 }
 
@@ -241,31 +256,22 @@ package enum PaymentMethodStore {
         _ questions: [(customer: CustomerID, method: PaymentMethodID?)], wallets: Bool = false,
         in db: borrowing PostgresTransaction
     ) throws -> [ResolvedMethod] {
-        try db.query(
-            """
-            SELECT c.id IS NOT NULL, m.id, m.type, m.fingerprint, m.provider, m.wallet IS NOT NULL
-            FROM unnest(\(questions.map(\.customer.rawValue))::text[], \(questions.map { $0.method?.rawValue })::text[])
-                WITH ORDINALITY AS q(customer_id, method_id, position)
-            LEFT JOIN customers c ON c.id = q.customer_id
-            LEFT JOIN payment_methods m ON m.customer_id = q.customer_id
-                AND ((q.method_id IS NULL AND m.is_default) OR m.id = q.method_id)
-                AND m.status = 'active' AND (NOT m.single_use OR (\(wallets) AND m.wallet IS NOT NULL))
-            ORDER BY q.position
-            """
-        ) { row in
-            let isKnown: Bool = try row.next()
-            let id: PaymentMethodID? = try row.next()
-            let type: String? = try row.next()
-            let fingerprint: String? = try row.next()
-            let provider: String? = try row.next()
-            let isOfWallet: Bool = try row.next()
-            guard let id, let type, let fingerprint, let provider else {
-                return ResolvedMethod(customerIsKnown: isKnown, method: nil)
-            }
-            return ResolvedMethod(
-                customerIsKnown: isKnown,
-                method: ChargeableMethod(
-                    id: id, type: type, fingerprint: fingerprint, provider: provider, isOfWallet: isOfWallet))
-        }
+        try db.query(resolution(of: questions, wallets: wallets), as: ResolvedMethod.self)
+    }
+
+    /// The query behind ``resolve(_:wallets:in:)``, for callers that send it with another.
+    package static func resolution(
+        of questions: [(customer: CustomerID, method: PaymentMethodID?)], wallets: Bool
+    ) -> SQL {
+        """
+        SELECT c.id IS NOT NULL, m.id, m.type, m.fingerprint, m.provider, m.wallet IS NOT NULL
+        FROM unnest(\(questions.map(\.customer.rawValue))::text[], \(questions.map { $0.method?.rawValue })::text[])
+            WITH ORDINALITY AS q(customer_id, method_id, position)
+        LEFT JOIN customers c ON c.id = q.customer_id
+        LEFT JOIN payment_methods m ON m.customer_id = q.customer_id
+            AND ((q.method_id IS NULL AND m.is_default) OR m.id = q.method_id)
+            AND m.status = 'active' AND (NOT m.single_use OR (\(wallets) AND m.wallet IS NOT NULL))
+        ORDER BY q.position
+        """
     }
 }

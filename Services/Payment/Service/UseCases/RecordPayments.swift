@@ -80,18 +80,24 @@ struct RecordPayments: Sendable {
     private static func record(
         _ orders: [PaymentOrder], _ providers: PaymentProviders, in db: borrowing PostgresTransaction
     ) throws -> [Result<RecordedOrder, any Error>] {
-        let stored: [ResolvedMethod] = try PaymentMethodStore.resolve(
-            orders.map { ($0.customerID, $0.paymentMethodID) }, wallets: true, in: db)
+        let claimants: [Int] = orders.indices.filter { orders[$0].claim != nil }
+        let (stored, claims): ([ResolvedMethod], [ClaimResult]) = try IdempotencyStore.claim(
+            claimants.compactMap { orders[$0].claim },
+            after: PaymentMethodStore.resolution(
+                of: orders.map { ($0.customerID, $0.paymentMethodID) }, wallets: true),
+            ResolvedMethod.init(row:), in: db)
         let resolved: [ResolvedMethod] = zip(orders, stored).map { order, method in
             guard let page: SingleUseMethod = order.page else { return method }
             return ResolvedMethod(customerIsKnown: method.customerIsKnown, method: page.chargeable)
         }
-        var results: [Result<RecordedOrder, any Error>?] = zip(orders, resolved).map { order, method in
-            failure(order, method, providers).map { .failure($0) }
-        }
-        let claimants: [Int] = orders.indices.filter { results[$0] == nil && orders[$0].claim != nil }
-        let claims: [ClaimResult] = try IdempotencyStore.claim(claimants.compactMap { orders[$0].claim }, in: db)
+        var results: [Result<RecordedOrder, any Error>?] = orders.map { _ in nil }
         for (index, claim) in zip(claimants, claims) { results[index] = settled(claim) }
+        let fails: [Int] = orders.indices.filter { index in
+            guard results[index] == nil else { return false }
+            results[index] = failure(orders[index], resolved[index], providers).map { .failure($0) }
+            return results[index] != nil
+        }
+        try IdempotencyStore.release(fails.compactMap { orders[$0].claim }, in: db)
         for index in orders.indices where results[index] == nil && resolved[index].method?.isOfWallet == true {
             results[index] = try WalletPayment.take(orders[index], resolved[index], in: db).map { .failure($0) }
         }
