@@ -14,8 +14,8 @@ import Threads
 /// order, so that a row which commits late is never passed by, and moves its cursor only after the broker has confirmed.
 ///
 /// Crash safety: what the stored cursor does not cover is published again, and the inboxes drop it. The leader goes by a
-/// cursor of its own and stores it at most fifty times a second, with `synchronous_commit` off: losing it repeats events, never
-/// skips one.
+/// cursor of its own and stores it when it comes to rest, or five times a second, with `synchronous_commit` off: losing it
+/// repeats events, never skips one.
 public final class OutboxRelay: Sendable {
     /// Rows published in one go.
     static let batchLimit = 1_000
@@ -23,8 +23,9 @@ public final class OutboxRelay: Sendable {
     static let horizonWaitMilliseconds: Int32 = 2
     /// How long the relay sleeps when nothing wakes it: the fall-back after a crash of another instance.
     static let idleWaitMilliseconds: Int32 = 1_000
-    /// How long the stored cursor may stay behind what the broker has confirmed.
-    static let storeMilliseconds: Int32 = 20
+    /// How long the stored cursor may stay behind what the broker has confirmed: while events keep coming, and when none do.
+    static let storeMilliseconds: Int32 = 200
+    static let restMilliseconds: Int32 = 20
 
     private let configuration: PostgresConfiguration
     private let producer: KafkaProducer
@@ -153,17 +154,18 @@ public final class OutboxRelay: Sendable {
                 try rewind(session)
                 cursor = try storedCursor(session)
             }
+            let position: RelayPosition = cursor.position
             var more: PassResult = try pass(session, &cursor)
             if more == .horizon {
                 more = try pass(session, &cursor, before: ownHorizon(session))
                 if more == .horizon { waits.increment() }
             }
-            if cursor.isDue { try store(&cursor, session) }
+            if cursor.isDue || cursor.position == position { try store(&cursor, session) }
             if more == .again { continue }
             let rest: Int32 = more == .horizon ? Self.horizonWaitMilliseconds : Self.idleWaitMilliseconds
             wakeUp.wait(
                 alsoFor: session.socketDescriptor,
-                milliseconds: cursor.isStored ? rest : min(rest, Self.storeMilliseconds))
+                milliseconds: cursor.isStored ? rest : min(rest, Self.restMilliseconds))
             // `outbox replay` says so when it has set the cursor back; storing notices as well.
             if try !session.consumeNotifications().isEmpty {
                 if cursor.isStored { cursor = try storedCursor(session) } else { try store(&cursor, session) }

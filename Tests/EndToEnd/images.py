@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+import tempfile
 from pathlib import Path
 
 from deploy.local.layout import ROOT, SERVICES
@@ -86,7 +87,48 @@ def images_copy_what_is_there(world: World) -> None:
             assert not ignored(source), f"{file} copies {source}, which .dockerignore keeps from it"
 
 
+def entry_point(*arguments: str) -> list[dict[str, str]]:
+    """The daemon's calls that compose's entry point makes: arguments and environment, in order."""
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        for name in ("db_admin", "db_invoice"):
+            (place / name).write_text(f"the password of {name}\n")
+        daemon = place / "refrain-service"
+        daemon.write_text(f'#!/bin/sh\n{{ echo "CALL $*"; env | grep ^REFRAIN_; }} >>{place}/calls\n')
+        daemon.chmod(0o755)
+        script = place / "entrypoint.sh"
+        text = (ROOT / "deploy/compose/entrypoint.sh").read_text()
+        script.write_text(text.replace("/run/secrets", folder).replace("/usr/local/bin", folder))
+        environment = {"PATH": "/usr/bin:/bin", "REFRAIN_SERVICE": "invoice"}
+        subprocess.run(["sh", script, *arguments], check=True, env=environment)
+        calls: list[dict[str, str]] = []
+        for line in (place / "calls").read_text().splitlines():
+            if line.startswith("CALL "):
+                calls.append({"call": line.removeprefix("CALL ")})
+            else:
+                calls[-1].update([line.split("=", 1)])
+    return calls
+
+
+def entry_point_migrates_and_serves(world: World) -> None:
+    for arguments in ((), ("serve",)):
+        migrates, serves = entry_point(*arguments)
+        assert (migrates["call"], serves["call"]) == ("migrate", "serve")
+        assert migrates["REFRAIN_ADMIN_DB_URL"] == "postgresql://postgres:the password of db_admin@postgres:5432/refrain"
+        assert serves["REFRAIN_DB_PASSWORD"] == "the password of db_invoice"
+        assert "REFRAIN_ADMIN_DB_URL" not in serves, "the daemon serves without the administrator's password"
+
+
+def entry_point_runs_commands(world: World) -> None:
+    (command,) = entry_point("keys", "create", "--name", "two words")
+    assert command["call"] == "keys create --name two words"
+    assert command["REFRAIN_DB_PASSWORD"] == "the password of db_invoice"
+    assert "REFRAIN_ADMIN_DB_URL" not in command
+
+
 CASES: list[Case] = [
+    ("compose's entry point migrates as the administrator and serves as the service", entry_point_migrates_and_serves),
+    ("compose's entry point runs a command as the service", entry_point_runs_commands),
     ("the image brings every library that a daemon loads", image_brings_every_library),
     ("the image brings the migrations and the page's files", image_brings_every_file),
     ("the image is built from all that Package.swift names", image_is_built_from_every_target),
