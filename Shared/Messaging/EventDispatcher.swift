@@ -108,7 +108,8 @@ package struct EventDispatcher: Sendable {
         }
     }
 
-    /// One transaction for the batch; two where it turns out that not all of it is new.
+    /// One transaction for the batch; a second one where that fails. It may not be new as a whole, which is seen with the
+    /// first answer of the database only: no handler's word on an event counts before that.
     private func run(_ events: [RawEvent], parking: [ParkedMessage]) async throws {
         let context = EventContext(now: clock.now)
         let handlers: [String: any PreparedHandler] = try await prepare(events, context)
@@ -120,7 +121,9 @@ package struct EventDispatcher: Sendable {
                 try Inbox.claimAll(events, for: consumer.name, in: db)
                 try Self.apply(events, consumer, handlers, context, db)
             }
-        } catch  where Inbox.refused(by: error) {
+        } catch let error as PostgresError where error.isInfrastructure {
+            throw error
+        } catch {
             try await sift(events, parking: parking, handlers, context)
         }
     }

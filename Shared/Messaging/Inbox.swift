@@ -14,31 +14,21 @@ enum Inbox {
 
     /// Claims events that should all be new, with the next statement or with COMMIT: no round trip of its own.
     ///
-    /// The transaction fails (``refused(by:)``) where one is not: it was claimed before, is there twice, or has to go behind
-    /// an earlier event of its key. ``claim(_:for:in:)`` then tells which.
+    /// The transaction fails where one is not: it was claimed before, is there twice, or has to go behind an earlier event of
+    /// its key. ``claim(_:for:in:)`` then tells which.
     static func claimAll(
         _ events: [RawEvent], for consumer: String, in db: borrowing PostgresTransaction
     ) throws {
         // Without an id there is no row: who waits behind their key makes the statement fail.
         try db.enqueue(
             """
-            \(Self.insertion)
+            INSERT INTO inbox (event_id, consumer, type)
             SELECT CASE WHEN EXISTS (SELECT FROM event_retries r WHERE r.consumer = \(consumer) AND r.key = e.key)
                 THEN NULL ELSE e.id END, \(consumer), e.type
             FROM unnest(\(events.map(\.id.rawValue))::text[], \(events.map(\.type))::text[],
                         \(events.map(\.key))::text[]) AS e(id, type, key)
             ORDER BY e.id
             """)
-    }
-
-    private static let insertion: SQL = "INSERT INTO inbox (event_id, consumer, type)"
-
-    /// Whether a transaction failed because not all of its events were new.
-    static func refused(by error: any Error) -> Bool {
-        guard let error = error as? PostgresError else { return false }
-        if error.kind == .transactionAborted { return error.underlying.map(refused) ?? false }
-        let isRefusal: Bool = error.kind == .uniqueViolation || error.kind == .notNullViolation
-        return isRefusal && error.statement?.hasPrefix(insertion.text) ?? false
     }
 
     /// Claims what is new. Events already claimed by an earlier delivery are in neither set.

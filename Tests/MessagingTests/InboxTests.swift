@@ -28,6 +28,22 @@ import Testing
         }
     }
 
+    @Test("an event that was handled and comes again is not judged anew, whatever its handler would say now")
+    func notJudgedAnew() async throws {
+        try await withMessaging { world in
+            let (parks, fails) = (Message.created("parks", key: "a"), Message.created("fails", key: "b"))
+            await world.handle(parks, fails)
+            world.recorder.refuse("parks", "no more")
+            world.recorder.fail("fails")
+            await world.handle(parks, fails)
+            await world.handle(parks)
+            await world.handle(Message.created("new", key: "c"), fails)
+            #expect(try await world.effects() == ["parks", "fails", "new"])
+            let (parked, waiting) = (try await world.parked(), try await world.waiting())
+            #expect(parked.isEmpty && waiting.isEmpty)
+        }
+    }
+
     @Test("the same batch at two members at once has one effect") func concurrent() async throws {
         try await withMessaging { world in
             let batch: [KafkaMessage] = (0..<50).map { Message.created("n\($0)", key: "k\($0)") }

@@ -92,19 +92,29 @@ struct RecordPayments: Sendable {
         }
         var results: [Result<RecordedOrder, any Error>?] = orders.map { _ in nil }
         for (index, claim) in zip(claimants, claims) { results[index] = settled(claim) }
-        let fails: [Int] = orders.indices.filter { index in
-            guard results[index] == nil else { return false }
-            results[index] = failure(orders[index], resolved[index], providers).map { .failure($0) }
-            return results[index] != nil
+        var refused: [IdempotencyClaim] = []
+        for index in orders.indices where results[index] == nil {
+            guard let failure: Failure = try refusal(orders[index], resolved[index], providers, in: db) else {
+                continue
+            }
+            results[index] = .failure(failure)
+            if let claim: IdempotencyClaim = orders[index].claim { refused.append(claim) }
         }
-        try IdempotencyStore.release(fails.compactMap { orders[$0].claim }, in: db)
-        for index in orders.indices where results[index] == nil && resolved[index].method?.isOfWallet == true {
-            results[index] = try WalletPayment.take(orders[index], resolved[index], in: db).map { .failure($0) }
-        }
+        try IdempotencyStore.release(refused, in: db)
         let fresh: [Int] = orders.indices.filter { results[$0] == nil }
         try insert(fresh.map { (orders[$0], resolved[$0]) }, in: db)
         for index in fresh { results[index] = .success(.recorded(orders[index].id)) }
         return results.map { $0 ?? .failure(Problem.unavailable()) }
+    }
+
+    /// Why an order cannot be recorded; of one that can be, a wallet's card is taken.
+    private static func refusal(
+        _ order: PaymentOrder, _ resolved: ResolvedMethod, _ providers: PaymentProviders,
+        in db: borrowing PostgresTransaction
+    ) throws -> Failure? {
+        if let failure: Failure = failure(order, resolved, providers) { return failure }
+        guard resolved.method?.isOfWallet == true else { return nil }
+        return try WalletPayment.take(order, resolved, in: db)
     }
 
     private static func failure(

@@ -1,5 +1,4 @@
 import BillingCore
-import HTTPKit
 import PaymentAuthentication
 import PaymentContract
 import PaymentDomain
@@ -8,7 +7,7 @@ import Postgres
 
 /// Takes the credential of a wallet's card for a payment, in the transaction that records the payment.
 enum WalletPayment {
-    /// - Returns: Why the card cannot pay the order; the order's key is free again then.
+    /// - Returns: Why the card cannot pay the order.
     static func take(
         _ order: PaymentOrder, _ resolved: ResolvedMethod, in db: borrowing PostgresTransaction
     ) throws -> RecordPayments.Failure? {
@@ -16,14 +15,6 @@ enum WalletPayment {
             let obstacle: WalletStore.Obstacle = try WalletStore.take(
                 method, for: order.id, of: order.amount, at: order.now, in: db)
         else { return nil }
-        // Others of the batch go on, so nothing rolls back by itself.
-        if let claim: IdempotencyClaim = order.claim {
-            try db.enqueue(
-                """
-                DELETE FROM idempotency_keys WHERE scope = \(claim.scope) AND key = \(claim.key.rawValue)
-                    AND status = 'open'
-                """)
-        }
         try WalletStore.refuse("card", obstacle.rawValue, of: order.customerID, at: order.now, in: db)
         return .wallet(obstacle)
     }
