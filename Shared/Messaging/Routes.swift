@@ -80,9 +80,10 @@ public enum Urgency: Sendable {
     /// A customer or another service may wait: a consumer handles every batch as soon as it is there, and events leave as
     /// soon as they are committed.
     case waitedFor
-    /// Nobody waits. After a batch the consumer rests, the longer the larger the batch was: under load it works on fewer,
-    /// larger ones and leaves the database to the others; at ease it is hardly later than they are. Events may wait a few
-    /// milliseconds to leave with others: a way through the broker and all consumers costs the same for one as for twenty.
+    /// Nobody waits. A consumer at ease waits a few milliseconds for what comes with an event. After a batch it rests, the
+    /// longer the larger the batch was: under load it works on fewer, larger ones and leaves the database to the others; at
+    /// ease it is hardly later than they are. Events may wait a few milliseconds to leave with others: a way through the
+    /// broker and all consumers costs the same for one as for twenty.
     case background
 }
 
