@@ -280,6 +280,7 @@ let package = Package(
         system("CHiredis", pkgConfig: "hiredis", apt: "libhiredis-dev"),
         system("COpenSSLTLS", pkgConfig: "libssl", apt: "libssl-dev"),
         shared("Redis", ["CHiredis", "COpenSSLTLS", "Telemetry", "Threads", external("Logging", "swift-log")]),
+        .systemLibrary(name: "CMalloc", path: "Shared/CMalloc"),
         // In front of the development broker of local stacks.
         .systemLibrary(name: "CEpoll", path: "deploy/local/BrokerFront/CEpoll"),
         .target(
@@ -308,7 +309,7 @@ let package = Package(
         shared(
             "ServiceKit",
             [
-                "BillingCore", "BillingEvents", "JSON", "Postgres", "Kafka", "Redis", "Messaging", "HTTPKit",
+                "CMalloc", "BillingCore", "BillingEvents", "JSON", "Postgres", "Kafka", "Redis", "Messaging", "HTTPKit",
                 "Telemetry",
                 external("Logging", "swift-log"), external("ArgumentParser", "swift-argument-parser"),
                 external("AsyncHTTPClient", "async-http-client"), external("NIOCore", "swift-nio"),

@@ -29,7 +29,10 @@ struct ServiceDaemon<Assembly: ServiceAssembly>: Sendable {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await server.run() }
             group.addTask { try await events.run() }
-            group.addTask { await BackgroundLoop.run(assembly.loops + [Self.prune(pool)], on: clock, self.logger) }
+            group.addTask {
+                let loops: [BackgroundLoop] = assembly.loops + [Self.prune(pool), SpareMemory().loop]
+                await BackgroundLoop.run(loops, on: clock, self.logger)
+            }
             group.addTask {
                 await signal.wait()
                 self.logger.info("stopping")

@@ -38,6 +38,7 @@ CUSTOMERS = 1000
 SLOW_CUSTOMERS = 100
 LATEST = ROOT / ".local/bench/latest.json"
 IDLE_SECONDS = 10
+REST_SECONDS = 40
 PROBE_SECONDS = 5
 RENEWAL_SECONDS = 600
 SETTLE_SECONDS = 120
@@ -96,6 +97,9 @@ class Bench:
         for service, megabytes in self.peak.items():
             self.note(f"rss_load_mb_{service}", megabytes, "MB")
         self.consistent()
+        time.sleep(REST_SECONDS)
+        for service, megabytes in memory_mb(self.stack).items():
+            self.note(f"rss_rest_mb_{service}", megabytes, "MB")
 
     def inside(self) -> None:
         """What needs no stack: a routing decision, and wallet tokens by the slowest kind."""
