@@ -24,11 +24,11 @@ private struct Holes {
     @Test("what a burst has left behind is given back when the process rests")
     func givenBack() {
         let memory = SpareMemory(processorSeconds: { 0 })
-        let holes = Holes(megabytes: 96)
+        let holes = Holes(megabytes: 384)
         let before: Double = ProcessUse.residentBytes
         memory.giveBack()
         let after: Double = ProcessUse.residentBytes
-        #expect(before - after > 48 * Self.megabyte, "\(before / Self.megabyte) → \(after / Self.megabyte) MB")
+        #expect(before - after > 192 * Self.megabyte, "\(before / Self.megabyte) → \(after / Self.megabyte) MB")
         #expect(holes.isThere)
     }
 
@@ -36,13 +36,13 @@ private struct Holes {
     func atWork() {
         let used = Mutex(0.0)
         let memory = SpareMemory(processorSeconds: { used.withLock { $0 } })
-        let holes = Holes(megabytes: 96)
+        let holes = Holes(megabytes: 384)
         let before: Double = ProcessUse.residentBytes
         used.withLock { $0 = 1_000 }
         memory.giveBack()
         #expect(ProcessUse.residentBytes > before - 8 * Self.megabyte)
         memory.giveBack()
-        #expect(ProcessUse.residentBytes < before - 48 * Self.megabyte)
+        #expect(ProcessUse.residentBytes < before - 192 * Self.megabyte)
         #expect(holes.isThere)
     }
 }
