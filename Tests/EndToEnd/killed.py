@@ -1,5 +1,5 @@
-"""The payment daemon is killed with SIGKILL, over and over and at drawn moments, while customers pay, merchants capture,
-release and give back, and webhooks come. Then the provider's books are held against ours.
+"""The payment daemon is killed with SIGKILL, over and over and at drawn moments, while customers pay, merchants review,
+capture, release and give back, and webhooks come. Then the provider's books are held against ours.
 
 `PEERS` names the folder of the doubles: then the provider is the double of Stripe; otherwise it is the sandbox.
 `REFRAIN_TEST_SEED` repeats the draws."""
