@@ -13,6 +13,8 @@ public struct OutboxEvent: Sendable {
     let time: Instant
     let body: String
     let traceparent: String?
+    /// Bytes of what it brings into a record; the headers' names come on top.
+    var size: Int { body.utf8.count + key.utf8.count + (traceparent?.utf8.count ?? 0) }
 
     /// Encodes a fact.
     /// - Parameters:
@@ -32,6 +34,23 @@ public struct OutboxEvent: Sendable {
 
 /// Events leave only through here: written in the transaction that makes them true, published by the relay after it.
 public enum Outbox {
+    /// Why events are not written down.
+    public enum Failure: Error, Equatable, Sendable, CustomStringConvertible {
+        /// No broker takes a record of this size.
+        case tooLarge(type: String, bytes: Int)
+
+        /// Names type and size, never the body.
+        public var description: String {
+            switch self {
+            case .tooLarge(let type, let bytes):
+                "an event \(type) of \(bytes) bytes is larger than the \(Outbox.sizeLimit) that a record holds"
+            }
+        }
+    }
+
+    /// Bytes of an event's body and key: the brokers' limit of 1,000,000 for a record, less its headers.
+    public static let sizeLimit = 990_000
+
     /// Writes one event; see ``append(_:in:)-swift.type.method``.
     /// - Returns: The event's id.
     @discardableResult
@@ -45,11 +64,15 @@ public enum Outbox {
 
     /// Writes events in the given order with one statement, which travels with the next one or with COMMIT, and wakes the
     /// relay when the transaction has committed.
+    /// - Throws: ``Failure/tooLarge(type:bytes:)`` before anything is written, or ``PostgresError``.
     /// - Note: Per key, events are published in the order of their transactions and, inside one, in this order.
     public static func append(
         _ events: [OutboxEvent], urgency: Urgency = .waitedFor, in db: borrowing PostgresTransaction
     ) throws {
         guard !events.isEmpty else { return }
+        for event in events where event.size > sizeLimit {
+            throw Failure.tooLarge(type: event.type, bytes: event.size)
+        }
         try db.enqueue(insertion(events))
         wakeOnCommit(db, urgency)
     }

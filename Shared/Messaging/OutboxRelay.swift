@@ -15,7 +15,7 @@ import Threads
 ///
 /// Crash safety: what the stored cursor does not cover is published again, and the inboxes drop it. The leader goes by a
 /// cursor of its own and stores it when it comes to rest, or five times a second, with `synchronous_commit` off: losing it
-/// repeats events, never skips one.
+/// repeats events, never skips one. What the broker takes in no case is passed over (``RelayPublisher``).
 public final class OutboxRelay: Sendable {
     /// Rows published in one go.
     static let batchLimit = 1_000
@@ -29,7 +29,7 @@ public final class OutboxRelay: Sendable {
 
     private let configuration: PostgresConfiguration
     private let producer: KafkaProducer
-    private let source: String
+    private let publisher: RelayPublisher
     private let logger: Logger
     private let wakeUp = WakeSignal()
     private let patience: Duration
@@ -58,7 +58,11 @@ public final class OutboxRelay: Sendable {
         own.connections = 1
         self.configuration = own
         self.producer = producer
-        self.source = source
+        publisher = RelayPublisher(
+            producer: producer, source: source,
+            refused: metrics.counter(
+                "outbox_refused_total", help: "Events that the broker takes in no case, passed over and kept"),
+            logger: logger)
         self.patience = patience
         self.logger = logger
         published = metrics.counter("outbox_published_total", help: "Events confirmed by the broker")
@@ -260,12 +264,12 @@ public final class OutboxRelay: Sendable {
             """, OutboxRow.init(row:))
         let ready: ArraySlice<OutboxRow> = rows.prefix { $0.isBehindHorizon }
         guard let last: OutboxRow = ready.last else { return rows.isEmpty ? .done : .horizon }
-        try producer.publishBlocking(ready.map { $0.record(source: source) }, timeout: .seconds(30))
+        let sent: ArraySlice<OutboxRow> = try publisher.publish(ready)
         cursor.move(to: RelayPosition(xid: last.xid, seq: last.seq))
-        published.increment(by: ready.count)
+        published.increment(by: sent.count)
         batches.observe(Double(ready.count))
         let now: Int64 = system.now.microseconds
-        for row in ready { delay.observe(Double(max(0, now - row.recordedAt.microseconds)) / 1_000_000) }
+        for row in sent { delay.observe(Double(max(0, now - row.recordedAt.microseconds)) / 1_000_000) }
         if ready.count == rows.count { return rows.count == Self.batchLimit ? .again : .done }
         return .horizon
     }
@@ -325,44 +329,5 @@ private struct BrokerDoubt {
         guard let time: ContinuousClock.Instant = lookAgain, ContinuousClock.now > time else { return false }
         lookAgain = nil
         return true
-    }
-}
-
-/// One event as the relay reads it.
-private struct OutboxRow {
-    let xid: String
-    let seq: Int64
-    let id: String
-    let type: String
-    let topic: String
-    let key: String
-    let time: Instant
-    let recordedAt: Instant
-    let traceparent: String?
-    let body: String
-    let isBehindHorizon: Bool
-
-    init(row: inout PostgresRow) throws {
-        xid = try row.next()
-        seq = try row.next()
-        id = try row.next()
-        type = try row.next()
-        topic = try row.next()
-        key = try row.next()
-        time = try row.next()
-        recordedAt = try row.next()
-        traceparent = try row.next()
-        body = try row.next()
-        isBehindHorizon = try row.next()
-    }
-
-    /// CloudEvents 1.0 in Kafka's binary mode; `recordedtime` is the registered extension.
-    func record(source: String) -> KafkaRecord {
-        var headers: [(String, String)] = [
-            ("ce_specversion", "1.0"), ("ce_id", id), ("ce_type", type), ("ce_source", source),
-            ("ce_time", time.rfc3339), ("ce_recordedtime", recordedAt.rfc3339), ("content-type", "application/json"),
-        ]
-        if let traceparent { headers.append(("traceparent", traceparent)) }
-        return KafkaRecord(topic: topic, key: key, headers: headers, value: Array(body.utf8))
     }
 }

@@ -31,6 +31,14 @@ struct ParkedMessage: Sendable {
 extension String {
     /// The text with every NUL shown as `␀`.
     var withoutNUL: String { utf8.contains(0) ? String(map { $0 == "\0" ? "␀" : $0 }) : self }
+
+    /// The beginning of the text: whole characters of Unicode, so many bytes at most.
+    func beginning(_ bytes: Int) -> String {
+        guard utf8.count > bytes else { return self }
+        var end: String.Index = utf8.index(startIndex, offsetBy: bytes)
+        while utf8[end] & 0xC0 == 0x80 { end = utf8.index(before: end) }
+        return String(self[..<end])
+    }
 }
 
 /// Messages that can never work: kept with their reason, published on `<topic>.parked`, and open to a person's decision.
@@ -57,6 +65,11 @@ public enum ParkingLot {
         public let body: [UInt8]
     }
 
+    /// How much of a message's body its notice repeats, and how much of its other texts: whatever the escapes, the notice
+    /// fits into a record. The table has all of it.
+    static let noticeBodyBytes = 65_536
+    static let noticeTextBytes = 1_024
+
     /// Stores messages and publishes them on their parking topics; a repeated delivery changes nothing.
     ///
     /// An event that was requeued and is refused again (its fingerprint is its id) is parked again.
@@ -80,23 +93,27 @@ public enum ParkingLot {
                 """
                 INSERT INTO outbox (id, type, topic, key, time, traceparent, body)
                 VALUES (\(EventID.new(at: now).rawValue), 'message.parked.v1', \(message.topic + ".parked"),
-                        \(message.key ?? "unknown"), \(now), \(message.traceparent), \(notice(message, consumer)))
+                        \((message.key ?? "unknown").beginning(noticeTextBytes)), \(now),
+                        \(message.traceparent?.beginning(noticeTextBytes)), \(notice(message, consumer)))
                 """)
             Outbox.wakeOnCommit(db)
         }
     }
 
     private static func notice(_ message: ParkedMessage, _ consumer: String) -> String {
-        let text: JSONValue = String(validating: message.body, as: UTF8.self).map(JSONValue.string) ?? .null
-        let value: JSONValue = .object([
-            JSONMember(name: "consumer", value: .string(consumer)),
-            JSONMember(name: "event_id", value: message.eventID.map(JSONValue.string) ?? .null),
-            JSONMember(name: "type", value: message.type.map(JSONValue.string) ?? .null),
-            JSONMember(name: "reason", value: .string(message.reason)),
-            JSONMember(name: "body", value: text),
-        ])
+        let body: String? = String(validating: message.body, as: UTF8.self)
+        let texts: [(String, String?)] = [
+            ("consumer", consumer), ("event_id", message.eventID), ("type", message.type?.beginning(noticeTextBytes)),
+            ("reason", message.reason.beginning(noticeTextBytes)), ("body", body?.beginning(noticeBodyBytes)),
+        ]
+        var members: [JSONMember] = texts.map { name, text in
+            JSONMember(name: name, value: text.map(JSONValue.string) ?? .null)
+        }
+        if body != nil, message.body.count > noticeBodyBytes {
+            members.append(JSONMember(name: "body_bytes", value: .number(String(message.body.count))))
+        }
         var writer = JSONWriter()
-        writer.value(value)
+        writer.value(.object(members))
         return String(decoding: writer.bytes, as: UTF8.self)
     }
 

@@ -61,6 +61,38 @@ import Testing
         }
     }
 
+    @Test("a notice fits into a record whatever was parked: it says that its body is cut, and the table has all of it")
+    func large() async throws {
+        try await withMessaging { world in
+            // Six bytes each, once they are written as JSON; two, so that the cut falls into one.
+            let hostile: [[UInt8]] = [
+                [UInt8](repeating: 1, count: 900_000), Array(("e" + String(repeating: "é", count: 400_000)).utf8),
+            ]
+            for body in hostile {
+                let headers: [String: String] = Message.headers(type: String(repeating: "t", count: 200_000))
+                    .merging(["traceparent": String(repeating: "\u{2}", count: 100_000)]) { $1 }
+                await world.handle(Message.raw(headers, key: String(repeating: "k", count: 300_000), body))
+                #expect(try await world.parked().last?.body == body)
+            }
+            let sizes: [String] = try await world.texts(
+                "SELECT 'large' FROM outbox WHERE octet_length(body) + octet_length(key) + octet_length(traceparent) > 500000"
+            )
+            #expect(sizes.isEmpty)
+            #expect(
+                try await world.texts("SELECT body::jsonb->>'body_bytes' FROM outbox ORDER BY seq") == [
+                    "900000", "800001",
+                ])
+            let cut: [String] = try await world.texts(
+                "SELECT octet_length(body::jsonb->>'body')::text FROM outbox ORDER BY seq")
+            #expect(cut == ["65536", "65535"])
+            await world.handle(Message.raw(Message.headers(), Array("{broken".utf8)))
+            #expect(
+                try await world.texts(
+                    "SELECT coalesce(body::jsonb->>'body_bytes', 'whole') FROM outbox ORDER BY seq DESC LIMIT 1")
+                    == ["whole"])
+        }
+    }
+
     @Test("a malformed message behind a waiting key is parked, not queued") func behindWaiting() async throws {
         try await withMessaging { world in
             world.recorder.fail("bad")
