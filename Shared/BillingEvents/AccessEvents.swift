@@ -24,11 +24,13 @@ public struct APIKeyChangedV1: EventBody, Equatable {
     public let expiresAt: Instant?
     /// Revocation.
     public let revokedAt: Instant?
+    /// The key that it has come of by rotations; `nil` in events from before that was told.
+    public let lineageID: APIKeyID?
 
     /// The whole fact.
     public init(
         keyID: APIKeyID, name: String, display: String, hash: String, scopes: [String], createdAt: Instant,
-        expiresAt: Instant?, revokedAt: Instant?
+        expiresAt: Instant?, revokedAt: Instant?, lineageID: APIKeyID? = nil
     ) {
         self.keyID = keyID
         self.name = name
@@ -38,6 +40,7 @@ public struct APIKeyChangedV1: EventBody, Equatable {
         self.createdAt = createdAt
         self.expiresAt = expiresAt
         self.revokedAt = revokedAt
+        self.lineageID = lineageID
     }
 
     /// Reads the fields.
@@ -50,6 +53,7 @@ public struct APIKeyChangedV1: EventBody, Equatable {
         createdAt = f.instant("created_at", doc: "When")
         expiresAt = f.optionalInstant("expires_at", doc: "End")
         revokedAt = f.optionalInstant("revoked_at", doc: "Revocation")
+        lineageID = f.optionalID("lineage_id", as: APIKeyID.self, doc: "The first key before all rotations")
     }
 
     /// Writes the fields.
@@ -62,6 +66,7 @@ public struct APIKeyChangedV1: EventBody, Equatable {
         o.field("created_at", createdAt.rfc3339)
         o.field("expires_at", expiresAt?.rfc3339)
         o.field("revoked_at", revokedAt?.rfc3339)
+        if let lineageID { o.field("lineage_id", lineageID.rawValue) }
     }
 
     /// An example for documents.

@@ -168,6 +168,8 @@ extension AsyncAPIDocument {
                 "reason": JSONSchema.documented(JSONSchema.string(), "Why it can never be handled"),
                 "body": JSONSchema.documented(
                     JSONSchema.nullable(JSONSchema.string()), "The message as it came; null when it is not text"),
+                "body_bytes": JSONSchema.documented(
+                    JSONSchema.integer(), "The whole body's length, where only its beginning is given"),
             ],
         ])
 

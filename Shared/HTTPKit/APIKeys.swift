@@ -10,6 +10,8 @@ import Synchronization
 public struct APIKeyRecord: Sendable, Hashable {
     /// The id, which is also the principal's.
     public let id: APIKeyID
+    /// The key that it has come of by rotations; its own id where there were none.
+    public let lineage: APIKeyID
     /// What it is for.
     public let name: String
     /// The first characters of the secret, for people.
@@ -28,11 +30,13 @@ public struct APIKeyRecord: Sendable, Hashable {
     public let lastUsedAt: Instant?
 
     /// Makes a record, for example out of an event.
+    /// - Parameter lineage: The key that it has come of by rotations; `nil` where there were none.
     public init(
-        id: APIKeyID, name: String, display: String, hash: String, scopes: [String], createdAt: Instant,
-        expiresAt: Instant? = nil, revokedAt: Instant? = nil, lastUsedAt: Instant? = nil
+        id: APIKeyID, lineage: APIKeyID? = nil, name: String, display: String, hash: String, scopes: [String],
+        createdAt: Instant, expiresAt: Instant? = nil, revokedAt: Instant? = nil, lastUsedAt: Instant? = nil
     ) {
         self.id = id
+        self.lineage = lineage ?? id
         self.name = name
         self.display = display
         self.hash = hash
@@ -55,6 +59,7 @@ extension APIKeyRecord: PostgresRecord {
     /// Reads the columns in the order of ``APIKeys/columns``.
     public init(row: inout PostgresRow) throws {
         id = try row.next()
+        lineage = try row.next()
         name = try row.next()
         display = try row.next()
         hash = try row.next()
@@ -94,10 +99,17 @@ public enum APIKeys {
         if let wrong = scopes.first(where: { !Scopes.isScope($0) }) { throw Failure.invalidScope(wrong) }
         if scopes.isEmpty { throw Failure.invalidScope("") }
         if let expiresAt, expiresAt <= now { throw Failure.expired }
+        return try make(nil, name: name, scopes: scopes, mode: mode, expiresAt: expiresAt, now: now, in: db)
+    }
+
+    private static func make(
+        _ lineage: APIKeyID?, name: String, scopes: [String], mode: String, expiresAt: Instant?, now: Instant,
+        in db: borrowing PostgresTransaction
+    ) throws -> (record: APIKeyRecord, secret: String) {
         let secret = APIKeySecret.random(mode: mode)
         let record = APIKeyRecord(
-            id: .new(at: now), name: name, display: secret.display, hash: secret.hash.description, scopes: scopes,
-            createdAt: now, expiresAt: expiresAt)
+            id: .new(at: now), lineage: lineage, name: name, display: secret.display, hash: secret.hash.description,
+            scopes: scopes, createdAt: now, expiresAt: expiresAt)
         try project(record, in: db)
         return (record, secret.text)
     }
@@ -121,7 +133,7 @@ public enum APIKeys {
         return revoked
     }
 
-    /// Replaces a key by one with the same name, scopes and expiry. The old one keeps working for a while.
+    /// Replaces a key by one with the same name, scopes, expiry and lineage. The old one keeps working for a while.
     /// - Parameter overlap: For how long the old key still works; zero ends it at once.
     /// - Returns: The new record, its secret, and the old record with its new end; both records are to be published.
     /// - Throws: ``Failure/notFound`` or ``PostgresError``.
@@ -134,10 +146,12 @@ public enum APIKeys {
         let before = try db.first(
             "SELECT \(columns) FROM api_keys WHERE id = \(id) AND revoked_at IS NULL FOR UPDATE", as: APIKeyRecord.self)
         guard let before, before.isValid(at: now) else { throw Failure.notFound }
-        let made = try create(
-            name: before.name, scopes: before.scopes, mode: mode, expiresAt: before.expiresAt, now: now, in: db)
+        let made = try make(
+            before.lineage, name: before.name, scopes: before.scopes, mode: mode, expiresAt: before.expiresAt, now: now,
+            in: db)
         let old = APIKeyRecord(
-            id: before.id, name: before.name, display: before.display, hash: before.hash, scopes: before.scopes,
+            id: before.id, lineage: before.lineage, name: before.name, display: before.display, hash: before.hash,
+            scopes: before.scopes,
             createdAt: before.createdAt, expiresAt: before.expiresAt.map { min($0, end) } ?? end,
             lastUsedAt: before.lastUsedAt)
         try project(old, in: db)
@@ -146,13 +160,14 @@ public enum APIKeys {
 
     /// Writes a key as an event describes it. A revocation is never undone, so late and repeated events do no harm.
     public static func project(_ record: APIKeyRecord, in db: borrowing PostgresTransaction) throws {
+        let lineage: APIKeyID? = record.lineage == record.id ? nil : record.lineage
         try db.execute(
             """
-            INSERT INTO api_keys AS k (id, name, display, hash, scopes, created_at, expires_at, revoked_at)
-            VALUES (\(record.id), \(record.name), \(record.display), decode(\(record.hash), 'hex'), \(record.scopes),
+            INSERT INTO api_keys AS k (id, lineage, name, display, hash, scopes, created_at, expires_at, revoked_at)
+            VALUES (\(record.id), \(lineage.postgresValue), \(record.name), \(record.display), decode(\(record.hash), 'hex'), \(record.scopes),
                 \(record.createdAt), \(record.expiresAt.postgresValue), \(record.revokedAt.postgresValue))
             ON CONFLICT (id) DO UPDATE
-            SET name = excluded.name, display = excluded.display, hash = excluded.hash, scopes = excluded.scopes,
+            SET lineage = coalesce(k.lineage, excluded.lineage), name = excluded.name, display = excluded.display, hash = excluded.hash, scopes = excluded.scopes,
                 expires_at = excluded.expires_at, revoked_at = coalesce(k.revoked_at, excluded.revoked_at)
             """)
         db.onCommit { invalidateCaches() }
@@ -184,6 +199,6 @@ public enum APIKeys {
 
     private static let columns: SQL =
         """
-        id, name, display, encode(hash, 'hex'), scopes, created_at, expires_at, revoked_at, last_used_at
+        id, coalesce(lineage, id), name, display, encode(hash, 'hex'), scopes, created_at, expires_at, revoked_at, last_used_at
         """
 }

@@ -76,7 +76,9 @@ struct Authenticator: Sendable {
                 try APIKeys.find(hash: hash, now: now, in: db)
             }
             return record.map { (record: APIKeyRecord) -> Found in
-                let principal = Principal(id: record.id.rawValue, keyID: record.id, scopes: Scopes(record.scopes))
+                let principal = Principal(
+                    id: record.id.rawValue, lineage: record.lineage.rawValue, keyID: record.id,
+                    scopes: Scopes(record.scopes))
                 return Found(principal: principal, validUntil: record.expiresAt)
             }
         }

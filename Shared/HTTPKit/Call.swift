@@ -3,16 +3,20 @@ public import Telemetry
 
 /// Who calls.
 public struct Principal: Sendable, Hashable {
-    /// The id that limits, idempotency keys and audit entries are kept under: the key's id, or issuer and subject.
+    /// The id that limits and audit entries are kept under: the key's id, or issuer and subject.
     public let id: String
+    /// The id that idempotency keys are kept under, which outlives the rotation of a key: the first key's id.
+    public let lineage: String
     /// The API key that was used; `nil` for tokens and open routes.
     public let keyID: APIKeyID?
     /// What the caller may do.
     public let scopes: Scopes
 
     /// Makes a principal.
-    public init(id: String, keyID: APIKeyID? = nil, scopes: Scopes) {
+    /// - Parameter lineage: Where idempotency keys are kept under another id than the principal's own.
+    public init(id: String, lineage: String? = nil, keyID: APIKeyID? = nil, scopes: Scopes) {
         self.id = id
+        self.lineage = lineage ?? id
         self.keyID = keyID
         self.scopes = scopes
     }
@@ -72,7 +76,7 @@ public struct Call: Sendable {
     public func claim(resourceID: String? = nil) -> IdempotencyClaim? {
         guard let idempotencyKey, let requestHash else { return nil }
         return IdempotencyClaim(
-            scope: principal.id, key: idempotencyKey, operation: "\(method) \(path)", requestHash: requestHash,
+            scope: principal.lineage, key: idempotencyKey, operation: "\(method) \(path)", requestHash: requestHash,
             resourceID: resourceID, claimedAt: receivedAt)
     }
 }

@@ -5,7 +5,7 @@ public struct IdempotencyClaim: Sendable, Hashable {
     /// How long an answer is kept: a real-time day.
     public static let lifetime: Duration = .seconds(86_400)
 
-    /// Whose key it is: the principal's id. Different callers never share keys.
+    /// Whose key it is: the principal's lineage. Different callers never share keys.
     public let scope: String
     /// The caller's key.
     public let key: IdempotencyKey

@@ -88,8 +88,9 @@ enum FollowAPIKeys {
             for event in events {
                 let body: APIKeyChangedV1 = event.body
                 let record = APIKeyRecord(
-                    id: body.keyID, name: body.name, display: body.display, hash: body.hash, scopes: body.scopes,
-                    createdAt: body.createdAt, expiresAt: body.expiresAt, revokedAt: body.revokedAt)
+                    id: body.keyID, lineage: body.lineageID, name: body.name, display: body.display, hash: body.hash,
+                    scopes: body.scopes, createdAt: body.createdAt, expiresAt: body.expiresAt,
+                    revokedAt: body.revokedAt)
                 try APIKeys.project(record, in: db)
             }
         }

@@ -161,7 +161,8 @@ import Testing
         try await withServer { world in
             let (record, _) = try await world.makeKey(["widgets:read"])
             let other = APIKeyRecord(
-                id: APIKeyID.new(at: world.realClock.now), name: "from an event", display: "sk_sandbox_abcd",
+                id: APIKeyID.new(at: world.realClock.now), lineage: record.id, name: "from an event",
+                display: "sk_sandbox_abcd",
                 hash: String(repeating: "ab", count: 32), scopes: ["*"], createdAt: record.createdAt,
                 revokedAt: world.realClock.now)
             let late = APIKeyRecord(

@@ -41,6 +41,31 @@ import Testing
         }
     }
 
+    @Test("a key that is rotated keeps its idempotency keys: a repeat with the new one gets the first answer")
+    func rotated() async throws {
+        try await withServer { world in
+            let first = try await world.send(.POST, "/v1/widgets", ConventionTests.lamp, headers: Self.key("k1"))
+            #expect(first.status == 201)
+            var id: APIKeyID = world.keyID
+            for _ in 0..<2 {
+                let before: APIKeyID = id
+                let now = world.realClock.now
+                let (record, secret) = try await world.pool.transaction { (db: borrowing PostgresTransaction) in
+                    let made = try APIKeys.rotate(before, mode: "sandbox", now: now, in: db)
+                    return (made.new, made.secret)
+                }
+                #expect(record.id != before && record.lineage == world.keyID)
+                let again = try await world.send(
+                    .POST, "/v1/widgets", ConventionTests.lamp,
+                    headers: Self.key("k1") + [("Authorization", "Bearer \(secret)")])
+                #expect(again.status == 201 && again["Idempotency-Replayed"] == "true")
+                #expect(again.body == first.body)
+                id = record.id
+            }
+            #expect(try await world.count("widgets") == 1)
+        }
+    }
+
     @Test("POST needs a key of 1 to 255 printable characters") func format() async throws {
         try await withServer { world in
             let missing = try await world.send(

@@ -123,6 +123,7 @@ import Testing
             }
             let told = try await world.published(APIKeyChangedV1.self)
             #expect(told.map(\.keyID) == [made.record.id, rotated.record.id, made.record.id, revoked.id])
+            #expect(told.allSatisfy { $0.lineageID == made.record.id }, "rotation keeps the lineage")
             #expect(told[2].expiresAt == now.adding(.seconds(86_400)) && told[3].revokedAt == now)
             #expect(!told.contains { $0.display == made.secret || $0.hash.contains(made.secret) })
         }

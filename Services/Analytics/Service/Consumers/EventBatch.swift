@@ -84,7 +84,7 @@ enum EventReaders {
         let key: APIKeyChangedV1 = try raw.decode(as: APIKeyChangedV1.self).body
         let kept = APIKeyChangedV1(
             keyID: key.keyID, name: key.name, display: key.display, hash: "<redacted>", scopes: key.scopes,
-            createdAt: key.createdAt, expiresAt: key.expiresAt, revokedAt: key.revokedAt)
+            createdAt: key.createdAt, expiresAt: key.expiresAt, revokedAt: key.revokedAt, lineageID: key.lineageID)
         batch.entries.append(.init(event: raw, body: encodeString(kept)))
     }
 
