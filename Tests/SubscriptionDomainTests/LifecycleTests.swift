@@ -33,6 +33,23 @@ import Testing
         #expect(subscription.nextActionAt == nil && subscription.open == nil)
     }
 
+    @Test("a sign-up whose bank is still at work does not expire under it; a failure that comes late ends it")
+    func slowSignup() {
+        var subscription = signUp()
+        let late: Instant = start.adding(.seconds(24 * 3_600))
+        subscription.performDue(policy: policy, at: late)
+        #expect(subscription.status == .incomplete && subscription.nextActionAt == nil)
+        #expect(subscription.names == ["created", "billed signup 1000"])
+        var failed = subscription
+        subscription.payOpen(at: start.adding(.seconds(5 * 86_400)))
+        #expect(subscription.status == .active && subscription.nextActionAt == time("2027-02-28T10:30:00Z"))
+        let end: Instant = start.adding(.seconds(6 * 86_400))
+        failed.failOpen(.soft, at: end)
+        #expect(failed.status == .incomplete && failed.nextActionAt == end)
+        failed.performDue(policy: policy, at: end)
+        #expect(failed.names.suffix(2) == ["withdrawn signup_expired", "status incomplete_expired"])
+    }
+
     @Test("renewals are billed one at a time, missed ones one after another") func catchUp() {
         var subscription = Subscription.active()
         let now = time("2027-06-15T00:00:00Z")

@@ -34,7 +34,10 @@ extension Subscription {
     /// Does what is due: bills the next period, retries, gives up, ends. Does nothing when nothing is due.
     public mutating func performDue(policy: DunningPolicy, at now: Instant) {
         guard let due = nextActionAt, due <= now, !status.isFinal else { return }
-        if status == .incomplete {
+        if status == .incomplete, open?.isCollecting == true {
+            // A bank may take days over a debit. What becomes of it decides, and sets the time again if it fails.
+            nextActionAt = nil
+        } else if status == .incomplete {
             withdrawOpen(.signupExpired, at: now)
             move(to: .incompleteExpired, because: .signupExpired, at: now)
         } else if let billing = open {

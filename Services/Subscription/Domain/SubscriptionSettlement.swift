@@ -73,7 +73,10 @@ extension Subscription {
             collect(.newPaymentMethod, policy: policy, at: now)
             return
         }
-        guard status != .incomplete else { return }
+        guard status != .incomplete else {
+            nextActionAt = max(now, createdAt.adding(policy.signupExpiresAfter))
+            return
+        }
         let waits: Bool = reason == .actionRequired
         let step: DunningPolicy.Step = policy.step(after: declineClass, firstFailedAt: firstFailedAt, now: now)
         if let origin = billing.origin {

@@ -48,7 +48,8 @@ package enum IssueAPIKeys {
         let events: [OutboxEvent] = records.map { record in
             let body = APIKeyChangedV1(
                 keyID: record.id, name: record.name, display: record.display, hash: record.hash, scopes: record.scopes,
-                createdAt: record.createdAt, expiresAt: record.expiresAt, revokedAt: record.revokedAt)
+                createdAt: record.createdAt, expiresAt: record.expiresAt, revokedAt: record.revokedAt,
+                lineageID: record.lineage)
             return OutboxEvent(body, key: record.id.rawValue, at: now)
         }
         try Outbox.append(events, in: db)
