@@ -52,7 +52,7 @@ let argumentParser: Target.Dependency = external("ArgumentParser", "swift-argume
 let paymentParts: [Target] = [
     paymentPart("Wallets", ["BillingCore", "JSON", "PaymentDomain", "PKI", crypto, cryptoExtras]),
     paymentPart("Chains", ["BillingCore", "JSON", "CSecp256k1", crypto]),
-    paymentPart("QR", []),
+    paymentPart("QR", ["BillingCore"]),
     paymentPart("ThreeDS", ["BillingCore", "JSON"]),
     paymentPart("Webhooks", ["BillingCore", "JSON", crypto, cryptoExtras] + certificates),
     paymentPart("Contract", ["BillingCore", "PaymentDomain"]),
@@ -81,7 +81,8 @@ let paymentParts: [Target] = [
         ],
         exclude: ["Page"]),
     paymentArea("Routing", ["Redis", "Telemetry", "PaymentDomain", "PaymentContract"]),
-    paymentArea("Reconciliation", ["PaymentContract", "PaymentDomain", "PaymentRecords", argumentParser]),
+    paymentArea(
+        "Reconciliation", ["PaymentContract", "PaymentDomain", "PaymentExchange", "PaymentRecords", argumentParser]),
 ]
 
 /// The parts that a service is wired from, beside its Domain.

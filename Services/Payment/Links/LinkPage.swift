@@ -26,7 +26,7 @@ struct LinkPage: Sendable {
         let hasGoogle: Bool = offers(subject).contains { $0.type == LinkMethod.googlePay.rawValue }
         let values: [String: String] = [
             "language": language, "direction": PageLanguage.isRightToLeft(language) ? "rtl" : "ltr",
-            "title": Self.escaped(link?.brand.name ?? "Refrain"),
+            "title": (link?.brand.name ?? "Refrain").markupEscaped,
             "assets": "/pay/assets/\(assets.version)",
             "brand": link.map { "/pay/\($0.code.text)/brand.css" } ?? "/pay/assets/\(assets.version)/plain.css",
             "data": Self.embedded(data(subject)),
@@ -125,20 +125,6 @@ struct LinkPage: Sendable {
                 preconditionFailure("the page's template has a place that nothing goes to: \(part.prefix(40))")
             }
             text += value + ends[1]
-        }
-    }
-
-    /// Text inside an element or a quoted attribute.
-    static func escaped(_ text: String) -> String {
-        text.reduce(into: "") { escaped, character in
-            switch character {
-            case "&": escaped += "&amp;"
-            case "<": escaped += "&lt;"
-            case ">": escaped += "&gt;"
-            case "\"": escaped += "&quot;"
-            case "'": escaped += "&#39;"
-            default: escaped.append(character)
-            }
         }
     }
 

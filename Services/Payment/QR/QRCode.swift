@@ -1,3 +1,5 @@
+import BillingCore
+
 /// A text as a QR code: byte mode, error correction M, versions 1 to 20 (666 bytes).
 ///
 /// Source: ISO/IEC 18004:2015. Error correction M survives the loss of about 15 % of the symbol.
@@ -62,20 +64,8 @@ package struct QRCode: Hashable, Sendable {
         }
         return """
             <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 \(side) \(side)" shape-rendering="crispEdges" \
-            role="img" aria-label="\(Self.escaped(label))"><path fill="#fff" d="M0 0h\(side)v\(side)H0z"/>\
+            role="img" aria-label="\(label.markupEscaped)"><path fill="#fff" d="M0 0h\(side)v\(side)H0z"/>\
             <path fill="#000" d="\(path)"/></svg>
             """
-    }
-
-    private static func escaped(_ text: String) -> String {
-        text.reduce(into: "") { escaped, character in
-            switch character {
-            case "&": escaped += "&amp;"
-            case "<": escaped += "&lt;"
-            case ">": escaped += "&gt;"
-            case "\"": escaped += "&quot;"
-            default: escaped.append(character)
-            }
-        }
     }
 }

@@ -176,13 +176,13 @@ enum ChallengePage {
         }
         if let form: BrowserForm = try? authentication.beginChallenge(window: .fullPage, at: now) {
             let fields: String = form.fields.map {
-                "<input type=\"hidden\" name=\"\(escaped($0.name))\" value=\"\(escaped($0.value))\">"
+                "<input type=\"hidden\" name=\"\($0.name.markupEscaped)\" value=\"\($0.value.markupEscaped)\">"
             }.joined()
             return reply(
                 200,
                 """
                 <h1>Confirm your payment</h1><p>Your bank wants to make sure that it is you.</p>
-                <form method="post" action="\(escaped(form.address))">\(fields)
+                <form method="post" action="\(form.address.markupEscaped)">\(fields)
                 <button autofocus>Continue to your bank</button></form>
                 """, formTo: form.address)
         }
@@ -219,20 +219,5 @@ enum ChallengePage {
             !parts[2].contains(where: { ";,'".contains($0) })
         else { return nil }
         return "\(parts[0])//\(parts[2])"
-    }
-
-    private static func escaped(_ text: String) -> String {
-        var safe = ""
-        for character in text {
-            switch character {
-            case "&": safe += "&amp;"
-            case "<": safe += "&lt;"
-            case ">": safe += "&gt;"
-            case "\"": safe += "&quot;"
-            case "'": safe += "&#39;"
-            default: safe.append(character)
-            }
-        }
-        return safe
     }
 }
