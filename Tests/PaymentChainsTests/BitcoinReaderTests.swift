@@ -57,10 +57,37 @@ private func core(value: String = "0.01500000") -> FakeNode {
             ])
         var memory = CoreReader.Mempool()
         for _ in 0..<2 {
-            let waiting = try await reader.unconfirmed(to: [try Self.address()], memory: &memory)
-            #expect(waiting.map(\.id.transaction) == [hash("b")] && waiting.allSatisfy { $0.block == nil })
+            let waiting: CoreReader.Waiting = try await reader.unconfirmed(to: [try Self.address()], memory: &memory)
+            #expect(waiting.transfers.map(\.id.transaction) == [hash("b")] && waiting.isComplete)
+            #expect(waiting.transfers.allSatisfy { $0.block == nil })
             #expect(memory.count == 1)
         }
+    }
+
+    @Test("a large pool is read in parts, what is waited for first, and until the end it is told that there is more")
+    func largePool() async throws {
+        let ids: [String] = (0..<CoreReader.maxReads + 5).map { number in
+            let digits = String(number, radix: 16)
+            return String(repeating: "0", count: 64 - digits.utf8.count) + digits
+        }
+        let last: String = try #require(ids.last)
+        let node = FakeNode(call: { method, parameters in
+            if method == "getrawmempool" { return .array(ids.map { .string($0) }) }
+            let script = parameters[0].stringValue == last ? "0014c0cebcd6c3d3ca8c75dc5ec62ebe55330ef910e2" : "6a"
+            return ["txid": parameters[0], "vout": [["n": 0, "value": 1, "scriptPubKey": ["hex": .string(script)]]]]
+        })
+        let reader = CoreReader(transport: node, network: .regtest)
+        let address: BitcoinAddress = try Self.address()
+        var memory = CoreReader.Mempool()
+        let begun: CoreReader.Waiting = try await reader.unconfirmed(to: [address], memory: &memory)
+        #expect(begun == CoreReader.Waiting(transfers: [], isComplete: false))
+        let done: CoreReader.Waiting = try await reader.unconfirmed(to: [address], memory: &memory)
+        #expect(done.isComplete && done.transfers.map(\.id.transaction) == [last])
+        #expect(memory.count == ids.count)
+        var other = CoreReader.Mempool()
+        let asked: CoreReader.Waiting = try await reader.unconfirmed(to: [address], first: [last], memory: &other)
+        #expect(!asked.isComplete && asked.transfers.map(\.id.transaction) == [last])
+        #expect(other.count == CoreReader.maxReads + 1)
     }
 
     @Test(

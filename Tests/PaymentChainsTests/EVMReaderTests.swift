@@ -60,6 +60,7 @@ private struct FakeChain: Sendable {
                 return header(18, [["to": .null, "value": "0x1"], ["to": .string(contractText)], payment])
             case "eth_getLogs":
                 let filter: JSONValue = parameters[0]
+                if let asked = filter["blockHash"]?.stringValue { return asked == logBlock ? [log(data)] : [] }
                 let low = UInt64(filter["fromBlock"]?.stringValue?.dropFirst(2) ?? "", radix: 16) ?? 0
                 let high = UInt64(filter["toBlock"]?.stringValue?.dropFirst(2) ?? "", radix: 16) ?? 0
                 return (low...high).contains(18) && high - low < 3 ? [log(data)] : []
@@ -90,7 +91,7 @@ private struct FakeChain: Sendable {
     }
 
     private func transfers(_ chain: FakeChain) async throws -> [ChainTransfer] {
-        let limits = EVMReader.Limits(blocks: 3, addresses: 1)
+        let limits = EVMReader.Limits(blocks: 3, addresses: 1, hashed: 1)
         let reader = EVMReader(transport: chain.node, chainID: 0x7_7657_4746_9697, limits: limits)
         return try await reader.tokenTransfers(
             of: try EVMAddress(parsing: contractText), to: [try EVMAddress(parsing: payeeText)], in: 5...20,

@@ -72,7 +72,20 @@ private struct RandomChain {
                 }
             }
         }
+        for transfer in departed where transfer.succeeded { pending = try pending.adding(transfer.amount) }
         return (received, pending)
+    }
+
+    /// The transfers that no block of the chain holds, and that were in one it is not three confirmations past.
+    private var departed: [ChainTransfer] {
+        let onChain: Set<TransferID> = Set(blocks.flatMap { contents[$0.ref] ?? [] }.map(\.id))
+        let left: [TransferID: [ChainTransfer]] = Dictionary(
+            grouping: reports.filter { !onChain.contains($0.id) }, by: \.id)
+        return left.values.compactMap { reports in
+            let last: ChainTransfer? = reports.max { ($0.block?.ref.height ?? 0) < ($1.block?.ref.height ?? 0) }
+            guard let last, let height = last.block?.ref.height, let tip else { return nil }
+            return tip.ref.height < height + 3 ? last : nil
+        }
     }
 
     private func placed(

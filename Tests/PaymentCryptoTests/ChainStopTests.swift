@@ -201,6 +201,9 @@ extension CryptoWorld {
             #expect(try await world.charge(request).unexplained == .zero)
             world.clock.advance(by: .seconds(86_400))
             try await world.look()
+            #expect(try await world.charge(request).answer == nil, "another block may take it up")
+            world.chain.mine()
+            try await world.look()
             #expect(
                 try await world.answer(request)
                     == .declined(ProviderDecline(code: "quote_expired", reference: address)))

@@ -110,6 +110,6 @@ private struct ProviderNewsKey: Hashable {
     let attempt: AttemptID?
 
     init(_ news: ProviderNews) {
-        if case .charge(let attempt) = news { self.attempt = attempt } else { attempt = nil }
+        if case .charge(let attempt, _) = news { self.attempt = attempt } else { attempt = nil }
     }
 }

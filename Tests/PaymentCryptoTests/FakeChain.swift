@@ -18,6 +18,15 @@ final class FakeChain: ChainScanner, ChainReader {
         var payments: [Payment]
     }
 
+    /// What the node shows.
+    struct Shows: Sendable {
+        /// What waits for a block.
+        var pool = true
+        /// Each address with all its blocks, instead of each block with all its addresses.
+        var histories = false
+        var extent: Sighting.Extent = .whole
+    }
+
     private struct State {
         var blocks: [Block] = []
         var pool: [Payment] = []
@@ -28,6 +37,10 @@ final class FakeChain: ChainScanner, ChainReader {
         var smuggled: [String: Int] = [:]
         /// The chain before a fork.
         var kept: [Block] = []
+        /// Blocks at the end that the node does not have yet.
+        var hidden = 0
+        var shows = Shows()
+        var seen: [Block] { blocks.dropLast(hidden) }
         /// Runs once when the node is asked for what is on addresses.
         var meanwhile: (@Sendable () -> Void)?
     }
@@ -46,6 +59,12 @@ final class FakeChain: ChainScanner, ChainReader {
 
     /// From now on the node answers with this; `nil` mends it.
     func breaks(_ fault: ChainFault?) { state.withLock { $0.fault = fault } }
+
+    /// From now on the node is so many blocks behind the chain.
+    func lags(_ count: Int) { state.withLock { $0.hidden = count } }
+
+    /// From now on the node shows this much.
+    func shows(_ change: (inout Shows) -> Void) { state.withLock { change(&$0.shows) } }
 
     /// Something that happens once, while a look is under way.
     func meanwhile(_ work: @escaping @Sendable () -> Void) { state.withLock { $0.meanwhile = work } }
@@ -130,13 +149,13 @@ final class FakeChain: ChainScanner, ChainReader {
 
     func tipHeight() async throws(ChainFault) -> UInt64 {
         try check()
-        return state.withLock { $0.blocks.last?.header.ref.height ?? 0 }
+        return state.withLock { $0.seen.last?.header.ref.height ?? 0 }
     }
 
     func header(at height: UInt64) async throws(ChainFault) -> BlockHeader {
         try check()
         let found: BlockHeader? = state.withLock { state in
-            state.blocks.first { $0.header.ref.height == height }?.header
+            state.seen.first { $0.header.ref.height == height }?.header
         }
         guard let found else { throw .moved }
         return found
@@ -153,29 +172,37 @@ final class FakeChain: ChainScanner, ChainReader {
         work?()
         try check()
         return state.withLock { state in
+            guard isWhole || !state.shows.histories else { return [:] }
             var seen: [AttemptID: Sighting] = [:]
             for watched in addresses {
-                let address: String = watched.address.lowercased()
-                var sighting = Sighting(unconfirmed: isWhole ? [] : nil)
-                for block in state.blocks where step.added.contains(block.header) {
-                    sighting.confirmed += block.payments.filter { $0.address == address }.map {
-                        $0.transfer(block.header.stamp)
-                    }
-                }
-                if isWhole {
-                    sighting.unconfirmed = state.pool.filter { $0.address == address }.map { $0.transfer(nil) }
-                }
-                if isWhole, let sent = state.smuggled[address], let tip = state.blocks.last?.header.ref {
-                    let paid: [UInt128] = state.blocks.flatMap(\.payments).filter {
-                        $0.address == address && $0.succeeded
-                    }.map(\.amount.low)
-                    sighting.balance = Sighting.Balance(
-                        block: tip, amount: BaseUnits(paid.reduce(0, +) + UInt128(sent)))
-                }
-                seen[watched.attemptID] = sighting
+                seen[watched.attemptID] = sighting(watched.address.lowercased(), state, after: step, isWhole)
             }
             return seen
         }
+    }
+
+    private func sighting(
+        _ address: String, _ state: State, after step: TrailAdvance, _ isWhole: Bool
+    ) -> Sighting {
+        var sighting = Sighting(extent: state.shows.extent)
+        guard state.shows.extent != .unread else { return sighting }
+        for block in state.seen where state.shows.histories || step.added.contains(block.header) {
+            let transfers: [ChainTransfer] = block.payments.filter { $0.address == address }.map {
+                $0.transfer(block.header.stamp)
+            }
+            sighting.confirmed += transfers
+            let isBelow: Bool = step.trail.floor.map { block.header.ref.height < $0.height } ?? false
+            if isBelow, !transfers.isEmpty { sighting.settled.append(block.header.ref) }
+        }
+        if isWhole, state.shows.pool {
+            sighting.unconfirmed = state.pool.filter { $0.address == address }.map { $0.transfer(nil) }
+        }
+        if isWhole, let sent = state.smuggled[address], let tip = state.seen.last?.header.ref {
+            let paid: [UInt128] = state.seen.flatMap(\.payments).filter { $0.address == address && $0.succeeded }
+                .map(\.amount.low)
+            sighting.balance = Sighting.Balance(block: tip, amount: BaseUnits(paid.reduce(0, +) + UInt128(sent)))
+        }
+        return sighting
     }
 
     func transfers(

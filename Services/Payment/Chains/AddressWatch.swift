@@ -3,8 +3,8 @@ package import BillingCore
 /// Everything seen on one payment's address. It only collects; ``standing(on:at:)`` judges.
 ///
 /// A transfer counts while a block that holds it is on the chain, or while it waits for a block and the node knows it.
-/// So a block that leaves the chain takes its transfers along, and it does not matter in which order blocks, repeated
-/// and outdated reports come in.
+/// So a block that leaves the chain takes its transfers along: for a while they are on the way again. It does not matter
+/// in which order blocks, repeated and outdated reports come in.
 package struct AddressWatch: Hashable, Sendable {
     /// Why a report is refused.
     package enum Failure: Error, Equatable, Sendable {
@@ -145,10 +145,15 @@ package struct AddressWatch: Hashable, Sendable {
     /// Forgets of what waits for a block the transactions that are in one on the chain: a node may tell of both, and a
     /// transfer's place in its block is known there only.
     package mutating func dropPlaced(on trail: ChainTrail) {
-        let placed: Set<String> = Set(
+        let placed: Set<String> = transactions(on: trail)
+        unconfirmed = unconfirmed.filter { !placed.contains($0.key.transaction) }
+    }
+
+    /// The transactions that are in a block of the chain.
+    func transactions(on trail: ChainTrail) -> Set<String> {
+        Set(
             placements.filter { _, known in known.contains { $0.isFinal || trail.contains($0.block) } }
                 .keys.map(\.transaction))
-        unconfirmed = unconfirmed.filter { !placed.contains($0.key.transaction) }
     }
 
     /// What the transfers in blocks of the chain have brought, however many confirmations they have.

@@ -1,10 +1,10 @@
 /// Carries requests to one node. Addresses, credentials, TLS, time limits and pools live behind it.
 package protocol ChainTransport: Sendable {
     /// Sends a JSON-RPC body and reads the whole answer, whatever its status: Bitcoin Core answers errors with 500.
-    /// - Throws: ``ChainFault/unreachable``, ``ChainFault/timedOut``.
+    /// - Throws: ``ChainFault/unreachable``, ``ChainFault/timedOut``, ``ChainFault/tooMuch(_:)``.
     func post(_ body: [UInt8]) async throws(ChainFault) -> ChainAnswer
     /// Reads a path of a REST interface, such as `/blocks/tip/height`.
-    /// - Throws: ``ChainFault/unreachable``, ``ChainFault/timedOut``.
+    /// - Throws: ``ChainFault/unreachable``, ``ChainFault/timedOut``, ``ChainFault/tooMuch(_:)``.
     func get(_ path: String) async throws(ChainFault) -> ChainAnswer
 }
 
@@ -44,6 +44,6 @@ package enum ChainFault: Error, Equatable, Sendable {
     case reorganisedTooDeep
     /// An answer that makes no sense; which part of it. Raises an alarm.
     case unusable(String)
-    /// More than the named limit allows.
+    /// More than the named limit allows: asking again changes nothing. Raises an alarm.
     case tooMuch(String)
 }

@@ -14,6 +14,20 @@ package struct CoreReader: ChainReader {
         package var count: Int { outputs.count }
     }
 
+    /// The transactions that wait for a block, as far as they were read.
+    package struct Waiting: Hashable, Sendable {
+        /// The transfers to the addresses.
+        package let transfers: [ChainTransfer]
+        /// Whether all of them were read: only then is a transfer that is not among these not there.
+        package let isComplete: Bool
+
+        /// What was read.
+        package init(transfers: [ChainTransfer], isComplete: Bool) {
+            self.transfers = transfers
+            self.isComplete = isComplete
+        }
+    }
+
     /// The most waiting transactions to read in one poll; the others follow in the next.
     package static let maxReads = 2_000
     /// The most waiting transactions to remember. On the main network Esplora is the better source for them.
@@ -83,29 +97,37 @@ package struct CoreReader: ChainReader {
     }
 
     /// The transfers to any of the addresses that wait for a block.
-    /// - Parameter memory: What earlier polls read; brought up to date.
+    /// - Parameters:
+    ///   - first: Transactions that are read before the others, however many there are: those that are waited for.
+    ///   - memory: What earlier polls read; brought up to date.
     /// - Throws: ``ChainFault/tooMuch(_:)`` beyond ``maxRemembered``.
     package func unconfirmed(
-        to addresses: some Sequence<BitcoinAddress>, memory: inout Mempool
-    ) async throws(ChainFault) -> [ChainTransfer] {
+        to addresses: some Sequence<BitcoinAddress>, first: Set<String> = [], memory: inout Mempool
+    ) async throws(ChainFault) -> Waiting {
         guard let listed = try await rpc.call("getrawmempool", []).arrayValue else { throw .unusable("getrawmempool") }
         guard listed.count <= Self.maxRemembered else { throw .tooMuch("mempool") }
         var next = Mempool()
         var reads = 0
+        var isComplete = true
         for entry in listed {
             let id: String = try BitcoinWire.hash(entry.stringValue ?? "", "getrawmempool")
             if let known = memory.outputs[id] {
                 next.outputs[id] = known
+            } else if first.contains(id) {
+                next.outputs[id] = try await outputs(of: id)
             } else if reads < Self.maxReads {
                 reads += 1
                 next.outputs[id] = try await outputs(of: id)
+            } else {
+                isComplete = false
             }
         }
         memory = next
         let wanted: [String: BitcoinAddress] = BitcoinWire.byScript(addresses)
-        return next.outputs.flatMap { id, outputs in
+        let transfers: [ChainTransfer] = next.outputs.flatMap { id, outputs in
             BitcoinWire.transfers(outputs, of: id, to: wanted, in: nil)
         }
+        return Waiting(transfers: transfers, isComplete: isComplete)
     }
 
     /// What one transaction moves to an address; nothing when the node does not know it. The node needs `-txindex` to

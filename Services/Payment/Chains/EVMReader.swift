@@ -13,12 +13,15 @@ package struct EVMReader: ChainReader {
         package let addresses: Int
         /// Logs per answer.
         package let logs: Int
+        /// The newest blocks of a query that are asked for one by one, by their hash.
+        package let hashed: UInt64
 
         /// Limits; the defaults are within what public nodes allow.
-        package init(blocks: UInt64 = 500, addresses: Int = 100, logs: Int = 10_000) {
+        package init(blocks: UInt64 = 500, addresses: Int = 100, logs: Int = 10_000, hashed: UInt64 = 32) {
             self.blocks = max(1, blocks)
             self.addresses = max(1, addresses)
             self.logs = max(1, logs)
+            self.hashed = min(max(1, hashed), 1 << 16)
         }
     }
 
@@ -71,22 +74,26 @@ package struct EVMReader: ChainReader {
     /// - Parameters:
     ///   - blocks: The heights to look at; all of them on the trail.
     ///   - trail: The chain, just brought up to date.
-    /// - Throws: ``ChainFault/moved`` when a log is in a block that is not on the trail; ``ChainFault/tooMuch(_:)``;
-    ///   ``ChainFault/unusable(_:)`` for a log that was not asked for or that its receipt does not have.
+    /// - Throws: ``ChainFault/moved`` when a log is in a block that is not on the trail, or the node does not have one of
+    ///   the newest blocks; ``ChainFault/tooMuch(_:)``; ``ChainFault/unusable(_:)`` for a log that was not asked for or
+    ///   that its receipt does not have.
     package func tokenTransfers(
         of contract: EVMAddress, to addresses: Set<EVMAddress>, in blocks: ClosedRange<UInt64>, on trail: ChainTrail
     ) async throws(ChainFault) -> [ChainTransfer] {
+        let query = EVMLogQuery(rpc: rpc, limits: limits, contract: contract, trail: trail)
         var logs: [EVMWire.Log] = []
         let sorted: [EVMAddress] = addresses.sorted { $0.lowercased < $1.lowercased }
         for start in stride(from: 0, to: sorted.count, by: limits.addresses) {
             let group: [EVMAddress] = Array(sorted[start..<min(start + limits.addresses, sorted.count)])
-            var low: UInt64 = blocks.lowerBound
-            while low <= blocks.upperBound {
-                let high: UInt64 = min(blocks.upperBound, low + (limits.blocks - 1))
-                logs += try await transferLogs(of: contract, to: group, in: low...high, on: trail)
-                low = high + 1
-            }
+            logs += try await query.logs(to: group, in: blocks)
         }
+        return try await transfers(by: logs)
+    }
+
+    /// The transfers that logs tell of, with their blocks and their receipts' outcome.
+    private func transfers(by logs: [EVMWire.Log]) async throws(ChainFault) -> [ChainTransfer] {
+        // One transaction may pay many addresses.
+        var receipts: [String: JSONValue] = [:]
         var headers: [UInt64: BlockHeader] = [:]
         var transfers: [ChainTransfer] = []
         for log in logs where !log.amount.isZero {
@@ -98,7 +105,14 @@ package struct EVMReader: ChainReader {
                 headers[log.block.height] = header
             }
             guard header.ref == log.block else { throw .moved }
-            let succeeded: Bool = try await outcome(of: log.transaction, in: log.block, with: log)
+            let receipt: JSONValue
+            if let known = receipts[log.transaction] {
+                receipt = known
+            } else {
+                receipt = try await self.receipt(of: log.transaction, in: log.block)
+                receipts[log.transaction] = receipt
+            }
+            let succeeded: Bool = try Self.outcome(receipt, with: log)
             transfers.append(
                 ChainTransfer(
                     id: TransferID(transaction: log.transaction, position: log.position),
@@ -126,7 +140,7 @@ package struct EVMReader: ChainReader {
             transfers.append(
                 ChainTransfer(
                     id: TransferID(transaction: id, position: 0), address: payee, amount: amount,
-                    succeeded: try await outcome(of: id, in: block.ref, with: nil), block: block))
+                    succeeded: try Self.outcome(try await receipt(of: id, in: block.ref), with: nil), block: block))
         }
         return transfers
     }
@@ -166,37 +180,19 @@ package struct EVMReader: ChainReader {
         }
     }
 
-    private func transferLogs(
-        of contract: EVMAddress, to payees: [EVMAddress], in blocks: ClosedRange<UInt64>, on trail: ChainTrail
-    ) async throws(ChainFault) -> [EVMWire.Log] {
-        let filter: JSONValue = [
-            "fromBlock": EVMWire.quantity(blocks.lowerBound), "toBlock": EVMWire.quantity(blocks.upperBound),
-            "address": .string(contract.lowercased),
-            "topics": [.string(EVMWire.transferTopic), .null, .array(payees.map { .string($0.topic) })],
-        ]
-        guard let entries = try await rpc.call("eth_getLogs", [filter]).arrayValue else { throw .unusable("logs") }
-        guard entries.count <= limits.logs else { throw .tooMuch("logs") }
-        var logs: [EVMWire.Log] = []
-        for entry in entries where entry["removed"] != .bool(true) {
-            guard let log = try EVMWire.transfer(entry), log.contract == contract, payees.contains(log.payee),
-                blocks.contains(log.block.height)
-            else { throw .unusable("logs") }
-            guard trail.contains(log.block) else { throw .moved }
-            logs.append(log)
-        }
-        return logs
-    }
-
-    /// Whether a transaction was carried out in a block, by its receipt's status (EIP-658).
-    /// - Parameter log: A log that the receipt must have.
-    private func outcome(
-        of transaction: String, in block: BlockRef, with log: EVMWire.Log?
-    ) async throws(ChainFault) -> Bool {
+    /// The receipt of a transaction in a block.
+    private func receipt(of transaction: String, in block: BlockRef) async throws(ChainFault) -> JSONValue {
         let receipt: JSONValue = try await rpc.call("eth_getTransactionReceipt", [.string(transaction)])
         guard !receipt.isNull, try EVMWire.hash(receipt["blockHash"], "blockHash") == block.hash else { throw .moved }
         guard try EVMWire.hash(receipt["transactionHash"], "transactionHash") == transaction else {
             throw .unusable("transactionHash")
         }
+        return receipt
+    }
+
+    /// Whether a transaction was carried out, by its receipt's status (EIP-658).
+    /// - Parameter log: A log that the receipt must have.
+    private static func outcome(_ receipt: JSONValue, with log: EVMWire.Log?) throws(ChainFault) -> Bool {
         let status: UInt64 = try EVMWire.number(receipt["status"], "status")
         guard status <= 1 else { throw .unusable("status") }
         if let log, status == 1 {

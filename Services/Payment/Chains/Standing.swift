@@ -113,22 +113,35 @@ extension AddressWatch {
         package var isSettled: Bool { confirmations >= needed }
     }
 
-    /// The transfers that count, each once, in the order of their ids.
+    /// The transfers that count, each once, in the order of their ids. One whose block has left the chain is waited for:
+    /// it may come back, in that block or in another.
     /// - Parameter trail: The chain, brought up to date before the transfers were asked for.
     package func counted(on trail: ChainTrail) -> [Counted] {
         let ids: Set<TransferID> = Set(placements.keys).union(unconfirmed.keys)
+        let present: Set<String> = transactions(on: trail).union(unconfirmed.keys.map(\.transaction))
         return ids.sorted().compactMap { id in
             let arrivedAt: Instant = arrivals[id.transaction]?.arrivedAt ?? terms.opensAt
             let isLate: Bool = terms.policy.late != .accept && arrivedAt >= terms.expiresAt
             // At most one block at a height is on the trail, and a transaction is in a chain once.
             let place: Placement? = placements[id]?.first { $0.isFinal || trail.contains($0.block) }
-            guard let amount = place?.amount ?? unconfirmed[id], place?.succeeded ?? true else { return nil }
+            let gone: Placement? = present.contains(id.transaction) ? nil : departed(id, on: trail)
+            guard let amount = place?.amount ?? unconfirmed[id] ?? gone?.amount, (place ?? gone)?.succeeded ?? true
+            else { return nil }
             let confirmations: UInt64 = place.map { trail.confirmations(at: $0.block.height) } ?? 0
             let needed: UInt64 = terms.policy.confirmations(for: max(amount, terms.expected))
             return Counted(
                 id: id, amount: amount, confirmations: confirmations,
                 needed: place?.isFinal == true ? 0 : needed, isLate: isLate)
         }
+    }
+
+    /// Where a transfer was whose block has left the chain, while another block is likely to take it up: until the chain
+    /// is the confirmations that it needs past that block's height.
+    private func departed(_ id: TransferID, on trail: ChainTrail) -> Placement? {
+        guard let last = placements[id]?.last, let tip = trail.tip else { return nil }
+        let needed: UInt64 = terms.policy.confirmations(for: max(last.amount, terms.expected))
+        let (end, isEndless) = last.block.height.addingReportingOverflow(needed)
+        return isEndless || tip.height < end ? last : nil
     }
 
     /// What the address amounts to: a pure function of what was seen, the chain and the time.

@@ -59,7 +59,8 @@ package struct CryptoProvider: PaymentProvider {
         .refused(code: CryptoDecline.methodUnsupported)
     }
 
-    /// Gives an attempt up: what arrives from now on is not for it.
+    /// Gives an attempt up: what arrives from now on is not for it. Not while money is on its way, something on the address
+    /// is unexplained, or nobody can see what has come: the chain decides then, in its time.
     package func release(_ request: ReleaseRequest) async throws(ProviderFault) -> ReleaseAnswer {
         try await stored { db in
             guard let charge = try CryptoChargeStore.lock(address: request.reference, of: name, in: db) else {
@@ -67,6 +68,9 @@ package struct CryptoProvider: PaymentProvider {
             }
             if charge.answer == .captured { return .refused(code: "captured") }
             if charge.answer == nil {
+                guard charge.standing.pending.isZero, charge.unexplained.isZero,
+                    try ChainStore.isInSight(accepted.asset.chain, seconds: terms.blindSeconds, in: db)
+                else { return .refused(code: CryptoDecline.unclear) }
                 try CryptoChargeStore.answer(
                     charge.attemptID, .declined(CryptoDecline.canceled), units: nil, at: clock.now, in: db)
             }

@@ -9,6 +9,19 @@ package struct Sighting: Sendable, Equatable {
     package var unconfirmed: [ChainTransfer]?
     /// What the address has; `nil` where it was not asked for.
     package var balance: Balance?
+    /// Blocks below the trail that hold some of the transfers: the node was asked, and has them on its chain.
+    package var settled: [BlockRef] = []
+    /// How much of what there is was read.
+    package var extent: Extent = .whole
+
+    /// How much of what there is on an address was read.
+    package enum Extent: Sendable, Equatable {
+        case whole
+        /// Not all that waits for a block: what was not seen may be there, and nothing is declined.
+        case partial
+        /// Nothing: the address is not judged.
+        case unread
+    }
 
     /// What an address has after a block.
     package struct Balance: Sendable, Equatable {
@@ -22,11 +35,14 @@ package struct Sighting: Sendable, Equatable {
     }
 
     package init(
-        confirmed: [ChainTransfer] = [], unconfirmed: [ChainTransfer]? = nil, balance: Balance? = nil
+        confirmed: [ChainTransfer] = [], unconfirmed: [ChainTransfer]? = nil, balance: Balance? = nil,
+        settled: [BlockRef] = [], extent: Extent = .whole
     ) {
         self.confirmed = confirmed
         self.unconfirmed = unconfirmed
         self.balance = balance
+        self.settled = settled
+        self.extent = extent
     }
 }
 
@@ -37,8 +53,8 @@ package protocol ChainScanner: Sendable {
     /// What there is on addresses.
     /// - Parameters:
     ///   - step: How the trail was brought forward in this look.
-    ///   - isWhole: Whether the trail reaches the node's last block.
-    /// - Returns: Nothing for an address on which nothing is new.
+    ///   - isWhole: Whether the trail reaches the node's last block, and the node is not behind what was seen of the chain.
+    /// - Returns: Nothing for an address on which nothing is new; ``Sighting/Extent/unread`` for one that could not be read.
     /// - Throws: ``ChainFault/moved`` when the chain went on meanwhile; nothing may be concluded then.
     func sightings(
         of addresses: [WatchedAddress], after step: TrailAdvance, isWhole: Bool

@@ -34,9 +34,14 @@ package final class CoreScanner: ChainScanner {
             }
         }
         guard isWhole else { return seen }
-        // All that wait are told: an address without any has none any more.
-        for attempt in owners.values { seen[attempt, default: Sighting()].unconfirmed = [] }
-        for transfer in try await waiting(for: wanted) {
+        // A restarted process has read nothing of the pool: what is waited for is read first, the rest follows.
+        let waiting: CoreReader.Waiting = try await waiting(
+            for: wanted, first: Set(addresses.flatMap(\.waiting)))
+        for attempt in owners.values {
+            seen[attempt, default: Sighting()].unconfirmed = []
+            if !waiting.isComplete { seen[attempt]?.extent = .partial }
+        }
+        for transfer in waiting.transfers {
             if let owner = owners[transfer.address] { seen[owner]?.unconfirmed?.append(transfer) }
         }
         // What left the pool for a block after those above would look as if it had vanished.
@@ -50,11 +55,13 @@ package final class CoreScanner: ChainScanner {
         try await core.transfers(by: transaction, to: try OwnAddress.bitcoin(address, network))
     }
 
-    private func waiting(for wanted: [BitcoinAddress]) async throws(ChainFault) -> [ChainTransfer] {
+    private func waiting(
+        for wanted: [BitcoinAddress], first: Set<String>
+    ) async throws(ChainFault) -> CoreReader.Waiting {
         var pool: CoreReader.Mempool = memory.withLock { $0 }
-        let transfers: [ChainTransfer] = try await core.unconfirmed(to: wanted, memory: &pool)
+        let waiting: CoreReader.Waiting = try await core.unconfirmed(to: wanted, first: first, memory: &pool)
         let read: CoreReader.Mempool = pool
         memory.withLock { $0 = read }
-        return transfers
+        return waiting
     }
 }

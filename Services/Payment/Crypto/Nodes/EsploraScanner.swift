@@ -3,6 +3,9 @@ package import PaymentChains
 
 /// Looks through Esplora: each address by itself. Those that nobody is about to pay are asked for at new blocks only.
 package struct EsploraScanner: ChainScanner {
+    /// So much older than it is a block may say to be (Bitcoin's rules).
+    private static let blockTimeSlack: Duration = .seconds(7_200)
+
     private let esplora: EsploraReader
     private let network: BitcoinNetwork
 
@@ -19,18 +22,41 @@ package struct EsploraScanner: ChainScanner {
         // Histories are whole: what a look cannot place yet, the next one finds again.
         guard isWhole else { return [:] }
         var seen: [AttemptID: Sighting] = [:]
+        var asked: Set<BlockRef> = []
         for watched in addresses where watched.isOpen || !step.added.isEmpty {
             let address: BitcoinAddress = try OwnAddress.bitcoin(watched.address, network)
-            let history: EsploraReader.History
             do throws(ChainFault) {
-                history = try await esplora.transfers(to: address, on: step.trail)
-            } catch .tooMuch {
-                // Somebody floods one address; the others must not suffer.
-                continue
+                let history: EsploraReader.History = try await esplora.transfers(to: address, on: step.trail)
+                seen[watched.attemptID] = Sighting(
+                    confirmed: history.confirmed, unconfirmed: history.unconfirmed,
+                    settled: try await settled(history.confirmed, of: watched, on: step.trail, &asked))
+            } catch .tooMuch, .moved {
+                // Somebody floods one address, or its newest block is not on the trail yet; the others must not suffer.
+                seen[watched.attemptID] = Sighting(extent: .unread)
             }
-            seen[watched.attemptID] = Sighting(confirmed: history.confirmed, unconfirmed: history.unconfirmed)
         }
         return seen
+    }
+
+    /// The blocks below the trail that hold transfers which are not final yet. What is older than the quote pays nothing.
+    /// - Parameter asked: The blocks that the node was seen to have in this look.
+    /// - Throws: ``ChainFault/moved`` when the node has another block there, or one that is not final.
+    private func settled(
+        _ confirmed: [ChainTransfer], of watched: WatchedAddress, on trail: ChainTrail, _ asked: inout Set<BlockRef>
+    ) async throws(ChainFault) -> [BlockRef] {
+        guard let floor = trail.floor else { return [] }
+        let below: Set<BlockStamp> = Set(
+            confirmed.compactMap(\.block).filter { block in
+                block.ref.height < floor.height && block.time >= watched.since - Self.blockTimeSlack
+                    && !watched.finalBlocks.contains(block.ref.hash)
+            })
+        for block in below.map(\.ref) where !asked.contains(block) {
+            guard trail.confirmations(at: block.height) >= trail.finalConfirmations,
+                try await esplora.header(at: block.height).ref == block
+            else { throw .moved }
+            asked.insert(block)
+        }
+        return below.map(\.ref)
     }
 
     package func transfers(

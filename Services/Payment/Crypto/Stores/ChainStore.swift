@@ -77,8 +77,9 @@ package enum ChainStore {
     }
 
     /// Stores a trail in place of the one a look began with.
+    /// - Parameter isWhole: Whether the look saw all there is; a chain that is not seen to its end is out of sight.
     package static func save(
-        _ trail: ChainTrail, from old: ChainTrail, of chain: String, dueIn seconds: Int,
+        _ trail: ChainTrail, from old: ChainTrail, of chain: String, dueIn seconds: Int, isWhole: Bool,
         in db: borrowing PostgresTransaction
     ) throws {
         let known: Set<BlockRef> = Set(old.blocks)
@@ -93,7 +94,8 @@ package enum ChainStore {
             """)
         try db.enqueue(
             """
-            UPDATE crypto_chains SET peak = \(Int64(trail.peak)), version = version + 1, looked_at = now(),
+            UPDATE crypto_chains SET peak = \(Int64(trail.peak)), version = version + 1,
+                looked_at = CASE WHEN \(isWhole) THEN now() ELSE looked_at END,
                 stopped_at = NULL, stop_reason = NULL, restart_height = NULL, due_at = now() + make_interval(secs => \(seconds))
             WHERE chain = \(chain)
             """)
@@ -107,14 +109,14 @@ package enum ChainStore {
             "UPDATE crypto_chains SET due_at = now() + make_interval(secs => \(seconds)) WHERE chain = \(chain)")
     }
 
-    /// Whether a chain was seen in the last so many seconds of real time.
+    /// Whether a chain was seen to its end in the last so many seconds of real time, and does not stand still.
     package static func isInSight(
         _ chain: String, seconds: Int, in db: borrowing PostgresTransaction
     ) throws -> Bool {
         try db.first(
             """
             SELECT looked_at >= now() - make_interval(secs => \(seconds)) FROM crypto_chains
-            WHERE chain = \(chain) AND looked_at IS NOT NULL
+            WHERE chain = \(chain) AND looked_at IS NOT NULL AND stopped_at IS NULL
             """
         ) { row in try row.next() } ?? false
     }

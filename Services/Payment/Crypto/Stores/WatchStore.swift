@@ -11,6 +11,25 @@ package struct WatchedAddress: Sendable, Hashable {
     package let address: String
     /// Somebody may be paying right now.
     package let isOpen: Bool
+    /// When it was given out.
+    package let since: Instant
+    /// The transactions that were seen to wait for a block.
+    package let waiting: [String]
+    /// The blocks with transfers that are final.
+    package let finalBlocks: [String]
+
+    package init(
+        attemptID: AttemptID, provider: String, address: String, isOpen: Bool, since: Instant,
+        waiting: [String] = [], finalBlocks: [String] = []
+    ) {
+        self.attemptID = attemptID
+        self.provider = provider
+        self.address = address
+        self.isOpen = isOpen
+        self.since = since
+        self.waiting = waiting
+        self.finalBlocks = finalBlocks
+    }
 }
 
 /// A charge that a look may move, its row locked.
@@ -28,12 +47,17 @@ package enum WatchStore {
     ) throws -> [WatchedAddress] {
         try db.query(
             """
-            SELECT attempt_id, provider, address, answer IS NULL FROM crypto_charges
-            WHERE chain = \(chain) AND closed_at IS NULL
+            SELECT c.attempt_id, c.provider, c.address, c.answer IS NULL, c.quoted_at,
+                ARRAY(SELECT t.transaction_id FROM crypto_transfers t
+                    WHERE t.attempt_id = c.attempt_id AND t.block_height IS NULL),
+                ARRAY(SELECT t.block_hash FROM crypto_transfers t WHERE t.attempt_id = c.attempt_id AND t.is_final)
+            FROM crypto_charges c
+            WHERE c.chain = \(chain) AND c.closed_at IS NULL
             """
         ) { row in
             WatchedAddress(
-                attemptID: try row.next(), provider: try row.next(), address: try row.next(), isOpen: try row.next())
+                attemptID: try row.next(), provider: try row.next(), address: try row.next(), isOpen: try row.next(),
+                since: try row.next(), waiting: try row.next(), finalBlocks: try row.next())
         }
     }
 
@@ -56,9 +80,10 @@ package enum WatchStore {
         ) { row in WatchedCharge(charge: try CryptoCharge(row: &row), isAbandoned: try row.next()) }
     }
 
+    /// One that is being given up is not: whether it is let go is the connector's to say.
     private static let abandoned: SQL = """
         EXISTS (SELECT 1 FROM payments p WHERE p.id = c.payment_id AND (p.attempt_id <> c.attempt_id
-            OR p.status IN ('failed', 'canceled', 'canceling', 'succeeded')))
+            OR p.status IN ('failed', 'canceled', 'succeeded')))
         """
 
     /// What was seen of charges.

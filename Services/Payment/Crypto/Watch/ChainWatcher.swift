@@ -110,7 +110,10 @@ package final class ChainWatcher: Sendable {
             let (seconds, reason): (Int, String?) = (dueIn, Self.stopReason(error))
             if claimed.isStopped || reason != nil { stopped.set(1) }
             try await pool.transactionRetrying { db in
-                if let reason { try ChainStops.stop(chain, reason, refused: claimed.restartHeight, in: db) }
+                if let reason {
+                    let refused: UInt64? = Self.isTooMuch(error) ? nil : claimed.restartHeight
+                    try ChainStops.stop(chain, reason, refused: refused, in: db)
+                }
                 try ChainStore.release(chain, dueIn: seconds, in: db)
             }
             throw error
@@ -122,8 +125,13 @@ package final class ChainWatcher: Sendable {
     /// Why a chain stands still from now on; `nil` for what passes by itself.
     private static func stopReason(_ error: any Error) -> String? {
         if let refused = error as? RestartRefused { return refused.reason }
+        if case .tooMuch(let what)? = error as? ChainFault { return "the node tells more than is read: \(what)" }
         guard error as? ChainFault == .reorganisedTooDeep else { return nil }
         return "a reorganisation undoes blocks that were final"
+    }
+
+    private static func isTooMuch(_ error: any Error) -> Bool {
+        if case .tooMuch? = error as? ChainFault { true } else { false }
     }
 
     /// What the node says.
@@ -138,15 +146,24 @@ package final class ChainWatcher: Sendable {
         } else {
             step = try await scanner.reader.catchUp(trail, startingBelowTip: Self.startBelow, limit: limit)
         }
-        let isWhole: Bool = step.added.count < limit
+        let isCaughtUp: Bool = step.added.count < limit
+        // Of nodes behind one address some may be behind the others: what was seen in the blocks they lack is not gone.
+        let isWhole: Bool = isCaughtUp && step.trail.tip.map { $0.height >= step.trail.peak } ?? false
         // Read after the chain: whoever gets an address later pays in a later block.
         let (addresses, sent): ([WatchedAddress], [InstructionRecord]) = try await pool.transaction(readOnly: true) {
             db in
             (try WatchStore.addresses(of: chain, in: db), try InstructionStore.sent(on: chain, limit: 100, in: db))
         }
         let seen: [AttemptID: Sighting] = try await scanner.sightings(of: addresses, after: step, isWhole: isWhole)
+        let unread: Int = seen.values.count { $0.extent == .unread }
+        if unread > 0 {
+            logger.info(
+                "addresses that could not be read are not judged",
+                metadata: ["chain": "\(chain)", "addresses": "\(unread)"])
+        }
         let confirmed: [InstructionRecord] = isWhole ? await self.confirmed(sent, on: step.trail) : []
-        return Findings(step: step, restart: restart, isWhole: isWhole, seen: seen, confirmed: confirmed)
+        return Findings(
+            step: step, restart: restart, isCaughtUp: isCaughtUp, isWhole: isWhole, seen: seen, confirmed: confirmed)
     }
 
     /// The sent instructions that the chain has carried out beyond doubt.
@@ -177,16 +194,17 @@ package final class ChainWatcher: Sendable {
         let (watcher, now): (ChainWatcher, Instant) = (self, clock.now)
         return try await pool.transactionRetrying { db in
             guard try ChainStore.lock(watcher.chain, version: claimed.version, in: db) else { return .notOurs }
-            let due: Int = findings.isWhole ? watcher.dueIn : 0
+            let due: Int = findings.isCaughtUp ? watcher.dueIn : 0
             var known: ChainTrail = claimed.trail
             if let restart = findings.restart {
                 try ChainStops.begin(watcher.chain, from: restart.height, confirmed: restart.confirmed, in: db)
                 known = ChainTrail(depth: watcher.depth)
             }
-            try ChainStore.save(findings.step.trail, from: known, of: watcher.chain, dueIn: due, in: db)
+            try ChainStore.save(
+                findings.step.trail, from: known, of: watcher.chain, dueIn: due, isWhole: findings.isWhole, in: db)
             try watcher.judge(findings, at: now, in: db)
             for instruction in findings.confirmed { try InstructionStore.confirm(instruction, at: now, in: db) }
-            return findings.isWhole ? .done : .behind
+            return findings.isCaughtUp ? .done : .behind
         }
     }
 }
@@ -196,10 +214,15 @@ struct Findings: Sendable {
     let step: TrailAdvance
     /// The chain stood still and begins anew.
     let restart: RestartLook?
-    /// The trail reaches the node's last block: what was not seen is not there.
+    /// The trail reaches the node's last block.
+    let isCaughtUp: Bool
+    /// And the node is not behind what was seen of the chain: what was not seen is not there.
     let isWhole: Bool
     let seen: [AttemptID: Sighting]
     let confirmed: [InstructionRecord]
+
+    /// How much of what there is for a charge was read.
+    func extent(of watched: WatchedCharge) -> Sighting.Extent { seen[watched.charge.attemptID]?.extent ?? .whole }
 }
 
 extension InstructionRecord {
@@ -224,8 +247,8 @@ extension ChainFault {
     /// Whether a person must look: asking again changes nothing.
     package var isAlarming: Bool {
         switch self {
-        case .otherChain, .reorganisedTooDeep, .unusable, .refused: true
-        case .unreachable, .timedOut, .unavailable, .rpc, .moved, .behind, .tooMuch: false
+        case .otherChain, .reorganisedTooDeep, .unusable, .refused, .tooMuch: true
+        case .unreachable, .timedOut, .unavailable, .rpc, .moved, .behind: false
         }
     }
 }

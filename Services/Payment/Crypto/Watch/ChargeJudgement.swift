@@ -9,8 +9,10 @@ enum ChargeJudgement {
     /// - Parameters:
     ///   - isAbandoned: The payment goes on without it: what comes now is not for it.
     ///   - unexplained: What came in no transfer that was seen: a person finds out before anything is declined.
+    ///   - isPartial: Not all there is was read: what is missing may be there.
     static func answer(
-        _ charge: CryptoCharge, _ standing: Standing, isAbandoned: Bool, unexplained: BaseUnits, at now: Instant
+        _ charge: CryptoCharge, _ standing: Standing, isAbandoned: Bool, unexplained: BaseUnits, isPartial: Bool,
+        at now: Instant
     ) -> CryptoCharge.Answer? {
         if isAbandoned { return .declined(CryptoDecline.canceled) }
         switch standing.outcome {
@@ -19,7 +21,7 @@ enum ChargeJudgement {
         case .expired, .partiallyPaid, .late: break
         }
         // What is on its way is waited for: it may complete the payment, or be taken back.
-        guard now >= charge.declineAt, standing.pending.isZero, unexplained.isZero else { return nil }
+        guard now >= charge.declineAt, !isPartial, standing.pending.isZero, unexplained.isZero else { return nil }
         switch standing.outcome {
         case .partiallyPaid: return .declined(CryptoDecline.underpaid)
         case .late: return .declined(CryptoDecline.paidLate)
@@ -54,6 +56,8 @@ package enum CryptoDecline {
     package static let underpaid = "underpaid"
     package static let paidLate = "paid_late"
     package static let canceled = "canceled"
+    /// Not a decline: the attempt is not given up while money is on its way, or nobody can see whether it is.
+    package static let unclear = "payment_unclear"
     /// No rate that is fresh enough, or none for the currency.
     package static let rateUnavailable = "rate_unavailable"
     /// The chain is not in sight: payments could not be seen.
@@ -76,7 +80,9 @@ extension ChainWatcher {
             let watch: AddressWatch = takeIn(findings, before, watched.charge, at: now)
             if watch != before { changed[watched.charge.attemptID] = watch }
             // On the way to the node's last block money may seem to be gone that is in a block to come.
-            if findings.isWhole { try judge(watched, watch, findings, at: now, in: db) }
+            if findings.isWhole, findings.extent(of: watched) != .unread {
+                try judge(watched, watch, findings, at: now, in: db)
+            }
         }
         try WatchStore.save(changed, in: db)
     }
@@ -88,6 +94,7 @@ extension ChainWatcher {
         do throws(AddressWatch.Failure) {
             if let seen = findings.seen[charge.attemptID] {
                 try watch.see(seen.confirmed, at: now)
+                for block in seen.settled { watch.settle(block) }
                 if let waiting = seen.unconfirmed { try watch.replaceUnconfirmed(waiting, at: now) }
             }
         } catch {
@@ -130,8 +137,8 @@ extension ChainWatcher {
         var answer: CryptoCharge.Answer? = charge.answer
         if answer == nil {
             answer = ChargeJudgement.answer(
-                charge, standing, isAbandoned: watched.isAbandoned,
-                unexplained: unexplained, at: now)
+                charge, standing, isAbandoned: watched.isAbandoned, unexplained: unexplained,
+                isPartial: findings.extent(of: watched) == .partial, at: now)
             if let answer {
                 let units: BaseUnits? = answer == .captured ? standing.applied : nil
                 try CryptoChargeStore.answer(charge.attemptID, answer, units: units, at: now, in: db)
