@@ -2,6 +2,10 @@ public import BillingCore
 
 /// Readers for the values of BillingCore, shared by requests and events.
 extension InputFields {
+    /// The largest amount that a caller may name, in minor units: ten billion of a currency with two decimals. What is
+    /// added up of such amounts is far from the end of 64 bits.
+    public static let largestAmount: Int64 = 1_000_000_000_000
+
     /// Reads an id of the given kind.
     public mutating func id<ID: TypedID>(_ name: String, as type: ID.Type, doc: String = "") -> ID {
         required(name, schema: Self.idSchema(type), placeholder: ID.sample, doc: doc) { Self.parseID($0, type) }
@@ -48,9 +52,10 @@ extension InputFields {
         return Money(minor: minor, currency: currency("currency", doc: "ISO 4217 code"))
     }
 
-    /// Reads a positive amount in minor units from `name` and its currency from the member `currency`.
+    /// Reads a positive amount in minor units, up to ``largestAmount``, from `name` and its currency from the member
+    /// `currency`.
     public mutating func positiveMoney(_ name: String, doc: String = "") -> Money {
-        let minor: Int64 = int(name, range: 1...Int64.max, doc: doc)
+        let minor: Int64 = int(name, range: 1...Self.largestAmount, doc: doc)
         return Money(minor: minor, currency: currency("currency", doc: "ISO 4217 code"))
     }
 
@@ -120,6 +125,11 @@ extension ObjectWriter {
     public mutating func money(_ name: String, _ money: Money, doc: String = "") {
         field(name, money.minor, doc: doc)
         field("currency", money.currency.code)
+    }
+
+    /// Writes a sum of amounts in minor units; it is told whole where it has more than 64 bits.
+    public mutating func sum(_ name: String, _ minor: Int128, doc: String = "") {
+        if begin(name, doc, JSONSchema.integer()) { json.value(.number(String(minor))) }
     }
 
     /// Writes a time as RFC 3339 in UTC.

@@ -78,6 +78,20 @@ private func fault(_ json: String, _ read: (inout InputFields) -> Void) throws -
         #expect(try fault("{\"n\":\(lexeme)}") { _ = $0.int("n") } == (code.map { ["n \($0)"] } ?? []))
     }
 
+    @Test("a positive amount has a limit, which is named") func amounts() throws {
+        func faults(_ amount: String) throws -> [String] {
+            let json = try parseJSON("{\"amount\":\(amount),\"currency\":\"USD\"}")
+            do {
+                _ = try decode(from: json) { $0.positiveMoney("amount") }
+                return []
+            } catch { return error.faults.map(\.message) }
+        }
+        for fine in ["1", "1000000000000"] { #expect(try faults(fine) == []) }
+        for beyond in ["0", "-1", "1000000000001", "9223372036854775807"] {
+            #expect(try faults(beyond) == ["must be between 1 and 1000000000000"], "\(beyond)")
+        }
+    }
+
     @Test("a range is named in the message") func ranges() throws {
         func message(_ range: ClosedRange<Int64>) throws -> String? {
             let json = try parseJSON("{\"n\":99999999999999999999}")

@@ -101,6 +101,35 @@ private func withBooks(_ body: (BooksServer) async throws -> Void) async throws 
         }
     }
 
+    @Test("an amount has a limit, and sums that have outgrown 64 bits are told whole") func limits() async throws {
+        try await withBooks { books in
+            let vast: String = Self.adjustment.replacing("500", with: "1000000000001")
+            let refused = try await books.send(.POST, "/v1/ledger/adjustments", vast)
+            #expect(refused.status == 422)
+            #expect(
+                refused.json["errors"]?.arrayValue?.compactMap { $0["message"]?.stringValue }
+                    == Array(repeating: "must be between -1000000000000 and 1000000000000", count: 2))
+            // From before there was one.
+            let amount = Money(minor: .max, currency: .usd)
+            for number in 0..<3 {
+                let entry = JournalEntry(
+                    id: .new(at: ExchangeWorld.start), kind: .adjustment, reference: "old_\(number)", paymentID: nil,
+                    occurredAt: ExchangeWorld.start, postings: try Ledger.capture(amount, provider: "stripe"))
+                try await books.world.database.transaction { db in try LedgerStore.book([entry], in: db) }
+            }
+            let sum = JSONValue.number("27670116110564327421")
+            let trial = try await books.send(.GET, "/v1/ledger/trial_balance?at=2027-01-16T00:00:00Z")
+            #expect(trial.status == 200 && trial.json["totals"]?.arrayValue?.map { $0["debit"] } == [sum])
+            let balances = try await books.send(.GET, "/v1/ledger/balances?account=assets:provider:stripe")
+            #expect(balances.status == 200 && balances.json["data"]?.arrayValue?.map { $0["debits"] } == [sum])
+            let statement = try await books.send(
+                .GET,
+                "/v1/ledger/statements?account=assets:provider:stripe&currency=USD&from=2027-01-15T00:00:00Z&to=2027-01-16T00:00:00Z"
+            )
+            #expect(statement.status == 200 && statement.json["closing_balance"] == sum)
+        }
+    }
+
     @Test("who may only read books nothing, and every faulty parameter is named") func refused() async throws {
         try await withBooks { books in
             let reader: [String] = ["ledger:read", "exchange_rates:read"]

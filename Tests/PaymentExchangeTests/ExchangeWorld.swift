@@ -80,7 +80,7 @@ struct ExchangeWorld: Sendable {
     /// What stands on every account: `account currency`.
     func balances() async throws -> [String: Int64] {
         let found: [AccountBalance] = try await database.transaction { db in try LedgerBalances.read(in: db) }
-        return Dictionary(uniqueKeysWithValues: found.map { ("\($0.account) \($0.currency)", $0.balance) })
+        return Dictionary(uniqueKeysWithValues: found.map { ("\($0.account) \($0.currency)", Int64($0.balance)) })
     }
 }
 

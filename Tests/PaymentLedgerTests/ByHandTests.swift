@@ -108,7 +108,11 @@ import Testing
             ["lines unbalanced", "lines unbalanced"]
         ),
         (
-            #"{"reason":"r","lines":[{"account":"a","amount":9223372036854775807,"currency":"USD"},{"account":"b","amount":9223372036854775807,"currency":"USD"}]}"#,
+            #"{"reason":"r","lines":[{"account":"a","amount":9223372036854775807,"currency":"USD"},{"account":"b","amount":-1000000000001,"currency":"USD"}]}"#,
+            ["lines[0].amount out_of_range", "lines[1].amount out_of_range"]
+        ),
+        (
+            #"{"reason":"r","lines":[{"account":"a","amount":1000000000000,"currency":"USD"},{"account":"b","amount":1000000000000,"currency":"USD"}]}"#,
             ["lines unbalanced"]
         ),
     ]

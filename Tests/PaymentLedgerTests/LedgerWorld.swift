@@ -49,8 +49,8 @@ struct LedgerWorld: Sendable {
     static func sum(_ before: Instant?, in db: borrowing PostgresTransaction) throws -> [AccountBalance] {
         try db.query(
             """
-            SELECT account, currency, coalesce(sum(amount) FILTER (WHERE amount > 0), 0)::bigint,
-                coalesce(-sum(amount) FILTER (WHERE amount < 0), 0)::bigint
+            SELECT account, currency, coalesce(sum(amount) FILTER (WHERE amount > 0), 0),
+                coalesce(-sum(amount) FILTER (WHERE amount < 0), 0)
             FROM journal_lines \(SQL.matching(before.map { "occurred_at < \($0)" }))
             GROUP BY account, currency ORDER BY account, currency
             """

@@ -24,10 +24,10 @@ import Testing
     }
 
     /// Balances, and how many lines and entries were read for them.
-    private static func read(_ world: LedgerWorld, before: Instant?) async throws -> (sum: Int64, rows: Int64) {
+    private static func read(_ world: LedgerWorld, before: Instant?) async throws -> (sum: Int128, rows: Int64) {
         try await world.database.transaction(readOnly: true) { db in
             let already: Int64 = try rows(in: db)
-            let sum: Int64 = try LedgerBalances.read(before: before, in: db).reduce(0) { $0 + $1.debits }
+            let sum: Int128 = try LedgerBalances.read(before: before, in: db).reduce(0) { $0 + $1.debits }
             return (sum, try rows(in: db) - already)
         }
     }
@@ -47,12 +47,12 @@ import Testing
     {
         try await withLedger { world in
             try await Self.fill(world)
-            let all: (sum: Int64, rows: Int64) = try await Self.read(world, before: nil)
-            #expect(all.sum == Int64(Self.entries) * 999 && all.rows == 0)
+            let all: (sum: Int128, rows: Int64) = try await Self.read(world, before: nil)
+            #expect(all.sum == Int128(Self.entries) * 999 && all.rows == 0)
             // A week in, twenty minutes past the hour: forty lines of two accounts, and one more at the edge of each.
             let at: Instant = LedgerWorld.start.adding(.seconds(7 * 86_400 + 1_200))
-            let then: (sum: Int64, rows: Int64) = try await Self.read(world, before: at)
-            #expect(then.sum == Int64(7 * 1_440 + 19) * 999)
+            let then: (sum: Int128, rows: Int64) = try await Self.read(world, before: at)
+            #expect(then.sum == Int128(7 * 1_440 + 19) * 999)
             #expect(then.rows <= 2 * 60, "\(then.rows) rows")
             for number in 0..<5 {
                 let id = JournalEntryID.new(at: LedgerWorld.start)
@@ -62,7 +62,7 @@ import Testing
                         postings: try Ledger.capture(Money(minor: 1, currency: .usd), provider: "sandbox"))
                 ])
             }
-            let tail: (sum: Int64, rows: Int64) = try await Self.read(world, before: nil)
+            let tail: (sum: Int128, rows: Int64) = try await Self.read(world, before: nil)
             #expect(tail.sum == all.sum + 5)
             #expect(tail.rows <= 3 * 5 + 1, "\(tail.rows) rows")
         }

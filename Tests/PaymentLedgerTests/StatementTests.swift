@@ -39,18 +39,18 @@ import Testing
                     })
                 if Bool.random(using: &random) { _ = try await world.seal.pass(limit: 17) }
             }
-            var (seen, closing): (Int, Int64?) = (0, nil)
+            var (seen, closing): (Int, Int128?) = (0, nil)
             for number in 0..<4 {
                 let from: Instant = LedgerWorld.start.adding(Self.day * number)
                 let pages: [LedgerStatement] = try await Self.pages(
                     world, from: from, to: from.adding(Self.day), limit: Int.random(in: 1...9, using: &random))
                 guard let first: LedgerStatement = pages.first else { return }
                 if let closing { #expect(first.opening == closing, "seed \(random.seed)") }
-                var balance: Int64 = first.opening
+                var balance: Int128 = first.opening
                 for page in pages {
                     #expect(page.opening == first.opening && page.closing == first.closing, "seed \(random.seed)")
                     for line in page.lines {
-                        balance += line.amount
+                        balance += Int128(line.amount)
                         #expect(line.balance == balance, "seed \(random.seed)")
                         #expect(line.place.occurredAt >= from && line.place.occurredAt < from.adding(Self.day))
                         seen += 1

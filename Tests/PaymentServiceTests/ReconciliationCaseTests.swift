@@ -115,13 +115,12 @@ import Testing
 
     @Test("every kind of case can be written off, and the books then agree") func writeOffs() async throws {
         try await Self.withDifference({ world, paid in
-            let euro = SettlementLine.Presentment(amount: Money(minor: 900, currency: .eur), rate: nil)
-            return [
+            [
                 try world.line("t1", .charge, 500),
                 try SettlementLine(
-                    provider: "sandbox", id: "t2", kind: .charge, gross: Money(minor: 1_000, currency: .usd),
-                    fee: Money(minor: 10, currency: .usd), net: Money(minor: 990, currency: .usd),
-                    references: SettlementLine.References(own: paid.attemptID.rawValue), presentment: euro,
+                    provider: "sandbox", id: "t2", kind: .charge, gross: Money(minor: 1_000, currency: .eur),
+                    fee: Money(minor: 10, currency: .eur), net: Money(minor: 990, currency: .eur),
+                    references: SettlementLine.References(own: paid.attemptID.rawValue),
                     occurredAt: PaymentWorld.start + .seconds(60)),
             ]
         }) { world, _, _, reconcile in
@@ -199,6 +198,76 @@ import Testing
                 #expect(try await world.balance("assets:payouts_in_transit") == 0)
                 #expect(try await world.balance("assets:provider:sandbox") == 1_000)
             }
+        }
+    }
+
+    @Test("a payout that was told to have failed before it was told of is not in the bank") func earlyFailure()
+        async throws
+    {
+        try await withPayments { world in
+            let provider = ScriptedSettlements()
+            let reconcile: ReconcileProviders = world.reconciliation([provider])
+            // The account is followed from here on.
+            try await reconcile.pass()
+            provider.report([try world.line("t1", .payoutFailure, 1_000, source: "po_1", after: 60)])
+            world.advance(days: 1)
+            try await reconcile.pass()
+            provider.report([
+                try world.line("t2", .payout, -1_000, source: "po_1", after: 2 * 86_400),
+                try world.line("t3", .payout, -300, source: "po_2", after: 2 * 86_400),
+            ])
+            world.advance(days: 4)
+            try await reconcile.pass()
+            #expect(
+                try await world.texts("SELECT arrival FROM settlement_lines WHERE kind = 'payout' ORDER BY line_id")
+                    == ["failed", "booked"])
+            #expect(try await world.balance("assets:bank") == 300)
+            #expect(try await world.balance("assets:payouts_in_transit") == 0)
+        }
+    }
+
+    @Test("a line without an id of ours does not take a booking that another line names") func named() async throws {
+        try await withPayments { world in
+            let paid: PaymentRecord = try await world.paid(try await world.payer(), amount: 500)
+            try await world.load(
+                """
+                id,kind,currency,gross,fee,net,occurred_at,own_reference
+                t1,charge,USD,5.00,0,5.00,2027-01-15T08:01:00Z,
+                t2,charge,USD,5.00,0,5.00,2027-01-15T08:01:00Z,\(paid.attemptID)
+                t3,fee,USD,-1.00,0,-1.00,2027-01-16T08:00:00Z,
+                """)
+            // It has not found its booking yet.
+            try await world.execute(
+                """
+                INSERT INTO settlement_refusals (provider, line_id, entry_id, refused_at)
+                SELECT 'sandbox', 't2', id, now() FROM journal_entries
+                """)
+            world.advance(days: 2)
+            try await world.reconciliation([]).pass()
+            #expect(try await world.lines().prefix(2) == ["t1 unmatched", "t2 unmatched"])
+            try await world.execute("DELETE FROM settlement_refusals")
+            try await world.reconciliation([]).pass()
+            #expect(try await world.lines().prefix(2) == ["t1 unmatched", "t2 matched own_reference"])
+        }
+    }
+
+    @Test("a booking is kept for its own line until the reports have come to its time") func unread() async throws {
+        try await withPayments { world in
+            let customer: CustomerID = try await world.payer()
+            let provider = ScriptedSettlements(lag: .seconds(7_200))
+            world.clock.advance(by: .seconds(5_000))
+            let paid: PaymentRecord = try await world.paid(customer, amount: 500)
+            provider.report([
+                try world.line("t1", .charge, 500),
+                try world.line("t2", .charge, 500, own: paid.attemptID.rawValue, after: 5_060),
+            ])
+            let reconcile: ReconcileProviders = world.reconciliation([provider])
+            world.clock.advance(by: .seconds(4_000))
+            try await reconcile.pass()
+            #expect(try await world.lines() == ["t1 open"])
+            world.clock.advance(by: .seconds(20_000))
+            try await reconcile.pass()
+            #expect(try await world.lines() == ["t1 open", "t2 matched own_reference"])
         }
     }
 

@@ -121,14 +121,55 @@ import Testing
                 try world.line("t1", .charge, 2_000, own: paid.attemptID.rawValue),
                 try world.line(
                     "t2", .dispute, -2_000, fee: 1_500, source: "dp_1", taken: "ch_\(paid.attemptID)", after: 120),
+                // Of the fee's amount, and nobody knows what it is.
+                try world.line("t3", .refund, -1_500, after: 180),
             ])
             world.advance(days: 6)
             try await world.reconciliation([provider]).pass()
             #expect(
-                try await world.lines() == ["t1 matched own_reference", "t2 matched provider_reference"])
-            #expect(try await world.cases().isEmpty)
-            #expect(try await Self.settled(world, days: 1) == ["USD -1500 -1500 0 0 0 0"])
+                try await world.lines() == [
+                    "t1 matched own_reference", "t2 matched provider_reference", "t3 unmatched",
+                ])
+            #expect(try await world.cases() == ["not_booked open -1500"])
+            #expect(try await Self.settled(world, days: 1) == ["USD -1500 -3000 -1500 -1500 0 0"])
             #expect(try await world.balance("expense:provider_fees") == 0)
+            #expect(try await Self.reconciliationHolds(world).isEmpty)
+        }
+    }
+
+    @Test("a dispute's fee that a line told first becomes the dispute's when it is learnt, and goes back with it")
+    func earlyFee() async throws {
+        try await withPayments { world in
+            let paid: PaymentRecord = try await world.paid(world.payer(), amount: 2_000)
+            try await world.hear(world.told(paid, .needsResponse, fee: nil))
+            let provider = ScriptedSettlements()
+            let reconcile: ReconcileProviders = world.reconciliation([provider])
+            provider.report([
+                try world.line("t1", .charge, 2_000, own: paid.attemptID.rawValue),
+                try world.line(
+                    "t2", .dispute, -2_000, fee: 1_500, source: "dp_1", taken: "ch_\(paid.attemptID)", after: 120),
+            ])
+            world.advance(days: 1)
+            try await reconcile.pass()
+            #expect(try await world.balance("expense:provider_fees") == 1_500)
+            for _ in 0..<2 { try await world.hear(world.told(paid, .needsResponse, fee: 1_500)) }
+            #expect(try await world.balance("expense:provider_fees") == 0)
+            #expect(try await world.balance("expense:dispute_fees") == 1_500)
+            #expect(try await world.balance("assets:provider:sandbox") == -1_500)
+            try await world.hear(world.told(paid, .won, fee: 0))
+            provider.report([
+                try world.line(
+                    "t3", .disputeReversal, 2_000, fee: -1_500, source: "dp_1", taken: "ch_\(paid.attemptID)",
+                    after: 86_400)
+            ])
+            world.advance(days: 6)
+            try await reconcile.pass()
+            #expect(try await world.lines().allSatisfy { $0.contains(" matched ") })
+            #expect(try await world.cases().isEmpty)
+            for account in ["expense:provider_fees", "expense:dispute_fees", "assets:disputed_funds"] {
+                #expect(try await world.balance(account) == 0, "\(account)")
+            }
+            #expect(try await world.balance("assets:provider:sandbox") == 2_000)
             #expect(try await Self.reconciliationHolds(world).isEmpty)
         }
     }

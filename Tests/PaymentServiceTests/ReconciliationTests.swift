@@ -217,6 +217,28 @@ import Testing
         }
     }
 
+    @Test("a charge that is under way at midnight is reported with the day on which it happened") func underWay()
+        async throws
+    {
+        try await withPayments { world in
+            let reconcile: ReconcileProviders = world.reconciliation()
+            _ = try await world.paid(world.payer(), amount: 10_000)
+            // Five seconds into the next day.
+            world.clock.advance(by: .seconds(16 * 3_600 + 5))
+            try await reconcile.pass()
+            _ = try await world.paid(world.payer(), amount: 700)
+            try await world.execute(
+                "UPDATE sandbox_charges SET occurred_at = '2027-01-15T23:59:59Z' WHERE amount = 700")
+            world.clock.advance(by: .seconds(60))
+            try await reconcile.pass()
+            #expect(
+                try await world.texts(
+                    "SELECT gross::text FROM settlement_lines WHERE kind = 'charge' ORDER BY occurred_at")
+                    == ["10000", "700"])
+            #expect(try await world.lines().allSatisfy { $0.hasSuffix("matched own_reference") || $0.contains("po_") })
+        }
+    }
+
     @Test("a dispute that was won is matched with both of its lines, its fee taken and given back") func wonDispute()
         async throws
     {

@@ -19,16 +19,19 @@ final class ScriptedSettlements: ProviderSettlements {
     private let lines = Mutex<[SettlementLine]>([])
     private let failing = Mutex<Bool>(false)
     private let pageSize: Int
+    private let lag: Duration
 
-    init(name: String = "sandbox", pageSize: Int = 3) {
+    /// - Parameter lag: How far its reports are behind.
+    init(name: String = "sandbox", pageSize: Int = 3, lag: Duration = .zero) {
         self.name = name
         self.pageSize = pageSize
+        self.lag = lag
     }
 
     func report(_ new: [SettlementLine]) { lines.withLock { $0 += new } }
     func fail(_ fails: Bool) { failing.withLock { $0 = fails } }
 
-    func settlementHorizon(at now: Instant) -> Instant { now }
+    func settlementHorizon(at now: Instant) -> Instant { now - lag }
 
     func settlementLines(in window: SettlementWindow) async throws(ProviderFault) -> ProviderSettlementPage {
         if failing.withLock({ $0 }) { throw .timedOut }

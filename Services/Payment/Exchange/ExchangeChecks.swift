@@ -9,7 +9,10 @@ package enum ExchangeChecks {
             SELECT count(*) FROM (
                 SELECT currency, sum(amount) AS amount FROM (
                     SELECT currency, amount FROM exchange_movements
-                    UNION ALL SELECT settlement_currency, -position_amount FROM exchange_movements) AS m
+                    UNION ALL SELECT settlement_currency, -position_amount FROM exchange_movements
+                    -- Of no payment, or from before movements were kept of what reports convert.
+                    UNION ALL SELECT l.currency, l.amount FROM journal_entries e JOIN journal_lines l ON l.entry_id = e.id
+                        AND l.account = 'assets:exchange_position' WHERE e.kind = 'exchange') AS m
                 GROUP BY currency) AS m
             FULL JOIN (
                 SELECT currency, sum(amount) AS amount FROM journal_lines WHERE account = 'assets:exchange_position'

@@ -1,7 +1,8 @@
 import BillingCore
 import PaymentDomain
 
-/// What a payment's captures came to in the currency of settlement, and how much of that its refunds have taken back.
+/// What a payment's captures came to in the currency of settlement, and how much of that refunds and disputes have taken
+/// back, less what came again.
 struct ExchangePosition {
     private var captured: Money
     private var capturedAs: Money
@@ -13,13 +14,21 @@ struct ExchangePosition {
     ///   - currency: The payment's.
     /// - Returns: `nil` when no capture was exchanged.
     init?(_ movements: [ExchangedMovement], _ currency: Currency) throws {
-        guard let first: ExchangedMovement = movements.first(where: { $0.amount.isPositive }) else { return nil }
+        guard let first: ExchangedMovement = movements.first(where: { $0.amount.isPositive && !$0.isReturn }) else {
+            return nil
+        }
+        try self.init(movements, currency, in: first.position.currency)
+    }
+
+    /// - Parameter settlement: What they became; those that became another currency do not count.
+    init(_ movements: [ExchangedMovement], _ currency: Currency, in settlement: Currency) throws {
         captured = .zero(currency)
         refunded = .zero(currency)
-        capturedAs = .zero(first.position.currency)
+        capturedAs = .zero(settlement)
         refundedAs = capturedAs
-        for movement in movements {
-            if movement.amount.isPositive {
+        for movement in movements where movement.position.currency == settlement && movement.amount.currency == currency
+        {
+            if movement.amount.isPositive, !movement.isReturn {
                 captured = try captured.adding(movement.amount)
                 capturedAs = try capturedAs.adding(movement.position)
             } else {
@@ -36,9 +45,32 @@ struct ExchangePosition {
         let left: Money = try captured.subtracting(refunded)
         let exchanged: Money = refund.minor < left.minor ? refund : left
         guard exchanged.isPositive else { return nil }
-        let through: Ratio = try Ratio(numerator: refunded.adding(exchanged).minor, denominator: captured.minor)
-        return (
-            exchanged, try capturedAs.multiplied(by: through, rounding: .halfEven).subtracting(refundedAs)
-        )
+        return (exchanged, try worth(of: refunded.adding(exchanged)).subtracting(refundedAs))
+    }
+
+    /// At what value an amount that was taken back had left, so that nothing is there once all of it has come again.
+    /// - Returns: `nil` when less was taken back.
+    func part(returning amount: Money) throws -> Money? {
+        guard captured.isPositive, amount.minor <= refunded.minor else { return nil }
+        return try refundedAs.subtracting(worth(of: refunded.subtracting(amount)))
+    }
+
+    /// What a capture that was settled after its refunds is on the exchange account: what it came to, and what they took at
+    /// another rate.
+    func part(capturing amount: Money, as settled: Money) throws -> Money {
+        guard refunded.minor > captured.minor else { return settled }
+        var after: ExchangePosition = self
+        after.captured = try captured.adding(amount)
+        after.capturedAs = try capturedAs.adding(settled)
+        let backed: Money = refunded.minor < after.captured.minor ? refunded : after.captured
+        // Of what is not captured yet the next one takes its part.
+        guard backed == refunded else { return settled }
+        return try settled.adding(refundedAs).subtracting(after.worth(of: backed))
+    }
+
+    /// What a part of the captures came to.
+    private func worth(of amount: Money) throws -> Money {
+        let share: Ratio = try Ratio(numerator: amount.minor, denominator: captured.minor)
+        return try capturedAs.multiplied(by: share, rounding: .halfEven)
     }
 }

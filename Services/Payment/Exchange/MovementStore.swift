@@ -18,26 +18,29 @@ package struct ExchangeMovement: Sendable {
     }
 }
 
-/// A movement as it was exchanged; a refund's amounts are below zero.
+/// A movement as it was exchanged; the amounts of what was taken back, by a refund or a dispute, are below zero.
 struct ExchangedMovement: Sendable, Equatable {
     let reference: String
     let paymentID: PaymentID
     let amount: Money
+    /// Whether it is what was taken back, come again: neither a capture nor a refund.
+    let isReturn: Bool
     /// What was booked on the provider's account.
     let settlement: Money
-    /// What was booked on the exchange account; of a refund, its part of what its captures came to.
+    /// What was booked on the exchange account; of what was taken back or came again, its part of what the captures came to.
     let position: Money
     let rateID: ExchangeRateID?
     /// What the provider made of it in the end; `nil` while that is not known.
     var settled: Money?
 
     init(
-        reference: String, paymentID: PaymentID, amount: Money, settlement: Money, position: Money,
-        rateID: ExchangeRateID?
+        reference: String, paymentID: PaymentID, amount: Money, isReturn: Bool = false, settlement: Money,
+        position: Money, rateID: ExchangeRateID?
     ) {
         self.reference = reference
         self.paymentID = paymentID
         self.amount = amount
+        self.isReturn = isReturn
         self.settlement = settlement
         self.position = position
         self.rateID = rateID
@@ -46,14 +49,15 @@ struct ExchangedMovement: Sendable, Equatable {
 
 extension ExchangedMovement: PostgresRecord {
     static let columns: SQL = """
-        m.reference, m.payment_id, m.amount, m.currency, m.settlement_amount, m.position_amount, m.settled_amount, \
-        m.settlement_currency, m.exchange_rate_id
+        m.reference, m.payment_id, m.amount, m.currency, m.returned, m.settlement_amount, m.position_amount, \
+        m.settled_amount, m.settlement_currency, m.exchange_rate_id
         """
 
     init(row: inout PostgresRow) throws {
         reference = try row.next()
         paymentID = try row.next()
         amount = Money(minor: try row.next(), currency: try row.next())
+        isReturn = try row.next()
         let (booked, part, end): (Int64, Int64, Int64?) = (try row.next(), try row.next(), try row.next())
         let currency: Currency = try row.next()
         settlement = Money(minor: booked, currency: currency)
@@ -73,18 +77,20 @@ enum MovementStore {
         try db.enqueue(
             """
             WITH m AS (
-                INSERT INTO exchange_movements (reference, payment_id, amount, currency, settlement_amount,
+                INSERT INTO exchange_movements (reference, payment_id, amount, currency, returned, settlement_amount,
                     settlement_currency, position_amount, exchange_rate_id, created_at)
                 SELECT n.*, \(now) FROM unnest(\(movements.map(\.reference))::text[],
                     \(movements.map(\.paymentID.rawValue))::text[], \(movements.map(\.amount.minor))::bigint[],
-                    \(movements.map(\.amount.currency.code))::text[], \(movements.map(\.settlement.minor))::bigint[],
+                    \(movements.map(\.amount.currency.code))::text[], \(movements.map(\.isReturn))::boolean[],
+                    \(movements.map(\.settlement.minor))::bigint[],
                     \(movements.map(\.settlement.currency.code))::text[], \(movements.map(\.position.minor))::bigint[],
                     \(movements.map { $0.rateID?.rawValue })::text[]) AS n
-                RETURNING payment_id, amount, settlement_amount, settlement_currency, exchange_rate_id)
+                RETURNING payment_id, amount, returned, settlement_amount, settlement_currency, exchange_rate_id)
             UPDATE payments p SET settlement_amount = coalesce(p.settlement_amount, 0) + c.amount,
                 settlement_currency = c.currency, exchange_rate_id = coalesce(c.rate, p.exchange_rate_id)
             FROM (SELECT payment_id, sum(settlement_amount)::bigint AS amount, max(settlement_currency) AS currency,
-                      max(exchange_rate_id) AS rate FROM m WHERE m.amount > 0 GROUP BY payment_id) AS c
+                      max(exchange_rate_id) AS rate FROM m WHERE m.amount > 0 AND NOT m.returned GROUP BY payment_id)
+                AS c
             WHERE p.id = c.payment_id
             """)
     }
@@ -120,7 +126,7 @@ enum MovementStore {
             UPDATE exchange_movements SET settled_amount = \(settled.minor), settled_rate_id = \(rate)
             WHERE reference = \(movement.reference)
             """)
-        guard movement.amount.isPositive else { return }
+        guard movement.amount.isPositive, !movement.isReturn else { return }
         let change: Money = try settled.subtracting(movement.settlement)
         try db.enqueue(
             """

@@ -29,7 +29,8 @@ package struct AdjustmentLine: JSONInput {
 
     package init(_ f: inout InputFields) {
         account = f.string("account", min: 1, max: 56, doc: "An account of the chart: assets:provider:stripe")
-        let minor: Int64 = f.int("amount", range: -Int64.max...Int64.max, doc: "Minor units; debits positive")
+        let limit: Int64 = InputFields.largestAmount
+        let minor: Int64 = f.int("amount", range: -limit...limit, doc: "Minor units; debits positive")
         amount = Money(minor: minor, currency: f.currency("currency", doc: "ISO 4217 code"))
         if minor == 0 { f.refuse("amount", code: "zero", message: "must not be zero") }
     }

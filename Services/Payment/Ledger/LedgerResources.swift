@@ -30,9 +30,9 @@ struct BalanceResource: JSONOutput {
         o.field("object", "account_balance")
         o.field("account", balance.account)
         o.field("currency", balance.currency)
-        o.field("balance", balance.balance, doc: "Minor units; debits positive")
-        o.field("debits", balance.debits, doc: "The sum of all debits")
-        o.field("credits", balance.credits, doc: "The sum of all credits")
+        o.sum("balance", balance.balance, doc: "Minor units; debits positive")
+        o.sum("debits", balance.debits, doc: "The sum of all debits")
+        o.sum("credits", balance.credits, doc: "The sum of all credits")
     }
 
     static var sample: Self {
@@ -76,8 +76,8 @@ struct TrialBalanceLine: JSONOutput {
         o.field("account", balance.account)
         o.field("class", AccountClass(of: balance.account))
         o.field("currency", balance.currency)
-        o.field("debit", max(balance.balance, 0), doc: "The balance, when it is a debit")
-        o.field("credit", -min(balance.balance, 0), doc: "The balance, when it is a credit")
+        o.sum("debit", max(balance.balance, 0), doc: "The balance, when it is a debit")
+        o.sum("credit", -min(balance.balance, 0), doc: "The balance, when it is a credit")
     }
 
     static var sample: Self { Self(balance: BalanceResource.sample.balance) }
@@ -86,13 +86,13 @@ struct TrialBalanceLine: JSONOutput {
 /// Both sides of a trial balance in one currency.
 struct TrialBalanceTotal: JSONOutput {
     let currency: String
-    let debit: Int64
-    let credit: Int64
+    let debit: Int128
+    let credit: Int128
 
     func write(to o: inout ObjectWriter) {
         o.field("currency", currency)
-        o.field("debit", debit)
-        o.field("credit", credit, doc: "Equal to the debit, always")
+        o.sum("debit", debit)
+        o.sum("credit", credit, doc: "Equal to the debit, always")
     }
 
     static var sample: Self { Self(currency: "USD", debit: 999, credit: 999) }
@@ -105,8 +105,8 @@ extension LedgerStatement: JSONOutput {
         o.field("currency", currency)
         o.field("from", from)
         o.field("to", to)
-        o.field("opening_balance", opening, doc: "Minor units, debits positive: before `from`")
-        o.field("closing_balance", closing, doc: "Before `to`: the opening balance of what follows")
+        o.sum("opening_balance", opening, doc: "Minor units, debits positive: before `from`")
+        o.sum("closing_balance", closing, doc: "Before `to`: the opening balance of what follows")
         o.field("data", lines)
         o.field("has_more", hasMore)
         o.field(
@@ -130,7 +130,7 @@ extension StatementLine: JSONOutput {
         o.field("payment_id", paymentID)
         o.field("occurred_at", place.occurredAt)
         o.field("amount", amount, doc: "Minor units; debits positive")
-        o.field("balance", balance, doc: "After this line")
+        o.sum("balance", balance, doc: "After this line")
     }
 
     package static var sample: Self {

@@ -9,9 +9,9 @@ package struct LedgerStatement: Sendable {
     package let from: Instant
     package let to: Instant
     /// Before the period.
-    package let opening: Int64
+    package let opening: Int128
     /// Before the end of the period.
-    package let closing: Int64
+    package let closing: Int128
     package let lines: [StatementLine]
     package let hasMore: Bool
 }
@@ -23,7 +23,7 @@ package struct StatementLine: Sendable, Equatable {
     package let reference: String
     package let paymentID: PaymentID?
     package let amount: Int64
-    package let balance: Int64
+    package let balance: Int128
 }
 
 /// Where a line stands in an account's order: by the time it happened, then by its entry.
@@ -64,9 +64,9 @@ package enum StatementStore {
         in db: borrowing PostgresTransaction
     ) throws -> LedgerStatement {
         try db.enqueue("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-        let opening: Int64 = try LedgerBalances.balance(of: account, currency, before: from, in: db)
-        let closing: Int64 = try LedgerBalances.balance(of: account, currency, before: to, in: db)
-        var balance: Int64 =
+        let opening: Int128 = try LedgerBalances.balance(of: account, currency, before: from, in: db)
+        let closing: Int128 = try LedgerBalances.balance(of: account, currency, before: to, in: db)
+        var balance: Int128 =
             try after.map { try self.balance(of: account, currency, through: $0, from, in: db) } ?? opening
         let start: Instant = max(from, after?.occurredAt ?? from)
         let lines: [StatementLine] = try db.query(
@@ -82,7 +82,7 @@ package enum StatementStore {
                 try row.next(), try row.next(), try row.next()
             )
             let amount: Int64 = try row.next()
-            balance += amount
+            balance += Int128(amount)
             return StatementLine(
                 place: place, kind: kind, reference: reference, paymentID: payment, amount: amount, balance: balance)
         }
@@ -95,12 +95,12 @@ package enum StatementStore {
     private static func balance(
         of account: String, _ currency: String, through place: StatementPlace, _ from: Instant,
         in db: borrowing PostgresTransaction
-    ) throws -> Int64 {
-        let before: Int64 = try LedgerBalances.balance(
+    ) throws -> Int128 {
+        let before: Int128 = try LedgerBalances.balance(
             of: account, currency, before: max(from, place.occurredAt), in: db)
-        let same: Int64? = try db.first(
+        let same: Int128? = try db.first(
             """
-            SELECT coalesce(sum(amount), 0)::bigint FROM journal_lines l
+            SELECT coalesce(sum(amount), 0) FROM journal_lines l
             WHERE l.account = \(account) AND l.currency = \(currency) AND l.occurred_at = \(place.occurredAt)
                 AND l.occurred_at >= \(from) AND (l.entry_id, l.position) <= (\(place.entryID), \(place.position)::smallint)
             """

@@ -33,6 +33,12 @@ package enum ReconciliationConsistency {
         ),
         (
             """
+            SELECT count(*) FROM journal_entries e WHERE e.kind = 'settlement'
+                AND NOT EXISTS (SELECT 1 FROM settlement_entries x WHERE x.entry_id = e.id AND x.role = 'exchange')
+            """, "settlements at another rate that no settlement line tells of"
+        ),
+        (
+            """
             SELECT count(*) FROM settlement_lines s
             LEFT JOIN settlement_lines o ON o.provider = s.provider AND o.line_id = s.offset_line_id
                 AND o.offset_line_id = s.line_id AND o.state = 'matched' AND o.rule = 'offset'
@@ -82,7 +88,7 @@ package enum ReconciliationConsistency {
             """
             WITH clock AS (SELECT now() + offset_microseconds * interval '1 microsecond' AS now FROM test_clock)
             SELECT (SELECT count(*) FROM settlement_cursors, clock
-                    WHERE provider = 'sandbox' AND window_from < date_trunc('day', clock.now, 'UTC'))
+                    WHERE provider = 'sandbox' AND window_from < date_trunc('day', clock.now - interval '60 s', 'UTC'))
                  + (SELECT count(*) FROM settlement_lines WHERE state = 'open' AND tried_at IS NULL)
                  + (SELECT count(*) FROM settlement_lines, clock
                     WHERE arrival = 'awaited' AND coalesce(available_at, occurred_at) <= clock.now)

@@ -1,16 +1,16 @@
 package import BillingCore
-package import Postgres
+public import Postgres
 
 /// What was booked on an account in one currency, up to some time.
 package struct AccountBalance: Sendable, Equatable {
     package let account: String
     package let currency: String
-    /// The sum of all debits, minor units.
-    package let debits: Int64
+    /// The sum of all debits, minor units: more than 64 bits may hold.
+    package let debits: Int128
     /// The sum of all credits, minor units.
-    package let credits: Int64
+    package let credits: Int128
 
-    package init(account: String, currency: String, debits: Int64, credits: Int64) {
+    package init(account: String, currency: String, debits: Int128, credits: Int128) {
         self.account = account
         self.currency = currency
         self.debits = debits
@@ -18,7 +18,7 @@ package struct AccountBalance: Sendable, Equatable {
     }
 
     /// Debits positive.
-    package var balance: Int64 { debits - credits }
+    package var balance: Int128 { debits - credits }
 }
 
 /// Reads balances: running totals of what is sealed, and the few lines that no seal covers yet.
@@ -37,7 +37,7 @@ package enum LedgerBalances {
         try db.query(
             """
             WITH \(tail(account, currency)), parts AS (\(parts(before, account, currency)))
-            SELECT account, currency, coalesce(sum(debits), 0)::bigint, coalesce(sum(credits), 0)::bigint
+            SELECT account, currency, coalesce(sum(debits), 0), coalesce(sum(credits), 0)
             FROM parts GROUP BY account, currency HAVING count(debits) > 0 ORDER BY account, currency
             """
         ) { row in
@@ -49,7 +49,7 @@ package enum LedgerBalances {
     /// The balance of one account in one currency, debits positive.
     package static func balance(
         of account: String, _ currency: String, before: Instant? = nil, in db: borrowing PostgresTransaction
-    ) throws -> Int64 {
+    ) throws -> Int128 {
         try read(before: before, account: account, currency: currency, in: db).first?.balance ?? 0
     }
 
@@ -100,6 +100,9 @@ package enum LedgerBalances {
         coalesce(sum(amount) FILTER (WHERE amount > 0), 0), coalesce(-sum(amount) FILTER (WHERE amount < 0), 0)
         """
 }
+
+/// A sum of amounts, which the database adds up without an end.
+extension Int128: PostgresDecodable {}
 
 extension Instant {
     /// The start of the whole hour or day of UTC that the moment lies in.

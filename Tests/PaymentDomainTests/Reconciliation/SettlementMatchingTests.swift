@@ -32,7 +32,7 @@ import Testing
     }
 
     @Test("without our id the provider's name finds it, that of the charge last") func theirs() throws {
-        let charge = Settle.booking("je1", 1_000, sources: ["ch_1"], taken: ["pi_1"])
+        let charge = Settle.booking("je1", 1_000, sources: ["pi_1"], taken: ["pi_1"])
         let refund = Settle.booking("je2", .refund, -400, sources: ["re_1"], taken: ["pi_1"])
         let lines = [
             try Settle.line("t1", 1_000, source: "ch_9", taken: "pi_1"),
@@ -57,6 +57,43 @@ import Testing
         let rivals = knowing(
             [try Settle.line("t1", 1_000), try Settle.line("t2", 1_000)], [Settle.booking("je1", 1_000)])
         #expect(rivals.matches.map(\.line) == ["t2"] && rivals.ambiguous.isEmpty)
+    }
+
+    @Test("what the provider calls by another name of the same kind is another thing, however equal the amounts")
+    func another() throws {
+        let capture = Settle.booking("je1", 1_000, sources: ["ca_1"], taken: ["pi_1"])
+        #expect(Self.pairs([try Settle.line("t1", 1_000, source: "ca_2", taken: "pi_1")], [capture]).isEmpty)
+        #expect(Self.pairs([try Settle.line("t1", 1_000, source: "ca_2")], [capture]).isEmpty)
+        #expect(
+            Self.pairs([try Settle.line("t1", 1_000, source: "ch_2")], [capture]) == ["t1=je1 amount_and_time"],
+            "names of two kinds say nothing")
+        let refund = Settle.booking("je2", .refund, -400, taken: ["pi_1"])
+        #expect(Self.pairs([try Settle.line("t2", .refund, -400, taken: "pi_2")], [refund]).isEmpty)
+        // PayPal names the movement of a dispute's money, and not the dispute.
+        let dispute = Settle.booking("je3", .dispute, -500, sources: ["PP-D-1"], taken: ["CAP1"])
+        let own = try Settle.line("CB1", .dispute, -500, source: "CB1", taken: "CAP1")
+        #expect(Self.pairs([own], [dispute]) == ["CB1=je3 provider_reference"])
+        let other = try Settle.line("CB2", .dispute, -500, source: "CB2", taken: "CAP2")
+        #expect(Self.pairs([other], [dispute]).isEmpty)
+    }
+
+    @Test("what was exchanged when it was booked is found by what was asked, and compared with what was settled")
+    func exchanged() throws {
+        func booking(_ id: String, own: String, _ usd: Int64, _ gbp: Int64) -> SettlementBooking {
+            SettlementBooking(
+                id: id, kind: .charge, own: own, related: ["att_1"], gross: Settle.usd(usd),
+                given: Money(minor: gbp, currency: .gbp), occurredAt: Settle.day)
+        }
+        func line(_ id: String, _ usd: Int64, _ gbp: Int64, own: String?) throws -> SettlementLine {
+            try Settle.line(
+                id, usd, own: own,
+                presentment: SettlementLine.Presentment(amount: Money(minor: gbp, currency: .gbp), rate: nil))
+        }
+        let bookings = [booking("je1", own: "cap_1", 1_000, 800), booking("je2", own: "cap_2", 500, 400)]
+        let lines = [try line("t2", 495, 400, own: "att_1"), try line("t1", 990, 800, own: "att_1")]
+        #expect(Self.pairs(lines, bookings) == ["t1=je1 own_reference", "t2=je2 own_reference"])
+        #expect(Self.pairs([try line("t1", 500, 444, own: nil)], bookings) == ["t1=je2 amount_and_time"])
+        #expect(try SettlementDifference(of: lines[1], from: bookings[0]) == .amount(Settle.usd(-10)))
     }
 
     @Test("amount, currency and time find it only where there is one on each side") func alike() throws {

@@ -17,8 +17,6 @@ package struct PayPalDispute: Sendable, Equatable {
     package let amount: Money
     /// What went back to the buyer in the end.
     package let refunded: Money?
-    /// What PayPal has charged for it; `nil` while it tells of no movement of money.
-    package let fee: Money?
     /// The capture.
     package let transaction: String
     /// `custom`: our payment.
@@ -78,7 +76,6 @@ package struct PayPalDispute: Sendable, Equatable {
         reason = try fields.text("reason")
         amount = try fields.money("dispute_amount")
         refunded = decided?["amount_refunded"].flatMap(PayPalFields.money)
-        fee = try Self.fee(json)
         guard let transactions = json["disputed_transactions"]?.arrayValue, transactions.count == 1 else {
             throw .unusable("dispute.disputed_transactions")
         }
@@ -103,25 +100,6 @@ package struct PayPalDispute: Sendable, Equatable {
         }
         return instant
     }
-
-    /// The fees out of the movements of our money: debits less credits.
-    private static func fee(_ json: JSONValue) throws(ProviderFault) -> Money? {
-        guard let movements = json["money_movements"]?.arrayValue else { return nil }
-        var fee: Money?
-        for movement in movements where movement["affected_party"]?.stringValue == "SELLER" {
-            guard let reason = movement["reason"]?.stringValue, reason.hasSuffix("_FEE") else { continue }
-            let amount: Money = try PayPalFields(movement, of: "money_movement").money("amount")
-            do throws(MoneyError) {
-                let before: Money = fee ?? .zero(amount.currency)
-                let isBack: Bool = movement["type"]?.stringValue == "CREDIT"
-                fee = isBack ? try before.subtracting(amount) : try before.adding(amount)
-            } catch {
-                throw .unusable("money_movement.amount")
-            }
-        }
-        if let fee { return fee }
-        return .zero(try PayPalFields(json, of: "dispute").money("dispute_amount").currency)
-    }
 }
 
 extension PayPalDispute {
@@ -135,11 +113,12 @@ extension PayPalDispute {
         return isInquiry ? .closed : .won
     }
 
-    /// The dispute in a provider's words. One that was lost in part is over what went back.
+    /// The dispute in a provider's words. One that was lost in part is over what went back. What PayPal charges for it is a
+    /// transaction of its own (T0106), and booked from that.
     var told: ProviderDispute {
         ProviderDispute(
             reference: id, taken: transaction, paymentID: custom.flatMap { PaymentID($0) },
-            amount: stage == .lost ? refunded ?? amount : amount, fee: fee, reason: Self.reasons[reason] ?? "general",
+            amount: stage == .lost ? refunded ?? amount : amount, fee: nil, reason: Self.reasons[reason] ?? "general",
             stage: stage, openedAt: openedAt, evidenceDueBy: status == .waitingForSeller ? sellerDueBy : nil,
             changedAt: changedAt)
     }

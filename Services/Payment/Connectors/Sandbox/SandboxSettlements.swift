@@ -12,8 +12,11 @@ extension SandboxProvider: ProviderSettlements {
     /// ones.
     static let settlementPageLimit = 5_000
 
-    /// The last midnight, UTC.
-    package func settlementHorizon(at now: Instant) -> Instant { SandboxDays.start(of: now) }
+    /// How long a call may be under way: what it booked before midnight may be seen only after it.
+    static let settlementDelay: Duration = .seconds(60)
+
+    /// The last midnight, UTC, once what was under way then has ended.
+    package func settlementHorizon(at now: Instant) -> Instant { SandboxDays.start(of: now - Self.settlementDelay) }
 
     package func settlementLines(in window: SettlementWindow) async throws(ProviderFault) -> ProviderSettlementPage {
         let today: Instant = settlementHorizon(at: clock.now)

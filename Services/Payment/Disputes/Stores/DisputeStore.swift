@@ -77,6 +77,39 @@ package enum DisputeStore {
         ) { row in try row.next() } ?? false
     }
 
+    /// Keeps a provider's settlement lines from being matched until the transaction ends.
+    package static func holdLines(of provider: String, in db: borrowing PostgresTransaction) throws {
+        _ = try db.execute("SELECT FROM settlement_cursors WHERE provider = \(provider) FOR UPDATE")
+    }
+
+    /// The fees that a dispute's settlement lines have booked before the dispute told of them, by currency; without what it
+    /// has taken over since. The provider's lines are held.
+    package static func feesOfLines(
+        _ dispute: DisputeRecord, in db: borrowing PostgresTransaction
+    ) throws -> [Money] {
+        let entries: SQL = """
+            SELECT id FROM journal_entries WHERE payment_id = \(dispute.paymentID) AND kind = 'dispute'
+                AND split_part(reference, '/', 1) = \(dispute.id)
+            """
+        return try db.query(
+            """
+            WITH entries AS (\(entries)), lines AS (
+                SELECT b.provider, b.line_id FROM settlement_entries b JOIN entries e ON e.id = b.entry_id
+                WHERE b.role = 'booking'
+                UNION SELECT provider, line_id FROM settlement_lines
+                WHERE provider = \(dispute.provider) AND source = \(dispute.reference)
+                    AND kind IN ('dispute', 'dispute_reversal')),
+            fees AS (
+                SELECT j.id FROM lines n
+                JOIN settlement_entries f ON f.provider = n.provider AND f.line_id = n.line_id AND f.role = 'fee'
+                JOIN journal_entries j ON j.id = f.entry_id AND j.kind = 'provider_fee'
+                UNION SELECT id FROM entries)
+            SELECT sum(l.amount)::bigint, l.currency FROM fees JOIN journal_lines l ON l.entry_id = fees.id
+            WHERE l.account = \(Ledger.providerFees) GROUP BY l.currency HAVING sum(l.amount) <> 0 ORDER BY l.currency
+            """
+        ) { row in Money(minor: try row.next(), currency: try row.next()) }
+    }
+
     /// Records what disputes have taken of a payment whose row is locked.
     package static func take(_ minor: Int64, from payment: PaymentID, in db: borrowing PostgresTransaction) throws {
         guard minor != 0 else { return }

@@ -9,7 +9,8 @@ package import Postgres
 ///
 /// The payment's row is locked, so news of one payment is taken one after the other. News that is late or says what is
 /// known changes nothing, and what is booked follows from the last standing alone: any order and any number of repeats
-/// ends in the same books.
+/// ends in the same books. A fee that a settlement line has told first is in the provider's account already: it becomes the
+/// dispute's, and is not booked again.
 package enum RecordDispute {
     /// Why news is not booked. Nothing is stored then.
     package enum Refusal: Error, Equatable {
@@ -30,6 +31,8 @@ package enum RecordDispute {
         _ told: ProviderDispute, from provider: String, at now: Instant, in db: borrowing PostgresTransaction
     ) throws -> DisputeRecord {
         guard let paymentID: PaymentID = told.paymentID else { throw Refusal.notOurs }
+        // Before the payment: whoever matches lines takes the locks in this order.
+        if told.fee != nil { try DisputeStore.holdLines(of: provider, in: db) }
         guard let payment: PaymentRecord = try PaymentStore.lock(paymentID, in: db) else {
             throw Refusal.unknownPayment(paymentID)
         }
@@ -86,13 +89,37 @@ package enum RecordDispute {
     ) throws {
         let taken: Int64 = dispute.standing.amountTaken - (before?.amountTaken ?? 0)
         try DisputeStore.take(taken, from: payment.id, in: db)
-        let postings: [Posting] = try DisputeLedger.postings(
+        var postings: [Posting] = try DisputeLedger.postings(
             from: before, to: dispute.standing, provider: dispute.provider)
+        if dispute.standing.fee != before?.fee {
+            for fee in try DisputeStore.feesOfLines(dispute, in: db) {
+                postings = try DisputeLedger.taking(over: fee, in: postings, provider: dispute.provider)
+            }
+        }
         guard !postings.isEmpty else { return }
         let entry = JournalEntry(
             id: JournalEntryID.new(at: now), kind: .dispute, reference: "\(dispute.id)/\(dispute.changes)",
             paymentID: payment.id, occurredAt: now, postings: postings)
         try LedgerStore.book([entry], in: db)
+    }
+}
+
+extension DisputeLedger {
+    /// The same entry where a settlement line has booked the fee, or some of it: that comes from the provider's fees.
+    static func taking(over booked: Money, in postings: [Posting], provider: String) throws(MoneyError) -> [Posting] {
+        let told: Posting? = postings.first { $0.account == fees && $0.amount.currency == booked.currency }
+        guard let fee: Money = told?.amount, fee.isNegative == booked.isNegative else { return postings }
+        let taken: Money = fee.minor.magnitude < booked.minor.magnitude ? fee : booked
+        var lines: [Posting] = postings
+        let account: String = Ledger.providerBalance(provider)
+        let place: Int? = lines.firstIndex { $0.account == account && $0.amount.currency == taken.currency }
+        if let place {
+            lines[place] = Posting(account: account, amount: try lines[place].amount.adding(taken))
+        } else {
+            lines.append(Posting(account: account, amount: taken))
+        }
+        lines.append(Posting(account: Ledger.providerFees, amount: try taken.negated()))
+        return lines.filter { !$0.amount.isZero }
     }
 }
 

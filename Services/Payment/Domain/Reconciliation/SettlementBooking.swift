@@ -16,6 +16,8 @@ public struct SettlementBooking: Hashable, Sendable {
     public let taken: Set<String>
     /// What it did to the account, a fee booked along left out; zero where it books a fee alone.
     public let gross: Money
+    /// What it was before it was exchanged, where it was booked in the currency in which the provider settles.
+    public let given: Money?
     /// A fee that was booked with it (of a dispute); zero otherwise.
     public let fee: Money
     /// When it was booked as having happened.
@@ -28,7 +30,7 @@ public struct SettlementBooking: Hashable, Sendable {
     /// A movement; the fee is zero when left out.
     public init(
         id: String, kind: SettlementLine.Kind, own: String, related: Set<String> = [], sources: Set<String> = [],
-        taken: Set<String> = [], gross: Money, fee: Money? = nil, occurredAt: Instant,
+        taken: Set<String> = [], gross: Money, given: Money? = nil, fee: Money? = nil, occurredAt: Instant,
         payment: PaymentID? = nil, method: String? = nil
     ) {
         self.id = id
@@ -38,6 +40,7 @@ public struct SettlementBooking: Hashable, Sendable {
         self.sources = sources
         self.taken = taken
         self.gross = gross
+        self.given = given
         self.fee = fee ?? .zero(gross.currency)
         self.occurredAt = occurredAt
         self.payment = payment
@@ -46,6 +49,32 @@ public struct SettlementBooking: Hashable, Sendable {
 
     /// Whether it books a fee and nothing else.
     public var isFee: Bool { gross.isZero && !fee.isZero }
+
+    /// Whether a line says the same amount: in the payment's currency, or in that in which it was settled and booked.
+    func isAmount(of line: SettlementLine) -> Bool {
+        gross == line.amount(beside: gross.currency) || given == line.asked
+    }
+
+    /// Whether a line names another thing of the provider's than the booking: of names of one kind, none is the same. A line
+    /// that carries our id needs no name.
+    func isAnother(than line: SettlementLine) -> Bool {
+        if let source: String = line.sourceName {
+            if sources.contains(source) { return false }
+            if isForeign(source, among: sources) { return true }
+        }
+        return line.references.taken.map { isForeign($0, among: taken.union(sources)) } ?? false
+    }
+
+    private func isForeign(_ name: String, among names: Set<String>) -> Bool {
+        guard !names.contains(name) else { return false }
+        let form: Substring = Self.form(of: name)
+        return names.contains { $0 != own && Self.form(of: $0) == form }
+    }
+
+    /// What names of one kind have in common: `ch_`; nothing where a provider's names do not tell.
+    private static func form(of name: String) -> Substring {
+        name.firstIndex { $0 == "_" || $0 == "-" }.map { name[...$0] } ?? ""
+    }
 
     /// Whether it books the fee of a line alone: the same amount, of what the line names.
     func isFee(of line: SettlementLine) -> Bool {
@@ -84,15 +113,21 @@ public enum SettlementDifference: Hashable, Sendable {
     /// The difference between a line and the booking it confirms; `nil` when they agree.
     /// - Throws: ``MoneyError/overflow``.
     public init?(of line: SettlementLine, from booking: SettlementBooking) throws(MoneyError) {
-        let asked: Money = line.asked
-        guard asked.currency == booking.gross.currency else {
+        let told: Money = line.amount(beside: booking.gross.currency)
+        guard told.currency == booking.gross.currency else {
             self = .currency(booked: booking.gross, settled: line.gross)
             return
         }
-        guard asked == booking.gross else {
-            self = .amount(try asked.subtracting(booking.gross))
+        guard told == booking.gross else {
+            self = .amount(try told.subtracting(booking.gross))
             return
         }
+        try self.init(ofFee: line, from: booking)
+    }
+
+    /// In what the fees disagree; `nil` when they do not, or none was booked with the amount.
+    /// - Throws: ``MoneyError/overflow``.
+    public init?(ofFee line: SettlementLine, from booking: SettlementBooking) throws(MoneyError) {
         guard !booking.fee.isZero, booking.fee != line.fee, booking.fee.currency == line.fee.currency else {
             return nil
         }

@@ -106,6 +106,18 @@ public struct SettlementLine: Hashable, Sendable {
 
     /// The gross amount in the currency in which it was charged or given back.
     public var asked: Money { presentment?.amount ?? gross }
+
+    /// The gross amount to set beside one of a currency: as it was settled where that is the currency, else as it was asked.
+    public func amount(beside currency: Currency) -> Money { gross.currency == currency ? gross : asked }
+
+    /// The provider's name of the charge, refund or dispute that moved; `nil` where it only names the movement.
+    var sourceName: String? {
+        switch kind {
+        case .charge, .refund: references.source
+        case .dispute, .disputeReversal, .adjustment, .fee, .payout, .payoutFailure:
+            references.source == id ? nil : references.source
+        }
+    }
 }
 
 extension SettlementLine.Kind {

@@ -4,8 +4,8 @@ import BillingCore
 ///
 /// The rules go from the surest to the weakest; each takes only what those before it left. A rule pairs a line and a
 /// booking when, by its measure, neither has another partner: first among partners of the same amount, then whatever the
-/// amount (which is a difference to be looked at). Between two candidates nothing is guessed. The result depends on the
-/// sets of lines and bookings alone, not on their order.
+/// amount (which is a difference to be looked at). Between two candidates nothing is guessed, and what the provider calls by
+/// another name is none. The result depends on the sets of lines and bookings alone, not on their order.
 public struct SettlementMatching: Sendable {
     /// How far apart in time a line and a booking may be that have nothing but amount and currency in common.
     public let window: Duration
@@ -115,11 +115,11 @@ private struct Round {
         var pairs: [Pair] = []
         for (index, line) in lines.enumerated() {
             guard let reference = reference(line) else { continue }
-            for candidate in byReference[reference, default: []] where mayBe(line, bookings[candidate]) {
+            for candidate in byReference[reference, default: []] where mayBe(line, bookings[candidate], by: rule) {
                 pairs.append(Pair(line: index, booking: candidate))
             }
         }
-        let same: [Pair] = pairs.filter { lines[$0.line].asked == bookings[$0.booking].gross }
+        let same: [Pair] = pairs.filter { bookings[$0.booking].isAmount(of: lines[$0.line]) }
         let taken: [Pair] = Pair.alone(in: same)
         let takenLines = Set(taken.map(\.line))
         let takenBookings = Set(taken.map(\.booking))
@@ -127,10 +127,12 @@ private struct Round {
         take(taken + Pair.alone(in: left), rule, outOf: pairs)
     }
 
-    private func mayBe(_ line: SettlementLine, _ booking: SettlementBooking) -> Bool {
+    private func mayBe(_ line: SettlementLine, _ booking: SettlementBooking, by rule: SettlementRule) -> Bool {
         // A fee that was booked by itself is part of a line at most.
-        booking.kind == line.kind && !(booking.isFee && !line.asked.isZero)
-            && !(refused[line.id]?.contains(booking.id) ?? false)
+        guard booking.kind == line.kind, !(booking.isFee && !line.asked.isZero) else { return false }
+        guard !(refused[line.id]?.contains(booking.id) ?? false) else { return false }
+        // What a line names beside our id says nothing more.
+        return rule == .ownReference || !booking.isAnother(than: line)
     }
 
     /// Pairs what has nothing in common but amount, currency and about the time.
@@ -139,10 +141,13 @@ private struct Round {
         for (index, booking) in bookings.enumerated() { byAmount[booking.gross, default: []].append(index) }
         var pairs: [Pair] = []
         for (index, line) in lines.enumerated() {
-            for candidate in byAmount[line.asked, default: []] {
+            let amounts: Set<Money> = [line.asked, line.gross]
+            for candidate in amounts.flatMap({ byAmount[$0, default: []] }) {
                 let booking: SettlementBooking = bookings[candidate]
                 let apart: Duration = booking.occurredAt - line.occurredAt
-                guard mayBe(line, booking), apart <= window, apart >= .zero - window else { continue }
+                guard line.amount(beside: booking.gross.currency) == booking.gross,
+                    mayBe(line, booking, by: .amountAndTime), apart <= window, apart >= .zero - window
+                else { continue }
                 pairs.append(Pair(line: index, booking: candidate))
             }
         }

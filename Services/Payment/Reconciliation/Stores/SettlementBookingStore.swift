@@ -7,7 +7,7 @@ import Postgres
 enum SettlementBookingStore {
     /// Kinds of entries that are made from lines, so that no line confirms them.
     static let madeFromLines: [JournalEntry.Kind] = [
-        .providerFee, .payout, .payoutArrival, .payoutFailure, .exchange, .writeOff, .offset,
+        .providerFee, .payout, .payoutArrival, .payoutFailure, .exchange, .settlement, .writeOff, .offset,
     ]
 
     /// What movements of the provider's account are, with every name they are known by; those of `entries` that no line
@@ -18,18 +18,24 @@ enum SettlementBookingStore {
         return """
             SELECT e.id, e.kind, e.reference, e.occurred_at, l.currency, l.amount, l.fee,
                 e.payment_id, p.attempt_id, coalesce(c.provider_reference, r.provider_reference, d.reference),
-                a.provider_reference, m.type
+                a.provider_reference, x.amount, x.currency, t.names, m.type
             FROM (\(entries)) AS e
             JOIN LATERAL (
                 SELECT currency, sum(amount) FILTER (WHERE account = \(account))::bigint AS amount,
                     coalesce(sum(amount) FILTER (WHERE account LIKE 'expense%fee%'), 0)::bigint AS fee
-                FROM journal_lines WHERE entry_id = e.id GROUP BY currency HAVING bool_or(account = \(account))) AS l ON true
+                FROM journal_lines WHERE entry_id = e.id GROUP BY currency HAVING bool_or(account = \(account)))
+                AS l ON l.amount <> 0 OR l.fee <> 0
             LEFT JOIN payments p ON p.id = e.payment_id
             LEFT JOIN payment_attempts a ON a.id = CASE WHEN e.kind = 'payment' THEN e.reference ELSE p.attempt_id END
             LEFT JOIN payment_methods m ON m.id = coalesce(a.payment_method_id, p.payment_method_id)
             LEFT JOIN captures c ON c.id = e.reference
             LEFT JOIN refunds r ON r.id = e.reference
             LEFT JOIN disputes d ON e.kind = 'dispute' AND d.id = split_part(e.reference, '/', 1)
+            LEFT JOIN exchange_movements x ON x.reference = e.reference AND x.settlement_currency = l.currency
+                AND e.kind IN ('payment', 'capture', 'refund')
+            LEFT JOIN LATERAL (
+                SELECT string_agg(n.provider_reference, ' ') AS names FROM captures n
+                WHERE n.payment_id = e.payment_id AND e.kind NOT IN ('payment', 'capture')) AS t ON true
             WHERE NOT EXISTS (SELECT 1 FROM settlement_entries s WHERE s.entry_id = e.id OFFSET 0)
                 AND NOT EXISTS (SELECT 1 FROM reconciliation_cases k WHERE k.entry_id = e.id
                     AND k.reason = 'not_at_provider' AND k.state = 'written_off' OFFSET 0)
@@ -52,14 +58,19 @@ enum SettlementBookingStore {
         let attempt: String? = try row.next()
         let source: String? = try row.next()
         let charge: String? = try row.next()
+        let given: Int64? = try row.next()
+        let givenCurrency: Currency? = try row.next()
+        let captures: String? = try row.next()
         let isCharge: Bool = kind == JournalEntry.Kind.payment.rawValue
         let sources: [String?] = [source, isCharge ? charge : nil, own]
         let related: [String?] = [payment?.rawValue, kind == JournalEntry.Kind.refund.rawValue ? nil : attempt]
         return SettlementBooking(
             id: id, kind: lineKind(of: kind, amount), own: own, related: Set(related.compactMap { $0 }),
-            sources: Set(sources.compactMap { $0 }), taken: Set([charge].compactMap { $0 }),
-            gross: try amount.adding(fee), fee: fee, occurredAt: occurredAt, payment: payment,
-            method: try row.next())
+            sources: Set(sources.compactMap { $0 }),
+            taken: Set([charge].compactMap { $0 } + (captures ?? "").split(separator: " ").map(String.init)),
+            gross: try amount.adding(fee),
+            given: given.flatMap { minor in givenCurrency.map { Money(minor: minor, currency: $0) } }, fee: fee,
+            occurredAt: occurredAt, payment: payment, method: try row.next())
     }
 
     /// The kind of line that confirms an entry of a kind.
@@ -108,7 +119,7 @@ enum SettlementBookingStore {
     ) throws -> [SettlementBooking] {
         guard let first: Instant = lines.map(\.occurredAt).min(), let last: Instant = lines.map(\.occurredAt).max()
         else { return [] }
-        let amounts: [Int64] = Array(Set(lines.map(\.asked.minor)))
+        let amounts: [Int64] = Array(Set(lines.flatMap { [$0.asked.minor, $0.gross.minor] }))
         return try db.query(
             movements(
                 provider,

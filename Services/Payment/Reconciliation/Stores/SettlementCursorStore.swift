@@ -20,6 +20,13 @@ struct SettlementCursor: PostgresRecord, Sendable, Equatable {
     }
 }
 
+extension SettlementCursor {
+    /// Up to when the provider's lines are here, read or from files.
+    func covered(_ provider: String, in db: borrowing PostgresTransaction) throws -> Instant {
+        max(window.from, try SettlementLineStore.lastInFiles(provider, in: db) ?? window.from)
+    }
+}
+
 /// SQL over cursors and runs.
 enum SettlementCursorStore {
     /// Makes a provider known; its reading begins with the day of its first booking. Close to midnight, by a provider's

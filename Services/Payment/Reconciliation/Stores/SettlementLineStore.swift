@@ -73,15 +73,31 @@ enum SettlementLineStore {
     static func rivals(
         of lines: [SettlementLine], provider: String, in db: borrowing PostgresTransaction
     ) throws -> [SettlementLine] {
-        let amounts: [Int64] = Array(Set(lines.map(\.asked.minor)))
+        let amounts: [Int64] = Array(Set(lines.flatMap { [$0.asked.minor, $0.gross.minor] }))
         return try db.query(
             """
             SELECT \(columns) FROM settlement_lines
             WHERE provider = \(provider) AND state IN ('open', 'unmatched') AND own_reference IS NULL
-                AND coalesce(presentment_amount, gross) = ANY(\(amounts)::bigint[])
+                AND (gross = ANY(\(amounts)::bigint[]) OR presentment_amount = ANY(\(amounts)::bigint[]))
                 AND line_id <> ALL(\(lines.map(\.id))::text[])
             LIMIT \(MatchSettlements.rivalLimit)
             """, read)
+    }
+
+    /// Which of our ids other waiting lines of the provider carry, by kind of line.
+    static func named(
+        among bookings: [SettlementBooking], provider: String, in db: borrowing PostgresTransaction
+    ) throws -> [SettlementLine.Kind: Set<String>] {
+        let ids: [String] = Array(Set(bookings.flatMap { $0.related.union([$0.own]) }))
+        guard !ids.isEmpty else { return [:] }
+        let rows: [(SettlementLine.Kind, String)] = try db.query(
+            """
+            SELECT kind, own_reference FROM settlement_lines
+            WHERE provider = \(provider) AND state IN ('open', 'unmatched') AND own_reference = ANY(\(ids)::text[])
+            LIMIT \(MatchSettlements.rivalLimit)
+            """
+        ) { row in (try row.nextCase(), try row.next()) }
+        return Dictionary(grouping: rows, by: \.0).mapValues { Set($0.map(\.1)) }
     }
 
     /// Whether the provider has lines that were never tried.
@@ -118,7 +134,7 @@ enum SettlementLineStore {
             """, read)
     }
 
-    /// Notes what came of lines.
+    /// Notes what came of lines. A payout that was told to have failed before it was told of never arrives.
     static func settle(
         _ provider: String, _ results: [(id: String, state: SettlementState, rule: SettlementRule)],
         in db: borrowing PostgresTransaction
@@ -127,7 +143,14 @@ enum SettlementLineStore {
         try db.enqueue(
             """
             UPDATE settlement_lines s SET state = r.state, rule = r.rule,
-                arrival = CASE WHEN s.kind = 'payout' THEN 'awaited' END
+                arrival = CASE WHEN s.kind <> 'payout' THEN NULL
+                    WHEN (SELECT count(*) FROM settlement_lines f
+                          WHERE f.provider = s.provider AND f.source = s.source AND f.kind = 'payout_failure'
+                              AND f.state = 'matched')
+                        > (SELECT count(*) FROM settlement_lines p
+                           WHERE p.provider = s.provider AND p.source = s.source AND p.kind = 'payout'
+                               AND p.arrival = 'failed') THEN 'failed'
+                    ELSE 'awaited' END
             FROM unnest(\(results.map(\.id))::text[], \(results.map(\.state.rawValue))::text[],
                 \(results.map(\.rule.rawValue))::text[]) AS r(id, state, rule)
             WHERE s.provider = \(provider) AND s.line_id = r.id

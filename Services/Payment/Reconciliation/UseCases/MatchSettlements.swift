@@ -45,7 +45,9 @@ package struct MatchSettlements: Sendable {
         let now: Instant = clock.now
         let policy: ReconciliationPolicy = policy
         return try await pool.transactionRetrying { db in
-            guard try SettlementCursorStore.lock(provider, skipping: true, in: db) != nil else { return 0 }
+            guard let cursor: SettlementCursor = try SettlementCursorStore.lock(provider, skipping: true, in: db) else {
+                return 0
+            }
             let batch: [SettlementLine] = try SettlementLineStore.waiting(
                 provider, untriedSince: start, limit: Self.batch, in: db)
             guard !batch.isEmpty else { return 0 }
@@ -54,7 +56,7 @@ package struct MatchSettlements: Sendable {
                 try batch
                 + SettlementLineStore.waiting(
                     named: batch.flatMap(\.offsetNames), besides: batch, provider: provider, in: db)
-            let found: FoundBookings = try Self.match(lines, provider, policy, in: db)
+            let found: FoundBookings = try Self.match(lines, provider, policy, cursor, in: db)
             let offsets: [SettlementOffset] = SettlementOffset.find(
                 in: lines.filter { found.partner(of: $0) == nil }, waitingSince: now - policy.grace)
             var record = RecordSettlements(provider: provider, policy: policy, now: now)
@@ -63,9 +65,9 @@ package struct MatchSettlements: Sendable {
         }
     }
 
-    /// Bookings of the named payments first; what they leave is looked for by amount and time, beside its rivals.
+    /// Bookings of the named payments first; what they leave is looked for by amount and time.
     private static func match(
-        _ lines: [SettlementLine], _ provider: String, _ policy: ReconciliationPolicy,
+        _ lines: [SettlementLine], _ provider: String, _ policy: ReconciliationPolicy, _ cursor: SettlementCursor,
         in db: borrowing PostgresTransaction
     ) throws -> FoundBookings {
         let wanting: [SettlementLine] = lines.filter { !$0.kind.isBookedFromLine }
@@ -76,10 +78,6 @@ package struct MatchSettlements: Sendable {
         let found = Set(first.matches.map(\.line))
         let left: [SettlementLine] = wanting.filter { $0.references.own == nil && !found.contains($0.id) }
         guard !left.isEmpty else { return FoundBookings(outcome: first, among: named) }
-        let taken = Set(first.matches.map(\.booking))
-        let alike: [SettlementBooking] = try SettlementBookingStore.alike(
-            left, provider: provider, window: policy.window, in: db
-        ).filter { !taken.contains($0.id) }
         let rivals: [SettlementLine] = try SettlementLineStore.rivals(of: left, provider: provider, in: db)
             .filter { !found.contains($0.id) }
         let openly = SettlementMatching(
@@ -87,12 +85,31 @@ package struct MatchSettlements: Sendable {
             refused: matching.refused.merging(
                 try SettlementLineStore.refused(rivals, of: provider, in: db)
             ) { $1 })
+        let alike: [SettlementBooking] = try alike(
+            left, besides: Set(first.matches.map(\.booking)), provider, policy, in: db)
         var second: SettlementMatching.Outcome = openly.byAmount(left + rivals, alike)
+        // The own line of a booking that the reports have not come to may follow; until then the place is kept.
+        let unread: [SettlementBooking] = alike.filter { $0.occurredAt >= cursor.window.from }
+        let covered: Instant = unread.isEmpty ? cursor.window.from : try cursor.covered(provider, in: db)
+        let late = Set(unread.filter { $0.occurredAt >= covered }.map(\.id))
         let ours = Set(left.map(\.id))
-        second.matches = second.matches.filter { ours.contains($0.line) }
+        second.matches = second.matches.filter { ours.contains($0.line) && !late.contains($0.booking) }
         second.ambiguous.formIntersection(ours)
         second.candidates = second.candidates.filter { ours.contains($0.key) }
         return FoundBookings(outcome: first.joined(with: second), among: named + alike)
+    }
+
+    /// Bookings of the amounts of lines that no other line names.
+    private static func alike(
+        _ lines: [SettlementLine], besides taken: Set<String>, _ provider: String, _ policy: ReconciliationPolicy,
+        in db: borrowing PostgresTransaction
+    ) throws -> [SettlementBooking] {
+        let alike: [SettlementBooking] = try SettlementBookingStore.alike(
+            lines, provider: provider, window: policy.window, in: db
+        ).filter { !taken.contains($0.id) }
+        let named: [SettlementLine.Kind: Set<String>] = try SettlementLineStore.named(
+            among: alike, provider: provider, in: db)
+        return alike.filter { named[$0.kind]?.isDisjoint(with: $0.related.union([$0.own])) ?? true }
     }
 
     /// Opens a case for each booking that the provider has had time to report and has not.
@@ -104,9 +121,7 @@ package struct MatchSettlements: Sendable {
             guard let cursor: SettlementCursor = try SettlementCursorStore.lock(provider, skipping: true, in: db),
                 try !SettlementLineStore.hasUntried(provider, in: db)
             else { return 0 }
-            let covered: Instant = max(
-                cursor.window.from, try SettlementLineStore.lastInFiles(provider, in: db) ?? cursor.window.from)
-            let until: Instant = min(now - policy.patience, covered)
+            let until: Instant = min(now - policy.patience, try cursor.covered(provider, in: db))
             guard until > cursor.checkedUntil else { return 0 }
             let missing: [SettlementBooking] = try SettlementBookingStore.unconfirmed(
                 provider, from: cursor.checkedUntil, to: until, limit: Self.batch, in: db)
@@ -139,7 +154,9 @@ struct FoundBookings {
 
     init(outcome: SettlementMatching.Outcome, among bookings: [SettlementBooking]) {
         self.outcome = outcome
-        candidates = bookings
+        // What is found by name and by amount is one; an entry in two currencies is two.
+        var seen: Set<[String]> = []
+        candidates = bookings.filter { seen.insert([$0.id, $0.gross.currency.code]).inserted }
         // An entry in two currencies is two bookings; one of them may be a fee, which is no line's partner.
         self.bookings = Dictionary(bookings.map { ($0.id, $0) }) { first, second in first.isFee ? second : first }
         matches = Dictionary(outcome.matches.map { ($0.line, $0) }) { first, _ in first }

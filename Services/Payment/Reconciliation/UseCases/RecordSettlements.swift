@@ -1,5 +1,6 @@
 import BillingCore
 import PaymentDomain
+import PaymentExchange
 import PaymentRecords
 import Postgres
 
@@ -44,7 +45,7 @@ struct RecordSettlements {
                     if !settled.contains(line.id) { waiting.append(line) }
                     continue
                 }
-                try confirm(partner.booking, by: line, rule: partner.rule)
+                try confirm(partner.booking, by: line, rule: partner.rule, in: db)
             }
         }
         try write(in: db)
@@ -81,26 +82,27 @@ struct RecordSettlements {
         try add(.providerFee, .fee, line, try Ledger.providerFee(line.net.negated(), provider: provider))
     }
 
-    /// Books both lines of a pair that cancels itself out, each as its line has it.
+    /// Books both lines of a pair that cancels itself out, each as its line has it. What is given back leaves the exchange
+    /// account at what was taken.
     private mutating func book(_ pair: SettlementOffset) throws {
         for line in [pair.taken, pair.given] {
             results.append((line.id, .matched, .offset))
             try add(
                 .offset, .booking, line, try Ledger.offset(of: pair.taken.kind, line.asked, provider: provider))
             try bookFee(of: line, beside: nil)
-            try addExchange(of: line, payment: nil)
+            try addExchange(of: line, at: line == pair.taken ? line.gross : pair.taken.gross.negated())
         }
     }
 
     /// Joins a line with its booking; what the provider kept is booked, and where they differ a case is opened.
     private mutating func confirm(
-        _ booking: SettlementBooking, by line: SettlementLine, rule: SettlementRule
+        _ booking: SettlementBooking, by line: SettlementLine, rule: SettlementRule,
+        in db: borrowing PostgresTransaction
     ) throws {
         links.append((line.id, booking.id, .booking))
         if booking.fee.isZero { try bookFee(of: line, beside: booking) }
         checkFee(of: line, booking)
-        if line.asked.currency == booking.gross.currency { try addExchange(of: line, payment: booking.payment) }
-        guard let difference = try SettlementDifference(of: line, from: booking) else {
+        guard let difference: SettlementDifference = try settle(booking, by: line, in: db) else {
             results.append((line.id, .matched, rule))
             return
         }
@@ -138,13 +140,43 @@ struct RecordSettlements {
         if fee.id != booking?.id { links.append((line.id, fee.id, .fee)) }
     }
 
-    /// Where the provider converted a line, moves what was booked into the currency in which it settled.
-    private mutating func addExchange(of line: SettlementLine, payment: PaymentID?) throws {
+    /// Where the provider converted a line, books what it made of the booking: in the currency of settlement it has what the
+    /// provider says, at a gain or a loss where another amount was booked or came in.
+    /// - Returns: In what the line differs from what is booked then.
+    private mutating func settle(
+        _ booking: SettlementBooking, by line: SettlementLine, in db: borrowing PostgresTransaction
+    ) throws -> SettlementDifference? {
+        let difference = try SettlementDifference(of: line, from: booking)
+        guard line.asked.currency != line.gross.currency, !line.asked.isZero,
+            line.asked.currency == (booking.given ?? booking.gross).currency,
+            booking.given == nil || line.gross.currency == booking.gross.currency
+        else { return difference }
+        guard let payment: PaymentID = booking.payment else {
+            try addExchange(of: line, at: line.gross)
+            return difference
+        }
+        do {
+            if let entry = try SettleExchange.record(
+                ProviderSettlement(booking, of: payment, by: line), occurredAt: line.occurredAt, at: now, in: db)
+            {
+                entries.append(entry)
+                links.append((line.id, entry.id.rawValue, .exchange))
+            }
+            return booking.given == nil ? difference : try SettlementDifference(ofFee: line, from: booking)
+        } catch SettleExchange.Failure.settledOtherwise(let end) {
+            return .amount(try line.gross.subtracting(end))
+        } catch SettleExchange.Failure.mismatch {
+            return difference ?? .amount(.zero(line.gross.currency))
+        }
+    }
+
+    /// Where the provider converted a line of no payment, moves what was booked into the currency in which it settled.
+    /// - Parameter booked: What that is on the exchange account.
+    private mutating func addExchange(of line: SettlementLine, at booked: Money) throws {
         guard line.asked.currency != line.gross.currency else { return }
         try add(
             .exchange, .exchange, line,
-            try ExchangeLedger.settlement(
-                of: line.asked, booked: line.gross, settled: line.gross, provider: provider), payment: payment)
+            try ExchangeLedger.settlement(of: line.asked, booked: booked, settled: line.gross, provider: provider))
     }
 
     private mutating func addFee(of line: SettlementLine, payment: PaymentID?) throws {
@@ -176,6 +208,17 @@ struct RecordSettlements {
                     reason: outcome.ambiguous.contains(line.id) ? .ambiguous : .notBooked, lineID: line.id,
                     amount: line.net, openedAt: now, candidates: outcome.candidates[line.id, default: []].sorted()))
         }
+    }
+}
+
+extension ProviderSettlement {
+    /// What a line says became of a booking. An entry that undoes another has no name of its own: it goes by its id.
+    fileprivate init(_ booking: SettlementBooking, of payment: PaymentID, by line: SettlementLine) {
+        let undoes: Bool = booking.kind == .adjustment
+        self.init(
+            reference: undoes ? booking.id : booking.own, paymentID: payment, provider: line.provider,
+            given: line.asked, isReturn: booking.kind == .disputeReversal || undoes && line.asked.isPositive,
+            settled: line.gross, rate: line.presentment?.rate.flatMap { $0 > .zero ? $0 : nil })
     }
 }
 
