@@ -2,6 +2,7 @@ import PaymentPayPal
 import PaymentContract
 import BillingCore
 import JSON
+import PaymentDomain
 import Synchronization
 import Telemetry
 
@@ -108,11 +109,14 @@ struct FakeWorld {
         func add(_ wait: Duration) { list.withLock { $0.append(wait) } }
     }
 
-    init(_ script: [FakePayPal.Step], tokens: [FakePayPal.Step] = [], retry: ProviderRetryPolicy = .payPal) {
+    init(
+        _ script: [FakePayPal.Step], tokens: [FakePayPal.Step] = [], wallets: Set<Wallet> = [],
+        retry: ProviderRetryPolicy = .payPal
+    ) {
         fake = FakePayPal(script, tokens: tokens)
         let configuration = PayPalConfiguration(
             baseURL: FakePayPal.base, clientID: "client", clientSecret: Secret("s3cret"),
-            returnURL: "https://pay.test/back/", retry: retry)
+            returnURL: "https://pay.test/back/", wallets: wallets, retry: retry)
         let surroundings = PayPalSurroundings(
             transport: fake, clock: clock, sleep: { [waits] in waits.add($0) }, draw: { $0.upperBound })
         adapter = PayPalAdapter(configuration: configuration, surroundings: surroundings)

@@ -24,12 +24,17 @@ import Testing
         #"{"id":"REF1","status":"\#(status)",\#(price),\#(up)\#(more)}"#
     }
 
-    private static func told(_ state: ProviderRefund.State, ours: RefundID? = nil) -> ProviderNews {
+    private static func told(
+        _ state: ProviderRefund.State, ours: RefundID? = nil, reversedAt: Instant? = nil
+    ) -> ProviderNews {
         .refund(
             ProviderRefund(
                 reference: "REF1", taken: "CAP1", refundID: ours, amount: Money(minor: 500, currency: .usd),
-                state: state))
+                state: state, reversedAt: reversedAt))
     }
+
+    /// When the events were made.
+    private static let told = Instant(seconds: 1_798_761_600)
 
     private static func dispute(_ status: String, _ cycle: String, _ more: String = "") -> String {
         #"{"dispute_id":"PP-D-1","create_time":"2027-01-01T00:00:00.000Z","update_time":"2027-01-02T00:00:00.000Z","disputed_transactions":[{"seller_transaction_id":"CAP1"}],"reason":"MERCHANDISE_OR_SERVICE_NOT_RECEIVED","status":"\#(status)","dispute_life_cycle_stage":"\#(cycle)","dispute_amount":{"currency_code":"USD","value":"5.00"}\#(more)}"#
@@ -49,23 +54,29 @@ import Testing
         let table: [(String, String, ProviderNews)] = [
             (
                 "CHECKOUT.ORDER.APPROVED", #"{"id":"ORD1","purchase_units":[{"invoice_id":"\#(Self.attempt)"}]}"#,
-                .charge(Self.attempt)
+                .charge(Self.attempt, known: "ORD1")
             ),
             ("CHECKOUT.ORDER.COMPLETED", #"{"id":"ORD1","purchase_units":[]}"#, .taken("ORD1")),
             ("CHECKOUT.ORDER.VOIDED", #"{"id":"ORD1","purchase_units":[{"invoice_id":"INV-7"}]}"#, .taken("ORD1")),
-            ("PAYMENT.CAPTURE.COMPLETED", #"{"id":"CAP1","invoice_id":"\#(Self.attempt)"}"#, .charge(Self.attempt)),
+            (
+                "PAYMENT.CAPTURE.COMPLETED", #"{"id":"CAP1","invoice_id":"\#(Self.attempt)"}"#,
+                .charge(Self.attempt, known: "captures/CAP1")
+            ),
             ("PAYMENT.CAPTURE.DENIED", #"{"id":"CAP1","invoice_id":"\#(Self.capture)"}"#, .capture(Self.capture)),
             ("PAYMENT.CAPTURE.PENDING", #"{"id":"CAP1"}"#, .taken("CAP1")),
-            ("PAYMENT.AUTHORIZATION.VOIDED", #"{"id":"AUT1","invoice_id":"\#(Self.attempt)"}"#, .charge(Self.attempt)),
+            (
+                "PAYMENT.AUTHORIZATION.VOIDED", #"{"id":"AUT1","invoice_id":"\#(Self.attempt)"}"#,
+                .charge(Self.attempt, known: "authorizations/AUT1")
+            ),
             ("PAYMENT.CAPTURE.REFUNDED", Self.refunded("COMPLETED"), Self.told(.succeeded)),
-            ("PAYMENT.CAPTURE.REVERSED", Self.refunded("COMPLETED"), Self.told(.succeeded)),
+            ("PAYMENT.CAPTURE.REVERSED", Self.refunded("COMPLETED"), Self.told(.succeeded, reversedAt: Self.told)),
             (
                 "PAYMENT.CAPTURE.REVERSED",
                 #"{"id":"CAP1","status":"COMPLETED","amount":{"currency_code":"USD","value":"5.00"},"links":[{"rel":"self","href":"https://api.paypal.com/v2/payments/captures/CAP1"}]}"#,
                 .refund(
                     ProviderRefund(
                         reference: "CAP1", taken: "CAP1", refundID: nil, amount: Money(minor: 500, currency: .usd),
-                        state: .succeeded))
+                        state: .succeeded, reversedAt: Self.told))
             ),
             (
                 "PAYMENT.REFUND.PENDING", Self.refunded("PENDING", #","invoice_id":"\#(Self.refund)""#),

@@ -92,6 +92,9 @@ enum Say {
             more: more + [JSONMember(name: "links", value: up)])
     }
 
+    /// Until when an authorization is held.
+    static let heldUntil = Instant(seconds: 1_800_000_000)
+
     static func authorization(_ status: String = "CREATED", id: String = "AUTH1") -> JSONValue {
         [
             "id": .string(id), "status": .string(status), "amount": amount(), "invoice_id": .string(attempt),
@@ -145,4 +148,14 @@ extension ProviderFault {
         guard case .notSent = self else { return false }
         return true
     }
+}
+
+/// Where a payer is sent, and PayPal's usual answers on the way.
+let page = NextAction.redirect(url: "https://www.paypal.com/checkoutnow?token=ORDER1")
+let waiting = FakePayPal.Step.answer(201, Say.order("PAYER_ACTION_REQUIRED"))
+let approved = FakePayPal.Step.answer(200, Say.order("APPROVED", link: nil))
+
+func completed(_ captures: [JSONValue]) -> FakePayPal.Step { .answer(200, Say.order("COMPLETED", captures: captures)) }
+func held(_ authorizations: [JSONValue]) -> FakePayPal.Step {
+    .answer(200, Say.order("COMPLETED", intent: "AUTHORIZE", authorizations: authorizations))
 }

@@ -138,6 +138,33 @@ private let kinds: [String] = [
                 == ["/payment_source/card/attributes/verification"])
     }
 
+    @Test("a wallet's card that was opened here is an order that PayPal's contract knows, and is taken once")
+    func walletCards() async throws {
+        let peer = try await LivePeer()
+        defer { peer.stop() }
+        let adapter: PayPalAdapter = peer.adapter(limitMilliseconds: 20_000)
+        let number: CardNumber = try #require(CardNumber("4242424242424242"))
+        for (wallet, cryptogram) in [
+            (.applePay, "AgAAAAAABk4DWZ4C28yUQAAAAAA="), (.googlePay, "AgAAAAAABk4DWZ4C28yUQAAAAAA="),
+            (.googlePay, nil),
+        ] as [(Wallet, String?)] {
+            let now: Instant = SystemClock().now
+            let card = WalletCard(
+                wallet: wallet, number: number, expMonth: 3, expYear: 2030, cryptogram: cryptogram, eci: "05")
+            let asked = ChargeRequest(
+                idempotencyKey: .new(at: now), paymentID: .new(at: now), source: .walletCard(card),
+                amount: money(12_00, "EUR"))
+            // The double does not know that a wallet's customer has approved already.
+            guard case .actionRequired(let order, _) = try await adapter.charge(asked) else {
+                throw Surprise("no order")
+            }
+            try await peer.control("approve/\(order)", [:])
+            guard case .captured(let charge) = try await adapter.outcome(of: asked) else { throw Surprise("no money") }
+            #expect(try await adapter.outcome(of: asked) == .captured(charge))
+        }
+        #expect(try await peer.control("violations").arrayValue == [])
+    }
+
     @Test("a token is fetched once for many, and again when it dies") func tokens() async throws {
         try await withPeer { shop in
             let adapter: PayPalAdapter = shop.peer.adapter(limitMilliseconds: 20_000)

@@ -53,9 +53,10 @@ import Testing
         (RoutingWorld.declined("expired_card"), "hard"), (RoutingWorld.declined("stolen_card"), "hard"),
         (RoutingWorld.declined("fraudulent"), "fraud"), (RoutingWorld.declined("authentication_required"), "action"),
         (RoutingWorld.declined("nobody_knows"), "unknown_decline"),
-        // The networks' words: a code of Visa's category 1, and advice to wait or to stop.
+        // The networks' words: a code of Visa's category 1, and advice to wait, to put something right or to stop.
         (RoutingWorld.declined("do_not_honor", network: "57"), "budget"),
-        (RoutingWorld.declined("do_not_honor", network: "05", advice: .doNotTryAgain), "budget"),
+        (RoutingWorld.declined("do_not_honor", network: "05", advice: .doNotTryAgain), "hard"),
+        (RoutingWorld.declined("do_not_honor", network: "05", advice: .tokenRequirements), "budget"),
         (RoutingWorld.declined("do_not_honor", network: "05", advice: .afterDay), "budget"),
     ]
 
@@ -69,6 +70,22 @@ import Testing
             #expect(try await world.ended(payment.id, end) == nil)
             #expect(try await world.attempts(payment.id) == ["1 sandbox_b started"], "its end is recorded elsewhere")
             #expect(try await world.stopped(payment.id) == reason)
+        }
+    }
+
+    @Test("a method without a brand, such as a debit, ends and goes on like a card, without a network's budget")
+    func unbranded() async throws {
+        try await withRouting { world in
+            let payment: PaymentRecord = try await routed(world)
+            try await world.execute(
+                """
+                UPDATE payment_methods SET type = 'sepa_debit', brand = NULL, exp_month = NULL, exp_year = NULL
+                WHERE id = \(payment.paymentMethodID)
+                """)
+            // A code of Visa's that would end a card's cascade.
+            let next: FollowingAttempt? = try await world.ended(
+                payment.id, RoutingWorld.declined("do_not_honor", network: "57"))
+            #expect(next?.route.provider == "sandbox_c")
         }
     }
 

@@ -72,6 +72,29 @@ import Testing
         #expect(world.guarded.name == "a" && world.guarded.capabilities.methods.count == 1)
     }
 
+    @Test("what is rejected, and look-ups of one charge that make no sense, say nothing of it; new charges do")
+    func noOutages() async throws {
+        let world = World { _ throws(ProviderFault) in throw .rejected(code: "token_unknown") }
+        for _ in 0..<30 { _ = try? await world.charge() }
+        world.acquirer.turn { _ throws(ProviderFault) in throw .unusable("another amount") }
+        let stuck: ChargeRequest = world.request()
+        for _ in 0..<30 { _ = try? await world.guarded.outcome(of: stuck) }
+        #expect(world.health.snapshot("a")?.phase == .closed)
+        world.clock.advance(by: .seconds(120))
+        for _ in 0..<30 { _ = try? await world.charge() }
+        #expect(world.health.snapshot("a")?.phase != .closed)
+    }
+
+    @Test("attempts that never end here do not keep later ones from being counted") func forgotten() async throws {
+        let world = World { request in captured(request) }
+        let segment = RoutingSegment(method: "card", brand: "visa", country: "DE", currency: .eur)
+        for _ in 0..<25_000 { world.health.remember(.new(at: RoutingWorld.start), segment) }
+        let request: ChargeRequest = world.request()
+        world.health.remember(request.idempotencyKey, segment)
+        _ = try await world.guarded.charge(request)
+        #expect(world.health.successes(of: segment, at: "a").succeeded == 1)
+    }
+
     @Test("after its time the circuit is probed: three good answers close it, a bad one opens it again")
     func probes() async throws {
         let world = World { request in captured(request) }

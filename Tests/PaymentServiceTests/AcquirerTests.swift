@@ -2,6 +2,8 @@ import BillingCore
 import HTTPKit
 import JSON
 import Logging
+import Messaging
+import PaymentAuthentication
 import PaymentContract
 import PaymentDomain
 import PaymentRecords
@@ -12,15 +14,16 @@ import Postgres
 import TestKit
 import Testing
 
-/// Several sandbox acquirers behind their guards, with routing between them.
+/// The service with several sandbox acquirers behind their guards, and routing between them.
 private struct Acquirers: Sendable {
     let world: PaymentWorld
     let work: PaymentUseCases
-    let book: RoutingBook
-    private let providers: PaymentProviders
-    private let names: [String]
+    private let dispatcher: EventDispatcher
 
-    init(_ world: PaymentWorld, _ acquirers: [SandboxAcquirer], order: RoutingOrder) async throws {
+    init(
+        _ world: PaymentWorld, _ acquirers: [SandboxAcquirer], order: RoutingOrder,
+        wallets: any WalletReader = ConfiguredWallets()
+    ) async throws {
         let logger = Logger(label: "test.acquirers") { _ in SwiftLogNoOpLogHandler() }
         let sandboxes: [SandboxProvider] = acquirers.map {
             SandboxProvider(pool: world.database, clock: world.clock, acquirer: $0)
@@ -29,119 +32,47 @@ private struct Acquirers: Sendable {
             sandboxes.map { ProviderProfile(name: $0.name, capabilities: $0.capabilities) })
         let health = ProviderHealth(
             catalogue, redis: nil, instance: "test", clock: world.clock, logger: logger)
-        let providers = PaymentProviders(
-            sandboxes.map { GuardedProvider($0, health: health, timeout: .seconds(30)) })
         let book = RoutingBook(catalogue: catalogue, health: health, logger: logger)
         try await world.database.transaction { db in
             _ = try book.replace(
                 with: RoutingDocument(order: order), replaces: nil, at: PaymentWorld.start, by: "key_test", in: db)
         }
         self.world = world
-        self.book = book
-        self.providers = providers
-        names = acquirers.map(\.name)
         work = PaymentUseCases(
-            pool: world.database, providers: providers, clock: world.clock,
+            pool: world.database,
+            providers: PaymentProviders(
+                sandboxes.map { GuardedProvider($0, health: health, timeout: .seconds(30)) }), clock: world.clock,
             policy: SweepPolicy(silenceSeconds: 0, offSessionSilenceSeconds: 0, lostSeconds: 0, fallback: .review),
-            logger: logger)
+            wallets: wallets, acquirers: acquirers.map(\.name).filter { $0 != "sandbox" },
+            route: RoutePayment(book: book), cascade: CascadePayment(book: book), logger: logger)
+        dispatcher = EventDispatcher(work.consumer, pool: world.database, clock: world.clock, logger: logger)
     }
 
-    /// A payment of a card that every acquirer can charge, from its verdict to its end.
-    func pay(_ number: String) async throws -> PaymentRecord {
-        let payment: PaymentRecord = try await world.created(world.payer(number))
-        guard let method: PaymentMethodID = payment.paymentMethodID, let card = CardNumber(number) else {
-            throw PaymentWorld.Absent()
-        }
-        let route = RoutePayment(book: book)
-        let names: [String] = names
-        let decided: (route: Route?, own: String, steppedAt: Instant) = try await world.database.transaction { db in
-            try MethodTokenStore.insert(
-                names.filter { $0 != "sandbox" }.map {
-                    MethodToken(provider: $0, token: SandboxProvider.token(of: card, at: $0))
-                }, of: method, at: PaymentWorld.start, in: db)
-            let row: (String, Instant)? = try db.first(
-                """
-                UPDATE payments p SET status = 'processing', stepped_at = now() FROM payment_methods m
-                WHERE p.id = \(payment.id) AND m.id = p.payment_method_id RETURNING m.provider_token, p.stepped_at
-                """
-            ) { row in (try row.next(), try row.next()) }
-            guard let row else { throw PaymentWorld.Absent() }
-            return (try route([payment.id], in: db)[payment.id], row.0, row.1)
-        }
-        let source: ChargeSource = decided.route?.source ?? .stored(token: decided.own, providerCustomer: nil)
-        try await charge(
-            attempt(payment, payment.attemptID, decided.route?.provider ?? payment.provider, source),
-            steppedAt: decided.steppedAt)
-        return try await world.payment(payment.id)
+    /// A payment of a card that every acquirer can charge, sent on its way.
+    func begin(_ number: String) async throws -> PaymentRecord {
+        let card = #""card":{"number":"\#(number)","exp_month":12,"exp_year":2030,"cvc":"123"}"#
+        return try await begin(method: card)
     }
 
-    /// Asks one acquirer after the other; what is not known stays for the sweeper.
-    private func charge(_ first: Asked, steppedAt: Instant) async throws {
-        var asked: Asked = first
-        var steppedAt: Instant = steppedAt
-        while true {
-            let word: Result<ChargeAnswer, ProviderFault>
-            do throws(ProviderFault) {
-                word = .success(try await providers.named(asked.provider).charge(asked.request))
-            } catch { word = .failure(error) }
-            let end: EndedAttempt.End
-            switch word {
-            case .success(.declined(let decline)):
-                end = .declined(
-                    DeclineReading(Decline(code: decline.code)), networkCode: decline.networkCode, advice: nil)
-            case .success(let answer):
-                return try await work.outcomes(Outcome(attempt: asked.approved, answer: answer))
-            case .failure(let fault):
-                guard CascadeOutcome(fault) == .outage else { return }
-                end = .outage(steppedAt: steppedAt)
-            }
-            let ended = EndedAttempt(
-                paymentID: asked.request.paymentID, attemptID: asked.request.idempotencyKey, end: end)
-            let cascade = CascadePayment(book: book)
-            let now: Instant = world.clock.now
-            let next: FollowingAttempt? = try await world.database.transaction { db in
-                try cascade([ended], at: now, in: db)[ended.attemptID]
-            }
-            guard let next else {
-                if case .success(let answer) = word {
-                    try await work.outcomes(Outcome(attempt: asked.approved, answer: answer))
-                }
-                return
-            }
-            asked = Asked(asked, next)
-            steppedAt = next.steppedAt
-        }
+    /// A payment of a method as `POST /v1/payment_methods` takes it, sent on its way.
+    func begin(method: String) async throws -> PaymentRecord {
+        let customer: CustomerID = await world.customer()
+        let input: CreatePaymentMethodInput = try world.read(
+            #"{"customer_id":"\#(customer)","type":"card",\#(method)}"#)
+        let attached: JSONValue = try parseJSON(
+            try await work.attach(world.call("/v1/payment_methods"), input).body)
+        let id: String = attached["id"]?.stringValue ?? ""
+        let body =
+            #"{"amount":1299,"currency":"USD","customer_id":"\#(customer)","payment_method_id":"\#(id)"}"#
+        let reply: Reply<PaymentResource> = try await work.create(
+            world.call("/v1/payments", body: body), world.read(body))
+        let payment: PaymentRecord = try await world.payment(world.id(reply))
+        await dispatcher.handle([world.message(world.verdict(payment))])
+        return payment
     }
 
-    private func attempt(
-        _ payment: PaymentRecord, _ id: AttemptID, _ provider: String, _ source: ChargeSource
-    ) -> Asked {
-        Asked(
-            provider: provider,
-            request: ChargeRequest(
-                idempotencyKey: id, paymentID: payment.id, source: source, amount: payment.amount))
-    }
-
-    struct Asked {
-        let provider: String
-        let request: ChargeRequest
-
-        init(provider: String, request: ChargeRequest) {
-            self.provider = provider
-            self.request = request
-        }
-
-        init(_ before: Asked, _ next: FollowingAttempt) {
-            provider = next.route.provider
-            request = ChargeRequest(
-                idempotencyKey: next.attemptID, paymentID: next.paymentID, source: next.route.source,
-                amount: before.request.amount)
-        }
-
-        var approved: ApprovedAttempt {
-            ApprovedAttempt(paymentID: request.paymentID, provider: provider, request: request)
-        }
-    }
+    /// A payment of a card, from its verdict to its end.
+    func pay(_ number: String) async throws -> PaymentRecord { try await world.settled(begin(number).id) }
 }
 
 @Suite("Payments over several acquirers") struct AcquirerTests {
@@ -196,9 +127,43 @@ private struct Acquirers: Sendable {
             let mute = try await Acquirers(
                 world, [SandboxAcquirer(), SandboxAcquirer("sandbox_b", fault: .silent), SandboxAcquirer("sandbox_c")],
                 order: Self.order)
-            let waiting: PaymentRecord = try await mute.pay("4242424242424242")
-            #expect(waiting.status == .processing && waiting.attempts == 1)
-            #expect(try await world.texts("SELECT 'x' FROM sandbox_charges WHERE provider = 'sandbox_b'").count == 1)
+            let waiting: PaymentRecord = try await mute.begin("4242424242424242")
+            try await eventually(within: .seconds(10), "it is booked") {
+                try await world.number("SELECT count(*) FROM sandbox_charges WHERE provider = 'sandbox_b'") == 1
+            }
+            let open: PaymentRecord = try await world.payment(waiting.id)
+            #expect(open.status == .processing && open.attempts == 1)
+            try await mute.work.sweep.pass()
+            let found: PaymentRecord = try await world.settled(waiting.id)
+            #expect(found.status == .succeeded && found.provider == "sandbox_b" && found.attempts == 1)
+        }
+    }
+
+    @Test("a wallet's card goes on with its cryptogram to the next where nobody was asked, and never after a decline")
+    func wallets() async throws {
+        let tokens = WalletTokens()
+        try await withPayments { world in
+            for (fault, expected) in [
+                (.away, ["sandbox_b failed outage", "sandbox_c succeeded"]),
+                (.declines, ["sandbox_b failed processing_error"]),
+            ] as [(SandboxAcquirer.Fault, [String])] {
+                let acquirers = try await Acquirers(
+                    world,
+                    [SandboxAcquirer(), SandboxAcquirer("sandbox_b", fault: fault), SandboxAcquirer("sandbox_c")],
+                    order: Self.order, wallets: tokens.reader())
+                // The number wants 3-D Secure: without its cryptogram nobody takes it.
+                let token: JSONValue = try tokens.token(id: "message-\(fault)", number: "4000002500003155")
+                let payment: PaymentRecord = try await world.settled(
+                    acquirers.begin(method: #""wallet":{"type":"google_pay","token":\#(token)}"#).id)
+                #expect(payment.status == (fault == .away ? .succeeded : .failed))
+                #expect(try await providers(world, of: payment) == expected)
+                #expect(
+                    try await world.texts(
+                        "SELECT routing->>'stopped' FROM payment_attempts WHERE payment_id = \(payment.id) AND routing ? 'stopped'"
+                    ) == (fault == .away ? [] : ["single_use"]))
+                #expect(try await world.number("SELECT count(*) FROM wallet_credentials") == 0)
+            }
+            #expect(try await world.violations() == [])
         }
     }
 

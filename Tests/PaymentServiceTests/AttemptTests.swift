@@ -39,6 +39,33 @@ import Testing
         }
     }
 
+    @Test(
+        "the network's advice is kept with the attempt; one never to try again makes the decline hard for dunning",
+        arguments: [
+            ("03", "do_not_try_again", "hard"), ("21", "revocation_of_authorization", "hard"),
+            ("24", "insufficient_funds", "soft"), (nil, "insufficient_funds", "soft"),
+        ] as [(String?, String, String)])
+    func advised(_ advice: String?, _ code: String, _ declineClass: String) async throws {
+        try await withPayments { world in
+            let customer: CustomerID = try await world.payer()
+            world.provider.refuse(
+                with: ProviderDecline(code: "insufficient_funds", networkCode: "51", networkAdvice: advice))
+            let invoice = InvoiceID.new(at: PaymentWorld.start)
+            await world.deliver([world.finalized(invoice, customer)])
+            let payment: PaymentRecord = try await world.payment(of: invoice)
+            await world.decide(payment)
+            #expect(try await world.settled(payment.id).declineCode == code)
+            #expect(
+                try await world.texts(
+                    "SELECT concat_ws(' ', status, decline_code, network_code, advice_code) FROM payment_attempts")
+                    == [["failed", code, "51", advice].compactMap { $0 }.joined(separator: " ")])
+            #expect(
+                try await world.texts(
+                    "SELECT body::jsonb->>'decline_class' FROM outbox WHERE type = 'payment.failed.v1'")
+                    == [declineClass])
+        }
+    }
+
     @Test("a block fails the payment and nobody asks the provider") func blocked() async throws {
         try await withPayments { world in
             let payment: PaymentRecord = try await world.created(world.payer())

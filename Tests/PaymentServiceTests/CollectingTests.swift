@@ -84,6 +84,29 @@ import Testing
         }
     }
 
+    @Test("a customer who has not passed a challenge and brings another card is charged with that") func otherCard()
+        async throws
+    {
+        try await withPayments { world in
+            let customer: CustomerID = try await world.payer("4000002500003155")
+            let invoice = InvoiceID.new(at: PaymentWorld.start)
+            await world.deliver([world.finalized(invoice, customer)])
+            await world.decide(try await world.payment(of: invoice))
+            let failed: PaymentRecord = try await world.settled(world.payment(of: invoice).id)
+            #expect(failed.status == .failed, "nobody was there to authenticate")
+            // They come back, see the challenge and leave it.
+            await world.decide(try await world.confirm(failed.id, passed: nil))
+            #expect(try await world.settled(failed.id).status == .requiresAction)
+            try await world.attach("4242424242424242", to: customer)
+            await world.deliver([world.due(invoice, customer)])
+            let again: PaymentRecord = try await world.payment(of: invoice)
+            #expect(again.status == .created && again.attempts == 3)
+            await world.decide(again)
+            #expect(try await world.settled(failed.id).status == .succeeded)
+            #expect(try await world.violations().isEmpty)
+        }
+    }
+
     @Test("a voided invoice's payment is given up unless money may have moved") func voided() async throws {
         try await withPayments { world in
             let customer: CustomerID = try await world.payer()

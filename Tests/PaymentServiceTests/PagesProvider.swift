@@ -32,6 +32,9 @@ final class PagesProvider: PaymentProvider, ProviderBankAccounts {
         var forgetting = ForgetMethodAnswer.forgotten
         var forgotten: [ForgetMethodRequest] = []
         var releases: ReleaseAnswer = .released
+        var capturing: CaptureAnswer?
+        var captures = 0
+        var holds: Bool?
         var saving: SaveMethodAnswer?
         var isAway = false
         var accounts: [String] = []
@@ -51,6 +54,12 @@ final class PagesProvider: PaymentProvider, ProviderBankAccounts {
     /// What has become of a charge.
     func settle(_ attempt: AttemptID, _ answer: ChargeAnswer) { state.withLock { $0.answers[attempt] = answer } }
     func refuseReleases() { state.withLock { $0.releases = .refused(code: "captured") } }
+    /// What is said of authorizations; `nil` for nothing.
+    func hold(_ held: Bool?) { state.withLock { $0.holds = held } }
+    /// What captures come to; `nil`: the money is taken.
+    func capture(as answer: CaptureAnswer?) { state.withLock { $0.capturing = answer } }
+    /// How often a capture was asked for.
+    var captures: Int { state.withLock { $0.captures } }
     func save(as answer: SaveMethodAnswer?) { state.withLock { $0.saving = answer } }
     func forget(as answer: ForgetMethodAnswer) { state.withLock { $0.forgetting = answer } }
     func goAway(_ away: Bool) { state.withLock { $0.isAway = away } }
@@ -72,12 +81,17 @@ final class PagesProvider: PaymentProvider, ProviderBankAccounts {
     func outcome(of request: ChargeRequest) async throws(ProviderFault) -> ChargeAnswer { try await charge(request) }
 
     func capture(_ request: CaptureRequest) async throws(ProviderFault) -> CaptureAnswer {
-        .captured(reference: "pc_\(request.idempotencyKey)")
+        state.withLock { state in
+            state.captures += 1
+            return state.capturing ?? .captured(reference: "pc_\(request.idempotencyKey)")
+        }
     }
 
     func release(_ request: ReleaseRequest) async throws(ProviderFault) -> ReleaseAnswer {
         try ask { $0.releases }
     }
+
+    func holds(_ reference: String) async throws(ProviderFault) -> Bool? { try ask { $0.holds } }
 
     func refund(_ request: RefundRequest) async throws(ProviderFault) -> RefundAnswer {
         .refunded(reference: "pr_\(request.idempotencyKey)")

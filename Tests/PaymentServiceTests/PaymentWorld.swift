@@ -35,6 +35,7 @@ final class ScriptedProvider: PaymentProvider {
     let sandbox: SandboxProvider
     private let mood = Mutex<Mood>(.well)
     private let requests = Mutex<[ChargeRequest]>([])
+    private let refusal = Mutex<ProviderDecline?>(nil)
     private let lost = Atomic<Int>(0)
     private let hung = Atomic<Int>(0)
 
@@ -53,11 +54,15 @@ final class ScriptedProvider: PaymentProvider {
     var waiting: Int { hung.load(ordering: .relaxed) }
 
     func turn(_ new: Mood) { mood.withLock { $0 = new } }
+
+    /// What it says to charges from now on; without it the sandbox answers.
+    func refuse(with new: ProviderDecline?) { refusal.withLock { $0 = new } }
     private var now: Mood { mood.withLock { $0 } }
 
     func charge(_ request: ChargeRequest) async throws(ProviderFault) -> ChargeAnswer {
         charged.add(1, ordering: .relaxed)
         requests.withLock { $0.append(request) }
+        if let refusal: ProviderDecline = refusal.withLock({ $0 }) { return .declined(refusal) }
         return try await moody { () throws(ProviderFault) in try await sandbox.charge(request) }
     }
 

@@ -11,7 +11,7 @@ import TestKit
 import Testing
 
 /// What a payment's `authentication` says: decision, reason, who bears fraud.
-private func word(_ payment: PaymentRecord) -> String {
+func word(_ payment: PaymentRecord) -> String {
     let note: AttemptAuthentication? = payment.authentication
     return [note?.decision, note?.reason, note?.liability].map { $0 ?? "-" }.joined(separator: " ")
 }
@@ -325,14 +325,13 @@ private func word(_ payment: PaymentRecord) -> String {
 
 extension PaymentWorld {
     /// A payment that waits for Fraud.
-    fileprivate func created(_ customer: CustomerID, _ amount: Int64, _ currency: String) async throws -> PaymentRecord
-    {
+    func created(_ customer: CustomerID, _ amount: Int64, _ currency: String) async throws -> PaymentRecord {
         let body = #"{"amount":\#(amount),"currency":"\#(currency)","customer_id":"\#(customer)"}"#
         return try await payment(id(work.create(call("/v1/payments", body: body), read(body))))
     }
 
     /// A payment once Fraud has spoken and the provider has answered.
-    fileprivate func pay(
+    func pay(
         _ customer: CustomerID, _ amount: Int64, _ currency: String, score: String = "0.1000"
     ) async throws -> PaymentRecord {
         let payment: PaymentRecord = try await created(customer, amount, currency)
@@ -341,7 +340,7 @@ extension PaymentWorld {
     }
 
     /// A subscription's payment that failed without its customer, who has come back: nobody has asked for them.
-    fileprivate func recalled(
+    func recalled(
         _ customer: CustomerID, _ subscription: SubscriptionID, _ amount: Money
     ) async throws -> PaymentRecord {
         let invoice = InvoiceID.new(at: Self.start)
@@ -361,7 +360,7 @@ extension PaymentWorld {
     }
 
     /// An invoice's payment, made without the customer.
-    fileprivate func collected(_ customer: CustomerID, _ amount: Money) async throws -> PaymentRecord {
+    func collected(_ customer: CustomerID, _ amount: Money) async throws -> PaymentRecord {
         let invoice = InvoiceID.new(at: Self.start)
         await deliver([finalized(invoice, customer, amount: amount)])
         let payment: PaymentRecord = try await payment(of: invoice)

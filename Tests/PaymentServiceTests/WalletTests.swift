@@ -20,17 +20,19 @@ import Testing
             // The number wants 3-D Secure; the cryptogram vouches for the customer.
             let strict: String = try await world.attachWallet(
                 tokens.token(id: "message-2", number: "4000002500003155"), to: customer)
-            for method in [method, strict] {
+            // The wallet says that nobody bears fraud but the merchant.
+            let unshifted: String = try await world.attachWallet(tokens.token(id: "message-3", eci: "07"), to: customer)
+            for (method, noted) in [(method, "05issuer"), (strict, "05issuer"), (unshifted, "07merchant")] {
                 let payment: PaymentRecord = try await world.payment(world.id(world.pay(customer, with: method)))
                 await world.decide(payment)
                 #expect(try await world.settled(payment.id).status == .succeeded)
                 #expect(
                     try await world.texts(
                         "SELECT authentication->>'eci' || (authentication->>'liability') FROM payment_attempts WHERE payment_id = \(payment.id)"
-                    ) == ["05issuer"])
+                    ) == [noted])
             }
             #expect(try await world.number("SELECT count(*) FROM wallet_credentials") == 0)
-            #expect(world.provider.charges == 2)
+            #expect(world.provider.charges == 3)
             #expect(try await world.violations() == [])
         }
     }

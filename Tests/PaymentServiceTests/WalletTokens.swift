@@ -34,7 +34,7 @@ struct WalletTokens: Sendable {
     func token(
         id: String = "message-1", number: String = "4242424242424242", expiresIn: Duration = .seconds(600),
         merchant: String = Self.merchant, key: Int = 0, signer: P256.Signing.PrivateKey? = nil, year: Int64 = 2030,
-        isCard: Bool = false
+        isCard: Bool = false, eci: String = "05"
     ) throws -> JSONValue {
         var details: [JSONMember] = [
             JSONMember(name: "expirationYear", value: .number(String(year))),
@@ -43,7 +43,7 @@ struct WalletTokens: Sendable {
         ]
         if !isCard {
             details.append(JSONMember(name: "cryptogram", value: .string(Self.cryptogram)))
-            details.append(JSONMember(name: "eciIndicator", value: "05"))
+            details.append(JSONMember(name: "eciIndicator", value: .string(eci)))
         }
         let message: JSONValue = [
             "messageExpiration": Self.milliseconds(PaymentWorld.start + expiresIn), "messageId": .string(id),
@@ -91,7 +91,7 @@ struct WalletTokens: Sendable {
 /// A wallet whose tokens say what the customer agreed to pay, as Apple Pay's do; the token is the amount.
 struct AgreedWallet: WalletReader {
     func read(
-        _ wallet: WalletCredential.Wallet, _ token: [UInt8], at now: Instant
+        _ wallet: Wallet, _ token: [UInt8], at now: Instant
     ) throws(WalletTokenError) -> WalletCredential? {
         guard let number = CardNumber("4242424242424242"), let expiry = CardExpiry(year: 2030, month: 12),
             let cryptogram = WalletCryptogram(base64: WalletTokens.cryptogram)

@@ -113,12 +113,14 @@ func intent(
 }
 
 /// Stripe's error object.
-func refusal(_ type: String, code: String? = nil, decline: String? = nil, intent: JSONValue? = nil) -> String {
+func refusal(
+    _ type: String, code: String? = nil, decline: String? = nil, intent: JSONValue? = nil, more: [JSONMember] = []
+) -> String {
     var members: [JSONMember] = [JSONMember(name: "type", value: .string(type))]
     if let code { members.append(JSONMember(name: "code", value: .string(code))) }
     if let decline { members.append(JSONMember(name: "decline_code", value: .string(decline))) }
     if let intent { members.append(JSONMember(name: "payment_intent", value: intent)) }
-    return JSONValue.object([JSONMember(name: "error", value: .object(members))]).description
+    return JSONValue.object([JSONMember(name: "error", value: .object(members + more))]).description
 }
 
 /// A page of a search.

@@ -149,6 +149,28 @@ import Testing
         #expect(world.waits.list.isEmpty)
     }
 
+    @Test(
+        "a decline carries Stripe's advice and the network's; what is never to be repeated is hard",
+        arguments: [
+            ("do_not_try_again", nil, "do_not_try_again"), (nil, "03", "do_not_try_again"),
+            ("try_again_later", "21", "revocation_of_authorization"), ("try_again_later", "24", "insufficient_funds"),
+            (nil, "77", "insufficient_funds"), (nil, nil, "insufficient_funds"),
+        ] as [(String?, String?, String)])
+    func advised(_ own: String?, _ network: String?, _ expected: String) async throws {
+        let advice: [JSONMember] = [("advice_code", own), ("network_advice_code", network)].map { name, code in
+            JSONMember(name: name, value: code.map(JSONValue.string) ?? .null)
+        }
+        let more: [JSONMember] = advice + [JSONMember(name: "network_decline_code", value: "51")]
+        let failed: JSONValue = intent("requires_payment_method", for: Self.asked)
+        let body: String = refusal(
+            "card_error", code: "card_declined", decline: "insufficient_funds", intent: failed, more: more)
+        let world = StripeWorld(.answer(402, body))
+        let decline = ProviderDecline(
+            code: "insufficient_funds", networkCode: "51", adviceCode: own, networkAdvice: network, reference: "pi_1")
+        #expect(try await world.adapter.charge(Self.asked) == .declined(decline))
+        #expect(world.adapter.reading(of: decline).decline.code == expected)
+    }
+
     @Test("a decline without its payment intent is a decline all the same") func bareDecline() async throws {
         let world = StripeWorld(.answer(402, refusal("card_error", code: "expired_card")))
         #expect(

@@ -22,6 +22,9 @@ package struct CredentialSeal: Sendable, CustomStringConvertible, CustomReflecta
             JSONMember(name: "exp_month", value: .number(String(card.expMonth))),
             JSONMember(name: "exp_year", value: .number(String(card.expYear))),
         ]
+        if let wallet: Wallet = card.wallet {
+            members.append(JSONMember(name: "wallet", value: .string(wallet.rawValue)))
+        }
         if let cryptogram: String = card.cryptogram {
             members.append(JSONMember(name: "cryptogram", value: .string(cryptogram)))
         }
@@ -56,8 +59,8 @@ package struct CredentialSeal: Sendable, CustomStringConvertible, CustomReflecta
                 let month = json["exp_month"]?.intValue, let year = json["exp_year"]?.intValue
             else { throw Broken() }
             return WalletCard(
-                number: number, expMonth: Int(month), expYear: Int(year), cryptogram: json["cryptogram"]?.stringValue,
-                eci: json["eci"]?.stringValue)
+                wallet: json["wallet"]?.stringValue.flatMap(Wallet.init), number: number, expMonth: Int(month),
+                expYear: Int(year), cryptogram: json["cryptogram"]?.stringValue, eci: json["eci"]?.stringValue)
         } catch {
             throw Broken()
         }

@@ -1,5 +1,5 @@
 package import BillingCore
-import PaymentDomain
+package import PaymentDomain
 package import PaymentContract
 package import PaymentWallets
 
@@ -9,7 +9,7 @@ package protocol WalletReader: Sendable {
     /// - Returns: `nil` for a wallet that is not configured.
     /// - Throws: `WalletTokenError`, of the first check that fails.
     func read(
-        _ wallet: WalletCredential.Wallet, _ token: [UInt8], at now: Instant
+        _ wallet: Wallet, _ token: [UInt8], at now: Instant
     ) throws(WalletTokenError) -> WalletCredential?
 }
 
@@ -24,7 +24,7 @@ package struct ConfiguredWallets: WalletReader {
     }
 
     package func read(
-        _ wallet: WalletCredential.Wallet, _ token: [UInt8], at now: Instant
+        _ wallet: Wallet, _ token: [UInt8], at now: Instant
     ) throws(WalletTokenError) -> WalletCredential? {
         switch wallet {
         case .googlePay: try google?.decrypt(token, at: now)
@@ -38,10 +38,12 @@ extension WalletCredential {
     package var card: WalletCard {
         switch kind {
         case .card:
-            WalletCard(number: number, expMonth: expiry.month, expYear: expiry.year, cryptogram: nil, eci: nil)
+            WalletCard(
+                wallet: wallet, number: number, expMonth: expiry.month, expYear: expiry.year, cryptogram: nil, eci: nil)
         case .networkToken(let cryptogram, let eci):
             WalletCard(
-                number: number, expMonth: expiry.month, expYear: expiry.year, cryptogram: cryptogram.base64, eci: eci)
+                wallet: wallet, number: number, expMonth: expiry.month, expYear: expiry.year,
+                cryptogram: cryptogram.base64, eci: eci)
         }
     }
 }

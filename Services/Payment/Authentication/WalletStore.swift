@@ -1,4 +1,5 @@
 package import BillingCore
+import PaymentDomain
 package import PaymentWallets
 package import Postgres
 
@@ -15,12 +16,15 @@ package enum WalletStore {
         let attempt: AttemptID
         let eci: String?
         let isAuthenticated: Bool
+        let isShifted: Bool
 
-        package init(payment: PaymentID, attempt: AttemptID, eci: String?, isAuthenticated: Bool) {
+        /// - Parameter isShifted: Whether the issuer bears fraud.
+        package init(payment: PaymentID, attempt: AttemptID, eci: String?, isAuthenticated: Bool, isShifted: Bool) {
             self.payment = payment
             self.attempt = attempt
             self.eci = eci
             self.isAuthenticated = isAuthenticated
+            self.isShifted = isShifted
         }
     }
 
@@ -85,9 +89,10 @@ package enum WalletStore {
                 UPDATE payment_attempts a SET authentication = coalesce(a.authentication, '{}')
                     || jsonb_strip_nulls(jsonb_build_object(
                         'by', CASE WHEN w.authenticated THEN 'wallet' END, 'eci', w.eci,
-                        'liability', CASE WHEN w.authenticated THEN 'issuer' ELSE 'merchant' END))
+                        'liability', CASE WHEN w.shifted THEN 'issuer' ELSE 'merchant' END))
                 FROM unnest(\(payments.map(\.attempt.rawValue))::text[], \(payments.map(\.eci))::text[],
-                    \(payments.map(\.isAuthenticated))::boolean[]) AS w(attempt, eci, authenticated)
+                    \(payments.map(\.isAuthenticated))::boolean[], \(payments.map(\.isShifted))::boolean[])
+                    AS w(attempt, eci, authenticated, shifted)
                 WHERE a.id = w.attempt RETURNING a.id, a.payment_id, a.authentication)
             UPDATE payments p SET authentication = n.authentication FROM noted n
             WHERE p.id = n.payment_id AND p.attempt_id = n.id

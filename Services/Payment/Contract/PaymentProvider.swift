@@ -34,7 +34,9 @@ package protocol PaymentProvider: Sendable {
 
 extension PaymentProvider {
     /// For a provider that speaks the networks' common words.
-    package func reading(of decline: ProviderDecline) -> DeclineReading { DeclineReading(Decline(code: decline.code)) }
+    package func reading(of decline: ProviderDecline) -> DeclineReading {
+        DeclineReading(Decline(code: decline.code), advice: decline.advice)
+    }
     /// Nothing can be read back: nobody refunds here but us.
     package func refund(named reference: String) async throws(ProviderFault) -> ProviderRefund? { nil }
     /// It is not told.
@@ -220,14 +222,26 @@ package struct ProviderDecline: Sendable, Equatable {
     package let code: String
     /// The network's or bank's own code where the provider passes it on: `51`.
     package let networkCode: String?
+    /// The provider's own advice on another attempt: `do_not_try_again`.
+    package let adviceCode: String?
+    /// The network's advice beside its code, where the provider passes it on: `03`.
+    package let networkAdvice: String?
     /// The provider's reference of the failed charge, where there is one.
     package let reference: String?
 
-    package init(code: String, networkCode: String? = nil, reference: String? = nil) {
+    package init(
+        code: String, networkCode: String? = nil, adviceCode: String? = nil, networkAdvice: String? = nil,
+        reference: String? = nil
+    ) {
         self.code = code
         self.networkCode = networkCode
+        self.adviceCode = adviceCode
+        self.networkAdvice = networkAdvice
         self.reference = reference
     }
+
+    /// The network's advice, where it is one that is known.
+    package var advice: MerchantAdviceCode? { networkAdvice.flatMap(MerchantAdviceCode.init(rawValue:)) }
 }
 
 /// One capture of an authorization.
@@ -251,6 +265,8 @@ package struct CaptureRequest: Sendable, Equatable {
 package enum CaptureAnswer: Sendable, Equatable {
     /// The money is taken; the reference is what a refund names.
     case captured(reference: String)
+    /// The provider looks at it first: a webhook, or the same call later, tells how that ended.
+    case pending(reference: String)
     /// It never will be, for this reason: expired, too much, already released.
     case refused(code: String)
 }

@@ -1,3 +1,5 @@
+package import PaymentDomain
+
 /// The providers this service is configured with, in the order in which they are preferred.
 package struct PaymentProviders: Sendable {
     /// All of them.
@@ -43,6 +45,11 @@ package struct PaymentProviders: Sendable {
     /// - Returns: `nil` with none; ``ProviderCapabilities/obstacle(to:)`` of each says why.
     package func first(that can: ProviderCapabilities.Wish) -> (any PaymentProvider)? {
         all.first { $0.capabilities.obstacle(to: can) == nil }
+    }
+
+    /// Those that can charge a wallet's card that was opened here, in the order in which they are preferred.
+    package func opening(_ wallet: Wallet) -> [any PaymentProvider] {
+        all.filter { $0.capabilities.wallets.contains(wallet) }
     }
 
     /// What stands in the way of a wish that no provider can serve: of a provider that knows the method, if any does.

@@ -73,11 +73,17 @@ package struct ProviderCapabilities: Sendable {
     package let currencies: Set<String>
     /// What it can be told of customers' authentication.
     package let authentication: Authentication
+    /// The wallets whose tokens it can charge when they were opened here: number, expiry and cryptogram.
+    package let wallets: Set<Wallet>
 
-    package init(methods: [Method], currencies: Set<String>, authentication: Authentication = .ofProvider) {
+    package init(
+        methods: [Method], currencies: Set<String>, authentication: Authentication = .ofProvider,
+        wallets: Set<Wallet> = []
+    ) {
         self.methods = methods
         self.currencies = currencies
         self.authentication = authentication
+        self.wallets = wallets
     }
 
     /// Whether all that a charge says of its customer's authentication reaches the bank.

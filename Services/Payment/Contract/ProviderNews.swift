@@ -5,8 +5,9 @@ package import PaymentDomain
 ///
 /// News is a hint, not a fact: what moves money is read back from the provider before it is booked.
 package enum ProviderNews: Sendable, Equatable {
-    /// Something became of an attempt's charge.
-    case charge(AttemptID)
+    /// Something became of an attempt's charge. With what the provider calls it by, in words for
+    /// ``ChargeRequest/reference``, where it can be found by that although no answer has told it.
+    case charge(AttemptID, known: String? = nil)
     /// Something became of a charge or a capture that is told by the provider's name of it alone; perhaps not one of ours.
     case taken(String)
     /// Something became of a capture that was asked for here.
@@ -41,8 +42,14 @@ package struct ProviderRefund: Sendable, Equatable {
     package let refundID: RefundID?
     package let amount: Money
     package let state: State
+    /// When the provider has told that it took the money back itself, perhaps for a dispute; `nil` for a refund that
+    /// somebody made.
+    package let reversedAt: Instant?
 
-    package init(reference: String, taken: String, refundID: RefundID?, amount: Money, state: State) {
+    package init(
+        reference: String, taken: String, refundID: RefundID?, amount: Money, state: State, reversedAt: Instant? = nil
+    ) {
+        self.reversedAt = reversedAt
         self.reference = reference
         self.taken = taken
         self.refundID = refundID

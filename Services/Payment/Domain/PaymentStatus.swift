@@ -22,7 +22,7 @@ public enum PaymentStatus: String, Sendable, CaseIterable {
     case succeeded
     /// The last attempt failed; another may follow.
     case failed
-    /// Ended without money moving, for good.
+    /// Ended without money moving, for good; money that comes all the same is booked.
     case canceled
 
     /// What may happen to a payment.
@@ -35,11 +35,12 @@ public enum PaymentStatus: String, Sendable, CaseIterable {
         case authorize
         /// The provider captured a part; more may follow.
         case capturePart
-        /// The provider captured the money, or released the rest after a part was captured.
+        /// The provider captured the money, or released the rest after a part was captured. After the end, too: money that
+        /// came all the same is never left out.
         case capture
         /// What is held is to be released.
         case release
-        /// The provider declined, or authentication failed.
+        /// The provider declined, authentication failed, or what was held for an invoice that is still due was let go.
         case decline
         /// The provider wants the customer to authenticate, or to finish on a page of its own.
         case challenge
@@ -69,6 +70,7 @@ public enum PaymentStatus: String, Sendable, CaseIterable {
         case (.authorized, .release): .canceling
         case (.canceling, .capture): .succeeded
         case (.canceling, .cancel): .canceled
+        case (.canceling, .decline): .failed
         case (.processing, .decline): .failed
         case (.processing, .challenge): .requiresAction
         case (.processing, .await): .processing
@@ -83,6 +85,8 @@ public enum PaymentStatus: String, Sendable, CaseIterable {
         case (.failed, .retry): .created
         case (.failed, .cancel): .canceled
         case (.failed, .reopen): .processing
+        case (.failed, .capture): .succeeded
+        case (.canceled, .capture): .succeeded
         default: nil
         }
     }

@@ -7,7 +7,8 @@ package import PaymentContract
 /// `Refusal.park` for news that no repeat can settle, and any other error for what may settle later.
 package protocol NewsHandler: Sendable {
     /// Something became of an attempt's charge.
-    func charge(_ attempt: AttemptID, at provider: String) async throws
+    /// - Parameter reference: What the provider calls it by, where that is told.
+    func charge(_ attempt: AttemptID, known reference: String?, at provider: String) async throws
     /// Something became of a charge or capture that is told by the provider's name of it alone; perhaps not one of ours.
     func taken(_ reference: String, at provider: String) async throws
     /// Something became of a capture.
@@ -27,7 +28,7 @@ extension NewsHandler {
     /// - Returns: Why nothing was to be done; `nil` when something was.
     func handle(_ news: ProviderNews, at provider: String) async throws -> String? {
         switch news {
-        case .charge(let attempt): try await charge(attempt, at: provider)
+        case .charge(let attempt, let reference): try await charge(attempt, known: reference, at: provider)
         case .taken(let reference): try await taken(reference, at: provider)
         case .capture(let id): try await capture(id, at: provider)
         case .refund(let told): try await refund(told, at: provider)

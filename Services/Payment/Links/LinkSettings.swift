@@ -1,5 +1,6 @@
 package import BillingCore
 package import PaymentContract
+import PaymentDomain
 package import PaymentInstalments
 
 /// What links and their pages are configured with.
@@ -69,9 +70,9 @@ package struct LinkSettings: Sendable {
                 creditor == nil || !takesAccounts(amount, country) ? [] : [LinkOffer(type: method.rawValue)]
             case .card: takesCards(amount, country) ? [LinkOffer(type: method.rawValue)] : []
             case .applePay:
-                wallets?.apple != nil && takesCards(amount, country) ? [LinkOffer(type: method.rawValue)] : []
+                wallets?.apple != nil && takes(.applePay, amount, country) ? [LinkOffer(type: method.rawValue)] : []
             case .googlePay:
-                wallets?.google != nil && takesCards(amount, country) ? [LinkOffer(type: method.rawValue)] : []
+                wallets?.google != nil && takes(.googlePay, amount, country) ? [LinkOffer(type: method.rawValue)] : []
             case .instalments:
                 methods.contains(.card) && takesInstalments(amount) && takesCards(amount, country)
                     ? [LinkOffer(type: method.rawValue)] : []
@@ -81,7 +82,13 @@ package struct LinkSettings: Sendable {
         }
     }
 
-    /// Numbers and wallets' tokens are taken by the sandbox only; other providers have cards entered on their own form.
+    /// Whether somebody charges the wallet's card once it was opened here.
+    private func takes(_ wallet: Wallet, _ amount: Money, _ country: String?) -> Bool {
+        let wish = Self.wish(LinkMethod.card.rawValue, amount, country)
+        return providers.opening(wallet).contains { $0.capabilities.obstacle(to: wish) == nil }
+    }
+
+    /// Numbers are taken by the sandbox only; other providers have cards entered on their own form.
     private func takesCards(_ amount: Money, _ country: String?) -> Bool {
         let wish = Self.wish(LinkMethod.card.rawValue, amount, country)
         return providers.capabilities(of: "sandbox").map { $0.obstacle(to: wish) == nil } ?? false

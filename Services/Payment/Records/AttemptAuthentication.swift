@@ -17,6 +17,8 @@ package struct AttemptAuthentication: Sendable, Hashable {
     package var liability: String?
     /// What it adds to the counters of low value when it goes through as it is.
     package var counted: Money?
+    /// The issuer has taken note of an attempt at authenticating: it bears fraud, but nobody was authenticated.
+    package var isAttempt: Bool { result == "attempted" }
 
     package init(decision: String? = nil, reason: String? = nil) {
         self.decision = decision

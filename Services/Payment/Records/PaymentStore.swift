@@ -146,7 +146,8 @@ package enum PaymentStore {
         return byInvoice
     }
 
-    /// Begins a new attempt of payments whose rows are locked: `failed` or `requires_action` becomes `created`.
+    /// Begins a new attempt of payments whose rows are locked: `failed` or `requires_action` becomes `created`. It is assessed
+    /// anew: what was held for a review of the last one is not held for this one.
     package static func beginAttempts(
         _ attempts: [NextAttempt], at now: Instant, in db: borrowing PostgresTransaction
     ) throws {
@@ -162,6 +163,8 @@ package enum PaymentStore {
                 payment_method_id = n.method_id, provider = n.provider, authenticated = n.authenticated,
                 off_session = n.off_session, decline_code = NULL, decline_class = NULL, next_action = NULL,
                 action_expires_at = NULL, provider_reference = NULL, look_at = NULL, looks = 0, stepped_at = now(),
+                authorization_expires_at = NULL, review_status = NULL, review_captures = false,
+                capture_method = CASE WHEN p.review_captures THEN 'automatic' ELSE p.capture_method END,
                 step_up_state = n.step_up, authentication = CASE WHEN n.step_up = 'spent' THEN p.authentication END
             FROM unnest(\(ids)::text[], \(attemptIDs)::text[], \(methods)::text[], \(numbers)::int[],
                 \(attempts.map(\.authenticated))::boolean[], \(attempts.map(\.offSession))::boolean[], \(providers)::text[],

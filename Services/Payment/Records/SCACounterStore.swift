@@ -46,19 +46,23 @@ package enum SCACounterStore {
             SELECT m.fingerprint, p.authentication->>'counted_in', (p.authentication->>'counted')::bigint, 1
             FROM payment_methods m JOIN payments p ON p.payment_method_id = m.id
             WHERE m.fingerprint = ANY(\(fingerprints)::text[]) AND m.country IS NOT NULL
-                AND p.status = 'processing' AND p.authentication ? 'counted' AND NOT p.authenticated AND NOT p.step_up
+                AND p.status = 'processing' AND p.authentication ? 'counted' AND NOT p.step_up
+                AND (NOT p.authenticated OR p.authentication->>'result' = 'attempted')
         ) AS u
         GROUP BY u.fingerprint, u.currency
         """
     }
 
     /// Counts payments that have just gone through, in the transaction that records it: once, as a payment goes through
-    /// once. An authentication begins a new count; what goes through beside it is counted after it.
+    /// once. An authentication begins a new count; what goes through beside it is counted after it, and so is what the
+    /// issuer has only noted an attempt of.
     /// - Parameter authenticated: Those whose customers were authenticated by their providers.
     package static func book(
         _ payments: [PaymentRecord], authenticated byProvider: Set<PaymentID> = [], in db: borrowing PostgresTransaction
     ) throws {
-        let isAuthenticated: (PaymentRecord) -> Bool = { $0.authenticated || byProvider.contains($0.id) }
+        let isAuthenticated: (PaymentRecord) -> Bool = { payment in
+            byProvider.contains(payment.id) || (payment.authenticated && payment.authentication?.isAttempt != true)
+        }
         let through: [PaymentRecord] = payments.filter { $0.status == .succeeded || $0.status == .authorized }
         let authenticated: [String] = through.filter { isAuthenticated($0) && !$0.offSession }.map(\.id.rawValue)
         if !authenticated.isEmpty { try begin(authenticated, in: db) }

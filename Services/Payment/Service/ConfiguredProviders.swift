@@ -1,5 +1,6 @@
 import BillingCore
 import PaymentContract
+import PaymentDomain
 import PaymentPayPal
 import PaymentStripe
 import ServiceKit
@@ -21,7 +22,8 @@ struct ConfiguredProviders {
         if let stripe = reading.stripe(returnURL: returnURL) {
             all.append(StripeAdapter(configuration: stripe, transport: transport))
         }
-        if let payPal = reading.payPal(returnURL: returnURL) {
+        let wallets: Set<Wallet> = reading.wallets(configuration.text("payment.paypal_wallets", default: ""))
+        if let payPal = reading.payPal(returnURL: returnURL, wallets: wallets) {
             let surroundings = PayPalSurroundings(transport: transport, clock: SystemClock())
             all.append(PayPalAdapter(configuration: payPal, surroundings: surroundings))
         }
@@ -53,7 +55,17 @@ struct ConfiguredProviders {
             return StripeConfiguration(baseURL: url, secretKey: Secret(key), returnURL: returnURL)
         }
 
-        mutating func payPal(returnURL: String) -> PayPalConfiguration? {
+        /// Wallets out of a list of names.
+        mutating func wallets(_ text: String) -> Set<Wallet> {
+            let words: [String] = text.split(separator: ",").map { $0.filter { !$0.isWhitespace } }
+            let unknown: [String] = words.filter { Wallet(rawValue: $0) == nil }
+            if !unknown.isEmpty {
+                faults.append("payment.paypal_wallets names what is no wallet: \(unknown.joined(separator: ", "))")
+            }
+            return Set(words.compactMap(Wallet.init))
+        }
+
+        mutating func payPal(returnURL: String, wallets: Set<Wallet>) -> PayPalConfiguration? {
             let id: String? = value("PAYPAL_CLIENT_ID")
             let secret: String? = value("PAYPAL_CLIENT_SECRET")
             guard id != nil || secret != nil else { return nil }
@@ -67,7 +79,8 @@ struct ConfiguredProviders {
                 faults.append("PAYPAL_API_URL must not be PayPal's sandbox in live mode")
             }
             return PayPalConfiguration(
-                baseURL: url, clientID: id, clientSecret: Secret(secret), returnURL: returnURL)
+                baseURL: url, clientID: id, clientSecret: Secret(secret), returnURL: returnURL,
+                wallets: wallets)
         }
 
         /// Credentials travel over TLS, or within this machine.

@@ -126,7 +126,8 @@ public struct PaymentAssembly: ServiceAssembly {
                         AND action_expires_at <= (SELECT now FROM business))
                  + (SELECT count(*) FROM payments WHERE status = 'authorized'
                         AND authorization_expires_at <= (SELECT now FROM business))
-                 + (SELECT count(*) FROM captures WHERE status = 'processing')
+                 + (SELECT count(*) FROM captures WHERE status = 'processing'
+                        AND (look_at IS NULL OR look_at <= now()))
                  + (SELECT count(*) FROM refunds WHERE status = 'processing'
                         AND (look_at IS NULL OR look_at <= now()))
                  + (SELECT count(*) FROM three_d_secure

@@ -87,7 +87,19 @@ package enum PaymentConsistency {
 
     /// Own invariants that do not hold, one sentence each.
     private static func violations(in db: borrowing PostgresTransaction) throws -> [String] {
-        let checks: [(SQL, String)] = [
+        var found: [String] =
+            try CryptoWork.violations(in: db) + LedgerChecks.violations(in: db) + ExchangeChecks.violations(in: db)
+            + ReconciliationConsistency.violations(in: db)
+        for (sql, what) in checks + InstalmentBooks.checks + DisputeConsistency.checks {
+            let number: Int64 = try count(sql, in: db)
+            if number > 0 { found.append("\(number) \(what)") }
+        }
+        return found
+    }
+
+    /// What counts rows that must not be there, and what they are.
+    private static var checks: [(SQL, String)] {
+        [
             (
                 "SELECT count(*) FROM (SELECT invoice_id FROM payments WHERE status = 'succeeded' AND invoice_id IS NOT NULL GROUP BY invoice_id HAVING count(*) > 1) AS i",
                 "invoices paid more than once"
@@ -145,14 +157,14 @@ package enum PaymentConsistency {
                 "SELECT count(*) FROM payments p LEFT JOIN (SELECT payment_id, sum(amount) AS amount FROM captures WHERE status = 'succeeded' GROUP BY payment_id) c ON c.payment_id = p.id WHERE p.amount_captured <> CASE WHEN p.capture_method = 'manual' THEN coalesce(c.amount, 0) WHEN p.status = 'succeeded' THEN p.amount ELSE 0 END",
                 "payments whose captures do not add up"
             ),
+            (
+                "SELECT count(*) FROM payment_attempts WHERE release_at IS NOT NULL",
+                "attempts whose payment has ended and for which a provider holds money"
+            ),
+            (
+                "SELECT count(*) FROM payments WHERE status = 'canceling' AND looks > 0",
+                "holds whose time is over and that their provider does not release"
+            ),
         ]
-        var found: [String] =
-            try CryptoWork.violations(in: db) + LedgerChecks.violations(in: db) + ExchangeChecks.violations(in: db)
-            + ReconciliationConsistency.violations(in: db)
-        for (sql, what) in checks + InstalmentBooks.checks + DisputeConsistency.checks {
-            let number: Int64 = try count(sql, in: db)
-            if number > 0 { found.append("\(number) \(what)") }
-        }
-        return found
     }
 }

@@ -8,7 +8,7 @@ package import Messaging
 import PaymentDomain
 import PaymentExchange
 package import PaymentLinks
-import PaymentRouting
+package import PaymentRouting
 package import Postgres
 
 /// What Payment does, wired to its providers: everything but HTTP.
@@ -101,13 +101,13 @@ package struct PaymentUseCases: Sendable {
     package init(
         pool: PostgresPool, providers: PaymentProviders, clock: any WallClock, policy: SweepPolicy,
         wallets: any WalletReader = ConfiguredWallets(), directory: ThreeDSServer? = nil,
-        pages: ChallengePages? = nil, sca: AssessAuthentication = AssessAuthentication(), logger: Logger
+        pages: ChallengePages? = nil, sca: AssessAuthentication = AssessAuthentication(), acquirers: [String] = [],
+        route: RoutePayment? = nil, cascade: CascadePayment? = nil, logger: Logger
     ) {
         self.init(
             pool: pool, providers: providers, clock: clock, policy: policy,
-            fingerprintKey: SymmetricKey(size: .bits256), wallets: wallets, directory: directory, pages: pages,
-            sca: sca,
-            logger: logger)
+            fingerprintKey: SymmetricKey(size: .bits256), acquirers: acquirers, wallets: wallets,
+            directory: directory, pages: pages, sca: sca, route: route, cascade: cascade, logger: logger)
     }
 }
 

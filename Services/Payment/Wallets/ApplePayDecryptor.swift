@@ -1,5 +1,6 @@
 package import BillingCore
 import Crypto
+import PaymentDomain
 package import PKI
 
 /// Turns Apple Pay tokens of version `EC_v1` and `RSA_v1` into credentials.
@@ -52,7 +53,7 @@ package struct ApplePayDecryptor: Sendable, CustomStringConvertible, CustomRefle
         guard token.applicationDataHash == expected else { throw .applicationData }
         let plain: [UInt8] = try open(token)
         let singleUse = SingleUse(
-            id: "\(WalletCredential.Wallet.applePay.rawValue):\(token.transactionID)", keepUntil: signedAt + window)
+            id: "\(Wallet.applePay.rawValue):\(token.transactionID)", keepUntil: signedAt + window)
         return try ApplePayPayment(plain).credential(singleUse)
     }
 

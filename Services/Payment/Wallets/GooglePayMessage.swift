@@ -39,7 +39,7 @@ struct GooglePayMessage {
         default: throw .unsupportedMethod
         }
         guard let number = CardNumber(try details.text("pan")) else { throw details.fault("pan") }
-        let singleUse = SingleUse(id: "\(WalletCredential.Wallet.googlePay.rawValue):\(id)", keepUntil: expiration)
+        let singleUse = SingleUse(id: "\(Wallet.googlePay.rawValue):\(id)", keepUntil: expiration)
         return WalletCredential(
             wallet: .googlePay, number: number, expiry: try expiry(), kind: kind, singleUse: singleUse, amount: nil)
     }

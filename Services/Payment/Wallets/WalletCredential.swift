@@ -4,12 +4,6 @@ package import PaymentDomain
 /// What a wallet's payment token holds once every check on it has passed: a card or a network token, to be charged
 /// once.
 package struct WalletCredential: Sendable {
-    /// The wallets whose tokens are read here.
-    package enum Wallet: String, Sendable, CaseIterable {
-        case googlePay = "google_pay"
-        case applePay = "apple_pay"
-    }
-
     /// What the number is.
     package enum Kind: Sendable, Equatable {
         /// The number printed on the card (Google Pay's `PAN_ONLY`): the customer has not been authenticated.

@@ -44,8 +44,32 @@ import Testing
     func advice(code: String, expected: RetryRule) throws {
         let advice = try #require(MerchantAdviceCode(rawValue: code))
         let reading = DeclineReading(network: "51", advice: advice)
-        #expect(reading.decline == .insufficientFunds)
+        #expect((reading.decline == .insufficientFunds) == (expected != .never))
+        #expect(reading.decline.declineClass == (expected == .never ? .hard : .soft))
         #expect(reading.retry == expected)
+    }
+
+    @Test("a soft refusal that is never to be repeated is a hard one, by the advice's reason; others keep theirs")
+    func never() {
+        func code(_ code: String, _ advice: MerchantAdviceCode) -> String {
+            DeclineReading(Decline(code: code), advice: advice).decline.code
+        }
+        #expect(code("insufficient_funds", .doNotTryAgain) == "do_not_try_again")
+        #expect(code("insufficient_funds", .paymentCancellation) == "revocation_of_authorization")
+        #expect(code("nobody_knows", .sanctions) == "do_not_try_again")
+        #expect(code("insufficient_funds", .tokenRequirements) == "insufficient_funds")
+        for kept in ["stolen_card", "fraudulent", "authentication_required", "incorrect_cvc"] {
+            #expect(code(kept, .doNotTryAgain) == kept)
+        }
+        #expect(
+            DeclineReading(paypal: "INSTRUMENT_DECLINED", processorCode: "5120", advice: .doNotTryAgain).decline.code
+                == "do_not_try_again")
+        let word = DeclineReading(
+            stripe: "insufficient_funds", adviceCode: "do_not_try_again", networkAdvice: .afterHour)
+        #expect(word.decline.code == "do_not_try_again" && word.retry == .never)
+        #expect(
+            DeclineReading(stripe: "generic_decline", networkAdvice: .paymentCancellation).decline.code
+                == "revocation_of_authorization")
     }
 
     @Test("the advice explains a code that says nothing") func adviceExplains() {

@@ -7,19 +7,29 @@ import JSON
 ///
 /// References: a charge that waits (`actionRequired`, `pending`) is known by its order's id, one that is `captured` by
 /// its capture's id (which refunds name), one that is `authorized` by its authorization's id (which captures and
-/// releases name). Each POST carries our id as `PayPal-Request-Id`, so that it counts once; `custom_id` carries the
+/// releases name). News calls it by what it is about, see `PayPalNamed`. Each POST carries our id as `PayPal-Request-Id`, so that it counts once; `custom_id` carries the
 /// payment, `invoice_id` the attempt, the capture or the refund.
 package struct PayPalAdapter: PaymentProvider {
     /// The connector's own codes for ``ChargeAnswer/declined(_:)``.
     package enum DeclineCode {
         /// The payer's bank did not authenticate them; nothing was taken.
         package static let notAuthenticated = "not_authenticated"
+        /// PayPal has dropped the order: its payer did not finish in time, or we did not take what they approved.
+        package static let orderExpired = "ORDER_EXPIRED"
+        /// The payer was never shown the way to the order, and its key has run out.
+        package static let neverCharged = "never_charged"
+    }
+
+    /// The connector's own codes for ``ReleaseAnswer/refused(code:)``.
+    package enum ReleaseCode {
+        /// The payer has approved the order: whoever asks for its outcome takes it.
+        package static let approved = "ORDER_APPROVED"
     }
 
     /// `paypal`.
     package let name = "paypal"
     /// What PayPal can do through this connector.
-    package let capabilities: ProviderCapabilities = PayPalCapabilities.all
+    package let capabilities: ProviderCapabilities
 
     let configuration: PayPalConfiguration
     let client: PayPalClient
@@ -27,6 +37,7 @@ package struct PayPalAdapter: PaymentProvider {
     /// Makes the connector; nothing is sent before the first call.
     package init(configuration: PayPalConfiguration, surroundings: PayPalSurroundings) {
         self.configuration = configuration
+        capabilities = PayPalCapabilities.all(wallets: configuration.wallets)
         client = PayPalClient(configuration: configuration, surroundings: surroundings)
     }
 
@@ -45,12 +56,19 @@ package struct PayPalAdapter: PaymentProvider {
     /// Reads the order as it is now, by its reference or by asking again under the same key, and takes the money if the
     /// payer has approved it. With a reference it works at any age.
     ///
+    /// An order that PayPal has dropped was not taken: `declined` with ``DeclineCode/orderExpired``. One that no answer has
+    /// told of, whose key has run out, was not taken either where its payer had to be sent to it; of a stored method it
+    /// stays unknown until news names what was taken.
+    ///
     /// For charges whose outcome is open: an order whose capture was declined stays approved at PayPal, and asking
     /// again would try again.
     /// - Throws: ``ProviderFault``, never `notSent` or `rejected`: they would speak of the question, not of the charge.
     package func outcome(of request: ChargeRequest) async throws(ProviderFault) -> ChargeAnswer {
         do throws(ProviderFault) {
-            if let known = request.reference { return try await read(known, for: request) }
+            if let known = request.reference, let order = try await orderID(known, for: request) {
+                return try await read(order, for: request)
+            }
+            if isForsaken(request) { return .declined(ProviderDecline(code: DeclineCode.neverCharged)) }
             switch try await create(request) {
             case .order(let order): return try await read(order.id, for: request)
             case .answered(let answer): return answer
@@ -61,8 +79,12 @@ package struct PayPalAdapter: PaymentProvider {
     }
 
     package func reading(of decline: ProviderDecline) -> DeclineReading {
-        if decline.code == DeclineCode.notAuthenticated { return DeclineReading(.authenticationFailed) }
-        return DeclineReading(paypal: decline.code, processorCode: decline.networkCode)
+        switch decline.code {
+        case DeclineCode.notAuthenticated: DeclineReading(.authenticationFailed)
+        case DeclineCode.neverCharged: DeclineReading(Decline(code: "processing_error"))
+        default:
+            DeclineReading(paypal: decline.code, processorCode: decline.networkCode, advice: decline.advice)
+        }
     }
 }
 
@@ -83,7 +105,7 @@ extension PayPalAdapter {
     }
 
     private func read(_ id: String, for request: ChargeRequest) async throws(ProviderFault) -> ChargeAnswer {
-        let order: PayPalOrder = try await order(id)
+        guard let order: PayPalOrder = try await standing(id) else { return try await dropped(id, request) }
         return try await answer(order, to: request, mayComplete: true)
     }
 
@@ -96,6 +118,8 @@ extension PayPalAdapter {
         try PayPalCheck.equal(order.amount, request.amount, "amount of the order")
         try check(order.ours, request)
         switch order.status {
+        // A wallet's customer has approved in the wallet.
+        case .created where request.isOfWallet && mayComplete: return try await complete(order, request)
         case .created, .payerActionRequired:
             return .actionRequired(reference: order.id, .redirect(url: try payerURL(order.payerAction)))
         case .approved:
@@ -115,14 +139,31 @@ extension PayPalAdapter {
     private func complete(
         _ approved: PayPalOrder, _ request: ChargeRequest
     ) async throws(ProviderFault) -> ChargeAnswer {
-        let id: String = approved.id
-        let path: String = "/v2/checkout/orders/\(id)/\(request.capture ? "capture" : "authorize")"
-        let key: String = request.idempotencyKey.rawValue + "-take"
-        switch try await client.send(.post(path, key: key)) {
+        let reply: PayPalReply = try await client.send(
+            .take(approved.id, capture: request.capture, request.idempotencyKey))
+        return try await taken(reply, approved.id, approved.authentication, request)
+    }
+
+    /// The end of an order that PayPal does not have any more. Only we could have taken it: that is asked again, under its
+    /// key, since a taken one answers as it did before, or that it was.
+    private func dropped(_ id: String, _ request: ChargeRequest) async throws(ProviderFault) -> ChargeAnswer {
+        guard isPastOrders(request.idempotencyKey) else { throw .unusable("not readable: \(PayPalRefusal.noResource)") }
+        let reply: PayPalReply = try await client.send(.take(id, capture: request.capture, request.idempotencyKey))
+        if case .refused(let refusal) = reply, refusal.isAbsence, refusal.doubt == nil {
+            return .declined(ProviderDecline(code: DeclineCode.orderExpired, reference: id))
+        }
+        return try await taken(reply, id, nil, request)
+    }
+
+    /// What PayPal says to the taking of an order.
+    private func taken(
+        _ reply: PayPalReply, _ id: String, _ authentication: ProviderAuthentication?, _ request: ChargeRequest
+    ) async throws(ProviderFault) -> ChargeAnswer {
+        switch reply {
         case .done(let json):
             var order = try PayPalOrder(try json.required())
             try PayPalCheck.equal(order.id, id, "order")
-            order.authentication = order.authentication ?? approved.authentication
+            order.authentication = order.authentication ?? authentication
             return try await answer(order, to: request, mayComplete: false)
         case .refused(let refusal):
             switch refusal.issue {
@@ -166,7 +207,9 @@ extension PayPalAdapter {
         case .declined, .failed:
             let code: String = capture.reason ?? capture.status.rawValue
             return .declined(
-                ProviderDecline(code: code, networkCode: capture.processorCode, reference: capture.id))
+                ProviderDecline(
+                    code: code, networkCode: capture.processorCode, networkAdvice: capture.adviceCode,
+                    reference: capture.id))
         }
     }
 
@@ -180,15 +223,18 @@ extension PayPalAdapter {
         case .created, .captured, .partiallyCaptured:
             return .authorized(
                 ProviderCharge(
-                    reference: held.id, networkTransactionID: held.networkTransactionID,
+                    reference: held.id, networkTransactionID: held.networkTransactionID, expiresAt: held.expiresAt,
                     authentication: order.authentication))
         case .pending: return .pending(reference: order.id)
         case .denied, .voided:
-            return .declined(ProviderDecline(code: held.reason ?? held.status.rawValue, reference: held.id))
+            return .declined(
+                ProviderDecline(
+                    code: held.reason ?? held.status.rawValue, networkCode: held.processorCode,
+                    networkAdvice: held.adviceCode, reference: held.id))
         }
     }
 
-    private func check(_ ours: PayPalOurIDs, _ request: ChargeRequest) throws(ProviderFault) {
+    func check(_ ours: PayPalOurIDs, _ request: ChargeRequest) throws(ProviderFault) {
         try PayPalCheck.equal(ours.customID, request.paymentID.rawValue, "payment id")
         try PayPalCheck.equal(ours.invoiceID, request.idempotencyKey.rawValue, "attempt id")
     }

@@ -1,6 +1,6 @@
 package import PaymentContract
 import BillingCore
-import PaymentDomain
+package import PaymentDomain
 
 /// What PayPal can do through this connector.
 ///
@@ -10,17 +10,20 @@ import PaymentDomain
 /// methods are named by a prefix of the token, see `PayPalSource`.
 package enum PayPalCapabilities {
     /// The capability matrix.
-    package static let all = ProviderCapabilities(
-        methods: [
-            ProviderCapabilities.Method(
-                type: "paypal", separateCapture: true, partialCapture: true, multipleCapture: true,
-                partialRefund: true, offSession: true),
-            ProviderCapabilities.Method(
-                type: "venmo", currencies: ["USD"], countries: ["US"], separateCapture: true, partialCapture: true,
-                multipleCapture: false, partialRefund: true, offSession: true),
-            ProviderCapabilities.Method(
-                type: "card", separateCapture: true, partialCapture: true, multipleCapture: false,
-                partialRefund: true, offSession: true, tokenOnly: true),
-        ],
-        currencies: Set(PayPalAmount.currencies.map(\.code)))
+    /// - Parameter wallets: Whose opened tokens the account may be charged with.
+    package static func all(wallets: Set<Wallet> = []) -> ProviderCapabilities {
+        ProviderCapabilities(methods: methods, currencies: Set(PayPalAmount.currencies.map(\.code)), wallets: wallets)
+    }
+
+    private static let methods: [ProviderCapabilities.Method] = [
+        ProviderCapabilities.Method(
+            type: "paypal", separateCapture: true, partialCapture: true, multipleCapture: true,
+            partialRefund: true, offSession: true),
+        ProviderCapabilities.Method(
+            type: "venmo", currencies: ["USD"], countries: ["US"], separateCapture: true, partialCapture: true,
+            multipleCapture: false, partialRefund: true, offSession: true),
+        ProviderCapabilities.Method(
+            type: "card", separateCapture: true, partialCapture: true, multipleCapture: false,
+            partialRefund: true, offSession: true, tokenOnly: true),
+    ]
 }

@@ -1,5 +1,6 @@
 package import PaymentContract
 package import BillingCore
+package import PaymentDomain
 package import Telemetry
 
 /// What the PayPal connector is told once, at the start.
@@ -12,6 +13,8 @@ package struct PayPalConfiguration: Sendable {
     package let clientSecret: Secret
     /// Where a customer comes back to from the bank of a stored card; the payment's id is appended.
     package let returnURL: String
+    /// The wallets whose tokens, opened here, the account may be charged with. PayPal enables that by agreement.
+    package let wallets: Set<Wallet>
     /// How a call is repeated.
     package let retry: ProviderRetryPolicy
     /// How long before its end a token is renewed.
@@ -22,22 +25,28 @@ package struct PayPalConfiguration: Sendable {
     package let orderKeyLifetime: Duration
     /// The same for captures, releases and refunds: Payments v2 keeps keys for 45 days.
     package let paymentKeyLifetime: Duration
+    /// How old an attempt is before an order of it that PayPal does not find counts as dropped. PayPal drops what was not
+    /// completed after three hours (github.com/paypal/Checkout-PHP-SDK/issues/84); this is twice that. Before, an order that
+    /// is not found is a riddle.
+    package let orderLifetime: Duration
 
     /// Makes a configuration; what is left out has the defaults for production.
     package init(
         baseURL: String, clientID: String, clientSecret: Secret, returnURL: String,
-        retry: ProviderRetryPolicy = .payPal,
+        wallets: Set<Wallet> = [], retry: ProviderRetryPolicy = .payPal,
         tokenMargin: Duration = .seconds(120), orderKeyLifetime: Duration = .seconds(5 * 3_600),
-        paymentKeyLifetime: Duration = .seconds(44 * 86_400)
+        paymentKeyLifetime: Duration = .seconds(44 * 86_400), orderLifetime: Duration = .seconds(6 * 3_600)
     ) {
         self.baseURL = baseURL.hasSuffix("/") ? String(baseURL.dropLast()) : baseURL
         self.clientID = clientID
         self.clientSecret = clientSecret
         self.returnURL = returnURL
+        self.wallets = wallets
         self.retry = retry
         self.tokenMargin = tokenMargin
         self.orderKeyLifetime = orderKeyLifetime
         self.paymentKeyLifetime = paymentKeyLifetime
+        self.orderLifetime = orderLifetime
     }
 }
 

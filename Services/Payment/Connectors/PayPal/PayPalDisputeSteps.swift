@@ -10,8 +10,11 @@ extension PayPalAdapter: ProviderDisputes {
     static let disputePage = 50
     /// How many pages are read at once.
     static let disputePages = 20
-    /// How many characters the notes beside evidence may have (the `evidence` schema).
+    /// How many characters the notes beside evidence may have (the `evidence` schema), counted in UTF-16, which counts no
+    /// fewer than any other way.
     static let noteLimit = 2_000
+    /// How many pieces of evidence are handed in at once.
+    static let pieceLimit = 50
 
     package var disputesPolledEvery: Duration { .seconds(60) }
 
@@ -35,10 +38,13 @@ extension PayPalAdapter: ProviderDisputes {
         }
     }
 
-    /// Hands evidence in as one note, and as proof of shipment where there is a tracking number.
+    /// Hands evidence in as notes, each in a piece of evidence of its own, and as proof of shipment where there is a
+    /// tracking number. What needs more pieces than ``pieceLimit`` is refused: nothing is left out unsaid.
     package func submitEvidence(_ request: EvidenceRequest) async throws(ProviderFault) -> DisputeAnswer {
         let id: String = request.idempotencyKey.rawValue
-        let body: JSONValue = ["evidences": .array(Self.evidences(request.evidence, id: id))]
+        let pieces: [JSONValue] = Self.evidences(request.evidence, id: id)
+        guard pieces.count <= Self.pieceLimit else { return .refused(code: "evidence_too_long") }
+        let body: JSONValue = ["evidences": .array(pieces)]
         return try await respond("provide-evidence", to: request.reference, key: id, body, asForm: true) { dispute in
             dispute.notes.contains { $0.hasSuffix(id) }
         }
@@ -69,23 +75,40 @@ extension PayPalAdapter: ProviderDisputes {
         return .refused(code: refusal.code)
     }
 
-    /// The kinds of evidence that PayPal has a form for; all texts stand in the note, which ends in the response's id.
+    /// The kinds of evidence that PayPal has a form for; all texts stand in the notes, each of which ends in the response's
+    /// id.
     private static func evidences(_ evidence: DisputeEvidence, id: String) -> [JSONValue] {
         let texts: [String] = evidence.texts.sorted { $0.key < $1.key }.map { "\($0.key.rawValue): \($0.value)" }
-        let note: String = String(texts.joined(separator: "\n").prefix(noteLimit - id.count - 1)) + "\n" + id
-        guard let number = evidence.texts[.shippingTrackingNumber] else {
-            return [["evidence_type": "OTHER", "notes": .string(note)]]
-        }
+        let notes: [JSONValue] = pieces(texts.joined(separator: "\n"), of: noteLimit - id.utf16.count - 1)
+            .map { .string($0 + "\n" + id) }
+        let others: [JSONValue] = notes.map { ["evidence_type": "OTHER", "notes": $0] }
+        guard let number = evidence.texts[.shippingTrackingNumber] else { return others }
         let shipment: JSONValue = [
             "carrier_name": "OTHER", "carrier_name_other": .string(evidence.texts[.shippingCarrier] ?? "other"),
             "tracking_number": .string(number),
         ]
-        return [
-            [
-                "evidence_type": "PROOF_OF_FULFILLMENT", "evidence_info": ["tracking_info": [shipment]],
-                "notes": .string(note),
-            ]
+        let proof: JSONValue = [
+            "evidence_type": "PROOF_OF_FULFILLMENT", "evidence_info": ["tracking_info": [shipment]], "notes": notes[0],
         ]
+        return [proof] + others.dropFirst()
+    }
+
+    /// Cuts a text into pieces of at most so many UTF-16 units, between its scalars; one piece at least.
+    private static func pieces(_ text: String, of limit: Int) -> [String] {
+        var pieces: [String] = []
+        var piece = String.UnicodeScalarView()
+        var length = 0
+        for scalar in text.unicodeScalars {
+            let width: Int = UTF16.width(scalar)
+            if length + width > limit {
+                pieces.append(String(piece))
+                piece = String.UnicodeScalarView()
+                length = 0
+            }
+            piece.append(scalar)
+            length += width
+        }
+        return pieces + [String(piece)]
     }
 
     /// Lists what was updated at or after the last update seen; PayPal looks back 180 days at most. What was updated at

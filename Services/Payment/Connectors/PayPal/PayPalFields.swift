@@ -76,6 +76,14 @@ struct PayPalFields {
     /// The id at the end of the link to the resource this one came out of.
     var parent: String? { link("up")?.split(separator: "/").last.map(String.init) }
 
+    /// The id of the order this one came out of, directly or not.
+    var order: String? {
+        let told: String? = json["supplementary_data"]?["related_ids"]?["order_id"]?.stringValue
+        let isDirect: Bool = link("up")?.contains("/v2/checkout/orders/") ?? false
+        let id: String? = told ?? (isDirect ? parent : nil)
+        return id.flatMap { PayPalWire.isID($0) ? $0 : nil }
+    }
+
     private func fault(_ name: String) -> ProviderFault { .unusable("\(resource).\(name)") }
 }
 

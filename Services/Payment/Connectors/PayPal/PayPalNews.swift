@@ -12,20 +12,21 @@ package struct PayPalNews: NewsReader {
         switch type {
         case "PAYMENT.CAPTURE.REFUNDED", "PAYMENT.CAPTURE.REVERSED":
             let resource: JSONValue = try Self.resource(event)
-            if let reversed = try Self.reversedCapture(resource) { return .refund(reversed) }
-            return .refund(try ProviderRefund(try PayPalRefund(resource)))
+            let at: Instant? = type.hasSuffix("REVERSED") ? try Self.time(event) : nil
+            if let reversed = try Self.reversedCapture(resource, at: at) { return .refund(reversed) }
+            return .refund(try ProviderRefund(try PayPalRefund(resource), reversedAt: at))
         case let type where type.hasPrefix("PAYMENT.REFUND."):
             return .refund(try ProviderRefund(try PayPalRefund(try Self.resource(event))))
         case let type where type.hasPrefix("CHECKOUT.ORDER."):
             let order: JSONValue = try Self.resource(event)
             let unit: JSONValue? = order["purchase_units"]?[0]
-            return try Self.news(order, "order", ours: unit.map { PayPalOurIDs($0) })
+            return try Self.news(order, "order", ours: unit.map { PayPalOurIDs($0) }) { .order($0) }
         case let type where type.hasPrefix("PAYMENT.CAPTURE."):
             let capture: JSONValue = try Self.resource(event)
-            return try Self.news(capture, "capture", ours: PayPalOurIDs(capture))
+            return try Self.news(capture, "capture", ours: PayPalOurIDs(capture)) { .capture($0) }
         case let type where type.hasPrefix("PAYMENT.AUTHORIZATION."):
             let held: JSONValue = try Self.resource(event)
-            return try Self.news(held, "authorization", ours: PayPalOurIDs(held))
+            return try Self.news(held, "authorization", ours: PayPalOurIDs(held)) { .authorization($0) }
         case let type where type.hasPrefix("CUSTOMER.DISPUTE."):
             return .dispute(try ProviderDispute(payPal: try Self.resource(event)))
         default: return .nothing(type)
@@ -33,10 +34,19 @@ package struct PayPalNews: NewsReader {
     }
 
     /// A reversal that is told by the capture it reverses, in place of a refund of it.
-    private static func reversedCapture(_ resource: JSONValue) throws(ProviderFault) -> ProviderRefund? {
+    private static func reversedCapture(
+        _ resource: JSONValue, at: Instant?
+    ) throws(ProviderFault) -> ProviderRefund? {
         let fields = PayPalFields(resource, of: "capture")
         guard let address = fields.link("self"), address.contains("/captures/") else { return nil }
-        return ProviderRefund(reversed: try fields.id(), amount: try fields.money("amount"))
+        return ProviderRefund(reversed: try fields.id(), amount: try fields.money("amount"), at: at)
+    }
+
+    private static func time(_ event: JSONValue) throws(ProviderFault) -> Instant {
+        guard let time = event["create_time"]?.stringValue.flatMap({ Instant(rfc3339: $0) }) else {
+            throw .unusable("event.create_time")
+        }
+        return time
     }
 
     private static func resource(_ event: JSONValue) throws(ProviderFault) -> JSONValue {
@@ -45,12 +55,13 @@ package struct PayPalNews: NewsReader {
     }
 
     /// `invoice_id` names the attempt, or the capture of what an attempt holds.
+    /// - Parameter named: What a resource of this id is called by.
     private static func news(
-        _ resource: JSONValue, _ kind: String, ours: PayPalOurIDs?
+        _ resource: JSONValue, _ kind: String, ours: PayPalOurIDs?, named: (String) -> PayPalNamed
     ) throws(ProviderFault) -> ProviderNews {
         let id: String = try PayPalFields(resource, of: kind).id()
         guard let text: String = ours?.invoiceID else { return .taken(id) }
-        if let attempt = AttemptID(text) { return .charge(attempt) }
+        if let attempt = AttemptID(text) { return .charge(attempt, known: named(id).text) }
         if let capture = CaptureID(text) { return .capture(capture) }
         return .taken(id)
     }
@@ -58,7 +69,7 @@ package struct PayPalNews: NewsReader {
 
 extension ProviderRefund {
     /// - Throws: ``ProviderFault/unusable(_:)`` for a refund that names no capture.
-    init(_ refund: PayPalRefund) throws(ProviderFault) {
+    init(_ refund: PayPalRefund, reversedAt: Instant? = nil) throws(ProviderFault) {
         guard let taken = refund.parent else { throw .unusable("refund.links") }
         let state: State =
             switch refund.status {
@@ -68,14 +79,15 @@ extension ProviderRefund {
             }
         self.init(
             reference: refund.id, taken: taken, refundID: refund.ours.invoiceID.flatMap { RefundID($0) },
-            amount: refund.amount, state: state)
+            amount: refund.amount, state: state, reversedAt: reversedAt)
     }
 }
 
 extension ProviderRefund {
     /// All of a capture went back without a refund that has a name: it goes by the capture's.
-    init(reversed capture: String, amount: Money) {
-        self.init(reference: capture, taken: capture, refundID: nil, amount: amount, state: .succeeded)
+    init(reversed capture: String, amount: Money, at: Instant? = nil) {
+        self.init(
+            reference: capture, taken: capture, refundID: nil, amount: amount, state: .succeeded, reversedAt: at)
     }
 }
 

@@ -6,8 +6,9 @@ import JSON
 extension PayPalAdapter {
     /// Takes all or a part of an authorized amount.
     /// - Parameter request: Names the authorization's id.
-    /// - Throws: ``ProviderFault``; `timedOut` also while PayPal has the capture under review: asked again under the
-    ///   same key, it tells how that ended.
+    /// - Returns: `pending` while PayPal has the capture under review: asked again under the same key, it tells how that
+    ///   ended.
+    /// - Throws: ``ProviderFault``.
     package func capture(_ request: CaptureRequest) async throws(ProviderFault) -> CaptureAnswer {
         let body: JSONValue = try PayPalWire.capture(request)
         let path: String = try path("authorizations", request.reference, "capture")
@@ -26,7 +27,8 @@ extension PayPalAdapter {
     }
 
     /// Releases what is held. PayPal does not void an authorization of which a part was captured: the last capture says
-    /// `isFinal` instead. An order of which nothing was taken holds nothing and lapses by itself: only we could take it.
+    /// `isFinal` instead. An order that waits for its payer holds nothing, one that PayPal has dropped is over, and one that
+    /// the payer has approved is not let go: somebody may be taking it, and its outcome tells.
     /// - Parameter request: Names the authorization's or the order's id.
     package func release(_ request: ReleaseRequest) async throws(ProviderFault) -> ReleaseAnswer {
         let path: String = try path("authorizations", request.reference, "void")
@@ -39,21 +41,8 @@ extension PayPalAdapter {
             return .released
         case .refused(let refusal):
             guard refusal.code != "PREVIOUSLY_VOIDED" else { return .released }
-            if refusal.status == 404, try await isUntaken(request.reference) { return .released }
+            if refusal.status == 404, let answer = try await letGo(request) { return answer }
             return .refused(code: try refusal.finalCode())
-        }
-    }
-
-    /// Whether there is an order of this id that nothing was taken of.
-    private func isUntaken(_ id: String) async throws(ProviderFault) -> Bool {
-        let order: PayPalOrder
-        do throws(ProviderFault) { order = try await self.order(id) } catch {
-            if case .unusable = error { return false }
-            throw error
-        }
-        switch order.status {
-        case .created, .payerActionRequired, .saved, .approved, .voided: return true
-        case .completed: return false
         }
     }
 
@@ -91,7 +80,7 @@ extension PayPalAdapter {
         switch capture.status {
         case .completed, .partiallyRefunded, .refunded: return .captured(reference: capture.id)
         case .declined, .failed: return .refused(code: capture.reason ?? capture.status.rawValue)
-        case .pending: throw .timedOut
+        case .pending: return .pending(reference: capture.id)
         }
     }
 }
@@ -101,9 +90,24 @@ extension PayPalAdapter {
     /// Reads an order.
     /// - Throws: ``ProviderFault``; `unusable` for an order PayPal does not know (any more).
     package func order(_ id: String) async throws(ProviderFault) -> PayPalOrder {
-        let order = try PayPalOrder(try await read("/v2/checkout/orders/", id))
-        try PayPalCheck.equal(order.id, id, "order")
+        guard let order: PayPalOrder = try await standing(id) else {
+            throw .unusable("not readable: \(PayPalRefusal.noResource)")
+        }
         return order
+    }
+
+    /// Reads an order.
+    /// - Returns: `nil` for one that PayPal does not know (any more).
+    func standing(_ id: String) async throws(ProviderFault) -> PayPalOrder? {
+        guard PayPalWire.isID(id) else { throw .unusable("no id of PayPal's") }
+        switch try await client.send(.get("/v2/checkout/orders/" + id)) {
+        case .refused(let refusal) where refusal.isAbsence: return nil
+        case .refused(let refusal): throw .unusable("not readable: \(refusal.code)")
+        case .done(let json):
+            let order = try PayPalOrder(try json.required())
+            try PayPalCheck.equal(order.id, id, "order")
+            return order
+        }
     }
 
     /// Reads an authorization.

@@ -48,8 +48,10 @@ package struct PayPalOrder: Sendable, Equatable {
             try PayPalAuthorization(item)
         }
         payerAction = fields.link("payer-action") ?? fields.link("approve")
+        // A printed card out of Google Pay is authenticated like one that was entered.
+        let source: JSONValue? = json["payment_source"]
         authentication = ProviderAuthentication(
-            paypal: json["payment_source"]?["card"]?["authentication_result"])
+            paypal: (source?["card"] ?? source?["google_pay"]?["card"])?["authentication_result"])
     }
 }
 
@@ -92,6 +94,12 @@ package struct PayPalAuthorization: Sendable, Equatable {
     package let networkTransactionID: String?
     /// When PayPal lets go of it; `nil` where it does not say.
     package let expiresAt: Instant?
+    /// PayPal's id of the order it came out of, where it says so.
+    let order: String?
+    /// PayPal's code for the card processor's answer: `5120`.
+    package let processorCode: String?
+    /// The card network's advice on another attempt: `03`.
+    package let adviceCode: String?
 
     init(_ json: JSONValue) throws(ProviderFault) {
         let fields = PayPalFields(json, of: "authorization")
@@ -101,7 +109,10 @@ package struct PayPalAuthorization: Sendable, Equatable {
         amount = try fields.money("amount")
         ours = PayPalOurIDs(json)
         networkTransactionID = fields.networkTransactionID
-        expiresAt = json["expiration_time"]?.stringValue.flatMap { Instant($0) }
+        expiresAt = json["expiration_time"]?.stringValue.flatMap { Instant(rfc3339: $0) }
+        order = fields.order
+        processorCode = PayPalFields.code(json["processor_response"]?["response_code"])
+        adviceCode = PayPalFields.code(json["processor_response"]?["payment_advice_code"])
     }
 }
 
@@ -131,10 +142,14 @@ package struct PayPalCapture: Sendable, Equatable {
     package let ours: PayPalOurIDs
     /// PayPal's code for the card processor's answer: `5120`.
     package let processorCode: String?
+    /// The card network's advice on another attempt: `03`.
+    package let adviceCode: String?
     /// The card network's id of the transaction, for later charges.
     package let networkTransactionID: String?
     /// PayPal's id of the authorization or order it came out of, where it says so.
     let parent: String?
+    /// PayPal's id of the order it came out of, where it says so.
+    let order: String?
 
     init(_ json: JSONValue) throws(ProviderFault) {
         let fields = PayPalFields(json, of: "capture")
@@ -145,8 +160,10 @@ package struct PayPalCapture: Sendable, Equatable {
         fee = json["seller_receivable_breakdown"]?["paypal_fee"].flatMap(PayPalFields.money)
         ours = PayPalOurIDs(json)
         processorCode = PayPalFields.code(json["processor_response"]?["response_code"])
+        adviceCode = PayPalFields.code(json["processor_response"]?["payment_advice_code"])
         networkTransactionID = fields.networkTransactionID
         parent = fields.parent
+        order = fields.order
     }
 }
 

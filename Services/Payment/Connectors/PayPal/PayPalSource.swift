@@ -1,5 +1,6 @@
-import PaymentContract
 import JSON
+import PaymentContract
+import PaymentDomain
 
 /// What a charge is taken from, in PayPal's words (`payment_source`).
 enum PayPalSource {
@@ -11,7 +12,7 @@ enum PayPalSource {
         switch request.source {
         case .redirect(let method, let returnURL): try wallet(method, returnURL: returnURL)
         case .stored(let token, _): try stored(token, request, returnURL: returnURL)
-        case .walletCard: throw .rejected(code: "PAYMENT_SOURCE_NOT_SUPPORTED")
+        case .walletCard(let card): try opened(card, request, returnURL: returnURL)
         }
     }
 
@@ -58,6 +59,52 @@ enum PayPalSource {
         return .object(members)
     }
 
+    /// What a wallet gave for this one charge, opened here: `apple_pay_request.decrypted_token` and
+    /// `google_pay_request.decrypted_token` of Orders v2. A printed card's bank may ask for the customer.
+    private static func opened(
+        _ card: WalletCard, _ request: ChargeRequest, returnURL: String
+    ) throws(ProviderFault) -> JSONValue {
+        let month: String = card.expMonth < 10 ? "0\(card.expMonth)" : "\(card.expMonth)"
+        let printed: JSONValue = [
+            "number": .string(card.number.digits), "expiry": .string("\(card.expYear)-\(month)"),
+        ]
+        switch (card.wallet, card.cryptogram) {
+        case (.applePay, let cryptogram?):
+            let data: JSONValue = .object(
+                [JSONMember(name: "cryptogram", value: .string(cryptogram))]
+                    + indicator(card))
+            return [
+                "apple_pay": [
+                    "decrypted_token": [
+                        "tokenized_card": printed, "transaction_amount": try PayPalAmount.json(request.amount),
+                        "payment_data_type": "3DSECURE", "payment_data": data,
+                    ]
+                ]
+            ]
+        case (.googlePay, let cryptogram):
+            var token: [JSONMember] = [
+                JSONMember(name: "payment_method", value: "CARD"), JSONMember(name: "card", value: printed),
+                JSONMember(
+                    name: "authentication_method", value: cryptogram == nil ? "PAN_ONLY" : "CRYPTOGRAM_3DS"),
+            ]
+            if let cryptogram { token.append(JSONMember(name: "cryptogram", value: .string(cryptogram))) }
+            var source: [JSONMember] = [JSONMember(name: "decrypted_token", value: .object(token + indicator(card)))]
+            if cryptogram == nil {
+                let url: JSONValue = .string(returnURL)
+                source.append(
+                    JSONMember(name: "experience_context", value: ["return_url": url, "cancel_url": url]))
+                let method: JSONValue = request.stepUp ? "SCA_ALWAYS" : "SCA_WHEN_REQUIRED"
+                source.append(JSONMember(name: "attributes", value: ["verification": ["method": method]]))
+            }
+            return ["google_pay": .object(source)]
+        case (.applePay, nil), (nil, _): throw .rejected(code: "PAYMENT_SOURCE_NOT_SUPPORTED")
+        }
+    }
+
+    private static func indicator(_ card: WalletCard) -> [JSONMember] {
+        card.eci.map { [JSONMember(name: "eci_indicator", value: .string($0))] } ?? []
+    }
+
     /// The card networks' framework for stored credentials, as `card_stored_credential` of Orders v2.
     private static func credential(_ request: ChargeRequest) -> JSONValue {
         guard case .merchant(let transaction) = request.initiation else {
@@ -77,5 +124,12 @@ enum PayPalSource {
             members.append(JSONMember(name: "previous_network_transaction_reference", value: reference))
         }
         return .object(members)
+    }
+}
+
+extension ChargeRequest {
+    /// Whether it is taken from a wallet's card that was opened here.
+    var isOfWallet: Bool {
+        if case .walletCard = source { true } else { false }
     }
 }

@@ -21,7 +21,7 @@ package struct SandboxProvider: PaymentProvider {
                 offSession: true)
         ], currencies: Set(Currency.all.map(\.code)),
         authentication: ProviderCapabilities.Authentication(
-            exemptions: Set(SCAExemption.allCases), takesProof: true))
+            exemptions: Set(SCAExemption.allCases), takesProof: true), wallets: Set(Wallet.allCases))
     private let acquirer: SandboxAcquirer
     private let charges: GroupCommit<SandboxCharge, ChargeAnswer>
     let pool: PostgresPool

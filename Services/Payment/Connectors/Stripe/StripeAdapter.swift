@@ -69,7 +69,10 @@ package struct StripeAdapter: PaymentProvider {
         switch decline.code {
         case DeclineCode.neverCharged: DeclineReading(Decline(code: "processing_error"))
         case DeclineCode.canceled: DeclineReading(Decline(code: "action_expired"))
-        default: DeclineReading(stripe: decline.code, networkCode: decline.networkCode)
+        default:
+            DeclineReading(
+                stripe: decline.code, networkCode: decline.networkCode, adviceCode: decline.adviceCode,
+                networkAdvice: decline.advice)
         }
     }
 

@@ -94,6 +94,8 @@ func stripeRedirectURL(_ intent: StripeFields) throws(ProviderFault) -> String? 
 extension ProviderDecline {
     /// A decline out of Stripe's error object.
     init(_ refusal: StripeRefusal, reference: String?) {
-        self.init(code: refusal.name, networkCode: refusal.networkDeclineCode, reference: reference)
+        self.init(
+            code: refusal.name, networkCode: refusal.networkDeclineCode, adviceCode: refusal.adviceCode,
+            networkAdvice: refusal.networkAdviceCode, reference: reference)
     }
 }

@@ -57,6 +57,10 @@ struct StripeRefusal: Sendable, Equatable {
     let declineCode: String?
     /// The network's own code: `51`.
     let networkDeclineCode: String?
+    /// Stripe's advice on another attempt: `do_not_try_again`.
+    let adviceCode: String?
+    /// The network's: `03`.
+    let networkAdviceCode: String?
     /// The intent that failed, where the error carries one.
     let intent: StripeFields?
     /// An earlier request under the key ended without an answer.
@@ -71,6 +75,8 @@ struct StripeRefusal: Sendable, Equatable {
         code = try fields.optionalText("code")
         declineCode = try fields.optionalText("decline_code")
         networkDeclineCode = try fields.optionalText("network_decline_code")
+        adviceCode = try fields.optionalText("advice_code")
+        networkAdviceCode = try fields.optionalText("network_advice_code")
         let payment: StripeFields? = try fields.optionalFields("payment_intent")
         intent = if let payment { payment } else { try fields.optionalFields("setup_intent") }
     }

@@ -40,6 +40,10 @@ public struct Decline: Hashable, Sendable {
     public static let authenticationFailed = Decline(code: "authentication_failed")
     /// The risk rules blocked it.
     public static let blockedByRisk = Decline(code: "blocked_by_risk")
+    /// A person looked at the held payment and refused it.
+    public static let reviewDeclined = Decline(code: "review_declined")
+    /// What was held was let go before it was taken.
+    public static let holdReleased = Decline(code: "hold_released")
     /// There is nothing to charge.
     public static let noPaymentMethod = Decline(code: "no_payment_method")
     /// Declined with a code that no table has.

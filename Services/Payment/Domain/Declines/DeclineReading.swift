@@ -6,10 +6,12 @@ public struct DeclineReading: Hashable, Sendable {
     public let retry: RetryRule
 
     /// Takes a reason, and the network's word on retrying where there is one.
+    ///
+    /// A soft reason that the network never wants to see again becomes a hard one: dunning goes by the class.
     public init(_ decline: Decline, advice: MerchantAdviceCode? = nil) {
-        self.decline = decline
         let own: RetryRule = decline.reason.retry
-        retry = advice.flatMap(\.retry).map(own.stricter) ?? own
+        let word: RetryRule? = advice.flatMap(\.retry)
+        self.init(decline, retry: word.map(own.stricter) ?? own, final: word == .never ? advice?.decline : nil)
     }
 
     /// A network's response code (ISO 8583 field 39): `51`.
@@ -53,7 +55,7 @@ public struct DeclineReading: Hashable, Sendable {
         if own == nil || own == .genericDecline, let network, network.decline != .unknown { decline = network.decline }
         let read = DeclineReading(decline, advice: networkAdvice)
         let word: RetryRule? = adviceCode.flatMap { StripeDeclines.advice[$0] }
-        self.init(decline: decline, retry: word.map(read.retry.stricter) ?? read.retry)
+        self.init(read.decline, retry: word.map(read.retry.stricter) ?? read.retry)
     }
 
     /// PayPal's issue (`INSTRUMENT_DECLINED`), or its processor response code (`5120`) where there is one.
@@ -68,8 +70,10 @@ public struct DeclineReading: Hashable, Sendable {
         self.init(code.map(Decline.init(code:)) ?? .unknown, advice: advice)
     }
 
-    private init(decline: Decline, retry: RetryRule) {
-        self.decline = decline
+    /// - Parameter final: The reason in the place of a soft one that is never to be tried again.
+    private init(_ decline: Decline, retry: RetryRule, final: Decline? = nil) {
+        let isOver: Bool = retry == .never && decline.declineClass == .soft
+        self.decline = isOver ? final ?? Decline(code: "do_not_try_again") : decline
         self.retry = retry
     }
 }

@@ -97,6 +97,9 @@ extension DeclineReason {
             "The account at the provider does not allow this: have it changed.",
             "The shop cannot accept this payment right now."),
         DeclineReason(
+            "hold_released", .soft, day, "The money was held and let go before it was taken: see why nobody took it.",
+            "The payment was not taken in time."),
+        DeclineReason(
             "too_many_attempts", .soft, day, "The network's count of attempts is used up: wait.",
             "The payment was tried too often."),
     ]
@@ -106,6 +109,9 @@ extension DeclineReason {
         DeclineReason(
             "blocked_by_risk", .fraud, .never, "Look at the assessment before anything else.",
             "The payment was blocked by the risk rules."),
+        DeclineReason(
+            "review_declined", .fraud, .never,
+            "A person refused it: do not try again with the same card; do not tell the payer why."),
         DeclineReason("fraudulent", .fraud, .never, "Do not try again; do not tell the payer why."),
         DeclineReason("security_violation", .fraud, .never, "Do not try again; the payer can ask the bank."),
     ]

@@ -77,6 +77,7 @@ package enum PayPalDeclines {
         "INVALID_SECURITY_CODE_LENGTH": "incorrect_cvc",
         "MAX_NUMBER_OF_PAYMENT_ATTEMPTS_EXCEEDED": "too_many_attempts",
         "NOT_ENABLED_FOR_CARD_PROCESSING": "provider_configuration",
+        "ORDER_EXPIRED": "action_expired",
         "PAYEE_ACCOUNT_LOCKED_OR_CLOSED": "provider_configuration",
         "PAYEE_ACCOUNT_RESTRICTED": "provider_configuration",
         "PAYEE_BLOCKED_TRANSACTION": "blocked_by_risk",

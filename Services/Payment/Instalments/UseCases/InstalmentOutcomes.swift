@@ -27,6 +27,8 @@ enum InstalmentOutcomes {
         let declineCode: String?
         /// Whether the customer has a default method that came after the payment's last attempt began.
         let hasNewDefault: Bool
+        /// Of a settlement, how it stands; `nil` for an instalment.
+        let settlement: FollowUpStatus?
     }
 
     /// Applies outcomes in order, each told once.
@@ -57,7 +59,7 @@ enum InstalmentOutcomes {
             """
             SELECT p.id, coalesce(i.plan_id, s.plan_id), i.id, p.status, p.attempts, p.amount_captured, p.currency,
                 p.decline_code,
-                coalesce(m.id IS DISTINCT FROM p.payment_method_id AND m.created_at >= a.started_at, false)
+                coalesce(m.id IS DISTINCT FROM p.payment_method_id AND m.created_at >= a.started_at, false), s.status
             FROM payments p JOIN payment_attempts a ON a.id = p.attempt_id
             LEFT JOIN instalments i ON i.id = p.instalment_id
             LEFT JOIN instalment_settlements s ON s.id = p.instalment_id
@@ -68,7 +70,8 @@ enum InstalmentOutcomes {
             Purpose(
                 payment: try row.next(), plan: try row.next(), instalment: try row.next(), status: try row.nextCase(),
                 attempts: try row.next(), captured: Money(minor: try row.next(), currency: try row.next()),
-                declineCode: try row.next(), hasNewDefault: try row.next())
+                declineCode: try row.next(), hasNewDefault: try row.next(),
+                settlement: (try row.next() as String?).flatMap(FollowUpStatus.init))
         }
         return Dictionary(found.map { ($0.payment, $0) }) { first, _ in first }
     }
@@ -145,7 +148,11 @@ enum InstalmentOutcomes {
     ) throws {
         guard let settlement: SettlementRecord = work.record.settlement, settlement.status == .processing,
             settlement.payment?.id == purpose.payment
-        else { return }
+        else {
+            // Money for a settlement that had been given up: the plan went on without it.
+            guard purpose.status == .succeeded, purpose.settlement == .failed else { return }
+            return try giveBack(purpose.captured, purpose, &work, at: now, in: db)
+        }
         guard purpose.status == .succeeded else {
             try PlanWriter.end(settlement.id, .failed, in: db)
             _ = try InstalmentPayments.giveUp([purpose.payment], reason: "settlement_failed", at: now, in: db)

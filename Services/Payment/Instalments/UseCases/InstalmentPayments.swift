@@ -109,18 +109,19 @@ enum InstalmentPayments {
         try work.end(.failed)
     }
 
-    /// Gives payments up that have not moved money.
-    /// - Returns: Those that are under way and cannot be given up now.
+    /// Gives payments up that have not moved money; what a provider holds, or waits for, it is to release first.
+    /// - Returns: Those that are under way, whose outcome is to come: a release may find that the customer has paid.
     static func giveUp(
         _ ids: [PaymentID], reason: String, at now: Instant, in db: borrowing PostgresTransaction
     ) throws -> [PaymentRecord] {
         let payments: [PaymentRecord] = try lock(ids, in: db).values.sorted { $0.id < $1.id }
-        let ended: [PaymentRecord] = payments.filter { $0.status.after(.cancel) == .canceled }
+        try PaymentStore.release(payments.filter(\.canBeReleased), in: db)
+        let ended: [PaymentRecord] = payments.filter(\.canBeGivenUp)
         if !ended.isEmpty {
             try PaymentStore.cancel(ended, in: db)
             try Outbox.append(ended.map { PaymentEvents.canceled($0, reason: reason, at: now) }, in: db)
         }
-        return payments.filter { $0.status != .succeeded && $0.status != .canceled && $0.status.after(.cancel) == nil }
+        return payments.filter { !$0.canBeGivenUp && $0.status != .succeeded && $0.status != .canceled }
     }
 
     /// Gives back what came in beyond what is owed: stores the refund, which the service's sweep carries out.

@@ -38,14 +38,16 @@ package struct RunDueInstalments: Sendable {
     }
 
     /// The time to finish a first payment or a settlement is over: one that waits for the customer is given up. One that
-    /// is elsewhere has an outcome to come, which is left to come.
+    /// is elsewhere has an outcome to come, which is left to come, and so has one that its provider has to release first.
     private static func giveUp(
         _ work: inout PlanWork, at now: Instant, in db: borrowing PostgresTransaction
     ) throws {
         guard let id: PaymentID = work.record.awaited, let payment = try PaymentStore.lock(id, in: db),
             payment.status == .requiresAction || payment.status == .canceled
         else { return work.change { $0.nextStepAt = now.adding(patience) } }
-        _ = try InstalmentPayments.giveUp([id], reason: "not_finished_in_time", at: now, in: db)
+        let underWay: [PaymentRecord] = try InstalmentPayments.giveUp(
+            [id], reason: "not_finished_in_time", at: now, in: db)
+        guard underWay.isEmpty else { return work.change { $0.nextStepAt = now.adding(patience) } }
         if work.record.status == .pending { return try work.end(.failed) }
         if let settlement: SettlementRecord = work.record.settlement {
             try PlanWriter.end(settlement.id, .failed, in: db)

@@ -30,7 +30,9 @@ package struct GuardedProvider: PaymentProvider {
 
     package func charge(_ request: ChargeRequest) async throws(ProviderFault) -> ChargeAnswer {
         let provider: any PaymentProvider = provider
-        let answer: ChargeAnswer = try await guarded { () throws(ProviderFault) in try await provider.charge(request) }
+        let answer: ChargeAnswer = try await guarded(isFirst: true) { () throws(ProviderFault) in
+            try await provider.charge(request)
+        }
         count(answer, to: request)
         return answer
     }
@@ -80,8 +82,9 @@ package struct GuardedProvider: PaymentProvider {
         }
     }
 
+    /// - Parameter isFirst: It is not asked about something that was asked before, and will be asked again.
     private func guarded<Answer: Sendable>(
-        _ call: @escaping @Sendable () async throws(ProviderFault) -> Answer
+        isFirst: Bool = false, _ call: @escaping @Sendable () async throws(ProviderFault) -> Answer
     ) async throws(ProviderFault) -> Answer {
         guard let watched = health.watched(name) else { return try await TimedCall(call, timeout: timeout).answer() }
         guard watched.bulkhead.enter() else {
@@ -105,8 +108,22 @@ package struct GuardedProvider: PaymentProvider {
             await watched.circuit.record(answered: true, probe: admission == .probe, at: health.now)
             return answer
         } catch {
-            await watched.circuit.record(answered: false, probe: admission == .probe, at: health.now)
+            await watched.circuit.record(
+                answered: !error.isOutage(isFirst: isFirst), probe: admission == .probe, at: health.now)
             throw error
+        }
+    }
+}
+
+extension ProviderFault {
+    /// Whether the provider cannot be worked with now. A request that it, or the connector before it, rejects is its own
+    /// fault. An answer that makes no sense counts where a charge is first asked for: the same question about one charge, again
+    /// and again, would speak for all others.
+    fileprivate func isOutage(isFirst: Bool) -> Bool {
+        switch self {
+        case .notSent, .timedOut, .unavailable, .rateLimited: true
+        case .unusable: isFirst
+        case .rejected: false
         }
     }
 }

@@ -14,7 +14,7 @@ package final class ProviderHealth: Sendable {
     static let interval: Duration = .milliseconds(500)
     /// An instance that has not reported for so long has no share of the limits.
     static let presenceMilliseconds: Int64 = 5_000
-    /// Attempts whose segment is remembered until their outcome is here; further ones are not counted.
+    /// Attempts whose segment is remembered until their outcome is here; of more, the oldest are forgotten and not counted.
     static let rememberedLimit = 20_000
 
     struct Watched: Sendable {
@@ -24,7 +24,7 @@ package final class ProviderHealth: Sendable {
 
     private let watched: [String: Watched]
     private let success: SuccessBoard
-    private let segments = Mutex<[AttemptID: RoutingSegment]>([:])
+    private let segments = Mutex(RecentSegments())
     private let clock: any WallClock
     private let redis: RedisClient?
     private let prefix: String
@@ -74,14 +74,12 @@ package final class ProviderHealth: Sendable {
 
     /// Remembers which segment an attempt's outcome counts for.
     package func remember(_ attempt: AttemptID, _ segment: RoutingSegment) {
-        segments.withLock { segments in
-            if segments.count < Self.rememberedLimit { segments[attempt] = segment }
-        }
+        segments.withLock { $0.remember(attempt, segment) }
     }
 
     /// Counts how an attempt ended, where its segment is known.
     package func record(_ attempt: AttemptID, at provider: String, succeeded: Bool) {
-        let segment: RoutingSegment? = segments.withLock { $0.removeValue(forKey: attempt) }
+        let segment: RoutingSegment? = segments.withLock { $0.take(attempt) }
         if let segment { success.record(segment, at: provider, succeeded: succeeded) }
     }
 
@@ -132,6 +130,25 @@ package final class ProviderHealth: Sendable {
         redis.call('PEXPIRE', KEYS[1], ARGV[2] * 2)
         return redis.call('ZCARD', KEYS[1])
         """
+}
+
+/// The segments of attempts under way, in two generations: many attempts never end here (another one follows, another
+/// instance asks), so the older generation goes when the younger one is full.
+private struct RecentSegments {
+    private var young: [AttemptID: RoutingSegment] = [:]
+    private var old: [AttemptID: RoutingSegment] = [:]
+
+    mutating func remember(_ attempt: AttemptID, _ segment: RoutingSegment) {
+        if young.count >= ProviderHealth.rememberedLimit / 2 {
+            old = young
+            young = [:]
+        }
+        young[attempt] = segment
+    }
+
+    mutating func take(_ attempt: AttemptID) -> RoutingSegment? {
+        young.removeValue(forKey: attempt) ?? old.removeValue(forKey: attempt)
+    }
 }
 
 /// How a provider is at a moment, as far as this instance knows.

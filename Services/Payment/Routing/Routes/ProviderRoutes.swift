@@ -88,6 +88,9 @@ struct ProviderResource: JSONOutput {
         o.field("methods", profile.capabilities.methods.map(ProviderMethodResource.init))
         o.field("currencies", profile.capabilities.currencies.sorted())
         o.field("authentication", ProviderAuthenticationResource(able: profile.capabilities.authentication))
+        o.field(
+            "wallets", profile.capabilities.wallets.map(\.rawValue).sorted(),
+            doc: "Wallets whose tokens it can charge when they were opened here")
         o.field("fees_known", profile.fees != nil, doc: "Whether least cost can compare it")
         o.field("health", health.map(ProviderHealthResource.init))
     }
@@ -103,7 +106,8 @@ struct ProviderResource: JSONOutput {
                             partialRefund: true, offSession: true)
                     ], currencies: ["EUR", "USD"],
                     authentication: ProviderCapabilities.Authentication(
-                        exemptions: Set(SCAExemption.allCases), takesProof: true))), isEnabled: true,
+                        exemptions: Set(SCAExemption.allCases), takesProof: true),
+                    wallets: Set(Wallet.allCases))), isEnabled: true,
             health: ProviderSnapshot(phase: .closed, answered: 120, failed: 1, inFlight: 3, inFlightLimit: 4_096))
     }
 }

@@ -13,9 +13,11 @@ struct CascadingPayment: PostgresRecord, Sendable {
     let attempts: Int
     let steppedAt: Instant
     let type: String
-    let brand: String
+    let brand: String?
     let fingerprint: String
     let country: String?
+    /// A wallet's card, whose cryptogram a bank takes once.
+    let isOfWallet: Bool
     let cascade: [String]
 
     /// The payments that are still at these attempts; the others have moved on and are nobody's business here.
@@ -25,7 +27,7 @@ struct CascadingPayment: PostgresRecord, Sendable {
         try db.query(
             """
             SELECT p.id, p.attempt_id, p.customer_id, m.id, p.provider, p.amount, p.currency, p.attempts, p.stepped_at,
-                m.type, m.brand, m.fingerprint, c.country,
+                m.type, m.brand, m.fingerprint, c.country, m.wallet IS NOT NULL,
                 ARRAY(SELECT jsonb_array_elements_text(a.routing -> 'cascade'))
             FROM unnest(\(ended.map(\.paymentID.rawValue))::text[], \(ended.map(\.attemptID.rawValue))::text[])
                 AS e(id, attempt_id)
@@ -51,6 +53,7 @@ struct CascadingPayment: PostgresRecord, Sendable {
         brand = try row.next()
         fingerprint = try row.next()
         country = try row.next()
+        isOfWallet = try row.next()
         cascade = try row.next()
     }
 

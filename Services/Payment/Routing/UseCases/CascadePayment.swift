@@ -109,6 +109,8 @@ package struct CascadePayment: Sendable {
     private func way(
         _ payment: CascadingPayment, _ end: EndedAttempt, known: [MethodToken], past: [CardAttempt], at now: Instant
     ) -> CascadeStepTaken.Way {
+        // What a bank has seen of a wallet's card it does not take again; one that reached nobody is as good as new.
+        if payment.isOfWallet, case .declined = end.end { return .stop("single_use") }
         let cascade = Cascade(payment.cascade)
         var step: CascadeStep = cascade.step(after: end.outcome, at: payment.provider)
         let down: Set<String> = book.page.down
@@ -116,16 +118,22 @@ package struct CascadePayment: Sendable {
             if let token: MethodToken = known.first(where: { $0.provider == name }), !down.contains(name),
                 book.health.isOpen(name)
             {
-                let budget: RetryBudget = .of(brand: payment.brand)
-                guard case .allowed = budget.permission(for: payment.amount, at: now, after: past) else {
-                    return .stop("budget")
-                }
-                return .next(token)
+                return payment.isWithinBudget(at: now, after: past) ? .next(token) : .stop("budget")
             }
             step = cascade.step(after: .outage, at: name)
         }
         guard case .stop(let why) = step else { return .stop("exhausted") }
         return .stop(why.rawValue)
+    }
+}
+
+extension CascadingPayment {
+    /// Whether its network allows another attempt now; only cards have one.
+    fileprivate func isWithinBudget(at now: Instant, after past: [CardAttempt]) -> Bool {
+        guard type == "card" else { return true }
+        let budget: RetryBudget = .of(brand: brand ?? "")
+        if case .allowed = budget.permission(for: amount, at: now, after: past) { return true }
+        return false
     }
 }
 

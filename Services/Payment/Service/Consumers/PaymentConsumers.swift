@@ -78,22 +78,28 @@ enum CollectInvoices {
             fresh.map { PaymentEvents.created($0) ?? PaymentEvents.failedAtOnce($0) }, in: db)
     }
 
-    /// Further attempts for unpaid invoices, with whatever method is the default now. A payment that is under way or done
-    /// is left alone: a repeated or late request cannot charge twice.
+    /// Further attempts for unpaid invoices, with whatever method is the default now. So it is for one whose customer has not
+    /// passed their challenge: they may have brought another card. Where they are on a provider's page, it is to let go
+    /// first; that it has is the outcome, and the next attempt follows it. A payment that is under way or done is left
+    /// alone: a repeated or late request cannot charge twice.
     static func again(
         _ events: [Envelope<SubscriptionCollectionDueV1>], at now: Instant,
         in db: borrowing PostgresTransaction
     ) throws {
         let payments: [InvoiceID: PaymentRecord] = try PaymentStore.lock(invoices: events.map(\.body.invoiceID), in: db)
         var asked: Set<InvoiceID> = []
-        let failed: [PaymentRecord] = events.compactMap { event in
-            guard let payment: PaymentRecord = payments[event.body.invoiceID], payment.status.after(.retry) != nil,
+        let standing: [PaymentRecord] = events.compactMap { event in
+            guard let payment: PaymentRecord = payments[event.body.invoiceID],
                 asked.insert(event.body.invoiceID).inserted
             else { return nil }
             return payment
         }
-        let resolved: [ResolvedMethod] = try PaymentMethodStore.resolve(failed.map { ($0.customerID, nil) }, in: db)
-        let attempts: [NextAttempt] = zip(failed, resolved).compactMap { payment, resolved in
+        try PaymentStore.release(standing.filter { $0.status == .requiresAction && $0.canBeReleased }, in: db)
+        let open: [PaymentRecord] = standing.filter {
+            $0.status.after(.retry) != nil || ($0.status == .requiresAction && !$0.isHeldAtProvider)
+        }
+        let resolved: [ResolvedMethod] = try PaymentMethodStore.resolve(open.map { ($0.customerID, nil) }, in: db)
+        let attempts: [NextAttempt] = zip(open, resolved).compactMap { payment, resolved in
             resolved.method.map {
                 NextAttempt(
                     payment: payment, attemptID: AttemptID.new(at: now), method: $0, authenticated: false,
@@ -102,18 +108,24 @@ enum CollectInvoices {
         }
         try PaymentStore.beginAttempts(attempts, at: now, in: db)
         try Outbox.append(attempts.map { PaymentEvents.created($0, at: now) }, in: db)
-        let without: [PaymentRecord] = zip(failed, resolved).compactMap { $1.method == nil ? $0 : nil }
+        let without: [PaymentRecord] = zip(open, resolved).compactMap { payment, resolved in
+            resolved.method == nil && payment.status != .requiresAction ? payment : nil
+        }
         try Outbox.append(without.map { PaymentEvents.failed($0, .noPaymentMethod, at: now) }, in: db)
     }
 
-    /// Gives up the payments of voided invoices that have not moved money. One that is with the provider at this moment
-    /// is left alone; when it succeeds, Invoice sees money for a void invoice and says so.
+    /// Gives up the payments of voided invoices that have not moved money; what a provider holds, or waits for, it is to
+    /// release first. One that is with the provider at this moment is left alone, and so is one that turns out to be paid:
+    /// Invoice sees money for a void invoice and says so.
     static func stop(
         _ events: [Envelope<InvoiceVoidedV1>], at now: Instant, in db: borrowing PostgresTransaction
     ) throws {
         let payments: [InvoiceID: PaymentRecord] = try PaymentStore.lock(invoices: events.map(\.body.invoiceID), in: db)
-        let ended: [PaymentRecord] = payments.values.filter { $0.status.after(.cancel) == .canceled }
-            .sorted { $0.id < $1.id }
+        guard !payments.isEmpty else { return }
+        let all: [PaymentRecord] = payments.values.sorted { $0.id < $1.id }
+        try PaymentStore.noteVoided(all, in: db)
+        try PaymentStore.release(all.filter(\.canBeReleased), in: db)
+        let ended: [PaymentRecord] = all.filter(\.canBeGivenUp)
         guard !ended.isEmpty else { return }
         try PaymentStore.cancel(ended, in: db)
         try Outbox.append(ended.map { PaymentEvents.canceled($0, reason: "invoice_voided", at: now) }, in: db)

@@ -177,11 +177,11 @@ package struct CreatePaymentMethodInput: JSONInput {
 
 /// A wallet's token, as the wallet gave it.
 struct WalletInput: JSONInput {
-    let type: WalletCredential.Wallet
+    let type: Wallet
     let token: JSONValue
 
     init(_ f: inout InputFields) {
-        type = f.enumeration("type", of: WalletCredential.Wallet.self, doc: "Whose token it is")
+        type = f.enumeration("type", of: Wallet.self, doc: "Whose token it is")
         let given: JSONValue? = f.json(
             "token", doc: "Google Pay's tokenizationData.token as JSON, Apple Pay's paymentData: used once")
         token = given ?? .null

@@ -108,6 +108,6 @@ package struct AttachPaymentMethod: Sendable {
 extension CardInput {
     /// What is sealed of it: never the code.
     fileprivate var walletCard: WalletCard {
-        WalletCard(number: number, expMonth: expMonth, expYear: expYear, cryptogram: nil, eci: nil)
+        WalletCard(wallet: nil, number: number, expMonth: expMonth, expYear: expYear, cryptogram: nil, eci: nil)
     }
 }

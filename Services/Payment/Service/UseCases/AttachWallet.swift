@@ -6,6 +6,7 @@ import PaymentAuthentication
 import PaymentContract
 import PaymentDomain
 import PaymentRecords
+import PaymentRouting
 import PaymentWallets
 import Postgres
 import Telemetry
@@ -41,9 +42,6 @@ struct AttachWallet: Sendable {
     func callAsFunction(
         _ call: Call, _ customer: CustomerID, _ wallet: WalletInput
     ) async throws -> Reply<PaymentMethodResource> {
-        guard providers.capabilities(of: "sandbox") != nil else {
-            throw Problem.invalid("wallet", code: "wallet_not_accepted", "no provider here takes wallets' cards")
-        }
         return try await auditing(wallet, of: customer, at: call.now) { db in
             // The key first: a repeat of the request is answered, not taken for a replay of the token.
             let claim: IdempotencyClaim? = call.claim()
@@ -85,10 +83,16 @@ struct AttachWallet: Sendable {
         guard try PaymentMethodStore.lockCustomer(customer, in: db) else {
             throw AttachPaymentMethod.Failure.unknownCustomer
         }
+        let takers: [any PaymentProvider] = providers.opening(wallet.type)
+        guard !takers.isEmpty else {
+            throw Problem.invalid("wallet", code: "wallet_not_accepted", "no provider here takes this wallet's cards")
+        }
         let credential: WalletCredential = try open(wallet, at: now)
         guard try WalletStore.see(credential.singleUse, in: db) else { throw Refusal(reason: "replayed") }
-        let method: PaymentMethodRecord = method(credential, of: customer, at: now)
+        let method: PaymentMethodRecord = method(credential, of: customer, by: takers[0].name, at: now)
         try PaymentMethodStore.insert(method, in: db)
+        let others: [MethodToken] = takers.dropFirst().map { MethodToken(provider: $0.name, token: Self.noToken) }
+        try MethodTokenStore.insert(others, of: method.id, at: now, in: db)
         try WalletStore.keep(
             credential, sealed: try seal.seal(credential.card, for: method.id.rawValue), of: method.id, in: db)
         return method
@@ -111,15 +115,17 @@ struct AttachWallet: Sendable {
         return credential
     }
 
-    /// The provider knows no token of it: without its credential it cannot be charged.
+    /// No provider knows a token of it: without its credential it cannot be charged.
+    private static let noToken = ""
+
     private func method(
-        _ credential: WalletCredential, of customer: CustomerID, at now: Instant
+        _ credential: WalletCredential, of customer: CustomerID, by provider: String, at now: Instant
     ) -> PaymentMethodRecord {
         PaymentMethodRecord(
             id: PaymentMethodID.new(at: now), customerID: customer, brand: credential.number.brand,
             bin: credential.number.issuerDigits, last4: credential.number.last4, expMonth: credential.expiry.month,
-            expYear: credential.expiry.year, fingerprint: fingerprint(credential.number), provider: "sandbox",
-            providerToken: "", isDefault: false, createdAt: now)
+            expYear: credential.expiry.year, fingerprint: fingerprint(credential.number), provider: provider,
+            providerToken: Self.noToken, isDefault: false, createdAt: now)
     }
 }
 

@@ -20,8 +20,9 @@ package struct BookOutcomes: Sendable {
     let pages: ChallengePages?
 
     func record(
-        _ outcomes: [Outcome], at now: Instant, in db: borrowing PostgresTransaction
+        _ told: [Outcome], at now: Instant, in db: borrowing PostgresTransaction
     ) throws -> [AttemptID: FollowingAttempt] {
+        let outcomes: [Outcome] = try Self.standing(told, in: db)
         // By attempt, not by payment: a late word on an earlier attempt must not push the current one's aside.
         var byAttempt: [AttemptID: Outcome] = [:]
         for outcome in outcomes { byAttempt[outcome.attempt.request.idempotencyKey] = outcome }
@@ -35,7 +36,11 @@ package struct BookOutcomes: Sendable {
         let all: [Outcome] = Array(byAttempt.values)
         guard !all.isEmpty else { return next }
         let codes: [AttemptID: String] = pages?.codes(for: all) ?? [:]
-        let moved: [PaymentRecord] = try settle(all, codes, until: policy.end(from: now), in: db)
+        let settled: [PaymentRecord] = try settle(all, codes, until: policy.end(from: now), in: db)
+        let attempts: Set<AttemptID> = Set(settled.map(\.attemptID))
+        let late: [PaymentRecord] = try LateOutcomes.take(
+            all.filter { !attempts.contains($0.attempt.request.idempotencyKey) }, in: db)
+        let moved: [PaymentRecord] = settled + late
         let open: [Outcome] = all.filter(\.isOpen)
         if !open.isEmpty { try waiters.answer(try PaymentStore.lookAgain(open.map(\.look), in: db), in: db) }
         guard !moved.isEmpty else { return next }
@@ -57,7 +62,24 @@ package struct BookOutcomes: Sendable {
                 moved.compactMap { Self.event($0, now) }, urgency: isAwaited ? .waitedFor : .background, in: db)
         }
         try waiters.answer(moved.filter(\.status.isSettled), in: db)
+        try LateOutcomes.giveBack(late, at: now, in: db)
         return next
+    }
+
+    /// The outcomes without those that count only as long as nobody else has taken the payment, whose rows are locked: whoever
+    /// has may have asked the provider, too.
+    private static func standing(
+        _ outcomes: [Outcome], in db: borrowing PostgresTransaction
+    ) throws -> [Outcome] {
+        let guarded: [String] = outcomes.compactMap { $0.since == nil ? nil : $0.attempt.paymentID.rawValue }
+        guard !guarded.isEmpty else { return outcomes }
+        let steps: [(AttemptID, Instant)] = try db.query(
+            """
+            SELECT attempt_id, stepped_at FROM payments WHERE id = ANY(\(guarded)::text[]) ORDER BY id FOR UPDATE
+            """
+        ) { row in (try row.next(), try row.next()) }
+        let stepped: [AttemptID: Instant] = Dictionary(steps) { first, _ in first }
+        return outcomes.filter { $0.since == nil || stepped[$0.attempt.request.idempotencyKey] == $0.since }
     }
 
     /// Notes how providers have authenticated customers themselves, and counts what went through without. What a bank was
@@ -123,7 +145,8 @@ package struct BookOutcomes: Sendable {
 
     /// The states are a parameter for the reason told at ``ApplyVerdicts/approval(of:)``. An outcome that leads to the
     /// state the payment is in says nothing new. A bank that asks for the customer has refused what was claimed. An attempt
-    /// that was completed with held money was captured: any other word was read before that was decided.
+    /// that was completed with held money was captured: any other word was read before that was decided. Money that is held is
+    /// looked at after some days.
     /// - Parameter actions: What customers have to do, as it is stored.
     package static func settlement(
         of outcomes: [Outcome], until actionEnd: Instant, actions: [String?]? = nil
@@ -138,6 +161,8 @@ package struct BookOutcomes: Sendable {
                 decline_class = CASE WHEN p.off_session THEN o.off_class ELSE o.on_class END,
                 amount_captured = CASE WHEN o.on_status = 'succeeded' THEN p.amount ELSE 0 END,
                 authorization_expires_at = o.held_until, provider_reference = coalesce(o.reference, p.provider_reference),
+                look_at = CASE WHEN o.on_status = 'authorized' THEN now() + interval '3 days' ELSE p.look_at END,
+                looks = CASE WHEN o.on_status = 'authorized' THEN 0 ELSE p.looks END,
                 next_action = CASE WHEN NOT p.off_session THEN o.next_action::jsonb END,
                 action_expires_at = CASE WHEN NOT p.off_session AND o.next_action IS NOT NULL
                     THEN \(actionEnd)::timestamptz END,
@@ -175,13 +200,15 @@ package struct BookOutcomes: Sendable {
             UPDATE payment_attempts a
             SET status = CASE WHEN o.status = 'processing' THEN a.status ELSE o.status END, decline_code = o.code,
                 provider_reference = coalesce(o.reference, a.provider_reference), provider_code = o.provider_code,
-                network_code = o.network_code, network_transaction_id = o.transaction_id, ended_at = CASE WHEN o.status <> 'processing' THEN \(now)::timestamptz END
+                network_code = o.network_code, advice_code = o.advice_code, network_transaction_id = o.transaction_id,
+                ended_at = CASE WHEN o.status <> 'processing' THEN \(now)::timestamptz END
             FROM unnest(\(ended.map(\.payment.attemptID.rawValue))::text[],
                 \(ended.map(\.payment.status.rawValue))::text[], \(ended.map(\.payment.declineCode))::text[],
                 \(ended.map(\.outcome.reference))::text[], \(ended.map { $0.outcome.refusal?.code })::text[],
                 \(ended.map { $0.outcome.refusal?.networkCode })::text[],
+                \(ended.map { $0.outcome.refusal?.networkAdvice })::text[],
                 \(ended.map(\.outcome.networkTransactionID))::text[]
-            ) AS o(id, status, code, reference, provider_code, network_code, transaction_id)
+            ) AS o(id, status, code, reference, provider_code, network_code, advice_code, transaction_id)
             WHERE a.id = o.id
             """)
     }
@@ -204,7 +231,8 @@ extension Outcome {
         return EndedAttempt(
             paymentID: attempt.paymentID, attemptID: attempt.request.idempotencyKey,
             end: .declined(
-                reading ?? DeclineReading(Decline(code: refusal.code)), networkCode: refusal.networkCode, advice: nil),
+                reading ?? DeclineReading(Decline(code: refusal.code), advice: refusal.advice),
+                networkCode: refusal.networkCode, advice: refusal.advice),
             reference: refusal.reference)
     }
 

@@ -14,6 +14,8 @@ package struct CancelPayment: Sendable {
         case notFound(String)
         case notPossible(PaymentStatus)
         case captureUnderWay
+        /// It collects an invoice, which is due as long as it is not voided.
+        case ofInvoice
         /// The provider will not let go of the money.
         case refused
     }
@@ -55,19 +57,21 @@ package struct CancelPayment: Sendable {
             throw Failure.notFound(id.rawValue)
         }
         if payment.status == .canceled || payment.status == .canceling { return }
-        if payment.isHeldAtProvider, payment.status.after(.release) != nil {
-            guard try !CaptureStore.isUnderWay(id, in: db) else { throw Failure.captureUnderWay }
-            _ = try db.execute("UPDATE payments SET status = 'canceling', stepped_at = now() WHERE id = \(id)")
+        guard payment.canBeReleased || payment.canBeGivenUp else { throw Failure.notPossible(payment.status) }
+        guard try !PaymentStore.isOwed(payment, in: db) else { throw Failure.ofInvoice }
+        if payment.canBeReleased {
+            guard try PaymentStore.release([payment], in: db).contains(id) else { throw Failure.captureUnderWay }
             return
         }
-        guard payment.status.after(.cancel) == .canceled else { throw Failure.notPossible(payment.status) }
         try PaymentStore.cancel([payment], in: db)
         try Outbox.append([PaymentEvents.canceled(payment, reason: "requested", at: now)], in: db)
         guard let canceled: PaymentRecord = try PaymentStore.find(id, in: db) else { return }
         try waiters.answer([canceled], in: db)
     }
 
-    /// Asks the provider to release what it holds and records its word; harmless to repeat.
+    /// Asks the provider to release what it holds and records its word; harmless to repeat. One that refuses is asked what
+    /// it holds: nothing is concluded from the refusal, which may be of money that was taken by hand.
+    /// - Throws: ``ProviderFault`` while the provider's word is not known, or makes no end.
     package func finish(_ id: PaymentID) async throws {
         let read: (payment: PaymentRecord, charge: ProviderReference?)? = try await pool.transaction(readOnly: true) {
             db in
@@ -78,31 +82,65 @@ package struct CancelPayment: Sendable {
         guard let charge: ProviderReference = read.charge else {
             throw ProviderFault.unusable("an authorization without a reference")
         }
-        let answer: ReleaseAnswer = try await providers.named(charge.provider).release(
+        let provider: any PaymentProvider = try providers.named(charge.provider)
+        let answer: ReleaseAnswer = try await provider.release(
             ReleaseRequest(idempotencyKey: read.payment.attemptID, reference: charge.reference))
+        let isReleased: Bool
+        if answer != .released, read.payment.nextAction == nil {
+            isReleased = try await provider.holds(charge.reference) == false
+        } else {
+            isReleased = answer == .released
+        }
+        let isOver: Bool = try await record(isReleased, id)
+        guard isOver else { throw ProviderFault.unusable("a hold that is over is not released: \(answer)") }
+    }
+
+    /// Records what became of a release.
+    /// - Returns: `false` for an authorization whose time is over and that the provider has not let go: it is asked about
+    ///   again, after waits that double from a minute to a day.
+    private func record(_ isReleased: Bool, _ id: PaymentID) async throws -> Bool {
         let now: Instant = clock.now
-        try await pool.transactionRetrying { db in
+        return try await pool.transactionRetrying { db in
             guard let payment: PaymentRecord = try PaymentStore.lock(id, in: db), payment.status == .canceling else {
-                return
+                return true
             }
-            // Past its time an authorization is over, whatever the provider makes of the question.
-            if answer == .released || payment.isAuthorizationOver(at: now) {
+            if isReleased {
                 try Self.end(payment, reason: "released", at: now, in: db)
             } else if payment.nextAction != nil {
                 // The customer has finished meanwhile: the provider's word on the charge decides.
                 _ = try db.execute(
                     "UPDATE payments SET status = 'processing', look_at = now(), stepped_at = now() WHERE id = \(id)")
+            } else if payment.isAuthorizationOver(at: now) {
+                _ = try db.execute(
+                    """
+                    UPDATE payments SET looks = looks + 1, stepped_at = now(),
+                        look_at = now() + make_interval(secs => least(60 * 2 ^ least(looks, 20), 86400))
+                    WHERE id = \(id)
+                    """)
+                return false
             } else {
-                _ = try db.execute("UPDATE payments SET status = 'authorized', stepped_at = now() WHERE id = \(id)")
+                _ = try db.execute(
+                    """
+                    UPDATE payments SET status = 'authorized', look_at = now() + interval '1 day', looks = 0,
+                        stepped_at = now()
+                    WHERE id = \(id)
+                    """)
             }
+            return true
         }
     }
 
-    /// What was captured before stays captured; the payment has then succeeded with that part.
+    /// What was captured before stays captured; the payment has then succeeded with that part. One of an invoice that is
+    /// still due has failed: another attempt may follow, and whoever collects the invoice hears of it.
     static func end(
         _ payment: PaymentRecord, reason: String, at now: Instant, in db: borrowing PostgresTransaction
     ) throws {
         guard payment.amountCaptured > 0 else {
+            if try PaymentStore.isOwed(payment, in: db) {
+                let decline: Decline = payment.reviewStatus == .declined ? .reviewDeclined : .holdReleased
+                try PaymentStore.fail(payment, decline, at: now, in: db)
+                return try Outbox.append([PaymentEvents.failed(payment, decline, at: now)], in: db)
+            }
             try PaymentStore.cancel([payment], in: db)
             return try Outbox.append([PaymentEvents.canceled(payment, reason: reason, at: now)], in: db)
         }
@@ -119,6 +157,10 @@ extension CancelPayment.Failure: ProblemConvertible {
         case .notFound(let id): .notFound("payment", id)
         case .notPossible(let status):
             .conflict("payment_state", "A payment that is \(status.rawValue) cannot be cancelled.")
+        case .ofInvoice:
+            .conflict(
+                "payment_of_invoice", "The payment collects an invoice: void that, or cancel its subscription, instead."
+            )
         case .captureUnderWay: .conflict("capture_in_progress", "A capture of the payment is under way.")
         case .refused: .conflict("release_refused", "The provider refuses to release what it holds.")
         }

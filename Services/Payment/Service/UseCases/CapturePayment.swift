@@ -9,7 +9,8 @@ package import PaymentDomain
 import Postgres
 
 /// Takes what an authorized payment holds, in one or several parts: the intent is stored, the provider is asked under the
-/// capture's id, and the outcome is booked. A crash in between leaves a `processing` capture that the sweeper finishes.
+/// capture's id, and the outcome is booked. A crash in between, and a provider that looks at it first, leave a
+/// `processing` capture that the sweeper finishes.
 package struct CapturePayment: Sendable {
     /// Why it is refused.
     package enum Failure: Error, Equatable {
@@ -19,6 +20,8 @@ package struct CapturePayment: Sendable {
         /// A person has not approved it.
         case notReviewed(ReviewStatus)
         case tooMuch(left: Int64)
+        /// An invoice is paid whole or not at all.
+        case partOfInvoice
     }
 
     let providers: PaymentProviders
@@ -64,6 +67,9 @@ package struct CapturePayment: Sendable {
         guard let payment: PaymentRecord = try PaymentStore.lock(id, in: db) else { throw Failure.notFound(id) }
         guard payment.status == .authorized else { throw Failure.notAuthorized(payment.status) }
         if let review: ReviewStatus = payment.reviewStatus, review != .approved { throw Failure.notReviewed(review) }
+        if payment.invoiceID != nil, !input.isFinal || input.amount.map({ $0 != payment.amount.minor }) ?? false {
+            throw Failure.partOfInvoice
+        }
         return try reserve(payment, input.amount, isFinal: input.isFinal, at: now, in: db)
     }
 
@@ -108,9 +114,37 @@ package struct CapturePayment: Sendable {
             switch answer {
             case .captured(let reference):
                 try book(id, reference: reference, at: now, in: db)
+            case .pending(let reference): try Self.wait(id, reference: reference, in: db)
             case .refused(let code): try Self.fail(id, code: code, in: db)
             }
         }
+    }
+
+    /// Finishes the capture under way that the provider knows by this name; nothing to do where there is none.
+    func finish(known reference: String, at provider: String) async throws {
+        let id: CaptureID? = try await pool.transaction(readOnly: true) { db in
+            try db.first(
+                """
+                SELECT c.id FROM captures c JOIN payments p ON p.id = c.payment_id
+                WHERE c.provider_reference = \(reference) AND p.provider = \(provider) AND c.status = 'processing'
+                """
+            ) { row in try row.next() }
+        }
+        if let id { _ = try await finish(id) }
+    }
+
+    /// The provider looks at it before it takes the money: it is asked about again after waits that double from five
+    /// seconds to an hour, or when news comes.
+    private static func wait(
+        _ id: CaptureID, reference: String, in db: borrowing PostgresTransaction
+    ) throws -> CaptureRecord {
+        try db.enqueue(
+            """
+            UPDATE captures SET provider_reference = \(reference), looks = looks + 1, stepped_at = now(),
+                look_at = now() + make_interval(secs => least(5 * 2 ^ least(looks, 20), 3600))
+            WHERE id = \(id) AND status = 'processing'
+            """)
+        return try standing(id, in: db)
     }
 
     /// The provider refused for good: the payment stays authorized.
@@ -175,6 +209,8 @@ extension CapturePayment.Failure: ProblemConvertible {
         case .underWay: .conflict("capture_in_progress", "Another capture of the payment is under way.")
         case .tooMuch(let left):
             .invalid("amount", code: "over_capture", "only \(left) of the authorization is left to capture")
+        case .partOfInvoice:
+            .invalid("amount", code: "part_of_invoice", "an invoice's payment is captured whole, in one final capture")
         }
     }
 }

@@ -18,7 +18,7 @@ package struct ApprovedAttempt: Sendable {
     /// It is a card's, and there is something to decide about its customer's authentication.
     let mayAuthenticate: Bool
     /// What the charge is taken from, where that is kept sealed.
-    private(set) var sealed: SealedSource?
+    let sealed: SealedSource?
     /// What its customer's authentication came to, sealed for the payment.
     private let sealedProof: [UInt8]?
     /// The trace that the outcome's events continue, by the customer's key.
@@ -53,6 +53,12 @@ package struct ApprovedAttempt: Sendable {
         with { $0.request = request.asking(stepUp: stepUp, claim: claim) }
     }
 
+    /// The same attempt; where no answer has told what the provider calls the charge, what was heard counts for this call.
+    func known(as heard: String?) -> ApprovedAttempt {
+        guard let heard, request.reference == nil else { return self }
+        return with { $0.request = request.known(as: heard) }
+    }
+
     /// The attempt that follows this one: at another provider, or with the customer's authentication.
     func followed(by next: FollowingAttempt) -> ApprovedAttempt {
         let again: ChargeRequest = request.again(as: next.attemptID, from: next.route.source)
@@ -60,7 +66,6 @@ package struct ApprovedAttempt: Sendable {
             following.provider = next.route.provider
             following.request = next.stepUp ? again.asking(stepUp: true, claim: nil) : again
             following.steppedAt = next.steppedAt
-            following.sealed = nil
         }
     }
 
@@ -147,7 +152,7 @@ final class ChargePayments: Sendable {
     }
 
     /// Asks the provider and has its answer recorded; after a fault it is read back, never guessed. Only a rejected request
-    /// is certain not to have happened, and would be rejected again.
+    /// is certain not to have happened, and would be rejected again; and only as long as nobody else has asked meanwhile.
     /// - Returns: The attempt that follows at another provider, where one does.
     private func ask(_ sealed: ApprovedAttempt) async throws -> ApprovedAttempt? {
         let attempt: ApprovedAttempt = try sealed.opened(by: seal)
@@ -164,7 +169,7 @@ final class ChargePayments: Sendable {
             return try await record.following(
                 Outcome(
                     attempt: attempt, answer: .declined(ProviderDecline(code: code)),
-                    reading: DeclineReading(Decline(code: "provider_configuration"))))
+                    reading: DeclineReading(Decline(code: "provider_configuration")), since: attempt.steppedAt))
         }
         let answer: ChargeAnswer = try await provider.outcome(of: attempt.request)
         return try await record.following(Outcome(attempt: attempt, answer: answer, by: provider))

@@ -1,6 +1,7 @@
 import BillingCore
 import Messaging
 import PaymentContract
+import PaymentDisputes
 import PaymentDomain
 import PaymentRecords
 import Postgres
@@ -13,9 +14,14 @@ struct FollowRefunds: Sendable {
     enum NotYet: Error {
         /// The charge's own outcome may not be recorded yet.
         case chargeUnknown(String)
-        /// A refund of ours, which the provider will refuse, may hold the amount.
+        /// A refund of ours, which the provider will refuse, may hold the amount, or a dispute that is open.
         case tooMuch(left: Int64)
+        /// The provider has taken money back, and a dispute that it does so for may not be known yet, or not be settled.
+        case perhapsDisputed
     }
+
+    /// How long a dispute is waited for that money was taken back for: they are followed every minute, and may be told late.
+    static let disputeWait: Duration = .seconds(3_600)
 
     /// What the record of a refund says that was not asked for here.
     static let reason = "made at the provider"
@@ -34,7 +40,7 @@ struct FollowRefunds: Sendable {
         case .processing?: if let id = known?.id { _ = try await refund.finish(id) }
         case .succeeded?: if let id = known?.id { try await bounce(id, told, at: provider) }
         case .failed?: try await compare(told, at: provider)
-        case nil: try await adopt(told.reference, at: provider)
+        case nil: try await adopt(told, at: provider)
         }
     }
 
@@ -73,28 +79,62 @@ struct FollowRefunds: Sendable {
     }
 
     /// Books a refund that is not known here, once it has gone through.
-    private func adopt(_ reference: String, at provider: String) async throws {
-        guard let told: ProviderRefund = try await read(reference, at: provider) else {
-            throw Refusal.park(reason: "the provider knows no refund \(reference)")
+    private func adopt(_ heard: ProviderRefund, at provider: String) async throws {
+        let now: Instant = clock.now
+        let isDisputed: Bool = try await pool.transaction(readOnly: true) { db in
+            guard heard.reversedAt != nil, let id = try Self.payment(of: heard.taken, at: provider, in: db) else {
+                return false
+            }
+            return try Self.isDisputed(heard, of: id, at: provider, now, in: db)
+        }
+        guard !isDisputed else { return }
+        guard let told: ProviderRefund = try await read(heard.reference, at: provider) else {
+            throw Refusal.park(reason: "the provider knows no refund \(heard.reference)")
         }
         // One that is under way has its end told later.
         guard told.state == .succeeded else { return }
-        let now: Instant = clock.now
-        try await pool.transactionRetrying { db in try book(told, at: provider, now, in: db) }
+        try await pool.transactionRetrying { db in try book(told, heard, at: provider, now, in: db) }
+    }
+
+    /// Whether a dispute has booked already that the provider took the money back.
+    /// - Throws: ``NotYet`` while that may still come out; `Refusal.park` where it cannot be told from here.
+    private static func isDisputed(
+        _ heard: ProviderRefund, of payment: PaymentID, at provider: String, _ now: Instant,
+        in db: borrowing PostgresTransaction
+    ) throws -> Bool {
+        guard let reversedAt: Instant = heard.reversedAt else { return false }
+        let disputes: [DisputeRecord] = try DisputeStore.list(
+            payment: payment, customer: nil, status: nil, after: nil, limit: 100, in: db
+        ).filter { $0.provider == provider }
+        let taken: [Money] = disputes.filter { $0.standing.amountTaken > 0 }.map(\.standing.amount)
+        // By the capture's name all of it is told, however little went back.
+        if heard.reference == heard.taken, !taken.isEmpty { return true }
+        if taken.contains(where: { $0.currency == heard.amount.currency && $0.minor >= heard.amount.minor }) {
+            return true
+        }
+        guard taken.isEmpty, !disputes.contains(where: { $0.status == .inquiry }) else { throw NotYet.perhapsDisputed }
+        if let won: DisputeRecord = disputes.first(where: { $0.status == .won }) {
+            throw Refusal.park(reason: "\(heard.reference) was taken back, and the dispute \(won.id) is won")
+        }
+        guard now - reversedAt >= disputeWait else { throw NotYet.perhapsDisputed }
+        return false
     }
 
     private func book(
-        _ told: ProviderRefund, at provider: String, _ now: Instant, in db: borrowing PostgresTransaction
+        _ told: ProviderRefund, _ heard: ProviderRefund, at provider: String, _ now: Instant,
+        in db: borrowing PostgresTransaction
     ) throws {
         guard let id: PaymentID = try Self.payment(of: told.taken, at: provider, in: db),
             let payment: PaymentRecord = try PaymentStore.lock(id, in: db)
         else { throw NotYet.chargeUnknown(told.taken) }
         // The payment's lock is held: nobody else books it meanwhile.
-        guard try Self.standing(told, at: provider, in: db) == nil else { return }
+        guard try Self.standing(told, at: provider, in: db) == nil,
+            try !Self.isDisputed(heard, of: id, at: provider, now, in: db)
+        else { return }
         guard told.amount.currency == payment.amount.currency, told.amount.isPositive else {
             throw Refusal.park(reason: "the refund \(told.reference) of \(payment.id) is over \(told.amount)")
         }
-        let left: Int64 = payment.amountCaptured - payment.amountRefunded
+        let left: Int64 = payment.amountRefundable
         guard told.amount.minor <= left else { throw NotYet.tooMuch(left: left) }
         let refund = RefundID.new(at: now)
         try RefundStore.reserve(

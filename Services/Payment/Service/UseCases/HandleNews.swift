@@ -17,17 +17,18 @@ package struct HandleNews: NewsHandler {
 
     /// Settles an attempt that waits for its outcome, and ends an authorization that the provider has let go; any other
     /// has been settled, or is not with the provider.
-    package func charge(_ attempt: AttemptID, at provider: String) async throws {
-        try await sync(attempt: attempt)
+    package func charge(_ attempt: AttemptID, known reference: String?, at provider: String) async throws {
+        try await sync(attempt: attempt, known: reference, at: provider)
         try await releases(attempt)
     }
 
-    /// The same, found by the provider's name of the charge.
+    /// The same, found by the provider's name of the charge or of a capture, which is finished where it is under way.
     package func taken(_ reference: String, at provider: String) async throws {
+        try await capture.finish(known: reference, at: provider)
         let attempt: AttemptID? = try await pool.transaction(readOnly: true) { db in
             try PaymentStore.attempt(known: reference, at: provider, in: db)?.id
         }
-        if let attempt { try await charge(attempt, at: provider) }
+        if let attempt { try await charge(attempt, known: nil, at: provider) }
     }
 
     /// Finishes a capture that is under way.
@@ -57,7 +58,7 @@ package struct HandleNews: NewsHandler {
     /// What the watchers of chains tell: charges and refunds of the providers they serve.
     package func follow(_ news: ProviderNews) async throws {
         switch news {
-        case .charge(let attempt): try await sync(attempt: attempt)
+        case .charge(let attempt, _): try await sync(attempt: attempt)
         case .refund(let told): if let id: RefundID = told.refundID { _ = try await refunds.refund.finish(id) }
         case .dispute, .payout, .nothing, .capture, .taken, .activity: return
         }

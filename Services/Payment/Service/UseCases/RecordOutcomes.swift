@@ -1,7 +1,7 @@
 import PaymentAuthentication
 package import PaymentContract
 import PaymentRecords
-import BillingCore
+package import BillingCore
 import PaymentExchange
 import PaymentRouting
 import BillingEvents
@@ -18,15 +18,19 @@ package struct Outcome: Sendable {
     let reading: DeclineReading?
     /// Whether the provider could pass on all that the charge says of its customer's authentication.
     let isCarried: Bool
+    /// It counts only as long as the payment has made no step since; `nil` where it counts anyway.
+    let since: Instant?
 
     /// An answer to an attempt.
     package init(
-        attempt: ApprovedAttempt, answer: ChargeAnswer, reading: DeclineReading? = nil, isCarried: Bool = true
+        attempt: ApprovedAttempt, answer: ChargeAnswer, reading: DeclineReading? = nil, isCarried: Bool = true,
+        since: Instant? = nil
     ) {
         self.attempt = attempt
         self.answer = answer
         self.reading = reading
         self.isCarried = isCarried
+        self.since = since
     }
 
     /// An answer to an attempt, its refusals read by the provider that gave it.
@@ -128,7 +132,8 @@ extension ApprovedAttempt {
 
 /// Records outcomes in batches: payment, attempt, journal entry, event and the caller's stored answer in one transaction.
 ///
-/// An outcome counts once: only a payment that waits for this very attempt's moves.
+/// An outcome counts once: only a payment that waits for this very attempt's moves, or one that has ended with it while the
+/// provider went on (``LateOutcomes``).
 package struct RecordOutcomes: Sendable {
     private let group: GroupCommit<Outcome, FollowingAttempt?>
     private let pool: PostgresPool

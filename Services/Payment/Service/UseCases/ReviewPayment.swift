@@ -7,7 +7,8 @@ package import PaymentDomain
 import PaymentRecords
 import Postgres
 
-/// A person decides about a payment whose money is held for review: it is captured, or released. Once.
+/// A person decides about a payment whose money is held for review: it is captured, or released. Once. One of an invoice that
+/// is still due fails with its release, and is not tried again by itself.
 ///
 /// The decision, what it begins, a `processing` capture or a `canceling` payment, and the event that tells Fraud of it are
 /// one transaction; the provider is asked after it, and the sweeper goes on where a crash stops it.
@@ -63,10 +64,11 @@ package struct ReviewPayment: Sendable {
             """
             UPDATE payments SET review_status = \(input.decision.status.rawValue), review_note = \(input.note),
                 reviewed_by = \(principal), reviewed_at = \(now),
-                status = CASE WHEN \(input.decision == .decline) THEN 'canceling' ELSE status END, stepped_at = now()
+                stepped_at = now()
             WHERE id = \(id) RETURNING review_captures
             """
         ) { row in try row.next() }
+        if input.decision == .decline { try PaymentStore.release([payment], in: db) }
         let body = PaymentReviewedV1(
             paymentID: id, attemptID: payment.attemptID, customerID: payment.customerID,
             outcome: input.decision.status.rawValue, reviewedAt: now)

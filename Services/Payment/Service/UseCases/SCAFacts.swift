@@ -43,7 +43,7 @@ struct SCAFacts: PostgresRecord {
                 SELECT b.amount FROM payments b
                 WHERE b.customer_id = p.customer_id AND b.subscription_id = p.subscription_id AND b.id <> p.id
                     AND b.currency = p.currency AND b.authenticated AND b.status = \(PaymentStatus.succeeded.rawValue)
-                    AND NOT p.off_session
+                    AND b.authentication->>'result' IS DISTINCT FROM 'attempted' AND NOT p.off_session
                 ORDER BY b.id DESC LIMIT 1) AS s ON true
             WHERE p.id = ANY(\(payments.map(\.rawValue))::text[]) ORDER BY p.id
             """, as: SCAFacts.self)

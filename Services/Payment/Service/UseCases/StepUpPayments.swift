@@ -64,11 +64,13 @@ enum StepUpPayments {
         try db.enqueue(
             """
             UPDATE payment_attempts a SET status = 'failed', decline_code = \(Decline.authenticationRequired.code),
-                provider_code = e.code, network_code = e.network_code, ended_at = \(now)::timestamptz,
+                provider_code = e.code, network_code = e.network_code, advice_code = e.advice_code,
+                ended_at = \(now)::timestamptz,
                 provider_reference = coalesce(e.reference, a.provider_reference)
             FROM unnest(\(ended)::text[], \(steps.map { $0.outcome.refusal?.code })::text[],
-                \(steps.map { $0.outcome.refusal?.networkCode })::text[], \(steps.map(\.outcome.reference))::text[])
-                AS e(id, code, network_code, reference)
+                \(steps.map { $0.outcome.refusal?.networkCode })::text[],
+                \(steps.map { $0.outcome.refusal?.networkAdvice })::text[], \(steps.map(\.outcome.reference))::text[])
+                AS e(id, code, network_code, advice_code, reference)
             WHERE a.id = e.id
             """)
         try db.enqueue(

@@ -1,6 +1,8 @@
 import BillingCore
 import Logging
+import PaymentContract
 package import PaymentDomain
+import PaymentRecords
 import Postgres
 package import ServiceKit
 
@@ -65,19 +67,33 @@ package struct SweepPayments: Sendable {
             (
                 "captures",
                 {
-                    await each(try await stopped("captures", as: CaptureID.self), "capture", \.rawValue) {
-                        _ = try await capture.finish($0)
-                    }
+                    let captures: [CaptureID] = try await stopped(
+                        "captures", in: "'processing' AND (look_at IS NULL OR look_at <= now())", as: CaptureID.self)
+                    await each(captures, "capture", \.rawValue) { _ = try await capture.finish($0) }
                 }
             ),
-            ("releases", releaseStopped), ("refunds", refundStopped), ("payment methods", keepStopped),
+            ("left challenges", failLeftChallenges), ("releases", releaseStopped), ("holds", lookAtHolds),
+            ("late holds", releaseLateHolds), ("refunds", refundStopped), ("payment methods", keepStopped),
             ("removed methods", { try await remove.pass() }),
         ]
     }
 
     @Sendable private func releaseStopped() async throws {
-        let lost: [PaymentID] = try await stopped("payments", in: "'canceling'", as: PaymentID.self)
+        let lost: [PaymentID] = try await stopped(
+            "payments", in: "'canceling' AND (look_at IS NULL OR look_at <= now())", as: PaymentID.self)
         await each(try await lost + expiredAuthorizations(), "release", \.rawValue) { try await cancel.finish($0) }
+    }
+
+    @Sendable private func lookAtHolds() async throws {
+        let releases = FollowReleases(providers: cancel.providers, pool: pool, clock: clock)
+        await each(try await oldHolds(), "hold", \.rawValue) { try await releases($0) }
+    }
+
+    @Sendable private func releaseLateHolds() async throws {
+        let release = ReleaseLateHolds(providers: cancel.providers, pool: pool, logger: logger)
+        await each(try await release.due(limit: Self.passLimit), "late hold", \.attempt.rawValue) {
+            try await release($0)
+        }
     }
 
     @Sendable private func refundStopped() async throws {
@@ -178,6 +194,41 @@ package struct SweepPayments: Sendable {
         }
     }
 
+    /// Fails payments whose customer has not passed a challenge of ours in time, by the business clock. Those with a page
+    /// or an issuer that was asked end with that; no provider waits for any of them.
+    @Sendable private func failLeftChallenges() async throws {
+        let now: Instant = clock.now
+        try await pool.transaction { db in
+            let left: [PaymentRecord] = try db.query(
+                """
+                SELECT \(PaymentRecord.columns) FROM payments p
+                WHERE p.status = 'requires_action' AND p.action_expires_at <= \(now)
+                    AND p.next_action->>'type' = \(NextAction.challenge.kind)
+                    AND NOT EXISTS (SELECT 1 FROM three_d_secure_pages a WHERE a.attempt_id = p.attempt_id)
+                    AND NOT EXISTS (SELECT 1 FROM three_d_secure s WHERE s.attempt_id = p.attempt_id)
+                ORDER BY p.action_expires_at LIMIT \(Self.passLimit) FOR UPDATE OF p SKIP LOCKED
+                """, as: PaymentRecord.self)
+            for payment in left { try ContinuePayment.decide(payment, .refused, at: now, in: db) }
+        }
+    }
+
+    /// Authorizations that have not been looked at for some days: their provider may have let go, and the news of it may be
+    /// lost. Taking one sets the time of its next look, a day later, then ever more rarely, up to eight days.
+    private func oldHolds() async throws -> [AttemptID] {
+        try await pool.transaction { db in
+            try db.query(
+                """
+                UPDATE payments SET looks = looks + 1,
+                    look_at = now() + make_interval(days => (2 ^ least(looks, 3))::integer)
+                WHERE id IN (
+                    SELECT id FROM payments WHERE status = 'authorized' AND look_at <= now()
+                    ORDER BY look_at LIMIT \(Self.passLimit) FOR UPDATE SKIP LOCKED)
+                RETURNING attempt_id
+                """
+            ) { row in try row.next() }
+        }
+    }
+
     /// Takes waiting payments; no other instance looks at them for a while.
     private static func taking(_ waiting: SQL) -> SQL {
         """
@@ -212,7 +263,7 @@ package struct SweepPayments: Sendable {
         return try await pool.transaction { db in
             try db.query(
                 """
-                UPDATE payments SET status = 'canceling', stepped_at = now() WHERE id IN (
+                UPDATE payments SET status = 'canceling', look_at = NULL, looks = 0, stepped_at = now() WHERE id IN (
                     SELECT id FROM payments p
                     WHERE status = 'authorized' AND authorization_expires_at <= \(now)
                         AND NOT EXISTS (SELECT 1 FROM captures c WHERE c.payment_id = p.id AND c.status = 'processing')

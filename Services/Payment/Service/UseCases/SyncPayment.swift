@@ -6,7 +6,7 @@ import PaymentRecords
 import Postgres
 
 /// Asks the provider what became of a payment: after the customer is back from its page, when a webhook says that
-/// something happened, or because somebody wants to know. Reading back is harmless, however often and whoever asks.
+/// something happened, or because somebody wants to know. It is harmless, however often and whoever asks.
 package struct SyncPayment: Sendable {
     let charge: ChargePayments
     let pool: PostgresPool
@@ -26,20 +26,30 @@ package struct SyncPayment: Sendable {
     }
 
     /// Reads an attempt's outcome back and records it; nothing to do for one that no payment waits for.
+    /// - Parameter reference: What the provider was just heard to call the charge, where it is this one.
     /// - Throws: ``ProviderFault`` while it is not known.
-    package func callAsFunction(attempt id: AttemptID) async throws {
+    package func callAsFunction(
+        attempt id: AttemptID, known reference: String? = nil, at provider: String? = nil
+    ) async throws {
         guard let attempt: ApprovedAttempt = try await waiting("p.attempt_id = \(id)") else { return }
-        try await charge.resume(attempt)
+        try await charge.resume(attempt.provider == provider ? attempt.known(as: reference) : attempt)
     }
 
-    /// The current attempt, where its outcome is open.
+    /// The current attempt, where its outcome is open. Taking one that is `processing` counts as a step, as the sweeper's
+    /// does: asking about a charge may make it, so that whoever set out to ask before must not go on elsewhere.
     private func waiting(_ which: SQL) async throws -> ApprovedAttempt? {
-        try await pool.transaction(readOnly: true) { db in
-            try db.first(
+        try await pool.transaction { db in
+            let taken: ApprovedAttempt? = try db.first(
+                """
+                UPDATE payments p SET stepped_at = now() FROM payment_methods m
+                WHERE \(which) AND p.status = \(PaymentStatus.processing.rawValue) AND m.id = p.payment_method_id
+                RETURNING \(ApprovedAttempt.columns)
+                """, as: ApprovedAttempt.self)
+            if let taken { return taken }
+            return try db.first(
                 """
                 SELECT \(ApprovedAttempt.columns) FROM payments p JOIN payment_methods m ON m.id = p.payment_method_id
-                WHERE \(which) AND (p.status = 'processing'
-                    OR p.status = 'requires_action' AND p.look_at IS NOT NULL)
+                WHERE \(which) AND p.status = \(PaymentStatus.requiresAction.rawValue) AND p.look_at IS NOT NULL
                 """, as: ApprovedAttempt.self)
         }
     }

@@ -27,6 +27,7 @@ extension PaymentRecord {
             case .walletCard(let card) = outcome.attempt.request.source
         else { return nil }
         return WalletStore.Finished(
-            payment: id, attempt: attemptID, eci: card.eci, isAuthenticated: card.isAuthenticated)
+            payment: id, attempt: attemptID, eci: card.eci, isAuthenticated: card.isAuthenticated,
+            isShifted: card.isShifted)
     }
 }

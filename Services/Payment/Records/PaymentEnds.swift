@@ -1,0 +1,64 @@
+package import BillingCore
+package import PaymentDomain
+package import Postgres
+
+extension PaymentRecord {
+    /// Whether it can be given up here and now: no provider holds money for it or waits for its customer.
+    package var canBeGivenUp: Bool { status != .canceling && !isHeldAtProvider && status.after(.cancel) == .canceled }
+    /// Whether it can be given up once its provider has released it.
+    package var canBeReleased: Bool { isHeldAtProvider && status.after(.release) != nil }
+}
+
+/// SQL over payments that end without money.
+extension PaymentStore {
+    /// Begins the release of what providers hold, or wait for, of payments whose rows are locked; whoever calls, or the
+    /// sweeper, has it made. One of which a capture is under way stays as it is: its outcome comes first.
+    /// - Returns: Those that are `canceling` now.
+    @discardableResult
+    package static func release(
+        _ payments: [PaymentRecord], in db: borrowing PostgresTransaction
+    ) throws -> Set<PaymentID> {
+        guard !payments.isEmpty else { return [] }
+        let released: [PaymentID] = try db.query(
+            """
+            UPDATE payments p SET status = 'canceling', look_at = NULL, looks = 0, stepped_at = now()
+            WHERE p.id = ANY(\(payments.map(\.id.rawValue))::text[])
+                AND NOT EXISTS (SELECT 1 FROM captures c WHERE c.payment_id = p.id AND c.status = 'processing')
+            RETURNING p.id
+            """
+        ) { row in try row.next() }
+        return Set(released)
+    }
+
+    /// Notes that the invoices which payments collect were withdrawn.
+    package static func noteVoided(_ payments: [PaymentRecord], in db: borrowing PostgresTransaction) throws {
+        try db.enqueue(
+            "UPDATE payments SET invoice_voided = true WHERE id = ANY(\(payments.map(\.id.rawValue))::text[])")
+    }
+
+    /// Whether a payment, whose row is locked, collects an invoice that is still due: it cannot end but as paid or failed.
+    package static func isOwed(_ payment: PaymentRecord, in db: borrowing PostgresTransaction) throws -> Bool {
+        guard payment.invoiceID != nil else { return false }
+        return try db.first("SELECT NOT invoice_voided FROM payments WHERE id = \(payment.id)") { row in
+            try row.next()
+        } ?? false
+    }
+
+    /// Ends the current attempt of a payment, whose row is locked, without money having moved.
+    package static func fail(
+        _ payment: PaymentRecord, _ decline: Decline, at now: Instant, in db: borrowing PostgresTransaction
+    ) throws {
+        try db.enqueue(
+            """
+            UPDATE payments SET status = \(PaymentStatus.failed.rawValue), decline_code = \(decline.code),
+                decline_class = \(decline.declineClass.rawValue), next_action = NULL, action_expires_at = NULL,
+                stepped_at = now()
+            WHERE id = \(payment.id)
+            """)
+        try db.enqueue(
+            """
+            UPDATE payment_attempts SET status = 'failed', decline_code = \(decline.code), ended_at = \(now)
+            WHERE id = \(payment.attemptID)
+            """)
+    }
+}

@@ -1,0 +1,88 @@
+import BillingCore
+import PaymentContract
+import PaymentDomain
+import PaymentRecords
+import Postgres
+import Telemetry
+
+/// What providers say of attempts whose payments have ended otherwise: failed by an earlier word, or given up while the
+/// provider was still about them. Money is never left out.
+///
+/// Captured money is booked, and the payment has succeeded. An invoice or an instalment plan decides what to do with it as
+/// with any late money; nobody waits for another payment's any more, so that all of it is given back, by a refund that says
+/// why. Money that is only held is released; the payment stays as it is.
+enum LateOutcomes {
+    /// Why money is given back that nobody waits for.
+    static let reason = "paid_after_it_had_ended"
+    private static let taken: Counter = Metrics.shared.counter(
+        "late_money_total", help: "Payments that succeeded after they had ended", labels: ["money": "captured"])
+    private static let held: Counter = Metrics.shared.counter(
+        "late_money_total", help: "Payments that succeeded after they had ended", labels: ["money": "held"])
+
+    /// Takes the words that moved no payment.
+    /// - Returns: The payments that have succeeded after all; they are to be booked and told.
+    static func take(_ outcomes: [Outcome], in db: borrowing PostgresTransaction) throws -> [PaymentRecord] {
+        let late: [Outcome] = outcomes.filter { $0.isCaptured || $0.isAuthorized }
+        guard !late.isEmpty else { return [] }
+        let found: Int = try release(late.filter(\.isAuthorized), in: db)
+        for _ in 0..<found { held.increment() }
+        let captured: [PaymentRecord] = try capture(late.filter(\.isCaptured), in: db)
+        for _ in captured { taken.increment() }
+        return captured
+    }
+
+    /// Has what is held released by ``ReleaseLateHolds``.
+    private static func release(_ outcomes: [Outcome], in db: borrowing PostgresTransaction) throws -> Int {
+        guard !outcomes.isEmpty else { return 0 }
+        return try db.execute(
+            """
+            UPDATE payment_attempts a SET release_at = now(), releases = 0, provider_reference = o.reference
+            FROM unnest(\(outcomes.map(\.attempt.request.idempotencyKey.rawValue))::text[],
+                \(outcomes.map(\.reference))::text[]) AS o(id, reference), payments p
+            WHERE a.id = o.id AND p.id = a.payment_id AND p.attempt_id = a.id AND p.status = ANY(\(ended)::text[])
+                AND a.release_at IS NULL
+            """)
+    }
+
+    private static func capture(
+        _ outcomes: [Outcome], in db: borrowing PostgresTransaction
+    ) throws -> [PaymentRecord] {
+        guard !outcomes.isEmpty else { return [] }
+        return try db.query(
+            """
+            UPDATE payments p SET status = \(PaymentStatus.succeeded.rawValue), amount_captured = p.amount,
+                decline_code = NULL, decline_class = NULL, next_action = NULL, action_expires_at = NULL,
+                provider_reference = coalesce(o.reference, p.provider_reference), stepped_at = now()
+            FROM unnest(\(outcomes.map(\.attempt.paymentID.rawValue))::text[],
+                \(outcomes.map(\.attempt.request.idempotencyKey.rawValue))::text[],
+                \(outcomes.map(\.reference))::text[]) AS o(id, attempt_id, reference)
+            WHERE p.id = o.id AND p.attempt_id = o.attempt_id AND p.status = ANY(\(ended)::text[])
+            RETURNING \(PaymentRecord.columns)
+            """, as: PaymentRecord.self)
+    }
+
+    /// Stores the refunds of what nobody waits for; the sweeper has them made.
+    static func giveBack(
+        _ payments: [PaymentRecord], at now: Instant, in db: borrowing PostgresTransaction
+    ) throws {
+        guard !payments.isEmpty else { return }
+        let unwanted: [PaymentID] = try db.query(
+            """
+            SELECT id FROM payments WHERE id = ANY(\(payments.map(\.id.rawValue))::text[])
+                AND invoice_id IS NULL AND instalment_id IS NULL
+            """
+        ) { row in try row.next() }
+        for payment in payments where unwanted.contains(payment.id) {
+            try RefundStore.reserve(
+                RefundID.new(at: now), payment.amountRefundable, of: payment, capture: nil, reason: reason, at: now,
+                in: db)
+        }
+    }
+
+    private static let ended: [String] = [PaymentStatus.failed.rawValue, PaymentStatus.canceled.rawValue]
+}
+
+extension Outcome {
+    fileprivate var isCaptured: Bool { if case .captured = answer { true } else { false } }
+    fileprivate var isAuthorized: Bool { if case .authorized = answer { true } else { false } }
+}

@@ -1,0 +1,79 @@
+import BillingCore
+import PaymentDomain
+import PaymentRecords
+import PaymentService
+import Postgres
+import TestKit
+import Testing
+
+@Suite("An authentication that was only attempted") struct AttemptedAuthenticationTests {
+    private let french = "4000002500000003"
+
+    @Test("an attempt that the issuer notes shifts who bears fraud, and authenticates nobody: the count goes on")
+    func attempted() async throws {
+        let directory = DirectoryDouble()
+        directory.answer("A")
+        try await withPayments(directory: directory.server) { world in
+            let counted: SQL = "SELECT currency || total || 'x' || payments FROM sca_counters"
+            let customer: CustomerID = try await world.payer(french)
+            for _ in 0..<4 { #expect(try await world.pay(customer, 2_600, "EUR").status == .succeeded) }
+            let asked: PaymentRecord = try await world.pay(customer, 100, "EUR")
+            #expect(asked.status == .requiresAction && word(asked) == "required regulation -")
+            _ = try await world.authenticate(asked.id)
+            // It counts from when it is on its way, as one without an authentication does.
+            world.provider.turn(.booksAndVanishes)
+            let lost: Int = world.provider.lostAnswers
+            await world.decide(try await world.payment(asked.id))
+            try await eventually(within: .seconds(20), "the answer is lost") { world.provider.lostAnswers > lost }
+            let cards: [String] = try await world.texts("SELECT fingerprint FROM payment_methods")
+            let used: [Int64] = try await world.database.transaction { db in
+                try db.query(SCACounterStore.used(by: cards)) { row in
+                    _ = try row.next() as String
+                    return try row.next()
+                }
+            }
+            #expect(used == [10_500])
+            #expect(try await world.texts(counted) == ["EUR10400x4"])
+            world.provider.turn(.well)
+            try await world.work.sweep.pass()
+            let settled: PaymentRecord = try await world.settled(asked.id)
+            #expect(settled.status == .succeeded && word(settled) == "required regulation issuer")
+            #expect(settled.authentication?.result == "attempted")
+            #expect(try await world.texts(counted) == ["EUR10500x5"])
+            #expect(
+                try await world.number("SELECT count(*) FROM payment_methods WHERE authenticated_at IS NOT NULL") == 0)
+            // Nobody has agreed to a charge without them, either.
+            let collected: PaymentRecord = try await world.collected(customer, Money(minor: 90_000, currency: .eur))
+            #expect(word(collected) == "required unproven_agreement merchant")
+            // The customer who is really asked begins a new count.
+            directory.answer("Y")
+            let again: PaymentRecord = try await world.pay(customer, 100, "EUR")
+            #expect(again.status == .requiresAction && word(again) == "required regulation -")
+            _ = try await world.authenticate(again.id)
+            await world.decide(try await world.payment(again.id))
+            #expect(try await world.settled(again.id).status == .succeeded)
+            #expect(try await world.number("SELECT count(*) FROM sca_counters") == 0)
+            #expect(try await world.violations() == [])
+        }
+    }
+
+    @Test("an amount that nobody was authenticated for is not the authenticated amount of a subscription")
+    func attemptedSeries() async throws {
+        let directory = DirectoryDouble()
+        directory.answer("A")
+        try await withPayments(directory: directory.server) { world in
+            let customer: CustomerID = try await world.payer(french)
+            let subscription = SubscriptionID.new(at: PaymentWorld.start)
+            let price = Money(minor: 60_000, currency: .eur)
+            for (status, expected) in [("A", "required agreement -"), ("Y", "exempt recurring merchant")] {
+                directory.answer(status)
+                let asked: PaymentRecord = try await world.recalled(customer, subscription, price)
+                #expect(asked.status == .requiresAction && word(asked) == "required agreement -")
+                _ = try await world.authenticate(asked.id)
+                await world.decide(try await world.payment(asked.id))
+                #expect(try await world.settled(asked.id).status == .succeeded)
+                #expect(word(try await world.recalled(customer, subscription, price)) == expected, "\(status)")
+            }
+        }
+    }
+}

@@ -1,0 +1,123 @@
+import BillingCore
+import HTTPKit
+import PaymentContract
+import PaymentDomain
+import PaymentRecords
+import PaymentService
+import Postgres
+import TestKit
+import Testing
+
+@Suite("Money that comes after a payment has ended") struct LateOutcomeTests {
+    private func request(_ payment: PaymentRecord, capture: Bool = true) -> ChargeRequest {
+        ChargeRequest(
+            idempotencyKey: payment.attemptID, paymentID: payment.id,
+            source: .stored(token: "tok_sandbox_success", providerCustomer: nil), amount: payment.amount,
+            capture: capture, authenticated: false)
+    }
+
+    /// A payment that has ended while the provider goes on with its charge.
+    private func ended(
+        _ world: PaymentWorld, _ payment: PaymentRecord, as status: PaymentStatus = .failed, capture: Bool = true
+    ) async throws -> ApprovedAttempt {
+        world.provider.turn(.away)
+        let before: Int = world.provider.charges
+        await world.decide(payment)
+        try await eventually(within: .seconds(10), "it is asked for") { world.provider.charges == before + 1 }
+        let attempt = ApprovedAttempt(
+            paymentID: payment.id, provider: "sandbox", request: request(payment, capture: capture))
+        try await world.work.outcomes(
+            Outcome(attempt: attempt, answer: .declined(ProviderDecline(code: "generic_decline"))))
+        #expect(try await world.payment(payment.id).status == .failed)
+        if status == .canceled {
+            try await world.execute("UPDATE payments SET status = 'canceled' WHERE id = \(payment.id)")
+        }
+        world.provider.turn(.well)
+        return attempt
+    }
+
+    @Test(
+        "captured money that nobody waits for is booked, told, and given back once",
+        arguments: [PaymentStatus.failed, .canceled])
+    func captured(status: PaymentStatus) async throws {
+        try await withPayments { world in
+            let payment: PaymentRecord = try await world.created(world.payer())
+            let attempt: ApprovedAttempt = try await ended(world, payment, as: status)
+            let answer: ChargeAnswer = try await world.provider.charge(request(payment))
+            for _ in 0..<3 { try await world.work.outcomes(Outcome(attempt: attempt, answer: answer)) }
+            let done: PaymentRecord = try await world.payment(payment.id)
+            #expect(done.status == .succeeded && done.amountCaptured == 1_299 && done.declineCode == nil)
+            #expect(try await world.published("payment.succeeded.v1") == 1)
+            for _ in 0..<2 { try await world.work.sweep.pass() }
+            #expect(
+                try await world.texts("SELECT concat_ws(' ', reason, status, amount) FROM refunds")
+                    == ["paid_after_it_had_ended succeeded 1299"])
+            #expect(try await world.booked(payment.id) == ["payment", "refund"])
+            #expect(try await world.texts("SELECT status FROM payment_attempts") == ["succeeded"])
+            #expect(try await world.violations() == [])
+        }
+    }
+
+    @Test("an invoice's counts as its payment and stays: the invoice says what becomes of it") func ofInvoice()
+        async throws
+    {
+        try await withPayments { world in
+            let customer: CustomerID = try await world.payer()
+            let invoice = InvoiceID.new(at: PaymentWorld.start)
+            await world.deliver([world.finalized(invoice, customer)])
+            let payment: PaymentRecord = try await world.payment(of: invoice)
+            let attempt: ApprovedAttempt = try await ended(world, payment)
+            let answer: ChargeAnswer = try await world.provider.charge(request(payment))
+            try await world.work.outcomes(Outcome(attempt: attempt, answer: answer))
+            #expect(try await world.payment(payment.id).status == .succeeded)
+            await world.deliver([world.due(invoice, customer)])
+            #expect(try await world.payment(payment.id).attempts == 1, "it is not collected again")
+            #expect(try await world.number("SELECT count(*) FROM refunds") == 0)
+            #expect(try await world.booked(payment.id) == ["payment"])
+            #expect(try await world.violations() == [])
+        }
+    }
+
+    @Test("once another attempt has begun, the word on the earlier one is not this one's") func earlier() async throws {
+        try await withPayments { world in
+            let customer: CustomerID = try await world.payer()
+            let invoice = InvoiceID.new(at: PaymentWorld.start)
+            await world.deliver([world.finalized(invoice, customer)])
+            let payment: PaymentRecord = try await world.payment(of: invoice)
+            let attempt: ApprovedAttempt = try await ended(world, payment)
+            await world.deliver([world.due(invoice, customer)])
+            try await world.work.outcomes(
+                Outcome(attempt: attempt, answer: .captured(ProviderCharge(reference: "ch_early"))))
+            #expect(try await world.payment(payment.id).status == .created)
+        }
+    }
+
+    @Test("held money is released, the payment stays as it is; until then the consistency check shows it") func held()
+        async throws
+    {
+        try await withPayments { world in
+            let customer: CustomerID = try await world.payer()
+            let body =
+                #"{"amount":1299,"currency":"USD","customer_id":"\#(customer)","capture_method":"manual"}"#
+            let reply: Reply<PaymentResource> = try await world.work.create(
+                world.call("/v1/payments", body: body), world.read(body))
+            let payment: PaymentRecord = try await world.payment(world.id(reply))
+            let attempt: ApprovedAttempt = try await ended(world, payment, capture: false)
+            let answer: ChargeAnswer = try await world.provider.charge(request(payment, capture: false))
+            try await world.work.outcomes(Outcome(attempt: attempt, answer: answer))
+            let shown = ["1 attempts whose payment has ended and for which a provider holds money"]
+            #expect(try await world.violations() == shown)
+            world.provider.turn(.away)
+            try await world.work.sweep.pass()
+            #expect(try await world.violations() == shown)
+            world.provider.turn(.well)
+            try await world.work.sweep.pass()
+            #expect(try await world.violations() == shown, "it is not yet time to ask again")
+            try await world.execute("UPDATE payment_attempts SET release_at = now()")
+            try await world.work.sweep.pass()
+            #expect(try await world.texts("SELECT 'held' FROM sandbox_charges WHERE held_until IS NOT NULL").isEmpty)
+            #expect(try await world.payment(payment.id).status == .failed)
+            #expect(try await world.violations() == [])
+        }
+    }
+}

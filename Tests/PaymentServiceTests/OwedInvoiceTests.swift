@@ -1,0 +1,200 @@
+import BillingCore
+import HTTPKit
+import JSON
+import PaymentContract
+import PaymentDomain
+import PaymentRecords
+import PaymentService
+import Postgres
+import TestKit
+import Testing
+
+@Suite("Payments of invoices that are still due") struct OwedInvoiceTests {
+    /// A renewal whose money is held until a person has looked.
+    private func held(_ world: PaymentWorld, _ invoice: InvoiceID, _ customer: CustomerID) async throws -> PaymentRecord
+    {
+        await world.deliver([world.finalized(invoice, customer)])
+        await world.decide(try await world.payment(of: invoice), "review")
+        let held: PaymentRecord = try await world.settled(try await world.payment(of: invoice).id)
+        #expect(held.status == .authorized && held.reviewStatus == .pending)
+        return held
+    }
+
+    private func decline(_ world: PaymentWorld, _ id: PaymentID) async throws {
+        let body = #"{"decision":"decline"}"#
+        let reply: Reply<PaymentResource> = try await world.work.review(
+            world.call("/v1/payments/\(id)/review", body: body), id, world.read(body))
+        #expect(reply.status == 200)
+    }
+
+    /// A further attempt, asked for and approved.
+    private func again(_ world: PaymentWorld, _ invoice: InvoiceID, _ customer: CustomerID) async throws {
+        await world.deliver([world.due(invoice, customer)])
+        let next: PaymentRecord = try await world.payment(of: invoice)
+        #expect(next.status == .created && next.attempts == 2)
+        #expect(next.captureMethod == .automatic && next.reviewStatus == nil, "what was held for the last one is over")
+        await world.decide(next)
+        #expect(try await world.settled(next.id).status == .succeeded)
+        #expect(try await world.booked(next.id) == ["payment"])
+        #expect(try await world.violations() == [])
+    }
+
+    @Test("a declined review fails the payment, is told, and another card pays it") func declinedReview() async throws {
+        try await withPayments { world in
+            let customer: CustomerID = try await world.payer()
+            let invoice = InvoiceID.new(at: PaymentWorld.start)
+            let payment: PaymentRecord = try await held(world, invoice, customer)
+            try await decline(world, payment.id)
+            let failed: PaymentRecord = try await world.payment(payment.id)
+            #expect(failed.status == .failed && failed.decline == .reviewDeclined)
+            #expect(failed.decline?.declineClass == .fraud, "dunning waits for another card")
+            #expect(try await world.published("payment.canceled.v1") == 0)
+            #expect(
+                try await world.texts(
+                    """
+                    SELECT concat_ws(' ', body::jsonb->>'invoice_id', body::jsonb->>'decline_class',
+                        body::jsonb->>'decline_code')
+                    FROM outbox WHERE type = 'payment.failed.v1'
+                    """) == ["\(invoice) fraud review_declined"])
+            #expect(try await world.texts("SELECT 'held' FROM sandbox_charges WHERE held_until IS NOT NULL").isEmpty)
+            try await world.attach("5555555555554444", to: customer)
+            try await again(world, invoice, customer)
+        }
+    }
+
+    @Test(
+        "a hold that lapses, or that the provider lets go of without a word, fails the payment softly",
+        arguments: [true, false])
+    func lapsed(byTime: Bool) async throws {
+        try await withPayments { world in
+            let customer: CustomerID = try await world.payer()
+            let invoice = InvoiceID.new(at: PaymentWorld.start)
+            let payment: PaymentRecord = try await held(world, invoice, customer)
+            if byTime {
+                world.clock.set(Instant(seconds: PaymentWorld.start.seconds + 7 * 86_400))
+            } else {
+                try await world.execute("UPDATE sandbox_charges SET held_until = NULL")
+                try await world.work.sweep.pass()
+                #expect(try await world.payment(payment.id).status == .authorized, "it is not yet time to look")
+                try await world.execute("UPDATE payments SET look_at = now()")
+            }
+            try await world.work.sweep.pass()
+            let failed: PaymentRecord = try await world.payment(payment.id)
+            #expect(failed.status == .failed && failed.decline == .holdReleased)
+            #expect(failed.decline?.declineClass == .soft)
+            #expect(try await world.published("payment.failed.v1") == 1)
+            #expect(try await world.published("payment.canceled.v1") == 0)
+            try await again(world, invoice, customer)
+        }
+    }
+
+    @Test("a hold that is still there is looked at ever more rarely, and stays") func stillHeld() async throws {
+        try await withPayments { world in
+            let payment: PaymentRecord = try await world.authorized(world.payer())
+            let days: SQL = "SELECT round(extract(epoch FROM look_at - now()) / 86400)::int FROM payments"
+            #expect(try await world.number(days) == 3)
+            for expected: Int in [1, 2, 4, 8, 8] {
+                try await world.execute("UPDATE payments SET look_at = now()")
+                try await world.work.sweep.pass()
+                #expect(try await world.number(days) == expected)
+            }
+            #expect(try await world.payment(payment.id).status == .authorized)
+            #expect(try await world.cancel(payment.id).status == .canceled, "the time of a look holds up no release")
+        }
+    }
+
+    @Test("it cannot be canceled by request, whatever it waits for, until the invoice is voided") func notByRequest()
+        async throws
+    {
+        try await withPayments { world in
+            let customer: CustomerID = try await world.payer("4000000000009995")
+            let invoice = InvoiceID.new(at: PaymentWorld.start)
+            await world.deliver([world.finalized(invoice, customer)])
+            let payment: PaymentRecord = try await world.payment(of: invoice)
+            await #expect(throws: CancelPayment.Failure.ofInvoice) { try await world.cancel(payment.id) }
+            world.provider.turn(.away)
+            await world.decide(payment)
+            try await eventually(within: .seconds(10), "it is asked") { world.provider.charges == 1 }
+            await world.deliver([world.voided(invoice, customer)])
+            world.provider.turn(.well)
+            try await world.work.sweep.pass()
+            #expect(try await world.settled(payment.id).status == .failed, "it was with the provider")
+            #expect(try await world.cancel(payment.id).status == .canceled)
+            let other = InvoiceID.new(at: PaymentWorld.start)
+            await world.deliver([world.finalized(other, customer)])
+            let failed: PaymentRecord = try await world.payment(of: other)
+            await world.decide(failed)
+            #expect(try await world.settled(failed.id).status == .failed)
+            await #expect(throws: CancelPayment.Failure.ofInvoice) { try await world.cancel(failed.id) }
+            #expect(CancelPayment.Failure.ofInvoice.problem.status == 409)
+            #expect(try await world.payment(failed.id).status == .failed)
+        }
+    }
+
+    @Test("the hold of a voided invoice is released at the provider, and the payment is over for good")
+    func voidedHold()
+        async throws
+    {
+        try await withPayments { world in
+            let customer: CustomerID = try await world.payer()
+            let invoice = InvoiceID.new(at: PaymentWorld.start)
+            let payment: PaymentRecord = try await held(world, invoice, customer)
+            await world.deliver([world.voided(invoice, customer)])
+            #expect(try await world.payment(payment.id).status == .canceling)
+            await world.deliver([world.voided(invoice, customer)])
+            #expect(try await world.payment(payment.id).status == .canceling, "only the provider's word ends it")
+            try await world.work.sweep.pass()
+            #expect(try await world.payment(payment.id).status == .canceled)
+            #expect(try await world.published("payment.canceled.v1") == 1)
+            #expect(try await world.published("payment.failed.v1") == 0)
+            #expect(try await world.texts("SELECT 'held' FROM sandbox_charges WHERE held_until IS NOT NULL").isEmpty)
+        }
+    }
+
+    @Test(
+        "a voided invoice's payment that waits on a provider's page is released there; one that was paid is booked",
+        arguments: [false, true])
+    func voidedPage(isPaid: Bool) async throws {
+        let pages = PagesProvider()
+        try await withPayments(beside: [pages]) { world in
+            let customer: CustomerID = await world.customer()
+            let body =
+                #"{"amount":1299,"currency":"EUR","customer_id":"\#(customer)","payment_method_type":"klarna","#
+                + #""return_url":"https://shop.example/back","payer":{"country":"DE"}}"#
+            let reply: Reply<PaymentResource> = try await world.work.create(
+                world.call("/v1/payments", body: body), world.read(body))
+            let payment: PaymentRecord = try await world.payment(world.id(reply))
+            await world.decide(payment)
+            #expect(try await world.settled(payment.id).status == .requiresAction)
+            let invoice = InvoiceID.new(at: PaymentWorld.start)
+            try await world.execute("UPDATE payments SET invoice_id = \(invoice)")
+            if isPaid {
+                pages.settle(payment.attemptID, .captured(ProviderCharge(reference: "pg_paid")))
+                pages.refuseReleases()
+            }
+            await world.deliver([world.voided(invoice, customer)])
+            #expect(try await world.payment(payment.id).status == .canceling)
+            for _ in 0..<2 { try await world.work.sweep.pass() }
+            try await world.work.sweep.pass()
+            #expect(try await world.payment(payment.id).status == (isPaid ? .succeeded : .canceled))
+            #expect(try await world.booked(payment.id) == (isPaid ? ["payment"] : []))
+            #expect(try await world.violations() == [])
+        }
+    }
+
+    @Test("a review that a failed attempt never came to does not hold the next one") func failedBeforeReview()
+        async throws
+    {
+        try await withPayments { world in
+            let customer: CustomerID = try await world.payer("4000000000009995")
+            let invoice = InvoiceID.new(at: PaymentWorld.start)
+            await world.deliver([world.finalized(invoice, customer)])
+            let first: PaymentRecord = try await world.payment(of: invoice)
+            await world.decide(first, "review")
+            let failed: PaymentRecord = try await world.settled(first.id)
+            #expect(failed.status == .failed && failed.reviewStatus == .pending && failed.captureMethod == .manual)
+            try await world.attach("4242424242424242", to: customer)
+            try await again(world, invoice, customer)
+        }
+    }
+}
