@@ -96,7 +96,8 @@ struct PaymentRoutes: Sendable {
         return .task(
             .post, "/v1/payments/{id}/cancel", scope: "payments:write",
             summary: "Give a payment up; what is held is released", body: NoInput.self, answers: PaymentResource.self,
-            statuses: [200, 202], problems: ["404 not_found", "409 payment_state", "409 capture_in_progress"]
+            statuses: [200, 202],
+            problems: ["404 not_found", "409 payment_state", "409 payment_of_invoice", "409 capture_in_progress"]
         ) { call, _ in try await cancel(call, try call.id()) }
     }
 }
