@@ -88,6 +88,21 @@ import Testing
         }
     }
 
+    @Test("an invoice's payment is captured whole, or not at all") func ofInvoice() async throws {
+        try await withPayments { world in
+            let payment: PaymentRecord = try await world.authorized(world.payer())
+            try await world.execute("UPDATE payments SET invoice_id = 'inv_held' WHERE id = \(payment.id)")
+            for (amount, final) in [(1_000, true), (1_298, false), (nil, false)] as [(Int64?, Bool)] {
+                await #expect(throws: CapturePayment.Failure.partOfInvoice) {
+                    try await world.capture(payment.id, amount, final: final)
+                }
+            }
+            #expect(try await world.number("SELECT count(*) FROM captures") == 0)
+            try await world.capture(payment.id)
+            #expect(try await world.payment(payment.id).status == .succeeded)
+        }
+    }
+
     @Test("a repeat under the same key gets the first answer and captures nothing more") func repeats() async throws {
         try await withPayments { world in
             let payment: PaymentRecord = try await world.authorized(world.payer())

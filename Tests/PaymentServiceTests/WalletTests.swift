@@ -3,6 +3,7 @@ import Crypto
 import HTTPKit
 import JSON
 import PaymentAuthentication
+import PaymentContract
 import PaymentDomain
 import PaymentRecords
 import PaymentService
@@ -107,6 +108,29 @@ import Testing
                     SELECT (SELECT count(*) FROM payment_methods) + (SELECT count(*) FROM wallet_tokens)
                         + (SELECT count(*) FROM wallet_credentials) + (SELECT count(*) FROM idempotency_keys)
                     """) == 0)
+        }
+    }
+
+    @Test("where no provider charges what is opened here, a token is not accepted, and not used up") func nobody()
+        async throws
+    {
+        let tokens = WalletTokens()
+        try await withPayments(wallets: tokens.reader()) { world in
+            let customer: CustomerID = await world.customer()
+            let token: JSONValue = try tokens.token()
+            let without = PaymentUseCases(
+                pool: world.database, providers: PaymentProviders([PagesProvider()]), clock: world.clock,
+                policy: SweepPolicy(silenceSeconds: 0, offSessionSilenceSeconds: 0, lostSeconds: 0, fallback: .review),
+                wallets: try tokens.reader(), logger: world.logger)
+            let body =
+                #"{"customer_id":"\#(customer)","type":"card","wallet":{"type":"google_pay","token":\#(token)}}"#
+            let problem: Problem = try #require(
+                await #expect(throws: Problem.self) {
+                    try await without.attach(world.call("/v1/payment_methods", body: body), world.read(body))
+                })
+            #expect(problem.errors.map(\.code) == ["wallet_not_accepted"])
+            #expect(try await world.number("SELECT count(*) FROM wallet_refusals") == 0)
+            #expect(try await !world.attachWallet(token, to: customer).isEmpty)
         }
     }
 

@@ -7,8 +7,9 @@ import JSON
 ///
 /// References: a charge that waits (`actionRequired`, `pending`) is known by its order's id, one that is `captured` by
 /// its capture's id (which refunds name), one that is `authorized` by its authorization's id (which captures and
-/// releases name). News calls it by what it is about, see `PayPalNamed`. Each POST carries our id as `PayPal-Request-Id`, so that it counts once; `custom_id` carries the
-/// payment, `invoice_id` the attempt, the capture or the refund.
+/// releases name). News calls it by what it is about, see `PayPalNamed`. Each POST carries our id as
+/// `PayPal-Request-Id`, so that it counts once; `custom_id` carries the payment, `invoice_id` the attempt, the capture or
+/// the refund.
 package struct PayPalAdapter: PaymentProvider {
     /// The connector's own codes for ``ChargeAnswer/declined(_:)``.
     package enum DeclineCode {
