@@ -5,7 +5,8 @@ public import Telemetry
 public struct Principal: Sendable, Hashable {
     /// The id that limits and audit entries are kept under: the key's id, or issuer and subject.
     public let id: String
-    /// The id that idempotency keys are kept under, which outlives the rotation of a key: the first key's id.
+    /// Who it is for as long as a key is only rotated: the first key's id. Idempotency keys are kept under it, and two who
+    /// must not be one person are told apart by it.
     public let lineage: String
     /// The API key that was used; `nil` for tokens and open routes.
     public let keyID: APIKeyID?

@@ -42,6 +42,8 @@ extension Int: PostgresCodable {}
 extension Int16: PostgresCodable {}
 extension Int32: PostgresCodable {}
 extension Int64: PostgresCodable {}
+/// Sums of 64-bit numbers, which Postgres adds up as numeric.
+extension Int128: PostgresDecodable {}
 
 extension Bool: PostgresCodable {
     /// `t` or `f`.

@@ -19,10 +19,19 @@ struct CryptoServer: Sendable {
 
     /// Somebody with a key of their own.
     func person(_ scopes: [String] = ["crypto:*", "refunds:*"]) async throws -> String {
+        try await keys(of: scopes).old
+    }
+
+    /// One person's key, and the one that it was rotated to while it still works.
+    func keys(of scopes: [String] = ["crypto:*", "refunds:*"]) async throws -> (old: String, new: String) {
         let now: Instant = SystemClock().now
         return try await world.database.transaction { db in
-            try APIKeys.create(name: "test", scopes: scopes, mode: "sandbox", expiresAt: nil, now: now, in: db)
-        }.secret
+            let made = try APIKeys.create(
+                name: "test", scopes: scopes, mode: "sandbox", expiresAt: nil, now: now, in: db)
+            let rotated = try APIKeys.rotate(
+                made.record.id, mode: "sandbox", now: now, in: db)
+            return (made.secret, rotated.secret)
+        }
     }
 
     func send(
@@ -80,9 +89,8 @@ func withCryptoServer(
     func sentBack() async throws {
         try await withCryptoServer { server in
             let world: CryptoWorld = server.world
-            let (bob, ada, reader) = (
-                try await server.person(), try await server.person(), try await server.person(["crypto:read"])
-            )
+            let (bob, bobsNext) = try await server.keys()
+            let (ada, reader) = (try await server.person(), try await server.person(["crypto:read"]))
             let request: ChargeRequest = try await world.paidLate()
             let held = try await server.send(.GET, "/v1/crypto/held", by: reader)
             let one: JSONValue = held.json["data"]?.arrayValue?.first ?? .null
@@ -109,8 +117,10 @@ func withCryptoServer(
             let hash = String(repeating: "ab", count: 32)
             let sent =
                 #"{"transaction_id":"\#(hash)","fingerprint":"\#(first.json["fingerprint"]?.stringValue ?? "")"}"#
-            let alone = try await server.send(.POST, "\(instruction)/sent", sent, by: bob)
-            #expect(alone.status == 409 && alone.json["code"] == "second_person_needed")
+            for key in [bob, bobsNext] {
+                let alone = try await server.send(.POST, "\(instruction)/sent", sent, by: key)
+                #expect(alone.status == 409 && alone.json["code"] == "second_person_needed")
+            }
             #expect(try await server.send(.POST, "\(instruction)/sent", sent, by: ada).json["status"] == "sent")
             let late = try await server.send(.POST, "\(instruction)/cancel", "{}", by: bob)
             #expect(late.status == 409 && late.json["code"] == "instruction_not_open")

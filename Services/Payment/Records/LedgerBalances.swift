@@ -1,5 +1,5 @@
 package import BillingCore
-public import Postgres
+package import Postgres
 
 /// What was booked on an account in one currency, up to some time.
 package struct AccountBalance: Sendable, Equatable {
@@ -100,9 +100,6 @@ package enum LedgerBalances {
         coalesce(sum(amount) FILTER (WHERE amount > 0), 0), coalesce(-sum(amount) FILTER (WHERE amount < 0), 0)
         """
 }
-
-/// A sum of amounts, which the database adds up without an end.
-extension Int128: PostgresDecodable {}
 
 extension Instant {
     /// The start of the whole hour or day of UTC that the moment lies in.
