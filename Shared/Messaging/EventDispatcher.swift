@@ -78,9 +78,8 @@ package struct EventDispatcher: Sendable {
             metrics.handled(event)
         } catch let error as PostgresError where error.isInfrastructure {
             throw error
-        } catch Refusal.park(let reason) {
-            try await park(event, reason: reason)
         } catch {
+            if let reason: String = Refusal.reason(in: error) { return try await park(event, reason: reason) }
             let reason: String = "\(error)"
             logger.warning(
                 "an event is retried later",

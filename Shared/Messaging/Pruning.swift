@@ -69,7 +69,7 @@ public struct Pruning: Sendable {
             WITH gone AS (\(deletion)),
             tally AS (
                 INSERT INTO pruned_events AS p (side, type, count, id_sum)
-                SELECT \(side), type, count(*), sum(\(EventTally.hash("id"))) FROM gone GROUP BY type
+                SELECT \(side), type, count(*), sum(\(EventTally.hash("id"))) FROM gone GROUP BY type ORDER BY type
                 ON CONFLICT (side, type) DO UPDATE
                 SET count = p.count + excluded.count, id_sum = p.id_sum + excluded.id_sum)
             SELECT count(*) FROM gone

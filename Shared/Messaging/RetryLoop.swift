@@ -78,7 +78,7 @@ package struct RetryLoop: Sendable {
         let name: String = dispatcher.consumer.name
         return try await dispatcher.pool.transaction { db in
             guard let row: (event: RawEvent, attempts: Int) = try RetryStore.lock(id, in: db) else { return false }
-            guard case Refusal.park(let reason) = error else {
+            guard let reason: String = Refusal.reason(in: error) else {
                 try RetryStore.postpone(id, attempts: row.attempts + 1, reason: "\(error)", in: db)
                 return false
             }

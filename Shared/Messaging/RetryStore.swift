@@ -1,9 +1,9 @@
 import BillingCore
 import BillingEvents
-import Postgres
+package import Postgres
 
 /// Events that failed for now, and those that must wait behind them.
-enum RetryStore {
+package enum RetryStore {
     /// How long the n-th failed attempt waits, in seconds: 1, 2, 4 … capped at 5 minutes.
     static func waitSeconds(afterAttempts attempts: Int) -> Int {
         attempts >= 9 ? 300 : min(300, 1 << max(0, attempts - 1))
@@ -28,13 +28,18 @@ enum RetryStore {
         }
     }
 
-    /// The ids of rows that may be tried now: the first of each key, when its time has come.
-    static func due(for consumer: String, limit: Int, in db: borrowing PostgresTransaction) throws -> [Int64] {
+    /// The ids of rows that may be tried now: the first of each key, when its time has come. From key to key by index:
+    /// what waits behind the first ones, however much it is, is not read.
+    package static func due(for consumer: String, limit: Int, in db: borrowing PostgresTransaction) throws -> [Int64] {
         try db.query(
             """
-            SELECT id FROM (
-                SELECT DISTINCT ON (key) id, next_at FROM event_retries WHERE consumer = \(consumer) ORDER BY key, id
-            ) AS heads WHERE next_at <= now() ORDER BY id LIMIT \(limit)
+            WITH RECURSIVE heads AS (
+                (SELECT key, id, next_at FROM event_retries WHERE consumer = \(consumer) ORDER BY key, id LIMIT 1)
+                UNION ALL
+                SELECT n.key, n.id, n.next_at FROM heads h CROSS JOIN LATERAL (
+                    SELECT r.key, r.id, r.next_at FROM event_retries r WHERE r.consumer = \(consumer) AND r.key > h.key
+                    ORDER BY r.key, r.id LIMIT 1) AS n)
+            SELECT id FROM heads WHERE next_at <= now() ORDER BY id LIMIT \(limit)
             """
         ) { row in try row.next() }
     }

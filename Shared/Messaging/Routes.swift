@@ -6,6 +6,16 @@ public import Postgres
 public enum Refusal: Error, Equatable, Sendable {
     /// The message can never work: it is parked with this reason and the partition moves on.
     case park(reason: String)
+
+    /// Why an event can never work: its handler says so, or what follows from it is larger than any broker takes, which it
+    /// would be at every try. `nil` for what may pass.
+    static func reason(in error: any Error) -> String? {
+        switch error {
+        case Refusal.park(let reason): reason
+        case let failure as Outbox.Failure: "what follows from it cannot be published: \(failure)"
+        default: nil
+        }
+    }
 }
 
 /// What a handler knows beside the events.
@@ -25,7 +35,8 @@ public struct EventRoute: Sendable {
 
     /// Handles a batch inside the transaction that claims it.
     /// - Parameter handle: Gets new events only, in order per key. Throwing rolls everything back; each event is then
-    ///   handled alone, and one that still fails is parked (``Refusal/park(reason:)``) or retried behind its key.
+    ///   handled alone, and one that still fails is parked (``Refusal/park(reason:)``, or an effect that no broker takes), or
+    ///   retried behind its key.
     public static func on<Body: EventBody>(
         _ type: Body.Type,
         _ handle: @escaping @Sendable ([Envelope<Body>], borrowing PostgresTransaction, EventContext) throws -> Void

@@ -93,6 +93,54 @@ import Testing
         }
     }
 
+    @Test(
+        "an event that always takes the database too long is put off: its batch, its partition and other keys go on",
+        .timeLimit(.minutes(1)))
+    func tooSlow() async throws {
+        try await withMessaging { world in
+            world.recorder.slow("slow")
+            await world.handle(
+                Message.created("slow", key: "a"), Message.created("a1", key: "a"), Message.created("b1", key: "b"))
+            #expect(try await world.effects() == ["b1"])
+            world.recorder.fail("c1")
+            await world.handle(Message.created("c1", key: "c"))
+            world.recorder.heal()
+            world.recorder.slow("slow")
+            try await world.retryNow()
+            #expect(try await world.effects() == ["b1", "c1"], "what comes after it in the table goes on as well")
+            #expect(try await world.waiting().count == 2)
+            world.recorder.heal()
+            try await world.retryNow()
+            #expect(try await world.effects(of: "a") == ["slow", "a1"])
+        }
+    }
+
+    @Test("however much waits behind a key, a look at what is due reads the first of each key") func costOfDue()
+        async throws
+    {
+        try await withMessaging { world in
+            try await world.execute(
+                """
+                INSERT INTO event_retries (consumer, event_id, type, source, topic, key, time, body, reason, next_at)
+                SELECT 'test', 'evt_' || n, 'customer.created.v1', 's', 't', 'k' || n % 3, now(), '{}', 'waits',
+                    now() + interval '1 day'
+                FROM generate_series(1, 9000) AS n
+                """)
+            try await world.execute("ANALYZE event_retries")
+            _ = try await world.retries.pass()
+            let rows: Int = try await world.database.transaction { db in
+                let read: SQL = """
+                    SELECT coalesce(sum(seq_tup_read + coalesce(idx_tup_fetch, 0)), 0)::bigint
+                    FROM pg_stat_xact_user_tables WHERE relname = 'event_retries'
+                    """
+                let before: Int = try db.first(read) { row in try row.next() } ?? 0
+                _ = try RetryStore.due(for: "test", limit: 100, in: db)
+                return (try db.first(read) { row in try row.next() } ?? 0) - before
+            }
+            #expect(rows <= 10, "\(rows) rows")
+        }
+    }
+
     @Test("two retry loops at once handle each event once, in order") func twoLoops() async throws {
         try await withMessaging { world in
             world.recorder.fail("0")

@@ -15,6 +15,8 @@ final class Recorder: Sendable {
     private struct State {
         var refused: [String: String] = [:]
         var failing: Set<String> = []
+        var bloated: Set<String> = []
+        var slow: Set<String> = []
         var batches: [Int] = []
     }
     private let state = Mutex(State())
@@ -28,12 +30,13 @@ final class Recorder: Sendable {
     /// Customers whose events fail for now.
     func fail(_ name: String) { _ = state.withLock { $0.failing.insert(name) } }
 
-    func heal() {
-        state.withLock {
-            $0.failing = []
-            $0.refused = [:]
-        }
-    }
+    /// Customers of whose events follows one that is larger than any broker takes.
+    func bloat(_ name: String) { _ = state.withLock { $0.bloated.insert(name) } }
+
+    /// Customers whose events ask for more than the database can do in the time that a statement has.
+    func slow(_ name: String) { _ = state.withLock { $0.slow.insert(name) } }
+
+    func heal() { state.withLock { $0 = State(batches: $0.batches) } }
 
     /// Writes each event down in the transaction.
     func handle<Body: EventBody>(
@@ -44,9 +47,25 @@ final class Recorder: Sendable {
             let (reason, fails): (String?, Bool) = state.withLock { ($0.refused[name], $0.failing.contains(name)) }
             if let reason { throw Refusal.park(reason: reason) }
             if fails { throw Broken.forNow }
+            try follow(name, event.key, in: db)
             _ = try db.execute("INSERT INTO effects (event_id, key, name) VALUES (\(event.id), \(event.key), \(name))")
         }
         state.withLock { $0.batches.append(events.count) }
+    }
+
+    /// What follows from an event beside its effect.
+    private func follow(_ name: String, _ key: String, in db: borrowing PostgresTransaction) throws {
+        let (isBloated, isSlow): (Bool, Bool) = state.withLock { ($0.bloated.contains(name), $0.slow.contains(name)) }
+        if isBloated {
+            let large = CustomerUpdatedV1(
+                customerID: .new(at: MessagingWorld.start), email: "e",
+                name: String(repeating: "n", count: Outbox.sizeLimit))
+            try Outbox.append(large, key: key, at: MessagingWorld.start, in: db)
+        }
+        if isSlow {
+            _ = try db.execute("SET LOCAL statement_timeout = '50ms'")
+            _ = try db.execute("SELECT pg_sleep(600)")
+        }
     }
 }
 

@@ -93,6 +93,23 @@ import Testing
         }
     }
 
+    @Test("an event that was put off and from which too large a one follows is parked by the loop; its key goes on")
+    func tooLargeLater() async throws {
+        try await withMessaging { world in
+            world.recorder.fail("big")
+            await world.handle(Message.created("big", key: "a"), Message.created("a1", key: "a"))
+            #expect(try await world.waiting().count == 2)
+            world.recorder.heal()
+            world.recorder.bloat("big")
+            try await world.retryNow()
+            let parked: [ParkingLot.Entry] = try await world.parked()
+            #expect(parked.count == 1 && parked[0].reason.contains("larger than the \(Outbox.sizeLimit)"))
+            #expect(try await world.effects() == ["a1"])
+            #expect(try await world.waiting().isEmpty)
+            #expect(try await world.count("SELECT count(*) FROM outbox") == 1, "the notice, and nothing of the effect")
+        }
+    }
+
     @Test("a malformed message behind a waiting key is parked, not queued") func behindWaiting() async throws {
         try await withMessaging { world in
             world.recorder.fail("bad")
