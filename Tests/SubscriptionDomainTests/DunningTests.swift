@@ -51,7 +51,8 @@ import Testing
         #expect(subscription.nextActionAt == due.adding(days(14)))
     }
 
-    @Test("a new card is charged at once, and the planned retries stay", arguments: [DeclineClass.soft, .hard])
+    @Test(
+        "a new card is charged at once, and the planned retries stay", arguments: [DeclineClass.soft, .hard, .action])
     func newCard(_ decline: DeclineClass) {
         var subscription = renewing()
         subscription.failOpen(decline, at: due)

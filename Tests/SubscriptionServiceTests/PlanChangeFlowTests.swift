@@ -49,6 +49,29 @@ import Testing
         }
     }
 
+    @Test("a change planned before an upgrade that cannot be paid is planned again, and made at the period's end")
+    func plannedBefore() async throws {
+        try await withSubscriptions { world in
+            let subscription = try await prepared(world)
+            try await world.plan("lite", 700)
+            _ = try await world.change(subscription.id, #"{"plan_id":"lite","proration":"none"}"#)
+            world.ticker.set(time("2027-01-31T10:00:00Z"))
+            let changed = try await world.change(subscription.id, #"{"plan_id":"pro"}"#)
+            #expect(changed.pendingPlan == nil)
+            let retried = try await world.fail(changed, "soft")
+            #expect(retried.plan.id.rawValue == "pro" && retried.pendingPlan == nil)
+            let reverted = try await world.fail(retried, "hard")
+            #expect(reverted.plan.id.rawValue == "basic" && reverted.pendingPlan?.id.rawValue == "lite")
+            world.ticker.set(subscription.period.end)
+            try await world.runDue()
+            let renewed = try await world.subscription(subscription.id)
+            #expect(renewed.plan.id.rawValue == "lite" && renewed.open?.amount.minor == 700)
+            let changes = try await world.published(SubscriptionPlanChangedV1.self)
+            #expect(changes.map(\.reason) == ["upgrade", "reverted", "period_end"])
+            #expect(try await world.violations().isEmpty)
+        }
+    }
+
     @Test("money for an upgrade that was given up becomes credit, and the next billing uses it") func lateUpgrade()
         async throws
     {

@@ -84,7 +84,8 @@ import Testing
             // What the crashed process had committed: the claim and the sign-up, no answer.
             try await world.database.transaction { db in
                 _ = try IdempotencyStore.claim([first.claim].compactMap { $0 }, in: db)
-                _ = try SubscribeCustomer(policy: .standard)(first.id, first.input, at: world.now, in: db)
+                _ = try SubscribeCustomer(policy: .standard, least: .standard)(
+                    first.id, first.input, at: world.now, in: db)
             }
             let reply = try await world.signUp(world.request(key: "k1"))
             #expect(try world.id(of: reply) == first.id)

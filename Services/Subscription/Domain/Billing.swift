@@ -65,12 +65,15 @@ public struct UpgradeOrigin: Hashable, Sendable {
     public let anchor: BillingAnchor
     /// The period.
     public let period: BillingPeriod
+    /// What the plan was to become at the end of the period.
+    public let pendingPlan: Plan?
 
     /// Remembers a state.
-    public init(plan: Plan, anchor: BillingAnchor, period: BillingPeriod) {
+    public init(plan: Plan, anchor: BillingAnchor, period: BillingPeriod, pendingPlan: Plan? = nil) {
         self.plan = plan
         self.anchor = anchor
         self.period = period
+        self.pendingPlan = pendingPlan
     }
 }
 
@@ -82,15 +85,15 @@ public struct Billing: Hashable, Sendable {
     public let reason: BillingReason
     /// Where it stands.
     public internal(set) var status: BillingStatus
-    /// Sum of the lines; never negative.
+    /// Sum of the lines: nothing, or the least amount of its currency and more.
     public let amount: Money
     /// The priced lines.
     public let lines: [BillingLine]
     /// What is paid for.
     public let period: BillingPeriod
-    /// Minor units taken from the subscription's credit balance.
+    /// Minor units taken from the subscription's balance: credit used, and what is carried to the next billing.
     public internal(set) var creditApplied: Int64
-    /// Minor units put into the subscription's credit balance.
+    /// Minor units put into the subscription's balance: credit kept, and what was carried here.
     public internal(set) var creditAdded: Int64
     /// The invoice, once it is known.
     public internal(set) var invoiceID: InvoiceID?

@@ -29,7 +29,8 @@ public struct Subscription: Hashable, Sendable {
     public internal(set) var canceledAt: Instant?
     /// When it was made.
     public let createdAt: Instant
-    /// Minor units that the next billings use up; never negative.
+    /// The balance, in minor units: above zero the next billings use it up, below zero it was too little to be asked for
+    /// and is added to the next one.
     public internal(set) var credit: Int64
     /// The billing being made or collected; there is at most one.
     public internal(set) var open: Billing?
@@ -92,16 +93,6 @@ extension Subscription {
         }
     }
 
-    /// Opens a billing and tells of it; from here the outcome is awaited.
-    mutating func openBilling(_ billing: Billing) {
-        precondition(open == nil, "a subscription has one open billing at most")
-        open = billing
-        latestBillingID = billing.id
-        nextActionAt = nil
-        effects.billings[billing.id] = billing
-        effects.events.append(.billed(billing))
-    }
-
     /// Changes the open billing and notes it for storage.
     mutating func updateOpen(_ change: (inout Billing) -> Void) {
         guard var billing = open else { return }
@@ -124,7 +115,7 @@ extension Subscription {
         effects.events.append(.collectionDue(billing.id, invoiceID, attempt: attempt, reason: reason))
     }
 
-    /// Gives the open billing up; the credit it had used or made goes back to what it was.
+    /// Gives the open billing up; what it had taken from the balance or put there goes back.
     /// - Parameter reason: Told to Invoice, which voids; none when the invoice is void already.
     mutating func withdrawOpen(_ reason: WithdrawalReason?, at now: Instant) {
         guard let billing = open else { return }

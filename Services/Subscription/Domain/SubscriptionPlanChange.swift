@@ -26,14 +26,21 @@ extension Subscription {
     /// With the same billing period the unused time of the old plan is credited and the rest of the period on the new
     /// one charged. With another one a new period begins now: unused time credited, the new period charged in full.
     /// What the credit exceeds the charge by is kept and used by the next billings.
+    ///
+    /// The change takes the place of one that was planned for the period's end; if it is not paid, that one is planned
+    /// again. An end that is planned stays planned either way.
+    /// - Parameter least: What is due below it is carried to the next billing.
     /// - Returns: `false` when it is on that plan already; an earlier wish for the period's end is taken back.
     @discardableResult
-    public mutating func changePlanNow(to newPlan: Plan, at now: Instant) throws(PlanChangeRefusal) -> Bool {
+    public mutating func changePlanNow(
+        to newPlan: Plan, least: LeastAmounts, at now: Instant
+    ) throws(PlanChangeRefusal) -> Bool {
         try checkChange(to: newPlan)
         guard period.end > now else { throw .renewalDue }
+        let planned: Plan? = pendingPlan
         pendingPlan = nil
         guard newPlan.id != plan.id else { return false }
-        let origin = UpgradeOrigin(plan: plan, anchor: anchor, period: period)
+        let origin = UpgradeOrigin(plan: plan, anchor: anchor, period: period, pendingPlan: planned)
         let cut = max(Instant(seconds: now.seconds), period.start)
         var target = BillingPeriod(index: period.index, start: cut, end: period.end)
         var change: Proration.Change
@@ -49,11 +56,11 @@ extension Subscription {
         }
         effects.events.append(.planChanged(from: plan, to: newPlan, reason: .upgrade, status: status, at: now))
         plan = newPlan
-        billChange(change, origin: origin, target: target, at: now)
+        billChange(change, origin: origin, target: target, least: least, at: now)
         return true
     }
 
-    /// Goes back to what it was before the upgrade that is not paid.
+    /// Goes back to what it was, and was to become, before the upgrade that is not paid.
     mutating func revertUpgrade(_ reason: WithdrawalReason?, at now: Instant) {
         guard let origin = open?.origin else { return }
         withdrawOpen(reason, at: now)
@@ -62,6 +69,7 @@ extension Subscription {
         plan = origin.plan
         anchor = origin.anchor
         period = origin.period
+        pendingPlan = origin.pendingPlan
         nextActionAt = period.end
     }
 
@@ -72,14 +80,10 @@ extension Subscription {
     }
 
     private mutating func billChange(
-        _ change: Proration.Change, origin: UpgradeOrigin, target: BillingPeriod, at now: Instant
+        _ change: Proration.Change, origin: UpgradeOrigin, target: BillingPeriod, least: LeastAmounts, at now: Instant
     ) {
-        let net: Int64 = change.charge.minor - change.credit.minor
-        let added: Int64 = max(-net, 0)
-        let applied: Int64 = min(credit, max(net, 0))
-        credit += added - applied
         let isWhole: Bool = plan.rule != origin.plan.rule
-        var lines = [
+        let lines = [
             BillingLine(
                 description: "Unused time on \(origin.plan.name)", amount: -change.credit.minor,
                 periodStart: target.start, periodEnd: origin.period.end, proration: true),
@@ -87,17 +91,6 @@ extension Subscription {
                 description: isWhole ? plan.name : "Remaining time on \(plan.name)", amount: change.charge.minor,
                 periodStart: target.start, periodEnd: target.end, proration: !isWhole),
         ]
-        if added > 0 {
-            lines.append(
-                BillingLine(
-                    description: "Kept as credit balance", amount: added, periodStart: target.start,
-                    periodEnd: target.end, proration: false))
-        }
-        if applied > 0 { lines.append(.creditUsed(applied, in: target)) }
-        openBilling(
-            Billing(
-                id: BillingID.new(at: now), reason: .upgrade,
-                amount: Money(minor: net + added - applied, currency: plan.price.currency), lines: lines,
-                period: target, creditApplied: applied, creditAdded: added, origin: origin, billedAt: now))
+        openBilling(.upgrade, of: lines, for: target, origin: origin, least: least, at: now)
     }
 }

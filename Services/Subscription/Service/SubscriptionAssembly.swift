@@ -31,9 +31,11 @@ public struct SubscriptionAssembly: ServiceAssembly {
     public var endpoints: [Endpoint] {
         let signup = SignupRoute(
             signUp: SignUp(
-                pool: parts.pool, subscribe: SubscribeCustomer(policy: settings.policy), waiters: waiters))
+                pool: parts.pool, subscribe: SubscribeCustomer(policy: settings.policy, least: settings.least),
+                waiters: waiters))
+        let subscriptions = SubscriptionRoutes(changePlan: ChangePlan(least: settings.least))
         let routes: [Endpoint] =
-            CustomerRoutes().endpoints + PlanRoutes().endpoints + signup.endpoints + SubscriptionRoutes().endpoints
+            CustomerRoutes().endpoints + PlanRoutes().endpoints + signup.endpoints + subscriptions.endpoints
         guard parts.configuration.mode == .sandbox else { return routes }
         return routes + testClock.endpoints
     }
@@ -59,7 +61,8 @@ public struct SubscriptionAssembly: ServiceAssembly {
     /// The workers of the scheduler.
     public var loops: [BackgroundLoop] {
         let scheduler = Scheduler(
-            pool: parts.pool, clock: parts.clock, runDueWork: RunDueWork(policy: settings.policy), logger: parts.logger)
+            pool: parts.pool, clock: parts.clock,
+            runDueWork: RunDueWork(policy: settings.policy, least: settings.least), logger: parts.logger)
         return (1...settings.schedulerWorkers).map { number in
             BackgroundLoop(name: "scheduler-\(number)") { try await scheduler.pass() }
         }

@@ -26,6 +26,8 @@ package enum SubscriptionFacts {
             ("mrr", .object(try monthlyRevenue(in: db))),
             ("billings", .object(try billings(in: db))),
             ("late_payments_to_refund", .number(String(try latePayments(in: db)))),
+            ("carried", .object(try carried(ended: false, in: db))),
+            ("never_collected", .object(try carried(ended: true, in: db))),
         ]
     }
 
@@ -78,6 +80,18 @@ package enum SubscriptionFacts {
                     JSONMember(name: "amount", value: .object(byCurrency)),
                 ]))
         }
+    }
+
+    /// What was too little to be asked for, by currency: of subscriptions whose next billing adds it, or of ended ones.
+    private static func carried(ended: Bool, in db: borrowing PostgresTransaction) throws -> [JSONMember] {
+        let sums: [(String, String)] = try db.query(
+            """
+            SELECT p.currency, sum(-s.credit)::text FROM subscriptions s JOIN plans p ON p.id = s.plan_id
+            WHERE s.credit < 0 AND (s.status IN ('canceled', 'incomplete_expired')) = \(ended)
+            GROUP BY 1 ORDER BY 1
+            """
+        ) { row in (try row.next(), try row.next()) }
+        return sums.map { JSONMember(name: $0, value: .number($1)) }
     }
 
     private static func latePayments(in db: borrowing PostgresTransaction) throws -> Int64 {

@@ -1,27 +1,28 @@
-import ServiceKit
-import SubscriptionDomain
+import BillingCore
+package import ServiceKit
+package import SubscriptionDomain
 
 /// The service's tunables, read from `subscription.*` of the configuration file.
-struct SubscriptionSettings: Sendable, Equatable {
+package struct SubscriptionSettings: Sendable, Equatable {
     /// All that is wrong with the tunables; the daemon refuses to start.
-    struct Invalid: Error, Equatable, CustomStringConvertible {
-        let faults: [String]
-        var description: String { faults.joined(separator: "; ") }
+    package struct Invalid: Error, Equatable, CustomStringConvertible {
+        package let faults: [String]
+        package var description: String { faults.joined(separator: "; ") }
     }
 
-    let policy: DunningPolicy
+    package let policy: DunningPolicy
+    /// What is due below it is carried to the next billing.
+    package let least: LeastAmounts
     /// How many scheduler loops run beside each other in one process.
     let schedulerWorkers: Int
 
-    init(_ configuration: ServiceConfiguration) throws(Invalid) {
-        try self.init(
-            retryDays: configuration.text("subscription.dunning_retry_days", default: "1,3,5,7"),
-            giveUpDays: configuration.int("subscription.dunning_give_up_days", default: 14),
-            signupHours: configuration.int("subscription.signup_expires_hours", default: 23),
-            schedulerWorkers: configuration.int("subscription.scheduler_workers", default: 2))
-    }
-
-    init(retryDays: String, giveUpDays: Int, signupHours: Int, schedulerWorkers: Int) throws(Invalid) {
+    /// Reads the tunables.
+    /// - Throws: ``Invalid`` with every fault at once.
+    package init(_ configuration: ServiceConfiguration) throws(Invalid) {
+        let retryDays: String = configuration.text("subscription.dunning_retry_days", default: "1,3,5,7")
+        let giveUpDays: Int = configuration.int("subscription.dunning_give_up_days", default: 14)
+        let signupHours: Int = configuration.int("subscription.signup_expires_hours", default: 23)
+        schedulerWorkers = configuration.int("subscription.scheduler_workers", default: 2)
         var faults: [String] = []
         let days: [Int?] = retryDays.split(separator: ",").map { Int($0.trimming(" ")) }
         let known: [Int] = days.compactMap { $0 }
@@ -33,11 +34,30 @@ struct SubscriptionSettings: Sendable, Equatable {
         }
         if !(1...720).contains(signupHours) { faults.append("subscription.signup_expires_hours must be 1 to 720") }
         if !(1...16).contains(schedulerWorkers) { faults.append("subscription.scheduler_workers must be 1 to 16") }
+        least = Self.leastAmounts(configuration.tunables, &faults)
         guard faults.isEmpty else { throw Invalid(faults: faults) }
         policy = DunningPolicy(
             retries: known.map { .seconds($0 * 86_400) }, givesUpAfter: .seconds(giveUpDays * 86_400),
             signupExpiresAfter: .seconds(signupHours * 3_600))
-        self.schedulerWorkers = schedulerWorkers
+    }
+
+    /// `least_amounts: {USD: 50}` in place of the standard ones; what is not named stays.
+    private static func leastAmounts(_ tunables: [String: String], _ faults: inout [String]) -> LeastAmounts {
+        let name = "subscription.least_amounts"
+        var amounts: [Currency: Int64] = [:]
+        for (key, text) in tunables.sorted(by: { $0.key < $1.key }) where key.hasPrefix("\(name).") {
+            if let currency = Currency(String(key.dropFirst(name.count + 1))), let minor = Int64(text),
+                (0...Plan.maxPriceMinor).contains(minor)
+            {
+                amounts[currency] = minor
+            } else {
+                faults.append("\(key) must be minor units of a currency, zero or more, such as USD: 50")
+            }
+        }
+        if let text: String = tunables[name], !text.isEmpty {
+            faults.append("\(name) must be amounts by currency such as {USD: 50}")
+        }
+        return .standard.replacing(amounts)
     }
 }
 

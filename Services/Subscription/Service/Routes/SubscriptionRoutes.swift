@@ -5,7 +5,7 @@ import SubscriptionDomain
 
 /// `/v1/subscriptions`, besides the sign-up.
 struct SubscriptionRoutes: Sendable {
-    let changePlan = ChangePlan()
+    let changePlan: ChangePlan
     let cancelSubscription = CancelSubscription()
 
     var endpoints: [Endpoint] {

@@ -23,7 +23,9 @@ package struct SubscriptionView: JSONOutput {
         o.field("created_at", subscription.createdAt)
         o.field("pending_plan_id", subscription.pendingPlan?.id.rawValue, doc: "The plan from the end of the period on")
         o.field("latest_billing_id", subscription.latestBillingID?.rawValue)
-        o.field("credit_balance", subscription.credit, doc: "Minor units that the next billings use up")
+        o.field(
+            "credit_balance", subscription.credit,
+            doc: "Minor units that the next billings use up; below zero too little to collect, added to the next one")
         o.field("metadata", subscription.metadata)
     }
 

@@ -3,7 +3,7 @@ import Postgres
 import SubscriptionDomain
 
 enum BillingStore {
-    /// The columns in the order of ``readOptional(_:)``; the origin's plan is joined as `o`.
+    /// The columns in the order of ``readOptional(_:)``; the origin's plan is joined as `o`, what was planned there as `w`.
     static let columns: SQL =
         """
         b.id, b.reason, b.status, b.amount, b.currency, b.lines, b.period_index, b.period_start, b.period_end,
@@ -11,7 +11,8 @@ enum BillingStore {
         b.first_failed_at, b.last_decline, b.has_new_method, b.billed_at, b.settled_at, b.is_paid_late,
         b.origin_anchor_date, b.origin_anchor_seconds, b.origin_period_index, b.origin_period_start,
         b.origin_period_end,
-        o.id, o.name, o.amount, o.currency, o.billing_interval, o.interval_count, o.trial_days
+        o.id, o.name, o.amount, o.currency, o.billing_interval, o.interval_count, o.trial_days,
+        w.id, w.name, w.amount, w.currency, w.billing_interval, w.interval_count, w.trial_days
         """
 
     /// Reads billings by id; the subscriptions they belong to should be locked.
@@ -20,6 +21,7 @@ enum BillingStore {
         let found: [Billing?] = try db.query(
             """
             SELECT \(columns) FROM billings b LEFT JOIN plans o ON o.id = b.origin_plan_id
+                LEFT JOIN plans w ON w.id = b.origin_pending_plan_id
             WHERE b.id = ANY(\(ids)::text[])
             """, readOptional)
         var billings: [BillingID: Billing] = [:]
@@ -48,6 +50,7 @@ enum BillingStore {
         let subscriptions: [SubscriptionID] = billings.map(\.subscription.id)
         let customers: [CustomerID] = billings.map(\.subscription.customerID)
         let plans: [PlanID?] = origins.map { $0?.plan.id }
+        let planned: [PlanID?] = origins.map { $0?.pendingPlan?.id }
         let dates: [CivilDate?] = origins.map { $0?.anchor.date }
         let seconds: [Int?] = origins.map { $0?.anchor.secondsOfDay }
         let indices: [Int?] = origins.map { $0?.period.index }
@@ -55,16 +58,17 @@ enum BillingStore {
         let ends: [Instant?] = origins.map { $0?.period.end }
         return """
             INSERT INTO billings (id, subscription_id, customer_id, reason, amount, currency, lines, period_index,
-                period_start, period_end, credit_applied, credit_added, billed_at, origin_plan_id, origin_anchor_date,
-                origin_anchor_seconds, origin_period_index, origin_period_start, origin_period_end, \(stateColumns))
+                period_start, period_end, credit_applied, credit_added, billed_at, origin_plan_id,
+                origin_pending_plan_id, origin_anchor_date, origin_anchor_seconds, origin_period_index,
+                origin_period_start, origin_period_end, \(stateColumns))
             SELECT n.* FROM unnest(\(all.map(\.id))::text[], \(subscriptions)::text[], \(customers)::text[],
                 \(all.map(\.reason))::text[], \(all.map(\.amount.minor))::bigint[],
                 \(all.map(\.amount.currency.code))::text[], \(all.map { LinesColumn.encode($0.lines) })::jsonb[],
                 \(all.map(\.period.index))::int[], \(all.map(\.period.start))::timestamptz[],
                 \(all.map(\.period.end))::timestamptz[], \(all.map(\.creditApplied))::bigint[],
                 \(all.map(\.creditAdded))::bigint[], \(all.map(\.billedAt))::timestamptz[], \(plans)::text[],
-                \(dates)::date[], \(seconds)::int[], \(indices)::int[], \(starts)::timestamptz[], \(ends)::timestamptz[],
-                \(stateArrays(all))) AS n
+                \(planned)::text[], \(dates)::date[], \(seconds)::int[], \(indices)::int[], \(starts)::timestamptz[],
+                \(ends)::timestamptz[], \(stateArrays(all))) AS n
             """
     }
 
@@ -104,7 +108,7 @@ extension BillingStore {
     /// Reads the columns of an outer join; `nil` when there is no billing.
     static func readOptional(_ row: inout PostgresRow) throws -> Billing? {
         guard let id: BillingID = try row.next() else {
-            for _ in 0..<32 { row.skip() }
+            for _ in 0..<39 { row.skip() }
             return nil
         }
         let reason: BillingReason = try row.next()
@@ -147,10 +151,12 @@ extension BillingStore {
         let index: Int? = try row.next()
         let start: Instant? = try row.next()
         let end: Instant? = try row.next()
-        guard let plan: Plan = try PlanColumns.readOptional(&row) else { return nil }
+        let plan: Plan? = try PlanColumns.readOptional(&row)
+        let pendingPlan: Plan? = try PlanColumns.readOptional(&row)
+        guard let plan else { return nil }
         guard let date, let seconds, let index, let start, let end else { throw StoredValueFault.incompleteOrigin }
         return UpgradeOrigin(
             plan: plan, anchor: BillingAnchor(date: date, secondsOfDay: seconds),
-            period: BillingPeriod(index: index, start: start, end: end))
+            period: BillingPeriod(index: index, start: start, end: end), pendingPlan: pendingPlan)
     }
 }

@@ -88,6 +88,7 @@ package enum SubscriptionStore {
         LEFT JOIN plans q ON q.id = s.pending_plan_id
         LEFT JOIN billings b ON b.subscription_id = s.id AND b.status = 'open'
         LEFT JOIN plans o ON o.id = b.origin_plan_id
+        LEFT JOIN plans w ON w.id = b.origin_pending_plan_id
         WHERE s.id = ANY(\(ids)::text[])
         """
     }

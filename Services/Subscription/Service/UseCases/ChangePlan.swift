@@ -6,8 +6,10 @@ public import SubscriptionDomain
 /// Moves a subscription to another plan, at once with proration or at the end of the period.
 /// - Note: At once: emits `subscription.plan_changed.v1` and `subscription.billed.v1`. Locks the subscription's row.
 package struct ChangePlan: Sendable {
-    /// Needs nothing.
-    package init() {}
+    private let least: LeastAmounts
+
+    /// Bills no less than the least amounts.
+    package init(least: LeastAmounts) { self.least = least }
 
     /// Runs in the caller's transaction.
     package func callAsFunction(
@@ -21,7 +23,7 @@ package struct ChangePlan: Sendable {
             throw Problem.invalid([.unknownID("plan_id", "there is no such plan")])
         }
         switch input.proration {
-        case .immediate: try subscription.changePlanNow(to: stored.plan, at: now)
+        case .immediate: try subscription.changePlanNow(to: stored.plan, least: least, at: now)
         case .none: try subscription.changePlanAtPeriodEnd(to: stored.plan)
         }
         return try SubscriptionWriter.save([subscription], at: now, in: db).first ?? subscription

@@ -13,9 +13,13 @@ package struct RunDueWork: Sendable {
     package static let batchLimit = 500
 
     private let policy: DunningPolicy
+    private let least: LeastAmounts
 
-    /// Works by a policy.
-    package init(policy: DunningPolicy) { self.policy = policy }
+    /// Works by a policy and bills no less than the least amounts.
+    package init(policy: DunningPolicy, least: LeastAmounts) {
+        self.policy = policy
+        self.least = least
+    }
 
     /// Runs one batch.
     /// - Returns: How many subscriptions were due; fewer than `limit` means that nothing free is left.
@@ -23,7 +27,7 @@ package struct RunDueWork: Sendable {
         at now: Instant, limit: Int = RunDueWork.batchLimit, in db: borrowing PostgresTransaction
     ) throws -> Int {
         var due: [Subscription] = try SubscriptionStore.lockDue(by: now, limit: limit, in: db)
-        for index in due.indices { due[index].performDue(policy: policy, at: now) }
+        for index in due.indices { due[index].performDue(policy: policy, least: least, at: now) }
         try SubscriptionWriter.save(due, at: now, in: db)
         return due.count
     }

@@ -8,9 +8,13 @@ package import SubscriptionDomain
 /// - Note: Emits `subscription.created.v1` and, without a trial, `subscription.billed.v1`.
 package struct SubscribeCustomer: Sendable {
     let policy: DunningPolicy
+    let least: LeastAmounts
 
-    /// Works by a policy.
-    package init(policy: DunningPolicy) { self.policy = policy }
+    /// Works by a policy and bills no less than the least amounts.
+    package init(policy: DunningPolicy, least: LeastAmounts) {
+        self.policy = policy
+        self.least = least
+    }
 
     /// - Parameter id: The new subscription's id, drawn before so that a repeated request finds it.
     /// - Throws: ``Problem`` naming the customer and the plan when they do not exist.
@@ -27,7 +31,8 @@ package struct SubscribeCustomer: Sendable {
         }
         let subscription: Subscription = .signUp(
             id: id, customerID: customer.id, zone: customer.timeZone, plan: stored.plan,
-            trialDays: input.trialDays ?? stored.plan.trialDays, metadata: input.metadata, policy: policy, at: now)
+            trialDays: input.trialDays ?? stored.plan.trialDays, metadata: input.metadata, policy: policy, least: least,
+            at: now)
         return try SubscriptionWriter.insert(subscription, at: now, in: db)
     }
 }
