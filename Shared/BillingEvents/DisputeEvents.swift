@@ -100,7 +100,7 @@ public struct PaymentDisputedV1: EventBody, Equatable {
     }
 }
 
-/// A dispute is over. It is told again when an appeal turns it.
+/// A dispute is over. It is told again when an appeal turns it, or when its amount changes after all.
 public struct PaymentDisputeClosedV1: EventBody, Equatable {
     /// Its wire name.
     public static let type = "payment.dispute_closed.v1"

@@ -9,17 +9,19 @@ extension Endpoint {
     ///   - path: `/v1/customers/{id}`.
     ///   - scope: What the caller must be allowed; `nil` opens the route to everyone.
     ///   - problems: What it may answer besides the usual ones, as `404 not_found`.
+    ///   - snapshot: Whether all its statements see one state; for answers that need several.
     ///   - body: Runs on a thread of the pool.
     public static func read<Out: JSONOutput>(
         _ path: String, scope: String?, summary: String, query: [QueryParameter] = [], answers: Out.Type,
-        problems: [String] = [], _ body: @escaping @Sendable (borrowing PostgresTransaction, Call) throws -> Out
+        problems: [String] = [], snapshot: Bool = false,
+        _ body: @escaping @Sendable (borrowing PostgresTransaction, Call) throws -> Out
     ) -> Endpoint {
         let operation = OperationDocument(
             summary: summary, statuses: [200], problems: problems, requestSchema: nil,
             answerSchema: { outputSchema(of: Out.self) }, answerExample: { encode(Out.sample) })
         return Endpoint(.get, path, scope: scope, query: query, needsKey: false, operation: operation) {
             call, _, pool in
-            let bytes = try await pool.transaction(readOnly: true, deadline: call.deadline) {
+            let bytes = try await pool.transaction(readOnly: true, snapshot: snapshot, deadline: call.deadline) {
                 (db: borrowing PostgresTransaction) -> [UInt8] in
                 try TraceContext.$current.withValue(call.trace) { encode(try body(db, call)) }
             }

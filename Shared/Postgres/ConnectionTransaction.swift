@@ -34,6 +34,7 @@ struct TransactionWork {
 enum Control {
     static let begin: SQL = "BEGIN"
     static let beginReadOnly: SQL = "BEGIN READ ONLY"
+    static let beginSnapshot: SQL = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
     static let beginSerializable: SQL = "BEGIN ISOLATION LEVEL SERIALIZABLE"
     static let commit: SQL = "COMMIT"
     static let rollback: SQL = "ROLLBACK"
@@ -43,9 +44,11 @@ extension Connection {
     /// Runs `body` between BEGIN and COMMIT, then what it asked to run after COMMIT.
     /// - Throws: What `body` throws, after ROLLBACK; or the failure of BEGIN or COMMIT.
     func transaction<R>(
-        readOnly: Bool, deadline: ContinuousClock.Instant?, _ body: (borrowing PostgresTransaction) throws -> R
+        readOnly: Bool, snapshot: Bool = false, deadline: ContinuousClock.Instant?,
+        _ body: (borrowing PostgresTransaction) throws -> R
     ) throws -> R {
-        try start(readOnly ? Control.beginReadOnly : Control.begin, readOnly: readOnly, deadline: deadline)
+        let begin: SQL = snapshot ? Control.beginSnapshot : readOnly ? Control.beginReadOnly : Control.begin
+        try start(begin, readOnly: readOnly || snapshot, deadline: deadline)
         let value: R
         do {
             value = try body(PostgresTransaction(connection: self))

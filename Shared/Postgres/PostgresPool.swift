@@ -25,6 +25,8 @@ public final class PostgresPool: Sendable {
     /// ``PostgresTransaction/onCommit(_:)`` have run when this returns.
     /// - Parameters:
     ///   - readOnly: Lets the server refuse writes.
+    ///   - snapshot: Reads only, and every statement sees the state that the first one saw. Without it each statement sees
+    ///     what was committed before it.
     ///   - deadline: When the caller stops being interested: the work does not start later, and statements running
     ///     then are cancelled. A COMMIT under way is not.
     ///   - body: Talks to the database synchronously. What it throws is thrown on, after ROLLBACK.
@@ -34,12 +36,13 @@ public final class PostgresPool: Sendable {
     ///   began. Work that has begun runs to its end.
     @discardableResult
     public func transaction<R: Sendable>(
-        readOnly: Bool = false, deadline: ContinuousClock.Instant? = nil,
+        readOnly: Bool = false, snapshot: Bool = false, deadline: ContinuousClock.Instant? = nil,
         _ body: @Sendable @escaping (borrowing PostgresTransaction) throws -> R
     ) async throws -> R {
         let (limit, isCallers) = core.startLimit(deadline)
         let job = TransactionJob(
-            startLimit: limit, isCallersLimit: isCallers, readOnly, deadline, Self.traced(TraceContext.current, body))
+            startLimit: limit, isCallersLimit: isCallers, readOnly: readOnly, snapshot: snapshot, deadline,
+            Self.traced(TraceContext.current, body))
         return try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in
                 job.continuation = continuation
@@ -50,7 +53,7 @@ public final class PostgresPool: Sendable {
         }
     }
 
-    /// Runs `body` like ``transaction(readOnly:deadline:_:)``, and again from its start when it lost a race against
+    /// Runs `body` like ``transaction(readOnly:snapshot:deadline:_:)``, and again from its start when it lost a race against
     /// another transaction or its connection before COMMIT.
     /// - Parameter attempts: How often it may run in all.
     @discardableResult
@@ -104,15 +107,17 @@ private final class TransactionJob<R: Sendable>: PoolJob, @unchecked Sendable {
     /// Set before the job is submitted; taken by the one call of `complete` or `fail`.
     var continuation: CheckedContinuation<R, any Error>?
     private let readOnly: Bool
+    private let snapshot: Bool
     private let deadline: ContinuousClock.Instant?
     private let body: @Sendable (borrowing PostgresTransaction) throws -> R
     private var outcome: Result<R, any Error>?
 
     init(
-        startLimit: ContinuousClock.Instant, isCallersLimit: Bool, _ readOnly: Bool,
+        startLimit: ContinuousClock.Instant, isCallersLimit: Bool, readOnly: Bool, snapshot: Bool,
         _ deadline: ContinuousClock.Instant?, _ body: @escaping @Sendable (borrowing PostgresTransaction) throws -> R
     ) {
         self.readOnly = readOnly
+        self.snapshot = snapshot
         self.deadline = deadline
         self.body = body
         super.init(startLimit: startLimit, isCallersLimit: isCallersLimit)
@@ -120,7 +125,8 @@ private final class TransactionJob<R: Sendable>: PoolJob, @unchecked Sendable {
 
     override func run(on connection: Connection) -> JobCounts {
         do {
-            outcome = .success(try connection.transaction(readOnly: readOnly, deadline: deadline, body))
+            outcome = .success(
+                try connection.transaction(readOnly: readOnly, snapshot: snapshot, deadline: deadline, body))
             return JobCounts(transactions: 1)
         } catch {
             outcome = .failure(error)

@@ -69,7 +69,7 @@ package final class PostgresSession {
         connection.rollBack()
     }
 
-    /// Runs `body` between BEGIN and COMMIT, as ``PostgresPool/transaction(readOnly:deadline:_:)`` does.
+    /// Runs `body` between BEGIN and COMMIT, as ``PostgresPool/transaction(readOnly:snapshot:deadline:_:)`` does.
     @discardableResult
     package func transaction<R>(
         readOnly: Bool = false, _ body: (borrowing PostgresTransaction) throws -> R

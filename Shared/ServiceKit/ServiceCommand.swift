@@ -111,7 +111,7 @@ struct Consistency<Assembly: ServiceAssembly>: AsyncParsableCommand {
     func run() async throws {
         let report: JSONValue = try await CommandContext.run(service: Assembly.name) { context in
             let consumers: [EventConsumer] = try Declared.consumers(Assembly.self, context)
-            return try await context.pool.transaction(readOnly: true) { db in
+            return try await context.pool.transaction(snapshot: true) { db in
                 let now: Instant = SystemClock().now.adding(try TestClockStore.offset(in: db))
                 let facts: ConsistencyFacts = try Assembly.consistency(db, now: now)
                 var members: [JSONMember] = try Progress.report(

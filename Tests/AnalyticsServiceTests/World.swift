@@ -7,11 +7,13 @@ import JSON
 import Logging
 import Messaging
 import Postgres
+import ServiceKit
 import TestKit
 
 /// Analytics with a database of its own.
 struct World: Sendable {
-    let pool: PostgresPool
+    let database: MigratedDatabase
+    var pool: PostgresPool { database.pool }
 
     /// Hands events over as the consumer does: claimed and recorded in one transaction.
     func record(_ events: [RawEvent]) async throws {
@@ -38,7 +40,7 @@ struct World: Sendable {
 
     func summary(at time: String) async throws -> BusinessSummary {
         let at: Instant = instant(time)
-        return try await pool.transaction(readOnly: true) { db in try SummarizeBusiness()(at: at, in: db) }
+        return try await pool.transaction(snapshot: true) { db in try SummarizeBusiness()(at: at, in: db) }
     }
 
     /// Recurring revenue at an instant, as text such as `9.99 USD, 5.00 EUR`.
@@ -52,8 +54,18 @@ struct World: Sendable {
         let first: Month? = from.flatMap { Month($0) }
         let last: Month? = to.flatMap { Month($0) }
         let now: Instant = instant(now)
-        return try await pool.transaction(readOnly: true) { db in
+        return try await pool.transaction(snapshot: true) { db in
             try ListMRRMonths()(from: first, through: last, currency: currency, now: now, in: db)
+        }
+    }
+
+    /// What Analytics tells the consistency check.
+    func facts() async throws -> (facts: [String: String], violations: [String]) {
+        try await pool.transaction(snapshot: true) { db in
+            let answer = try CheckConsistency()(in: db)
+            return (
+                Dictionary(answer.facts.map { ($0.0, $0.1.description) }) { first, _ in first }, answer.violations
+            )
         }
     }
 
@@ -75,7 +87,7 @@ struct World: Sendable {
 
 /// Lends a database with the tables of the service.
 func withAnalytics(_ body: (World) async throws -> Void) async throws {
-    try await withMigratedDatabase(service: "Analytics") { lent in try await body(World(pool: lent.pool)) }
+    try await withMigratedDatabase(service: "Analytics") { lent in try await body(World(database: lent)) }
 }
 
 func instant(_ text: String) -> Instant {

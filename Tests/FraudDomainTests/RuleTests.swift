@@ -1,4 +1,5 @@
 import BillingCore
+import Foundation
 import FraudDomain
 import Testing
 
@@ -20,9 +21,41 @@ import Testing
 
     @Test("knows that minor units differ: the same worth scores about the same") func exponents() throws {
         #expect(try score(150_000, "JPY") == score(1_000_00, "USD"))
-        #expect(try score(1_000_000, "KWD") == score(1_000_00, "USD"))
+        #expect(try score(1_000_000, "JOD") == score(1_000_00, "USD"))
         #expect(try score(999_00, "JPY") < 2_000)
         #expect(try score(25_000_000, "VND") == 2_000)
+    }
+
+    @Test("a hundred dollars' worth is a usual price in any currency, and ten thousand's is looked at")
+    func worth() throws {
+        // What is about 110 US dollars, and what is about 11,000.
+        let table: [(code: String, units: Int64)] = [
+            ("XPF", 12_000), ("ALL", 9_200), ("BIF", 325_000), ("GNF", 950_000), ("JMD", 17_500), ("MWK", 190_000),
+            ("VUV", 13_200), ("CNY", 790), ("ETB", 15_000), ("KWD", 34), ("XAF", 66_000), ("USD", 110), ("GBP", 85),
+        ]
+        for (code, units) in table {
+            let currency = try #require(Currency(code))
+            let minor: Int64 = (0..<currency.exponent).reduce(units) { product, _ in product * 10 }
+            #expect(try score(minor, code) < 500, "\(units) \(code)")
+            let decision = RiskLevel(of: AmountRule.score(Money(minor: minor * 100, currency: currency))).decision
+            #expect(decision == .review, "\(units * 100) \(code)")
+        }
+    }
+
+    @Test("what a unit is worth is known of every currency there is") func everyCurrency() throws {
+        let tables: [Set<String>] = [
+            Set(AmountRule.weaker.keys), Set(AmountRule.stronger.keys), AmountRule.dollarLike,
+        ]
+        for currency in Currency.all {
+            #expect(tables.filter { $0.contains(currency.code) }.count == 1, "\(currency.code)")
+        }
+        let file = "/Tests/FraudDomainTests/RuleTests.swift"
+        let charged = try String(
+            contentsOfFile: #filePath.dropLast(file.count) + "/docs/data/provider-units.csv", encoding: .utf8)
+        let codes: [String] = charged.split(separator: "\n").dropFirst(2).map { String($0.prefix(3)) }
+        #expect(codes.count > 100)
+        for code in codes { #expect(tables.contains { $0.contains(code) }, "\(code)") }
+        #expect(AmountRule.weaker.values.allSatisfy { $0 >= 2 } && AmountRule.stronger.values.allSatisfy { $0 >= 2 })
     }
 
     @Test("never blocks by itself and never sinks with the amount, in any currency") func bounds() {

@@ -21,7 +21,7 @@ import Testing
             #expect(event.score == "0.0200")
             #expect(event.decision == "approve")
             #expect(event.reasons.isEmpty)
-            #expect(event.model == "rules-1")
+            #expect(event.model == "rules-2")
             let stored = try #require(try await world.assessments().first)
             #expect(stored["id"]?.stringValue == event.assessmentID.rawValue)
             #expect(stored["score"]?.stringValue == "0.0200")

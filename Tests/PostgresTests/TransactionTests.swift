@@ -112,6 +112,32 @@ import Testing
         }
     }
 
+    @Test("all statements of a snapshot see one state, and it refuses writes") func snapshot() async throws {
+        try await withPool { pool, database in
+            try await pool.prepare("CREATE TABLE t (n int)")
+            let gate = Gate()
+            let counting: @Sendable (borrowing PostgresTransaction) throws -> [Int?] = { db in
+                let before: Int? = try db.first("SELECT count(*) FROM t") { row in try row.next() }
+                gate.pass()
+                return [before, try db.first("SELECT count(*) FROM t") { row in try row.next() }]
+            }
+            async let seen: [Int?] = pool.transaction(snapshot: true, counting)
+            try await gate.awaitVisitor()
+            try await pool.transaction { db in try db.execute("INSERT INTO t VALUES (1)") }
+            gate.open()
+            #expect(try await seen == [0, 0])
+            async let each: [Int?] = pool.transaction(readOnly: true, counting)
+            try await gate.awaitVisitor(2)
+            try await pool.transaction { db in try db.execute("INSERT INTO t VALUES (1)") }
+            gate.open()
+            #expect(try await each == [1, 2], "without it each statement sees what is there by then")
+            let error = await failure {
+                try await pool.transaction(snapshot: true) { db in try db.execute("INSERT INTO t VALUES (1)") }
+            }
+            #expect(error?.code == "25006")
+        }
+    }
+
     @Test("a transaction that asks nothing costs nothing and succeeds") func empty() async throws {
         try await withPool { pool, _ in
             let ledger = Ledger<Int>()

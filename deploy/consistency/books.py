@@ -18,7 +18,9 @@ OWNERS: tuple[tuple[str, str, str], ...] = (
     ("past_due_subscriptions", "subscription", "past_due"),
     ("mrr", "subscription", "mrr"),
     ("succeeded_payments", "payment", "succeeded_payments"),
+    ("captures", "payment", "captures"),
     ("refunds", "payment", "refunds"),
+    ("lost_disputes", "payment", "lost_disputes"),
     ("finalized_invoices", "invoice", "finalized_invoices"),
     ("paid_invoices", "invoice", "paid_invoices"),
 )

@@ -1,7 +1,7 @@
 public import BillingCore
 
 /// One invoice as its events tell it. States of the same invoice merge to the same result in any order.
-public struct InvoiceState: Hashable, Sendable {
+public struct InvoiceState: Hashable, EventState {
     /// Where an issued invoice stands; it moves on from `finalized` once.
     public enum Status: String, CaseIterable, Sendable {
         case finalized, paid, void
@@ -40,6 +40,9 @@ public struct InvoiceState: Hashable, Sendable {
         paidAt = status == .paid ? at : nil
     }
 
+    /// The invoice.
+    public var subject: InvoiceID { invoiceID }
+
     /// Takes in what another event of the same invoice says.
     public mutating func merge(_ other: InvoiceState) {
         precondition(other.invoiceID == invoiceID, "states of two invoices were merged")
@@ -47,20 +50,5 @@ public struct InvoiceState: Hashable, Sendable {
         number = number ?? other.number
         issuedAt = issuedAt ?? other.issuedAt
         paidAt = paidAt ?? other.paidAt
-    }
-
-    /// One state for each invoice, in the order in which the invoices first appear.
-    public static func fold(_ states: [InvoiceState]) -> [InvoiceState] {
-        var folded: [InvoiceState] = []
-        var places: [InvoiceID: Int] = [:]
-        for state in states {
-            if let place: Int = places[state.invoiceID] {
-                folded[place].merge(state)
-            } else {
-                places[state.invoiceID] = folded.count
-                folded.append(state)
-            }
-        }
-        return folded
     }
 }

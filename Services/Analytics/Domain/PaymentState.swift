@@ -4,7 +4,7 @@ public import BillingCore
 ///
 /// States of the same payment merge to the same result in any order, so a payment is right even when an event of it
 /// arrives late.
-public struct PaymentState: Hashable, Sendable {
+public struct PaymentState: Hashable, EventState {
     /// Highest attempt number that is believed.
     public static let maxAttempt: Int64 = 1_000_000
 
@@ -69,6 +69,9 @@ public struct PaymentState: Hashable, Sendable {
         succeededAt = status == .succeeded ? at : nil
     }
 
+    /// The payment.
+    public var subject: PaymentID { paymentID }
+
     /// Takes in what another event of the same payment says.
     public mutating func merge(_ other: PaymentState) {
         precondition(other.paymentID == paymentID, "states of two payments were merged")
@@ -81,21 +84,6 @@ public struct PaymentState: Hashable, Sendable {
         firstAttempt = firstAttempt ?? other.firstAttempt
         firstOutcomeAt = earlier(firstOutcomeAt, other.firstOutcomeAt)
         succeededAt = earlier(succeededAt, other.succeededAt)
-    }
-
-    /// One state for each payment, in the order in which the payments first appear.
-    public static func fold(_ states: [PaymentState]) -> [PaymentState] {
-        var folded: [PaymentState] = []
-        var places: [PaymentID: Int] = [:]
-        for state in states {
-            if let place: Int = places[state.paymentID] {
-                folded[place].merge(state)
-            } else {
-                places[state.paymentID] = folded.count
-                folded.append(state)
-            }
-        }
-        return folded
     }
 }
 

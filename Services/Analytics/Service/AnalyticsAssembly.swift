@@ -9,13 +9,18 @@ public struct AnalyticsAssembly: ServiceAssembly {
     /// Also its database role and schema.
     public static let name = "analytics"
 
-    /// The service has nothing to configure.
-    public init(_ parts: ServiceParts) throws {}
+    private let limit: ReportLimit
+
+    /// - Parameter parts: Of these the configuration: `analytics.report_seconds`.
+    public init(_ parts: ServiceParts) throws {
+        let seconds: Int = parts.configuration.int("analytics.report_seconds", default: ReportLimit.defaultSeconds)
+        limit = ReportLimit(.seconds(seconds))
+    }
 
     /// Routes, with nothing but the database behind them.
     public var endpoints: [Endpoint] {
-        SummaryRoutes(summarize: SummarizeBusiness()).endpoints + MRRRoutes(months: ListMRRMonths()).endpoints
-            + EventRoutes().endpoints
+        SummaryRoutes(summarize: SummarizeBusiness(limit: limit)).endpoints
+            + MRRRoutes(months: ListMRRMonths(limit: limit)).endpoints + EventRoutes().endpoints
     }
 
     /// The one consumer of everything.

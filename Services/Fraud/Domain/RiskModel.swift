@@ -33,7 +33,7 @@ public struct RiskVerdict: Equatable, Sendable {
 /// The two rules and how they add up. The same features always give the same verdict.
 public struct RiskModel: Sendable {
     /// What verdicts are signed with; a change of rules is a new name.
-    public static let name = "rules-1"
+    public static let name = "rules-2"
 
     let velocity: VelocityRule
 

@@ -13,22 +13,35 @@ struct EventBatch {
         let body: String
     }
 
-    /// Money that went back.
-    struct Refund {
-        let id: RefundID
+    /// Money that was taken of an authorized payment.
+    struct Capture {
+        let id: CaptureID
         let paymentID: PaymentID
         let customerID: CustomerID
         let amount: Money
         let at: Instant
-        /// It failed then; nothing went back.
-        var hasFailed = false
+    }
+
+    /// A word on how a dispute ended.
+    struct DisputeClosing {
+        enum Outcome: String { case won, lost, closed }
+
+        let eventID: EventID
+        let disputeID: DisputeID
+        let paymentID: PaymentID
+        let customerID: CustomerID
+        let amount: Money
+        let outcome: Outcome
+        let at: Instant
     }
 
     fileprivate(set) var entries: [Entry] = []
     fileprivate(set) var changes: [SubscriptionChange] = []
     fileprivate(set) var payments: [PaymentState] = []
     fileprivate(set) var invoices: [InvoiceState] = []
-    fileprivate(set) var refunds: [Refund] = []
+    fileprivate(set) var captures: [Capture] = []
+    fileprivate(set) var refunds: [RefundState] = []
+    fileprivate(set) var disputes: [DisputeClosing] = []
 
     /// Reads events in their order of arrival.
     /// - Throws: ``Refusal/park(reason:)`` for the first one that can never be understood.
@@ -47,6 +60,7 @@ struct EventBatch {
         changes = SubscriptionChange.settle(changes)
         payments = PaymentState.fold(payments)
         invoices = InvoiceState.fold(invoices)
+        refunds = RefundState.fold(refunds)
     }
 }
 
@@ -58,9 +72,9 @@ enum EventReaders {
     static let byType: [String: Reader] = {
         var readers: [String: Reader] = [:]
         for type in EventCatalog.all { readers[type.type] = keeper(of: type) }
-        let projecting: [String: Reader] = subscriptionReaders.merging(paymentReaders) { first, _ in first }
-            .merging(invoiceReaders) { first, _ in first }
-        readers.merge(projecting) { _, projecting in projecting }
+        for projecting in [subscriptionReaders, paymentReaders, movementReaders, invoiceReaders] {
+            readers.merge(projecting) { _, projecting in projecting }
+        }
         readers[APIKeyChangedV1.type] = keepWithoutHash
         return readers
     }()
@@ -161,17 +175,35 @@ extension EventReaders {
             try batch.add(
                 event.body.paymentID, event.body.customerID, event.body.amount, .canceled, nil, event.time)
         },
+    ]
+
+    /// Money of payments that moves by itself.
+    private static let movementReaders: [String: Reader] = [
+        PaymentCapturedV1.type: reader(of: PaymentCapturedV1.self) { event, batch in
+            batch.captures.append(
+                .init(
+                    id: event.body.captureID, paymentID: event.body.paymentID, customerID: event.body.customerID,
+                    amount: event.body.amount, at: event.body.capturedAt))
+        },
         PaymentRefundedV1.type: reader(of: PaymentRefundedV1.self) { event, batch in
             batch.refunds.append(
                 .init(
-                    id: event.body.refundID, paymentID: event.body.paymentID, customerID: event.body.customerID,
-                    amount: event.body.amount, at: event.body.refundedAt))
+                    refundID: event.body.refundID, paymentID: event.body.paymentID, customerID: event.body.customerID,
+                    amount: event.body.amount, at: event.body.refundedAt, hasFailed: false))
         },
         PaymentRefundFailedV1.type: reader(of: PaymentRefundFailedV1.self) { event, batch in
             batch.refunds.append(
                 .init(
-                    id: event.body.refundID, paymentID: event.body.paymentID, customerID: event.body.customerID,
+                    refundID: event.body.refundID, paymentID: event.body.paymentID, customerID: event.body.customerID,
                     amount: event.body.amount, at: event.body.failedAt, hasFailed: true))
+        },
+        PaymentDisputeClosedV1.type: reader(of: PaymentDisputeClosedV1.self) { event, batch in
+            batch.disputes.append(
+                .init(
+                    eventID: event.id, disputeID: event.body.disputeID, paymentID: event.body.paymentID,
+                    customerID: event.body.customerID, amount: event.body.amount,
+                    outcome: try word(event.body.outcome, "outcome", as: EventBatch.DisputeClosing.Outcome.self),
+                    at: event.body.closedAt))
         },
     ]
 

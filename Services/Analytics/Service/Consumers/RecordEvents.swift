@@ -21,7 +21,9 @@ public struct RecordEvents: Sendable {
         try SubscriptionValueStore.append(batch.changes, in: db)
         try PaymentStore.merge(batch.payments, in: db)
         try InvoiceStore.merge(batch.invoices, in: db)
-        try RefundStore.append(batch.refunds, in: db)
+        try CaptureStore.append(batch.captures, in: db)
+        try RefundStore.merge(batch.refunds, in: db)
+        try DisputeStore.append(batch.disputes, in: db)
     }
 
     /// The consumer of every topic.

@@ -18,7 +18,7 @@ struct MRRRoutes: Sendable {
                     Self.month("to", doc: "Last month; the current one when left out"),
                     .currency("currency", doc: "One currency; all when left out"),
                 ],
-                answers: MRRListResource.self
+                answers: MRRListResource.self, problems: [ReportTooCostly.declared], snapshot: true
             ) { db, call in
                 MRRListResource(
                     months: try months(

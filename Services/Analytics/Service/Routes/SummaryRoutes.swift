@@ -12,7 +12,8 @@ struct SummaryRoutes: Sendable {
         return [
             .read(
                 "/v1/analytics/summary", scope: "analytics:read", summary: "The figures of the business at an instant",
-                query: [.instant("at", doc: "The instant; now when left out")], answers: SummaryResource.self
+                query: [.instant("at", doc: "The instant; now when left out")], answers: SummaryResource.self,
+                problems: [ReportTooCostly.declared], snapshot: true
             ) { db, call in
                 SummaryResource(summary: try summarize(at: call.query.instant("at") ?? call.now, in: db))
             }
@@ -36,7 +37,8 @@ struct SummaryResource: JSONOutput {
             "payment_success_rate", SuccessRateResource(rate: summary.successRate),
             doc: "Of all payments until then; attempts of one payment are one payment")
         o.field(
-            "revenue", summary.revenue.map(RevenueResource.init), doc: "All money captured and given back until then")
+            "revenue", summary.revenue.map(RevenueResource.init),
+            doc: "All money captured, given back and lost in disputes until then")
     }
 
     static var sample: Self {
@@ -46,7 +48,7 @@ struct SummaryResource: JSONOutput {
                 at: .sample, mrr: [mrr], arr: [Money(minor: 359_640, currency: .usd)], active: 29, pastDue: 1,
                 trialing: 2,
                 successRate: SuccessRate(payments: 30, succeededAtOnce: 29, succeeded: 30),
-                revenue: [.init(paid: mrr, refunded: Money(minor: 999, currency: .usd))]))
+                revenue: [RevenueResource.sample.revenue]))
     }
 }
 
@@ -81,7 +83,7 @@ struct SuccessRateResource: JSONOutput {
     static var sample: Self { Self(rate: SuccessRate(payments: 30, succeededAtOnce: 29, succeeded: 30)) }
 }
 
-/// Money in and back as JSON.
+/// Money in, back and lost as JSON.
 struct RevenueResource: JSONOutput {
     let revenue: BusinessSummary.Revenue
 
@@ -89,9 +91,13 @@ struct RevenueResource: JSONOutput {
         o.field("currency", revenue.paid.currency.code, doc: "ISO 4217 code")
         o.field("paid", revenue.paid.minor, doc: "Captured, minor units")
         o.field("refunded", revenue.refunded.minor, doc: "Given back, minor units")
+        o.field("disputed", revenue.disputed.minor, doc: "Lost in disputes, minor units")
     }
 
     static var sample: Self {
-        Self(revenue: .init(paid: Money(minor: 29_970, currency: .usd), refunded: Money(minor: 999, currency: .usd)))
+        Self(
+            revenue: .init(
+                paid: Money(minor: 29_970, currency: .usd), refunded: Money(minor: 999, currency: .usd),
+                disputed: Money(minor: 999, currency: .usd)))
     }
 }

@@ -24,6 +24,17 @@ enum FactStore {
             ids: "SELECT payment_id AS id, currency, amount_minor FROM payments WHERE status = 'succeeded'", in: db)
     }
 
+    /// Money that was taken of authorized payments.
+    static func captures(in db: borrowing PostgresTransaction) throws -> JSONValue {
+        try total(ids: "SELECT capture_id AS id, currency, amount_minor FROM captures", in: db)
+    }
+
+    /// Disputes that are lost by the last word on them.
+    static func lostDisputes(in db: borrowing PostgresTransaction) throws -> JSONValue {
+        try total(
+            ids: "SELECT dispute_id AS id, currency, amount_minor FROM (\(DisputeStore.lost(at: nil))) d", in: db)
+    }
+
     /// Money that went back.
     static func refunds(in db: borrowing PostgresTransaction) throws -> JSONValue {
         try total(ids: "SELECT refund_id AS id, currency, amount_minor FROM refunds WHERE failed_at IS NULL", in: db)
@@ -53,6 +64,9 @@ enum FactStore {
     }
 
     /// Sentences about promises of our own that do not hold; empty when all do.
+    ///
+    /// That the history holds nothing which was not handled is seen elsewhere: it is held against what was published, by
+    /// counts and sums of ids that outlive the claims.
     static func violations(in db: borrowing PostgresTransaction) throws -> [String] {
         var found: [String] = []
         let broken: Int64 = try count(
@@ -71,12 +85,6 @@ enum FactStore {
               AND NOT EXISTS (SELECT 1 FROM parked_events p WHERE p.event_id = i.event_id)
             """, in: db)
         if forgotten > 0 { found.append("\(forgotten) handled events are missing from the history") }
-        let unclaimed: Int64 = try count(
-            """
-            SELECT count(*) FROM event_history h
-            WHERE NOT EXISTS (SELECT 1 FROM inbox i WHERE i.event_id = h.event_id)
-            """, in: db)
-        if unclaimed > 0 { found.append("\(unclaimed) events of the history were never claimed") }
         return found
     }
 

@@ -3,7 +3,8 @@ import BillingCore
 import Postgres
 
 /// Month ends, compared customer by customer. A month end is the last moment before the next month begins: a change at
-/// midnight on the first belongs to the new month.
+/// midnight on the first belongs to the new month. The statements read whole tables: they are planned at each use, by what
+/// the tables hold then.
 enum MovementStore {
     /// What customers did in each month, equal steps counted together: the answer has as many rows as there are
     /// different steps, not customers.
@@ -14,8 +15,7 @@ enum MovementStore {
         from first: Month, through last: Month, currency: Currency?, in db: borrowing PostgresTransaction
     ) throws -> [CustomerStep] {
         let ends: [Instant] = (-1...first.distance(to: last)).map { first.adding($0 + 1).start }
-        return try db.query(
-            """
+        let sql: SQL = """
             WITH ends AS (SELECT boundary, n FROM unnest(\(ends)::timestamptz[]) WITH ORDINALITY AS e(boundary, n)),
             earning AS MATERIALIZED (
                 SELECT customer_id, currency, valid_from, valid_to, mrr_minor FROM subscription_values
@@ -40,7 +40,7 @@ enum MovementStore {
             WHERE s.n > 1
             GROUP BY s.n, s.currency, s.previous, s.current, seen
             """
-        ) { row in
+        return try db.query(sql.unprepared) { row in
             let position: Int = try row.next()
             return CustomerStep(
                 month: first.adding(position - 2), currency: try row.next(), previous: try row.next(),
@@ -53,8 +53,7 @@ enum MovementStore {
         from first: Month, through last: Month, currency: Currency?, in db: borrowing PostgresTransaction
     ) throws -> [EarningCount] {
         let ends: [Instant] = (0...first.distance(to: last)).map { first.adding($0 + 1).start }
-        return try db.query(
-            """
+        let sql: SQL = """
             SELECT e.n, v.currency, count(*)
             FROM unnest(\(ends)::timestamptz[]) WITH ORDINALITY AS e(boundary, n)
             JOIN subscription_values v
@@ -62,7 +61,7 @@ enum MovementStore {
             WHERE v.mrr_minor > 0 AND (\(currency)::text IS NULL OR v.currency = \(currency)::text)
             GROUP BY e.n, v.currency
             """
-        ) { row in
+        return try db.query(sql.unprepared) { row in
             let position: Int = try row.next()
             return EarningCount(month: first.adding(position - 1), currency: try row.next(), count: try row.next())
         }
@@ -70,9 +69,8 @@ enum MovementStore {
 
     /// Every currency that ever earned.
     static func currencies(in db: borrowing PostgresTransaction) throws -> [Currency] {
-        try db.query("SELECT DISTINCT currency FROM subscription_values WHERE mrr_minor > 0 ORDER BY currency") { row in
-            try row.next()
-        }
+        let sql: SQL = "SELECT DISTINCT currency FROM subscription_values WHERE mrr_minor > 0 ORDER BY currency"
+        return try db.query(sql.unprepared) { row in try row.next() }
     }
 }
 

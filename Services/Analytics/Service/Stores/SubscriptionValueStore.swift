@@ -58,13 +58,12 @@ enum SubscriptionValueStore {
 
     /// How many subscriptions there were of each status and currency at an instant, and what they were worth a month.
     static func totals(at instant: Instant, in db: borrowing PostgresTransaction) throws -> [SubscriptionTotal] {
-        try db.query(
-            """
+        let sql: SQL = """
             SELECT status, currency, count(*), sum(mrr_minor)::bigint FROM subscription_values
             WHERE valid_from <= \(instant) AND (valid_to > \(instant) OR valid_to IS NULL)
             GROUP BY status, currency ORDER BY currency, status
             """
-        ) { row in
+        return try db.query(sql.unprepared) { row in
             SubscriptionTotal(
                 status: try row.nextCase(), currency: try row.next(), count: try row.next(), mrrMinor: try row.next())
         }

@@ -9,7 +9,7 @@ package struct CheckConsistency: Sendable {
     /// Nothing to configure.
     package init() {}
 
-    /// Reads one consistent state.
+    /// Reads the whole; one state where the transaction is a snapshot.
     package func callAsFunction(in db: borrowing PostgresTransaction) throws -> ConsistencyFacts {
         let paid: JSONValue = try FactStore.invoices(paidOnly: true, in: db)
         return ConsistencyFacts(
@@ -18,6 +18,8 @@ package struct CheckConsistency: Sendable {
                 ("past_due_subscriptions", number(try FactStore.subscriptions(status: .pastDue, in: db))),
                 ("mrr", try FactStore.mrr(in: db)),
                 ("succeeded_payments", try FactStore.succeededPayments(in: db)),
+                ("captures", try FactStore.captures(in: db)),
+                ("lost_disputes", try FactStore.lostDisputes(in: db)),
                 ("refunds", try FactStore.refunds(in: db)),
                 ("finalized_invoices", try FactStore.invoices(paidOnly: false, in: db)),
                 ("paid_invoices", paid),

@@ -18,8 +18,10 @@ package struct ListMRRMonths: Sendable {
     /// Months that are told when the caller does not say.
     package static let defaultMonths = 12
 
-    /// Nothing to configure.
-    package init() {}
+    private let limit: ReportLimit
+
+    /// - Parameter limit: How long each of its statements may take.
+    package init(limit: ReportLimit = ReportLimit()) { self.limit = limit }
 
     /// Why a range cannot be told.
     package enum Failure: Error, Equatable {
@@ -35,7 +37,8 @@ package struct ListMRRMonths: Sendable {
     ///   - last: `nil` for the current month.
     ///   - currency: `nil` for every currency that ever earned.
     ///   - now: Business time.
-    /// - Throws: ``Failure``; ``TotalTooLarge``; ``PostgresError`` when storage cannot answer.
+    ///   - db: A snapshot, so that all months are of one state.
+    /// - Throws: ``Failure``; ``TotalTooLarge``; ``ReportTooCostly``; ``PostgresError`` when storage cannot answer.
     package func callAsFunction(
         from first: Month?, through last: Month?, currency: Currency?, now: Instant,
         in db: borrowing PostgresTransaction
@@ -47,6 +50,12 @@ package struct ListMRRMonths: Sendable {
         guard start.distance(to: end) < Self.maxMonths else { throw Failure.tooLong }
         let reached: Month = min(end, current)
         guard start <= reached else { return [] }
+        return try limit(in: db) { try series(from: start, through: reached, currency: currency, in: db) }
+    }
+
+    private func series(
+        from start: Month, through reached: Month, currency: Currency?, in db: borrowing PostgresTransaction
+    ) throws -> [MRRReportMonth] {
         let steps: [CustomerStep] = try MovementStore.steps(from: start, through: reached, currency: currency, in: db)
         let counts: [EarningCount] = try MovementStore.earning(
             from: start, through: reached, currency: currency, in: db)

@@ -5,12 +5,14 @@ package import Postgres
 
 /// The figures of the whole business at one instant.
 package struct BusinessSummary: Sendable {
-    /// Money of one currency that came in and went back until then.
+    /// Money of one currency that came in, went back and was lost until then.
     package struct Revenue: Sendable {
         /// Captured.
         package let paid: Money
         /// Given back.
         package let refunded: Money
+        /// Lost in disputes, unless an appeal has turned them.
+        package let disputed: Money
     }
 
     /// The instant the figures hold for.
@@ -27,18 +29,25 @@ package struct BusinessSummary: Sendable {
     package let trialing: Int64
     /// How payments turned out.
     package let successRate: SuccessRate
-    /// Money in and back, by currency.
+    /// Money in, back and lost, by currency.
     package let revenue: [Revenue]
 }
 
 /// Adds up what the business looked like at an instant, from what is known of it by now.
 package struct SummarizeBusiness: Sendable {
-    /// Nothing to configure.
-    package init() {}
+    private let limit: ReportLimit
 
-    /// Reads one consistent state.
-    /// - Throws: ``TotalTooLarge``; ``PostgresError`` when storage cannot answer.
+    /// - Parameter limit: How long each of its statements may take.
+    package init(limit: ReportLimit = ReportLimit()) { self.limit = limit }
+
+    /// Adds up.
+    /// - Parameter db: A snapshot, so that all figures are of one state.
+    /// - Throws: ``TotalTooLarge``; ``ReportTooCostly``; ``PostgresError`` when storage cannot answer.
     package func callAsFunction(at instant: Instant, in db: borrowing PostgresTransaction) throws -> BusinessSummary {
+        try limit(in: db) { try summary(at: instant, in: db) }
+    }
+
+    private func summary(at instant: Instant, in db: borrowing PostgresTransaction) throws -> BusinessSummary {
         let totals: [SubscriptionTotal] = try SubscriptionValueStore.totals(at: instant, in: db)
         func count(_ status: SubscriptionStatus) -> Int64 {
             totals.reduce(0) { $0 + ($1.status == status ? $1.count : 0) }
@@ -54,7 +63,8 @@ package struct SummarizeBusiness: Sendable {
                 revenue: revenue.map { total in
                     BusinessSummary.Revenue(
                         paid: Money(minor: total.paidMinor, currency: total.currency),
-                        refunded: Money(minor: total.refundedMinor, currency: total.currency))
+                        refunded: Money(minor: total.refundedMinor, currency: total.currency),
+                        disputed: Money(minor: total.disputedMinor, currency: total.currency))
                 })
         } catch is MoneyError { throw TotalTooLarge() }
     }
