@@ -66,7 +66,9 @@ let paymentParts: [Target] = [
         "Authentication",
         ["PaymentContract", "PaymentDomain", "PaymentThreeDS", "PaymentWallets", "PKI", "Telemetry", crypto]),
     paymentArea("Crypto", ["PaymentChains", "PaymentContract", "PaymentDomain", "PaymentRecords", "Telemetry"]),
-    paymentArea("Disputes", ["BillingEvents", "Messaging", "PaymentContract", "PaymentDomain", "PaymentRecords"]),
+    paymentArea(
+        "Disputes",
+        ["BillingEvents", "Messaging", "PaymentContract", "PaymentDomain", "PaymentExchange", "PaymentRecords"]),
     paymentArea("Exchange", ["PaymentContract", "PaymentDomain", "PaymentRecords"]),
     paymentArea(
         "Inbound", ["Messaging", "PaymentContract", "PaymentWebhooks", "Telemetry", argumentParser, crypto]),
@@ -207,7 +209,9 @@ func testTargets() -> [Target] {
                 "HTTPKit", "JSON", "Postgres", "TestKit", log, external("AsyncHTTPClient", "async-http-client"),
                 external("NIOCore", "swift-nio"), external("NIOHTTP1", "swift-nio"),
             ]),
-        tests("ServiceKitTests", ["ServiceKit", "BillingCore", "JSON", "Telemetry", "TestKit", log]),
+        tests(
+            "ServiceKitTests",
+            ["ServiceKit", "BillingCore", "JSON", "Telemetry", "TestKit", log, external("Yams", "Yams")]),
     ]
     let perService: [Target] = services.flatMap { name -> [Target] in
         [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -53,6 +54,18 @@ class Double:
     refusal: dict[str, Any] | None = None
     # What is offered in instalments.
     plans: list[dict[str, Any]] = field(default_factory=list)
+    # How often something is still answered with a failure, by the last part of its path; and how often it was asked for.
+    failing: dict[str, int] = field(default_factory=dict)
+    failure: int = 503
+    answered: Counter[str] = field(default_factory=Counter)
+    # The brand's style sheet; the page's plain one without it.
+    brand: str | None = None
+
+    def fails(self, name: str) -> bool:
+        self.answered[name] += 1
+        left = self.failing.get(name, 0)
+        self.failing[name] = left - 1
+        return left > 0
 
     def answer(self) -> dict[str, Any]:
         return {"object": "payment_link_status", "status": self.status, "payment": self.payment}
@@ -100,6 +113,22 @@ class Double:
         return text
 
 
+    def authentication(self) -> str:
+        return self.authenticate({"code": CODE, "amount": "12900", "currency": "EUR", "exponent": 2, "is_sandbox": True})
+
+    def returned(self, return_url: str | None) -> str:
+        """The page that a provider sends customers back to."""
+        return self.authenticate({"returned": "pay_01jd9y4w3hf3zt0v8c2m5k7q9r", "return_url": return_url})
+
+    def authenticate(self, data: dict[str, Any]) -> str:
+        text = (PAGE / "authenticate.html").read_text()
+        data = {"assets": "/pay/assets/v"} | data
+        values = {"assets": "/pay/assets/v", "script": "authenticate.js", "data": json.dumps(data)}
+        for name, value in values.items():
+            text = text.replace("{{" + name + "}}", value)
+        return text
+
+
 @contextmanager
 def serving() -> Iterator[Double]:
     double = Double()
@@ -108,8 +137,18 @@ def serving() -> Iterator[Double]:
         def do_GET(self) -> None:
             path = self.path.split("?")[0]
             name = path.rpartition("/")[2]
-            if path == f"/pay/{CODE}":
+            if double.fails(name):
+                self.say("{}", "json", double.failure)
+            elif path == f"/pay/{CODE}":
                 self.say(double.page(), "html")
+            elif path == f"/pay/authentication/{CODE}":
+                self.say(double.authentication(), "html")
+            elif name == "plain.css" and double.brand:
+                self.say(double.brand, "css")
+            elif path == "/pay/return/closed":
+                self.say(double.returned(None), "html")
+            elif path == "/pay/return/shop":
+                self.say(double.returned(f"{double.url}/provider?cart=7"), "html")
             elif path == "/provider":
                 self.say("<title>Provider</title><h1>Approve?</h1>", "html")
             elif name == "favicon.ico":
@@ -120,14 +159,18 @@ def serving() -> Iterator[Double]:
                 self.say(json.dumps(double.answer()), "json")
             elif name == "transfer.svg":
                 self.say(QR, "svg")
-            elif (file := PAGE / ("text" if name.endswith(".json") else "") / name).is_file():
+            elif file := next((found for found in (PAGE / name, PAGE / "text" / name) if found.is_file()), None):
                 self.say(file.read_text(), name.rpartition(".")[2])
             else:
                 self.send_error(404)
 
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            if self.path.endswith("/card"):
+            if double.fails(self.path.rpartition("/")[2]):
+                self.say("{}", "json", double.failure)
+            elif self.path.endswith("/step"):
+                self.say(json.dumps({"step": "over", "payment_status": "succeeded"}), "json")
+            elif self.path.endswith("/card"):
                 double.kept.append(body)
                 self.say(json.dumps(double.keeping[1]), "json", double.keeping[0])
             elif self.path.endswith("/bank_account"):

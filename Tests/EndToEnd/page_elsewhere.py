@@ -170,10 +170,31 @@ def debited(world: World) -> None:
         assert not browser.complaints(), browser.complaints()
 
 
+def sent_back_by_a_bank(world: World) -> None:
+    with serving() as double:
+        for language, direction, words in (
+            ("en-GB", "ltr", "Thank you. The shop is told how the payment went."),
+            ("de-DE", "ltr", "Der Shop erfährt, wie die Zahlung ausgegangen ist."),
+            ("ar-EG", "rtl", "يتم إبلاغ المتجر بنتيجة الدفع."),
+        ):
+            with Browser(language) as browser:
+                browser.visit(f"{double.url}/pay/return/closed?payment_intent=pi_1&redirect_status=succeeded")
+                browser.wait_for_text(words)
+                assert browser.run("document.documentElement.dir") == direction
+                assert browser.run("document.querySelector('#return')") is None
+                assert not browser.complaints(), browser.complaints()
+        with Browser("en-GB") as browser:
+            browser.visit(f"{double.url}/pay/return/shop")
+            to_provider(browser)
+            assert browser.run("location.search") == "?cart=7&payment_id=pay_01jd9y4w3hf3zt0v8c2m5k7q9r"
+    assert not double.asked, "the page asks for nothing"
+
+
 CASES: list[Case] = [
     ("a bank account is checked at its field, and debited only after its holder agreed to the mandate", debited),
     ("a lender's form names what is missing at its field, and hands over who pays", told_who),
     ("a customer is led to a provider's page once, and comes back to a receipt", led_away),
     ("a refusal there leads back to the choice, and a bank that takes its time is waited for", sent_back),
+    ("a customer whom a bank sends back reads that it is over, or is back at the shop", sent_back_by_a_bank),
     ("a transfer is shown with its QR image, and what is missing, until it has arrived", transferred),
 ]

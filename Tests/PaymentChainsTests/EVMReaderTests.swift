@@ -25,7 +25,7 @@ private struct FakeChain: Sendable {
         "0x" + String(repeating: "0", count: 62) + String(height + 16, radix: 16)
     }
 
-    private func log(_ data: String) -> JSONValue {
+    func log(_ data: String) -> JSONValue {
         [
             "address": .string(contract),
             "topics": [.string(EVMWire.transferTopic), .string(word("1")), .string(payee)],
@@ -157,6 +157,15 @@ private struct FakeChain: Sendable {
         #expect(advance.trail == real && advance.undone == blocks.suffix(5).reversed() && advance.added.count == 5)
         let shallow = try #require(ChainTrail(depth: 8, blocks: blocks, peak: 20))
         await #expect(throws: ChainFault.reorganisedTooDeep) { try await reader.catchUp(shallow) }
+        let log = FakeChain()
+        for (member, value) in [("logIndex", "0xffffffffffffffff"), ("blockNumber", "0x8000000000000000")] {
+            let members: [JSONMember] = (log.log(word("1")).objectValue ?? []).map {
+                $0.name == member ? JSONMember(name: member, value: .string(value)) : $0
+            }
+            #expect(throws: ChainFault.unusable("log"), "what cannot be stored") {
+                try EVMWire.transfer(.object(members))
+            }
+        }
         let tall = FakeNode(call: { _, _ in "0xffffffffffffffff" })
         await #expect(throws: ChainFault.unusable("height")) {
             try await EVMReader(transport: tall, chainID: 1).catchUp(ChainTrail())

@@ -142,6 +142,10 @@ struct CryptoWorld: Sendable {
 
     func execute(_ sql: SQL) async throws { try await database.transaction { db in _ = try db.execute(sql) } }
 
+    func texts(_ sql: SQL) async throws -> [String] {
+        try await database.transaction { db in try db.query(sql) { row in try row.next() } }
+    }
+
     func number(_ sql: SQL) async throws -> Int {
         try await database.transaction { db in try db.first(sql) { row in try row.next() } ?? -1 }
     }

@@ -185,7 +185,7 @@ final class FakeChain: ChainScanner, ChainReader {
         _ address: String, _ state: State, after step: TrailAdvance, _ isWhole: Bool
     ) -> Sighting {
         var sighting = Sighting(extent: state.shows.extent)
-        guard state.shows.extent != .unread else { return sighting }
+        guard state.shows.extent == .whole || state.shows.extent == .partial else { return sighting }
         for block in state.seen where state.shows.histories || step.added.contains(block.header) {
             let transfers: [ChainTransfer] = block.payments.filter { $0.address == address }.map {
                 $0.transfer(block.header.stamp)

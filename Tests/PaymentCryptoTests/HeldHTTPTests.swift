@@ -128,6 +128,40 @@ func withCryptoServer(
         }
     }
 
+    @Test("what is recorded of a decision is the key that was used, and no key of its line signs it off") func rotated()
+        async throws
+    {
+        try await withCryptoServer { server in
+            let world: CryptoWorld = server.world
+            let (old, new) = try await server.keys()
+            let used: String = try await world.texts("SELECT id FROM api_keys WHERE lineage IS NOT NULL")[0]
+            let request: ChargeRequest = try await world.paidLate()
+            let body = #"{"address":"\#(CryptoWorld.payer)"}"#
+            let asked = try await server.send(
+                .POST, "/v1/crypto/held/\(request.idempotencyKey)/refund", body, by: new)
+            #expect(asked.json["asked_by"]?.stringValue == used)
+            let path = "/v1/crypto/refund_instructions/\(asked.json["id"]?.stringValue ?? "")"
+            let address = try await server.send(.POST, "\(path)/address", body, by: new)
+            #expect(address.json["asked_by"]?.stringValue == used)
+            let hash = String(repeating: "ab", count: 32)
+            let sent =
+                #"{"transaction_id":"\#(hash)","fingerprint":"\#(asked.json["fingerprint"]?.stringValue ?? "")"}"#
+            for key in [old, new] {
+                let alone = try await server.send(.POST, "\(path)/sent", sent, by: key)
+                #expect(alone.status == 409 && alone.json["code"] == "second_person_needed")
+            }
+            // Of a decision from before lines were kept, the first key stands in its place.
+            try await world.execute(
+                """
+                UPDATE crypto_refund_instructions SET asked_by_lineage = NULL,
+                    asked_by = (SELECT lineage FROM api_keys WHERE id = \(used))
+                """)
+            #expect(try await server.send(.POST, "\(path)/sent", sent, by: new).status == 409)
+            #expect(try await server.send(.POST, "\(path)/cancel", "{}", by: new).json["status"] == "canceled")
+            #expect(try await world.texts("SELECT canceled_by FROM crypto_refund_instructions") == [used])
+        }
+    }
+
     @Test("chains and unexplained money are listed; what does not stand still, and what is not there, is refused")
     func chains() async throws {
         try await withCryptoServer { server in

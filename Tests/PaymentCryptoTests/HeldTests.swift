@@ -22,7 +22,7 @@ extension CryptoWorld {
         let attempt: AttemptID = request.idempotencyKey
         return try await database.transactionRetrying { db in
             try decide.sendBack(
-                attempt, amount.map { BaseUnits($0) }, to: address, by: "key_bob", at: now, in: db)
+                attempt, amount.map { BaseUnits($0) }, to: address, by: .bob, at: now, in: db)
         }
     }
 
@@ -65,7 +65,7 @@ extension CryptoWorld {
         return request
     }
 
-    fileprivate func faults() async throws -> [String] {
+    func faults() async throws -> [String] {
         // Nobody books payments here.
         try await violations().filter { !$0.contains("are not booked") }
     }
@@ -93,7 +93,7 @@ private func code(_ work: () async throws -> Void) async throws -> String? {
             let signed: String = try world.fingerprint(record)
             let transaction: String = world.chain.payOut(CryptoWorld.payer, 199_500)
             #expect(
-                try await code { try await world.send(record.id, transaction, signed, by: "key_bob") }
+                try await code { try await world.send(record.id, transaction, signed, by: .bob) }
                     == "second_person_needed")
             try await world.send(record.id, transaction, signed)
             #expect(try await code { try await world.cancel(record.id) } == "instruction_not_open")

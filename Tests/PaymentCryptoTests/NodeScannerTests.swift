@@ -199,6 +199,30 @@ private struct LongServer {
         }
     }
 
+    @Test("Esplora: an address with more than 500 transactions is told from one that is not read just now")
+    func flooded()
+        async throws
+    {
+        let node = BlocksNode { path, _ in
+            guard path.hasPrefix("/address/\(Self.ours)/txs") else { return nil }
+            let after: UInt64 = path.split(separator: "/").last.flatMap { UInt64($0, radix: 16) } ?? 1_000_000
+            return .array(
+                (1...25).map { number in
+                    [
+                        "txid": .string(digits(after - number)), "vout": [],
+                        "status": [
+                            "confirmed": true, "block_height": 119, "block_hash": .string(digits(119)),
+                            "block_time": .number("\(BlocksNode.time(119))"),
+                        ],
+                    ]
+                })
+        }
+        let scanner = EsploraScanner(transport: node, network: .regtest)
+        let step: TrailAdvance = try await step(scanner.reader)
+        let seen: [AttemptID: Sighting] = try await scanner.sightings(of: [watched()], after: step, isWhole: true)
+        #expect(seen == [Self.attempt: Sighting(extent: .tooMuch)])
+    }
+
     @Test("a node's answers are read up to 64 MiB, and one that is longer is told from one that does not come")
     func longAnswers() async throws {
         func node(_ server: LongServer) -> NodeTransport {

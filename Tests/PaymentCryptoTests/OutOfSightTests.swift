@@ -109,7 +109,51 @@ extension CryptoWorld {
         }
     }
 
-    @Test("an address that could not be read is not judged") func unread() async throws {
+    @Test("what is known to pay is captured though somebody floods its address; of nothing else is anything concluded")
+    func flooded() async throws {
+        try await withCrypto { world in
+            let (request, address) = try await world.opened()
+            let (unpaid, other) = try await world.opened()
+            world.chain.pay(address, CryptoWorld.due)
+            world.chain.mine()
+            try await world.look()
+            #expect(try await world.charge(request).answer == nil)
+            world.chain.shows { $0.extent = .tooMuch }
+            world.chain.mine()
+            try await world.look()
+            #expect(try await world.answer(request) == Self.captured(address))
+            world.clock.advance(by: .seconds(86_400))
+            try await world.look()
+            #expect(try await world.charge(unpaid).answer == nil)
+            #expect(try await world.faults() == ["2 crypto addresses with more transactions than are read"])
+            world.chain.shows { $0.extent = .whole }
+            try await world.look()
+            #expect(try await world.answer(unpaid) == Self.expired(other))
+            #expect(try await world.faults() == [])
+        }
+    }
+
+    @Test("a flooded address of a payment that is over is not watched for ever; one that is only unread just now is")
+    func closing() async throws {
+        try await withCrypto { world in
+            let (_, address) = try await world.opened()
+            world.chain.pay(address, CryptoWorld.due)
+            world.chain.mine(2)
+            try await world.look()
+            world.clock.advance(by: .seconds(86_400 * 60))
+            let open: SQL = "SELECT count(*) FROM crypto_charges WHERE closed_at IS NULL"
+            world.chain.shows { $0.extent = .unread }
+            world.chain.mine(240)
+            try await world.look()
+            #expect(try await world.number(open) == 1)
+            world.chain.shows { $0.extent = .tooMuch }
+            try await world.look()
+            #expect(try await world.number(open) == 0)
+            #expect(try await world.faults() == [])
+        }
+    }
+
+    @Test("an address that could not be read declines nothing") func unread() async throws {
         try await withCrypto { world in
             let (request, address) = try await world.opened()
             world.clock.advance(by: .seconds(86_400))

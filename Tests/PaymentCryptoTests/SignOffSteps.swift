@@ -1,9 +1,15 @@
 import BillingCore
+import HTTPKit
 import JSON
 import PaymentChains
 import PaymentContract
 import PaymentCrypto
 import Postgres
+
+extension Principal {
+    static let ada = Principal(id: "key_ada", scopes: .none)
+    static let bob = Principal(id: "key_bob", scopes: .none)
+}
 
 /// The steps of giving back.
 extension CryptoWorld {
@@ -29,12 +35,12 @@ extension CryptoWorld {
     func direct(_ id: RefundID, to address: String = payer) async throws -> InstructionRecord {
         let accepted: AcceptedAssets = accepted
         return try await database.transaction { db in
-            try SignOff.direct(id, to: address, by: "key_bob", accepted, in: db)
+            try SignOff.direct(id, to: address, by: .bob, accepted, in: db)
         }
     }
 
     func send(
-        _ id: RefundID, _ transaction: String, _ fingerprint: String, by signer: String = "key_ada"
+        _ id: RefundID, _ transaction: String, _ fingerprint: String, by signer: Principal = .ada
     ) async throws {
         let (accepted, now): (AcceptedAssets, Instant) = (accepted, clock.now)
         let text = #"{"transaction_id":"\#(transaction)","fingerprint":"\#(fingerprint)"}"#

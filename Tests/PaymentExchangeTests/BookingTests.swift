@@ -81,7 +81,7 @@ import Testing
             if isSettled { _ = try await world.settle(Self.settlement(payment, -4_000, -5_100, "re_1", rate: "1.275")) }
             try await world.database.transaction { db in
                 #expect(try LedgerStore.undo(refund: "re_1", of: payment, at: ExchangeWorld.start, in: db))
-                try BookExchange(policy: Self.policy).undo(refund: "re_1", in: db)
+                try BookExchange.undo(refund: "re_1", in: db)
             }
             #expect(try await world.balances().filter { $0.value != 0 } == before)
             #expect(try await world.database.transaction { db in try ExchangeChecks.violations(in: db) }.isEmpty)

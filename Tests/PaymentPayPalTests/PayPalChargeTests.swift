@@ -227,21 +227,27 @@ private typealias Step = FakePayPal.Step
 
     @Test("a decline carries the network's advice; what is never to be repeated is hard", arguments: [true, false])
     func advised(capture: Bool) async throws {
-        for (advice, expected) in [
-            ("03", "do_not_try_again"), ("21", "revocation_of_authorization"), ("02", "insufficient_funds"),
-            (nil, "insufficient_funds"),
-        ] as [(String?, String)] {
+        for (brand, advice, expected) in [
+            ("MASTERCARD", "03", "do_not_try_again"), ("MASTERCARD", "21", "revocation_of_authorization"),
+            ("MASTERCARD", "02", "insufficient_funds"), ("MASTERCARD", "04", "other_data_required"),
+            ("VISA", "02", "stop_payment_order"), ("VISA", "04", "insufficient_funds"),
+            ("MASTERCARD", nil, "insufficient_funds"),
+        ] as [(String, String?, String)] {
+            let source: JSONValue = ["card": ["brand": .string(brand), "last_digits": "1234"]]
             let processor: JSONValue = [
                 "response_code": "5120", "payment_advice_code": advice.map(JSONValue.string) ?? .null,
             ]
-            let world = FakeWorld([
+            let order: JSONValue =
                 capture
-                    ? completed([Say.capture("DECLINED").setting(["processor_response"], to: processor)])
-                    : held([Say.authorization("DENIED").setting(["processor_response"], to: processor)])
-            ])
+                ? Say.order(
+                    "COMPLETED", captures: [Say.capture("DECLINED").setting(["processor_response"], to: processor)])
+                : Say.order(
+                    "COMPLETED", intent: "AUTHORIZE",
+                    authorizations: [Say.authorization("DENIED").setting(["processor_response"], to: processor)])
+            let world = FakeWorld([.answer(200, order.setting(["payment_source"], to: source))])
             let decline = ProviderDecline(
                 code: capture ? "DECLINED" : "DENIED", networkCode: "5120", networkAdvice: advice,
-                reference: capture ? "CAP1" : "AUTH1")
+                brand: brand.lowercased(), reference: capture ? "CAP1" : "AUTH1")
             #expect(try await world.adapter.charge(Ask.stored(capture: capture)) == .declined(decline))
             #expect(world.adapter.reading(of: decline).decline.code == expected)
         }

@@ -169,3 +169,44 @@ private func later(_ hours: Double, _ script: [FakePayPal.Step]) -> FakeWorld {
         }
     }
 }
+
+@Suite("Looking up a charge at PayPal") struct PayPalLookUpTests {
+    @Test("reads what news has named, at any age, and posts nothing") func reads() async throws {
+        let table: [(String, ChargeRequest, FakePayPal.Step, ChargeAnswer?, String)] = [
+            ("captures/CAP1", Ask.stored(), .answer(200, Say.capture()), paid, "payments/captures/CAP1"),
+            ("captures/CAP1", Ask.stored(), .answer(200, Say.capture("PENDING")), nil, "payments/captures/CAP1"),
+            ("captures/CAP1", Ask.stored(), .answer(200, Say.capture("DECLINED")), nil, "payments/captures/CAP1"),
+            (
+                "authorizations/AUTH1", Ask.stored(capture: false), .answer(200, Say.authorization("VOIDED")), nil,
+                "payments/authorizations/AUTH1"
+            ),
+            ("ORDER1", Ask.stored(), completed, paid, "checkout/orders/ORDER1"),
+            ("ORDER1", Ask.stored(), .answer(200, Say.order("APPROVED")), nil, "checkout/orders/ORDER1"),
+            ("ORDER1", Ask.charge(), gone, nil, "checkout/orders/ORDER1"),
+        ]
+        for (name, request, step, answer, path) in table {
+            let world = later(1_000, [step])
+            #expect(try await world.adapter.lookUp(request.known(as: name)) == answer, "\(name)")
+            #expect(world.fake.lines == ["GET /v2/\(path)"])
+        }
+        let held = later(1, [.answer(200, Say.authorization())])
+        let answer = try await held.adapter.lookUp(Ask.stored(capture: false).known(as: "authorizations/AUTH1"))
+        guard case .authorized(let charge)? = answer else {
+            Issue.record("\(String(describing: answer))")
+            return
+        }
+        #expect(charge.reference == "AUTH1")
+    }
+
+    @Test("says nothing where nothing is named, and believes no other amount or attempt") func strict() async throws {
+        let silent = later(1, [])
+        #expect(try await silent.adapter.lookUp(Ask.stored()) == nil)
+        #expect(silent.fake.lines.isEmpty)
+        for other in [Say.capture(amount: Say.amount("1.00")), Say.capture(invoice: "att_other")] {
+            let world = later(1, [.answer(200, other)])
+            await #expect(throws: ProviderFault.self) {
+                try await world.adapter.lookUp(Ask.stored().known(as: "captures/CAP1"))
+            }
+        }
+    }
+}

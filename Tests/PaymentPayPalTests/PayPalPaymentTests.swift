@@ -31,6 +31,20 @@ import Testing
         #expect(try await open.adapter.capture(Ask.capture()) == .pending(reference: "CAP9"))
     }
 
+    @Test("that PayPal has looked at for longer than its key is read by its id") func outlivesItsKey() async throws {
+        for (status, expected) in [
+            ("PENDING", CaptureAnswer.pending(reference: "CAP9")), ("COMPLETED", .captured(reference: "CAP9")),
+            ("DECLINED", .refused(code: "DECLINED")),
+        ] {
+            let world = FakeWorld([.answer(200, Say.part(status))])
+            world.clock.advance(by: .seconds(60 * 86_400))
+            #expect(try await world.adapter.capture(Ask.capture(known: "CAP9")) == expected)
+            #expect(world.fake.lines == ["GET /v2/payments/captures/CAP9"])
+        }
+        let other = FakeWorld([.answer(200, Say.part(amount: "6.00"))])
+        await #expect(throws: ProviderFault.self) { try await other.adapter.capture(Ask.capture(known: "CAP9")) }
+    }
+
     @Test(
         "is refused in PayPal's words",
         arguments: [

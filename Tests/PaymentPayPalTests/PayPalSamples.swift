@@ -28,8 +28,10 @@ enum Ask {
             amount: amount, capture: capture, initiation: initiation)
     }
 
-    static func capture(_ amount: Money = money(5_00), isFinal: Bool = false) -> CaptureRequest {
-        CaptureRequest(idempotencyKey: id(), reference: "AUTH1", amount: amount, isFinal: isFinal)
+    static func capture(
+        _ amount: Money = money(5_00), isFinal: Bool = false, known: String? = nil
+    ) -> CaptureRequest {
+        CaptureRequest(idempotencyKey: id(), reference: "AUTH1", amount: amount, isFinal: isFinal, known: known)
     }
 
     static func refund(_ amount: Money = money(5_00)) -> RefundRequest {

@@ -1,4 +1,5 @@
 import BillingCore
+import HTTPKit
 import Logging
 import PaymentChains
 import PaymentContract
@@ -91,7 +92,8 @@ struct CryptoPeer: Sendable {
     /// A person says where it goes.
     func direct(_ id: RefundID, to address: String) async throws {
         let accepted = AcceptedAssets(assets)
-        _ = try await pool.transaction { db in try SignOff.direct(id, to: address, by: "key_bob", accepted, in: db) }
+        let bob = Principal(id: "key_bob", scopes: .none)
+        _ = try await pool.transaction { db in try SignOff.direct(id, to: address, by: bob, accepted, in: db) }
     }
 
     /// A person has sent it.
@@ -102,7 +104,8 @@ struct CryptoPeer: Sendable {
             let asset: CryptoAsset = try accepted.named(directed.provider).asset
             let fingerprint: String = try directed.instruction(asset)?.fingerprint ?? ""
             let input = InstructionSentInput(transactionID: transaction, fingerprint: fingerprint)
-            _ = try SignOff.send(id, input, by: "key_ada", at: now, accepted, in: db)
+            let ada = Principal(id: "key_ada", scopes: .none)
+            _ = try SignOff.send(id, input, by: ada, at: now, accepted, in: db)
         }
     }
 }

@@ -55,9 +55,9 @@ import Testing
         (RoutingWorld.declined("nobody_knows"), "unknown_decline"),
         // The networks' words: a code of Visa's category 1, and advice to wait, to put something right or to stop.
         (RoutingWorld.declined("do_not_honor", network: "57"), "budget"),
-        (RoutingWorld.declined("do_not_honor", network: "05", advice: .doNotTryAgain), "hard"),
-        (RoutingWorld.declined("do_not_honor", network: "05", advice: .tokenRequirements), "budget"),
-        (RoutingWorld.declined("do_not_honor", network: "05", advice: .afterDay), "budget"),
+        (RoutingWorld.declined("do_not_honor", network: "05", advice: "03", brand: "mastercard"), "hard"),
+        (RoutingWorld.declined("do_not_honor", network: "05", advice: "04", brand: "mastercard"), "action"),
+        (RoutingWorld.declined("do_not_honor", network: "05", advice: "25", brand: "mastercard"), "budget"),
     ]
 
     @Test(
@@ -180,6 +180,37 @@ import Testing
             #expect(try await world.ended(payment.id, RoutingWorld.declined("do_not_honor")) != nil)
             #expect(try await world.ended(payment.id, RoutingWorld.declined("do_not_honor")) == nil)
             #expect(try await world.stopped(payment.id) == "budget")
+        }
+    }
+
+    @Test(
+        "what a card was advised before is read by its own network: Mastercard's ten days keep no Visa card waiting",
+        arguments: [("mastercard", false), ("visa", true)])
+    func advisedBefore(brand: String, follows: Bool) async throws {
+        try await withRouting { world in
+            try await world.rules(Self.rules)
+            let payer = try await world.payer(brand: brand)
+            let first: PaymentRecord = try await world.approved(payer)[0]
+            try await world.execute(
+                """
+                UPDATE payment_attempts SET status = 'failed', decline_code = 'insufficient_funds', network_code = '51',
+                    advice_code = '30' WHERE id = \(first.attemptID)
+                """)
+            let second: PaymentRecord = try await world.approved(payer)[0]
+            _ = try await world.routed([second])
+            let next: FollowingAttempt? = try await world.ended(second.id, RoutingWorld.declined("do_not_honor"))
+            #expect((next != nil) == follows)
+        }
+    }
+
+    @Test("what is followed keeps the network's words as they came") func words() async throws {
+        try await withRouting { world in
+            let payment: PaymentRecord = try await routed(world)
+            let end: EndedAttempt.End = RoutingWorld.declined("do_not_honor", network: "05", advice: "02")
+            #expect(try await world.ended(payment.id, end) != nil, "02 says nothing of a Visa card")
+            #expect(
+                try await world.texts(
+                    "SELECT network_code || ' ' || advice_code FROM payment_attempts WHERE number = 1") == ["05 02"])
         }
     }
 

@@ -169,9 +169,10 @@ struct RoutingWorld: Sendable {
     }
 
     static func declined(
-        _ code: String, network: String? = nil, advice: MerchantAdviceCode? = nil
+        _ code: String, network: String? = nil, advice: String? = nil, brand: String? = nil
     ) -> EndedAttempt.End {
-        .declined(DeclineReading(Decline(code: code), advice: advice), networkCode: network, advice: advice)
+        let refusal = ProviderDecline(code: code, networkCode: network, networkAdvice: advice, brand: brand)
+        return .declined(DeclineReading(Decline(code: code), advice: refusal.advice), refusal)
     }
 
     func payment(_ id: PaymentID) async throws -> PaymentRecord {

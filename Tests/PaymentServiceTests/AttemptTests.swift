@@ -40,14 +40,19 @@ import Testing
     }
 
     @Test(
-        "the network's advice is kept with the attempt; one never to try again makes the decline hard for dunning",
+        "the network's advice is kept with the attempt, and dunning goes by what the card's own network means by it",
         arguments: [
-            ("03", "do_not_try_again", "hard"), ("21", "revocation_of_authorization", "hard"),
-            ("24", "insufficient_funds", "soft"), (nil, "insufficient_funds", "soft"),
-        ] as [(String?, String, String)])
-    func advised(_ advice: String?, _ code: String, _ declineClass: String) async throws {
+            ("5555555555554444", "03", "do_not_try_again", "hard"),
+            ("5555555555554444", "21", "revocation_of_authorization", "hard"),
+            ("5555555555554444", "04", "other_data_required", "action"),
+            ("5555555555554444", "24", "insufficient_funds", "soft"),
+            ("5555555555554444", nil, "insufficient_funds", "soft"),
+            ("4242424242424242", "03", "do_not_try_again", "hard"),
+            ("4242424242424242", "04", "insufficient_funds", "soft"),
+        ] as [(String, String?, String, String)])
+    func advised(_ card: String, _ advice: String?, _ code: String, _ declineClass: String) async throws {
         try await withPayments { world in
-            let customer: CustomerID = try await world.payer()
+            let customer: CustomerID = try await world.payer(card)
             world.provider.refuse(
                 with: ProviderDecline(code: "insufficient_funds", networkCode: "51", networkAdvice: advice))
             let invoice = InvoiceID.new(at: PaymentWorld.start)

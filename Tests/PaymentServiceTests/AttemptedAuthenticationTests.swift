@@ -6,13 +6,15 @@ import Postgres
 import TestKit
 import Testing
 
-@Suite("An authentication that was only attempted") struct AttemptedAuthenticationTests {
+@Suite("An authentication for which the customer was not asked") struct AttemptedAuthenticationTests {
     private let french = "4000002500000003"
 
-    @Test("an attempt that the issuer notes shifts who bears fraud, and authenticates nobody: the count goes on")
-    func attempted() async throws {
+    @Test(
+        "what the issuer lets pass, or only notes, shifts who bears fraud and authenticates nobody: the count goes on",
+        arguments: [("A", "attempted"), ("Y", "authenticated")])
+    func frictionless(_ status: String, _ result: String) async throws {
         let directory = DirectoryDouble()
-        directory.answer("A")
+        directory.answer(status)
         try await withPayments(directory: directory.server) { world in
             let counted: SQL = "SELECT currency || total || 'x' || payments FROM sca_counters"
             let customer: CustomerID = try await world.payer(french)
@@ -38,18 +40,24 @@ import Testing
             try await world.work.sweep.pass()
             let settled: PaymentRecord = try await world.settled(asked.id)
             #expect(settled.status == .succeeded && word(settled) == "required regulation issuer")
-            #expect(settled.authentication?.result == "attempted")
+            #expect(settled.authentication?.result == result)
             #expect(try await world.texts(counted) == ["EUR10500x5"])
             #expect(
-                try await world.number("SELECT count(*) FROM payment_methods WHERE authenticated_at IS NOT NULL") == 0)
+                try await world.number(
+                    "SELECT count(*) FROM payment_methods WHERE agreement_authenticated_at IS NOT NULL") == 0)
             // Nobody has agreed to a charge without them, either.
+            let agreed: PaymentRecord = try await world.agreed(customer, 100, "EUR")
+            _ = try await world.authenticate(agreed.id)
+            await world.decide(try await world.payment(agreed.id))
+            #expect(try await world.settled(agreed.id).status == .succeeded)
             let collected: PaymentRecord = try await world.collected(customer, Money(minor: 90_000, currency: .eur))
             #expect(word(collected) == "required unproven_agreement merchant")
             // The customer who is really asked begins a new count.
-            directory.answer("Y")
+            directory.answer("C")
             let again: PaymentRecord = try await world.pay(customer, 100, "EUR")
             #expect(again.status == .requiresAction && word(again) == "required regulation -")
             _ = try await world.authenticate(again.id)
+            _ = try await #require(world.work.authenticate).result(directory.result("Y"))
             await world.decide(try await world.payment(again.id))
             #expect(try await world.settled(again.id).status == .succeeded)
             #expect(try await world.number("SELECT count(*) FROM sca_counters") == 0)
@@ -65,11 +73,14 @@ import Testing
             let customer: CustomerID = try await world.payer(french)
             let subscription = SubscriptionID.new(at: PaymentWorld.start)
             let price = Money(minor: 60_000, currency: .eur)
-            for (status, expected) in [("A", "required agreement -"), ("Y", "exempt recurring merchant")] {
+            for (status, expected) in [
+                ("A", "required agreement -"), ("Y", "required agreement -"), ("C", "exempt recurring merchant"),
+            ] {
                 directory.answer(status)
                 let asked: PaymentRecord = try await world.recalled(customer, subscription, price)
                 #expect(asked.status == .requiresAction && word(asked) == "required agreement -")
                 _ = try await world.authenticate(asked.id)
+                if status == "C" { _ = try await #require(world.work.authenticate).result(directory.result("Y")) }
                 await world.decide(try await world.payment(asked.id))
                 #expect(try await world.settled(asked.id).status == .succeeded)
                 #expect(word(try await world.recalled(customer, subscription, price)) == expected, "\(status)")

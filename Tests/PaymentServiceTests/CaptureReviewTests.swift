@@ -10,7 +10,7 @@ import Testing
 
 @Suite("Captures that the provider looks at first") struct CaptureReviewTests {
     /// A payment that a lender holds money for, and a capture of it that the lender looks at.
-    private static func reviewed(_ world: PaymentWorld, _ pages: PagesProvider) async throws -> PaymentRecord {
+    static func reviewed(_ world: PaymentWorld, _ pages: PagesProvider) async throws -> PaymentRecord {
         pages.begin(with: .authorized(ProviderCharge(reference: "pg_held")))
         let customer: CustomerID = await world.customer()
         let body =

@@ -69,7 +69,7 @@ import Testing
             let customer: CustomerID = try await world.payer()
             let payment: PaymentRecord = try await world.authorized(customer)
             try await world.capture(payment.id, 1_000, final: false)
-            for amount: Int64 in [300, 1_299, Int64.max] {
+            for amount: Int64 in [300, 1_299, 1_000_000_000_000] {
                 await #expect(throws: CapturePayment.Failure.tooMuch(left: 299)) {
                     try await world.capture(payment.id, amount)
                 }

@@ -161,7 +161,7 @@ import Testing
         }
     }
 
-    private static let browser = CardholderBrowser(
+    static let browser = CardholderBrowser(
         acceptHeader: "*/*", userAgent: "x", address: nil,
         script: CardholderBrowser.Script(
             language: "de", javaEnabled: false, colorDepth: 24, screenHeight: 900, screenWidth: 1_600,
@@ -170,5 +170,5 @@ import Testing
 
 extension PaymentRecord {
     /// The code of the page that the customer is sent to.
-    fileprivate var pageCode: String? { challengeURL.flatMap { $0.split(separator: "/").last.map(String.init) } }
+    var pageCode: String? { challengeURL.flatMap { $0.split(separator: "/").last.map(String.init) } }
 }

@@ -14,9 +14,13 @@ final class DirectoryDouble: ProviderTransport {
     private struct Book {
         /// The `transStatus` of the next answer; `nil`: no answer comes.
         var status: String? = "C"
-        /// Whether the cardholder has put the merchant on the issuer's list.
-        var isTrusting = false
+        /// The issuer's `whiteListStatus`; `nil` where it does not say.
+        var trust: String?
         var asked: [JSONValue] = []
+        /// The serial numbers of the PReqs; `nil` in one for all ranges.
+        var prepared: [String?] = []
+        /// Whether it has begun anew, with one more range, and knows no serial number of before.
+        var hasBegunAnew = false
     }
 
     private let book = Mutex(Book())
@@ -27,7 +31,14 @@ final class DirectoryDouble: ProviderTransport {
 
     func answer(_ status: String?) { book.withLock { $0.status = status } }
 
-    func trust() { book.withLock { $0.isTrusting = true } }
+    /// Whether the cardholder has the merchant on the issuer's list, as it is told from now on.
+    func trust(_ status: String? = "Y") { book.withLock { $0.trust = status } }
+
+    /// Knows one more range from now on, and no serial number of before.
+    func beginAnew() { book.withLock { $0.hasBegunAnew = true } }
+
+    /// The serial numbers that it was asked with.
+    var prepared: [String?] { book.withLock { $0.prepared } }
 
     /// The AReqs.
     var asked: [JSONValue] { book.withLock { $0.asked } }
@@ -49,16 +60,10 @@ final class DirectoryDouble: ProviderTransport {
         let message: JSONValue
         do { message = try parseJSON(request.body) } catch { throw .timedOut }
         let id: JSONValue = message["threeDSServerTransID"] ?? .null
-        if request.url.hasSuffix("/preq") {
-            return ok([
-                "messageType": "PRes", "messageVersion": "2.2.0", "threeDSServerTransID": id,
-                "dsTransID": .string(Self.directory), "serialNum": "1",
-                "cardRangeData": [range],
-            ])
-        }
-        let (status, isTrusting): (String?, Bool) = book.withLock { book in
+        if request.url.hasSuffix("/preq") { return ranges(since: message["serialNum"]?.stringValue, id) }
+        let (status, trust): (String?, String?) = book.withLock { book in
             book.asked.append(message)
-            return (book.status, book.isTrusting)
+            return (book.status, book.trust)
         }
         guard let status else { throw .timedOut }
         var members: [JSONMember] = [
@@ -67,14 +72,33 @@ final class DirectoryDouble: ProviderTransport {
             ("dsReferenceNumber", "DS"), ("transStatus", status),
         ].map { JSONMember(name: $0.0, value: .string($0.1)) }
         members.append(JSONMember(name: "threeDSServerTransID", value: id))
-        if isTrusting { members.append(JSONMember(name: "whiteListStatus", value: "Y")) }
+        if let trust { members.append(JSONMember(name: "whiteListStatus", value: .string(trust))) }
         for (name, text) in Self.more(status) { members.append(JSONMember(name: name, value: .string(text))) }
         return ok(.object(members))
     }
 
-    private var range: JSONValue {
+    private func ranges(since serial: String?, _ id: JSONValue) -> ProviderHTTPAnswer {
+        let hasBegunAnew: Bool = book.withLock { book in
+            book.prepared.append(serial)
+            return book.hasBegunAnew
+        }
+        guard serial == nil || !hasBegunAnew else {
+            return ok([
+                "messageType": "Erro", "messageVersion": "2.2.0", "threeDSServerTransID": id, "errorCode": "307",
+                "errorComponent": "D", "errorDescription": "unknown", "errorDetail": "serialNum",
+                "errorMessageType": "PReq",
+            ])
+        }
+        return ok([
+            "messageType": "PRes", "messageVersion": "2.2.0", "threeDSServerTransID": id,
+            "dsTransID": .string(Self.directory), "serialNum": hasBegunAnew ? "9" : "1",
+            "cardRangeData": hasBegunAnew ? [range("400000"), range("520000")] : [range("400000")],
+        ])
+    }
+
+    private func range(_ digits: String) -> JSONValue {
         let members: [(String, String?)] = [
-            ("startRange", "4000000000000000"), ("endRange", "4000009999999999"), ("actionInd", "A"),
+            ("startRange", "\(digits)0000000000"), ("endRange", "\(digits)9999999999"), ("actionInd", "A"),
             ("acsStartProtocolVersion", "2.1.0"), ("acsEndProtocolVersion", "2.2.0"), ("threeDSMethodURL", methodURL),
         ]
         return .object(members.compactMap { name, text in text.map { JSONMember(name: name, value: .string($0)) } })
@@ -93,14 +117,18 @@ final class DirectoryDouble: ProviderTransport {
         }
     }
 
-    /// An RReq for the last AReq.
-    func result(_ status: String, directory: String = directory) -> [UInt8] {
+    /// An RReq for the last AReq, or the authentication of an id.
+    func result(_ status: String, directory: String = directory, of id: String? = nil) -> [UInt8] {
         var members: [JSONMember] = [
             ("messageType", "RReq"), ("messageVersion", "2.2.0"), ("acsTransID", Self.acs), ("dsTransID", directory),
             ("messageCategory", "01"), ("transStatus", status), ("interactionCounter", "01"),
             ("authenticationMethod", "02"), ("authenticationType", "02"),
         ].map { JSONMember(name: $0.0, value: .string($0.1)) }
-        members.append(JSONMember(name: "threeDSServerTransID", value: asked.last?["threeDSServerTransID"] ?? .null))
+        let asked: JSONValue = id.map { .string($0) } ?? asked.last?["threeDSServerTransID"] ?? .null
+        members.append(JSONMember(name: "threeDSServerTransID", value: asked))
+        if let trust: String = book.withLock({ $0.trust }) {
+            members.append(JSONMember(name: "whiteListStatus", value: .string(trust)))
+        }
         members.append(JSONMember(name: "acsRenderingType", value: ["acsInterface": "02", "acsUiTemplate": "05"]))
         for (name, text) in Self.more(status) { members.append(JSONMember(name: name, value: .string(text))) }
         return JSONValue.object(members).serialized

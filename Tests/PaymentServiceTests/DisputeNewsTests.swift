@@ -1,10 +1,12 @@
 import BillingCore
+import JSON
 import PaymentContract
 import PaymentDisputes
 import PaymentDomain
 import PaymentRecords
 import PaymentService
 import Postgres
+import ServiceKit
 import TestKit
 import Testing
 
@@ -28,6 +30,29 @@ import Testing
                     "assets:disputed_funds 0", "assets:provider:sandbox 2000", "expense:dispute_fees 0",
                     "expense:dispute_losses 0", "income:customer_payments -2000",
                 ])
+        }
+    }
+
+    @Test("what was lost is told again with another amount, so that whoever adds it up has the last") func amount()
+        async throws
+    {
+        try await withPayments { world in
+            let payment: PaymentRecord = try await world.paid(world.payer(), amount: 2_000)
+            for (minor, second) in [(Int64(2_000), Int64(1)), (1_500, 2), (1_500, 3)] {
+                let at = Instant(seconds: PaymentWorld.start.seconds + second)
+                try await world.hear(world.told(payment, .lost, amount: minor, changedAt: at))
+            }
+            let told: [String] = try await world.texts(
+                """
+                SELECT body::json->>'amount' FROM outbox
+                WHERE type = 'payment.dispute_closed.v1' ORDER BY seq
+                """)
+            #expect(told == ["2000", "1500"])
+            let facts: [(String, JSONValue)] = try await world.database.transaction { db in
+                try PaymentConsistency.facts(in: db).facts
+            }
+            let lost: JSONValue? = facts.first { $0.0 == "lost_disputes" }?.1
+            #expect(lost?.description == #"{"USD":{"count":1,"amount":1500}}"#)
         }
     }
 

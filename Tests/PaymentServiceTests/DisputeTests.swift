@@ -5,6 +5,7 @@ import PaymentContract
 import PaymentDisputes
 import PaymentDomain
 import PaymentRecords
+import PaymentSandbox
 import PaymentService
 import Postgres
 import TestKit
@@ -35,6 +36,18 @@ import Testing
             try await world.pass()
             #expect(try await world.published("payment.disputed.v1") == 1)
             #expect(try await world.violations().isEmpty)
+        }
+    }
+
+    @Test("an acquirer tells of its own charges' disputes alone") func ofAnotherAcquirer() async throws {
+        try await withPayments { world in
+            let (_, dispute) = try await world.disputed()
+            let other = SandboxProvider(
+                pool: world.database, clock: world.clock, acquirer: SandboxAcquirer("sandbox_b"))
+            #expect(try await other.changedDisputes(since: nil).references.isEmpty)
+            #expect(try await other.readDispute(dispute.reference) == nil)
+            let own: ChangedDisputes = try await world.provider.sandbox.changedDisputes(since: nil)
+            #expect(own.references == [dispute.reference])
         }
     }
 

@@ -42,7 +42,8 @@ import Testing
             try await world.past(1_000, of: 1_000)
             for (amount, reason, status) in [
                 (1_000, "fraudulent", "lost"), (1_000, "fraudulent", "needs_response"), (1_000, "fraudulent", "won"),
-                (1_000, "fraudulent", "inquiry"), (1_000, "product_not_received", "lost"),
+                (1_000, "fraudulent", "inquiry"), (1_000, "fraudulent", "closed"),
+                (1_000, "product_not_received", "lost"),
             ] as [(Int64, String, String)] {
                 try await world.disputed(amount, reason: reason, status: status)
             }
@@ -71,6 +72,48 @@ import Testing
             world.clock.advance(by: .seconds(86_400))
             try await world.measure()
             #expect(try await world.rates() == ["0", "10000"])
+        }
+    }
+
+    @Test(
+        "a payment is read for eight days, and counts for ninety; what is captured later than that makes nothing lower")
+    func addedUp() async throws {
+        try await withPayments { world in
+            _ = try await world.payer(Self.french)
+            try await world.past(600, of: 1_000)
+            try await world.past(400, of: 1_000, before: .seconds(30 * 86_400))
+            // Two of the days on which the span begins and ends: one payment too old, one just not.
+            try await world.past(1, of: 1_000, before: FraudRate.span, prefix: "gone")
+            try await world.past(1, of: 1_000, before: FraudRate.span - .seconds(1), prefix: "last")
+            try await world.disputed(1_001_000)
+            try await world.measure()
+            #expect(try await world.rates() == ["10000"], "all of EUR 10,010 was fraud")
+            #expect(try await world.texts("SELECT payments FROM fraud_rates") == ["1001"])
+            #expect(
+                try await world.texts("SELECT concat_ws(' ', day, currency, volume, payments) FROM card_volumes")
+                    == ["2026-12-16 EUR 400000 400"])
+            try await world.execute("UPDATE payments SET amount_captured = 500 WHERE created_at < '2027-01-01'")
+            world.clock.advance(by: .seconds(86_400))
+            try await world.measure()
+            #expect(try await world.texts("SELECT payments FROM fraud_rates ORDER BY day") == ["1001", "1000"])
+            #expect(try await world.rates().last == "10010", "of the EUR 10,000 that are added up or new")
+        }
+    }
+
+    @Test("nine days on, everything of before is added up, once, in every currency") func days() async throws {
+        try await withPayments(connections: 8) { world in
+            _ = try await world.payer(Self.french)
+            try await world.past(1_000, of: 1_000)
+            try await world.past(10, of: 2_000, currency: "SEK")
+            world.clock.advance(by: .seconds(9 * 86_400))
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for _ in 0..<4 { group.addTask { try await world.measure() } }
+                try await group.waitForAll()
+            }
+            #expect(try await world.rates() == ["0"])
+            #expect(
+                try await world.texts("SELECT concat_ws(' ', currency, volume, payments) FROM card_volumes ORDER BY 1")
+                    == ["EUR 1000000 1000", "SEK 20000 10"])
         }
     }
 
@@ -104,16 +147,21 @@ extension PaymentWorld {
     }
 
     /// Payments by the first card that there is, an hour ago.
-    fileprivate func past(_ count: Int, of amount: Int64, currency: String = "EUR") async throws {
-        let at: Instant = clock.now - .seconds(3_600)
+    fileprivate func past(
+        _ count: Int, of amount: Int64, currency: String = "EUR", before age: Duration = .seconds(3_600),
+        prefix: String = ""
+    ) async throws {
+        let at: Instant = clock.now - age
         try await execute(
             """
             INSERT INTO payments (id, customer_id, payment_method_id, provider, amount, currency, status, attempt_id,
                 off_session, amount_captured, created_at)
-            SELECT 'pay_' || substr(\(PaymentID.made(at: at))::text, 5, 18) || lpad(n::text, 4, '0') || substr(md5(\(currency)::text), 1, 4),
-                m.customer_id, m.id, 'sandbox', \(amount)::bigint, \(currency)::text, 'succeeded', 'att_' || \(currency)::text || n, false,
-                \(amount)::bigint, \(at)::timestamptz
-            FROM generate_series(1, \(count)::integer) AS n, (SELECT id, customer_id FROM payment_methods ORDER BY id LIMIT 1) AS m
+            SELECT 'pay_' || substr(\(PaymentID.made(at: at))::text, 5, 18) || lpad(n::text, 4, '0')
+                    || substr(md5(\(currency + prefix)::text), 1, 4),
+                m.customer_id, m.id, 'sandbox', \(amount)::bigint, \(currency)::text, 'succeeded',
+                \("att_\(prefix)\(currency)\(at.seconds)_")::text || n, false, \(amount)::bigint, \(at)::timestamptz
+            FROM generate_series(1, \(count)::integer) AS n,
+                (SELECT id, customer_id FROM payment_methods ORDER BY id LIMIT 1) AS m
             """)
     }
 

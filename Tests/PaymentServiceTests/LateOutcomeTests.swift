@@ -78,7 +78,8 @@ import Testing
         }
     }
 
-    @Test("once another attempt has begun, the word on the earlier one is not this one's") func earlier() async throws {
+    @Test("once another attempt has begun, what the earlier one took is a payment of its own, and given back")
+    func earlier() async throws {
         try await withPayments { world in
             let customer: CustomerID = try await world.payer()
             let invoice = InvoiceID.new(at: PaymentWorld.start)
@@ -86,9 +87,46 @@ import Testing
             let payment: PaymentRecord = try await world.payment(of: invoice)
             let attempt: ApprovedAttempt = try await ended(world, payment)
             await world.deliver([world.due(invoice, customer)])
-            try await world.work.outcomes(
-                Outcome(attempt: attempt, answer: .captured(ProviderCharge(reference: "ch_early"))))
+            let answer: ChargeAnswer = try await world.provider.charge(request(payment))
+            for _ in 0..<3 { try await world.work.outcomes(Outcome(attempt: attempt, answer: answer)) }
             #expect(try await world.payment(payment.id).status == .created)
+            await world.decide(try await world.payment(payment.id))
+            #expect(try await world.settled(payment.id).status == .succeeded)
+            for _ in 0..<2 { try await world.work.sweep.pass() }
+            #expect(
+                try await world.texts(
+                    """
+                    SELECT concat_ws('|', p.description, p.status, p.amount_captured, p.amount_refunded, a.asked_number)
+                    FROM payments p JOIN payment_attempts a ON a.payment_id = p.id AND a.id = p.attempt_id
+                    WHERE p.id <> \(payment.id)
+                    """) == ["Charged beside \(payment.id)|succeeded|1299|1299|1"])
+            #expect(
+                try await world.texts("SELECT concat_ws(' ', reason, status, amount) FROM refunds")
+                    == ["paid_after_it_had_ended succeeded 1299"])
+            #expect(try await world.booked(payment.id) == ["payment"], "the second attempt's")
+            #expect(try await world.published("payment.succeeded.v1") == 2)
+            #expect(try await world.violations() == [])
+        }
+    }
+
+    @Test("what an earlier attempt holds is released, whatever has become of the payment") func earlierHold()
+        async throws
+    {
+        try await withPayments { world in
+            let customer: CustomerID = try await world.payer()
+            let invoice = InvoiceID.new(at: PaymentWorld.start)
+            await world.deliver([world.finalized(invoice, customer)])
+            let payment: PaymentRecord = try await world.payment(of: invoice)
+            let attempt: ApprovedAttempt = try await ended(world, payment, capture: false)
+            await world.deliver([world.due(invoice, customer)])
+            let answer: ChargeAnswer = try await world.provider.charge(request(payment, capture: false))
+            try await world.work.outcomes(Outcome(attempt: attempt, answer: answer))
+            try await world.execute("UPDATE payment_attempts SET release_at = now() WHERE release_at IS NOT NULL")
+            await world.decide(try await world.payment(payment.id))
+            #expect(try await world.settled(payment.id).status == .succeeded)
+            try await world.work.sweep.pass()
+            #expect(try await world.texts("SELECT 'held' FROM sandbox_charges WHERE held_until IS NOT NULL").isEmpty)
+            #expect(try await world.violations() == [])
         }
     }
 

@@ -225,6 +225,26 @@ import Testing
         }
     }
 
+    @Test("money that comes for a plan which never began goes back, and the link is still to be paid") func late()
+        async throws
+    {
+        try await Self.withPage { page in
+            let begun: JSONValue = try await page.begin("pay_in_4")
+            let first = PaymentID(unchecked: begun["payment"]?["id"]?.stringValue ?? "")
+            let charge: UnheardCharge = try await page.payments.failUnheard(first)
+            try await page.world.rest()
+            #expect(try await page.plans("failed") == 1)
+            try await page.payments.takeLate(charge)
+            try await page.world.rest()
+            #expect(try await page.payments.payment(first).amountRefunded == 1_225)
+            #expect(try await page.look()["status"]?.stringValue == "active")
+            let paid: PaymentRecord = try await page.payments.payNow(page.visit)
+            #expect(paid.status == .succeeded && paid.amount.minor == page.amount)
+            #expect(try await page.look()["status"]?.stringValue == "completed")
+            #expect(try await page.world.violations() == [])
+        }
+    }
+
     @Test("a plan whose customer has to authenticate begins when they have") func authenticated() async throws {
         try await Self.withPage { page in
             try await page.begin("pay_in_3", InstalmentWorld.challenges)

@@ -26,11 +26,13 @@ import Testing
         ) { completionHandler(nil) }
     }
 
-    static func get(_ base: URL, _ path: String) async throws -> Answer {
+    static func get(_ base: URL, _ path: String, from address: String? = nil) async throws -> Answer {
         let session = URLSession(configuration: .ephemeral, delegate: Staying(), delegateQueue: nil)
         defer { session.finishTasksAndInvalidate() }
         guard let url = URL(string: path, relativeTo: base) else { throw PaymentWorld.Absent() }
-        let (data, response) = try await session.data(from: url)
+        var request = URLRequest(url: url)
+        if let address { request.setValue(address, forHTTPHeaderField: "X-Forwarded-For") }
+        let (data, response) = try await session.data(for: request)
         guard let headers = response as? HTTPURLResponse else { throw PaymentWorld.Absent() }
         return Answer(status: headers.statusCode, text: String(decoding: data, as: UTF8.self), headers: headers)
     }
@@ -156,6 +158,26 @@ import Testing
                 let stopped: Answer = try await Self.get(base, "/pay/\(code)")
                 #expect(stopped.status == 429)
                 #expect(stopped.text.contains(#""state":"busy""#))
+            }
+        }
+    }
+
+    @Test("who guesses from many addresses of one IPv6 network is stopped; others, and IPv4, count by themselves")
+    func guessingFromNetwork() async throws {
+        try await withPayments { world in
+            let code: String = world.code(try await world.link(await world.customer()))
+            try await world.serving(limits: VisitLimits(missesPerMinute: 3)) { base in
+                let asked: [(String, String)] = [
+                    ("22222222", "2001:db8:1:2::1"), ("33333333", "2001:db8:1:2:ffff::7"),
+                    ("44444444", "2001:0DB8:1:2:a:b:c:d"), (code, "2001:db8:1:2:3:4:5:6"), (code, "2001:db8:1:3::1"),
+                    ("22222222", "192.0.2.1"), ("33333333", "192.0.2.1"), ("44444444", "192.0.2.1"),
+                    (code, "::ffff:192.0.2.1"), (code, "192.0.2.2"),
+                ]
+                var statuses: [Int] = []
+                for (code, address) in asked {
+                    statuses.append(try await Self.get(base, "/pay/\(code)", from: address).status)
+                }
+                #expect(statuses == [404, 404, 404, 429, 200, 404, 404, 404, 429, 200])
             }
         }
     }

@@ -90,6 +90,27 @@ import Testing
         }
     }
 
+    @Test("a customer who has failed their bank's challenge pays with another token at once") func afterChallenge()
+        async throws
+    {
+        let tokens = WalletTokens()
+        try await withPayments(wallets: tokens.reader()) { world in
+            let visit: Visit = try await Self.visit(world)
+            let card: String = try await Self.hand(
+                world, visit, tokens.token(number: "4000002500003155", isCard: true))
+            let first: PaymentRecord = try await Self.paid(world, visit, card)
+            #expect(first.status == .requiresAction)
+            try await world.answerChallenge(visit, "failed")
+            #expect(try await world.payment(first.id).decline == .authenticationFailed)
+            // Nobody has tidied up since.
+            #expect(try await world.number("SELECT count(*) FROM wallet_credentials") == 1)
+            let other: String = try await Self.hand(world, visit, tokens.token(id: "message-2"))
+            let second: PaymentRecord = try await Self.paid(world, visit, other)
+            #expect(second.id == first.id && second.status == .succeeded && second.attempts == 2)
+            #expect(try await world.number("SELECT count(*) FROM wallet_credentials") == 0)
+        }
+    }
+
     @Test("a token for another amount than the link's, and a token where no wallet is offered, pay nothing")
     func refused() async throws {
         try await withPayments(wallets: AgreedWallet()) { world in

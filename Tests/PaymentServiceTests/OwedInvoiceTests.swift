@@ -131,6 +131,33 @@ import Testing
         }
     }
 
+    @Test("the release of an earlier attempt does not end the next one, whose money is still held") func lateRelease()
+        async throws
+    {
+        try await withPayments { world in
+            let customer: CustomerID = try await world.payer()
+            let invoice = InvoiceID.new(at: PaymentWorld.start)
+            let payment: PaymentRecord = try await held(world, invoice, customer)
+            try await decline(world, payment.id)
+            #expect(try await world.payment(payment.id).status == .failed)
+            await world.deliver([world.due(invoice, customer)])
+            await world.decide(try await world.payment(of: invoice), "review")
+            #expect(try await world.settled(payment.id).status == .authorized)
+            // The first one's release is still under way when the second one begins.
+            let second: PaymentRecord = try await world.payment(payment.id)
+            let canceling: SQL = "UPDATE payments SET status = 'canceling', look_at = NULL, attempt_id = "
+            world.provider.whileReleasing {
+                try? await world.execute("\(canceling)\(second.attemptID) WHERE id = \(payment.id)")
+            }
+            try await world.execute("\(canceling)\(payment.attemptID) WHERE id = \(payment.id)")
+            try await world.work.cancel.finish(payment.id)
+            #expect(try await world.payment(payment.id).status == .canceling, "what holds now is to be released")
+            try await world.work.sweep.pass()
+            #expect(try await world.payment(payment.id).status == .failed)
+            #expect(try await world.texts("SELECT 'held' FROM sandbox_charges WHERE held_until IS NOT NULL").isEmpty)
+        }
+    }
+
     @Test("the hold of a voided invoice is released at the provider, and the payment is over for good")
     func voidedHold()
         async throws
@@ -152,7 +179,7 @@ import Testing
     }
 
     @Test(
-        "a voided invoice's payment that waits on a provider's page is released there; one that was paid is booked",
+        "a voided invoice's payment that waits on a provider's page is released there; one that was paid is booked and given back",
         arguments: [false, true])
     func voidedPage(isPaid: Bool) async throws {
         let pages = PagesProvider()
@@ -177,7 +204,7 @@ import Testing
             for _ in 0..<2 { try await world.work.sweep.pass() }
             try await world.work.sweep.pass()
             #expect(try await world.payment(payment.id).status == (isPaid ? .succeeded : .canceled))
-            #expect(try await world.booked(payment.id) == (isPaid ? ["payment"] : []))
+            #expect(try await world.booked(payment.id) == (isPaid ? ["payment", "refund"] : []))
             #expect(try await world.violations() == [])
         }
     }

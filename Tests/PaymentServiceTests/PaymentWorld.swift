@@ -36,6 +36,7 @@ final class ScriptedProvider: PaymentProvider {
     private let mood = Mutex<Mood>(.well)
     private let requests = Mutex<[ChargeRequest]>([])
     private let refusal = Mutex<ProviderDecline?>(nil)
+    private let whileReleasing = Mutex<(@Sendable () async -> Void)?>(nil)
     private let lost = Atomic<Int>(0)
     private let hung = Atomic<Int>(0)
 
@@ -59,6 +60,9 @@ final class ScriptedProvider: PaymentProvider {
     func refuse(with new: ProviderDecline?) { refusal.withLock { $0 = new } }
     private var now: Mood { mood.withLock { $0 } }
 
+    /// What happens elsewhere before the answer to the next release is heard.
+    func whileReleasing(_ work: @escaping @Sendable () async -> Void) { whileReleasing.withLock { $0 = work } }
+
     func charge(_ request: ChargeRequest) async throws(ProviderFault) -> ChargeAnswer {
         charged.add(1, ordering: .relaxed)
         requests.withLock { $0.append(request) }
@@ -78,7 +82,13 @@ final class ScriptedProvider: PaymentProvider {
     }
 
     func release(_ request: ReleaseRequest) async throws(ProviderFault) -> ReleaseAnswer {
-        try await moody { () throws(ProviderFault) in try await sandbox.release(request) }
+        let answer: ReleaseAnswer = try await moody { () throws(ProviderFault) in try await sandbox.release(request) }
+        let meanwhile: (@Sendable () async -> Void)? = whileReleasing.withLock { work in
+            defer { work = nil }
+            return work
+        }
+        await meanwhile?()
+        return answer
     }
 
     func refund(_ request: RefundRequest) async throws(ProviderFault) -> RefundAnswer {
@@ -88,6 +98,11 @@ final class ScriptedProvider: PaymentProvider {
     func refund(named reference: String) async throws(ProviderFault) -> ProviderRefund? {
         if now != .well { throw .timedOut }
         return try await sandbox.refund(named: reference)
+    }
+
+    func lookUp(_ request: ChargeRequest) async throws(ProviderFault) -> ChargeAnswer? {
+        if now != .well { throw .timedOut }
+        return try await sandbox.lookUp(request)
     }
 
     func holds(_ reference: String) async throws(ProviderFault) -> Bool? {
@@ -281,8 +296,9 @@ struct PaymentWorld: Sendable {
     }
 
     func confirm(_ id: PaymentID, passed: Bool?) async throws -> PaymentRecord {
-        try await database.transaction { db in
-            try ContinuePayment.confirm(id, passed: passed, at: Self.start, in: db)
+        let asksIssuers: Bool = work.authenticate != nil
+        return try await database.transaction { db in
+            try ContinuePayment.confirm(id, passed: passed, asksIssuers: asksIssuers, at: Self.start, in: db)
         }
     }
 

@@ -12,10 +12,10 @@ import TestKit
 import Testing
 
 @Suite("What providers convert when they settle") struct ReconciliationExchangeTests {
-    private static let position = ExchangeLedger.position
+    static let position = ExchangeLedger.position
 
     /// A payment in pounds that went through; the sandbox settles it as it is until a line says otherwise.
-    private static func pounds(_ world: PaymentWorld, _ amount: Int64) async throws -> PaymentRecord {
+    static func pounds(_ world: PaymentWorld, _ amount: Int64) async throws -> PaymentRecord {
         let customer: CustomerID = try await world.payer()
         let body = #"{"amount":\#(amount),"currency":"GBP","customer_id":"\#(customer)"}"#
         let made = try await world.work.create(world.call("/v1/payments", body: body), world.read(body))
@@ -25,7 +25,7 @@ import Testing
     }
 
     /// A line in dollars about pounds.
-    private static func line(
+    static func line(
         _ id: String, _ kind: SettlementLine.Kind, _ dollars: Int64, _ pounds: Int64, fee: Int64 = 0,
         own: String? = nil, source: String? = nil, taken: String? = nil, rate: String? = nil, after seconds: Int64 = 60
     ) throws -> SettlementLine {
@@ -39,7 +39,7 @@ import Testing
     }
 
     /// What stands on an account in a currency.
-    private static func held(_ world: PaymentWorld, _ account: String, _ currency: String) async throws -> Int {
+    static func held(_ world: PaymentWorld, _ account: String, _ currency: String) async throws -> Int {
         try await world.number(
             """
             SELECT coalesce(sum(amount), 0)::bigint FROM journal_lines
@@ -48,7 +48,7 @@ import Testing
     }
 
     /// Broken rules of ledger, exchange, disputes and reconciliation; the sandbox's books know nothing of these lines.
-    private static func violations(_ world: PaymentWorld) async throws -> [String] {
+    static func violations(_ world: PaymentWorld) async throws -> [String] {
         try await world.database.transaction { db in
             try LedgerChecks.violations(in: db) + ExchangeChecks.violations(in: db)
                 + ReconciliationConsistency.violations(in: db)

@@ -30,7 +30,7 @@ import Testing
             let customer: CustomerID = try await world.payer()
             let payment: PaymentRecord = try await world.paid(customer)
             _ = try await world.refund(payment.id, 1_000)
-            for amount: Int64 in [300, 1_299, Int64.max] {
+            for amount: Int64 in [300, 1_299, 1_000_000_000_000] {
                 await #expect(throws: RefundPayment.Failure.tooMuch(left: 299)) {
                     try await world.refund(payment.id, amount)
                 }

@@ -290,7 +290,7 @@ func word(_ payment: PaymentRecord) -> String {
         }
     }
 
-    @Test("without the customer a charge goes out; it is out of scope once the card's customer was authenticated")
+    @Test("without the customer a charge goes out; it is out of scope once an agreement to it was authenticated")
     func offSession() async throws {
         try await withPayments { world in
             let customer: CustomerID = try await world.payer(Self.french)
@@ -301,6 +301,15 @@ func word(_ payment: PaymentRecord) -> String {
             _ = try await world.confirm(own.id, passed: true)
             await world.decide(try await world.payment(own.id))
             #expect(try await world.settled(own.id).status == .succeeded)
+            // They were authenticated for that payment alone, which is no agreement to others.
+            let second: PaymentRecord = try await world.collected(customer, price)
+            #expect(word(second) == "required unproven_agreement merchant")
+            let agreed: PaymentRecord = try await world.agreed(customer, 90_000, "EUR")
+            #expect(agreed.status == .requiresAction && word(agreed) == "required agreement -")
+            #expect(word(try await world.collected(customer, price)) == "required unproven_agreement merchant")
+            _ = try await world.confirm(agreed.id, passed: true)
+            await world.decide(try await world.payment(agreed.id))
+            #expect(try await world.settled(agreed.id).status == .succeeded)
             let later: PaymentRecord = try await world.collected(customer, price)
             #expect(later.status == .succeeded && word(later) == "out_of_scope merchant_initiated merchant")
             // Charges without the customer are not the customer's own: they do not count.
@@ -330,6 +339,15 @@ extension PaymentWorld {
         return try await payment(id(work.create(call("/v1/payments", body: body), read(body))))
     }
 
+    /// A payment with which the customer agrees to later charges without them.
+    func agreed(_ customer: CustomerID, _ amount: Int64, _ currency: String) async throws -> PaymentRecord {
+        let body =
+            #"{"amount":\#(amount),"currency":"\#(currency)","customer_id":"\#(customer)","acceptance":{"type":"offline"}}"#
+        let payment: PaymentRecord = try await payment(id(work.create(call("/v1/payments", body: body), read(body))))
+        await decide(payment)
+        return try await settled(payment.id)
+    }
+
     /// A payment once Fraud has spoken and the provider has answered.
     func pay(
         _ customer: CustomerID, _ amount: Int64, _ currency: String, score: String = "0.1000"
@@ -339,7 +357,7 @@ extension PaymentWorld {
         return try await settled(payment.id)
     }
 
-    /// A subscription's payment that failed without its customer, who has come back: nobody has asked for them.
+    /// A subscription's payment whose customer is there; no bank has asked for them.
     func recalled(
         _ customer: CustomerID, _ subscription: SubscriptionID, _ amount: Money
     ) async throws -> PaymentRecord {
@@ -349,12 +367,7 @@ extension PaymentWorld {
             customerID: customer, amount: amount, periodStart: Self.start, periodEnd: Self.start, issuedAt: Self.start)
         await deliver([finalized])
         let waiting: PaymentRecord = try await payment(of: invoice)
-        try await execute(
-            """
-            UPDATE payments SET status = 'failed', decline_code = 'authentication_failed', decline_class = 'soft'
-            WHERE id = \(waiting.id)
-            """)
-        _ = try await confirm(waiting.id, passed: nil)
+        try await execute("UPDATE payments SET off_session = false WHERE id = \(waiting.id)")
         await decide(try await payment(waiting.id))
         return try await settled(waiting.id)
     }

@@ -153,6 +153,43 @@ import Testing
         }
     }
 
+    @Test("a result that overtakes the issuer's first word is to be sent again, until nobody waits for it") func early()
+        async throws
+    {
+        let directory = DirectoryDouble()
+        try await withPayments(directory: directory.server) { world in
+            let payment: PaymentRecord = try await world.challenged()
+            let id = "43163cd0-c849-4924-82c1-7bec32b94881"
+            try await world.execute(
+                """
+                INSERT INTO three_d_secure (id, payment_id, attempt_id, code, status, deadline)
+                VALUES (\(id), \(payment.id), \(payment.attemptID), 'code', 'asked', \(PaymentWorld.start + .seconds(30)))
+                """)
+            let authenticate: AuthenticatePayment = try #require(world.work.authenticate)
+            let early: JSONValue = try parseJSON(try await authenticate.result(directory.result("Y", of: id)))
+            #expect(early["messageType"] == "Erro" && early["errorCode"] == "403")
+            #expect(try await world.payment(payment.id).status == .requiresAction)
+            world.clock.advance(by: .seconds(31))
+            try await authenticate.sweep()
+            let late: JSONValue = try parseJSON(try await authenticate.result(directory.result("Y", of: id)))
+            #expect(late["errorCode"] == "301")
+            #expect(try await world.payment(payment.id).decline == .authenticationFailed)
+        }
+    }
+
+    @Test("a directory that does not know our serial number any more is asked for all ranges, once") func anew()
+        async throws
+    {
+        let directory = DirectoryDouble()
+        let server: ThreeDSServer = directory.server
+        let card = "5200000000000007"
+        #expect(await server.range(of: card, at: PaymentWorld.start) == nil)
+        directory.beginAnew()
+        #expect(await server.range(of: card, at: PaymentWorld.start + .seconds(86_400)) != nil)
+        #expect(await server.range(of: "4000002500003155", at: PaymentWorld.start + .seconds(86_400)) != nil)
+        #expect(directory.prepared == [nil, "1", nil])
+    }
+
     @Test("a payment cancelled meanwhile stays so, whatever the issuer says later") func cancelled() async throws {
         let directory = DirectoryDouble()
         try await withPayments(directory: directory.server) { world in

@@ -50,7 +50,36 @@ import Testing
             #expect(try await world.settled(payment.id).status == .requiresAction)
             let again: PaymentRecord = try await world.confirm(payment.id, passed: true)
             await world.decide(again)
-            #expect(try await world.settled(payment.id).status == .succeeded)
+            let settled: PaymentRecord = try await world.settled(payment.id)
+            #expect(settled.status == .succeeded && settled.authentication?.liability == "issuer")
+            #expect(try await world.number("SELECT count(*) FROM wallet_credentials") == 0)
+            // One that nobody was authenticated for is at the merchant's risk.
+            let plain: String = try await world.attachWallet(tokens.token(id: "message-2", isCard: true), to: customer)
+            let unasked: PaymentRecord = try await world.payment(world.id(world.pay(customer, with: plain)))
+            await world.decide(unasked)
+            #expect(try await world.settled(unasked.id).authentication?.liability == "merchant")
+        }
+    }
+
+    @Test("the issuer of a card as printed is asked by 3-D Secure, and what it came to stands beside the wallet")
+    func issuerAsked() async throws {
+        let tokens = WalletTokens()
+        let directory = DirectoryDouble()
+        try await withPayments(wallets: tokens.reader(), directory: directory.server) { world in
+            let customer: CustomerID = await world.customer()
+            let method: String = try await world.attachWallet(
+                tokens.token(number: "4000002500003155", isCard: true), to: customer)
+            let payment: PaymentRecord = try await world.payment(world.id(world.pay(customer, with: method)))
+            await world.decide(payment)
+            #expect(try await world.settled(payment.id).status == .requiresAction)
+            #expect(try await world.authenticate(payment.id)["status"] == "challenge")
+            #expect(directory.asked.map { $0["acctNumber"] } == ["4000002500003155"])
+            _ = try await #require(world.work.authenticate).result(directory.result("Y"))
+            await world.decide(try await world.payment(payment.id))
+            let settled: PaymentRecord = try await world.settled(payment.id)
+            #expect(settled.status == .succeeded && settled.authentication?.method == "three_d_secure")
+            #expect(settled.authentication?.liability == "issuer" && settled.authentication?.indicator == "05")
+            #expect(world.provider.asked.last?.proof?.cryptogram == DirectoryDouble.cavv)
             #expect(try await world.number("SELECT count(*) FROM wallet_credentials") == 0)
         }
     }

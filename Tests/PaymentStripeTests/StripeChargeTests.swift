@@ -154,21 +154,39 @@ import Testing
         arguments: [
             ("do_not_try_again", nil, "do_not_try_again"), (nil, "03", "do_not_try_again"),
             ("try_again_later", "21", "revocation_of_authorization"), ("try_again_later", "24", "insufficient_funds"),
-            (nil, "77", "insufficient_funds"), (nil, nil, "insufficient_funds"),
+            (nil, "77", "insufficient_funds"), (nil, nil, "insufficient_funds"), (nil, "04", "other_data_required"),
+            ("confirm_card_data", nil, "other_data_required"),
         ] as [(String?, String?, String)])
     func advised(_ own: String?, _ network: String?, _ expected: String) async throws {
+        let card: JSONValue = ["id": "pm_1", "object": "payment_method", "card": ["brand": "mastercard"]]
         let advice: [JSONMember] = [("advice_code", own), ("network_advice_code", network)].map { name, code in
             JSONMember(name: name, value: code.map(JSONValue.string) ?? .null)
         }
-        let more: [JSONMember] = advice + [JSONMember(name: "network_decline_code", value: "51")]
+        let more: [JSONMember] =
+            advice + [
+                JSONMember(name: "network_decline_code", value: "51"), JSONMember(name: "payment_method", value: card),
+            ]
         let failed: JSONValue = intent("requires_payment_method", for: Self.asked)
         let body: String = refusal(
             "card_error", code: "card_declined", decline: "insufficient_funds", intent: failed, more: more)
         let world = StripeWorld(.answer(402, body))
         let decline = ProviderDecline(
-            code: "insufficient_funds", networkCode: "51", adviceCode: own, networkAdvice: network, reference: "pi_1")
+            code: "insufficient_funds", networkCode: "51", adviceCode: own, networkAdvice: network, brand: "mastercard",
+            reference: "pi_1")
         #expect(try await world.adapter.charge(Self.asked) == .declined(decline))
         #expect(world.adapter.reading(of: decline).decline.code == expected)
+    }
+
+    @Test("a network's advice beside a decline is read by the card that Stripe names, or the one we know") func brands()
+    {
+        func code(_ brand: String?, known: String?) -> String {
+            let decline = ProviderDecline(code: "insufficient_funds", networkAdvice: "04", brand: brand)
+            return StripeWorld(steps: []).adapter.reading(of: decline.of(brand: known)).decline.code
+        }
+        #expect(code("mastercard", known: "visa") == "other_data_required")
+        #expect(code("visa", known: "mastercard") == "insufficient_funds")
+        #expect(code(nil, known: "mastercard") == "other_data_required")
+        #expect(code(nil, known: nil) == "insufficient_funds")
     }
 
     @Test("a decline without its payment intent is a decline all the same") func bareDecline() async throws {

@@ -47,7 +47,10 @@ import Testing
         let payout =
             #"{"id":"po_1","object":"payout","amount":900,"currency":"usd","arrival_date":1900086400,"status":"#
         let table: [(String, String, ProviderNews)] = [
-            ("payment_intent.succeeded", #"{"id":"pi_1","object":"payment_intent",\#(ours)}"#, .charge(Self.attempt)),
+            (
+                "payment_intent.succeeded", #"{"id":"pi_1","object":"payment_intent",\#(ours)}"#,
+                .charge(Self.attempt, known: "pi_1")
+            ),
             ("payment_intent.canceled", #"{"id":"pi_1","object":"payment_intent","metadata":{}}"#, .taken("pi_1")),
             (
                 "payment_intent.created",
@@ -55,6 +58,10 @@ import Testing
                 .taken("pi_1")
             ),
             ("charge.succeeded", #"{"id":"ch_1","object":"charge",\#(ours)}"#, .charge(Self.attempt)),
+            (
+                "charge.succeeded", #"{"id":"ch_1","object":"charge","payment_intent":"pi_1",\#(ours)}"#,
+                .charge(Self.attempt, known: "pi_1")
+            ),
             ("charge.refunded", #"{"id":"ch_1","object":"charge","payment_intent":"pi_1"}"#, .taken("pi_1")),
             ("charge.expired", #"{"id":"ch_1","object":"charge","payment_intent":null}"#, .taken("ch_1")),
             ("refund.created", Self.refund("succeeded", ""), Self.told(.succeeded)),

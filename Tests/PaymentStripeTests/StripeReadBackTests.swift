@@ -94,4 +94,17 @@ import Testing
             try await first.adapter.charge(Self.asked)
         }
     }
+
+    @Test("a charge is looked up by its payment intent alone: read, never asked for") func lookUp() async throws {
+        let named: ChargeRequest = Self.asked.known(as: "pi_1")
+        let paid = Self.world(.answer(200, Self.captured.description), seconds: 90 * 86_400)
+        #expect(try await paid.adapter.lookUp(named) == .captured(ProviderCharge(reference: "pi_1")))
+        let gone = Self.world(Self.gone)
+        #expect(try await gone.adapter.lookUp(named) == nil)
+        let silent = Self.world()
+        #expect(try await silent.adapter.lookUp(Self.asked) == nil)
+        let other = Self.world(.answer(200, intent("succeeded", for: Self.asked, attempt: "att_other").description))
+        await #expect(throws: ProviderFault.self) { try await other.adapter.lookUp(named) }
+        #expect(paid.methods + gone.methods + silent.methods + other.methods == ["GET", "GET", "GET"])
+    }
 }

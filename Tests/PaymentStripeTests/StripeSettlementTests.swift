@@ -86,9 +86,20 @@ import Testing
         ] { #expect(url.contains(part), "\(url)") }
     }
 
-    @Test("a line that does not add up makes the page unusable") func faulty() async throws {
-        let broken = Self.entry("txn_1", category: "charge", amount: 100, fee: 3, source: "null")
-            .replacingOccurrences(of: "\"net\":97", with: "\"net\":96")
-        await #expect(throws: ProviderFault.self) { _ = try await Self.read(broken) }
+    @Test(
+        "a line that does not add up, or tells what cannot be, makes the page unusable",
+        arguments: [
+            (#""net":97"#, #""net":96"#), (#""fee":3"#, #""fee":-9223372036854775808"#),
+            (#""amount":100"#, #""amount":9223372036854775808"#), (#""amount":100"#, #""amount":1e30"#),
+            (#""created":1900000001"#, #""created":9223372036854775807"#), (#""created":1900000001"#, #""created":-1"#),
+            (#""available_on":1900172801"#, #""available_on":253402300800"#),
+            (#""exchange_rate":null"#, #""exchange_rate":1e-9999999999"#),
+            (#""exchange_rate":null"#, #""exchange_rate":9e38"#),
+        ])
+    func faulty(told: String, broken: String) async throws {
+        let sound = Self.entry("txn_1", category: "charge", amount: 100, fee: 3, source: "null")
+        #expect(try await Self.read(sound).lines.count == 1)
+        let line: String = sound.replacingOccurrences(of: told, with: broken)
+        await #expect(throws: ProviderFault.self) { _ = try await Self.read(line) }
     }
 }

@@ -111,7 +111,7 @@ package enum AuthenticationStore {
             ("ds_transaction", outcome.directoryTransaction?.description), ("liability", outcome.liability.rawValue),
             ("version", outcome.version.rawValue),
         ]
-        try note(texts, on: attempt, of: payment, in: db)
+        try note(texts, challenged: outcome.wasChallenged, on: attempt, of: payment, in: db)
     }
 
     /// Keeps what the authorization is to be told, sealed, until the payment is over.
@@ -131,7 +131,7 @@ package enum AuthenticationStore {
         on attempt: AttemptID, of payment: PaymentID, in db: borrowing PostgresTransaction
     ) throws {
         let texts: [(String, String?)] = [("by", "sandbox"), ("result", "authenticated"), ("liability", "issuer")]
-        try note(texts, on: attempt, of: payment, in: db)
+        try note(texts, challenged: true, on: attempt, of: payment, in: db)
     }
 
     /// Notes how a provider has authenticated a customer itself.
@@ -146,13 +146,15 @@ package enum AuthenticationStore {
         try note(texts, on: attempt, of: payment, in: db)
     }
 
+    /// - Parameter challenged: Whether the customer was asked to do something; `nil` where that is not known.
     private static func note(
-        _ texts: [(String, String?)], on attempt: AttemptID, of payment: PaymentID,
+        _ texts: [(String, String?)], challenged: Bool? = nil, on attempt: AttemptID, of payment: PaymentID,
         in db: borrowing PostgresTransaction
     ) throws {
-        let members: [JSONMember] = texts.compactMap { name, text in
+        var members: [JSONMember] = texts.compactMap { name, text in
             text.map { JSONMember(name: name, value: .string($0)) }
         }
+        if let challenged { members.append(JSONMember(name: "challenged", value: .bool(challenged))) }
         let noted: String = JSONValue.object(members).description
         try db.enqueue(
             """
@@ -166,11 +168,28 @@ package enum AuthenticationStore {
             """)
     }
 
-    /// Notes that a card's customer has put the merchant on the issuer's list (article 13).
+    /// Notes the issuer's word on whether a card's customer has the merchant on their list (article 13); the last one counts.
     package static func noteTrust(
-        of method: PaymentMethodID, in db: borrowing PostgresTransaction
+        _ isTrusted: Bool, of method: PaymentMethodID, in db: borrowing PostgresTransaction
     ) throws {
-        try db.enqueue("UPDATE payment_methods SET trusted_beneficiary = true WHERE id = \(method)")
+        try db.enqueue("UPDATE payment_methods SET trusted_beneficiary = \(isTrusted) WHERE id = \(method)")
+    }
+
+    /// Takes back that the merchant is on the lists of cards whose issuers asked for the customer although it was claimed.
+    /// - Parameter attempts: Those that claimed it, as long as their payments are at them; locks the payments' rows first.
+    package static func distrust(
+        _ attempts: [(payment: PaymentID, attempt: AttemptID)], in db: borrowing PostgresTransaction
+    ) throws {
+        guard !attempts.isEmpty else { return }
+        try db.enqueue(
+            """
+            WITH asked AS (
+                SELECT p.payment_method_id FROM unnest(\(attempts.map(\.payment.rawValue))::text[],
+                    \(attempts.map(\.attempt.rawValue))::text[]) AS o(id, attempt_id)
+                JOIN payments p ON p.id = o.id AND p.attempt_id = o.attempt_id ORDER BY p.id FOR UPDATE OF p)
+            UPDATE payment_methods m SET trusted_beneficiary = false FROM asked
+            WHERE m.id = asked.payment_method_id AND m.trusted_beneficiary
+            """)
     }
 
     /// Keeps a card's number, sealed, where the directory server has to be told it later.

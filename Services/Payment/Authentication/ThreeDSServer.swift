@@ -51,16 +51,28 @@ package final class ThreeDSServer: Sendable {
         return ranges.withLock { $0.range(of: number) }
     }
 
+    /// Takes up what has changed; a directory that does not know our serial number any more tells everything anew.
     private func refresh(at now: Instant) async {
         let known: CardRangeCache = ranges.withLock { $0 }
-        let request = PreparationRequest(since: known.serialNumber, as: profile)
         do {
-            let answer: [UInt8] = try await preparation.prepare(try request.serialized())
-            let new: CardRangeCache = try known.updated(by: answer, to: request, at: now)
+            let new: CardRangeCache
+            do {
+                new = try await prepared(known, since: known.serialNumber, at: now)
+            } catch let error as ErrorMessage where error.code == .invalidSerialNumber && known.serialNumber != nil {
+                new = try await prepared(known, since: nil, at: now)
+            }
             ranges.withLock { $0 = new }
         } catch {
             return  // Asked again with the next card.
         }
+    }
+
+    private func prepared(
+        _ known: CardRangeCache, since serialNumber: String?, at now: Instant
+    ) async throws -> CardRangeCache {
+        let request = PreparationRequest(since: serialNumber, as: profile)
+        let answer: [UInt8] = try await preparation.prepare(try request.serialized())
+        return try known.updated(by: answer, to: request, at: now)
     }
 
     /// Sends an AReq, once.

@@ -55,7 +55,7 @@ package enum WalletStore {
             """)
     }
 
-    /// Takes the credential of a wallet's card for one payment.
+    /// Takes the credential of a wallet's card for one payment, in place of that of an attempt before.
     /// - Returns: Why it is not to be had; `nil` when it was taken.
     package static func take(
         _ method: PaymentMethodID, for payment: PaymentID, of amount: Money, at now: Instant,
@@ -71,12 +71,23 @@ package enum WalletStore {
         guard let found, found.isFree else { return .used }
         guard found.isFresh else { return .stale }
         guard found.fits else { return .amount }
+        // The credential of an attempt that is over; the payment is new, or its row is locked and it has failed.
+        try db.enqueue("DELETE FROM wallet_credentials WHERE payment_id = \(payment)")
         try db.enqueue("UPDATE wallet_credentials SET payment_id = \(payment) WHERE payment_method_id = \(method)")
         return nil
     }
 
+    /// The sealed credential of a wallet's card that a payment has taken.
+    package static func credential(
+        of method: PaymentMethodID, for payment: PaymentID, in db: borrowing PostgresTransaction
+    ) throws -> [UInt8]? {
+        try db.first(
+            "SELECT sealed FROM wallet_credentials WHERE payment_id = \(payment) AND payment_method_id = \(method)"
+        ) { row in try row.next() }
+    }
+
     /// Forgets the credentials of payments that are over, in the transaction that records it, and notes on the attempts
-    /// how their customers were authenticated.
+    /// how their customers were authenticated by their wallets. What came of an authentication elsewhere stays as it is noted.
     package static func finish(
         _ payments: [Finished], in db: borrowing PostgresTransaction
     ) throws {
@@ -88,8 +99,10 @@ package enum WalletStore {
             WITH noted AS (
                 UPDATE payment_attempts a SET authentication = coalesce(a.authentication, '{}')
                     || jsonb_strip_nulls(jsonb_build_object(
-                        'by', CASE WHEN w.authenticated THEN 'wallet' END, 'eci', w.eci,
-                        'liability', CASE WHEN w.shifted THEN 'issuer' ELSE 'merchant' END))
+                        'by', CASE WHEN w.authenticated THEN 'wallet' END,
+                        'eci', CASE WHEN w.authenticated OR a.authentication->>'eci' IS NULL THEN w.eci END,
+                        'liability', CASE WHEN w.authenticated AND w.shifted THEN 'issuer'
+                            WHEN w.authenticated OR a.authentication->>'liability' IS NULL THEN 'merchant' END))
                 FROM unnest(\(payments.map(\.attempt.rawValue))::text[], \(payments.map(\.eci))::text[],
                     \(payments.map(\.isAuthenticated))::boolean[], \(payments.map(\.isShifted))::boolean[])
                     AS w(attempt, eci, authenticated, shifted)

@@ -39,6 +39,13 @@ package enum EVMWire {
         return number
     }
 
+    /// Reads a block's height or a log's index: like heights elsewhere below 2^48, and so one that can be stored.
+    private static func place(_ value: JSONValue?, _ name: String) throws(ChainFault) -> UInt64 {
+        let number: UInt64 = try number(value, name)
+        guard number < 1 << 48 else { throw .unusable(name) }
+        return number
+    }
+
     /// Reads a hash of 32 bytes, in lower case.
     package static func hash(_ value: JSONValue?, _ name: String) throws(ChainFault) -> String {
         guard let text = value?.stringValue, text.hasPrefix("0x"), text.utf8.count == 66,
@@ -69,10 +76,10 @@ package enum EVMWire {
                 amount: try faulty { () throws(ChainFault) in try units(.string(data), "data") },
                 transaction: try faulty { () throws(ChainFault) in try hash(log["transactionHash"], "transactionHash")
                 },
-                position: try faulty { () throws(ChainFault) in try number(log["logIndex"], "logIndex") },
+                position: try faulty { () throws(ChainFault) in try place(log["logIndex"], "logIndex") },
                 block: try faulty { () throws(ChainFault) in
                     BlockRef(
-                        height: try number(log["blockNumber"], "blockNumber"),
+                        height: try place(log["blockNumber"], "blockNumber"),
                         hash: try hash(log["blockHash"], "blockHash"))
                 })
         } catch {

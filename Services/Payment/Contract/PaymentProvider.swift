@@ -30,6 +30,10 @@ package protocol PaymentProvider: Sendable {
     /// Whether an authorization, by the provider's name of it, still holds money that can be captured.
     /// - Returns: `nil` where the provider does not tell, or the money was captured.
     func holds(_ reference: String) async throws(ProviderFault) -> Bool?
+    /// Reads what has come of a charge that was asked for before, by the provider's name of it
+    /// (``ChargeRequest/reference``) or in another way that never asks for it again: nothing is charged by it.
+    /// - Returns: `nil` where the provider cannot be read so, or has nothing to tell.
+    func lookUp(_ request: ChargeRequest) async throws(ProviderFault) -> ChargeAnswer?
 }
 
 extension PaymentProvider {
@@ -41,6 +45,8 @@ extension PaymentProvider {
     package func refund(named reference: String) async throws(ProviderFault) -> ProviderRefund? { nil }
     /// It is not told.
     package func holds(_ reference: String) async throws(ProviderFault) -> Bool? { nil }
+    /// It cannot be read without asking for it.
+    package func lookUp(_ request: ChargeRequest) async throws(ProviderFault) -> ChargeAnswer? { nil }
 }
 
 /// What a charge is taken from.
@@ -226,22 +232,32 @@ package struct ProviderDecline: Sendable, Equatable {
     package let adviceCode: String?
     /// The network's advice beside its code, where the provider passes it on: `03`.
     package let networkAdvice: String?
+    /// The card's brand, by the names of `CardNumber.brand`, where the provider tells it: the network whose words these are.
+    package private(set) var brand: String?
     /// The provider's reference of the failed charge, where there is one.
     package let reference: String?
 
     package init(
         code: String, networkCode: String? = nil, adviceCode: String? = nil, networkAdvice: String? = nil,
-        reference: String? = nil
+        brand: String? = nil, reference: String? = nil
     ) {
         self.code = code
         self.networkCode = networkCode
         self.adviceCode = adviceCode
         self.networkAdvice = networkAdvice
+        self.brand = brand
         self.reference = reference
     }
 
-    /// The network's advice, where it is one that is known.
-    package var advice: MerchantAdviceCode? { networkAdvice.flatMap(MerchantAdviceCode.init(rawValue:)) }
+    /// The network's advice, where it is known what its network means by it.
+    package var advice: MerchantAdviceCode? { networkAdvice.flatMap { MerchantAdviceCode($0, brand: brand) } }
+
+    /// The same refusal, of a card whose brand we know where the provider has not told it.
+    package func of(brand known: String?) -> ProviderDecline {
+        var copy = self
+        copy.brand = brand ?? known
+        return copy
+    }
 }
 
 /// One capture of an authorization.
@@ -252,12 +268,17 @@ package struct CaptureRequest: Sendable, Equatable {
     package let amount: Money
     /// Nothing more will be captured: the rest is released.
     package let isFinal: Bool
+    /// What the provider calls the capture, where an earlier answer has told; no part of what is asked for.
+    package let known: String?
 
-    package init(idempotencyKey: CaptureID, reference: String, amount: Money, isFinal: Bool) {
+    package init(
+        idempotencyKey: CaptureID, reference: String, amount: Money, isFinal: Bool, known: String? = nil
+    ) {
         self.idempotencyKey = idempotencyKey
         self.reference = reference
         self.amount = amount
         self.isFinal = isFinal
+        self.known = known
     }
 }
 

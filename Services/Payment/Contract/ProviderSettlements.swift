@@ -13,6 +13,15 @@ package protocol ProviderSettlements: Sendable {
     /// Reads one page of the lines of a span, in any order.
     /// - Throws: ``ProviderFault``; `unusable` when a line does not add up.
     func settlementLines(in window: SettlementWindow) async throws(ProviderFault) -> ProviderSettlementPage
+    /// What a charge can be read by, in words for ``ChargeRequest/reference``, that a line tells of.
+    /// - Parameters: The line's names of what moved, and of the charge it is about.
+    /// - Returns: `nil` where it cannot be read by these.
+    func chargeName(source: String?, taken: String?) -> String?
+}
+
+extension ProviderSettlements {
+    /// Charges are not read by what their lines call them.
+    package func chargeName(source: String?, taken: String?) -> String? { nil }
 }
 
 /// A page of settlement lines.

@@ -67,6 +67,10 @@ package enum CryptoWork {
                 """, "currencies in which what is owed to payers of crypto and the ledger differ"
             ),
             (
+                "SELECT count(*) FROM crypto_charges WHERE unreadable_since IS NOT NULL AND closed_at IS NULL",
+                "crypto addresses with more transactions than are read"
+            ),
+            (
                 """
                 SELECT count(*) FROM crypto_charges c JOIN crypto_accounts a ON a.account = c.account
                 WHERE c.address_index >= a.next_index

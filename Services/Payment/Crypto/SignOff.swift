@@ -1,5 +1,5 @@
 package import BillingCore
-import HTTPKit
+package import HTTPKit
 import PaymentChains
 package import Postgres
 
@@ -7,14 +7,14 @@ package import Postgres
 package enum SignOff {
     /// Says where it goes. What has been sent goes where it went.
     package static func direct(
-        _ id: RefundID, to address: String, by actor: String, _ accepted: AcceptedAssets,
+        _ id: RefundID, to address: String, by principal: Principal, _ accepted: AcceptedAssets,
         in db: borrowing PostgresTransaction
     ) throws -> InstructionRecord {
         let record: InstructionRecord = try lock(id, in: db)
         guard record.status == .open else { throw notOpen(record) }
         let checked: RefundInstruction = try checked(
             address, for: record, try accepted.named(record.provider).asset, in: db)
-        try InstructionStore.direct(id, to: checked.address, by: actor, in: db)
+        try InstructionStore.direct(id, to: checked.address, by: principal, in: db)
         return try found(id, in: db)
     }
 
@@ -55,12 +55,13 @@ package enum SignOff {
 
     /// Records what was sent. A transaction that another one replaced is told anew.
     package static func send(
-        _ id: RefundID, _ input: InstructionSentInput, by signer: String, at now: Instant, _ accepted: AcceptedAssets,
+        _ id: RefundID, _ input: InstructionSentInput, by signer: Principal, at now: Instant,
+        _ accepted: AcceptedAssets,
         in db: borrowing PostgresTransaction
     ) throws -> InstructionRecord {
         let record: InstructionRecord = try lock(id, in: db)
         guard record.status == .open || record.status == .sent else { throw notOpen(record) }
-        guard record.askedBy != signer else {
+        guard !record.isAsked(by: signer) else {
             throw Problem.conflict("second_person_needed", "Whoever decided on held money does not sign it off.")
         }
         let asset: CryptoAsset = try accepted.named(record.provider).asset
@@ -79,7 +80,7 @@ package enum SignOff {
                 "transaction_id", code: "transaction_taken", "carries out another instruction to the same address")
         }
         try InstructionStore.send(
-            id, transaction: transaction, fingerprint: input.fingerprint, by: signer, at: now, in: db)
+            id, transaction: transaction, fingerprint: input.fingerprint, by: signer.id, at: now, in: db)
         return try found(id, in: db)
     }
 

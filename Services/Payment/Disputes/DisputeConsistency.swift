@@ -44,5 +44,12 @@ package enum DisputeConsistency {
             """,
             "payments whose disputes do not add up"
         ),
+        (
+            """
+            SELECT count(*) FROM reversals v JOIN refunds r ON r.id = v.refund_id
+            WHERE v.dispute_id IS NOT NULL AND r.status = 'succeeded'
+            """,
+            "refunds that count beside the disputes whose withdrawals they were"
+        ),
     ]
 }

@@ -40,7 +40,7 @@ public enum PaymentStatus: String, Sendable, CaseIterable {
         case capture
         /// What is held is to be released.
         case release
-        /// The provider declined, authentication failed, or what was held for an invoice that is still due was let go.
+        /// The provider declined, authentication failed, or what was held for what is still owed was let go.
         case decline
         /// The provider wants the customer to authenticate, or to finish on a page of its own.
         case challenge

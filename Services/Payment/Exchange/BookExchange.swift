@@ -69,7 +69,7 @@ package struct BookExchange: Sendable {
 
     /// Forgets the exchange of a refund whose lines are undone: what it took from the exchange account is there again.
     /// - Parameter reference: Of a payment whose row is locked.
-    package func undo(refund reference: String, in db: borrowing PostgresTransaction) throws {
+    package static func undo(refund reference: String, in db: borrowing PostgresTransaction) throws {
         try MovementStore.delete(reference, in: db)
     }
 }

@@ -3,8 +3,8 @@ package import HTTPKit
 import JSON
 package import PaymentRecords
 
-/// The page on which a customer authenticates for a payment, and the small one inside its frames that an issuer sends the
-/// browser back to.
+/// The page on which a customer authenticates for a payment, the small one inside its frames that an issuer sends the
+/// browser back to, and the one that a provider sends the customer back to.
 package struct AuthenticationPage: Sendable {
     private let assets: PageAssets
     private let template: String
@@ -42,6 +42,20 @@ package struct AuthenticationPage: Sendable {
         reply(200, "authenticate-back.js", ["code": .string(code)], PageHeaders.ofFrame)
     }
 
+    /// What a provider sends the customer of a payment back to, after their bank has seen them: the way to the shop, where
+    /// the shop has said one. How the payment ended is not said: whoever knows a payment's id may see the page. One that
+    /// says so where there is no payment.
+    package func returned(_ payment: PaymentRecord?) -> PageReply {
+        var members: [JSONMember] = [JSONMember(name: "assets", value: .string(folder))]
+        if let payment {
+            members += [
+                JSONMember(name: "returned", value: .string(payment.id.rawValue)),
+                JSONMember(name: "return_url", value: payment.returnURL.map { .string($0) } ?? .null),
+            ]
+        }
+        return reply(payment == nil ? 404 : 200, "authenticate.js", .object(members), PageHeaders.ofReturn)
+    }
+
     private var folder: String { "/pay/assets/\(assets.version)" }
 
     private func reply(_ status: Int, _ script: String, _ data: JSONValue, _ headers: [HeaderField]) -> PageReply {
@@ -60,6 +74,12 @@ extension PageHeaders {
         return headers(
             ["connect-src 'self'", "frame-src 'self' \(issuers)", "form-action 'self' \(issuers)"],
             ancestors: "'none'") + [HeaderField("X-Frame-Options", "DENY")]
+    }
+
+    /// Nothing is framed and nothing posted.
+    fileprivate static var ofReturn: [HeaderField] {
+        headers(["connect-src 'self'", "form-action 'none'"], ancestors: "'none'")
+            + [HeaderField("X-Frame-Options", "DENY")]
     }
 
     /// Only our own page may frame it.

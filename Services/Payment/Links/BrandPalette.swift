@@ -17,7 +17,7 @@ package struct BrandPalette: Sendable, Equatable {
         package let accentText: Colour
         /// Behind the summary.
         package let panel: Colour
-        /// Text on the summary.
+        /// Text and focus rings on the summary.
         package let onPanel: Colour
     }
 
@@ -80,7 +80,7 @@ extension BrandPalette.Scheme {
         onPanel = panel.readable
     }
 
-    /// Every pair of colours that text and its background have.
+    /// Every pair of colours that text, or the ring around what has the focus, and its background have.
     package var pairs: [(text: Colour, background: Colour)] {
         [(ink, surface), (onAccent, accent), (accentText, surface), (onPanel, panel)]
     }

@@ -80,7 +80,8 @@ package enum LinkStore {
             """
             SELECT \(LinkRecord.columns), CASE WHEN max_uses IS NULL THEN 0 ELSE (
                 SELECT count(*) FROM payment_link_payments u JOIN payments p ON p.id = u.payment_id
-                WHERE u.link_id = payment_links.id AND NOT u.replaced AND p.status IN ('succeeded', 'authorized'))::int END
+                WHERE u.link_id = payment_links.id AND NOT u.replaced AND p.status IN ('succeeded', 'authorized')
+                    AND \(LinkUseStore.counts))::int END
             FROM payment_links \(rest)
             """
         ) { row in

@@ -1,4 +1,5 @@
 package import BillingCore
+import PaymentRecords
 package import Postgres
 
 /// A link's payment with the visit that began it.
@@ -12,6 +13,14 @@ package enum LinkUseStore {
     /// How many cards and other methods a link takes in an hour of real time: a thief who tries stolen numbers needs many
     /// more.
     package static let methodsPerHour = 15
+
+    /// Whether the payment `p` of a use counts. One whose whole money came too late, so that the service gave it back by
+    /// itself, paid nothing; it counts again if the provider refuses that refund. What a merchant refunds was paid.
+    static let counts: SQL = """
+        NOT (p.amount_captured > 0 AND p.amount_refunded >= p.amount_captured AND EXISTS (
+            SELECT 1 FROM refunds r WHERE r.payment_id = p.id AND r.amount = p.amount_captured
+                AND r.reason IN (\(OwnRefund.ofEndedPayment), \(OwnRefund.ofOverpaidPlan))))
+        """
 
     /// Binds a card, or a method used once, to the visit it was given on; the link's row is locked.
     package static func bind(
@@ -52,8 +61,8 @@ package enum LinkUseStore {
     ) throws -> LinkUse? {
         try db.first(
             """
-            SELECT payment_id, session FROM payment_link_payments
-            WHERE link_id = \(link) AND slot = \(slot) AND NOT replaced
+            SELECT u.payment_id, u.session FROM payment_link_payments u JOIN payments p ON p.id = u.payment_id
+            WHERE u.link_id = \(link) AND u.slot = \(slot) AND NOT u.replaced AND \(counts)
             """
         ) { row in LinkUse(paymentID: try row.next(), session: try row.next()) }
     }
@@ -66,11 +75,12 @@ package enum LinkUseStore {
             """
             SELECT count(*)::int FROM payment_link_payments u JOIN payments p ON p.id = u.payment_id
             WHERE u.link_id = \(link) AND u.slot <> \(slot) AND NOT u.replaced AND p.status NOT IN ('failed', 'canceled')
+                AND \(counts)
             """
         ) { row in try row.next() } ?? 0
     }
 
-    /// Makes a payment the slot's; one before it was cancelled.
+    /// Makes a payment the slot's; one before it was cancelled, or does not count.
     package static func use(
         _ link: PaymentLinkID, slot: String, session: LinkSession, payment: PaymentID,
         in db: borrowing PostgresTransaction
@@ -104,7 +114,7 @@ package enum LinkUseStore {
             """
             SELECT 'payment link ' || l.id || ' was paid ' || count(*) || ' times, allowed once'
             FROM payment_links l JOIN payment_link_payments u ON u.link_id = l.id JOIN payments p ON p.id = u.payment_id
-            WHERE l.max_uses = 1 AND p.status IN ('succeeded', 'authorized') GROUP BY l.id HAVING count(*) > 1
+            WHERE l.max_uses = 1 AND p.status IN ('succeeded', 'authorized') AND \(counts) GROUP BY l.id HAVING count(*) > 1
             UNION ALL
             SELECT 'payment ' || p.id || ' is not of the amount of its link ' || l.id
             FROM payment_links l JOIN payment_link_payments u ON u.link_id = l.id JOIN payments p ON p.id = u.payment_id

@@ -17,7 +17,8 @@ package enum ReconciliationConsistency {
         (
             """
             SELECT count(*) FROM settlement_lines s WHERE s.state IN ('matched', 'different')
-                AND NOT (s.gross = 0 AND s.fee = 0)
+                AND CASE WHEN s.kind = 'fee' THEN s.net <> 0 WHEN s.kind IN ('payout', 'payout_failure') THEN s.gross <> 0
+                    ELSE NOT (s.gross = 0 AND s.fee = 0) END
                 AND NOT EXISTS (SELECT 1 FROM settlement_entries x JOIN journal_entries e ON e.id = x.entry_id
                     WHERE x.provider = s.provider AND x.line_id = s.line_id
                         AND x.role = CASE WHEN s.kind = 'fee' THEN 'fee' ELSE 'booking' END)
@@ -68,6 +69,26 @@ package enum ReconciliationConsistency {
             SELECT count(*) FROM reconciliation_cases c WHERE c.state = 'written_off' AND c.amount <> 0
                 AND NOT EXISTS (SELECT 1 FROM journal_entries e WHERE e.id = c.write_off_entry_id)
             """, "written off differences that are not booked"
+        ),
+        (
+            """
+            SELECT count(*) FROM (
+                SELECT provider, currency, day, sum(reported) AS reported, sum(waiting) AS waiting,
+                    sum(confirmed) AS confirmed
+                FROM (
+                    SELECT provider, currency, (occurred_at AT TIME ZONE 'UTC')::date AS day, net AS reported,
+                        CASE WHEN state IN ('open', 'unmatched') THEN net ELSE 0 END AS waiting, 0 AS confirmed
+                    FROM settlement_lines
+                    UNION ALL
+                    SELECT substr(l.account, length('assets:provider:') + 1), l.currency,
+                        (l.occurred_at AT TIME ZONE 'UTC')::date, 0, 0, l.amount
+                    FROM settlement_entries s JOIN journal_lines l ON l.entry_id = s.entry_id
+                    WHERE l.account LIKE 'assets:provider:%') AS l
+                GROUP BY 1, 2, 3) AS l
+            FULL JOIN settlement_totals t USING (provider, currency, day)
+            WHERE (coalesce(l.reported, 0), coalesce(l.waiting, 0), coalesce(l.confirmed, 0))
+                IS DISTINCT FROM (coalesce(t.reported, 0), coalesce(t.waiting, 0), coalesce(t.confirmed, 0))
+            """, "days of a provider's account whose totals differ from their lines"
         ),
     ]
 

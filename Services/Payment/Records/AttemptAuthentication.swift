@@ -17,8 +17,11 @@ package struct AttemptAuthentication: Sendable, Hashable {
     package var liability: String?
     /// What it adds to the counters of low value when it goes through as it is.
     package var counted: Money?
-    /// The issuer has taken note of an attempt at authenticating: it bears fraud, but nobody was authenticated.
-    package var isAttempt: Bool { result == "attempted" }
+    /// Whether the customer was asked to do something; `nil` where that is not known.
+    package var isChallenged: Bool?
+    /// The issuer let it pass, or noted an attempt, without asking the customer: it may bear fraud, but that was no strong
+    /// customer authentication.
+    package var isFrictionless: Bool { result == "attempted" || isChallenged == false }
 
     package init(decision: String? = nil, reason: String? = nil) {
         self.decision = decision
@@ -34,6 +37,7 @@ package struct AttemptAuthentication: Sendable, Hashable {
         result = json["result"]?.stringValue
         indicator = json["eci"]?.stringValue
         liability = json["liability"]?.stringValue
+        isChallenged = json["challenged"]?.boolValue
         if let minor = json["counted"]?.intValue,
             let currency = json["counted_in"]?.stringValue.flatMap({ Currency($0) })
         {
@@ -50,6 +54,7 @@ package struct AttemptAuthentication: Sendable, Hashable {
         var members: [JSONMember] = texts.compactMap { name, text in
             text.map { JSONMember(name: name, value: .string($0)) }
         }
+        if let isChallenged { members.append(JSONMember(name: "challenged", value: .bool(isChallenged))) }
         if let counted { members.append(JSONMember(name: "counted", value: .number(String(counted.minor)))) }
         return JSONValue.object(members).description
     }

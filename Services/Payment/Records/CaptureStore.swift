@@ -45,6 +45,16 @@ package enum CaptureStore {
         try db.first("SELECT \(CaptureRecord.columns) FROM captures WHERE id = \(id)", as: CaptureRecord.self)
     }
 
+    /// What the provider calls a capture; `nil` while it has not told.
+    package static func providerReference(
+        of id: CaptureID, in db: borrowing PostgresTransaction
+    ) throws -> String? {
+        try db.first("SELECT provider_reference FROM captures WHERE id = \(id) AND provider_reference IS NOT NULL") {
+            row in
+            try row.next()
+        }
+    }
+
     /// Whether a capture of the payment, whose row is locked, is under way.
     package static func isUnderWay(_ payment: PaymentID, in db: borrowing PostgresTransaction) throws -> Bool {
         try db.first(
@@ -80,6 +90,18 @@ package enum CaptureStore {
             WHERE payment_id = \(payment) AND status = 'succeeded'
             """
         ) { row in try row.next() } ?? 0
+    }
+
+    /// The captures of the payment, whose row is locked, that have something left to refund, and how much.
+    package static func refundable(
+        of payment: PaymentID, in db: borrowing PostgresTransaction
+    ) throws -> [(capture: CaptureID?, left: Int64)] {
+        try db.query(
+            """
+            SELECT id, amount - amount_refunded FROM captures
+            WHERE payment_id = \(payment) AND status = 'succeeded' AND amount > amount_refunded ORDER BY id
+            """
+        ) { row in (capture: try row.next(), left: try row.next()) }
     }
 
     /// Newest first, after a cursor.

@@ -36,10 +36,27 @@ extension PaymentStore {
             "UPDATE payments SET invoice_voided = true WHERE id = ANY(\(payments.map(\.id.rawValue))::text[])")
     }
 
-    /// Whether a payment, whose row is locked, collects an invoice that is still due: it cannot end but as paid or failed.
+    /// Whether a payment, whose row is locked, collects what is still owed: an invoice that was not withdrawn, or an open or
+    /// written-off instalment of a plan that has begun. It cannot end but as paid or failed; what collects it has no other.
     package static func isOwed(_ payment: PaymentRecord, in db: borrowing PostgresTransaction) throws -> Bool {
-        guard payment.invoiceID != nil else { return false }
-        return try db.first("SELECT NOT invoice_voided FROM payments WHERE id = \(payment.id)") { row in
+        guard payment.invoiceID == nil else {
+            return try db.first("SELECT NOT invoice_voided FROM payments WHERE id = \(payment.id)") { row in
+                try row.next()
+            } ?? false
+        }
+        return try db.first(
+            """
+            SELECT true FROM payments p JOIN instalments i ON i.id = p.instalment_id
+            JOIN instalment_plans q ON q.id = i.plan_id
+            WHERE p.id = \(payment.id) AND q.status IN ('active', 'late', 'defaulted')
+                AND i.status IN ('scheduled', 'due', 'late', 'defaulted')
+            """
+        ) { row in try row.next() } ?? false
+    }
+
+    /// Whether a payment is one of an instalment plan: an instalment, or what pays the plan off.
+    package static func isOfPlan(_ id: PaymentID, in db: borrowing PostgresTransaction) throws -> Bool {
+        try db.first("SELECT instalment_id IS NOT NULL FROM payments WHERE id = \(id)") { row in
             try row.next()
         } ?? false
     }

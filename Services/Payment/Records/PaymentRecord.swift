@@ -141,6 +141,11 @@ package struct PaymentRecord: PostgresRecord, Sendable {
     /// Why the last attempt failed.
     package var decline: Decline? { declineCode.map(Decline.init(code:)) }
 
+    /// Whether the last attempt failed for want of its customer's authentication: a next one with the customer authenticates.
+    package var wantsCustomer: Bool {
+        status == .failed && (decline == .authenticationRequired || decline == .authenticationFailed)
+    }
+
     /// Whether the last attempt failed and no other has begun, given up since or not.
     package var wasRefused: Bool { status == .failed || (status == .canceled && declineCode != nil) }
 

@@ -39,6 +39,14 @@ package struct RefundRecord: PostgresRecord, Sendable {
     }
 }
 
+/// Why the service gives money back by itself.
+package enum OwnRefund {
+    /// It came when its payment had ended, and nobody waited for it any more.
+    package static let ofEndedPayment = "paid_after_it_had_ended"
+    /// It came in beyond what an instalment plan was owed.
+    package static let ofOverpaidPlan = "paid_beyond_what_was_owed"
+}
+
 /// SQL over refunds.
 package enum RefundStore {
     package static func find(_ id: RefundID, in db: borrowing PostgresTransaction) throws -> RefundRecord? {

@@ -35,6 +35,14 @@ package enum SCACounterStore {
         return SCACounters(used)
     }
 
+    /// Whether the issuer of a payment's card, of a table or alias, let it pass without asking the customer: see
+    /// ``AttemptAuthentication/isFrictionless``.
+    package static func frictionless(of payment: SQL) -> SQL {
+        """
+        coalesce(\(payment).authentication->>'result' = 'attempted' OR \(payment).authentication->>'challenged' = 'false', false)
+        """
+    }
+
     /// The status is a literal: only so does the planner take the index of what is on its way, which is as good as empty.
     package static func used(by fingerprints: [String]) -> SQL {
         """
@@ -47,21 +55,21 @@ package enum SCACounterStore {
             FROM payment_methods m JOIN payments p ON p.payment_method_id = m.id
             WHERE m.fingerprint = ANY(\(fingerprints)::text[]) AND m.country IS NOT NULL
                 AND p.status = 'processing' AND p.authentication ? 'counted' AND NOT p.step_up
-                AND (NOT p.authenticated OR p.authentication->>'result' = 'attempted')
+                AND (NOT p.authenticated OR \(frictionless(of: "p")))
         ) AS u
         GROUP BY u.fingerprint, u.currency
         """
     }
 
     /// Counts payments that have just gone through, in the transaction that records it: once, as a payment goes through
-    /// once. An authentication begins a new count; what goes through beside it is counted after it, and so is what the
-    /// issuer has only noted an attempt of.
+    /// once. An authentication begins a new count, one for an agreement is what charges without the customer rest on; what goes
+    /// through beside it is counted after it, and so is what the issuer let pass without asking the customer.
     /// - Parameter authenticated: Those whose customers were authenticated by their providers.
     package static func book(
         _ payments: [PaymentRecord], authenticated byProvider: Set<PaymentID> = [], in db: borrowing PostgresTransaction
     ) throws {
         let isAuthenticated: (PaymentRecord) -> Bool = { payment in
-            byProvider.contains(payment.id) || (payment.authenticated && payment.authentication?.isAttempt != true)
+            byProvider.contains(payment.id) || (payment.authenticated && payment.authentication?.isFrictionless != true)
         }
         let through: [PaymentRecord] = payments.filter { $0.status == .succeeded || $0.status == .authorized }
         let authenticated: [String] = through.filter { isAuthenticated($0) && !$0.offSession }.map(\.id.rawValue)
@@ -84,9 +92,10 @@ package enum SCACounterStore {
             """)
         try db.enqueue(
             """
-            UPDATE payment_methods m SET authenticated_at = now()
+            UPDATE payment_methods m SET agreement_authenticated_at = now()
             FROM payments p WHERE p.id = ANY(\(payments)::text[]) AND m.id = p.payment_method_id
                 AND m.country IS NOT NULL
+                AND (p.keeps_method OR p.subscription_id IS NOT NULL OR p.instalment_id IS NOT NULL)
             """)
     }
 

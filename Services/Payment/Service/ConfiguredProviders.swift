@@ -1,31 +1,42 @@
 import BillingCore
-import PaymentContract
+package import PaymentContract
 import PaymentDomain
 import PaymentPayPal
 import PaymentStripe
-import ServiceKit
+package import ServiceKit
 import Telemetry
 
 /// The outside providers that the surroundings have credentials for, in the order in which they are preferred.
-struct ConfiguredProviders {
-    let all: [any PaymentProvider]
+package struct ConfiguredProviders {
+    package let all: [any PaymentProvider]
 
-    /// - Parameter environment: `STRIPE_SECRET_KEY`, `STRIPE_API_URL`, `PAYPAL_CLIENT_ID`, `PAYPAL_CLIENT_SECRET`,
-    ///   `PAYPAL_API_URL`.
-    /// - Throws: `ServiceConfiguration.Invalid` with every fault at once.
-    init(
-        _ configuration: ServiceConfiguration, environment: [String: String], transport: any ProviderTransport
+    /// - Parameters:
+    ///   - tunables: `payment.return_url`, `payment.paypal_wallets`.
+    ///   - environment: `STRIPE_SECRET_KEY`, `STRIPE_API_URL`, `PAYPAL_CLIENT_ID`, `PAYPAL_CLIENT_SECRET`,
+    ///     `PAYPAL_API_URL`.
+    ///   - publicURL: Where customers reach this service: they come back to `/pay/return/` there, see
+    ///     ``AuthenticationPageRoutes``, unless `payment.return_url` is set.
+    ///   - others: The providers that are configured elsewhere.
+    /// - Throws: `ServiceConfiguration.Invalid` with every fault at once; a live service without any provider is one.
+    package init(
+        tunables: [String: String], environment: [String: String], mode: RefrainMode, publicURL: String,
+        beside others: [any PaymentProvider] = [], transport: any ProviderTransport
     ) throws(ServiceConfiguration.Invalid) {
-        var reading = Reading(mode: configuration.mode, environment: environment)
+        var reading = Reading(mode: mode, environment: environment)
         var all: [any PaymentProvider] = []
-        let returnURL: String = configuration.text("payment.return_url", default: "http://127.0.0.1:8001/pay/return/")
+        let returnURL: String = reading.returnURL(tunables["payment.return_url"] ?? "", publicURL: publicURL)
         if let stripe = reading.stripe(returnURL: returnURL) {
             all.append(StripeAdapter(configuration: stripe, transport: transport))
         }
-        let wallets: Set<Wallet> = reading.wallets(configuration.text("payment.paypal_wallets", default: ""))
+        let wallets: Set<Wallet> = reading.wallets(tunables["payment.paypal_wallets"] ?? "")
         if let payPal = reading.payPal(returnURL: returnURL, wallets: wallets) {
             let surroundings = PayPalSurroundings(transport: transport, clock: SystemClock())
             all.append(PayPalAdapter(configuration: payPal, surroundings: surroundings))
+        }
+        if mode == .live, reading.faults.isEmpty, all.isEmpty, others.isEmpty {
+            reading.faults.append(
+                "live mode needs a provider: STRIPE_SECRET_KEY, PAYPAL_CLIENT_ID with PAYPAL_CLIENT_SECRET, or a chain "
+                    + "(CRYPTO_…)")
         }
         guard reading.faults.isEmpty else { throw ServiceConfiguration.Invalid(faults: reading.faults) }
         self.all = all
@@ -44,6 +55,17 @@ struct ConfiguredProviders {
 
         private func value(_ name: String) -> String? { environment[name].flatMap { $0.isEmpty ? nil : $0 } }
 
+        /// Where customers come back to from their banks; the payment's id is appended.
+        mutating func returnURL(_ given: String, publicURL: String) -> String {
+            guard !given.isEmpty else {
+                return (publicURL.hasSuffix("/") ? String(publicURL.dropLast()) : publicURL) + "/pay/return/"
+            }
+            if mode == .live, !given.hasPrefix("https://") || !ReturnURL.isSafe(given) {
+                faults.append("payment.return_url must be an https address in live mode")
+            }
+            return given
+        }
+
         mutating func stripe(returnURL: String) -> StripeConfiguration? {
             guard let key: String = value("STRIPE_SECRET_KEY") else { return nil }
             let isTest: Bool = key.hasPrefix("sk_test_") || key.hasPrefix("rk_test_")
@@ -60,7 +82,9 @@ struct ConfiguredProviders {
             let words: [String] = text.split(separator: ",").map { $0.filter { !$0.isWhitespace } }
             let unknown: [String] = words.filter { Wallet(rawValue: $0) == nil }
             if !unknown.isEmpty {
-                faults.append("payment.paypal_wallets names what is no wallet: \(unknown.joined(separator: ", "))")
+                let known: String = Wallet.allCases.map(\.rawValue).joined(separator: ", ")
+                faults.append(
+                    "payment.paypal_wallets must be of \(known), and names \(unknown.joined(separator: ", "))")
             }
             return Set(words.compactMap(Wallet.init))
         }

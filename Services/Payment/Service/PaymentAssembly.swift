@@ -1,6 +1,5 @@
 public import ArgumentParser
 public import BillingCore
-import Crypto
 import Foundation
 public import HTTPKit
 import Logging
@@ -32,7 +31,7 @@ public struct PaymentAssembly: ServiceAssembly {
     /// What it does on its own.
     public let loops: [BackgroundLoop]
 
-    /// Wires everything; reads the fingerprint key.
+    /// Wires everything; reads the encryption key.
     public init(_ parts: ServiceParts) throws {
         let configuration: ServiceConfiguration = parts.configuration
         let environment: [String: String] = ProcessInfo.processInfo.environment
@@ -40,17 +39,20 @@ public struct PaymentAssembly: ServiceAssembly {
         let crypto = CryptoPart(
             try CryptoSettings(tunables: configuration.tunables, environment: environment, mode: configuration.mode),
             pool: parts.pool, clock: parts.clock, transport: transport, logger: parts.logger)
-        let configured = try ConfiguredProviders(configuration, environment: environment, transport: transport)
+        let configured = try ConfiguredProviders(
+            tunables: configuration.tunables, environment: environment, mode: configuration.mode,
+            publicURL: configuration.publicURL, beside: crypto.providers, transport: transport)
         let routing = try RoutingAssembly(parts, further: configured.all + crypto.providers)
         let providers: PaymentProviders = routing.providers
+        let encryption = try EncryptionKey(path: configuration.encryptionKeyPath, mode: configuration.mode)
         let policy = SweepPolicy(configuration)
         let settlement = try SettlementPolicy(configuration)
         let risk = try RiskPolicy(tunables: configuration.tunables)
         let work = PaymentUseCases(
             pool: parts.pool, providers: providers, clock: parts.clock, policy: policy,
-            actions: ActionPolicy(configuration), fingerprintKey: try Self.key("card fingerprint", configuration),
+            actions: ActionPolicy(configuration), fingerprintKey: encryption.derived(for: "card fingerprint"),
             acquirers: routing.acquirers, wallets: try WalletConfiguration.wallets(environment),
-            credentialKey: try Self.key("wallet credential", configuration),
+            credentialKey: encryption.derived(for: "wallet credential"),
             directory: try ThreeDSConfiguration.server(
                 environment, isLive: configuration.mode == .live, publicURL: configuration.publicURL,
                 policy: try UnauthenticatedPolicy(configuration), transport: transport),
@@ -79,8 +81,10 @@ public struct PaymentAssembly: ServiceAssembly {
                 AuthenticationPage(assets: assets, isSandbox: configuration.mode == .sandbox)) + routing.endpoints
         consumers = [work.consumer]
         let news: HandleNews = work.news
+        let settling: [any ProviderSettlements] = providers.beneath.compactMap { $0 as? any ProviderSettlements }
         let own: [BackgroundLoop] = [
             SealEntries(pool: parts.pool).loop, disputes.loop, wallets.loop, fraudRate.loop, instalments.loop,
+            FollowLines(providers: settling, news: news, pool: parts.pool, logger: parts.logger).loop,
         ]
         loops =
             try own + work.sweep.loops + ReconcileProviders.loops(parts, providers: providers.beneath)
@@ -140,19 +144,6 @@ public struct PaymentAssembly: ServiceAssembly {
     /// Facts and broken invariants, see ``ServiceAssembly``.
     public static func consistency(_ db: borrowing PostgresTransaction, now: Instant) throws -> ConsistencyFacts {
         try PaymentConsistency.facts(in: db)
-    }
-
-    /// A key for one purpose, out of the key file's bytes; a sandbox without one draws a key that lasts as long as the
-    /// process.
-    private static func key(_ purpose: String, _ configuration: ServiceConfiguration) throws -> SymmetricKey {
-        guard let path: String = configuration.encryptionKeyPath else { return SymmetricKey(size: .bits256) }
-        let bytes: Data = try Data(contentsOf: URL(fileURLWithPath: path))
-        guard bytes.count >= 32 else {
-            throw ServiceConfiguration.Invalid(faults: ["ENCRYPTION_KEY_PATH must name a file of at least 32 bytes"])
-        }
-        let derived: SymmetricKey = HKDF<SHA256>.deriveKey(
-            inputKeyMaterial: SymmetricKey(data: bytes), info: Data(purpose.utf8), outputByteCount: 32)
-        return derived
     }
 }
 

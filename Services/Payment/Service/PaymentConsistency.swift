@@ -46,6 +46,18 @@ package enum PaymentConsistency {
                         in: db)
                 ),
                 (
+                    "captures",
+                    try amounts(
+                        "SELECT currency, count(*), sum(amount)::text FROM captures WHERE status = 'succeeded' GROUP BY currency ORDER BY currency",
+                        in: db)
+                ),
+                (
+                    "lost_disputes",
+                    try amounts(
+                        "SELECT currency, count(*), sum(amount)::text FROM disputes WHERE status = 'lost' GROUP BY currency ORDER BY currency",
+                        in: db)
+                ),
+                (
                     "paid_invoices",
                     try Fingerprint.of(
                         "SELECT invoice_id FROM payments WHERE status = 'succeeded' AND invoice_id IS NOT NULL", in: db)
@@ -53,7 +65,7 @@ package enum PaymentConsistency {
                 (
                     "assessed_attempts",
                     try Fingerprint.of(
-                        "SELECT a.payment_id || '/' || a.number FROM payment_attempts a WHERE a.payment_method_id IS NOT NULL AND a.cascade_of IS NULL",
+                        "SELECT coalesce(a.asked_for, a.payment_id) || '/' || coalesce(a.asked_number, a.number) FROM payment_attempts a WHERE a.payment_method_id IS NOT NULL AND a.cascade_of IS NULL",
                         in: db)
                 ),
                 (

@@ -69,11 +69,12 @@ package struct PaymentUseCases: Sendable {
         cancel = CancelPayment(providers: providers, pool: pool, waiters: waiters, clock: clock)
         review = ReviewPayment(capture: capture, cancel: cancel, pool: pool)
         refund = RefundPayment(providers: providers, exchange: exchange, pool: pool, clock: clock)
-        sync = SyncPayment(charge: charge, pool: pool)
+        sync = SyncPayment(charge: charge, pool: pool, policy: policy)
         news = HandleNews(
             pool: pool, sync: sync, capture: capture,
             refunds: FollowRefunds(refund: refund, pool: pool, clock: clock),
-            releases: FollowReleases(providers: providers, pool: pool, clock: clock))
+            releases: FollowReleases(providers: providers, pool: pool, clock: clock),
+            late: FollowLateCharges(providers: providers, record: outcomes, pool: pool))
         create = CreatePayment(
             record: RecordPayments(pool: pool, providers: providers), providers: providers, waiters: waiters,
             pool: pool)
@@ -114,7 +115,9 @@ package struct PaymentUseCases: Sendable {
 extension PaymentUseCases {
     /// What they answer over HTTP.
     var endpoints: [Endpoint] {
-        PaymentRoutes(create: create, capture: capture, cancel: cancel, sync: sync).endpoints
+        PaymentRoutes(
+            create: create, capture: capture, cancel: cancel, sync: sync, asksIssuers: authenticate != nil
+        ).endpoints
             + PaymentMethodRoutes(attach: attach, keep: keep, remove: remove).endpoints
             + RefundRoutes(refund: refund).endpoints
             + ReviewRoutes(review: review).endpoints

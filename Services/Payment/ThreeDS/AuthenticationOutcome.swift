@@ -55,8 +55,9 @@ package struct AuthenticationOutcome: Sendable, Equatable {
     package let liability: Liability
     /// The issuer's words for the cardholder; text, to be escaped.
     package let cardholderInfo: String?
-    /// The merchant is on the cardholder's list of trusted beneficiaries. Told once, and not stored.
-    package let isTrusted: Bool
+    /// Whether the merchant is on the cardholder's list of trusted beneficiaries; `nil` where the issuer does not say. Told
+    /// once, and not stored.
+    package let isTrusted: Bool?
     package let at: Instant
 
     /// Takes over an outcome, as when it is read from storage.
@@ -64,7 +65,7 @@ package struct AuthenticationOutcome: Sendable, Equatable {
         verdict: Verdict, version: MessageVersion, indicator: String?, value: AuthenticationValue?,
         directoryTransaction: TransactionID?, acsTransaction: TransactionID?, reason: String?,
         cancellation: ChallengeCancellation?, wasChallenged: Bool, liability: Liability, cardholderInfo: String?,
-        isTrusted: Bool = false, at: Instant
+        isTrusted: Bool? = nil, at: Instant
     ) {
         self.verdict = verdict
         self.version = version

@@ -17,8 +17,8 @@ struct AuthenticationResponse: Sendable, Equatable {
     let challenge: Challenge?
     /// The issuer's words for the cardholder.
     let cardholderInfo: String?
-    /// The merchant is on the cardholder's list of trusted beneficiaries (`whiteListStatus`, 2.2.0).
-    let isTrusted: Bool
+    /// Whether the merchant is on the cardholder's list of trusted beneficiaries (`whiteListStatus`, 2.2.0).
+    let isTrusted: Bool?
 }
 
 /// What came back for an AReq.
@@ -58,7 +58,7 @@ extension AuthenticationResponse {
         directoryTransaction = message.lenient("dsTransID", TransactionID.init)
         challenge = nil
         cardholderInfo = message.lenient("cardholderInfo") { $0.utf8.count <= 128 ? $0 : nil }
-        isTrusted = false
+        isTrusted = nil
     }
 
     init(_ message: MessageReader, _ status: TransactionStatus, _ terms: AuthenticationTerms) throws(ErrorMessage) {
@@ -111,8 +111,8 @@ extension AuthenticationResponse {
 }
 
 extension MessageReader {
-    /// Whether the cardholder has put the merchant on the issuer's list; what is not said, or broken, is a no.
-    var isTrusted: Bool { lenient("whiteListStatus") { $0 == "Y" ? $0 : nil } != nil }
+    /// Whether the cardholder has the merchant on the issuer's list: only `Y` says so. `nil` where nothing is said.
+    var isTrusted: Bool? { lenient("whiteListStatus") { $0 == "Y" } }
 
     /// The ECI and the authentication value: both with a proof, none without one.
     func proof(

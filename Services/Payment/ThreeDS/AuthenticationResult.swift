@@ -64,8 +64,7 @@ extension Authentication {
         let challenge: Challenge
         switch stage {
         case .challenge(let waiting), .decoupled(let waiting): challenge = waiting
-        // The ARes is still on its way, and with it the ids to check against.
-        case .asked: return ResultAnswer(refusing: request.fault(.transientFailure, "messageType"))
+        case .asked: return ResultAnswer(refusing: request.early)
         case .done(let outcome):
             // Decided without an RReq: too late, or there never was to be one.
             let isLate: Bool = outcome.acsTransaction == request.acsTransaction && outcome.verdict == .notAuthenticated
@@ -118,7 +117,7 @@ extension Authentication {
                 directoryTransaction: response?.directoryTransaction, acsTransaction: response?.acsTransaction,
                 reason: response?.reason, cancellation: nil, wasChallenged: false,
                 liability: liability(response?.status, response?.indicator),
-                cardholderInfo: response?.cardholderInfo, isTrusted: response?.isTrusted ?? false, at: now))
+                cardholderInfo: response?.cardholderInfo, isTrusted: response?.isTrusted, at: now))
     }
 
     /// Ends a challenge, by an RReq or by silence.
@@ -132,7 +131,7 @@ extension Authentication {
                 directoryTransaction: challenge.directoryTransaction, acsTransaction: challenge.acsTransaction,
                 reason: request?.reason, cancellation: request?.cancellation, wasChallenged: challenge.isBegun,
                 liability: liability(request?.status, request?.indicator),
-                cardholderInfo: challenge.cardholderInfo, isTrusted: request?.isTrusted ?? false, at: now))
+                cardholderInfo: challenge.cardholderInfo, isTrusted: request?.isTrusted, at: now))
     }
 
     /// The issuer bears it only for the very indicator that goes with the status.

@@ -84,6 +84,6 @@ package struct CardRangeCache: Sendable {
             case .delete: ranges[change.key] = nil
             }
         }
-        return try CardRangeCache(ranges, serialNumber: response.serialNumber ?? serialNumber, at: now)
+        return try CardRangeCache(ranges, serialNumber: response.serialNumber ?? request.serialNumber, at: now)
     }
 }

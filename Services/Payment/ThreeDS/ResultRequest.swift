@@ -17,8 +17,8 @@ package struct ResultRequest: Sendable, Equatable {
     /// Checked against the scheme once the authentication is known.
     let indicator: String?
     let value: AuthenticationValue?
-    /// The merchant is on the cardholder's list of trusted beneficiaries (`whiteListStatus`, 2.2.0).
-    let isTrusted: Bool
+    /// Whether the merchant is on the cardholder's list of trusted beneficiaries (`whiteListStatus`, 2.2.0).
+    let isTrusted: Bool?
 
     /// Reads an RReq.
     /// - Throws: The `Erro` to answer with; the status of the HTTP answer is 200 all the same.
@@ -71,6 +71,9 @@ package struct ResultRequest: Sendable, Equatable {
 
     /// The answer for an authentication that nobody here knows.
     package var unknown: ErrorMessage { fault(.unknownTransaction, "threeDSServerTransID") }
+
+    /// The answer while the ARes is still on its way, and with it the ids to check against: it is to be sent again.
+    package var early: ErrorMessage { fault(.transientFailure, "messageType") }
 }
 
 /// What an RReq is answered with, and whether anything came of it.

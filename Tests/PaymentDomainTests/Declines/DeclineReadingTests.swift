@@ -44,9 +44,66 @@ import Testing
     func advice(code: String, expected: RetryRule) throws {
         let advice = try #require(MerchantAdviceCode(rawValue: code))
         let reading = DeclineReading(network: "51", advice: advice)
-        #expect((reading.decline == .insufficientFunds) == (expected != .never))
-        #expect(reading.decline.declineClass == (expected == .never ? .hard : .soft))
+        let declineClass: Decline.Class =
+            switch expected {
+            case .never: .hard
+            case .onceCorrected: .action
+            case .after: .soft
+            }
+        #expect((reading.decline == .insufficientFunds) == (declineClass == .soft))
+        #expect(reading.decline.declineClass == declineClass)
         #expect(reading.retry == expected)
+    }
+
+    @Test("a code is Mastercard's word on its own cards; on others only what is an end everywhere counts")
+    func brands() {
+        for advice in MerchantAdviceCode.allCases {
+            for brand in ["mastercard", "maestro"] {
+                #expect(MerchantAdviceCode(advice.rawValue, brand: brand) == advice)
+            }
+            let isEnd: Bool = ["03", "21"].contains(advice.rawValue)
+            for brand in ["visa", "amex", "discover", "unknown", "card", nil] {
+                #expect(MerchantAdviceCode(advice.rawValue, brand: brand) == (isEnd ? advice : nil))
+            }
+        }
+        for code in ["31", "", "3", "003", "０３"] { #expect(MerchantAdviceCode(code, brand: "mastercard") == nil) }
+    }
+
+    @Test(
+        "PayPal's advice is Mastercard's on its cards, and an order to stop on Visa's",
+        arguments: [
+            ("mastercard", "02", "insufficient_funds", Decline.Class.soft),
+            ("mastercard", "03", "do_not_try_again", .hard),
+            ("mastercard", "04", "other_data_required", .action), ("mastercard", "22", "other_data_required", .action),
+            ("mastercard", "21", "revocation_of_authorization", .hard), ("visa", "02", "stop_payment_order", .hard),
+            ("visa", "03", "revocation_of_authorization", .hard),
+            ("visa", "21", "revocation_of_all_authorizations", .hard), ("visa", "04", "insufficient_funds", .soft),
+            ("amex", "02", "insufficient_funds", .soft), ("amex", "03", "do_not_try_again", .hard),
+            (nil, "02", "insufficient_funds", .soft), (nil, "04", "insufficient_funds", .soft),
+            (nil, "03", "do_not_try_again", .hard),
+        ] as [(String?, String, String, Decline.Class)])
+    func paypalAdvice(brand: String?, code: String, expected: String, declineClass: Decline.Class) {
+        let read = DeclineReading(paypal: nil, processorCode: "5120", adviceCode: code, brand: brand)
+        #expect(read.decline.code == expected && read.decline.declineClass == declineClass)
+        let stolen = DeclineReading(paypal: nil, processorCode: "9520", adviceCode: code, brand: brand)
+        #expect(stolen.decline.code == "stolen_card")
+    }
+
+    @Test("what asks for other data waits for the customer; what is no more than a merchant's own fault does not")
+    func otherData() {
+        for advice in [MerchantAdviceCode.tokenRequirements, .negotiatedValue, .productCode] {
+            #expect(DeclineReading(network: "05", advice: advice).decline == .otherDataRequired)
+            #expect(DeclineReading(Decline(code: "processing_error"), advice: advice).decline == .otherDataRequired)
+        }
+        let confirmed = DeclineReading(stripe: "generic_decline", adviceCode: "confirm_card_data")
+        #expect(confirmed.decline == .otherDataRequired && confirmed.retry == .onceCorrected)
+        #expect(
+            DeclineReading(stripe: "incorrect_cvc", adviceCode: "confirm_card_data").decline.code == "incorrect_cvc")
+        #expect(DeclineReading(stripe: "expired_card", adviceCode: "confirm_card_data").decline == .expiredCard)
+        // A card that may be had anew beside a decline for security is one whose holder is in doubt.
+        #expect(DeclineReading(network: "83", advice: .newAccountInformation).decline == .otherDataRequired)
+        let settings = DeclineReading(Decline(code: "provider_configuration"))
+        #expect(settings.decline.declineClass == .soft && settings.retry == .onceCorrected)
     }
 
     @Test("a soft refusal that is never to be repeated is a hard one, by the advice's reason; others keep theirs")
@@ -57,13 +114,11 @@ import Testing
         #expect(code("insufficient_funds", .doNotTryAgain) == "do_not_try_again")
         #expect(code("insufficient_funds", .paymentCancellation) == "revocation_of_authorization")
         #expect(code("nobody_knows", .sanctions) == "do_not_try_again")
-        #expect(code("insufficient_funds", .tokenRequirements) == "insufficient_funds")
+        #expect(code("insufficient_funds", .tokenRequirements) == "other_data_required")
         for kept in ["stolen_card", "fraudulent", "authentication_required", "incorrect_cvc"] {
             #expect(code(kept, .doNotTryAgain) == kept)
+            #expect(code(kept, .tokenRequirements) == kept)
         }
-        #expect(
-            DeclineReading(paypal: "INSTRUMENT_DECLINED", processorCode: "5120", advice: .doNotTryAgain).decline.code
-                == "do_not_try_again")
         let word = DeclineReading(
             stripe: "insufficient_funds", adviceCode: "do_not_try_again", networkAdvice: .afterHour)
         #expect(word.decline.code == "do_not_try_again" && word.retry == .never)

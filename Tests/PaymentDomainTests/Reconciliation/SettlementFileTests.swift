@@ -48,8 +48,29 @@ import Testing
                 "3 occurred_at is not an RFC 3339 time such as 2027-01-31T00:00:00Z",
                 "4 gross has the wrong sign for a charge", "5 net is not gross less fee",
                 "6 - has 2 fields, and there are 7 columns", "7 id is empty",
-                "7 gross has more than the 2 decimals of USD", "7 net is too large", "8 id is the id of line 2 too",
+                "7 gross has more than the 2 decimals of USD", "7 net is too large: the most is 10000000000000.00 USD",
+                "8 id is the id of line 2 too",
             ])
+    }
+
+    @Test(
+        "an amount that nobody can have meant is refused by line and column, whichever it is",
+        arguments: [
+            ("gross", "10000000000000.01,0,10000000000000.01,,,"), ("fee", "0,10000000000000.01,-10000000000000.01,,,"),
+            ("net", "0,0,-92233720368547758.08,,,"), ("gross", "-92233720368547758.08,0,-92233720368547758.08,,,"),
+            ("presentment_amount", "10.00,0,10.00,92233720368547758.07,EUR,"),
+            ("presentment_amount", "-10.00,0,-10.00,-92233720368547758.08,EUR,"),
+        ])
+    func absurd(column: String, values: String) {
+        let text = """
+            id,kind,currency,occurred_at,gross,fee,net,presentment_amount,presentment_currency,rate
+            t1,adjustment,USD,2027-01-15T08:00:00Z,10000000000000.00,0,10000000000000.00,,,
+            t2,adjustment,USD,2027-01-15T08:00:00Z,\(values)
+            """
+        let faults: [String] = Self.faults(text)
+        let currency: String = column == "presentment_amount" ? "EUR" : "USD"
+        #expect(faults.first == "3 \(column) is too large: the most is 10000000000000.00 \(currency)", "\(faults)")
+        #expect(faults.allSatisfy { $0.hasPrefix("3 ") }, "the largest amount that is one is taken")
     }
 
     @Test(

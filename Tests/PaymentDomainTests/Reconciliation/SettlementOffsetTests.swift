@@ -77,6 +77,7 @@ import Testing
             ("both take", [try taken("a"), try given("b", .adjustment, -400)]),
             ("another currency shown", [try taken("a"), try given("b", shown: 400)]),
             ("another amount shown", [try taken("a", shown: -370), try given("b", shown: 371)]),
+            ("an amount without an opposite", [try taken("a", shown: -370), try given("b", shown: .min)]),
         ]
         for (name, lines) in table { #expect(Self.pairs(lines) == [], "\(name)") }
         let late = [try taken("a"), try given("b", after: 60)]

@@ -89,6 +89,33 @@ import Testing
         #expect(policy.action(for: Self.verdict("0.8000"), offSession: true, authenticated: false) == .holdForReview)
     }
 
+    /// Score, Fraud's decision, and what is done under thresholds of 0.60, 0.85 and 0.99.
+    private static let raised: [(String, RiskVerdict.Decision, Action)] = [
+        ("0.5500", .review, .approve), ("0.6000", .review, .holdForReview), ("0.8000", .review, .holdForReview),
+        ("0.8500", .review, .stepUp), ("0.9600", .block, .stepUp), ("0.9900", .block, .block),
+        // What the score does not say: a rule of Fraud's.
+        ("0.1000", .review, .holdForReview), ("0.4999", .review, .holdForReview), ("0.9499", .block, .block),
+        ("0.5500", .block, .block), ("1.0000", .block, .block),
+    ]
+
+    @Test("thresholds that were raised hold, and Fraud's own word only where the score does not say it")
+    func raisedThresholds() throws {
+        let policy = try RiskPolicy(
+            reviewFrom: Self.decimal("0.60"), stepUpFrom: Self.decimal("0.85"), blockFrom: Self.decimal("0.99"),
+            highRisk: .stepUp, review: .hold)
+        for (score, decision, action) in Self.raised {
+            let verdict: RiskVerdict = Self.verdict(score, decision)
+            #expect(
+                policy.action(for: verdict, offSession: false, authenticated: false) == action, "\(score) \(decision)")
+        }
+        let all = try RiskPolicy(
+            reviewFrom: .one, stepUpFrom: .one, blockFrom: .one, highRisk: .block, review: .hold)
+        for (score, decision) in [("0.7000", RiskVerdict.Decision.review), ("0.9999", .block)] {
+            let action = all.action(for: Self.verdict(score, decision), offSession: true, authenticated: false)
+            #expect(action == .approve, "\(score)")
+        }
+    }
+
     @Test("a higher score is never treated more kindly") func monotonic() throws {
         let rank: [Action: Int] = [.approve: 0, .holdForReview: 1, .stepUp: 2, .block: 3]
         for decision in RiskVerdict.Decision.allCases {

@@ -84,7 +84,9 @@ package struct PayPalAdapter: PaymentProvider {
         case DeclineCode.notAuthenticated: DeclineReading(.authenticationFailed)
         case DeclineCode.neverCharged: DeclineReading(Decline(code: "processing_error"))
         default:
-            DeclineReading(paypal: decline.code, processorCode: decline.networkCode, advice: decline.advice)
+            DeclineReading(
+                paypal: decline.code, processorCode: decline.networkCode, adviceCode: decline.networkAdvice,
+                brand: decline.brand)
         }
     }
 }
@@ -112,7 +114,7 @@ extension PayPalAdapter {
 
     /// What an order says about the charge it was made for.
     /// - Parameter mayComplete: Whether an approved order may be captured or authorized now; not twice in one call.
-    private func answer(
+    func answer(
         _ order: PayPalOrder, to request: ChargeRequest, mayComplete: Bool
     ) async throws(ProviderFault) -> ChargeAnswer {
         try PayPalCheck.equal(order.intent, PayPalWire.intent(request), "intent")
@@ -200,17 +202,14 @@ extension PayPalAdapter {
         try check(capture.ours, request)
         switch capture.status {
         case .completed, .partiallyRefunded, .refunded:
-            return .captured(
-                ProviderCharge(
-                    reference: capture.id, networkTransactionID: capture.networkTransactionID,
-                    authentication: order.authentication))
+            return .captured(capture.charge(order.authentication))
         case .pending: return .pending(reference: order.id)
         case .declined, .failed:
             let code: String = capture.reason ?? capture.status.rawValue
             return .declined(
                 ProviderDecline(
                     code: code, networkCode: capture.processorCode, networkAdvice: capture.adviceCode,
-                    reference: capture.id))
+                    brand: order.cardBrand, reference: capture.id))
         }
     }
 
@@ -222,16 +221,13 @@ extension PayPalAdapter {
         try check(held.ours, request)
         switch held.status {
         case .created, .captured, .partiallyCaptured:
-            return .authorized(
-                ProviderCharge(
-                    reference: held.id, networkTransactionID: held.networkTransactionID, expiresAt: held.expiresAt,
-                    authentication: order.authentication))
+            return .authorized(held.charge(order.authentication))
         case .pending: return .pending(reference: order.id)
         case .denied, .voided:
             return .declined(
                 ProviderDecline(
                     code: held.reason ?? held.status.rawValue, networkCode: held.processorCode,
-                    networkAdvice: held.adviceCode, reference: held.id))
+                    networkAdvice: held.adviceCode, brand: order.cardBrand, reference: held.id))
         }
     }
 
@@ -246,6 +242,25 @@ extension PayPalAdapter {
             url.hasPrefix("https://") || (url.hasPrefix("http://") && configuration.baseURL.hasPrefix("http://"))
         else { throw .unusable("order.links") }
         return url
+    }
+}
+
+extension PayPalCapture {
+    /// Whether the money came, whatever became of it since.
+    var isTaken: Bool { status == .completed || status == .partiallyRefunded || status == .refunded }
+
+    /// As the charge that it is.
+    func charge(_ authentication: ProviderAuthentication? = nil) -> ProviderCharge {
+        ProviderCharge(reference: id, networkTransactionID: networkTransactionID, authentication: authentication)
+    }
+}
+
+extension PayPalAuthorization {
+    /// As the charge that it is.
+    func charge(_ authentication: ProviderAuthentication? = nil) -> ProviderCharge {
+        ProviderCharge(
+            reference: id, networkTransactionID: networkTransactionID, expiresAt: expiresAt,
+            authentication: authentication)
     }
 }
 

@@ -1,5 +1,5 @@
 import BillingCore
-import PaymentContract
+package import PaymentContract
 
 /// What news calls a charge by that no answer has told of: an order's id as it is, a capture's or an authorization's id
 /// after the collection it is read from.
@@ -48,6 +48,27 @@ extension PayPalAdapter {
             try check(held.ours, request)
             try PayPalCheck.equal(held.amount, request.amount, "amount of the authorization")
             return held.order
+        }
+    }
+
+    /// What was taken or is held for an attempt, read by the name of it that news or an answer has told. An order that waits
+    /// for its payer, or to be taken, has nothing to tell.
+    package func lookUp(_ request: ChargeRequest) async throws(ProviderFault) -> ChargeAnswer? {
+        guard let known = request.reference else { return nil }
+        switch PayPalNamed(known) {
+        case .order(let id):
+            guard let order: PayPalOrder = try await standing(id), order.status == .completed else { return nil }
+            return try await answer(order, to: request, mayComplete: false)
+        case .capture(let id):
+            let capture: PayPalCapture = try await capture(id)
+            try check(capture.ours, request)
+            try PayPalCheck.equal(capture.amount, request.amount, "amount of the capture")
+            return request.capture && capture.isTaken ? .captured(capture.charge()) : nil
+        case .authorization(let id):
+            let held: PayPalAuthorization = try await authorization(id)
+            try check(held.ours, request)
+            try PayPalCheck.equal(held.amount, request.amount, "amount of the authorization")
+            return !request.capture && held.status == .created ? .authorized(held.charge()) : nil
         }
     }
 

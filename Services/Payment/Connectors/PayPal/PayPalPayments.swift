@@ -6,10 +6,14 @@ import JSON
 extension PayPalAdapter {
     /// Takes all or a part of an authorized amount.
     /// - Parameter request: Names the authorization's id.
-    /// - Returns: `pending` while PayPal has the capture under review: asked again under the same key, it tells how that
-    ///   ended.
+    /// - Returns: `pending` while PayPal has the capture under review: read by its id, at any age, it tells how that ended.
     /// - Throws: ``ProviderFault``.
     package func capture(_ request: CaptureRequest) async throws(ProviderFault) -> CaptureAnswer {
+        if let known = request.known {
+            let latest: PayPalCapture = try await capture(known)
+            try check(latest, request)
+            return try answer(latest)
+        }
         let body: JSONValue = try PayPalWire.capture(request)
         let path: String = try path("authorizations", request.reference, "capture")
         try requireFresh(request.idempotencyKey, configuration.paymentKeyLifetime)

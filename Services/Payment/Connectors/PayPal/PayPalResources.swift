@@ -32,6 +32,8 @@ package struct PayPalOrder: Sendable, Equatable {
     package let payerAction: String?
     /// How PayPal has had a card's customer authenticated; `nil` where it has not, or does not tell.
     package internal(set) var authentication: ProviderAuthentication?
+    /// The brand of the card it was paid with, by the names of `CardNumber.brand`; `nil` where PayPal does not tell.
+    package let cardBrand: String?
 
     init(_ json: JSONValue) throws(ProviderFault) {
         let fields = PayPalFields(json, of: "order")
@@ -50,8 +52,9 @@ package struct PayPalOrder: Sendable, Equatable {
         payerAction = fields.link("payer-action") ?? fields.link("approve")
         // A printed card out of Google Pay is authenticated like one that was entered.
         let source: JSONValue? = json["payment_source"]
-        authentication = ProviderAuthentication(
-            paypal: (source?["card"] ?? source?["google_pay"]?["card"])?["authentication_result"])
+        let card: JSONValue? = source?["card"] ?? source?["google_pay"]?["card"]
+        authentication = ProviderAuthentication(paypal: card?["authentication_result"])
+        cardBrand = (card ?? source?["apple_pay"]?["card"])?["brand"]?.stringValue?.lowercased()
     }
 }
 

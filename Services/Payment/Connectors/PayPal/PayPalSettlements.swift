@@ -13,6 +13,11 @@ extension PayPalAdapter: ProviderSettlements {
     /// A transaction can take three hours to be listed.
     package func settlementHorizon(at now: Instant) -> Instant { now - .seconds(3 * 3_600) }
 
+    /// A charge's transaction is its capture.
+    package func chargeName(source: String?, taken: String?) -> String? {
+        source.flatMap { PayPalWire.isID($0) ? PayPalNamed.capture($0).text : nil }
+    }
+
     package func settlementLines(in window: SettlementWindow) async throws(ProviderFault) -> ProviderSettlementPage {
         let number: Int = window.page.flatMap { Int($0) } ?? 1
         let from = Instant(seconds: (window.from - Self.lookBack).seconds)

@@ -44,7 +44,7 @@ enum SandboxBooks {
     }
 
     /// What stands under keys; absent ones were never seen.
-    private static func answers(
+    static func answers(
         to keys: [AttemptID], of acquirer: String, in db: borrowing PostgresTransaction
     ) throws -> [AttemptID: ChargeAnswer] {
         let rows: [(AttemptID, ChargeAnswer)] = try db.query(

@@ -124,21 +124,27 @@ enum SandboxDisputeBooks {
             """)
     }
 
-    /// What changed after a number, in the order of the numbers.
-    static func changed(after number: Int64, in db: borrowing PostgresTransaction) throws -> [(String, Int64)] {
+    /// What changed at an acquirer after a number, in the order of the numbers.
+    static func changed(
+        after number: Int64, at acquirer: String, in db: borrowing PostgresTransaction
+    ) throws -> [(String, Int64)] {
         try db.query(
             """
-            SELECT reference, changed FROM sandbox_disputes WHERE changed > \(number)
-            ORDER BY changed FETCH FIRST \(pageLimit) ROWS WITH TIES
+            SELECT d.reference, d.changed FROM sandbox_disputes d
+            JOIN sandbox_charges c ON c.idempotency_key = d.charge_key AND c.provider = \(acquirer)
+            WHERE d.changed > \(number) ORDER BY d.changed FETCH FIRST \(pageLimit) ROWS WITH TIES
             """
         ) { row in (try row.next(), try row.next()) }
     }
 
-    static func find(_ reference: String, in db: borrowing PostgresTransaction) throws -> SandboxDispute? {
+    static func find(
+        _ reference: String, at acquirer: String, in db: borrowing PostgresTransaction
+    ) throws -> SandboxDispute? {
         try db.first(
             """
             SELECT \(SandboxDispute.columns) FROM sandbox_disputes d
-            JOIN sandbox_charges c ON c.idempotency_key = d.charge_key WHERE d.reference = \(reference)
+            JOIN sandbox_charges c ON c.idempotency_key = d.charge_key AND c.provider = \(acquirer)
+            WHERE d.reference = \(reference)
             """, as: SandboxDispute.self)
     }
 
@@ -154,9 +160,9 @@ enum SandboxDisputeBooks {
 
     /// Takes evidence, once under its key; the bank thinks about it for a while.
     static func submit(
-        _ request: EvidenceRequest, at now: Instant, in db: borrowing PostgresTransaction
+        _ request: EvidenceRequest, to acquirer: String, at now: Instant, in db: borrowing PostgresTransaction
     ) throws -> DisputeAnswer {
-        try respond(request.idempotencyKey, to: request.reference, in: db) { dispute, number in
+        try respond(request.idempotencyKey, to: request.reference, at: acquirer, in: db) { dispute, number in
             guard dispute.status.takesEvidence, let due: Instant = dispute.dueBy else { return "dispute_closed" }
             guard due > now else { return "evidence_overdue" }
             let text: String? = request.evidence.texts[.uncategorizedText]
@@ -175,9 +181,9 @@ enum SandboxDisputeBooks {
 
     /// Gives a dispute up, once under its key.
     static func accept(
-        _ request: DisputeAcceptance, at now: Instant, in db: borrowing PostgresTransaction
+        _ request: DisputeAcceptance, of acquirer: String, at now: Instant, in db: borrowing PostgresTransaction
     ) throws -> DisputeAnswer {
-        try respond(request.idempotencyKey, to: request.reference, in: db) { dispute, number in
+        try respond(request.idempotencyKey, to: request.reference, at: acquirer, in: db) { dispute, number in
             guard dispute.status.phase == .dispute else { return "dispute_closed" }
             _ = try db.execute(
                 """
@@ -191,11 +197,11 @@ enum SandboxDisputeBooks {
 
     /// - Parameter change: Makes it, under the given number, or says why not.
     private static func respond(
-        _ key: DisputeResponseID, to reference: String, in db: borrowing PostgresTransaction,
+        _ key: DisputeResponseID, to reference: String, at acquirer: String, in db: borrowing PostgresTransaction,
         _ change: (SandboxDispute, Int64) throws -> String?
     ) throws -> DisputeAnswer {
         let number: Int64 = try nextChange(in: db)
-        guard let dispute: SandboxDispute = try find(reference, in: db) else {
+        guard let dispute: SandboxDispute = try find(reference, at: acquirer, in: db) else {
             return .refused(code: "dispute_not_found")
         }
         let isNew: Int = try db.execute(
@@ -207,6 +213,6 @@ enum SandboxDisputeBooks {
             try db.enqueue("DELETE FROM sandbox_dispute_responses WHERE idempotency_key = \(key)")
             return .refused(code: code)
         }
-        return .standing(try find(reference, in: db)?.told ?? dispute.told)
+        return .standing(try find(reference, at: acquirer, in: db)?.told ?? dispute.told)
     }
 }

@@ -7,34 +7,41 @@ extension SandboxProvider: ProviderDisputes {
     package var disputesPolledEvery: Duration { .zero }
 
     package func readDispute(_ reference: String) async throws(ProviderFault) -> ProviderDispute? {
-        try await reachable {
-            try await pool.transaction(readOnly: true) { db in try SandboxDisputeBooks.find(reference, in: db)?.told }
+        let name: String = name
+        return try await reachable {
+            try await pool.transaction(readOnly: true) { db in
+                try SandboxDisputeBooks.find(reference, at: name, in: db)?.told
+            }
         }
     }
 
     package func submitEvidence(_ request: EvidenceRequest) async throws(ProviderFault) -> DisputeAnswer {
-        let now: Instant = clock.now
+        let (name, now): (String, Instant) = (name, clock.now)
         return try await reachable {
-            try await pool.transactionRetrying { db in try SandboxDisputeBooks.submit(request, at: now, in: db) }
+            try await pool.transactionRetrying { db in
+                try SandboxDisputeBooks.submit(request, to: name, at: now, in: db)
+            }
         }
     }
 
     package func acceptDispute(_ request: DisputeAcceptance) async throws(ProviderFault) -> DisputeAnswer {
-        let now: Instant = clock.now
+        let (name, now): (String, Instant) = (name, clock.now)
         return try await reachable {
-            try await pool.transactionRetrying { db in try SandboxDisputeBooks.accept(request, at: now, in: db) }
+            try await pool.transactionRetrying { db in
+                try SandboxDisputeBooks.accept(request, of: name, at: now, in: db)
+            }
         }
     }
 
     /// Also does what is due by the business clock: the sandbox has no other moment to do it.
     package func changedDisputes(since cursor: String?) async throws(ProviderFault) -> ChangedDisputes {
-        let now: Instant = clock.now
+        let (name, now): (String, Instant) = (name, clock.now)
         let after: Int64 = cursor.flatMap { Int64($0) } ?? 0
         return try await reachable {
             try await pool.transactionRetrying { db in
                 try SandboxDisputeBooks.turn(at: now, in: db)
                 let changed: [(reference: String, number: Int64)] = try SandboxDisputeBooks.changed(
-                    after: after, in: db)
+                    after: after, at: name, in: db)
                 return ChangedDisputes(
                     references: changed.map(\.reference), cursor: changed.last.map { String($0.number) } ?? cursor,
                     hasMore: changed.count >= SandboxDisputeBooks.pageLimit)

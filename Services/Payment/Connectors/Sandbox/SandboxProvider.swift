@@ -108,6 +108,18 @@ package struct SandboxProvider: PaymentProvider {
         }
     }
 
+    /// The books are read under the attempt's key.
+    package func lookUp(_ request: ChargeRequest) async throws(ProviderFault) -> ChargeAnswer? {
+        try reach()
+        let name: String = name
+        let key: AttemptID = request.idempotencyKey
+        return try await reachable {
+            try await pool.transaction(readOnly: true) { db in
+                try SandboxBooks.answers(to: [key], of: name, in: db)[key]
+            }
+        }
+    }
+
     package func refund(named reference: String) async throws(ProviderFault) -> ProviderRefund? {
         try reach()
         return try await reachable {

@@ -84,8 +84,12 @@ struct StripeFields: Sendable, Equatable {
         }
     }
 
-    /// Seconds since the Unix epoch.
-    func instant(_ name: String) throws(ProviderFault) -> Instant { Instant(seconds: try integer(name)) }
+    /// Seconds since the Unix epoch, up to the year 9999.
+    func instant(_ name: String) throws(ProviderFault) -> Instant {
+        let seconds: Int64 = try integer(name)
+        guard (0..<253_402_300_800).contains(seconds) else { throw unusable(name, "is no time") }
+        return Instant(seconds: seconds)
+    }
 
     /// The fault for a member that makes no sense.
     func unusable(_ name: String, _ reason: String) -> ProviderFault { .unusable("\(path).\(name) \(reason)") }

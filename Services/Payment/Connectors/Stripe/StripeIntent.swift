@@ -96,6 +96,6 @@ extension ProviderDecline {
     init(_ refusal: StripeRefusal, reference: String?) {
         self.init(
             code: refusal.name, networkCode: refusal.networkDeclineCode, adviceCode: refusal.adviceCode,
-            networkAdvice: refusal.networkAdviceCode, reference: reference)
+            networkAdvice: refusal.networkAdviceCode, brand: refusal.brand, reference: reference)
     }
 }

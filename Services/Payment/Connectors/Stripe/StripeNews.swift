@@ -29,23 +29,25 @@ package struct StripeNews: NewsReader {
         guard let kind = Kind(type) else { return .nothing(type) }
         let object: StripeFields = try event.fields("data").fields("object")
         switch kind {
-        case .intent: return Self.charge(try Self.attempt(object), known: try object.id(of: "payment_intent"))
+        case .intent:
+            let id: String = try object.id(of: "payment_intent")
+            return try Self.charge(object, intent: id, id)
         case .charge:
             // A charge carries the metadata of its PaymentIntent, by which we know it.
             let id: String = try object.id(of: "charge")
-            return Self.charge(try Self.attempt(object), known: try object.optionalReference("payment_intent") ?? id)
+            return try Self.charge(object, intent: try object.optionalReference("payment_intent"), id)
         case .refund: return .refund(try ProviderRefund(stripe: object))
         case .dispute: return .dispute(try ProviderDispute(stripe: object))
         case .payout: return try Self.payout(object, told: try event.instant("created")) ?? .nothing(type)
         }
     }
 
-    private static func attempt(_ object: StripeFields) throws(ProviderFault) -> AttemptID? {
-        try object.optionalFields("metadata")?.optionalText(StripeMetadata.attempt).flatMap { AttemptID($0) }
-    }
-
-    private static func charge(_ attempt: AttemptID?, known reference: String) -> ProviderNews {
-        attempt.map { .charge($0) } ?? .taken(reference)
+    private static func charge(
+        _ object: StripeFields, intent: String?, _ id: String
+    ) throws(ProviderFault) -> ProviderNews {
+        let ours: String? = try object.optionalFields("metadata")?.optionalText(StripeMetadata.attempt)
+        guard let attempt = ours.flatMap({ AttemptID($0) }) else { return .taken(intent ?? id) }
+        return .charge(attempt, known: intent)
     }
 
     /// `nil` while a payout is on its way.

@@ -63,6 +63,12 @@ extension StripeAdapter {
         throw .unusable("the account has too many payment intents")
     }
 
+    /// Reads the PaymentIntent by its id.
+    package func lookUp(_ request: ChargeRequest) async throws(ProviderFault) -> ChargeAnswer? {
+        guard let known = request.reference, isStripeID(known) else { return nil }
+        return try await readIntent(known)?.answer(to: request)
+    }
+
     /// A PaymentIntent that was canceled, by a person or because its time was over, holds nothing.
     package func holds(_ reference: String) async throws(ProviderFault) -> Bool? {
         guard isStripeID(reference), let intent = try await readIntent(reference) else { return nil }

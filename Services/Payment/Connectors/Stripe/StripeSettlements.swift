@@ -11,6 +11,11 @@ extension StripeAdapter: ProviderSettlements {
     /// Balance transactions are there at once; some minutes are left for clocks that disagree.
     package func settlementHorizon(at now: Instant) -> Instant { now - .seconds(300) }
 
+    /// A charge is read by its PaymentIntent.
+    package func chargeName(source: String?, taken: String?) -> String? {
+        taken.flatMap { $0.hasPrefix("pi_") ? $0 : nil }
+    }
+
     package func settlementLines(in window: SettlementWindow) async throws(ProviderFault) -> ProviderSettlementPage {
         var created = StripeForm()
         created.add("gte", .integer(window.from.seconds))

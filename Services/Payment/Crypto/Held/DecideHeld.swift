@@ -1,5 +1,5 @@
 package import BillingCore
-import HTTPKit
+package import HTTPKit
 package import PaymentChains
 package import Postgres
 
@@ -21,7 +21,7 @@ package struct DecideHeld: Sendable {
     /// - Throws: ``Problem``: 404 when nothing is held, 409 when nothing is left to decide on, 422 for an address that is
     ///   none of the chain's and an amount that is more than there is or not worth its fee.
     package func sendBack(
-        _ attempt: AttemptID, _ amount: BaseUnits?, to address: String, by actor: String, at now: Instant,
+        _ attempt: AttemptID, _ amount: BaseUnits?, to address: String, by principal: Principal, at now: Instant,
         in db: borrowing PostgresTransaction
     ) throws -> InstructionRecord {
         let held: HeldMoney = try found(attempt, in: db)
@@ -35,10 +35,10 @@ package struct DecideHeld: Sendable {
         let record = InstructionRecord(
             id: id, attemptID: attempt, paymentID: held.paymentID, provider: held.provider, reason: .held,
             amount: try taken.subtracting(asset.refundFee), value: nil, address: nil, createdAt: now,
-            fee: asset.refundFee, askedBy: actor)
+            fee: asset.refundFee, askedBy: principal)
         let checked: RefundInstruction = try SignOff.checked(address, for: record, asset.asset, in: db)
         try InstructionStore.insert(record, in: db)
-        try InstructionStore.direct(id, to: checked.address, by: actor, in: db)
+        try InstructionStore.direct(id, to: checked.address, by: principal, in: db)
         return try SignOff.found(id, in: db)
     }
 

@@ -19,8 +19,10 @@ package struct Sighting: Sendable, Equatable {
         case whole
         /// Not all that waits for a block: what was not seen may be there, and nothing is declined.
         case partial
-        /// Nothing: the address is not judged.
+        /// Nothing in this look: what is known goes on, and nothing is declined or closed.
         case unread
+        /// Nothing, since there is more than is ever read: what is known goes on, and nothing is declined.
+        case tooMuch
     }
 
     /// What an address has after a block.
@@ -54,7 +56,8 @@ package protocol ChainScanner: Sendable {
     /// - Parameters:
     ///   - step: How the trail was brought forward in this look.
     ///   - isWhole: Whether the trail reaches the node's last block, and the node is not behind what was seen of the chain.
-    /// - Returns: Nothing for an address on which nothing is new; ``Sighting/Extent/unread`` for one that could not be read.
+    /// - Returns: Nothing for an address on which nothing is new; for one that could not be read its extent
+    ///   says so.
     /// - Throws: ``ChainFault/moved`` when the chain went on meanwhile; nothing may be concluded then.
     func sightings(
         of addresses: [WatchedAddress], after step: TrailAdvance, isWhole: Bool

@@ -30,8 +30,11 @@ package struct EsploraScanner: ChainScanner {
                 seen[watched.attemptID] = Sighting(
                     confirmed: history.confirmed, unconfirmed: history.unconfirmed,
                     settled: try await settled(history.confirmed, of: watched, on: step.trail, &asked))
-            } catch .tooMuch, .moved {
-                // Somebody floods one address, or its newest block is not on the trail yet; the others must not suffer.
+            } catch .tooMuch {
+                // Somebody floods one address; the others must not suffer.
+                seen[watched.attemptID] = Sighting(extent: .tooMuch)
+            } catch .moved {
+                // Its newest block is not on the trail yet.
                 seen[watched.attemptID] = Sighting(extent: .unread)
             }
         }

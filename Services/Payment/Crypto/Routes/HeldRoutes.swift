@@ -45,7 +45,7 @@ package struct HeldRoutes: Sendable {
             .created(
                 try RefundInstructionResource(
                     decide.sendBack(
-                        try call.id("attempt_id"), input.amount, to: input.address, by: call.principal.lineage,
+                        try call.id("attempt_id"), input.amount, to: input.address, by: call.principal,
                         at: call.now, in: db), accepted))
         }
     }
@@ -61,7 +61,7 @@ package struct HeldRoutes: Sendable {
             .ok(
                 try HeldMoneyResource(
                     decide.keep(
-                        try call.id("attempt_id"), input.amount, reason: input.reason, by: call.principal.lineage,
+                        try call.id("attempt_id"), input.amount, reason: input.reason, by: call.principal.id,
                         at: call.now, in: db), accepted))
         }
     }
@@ -80,7 +80,7 @@ package struct HeldRoutes: Sendable {
             .accepted(
                 HeldCompletionResource(
                     completion: try complete(
-                        try call.id("attempt_id"), reason: input.reason, by: call.principal.lineage, at: call.now,
+                        try call.id("attempt_id"), reason: input.reason, by: call.principal.id, at: call.now,
                         in: db)))
         }
     }

@@ -54,7 +54,7 @@ package struct RefundInstructionRoutes: Sendable {
             .ok(
                 try RefundInstructionResource(
                     SignOff.direct(
-                        try call.id(), to: input.address, by: call.principal.lineage, accepted, in: db), accepted))
+                        try call.id(), to: input.address, by: call.principal, accepted, in: db), accepted))
         }
     }
 
@@ -71,7 +71,7 @@ package struct RefundInstructionRoutes: Sendable {
         ) { db, call, input in
             .ok(
                 try RefundInstructionResource(
-                    SignOff.send(try call.id(), input, by: call.principal.lineage, at: call.now, accepted, in: db),
+                    SignOff.send(try call.id(), input, by: call.principal, at: call.now, accepted, in: db),
                     accepted))
         }
     }
@@ -88,7 +88,7 @@ extension RefundInstructionRoutes {
         ) { db, call, _ in
             .ok(
                 try RefundInstructionResource(
-                    SignOff.cancel(try call.id(), by: call.principal.lineage, at: call.now, in: db), accepted))
+                    SignOff.cancel(try call.id(), by: call.principal.id, at: call.now, in: db), accepted))
         }
     }
 }

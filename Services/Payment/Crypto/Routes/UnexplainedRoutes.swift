@@ -37,7 +37,7 @@ package struct UnexplainedRoutes: Sendable {
             .ok(
                 try UnexplainedResource(
                     Unexplained.count(
-                        try call.id("attempt_id"), input, by: call.principal.lineage, at: call.now, accepted, in: db),
+                        try call.id("attempt_id"), input, by: call.principal.id, at: call.now, accepted, in: db),
                     accepted))
         }
     }

@@ -1,4 +1,5 @@
 package import BillingCore
+package import HTTPKit
 package import PaymentChains
 package import Postgres
 
@@ -34,14 +35,16 @@ package struct InstructionRecord: PostgresRecord, Sendable {
     package let confirmedAt: Instant?
     /// What is kept back of held money for sending it.
     package let fee: BaseUnits
-    /// Who decided on held money; another one signs off.
+    /// Who decided on held money, or gave its address last; another one signs off.
     package let askedBy: String?
+    /// Who that is for as long as a key is only rotated.
+    let askedByLineage: String?
     package let canceledAt: Instant?
 
     package static let columns: SQL = """
         r.id, r.attempt_id, r.payment_id, c.provider, r.reason, r.amount, r.value, c.currency, r.status, r.address, \
         r.signed_off_by, r.fingerprint, r.transaction_id, r.created_at, r.sent_at, r.confirmed_at, r.fee, r.asked_by, \
-        r.canceled_at
+        r.asked_by_lineage, r.canceled_at
         """
     package static let tables: SQL = """
         crypto_refund_instructions r JOIN crypto_charges c ON c.attempt_id = r.attempt_id
@@ -67,6 +70,7 @@ package struct InstructionRecord: PostgresRecord, Sendable {
         confirmedAt = try row.next()
         fee = try row.next()
         askedBy = try row.next()
+        askedByLineage = try row.next()
         canceledAt = try row.next()
     }
 
@@ -74,7 +78,7 @@ package struct InstructionRecord: PostgresRecord, Sendable {
     package init(
         id: RefundID, attemptID: AttemptID, paymentID: PaymentID, provider: String, reason: RefundInstruction.Reason,
         amount: BaseUnits, value: Money?, address: String?, createdAt: Instant, fee: BaseUnits = .zero,
-        askedBy: String? = nil
+        askedBy: Principal? = nil
     ) {
         self.id = id
         self.attemptID = attemptID
@@ -92,8 +96,15 @@ package struct InstructionRecord: PostgresRecord, Sendable {
         sentAt = nil
         confirmedAt = nil
         self.fee = fee
-        self.askedBy = askedBy
+        self.askedBy = askedBy?.id
+        askedByLineage = askedBy?.lineage
         canceledAt = nil
+    }
+
+    /// Whether somebody is who decided on it, with whichever key of theirs.
+    func isAsked(by principal: Principal) -> Bool {
+        let theirs: [String?] = [principal.id, principal.lineage]
+        return theirs.contains(askedBy) || theirs.contains(askedByLineage)
     }
 
     /// What the person reads and signs off; `nil` until there is an address to send it to.
@@ -141,9 +152,10 @@ package enum InstructionStore {
         try db.enqueue(
             """
             INSERT INTO crypto_refund_instructions (id, attempt_id, payment_id, reason, amount, value, created_at, fee,
-                asked_by)
+                asked_by, asked_by_lineage)
             VALUES (\(new.id), \(new.attemptID), \(new.paymentID), \(new.reason.rawValue), \(new.amount),
-                \(new.value?.minor), \(new.createdAt), \(new.fee), \(new.askedBy))
+                \(new.value?.minor), \(new.createdAt), \(new.fee), \(new.askedBy),
+                \(new.askedByLineage))
             """)
     }
 
@@ -224,12 +236,13 @@ package enum InstructionStore {
 
     /// Says where the payer wants it; the row is locked and open. Of held money the one who says so does not sign off.
     package static func direct(
-        _ id: RefundID, to address: String, by actor: String, in db: borrowing PostgresTransaction
+        _ id: RefundID, to address: String, by principal: Principal, in db: borrowing PostgresTransaction
     ) throws {
         try db.enqueue(
             """
             UPDATE crypto_refund_instructions SET address = \(address),
-                asked_by = CASE WHEN reason = 'held' THEN \(actor)::text END
+                asked_by = CASE WHEN reason = 'held' THEN \(principal.id)::text END,
+                asked_by_lineage = CASE WHEN reason = 'held' THEN \(principal.lineage)::text END
             WHERE id = \(id)
             """)
     }

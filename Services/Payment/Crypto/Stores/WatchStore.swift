@@ -156,6 +156,31 @@ package enum WatchStore {
             """)
     }
 
+    /// Marks charges on whose addresses there is more than is read.
+    /// - Returns: Those that were not marked yet.
+    package static func markUnreadable(
+        _ attempts: [AttemptID], at now: Instant, in db: borrowing PostgresTransaction
+    ) throws -> [AttemptID] {
+        guard !attempts.isEmpty else { return [] }
+        return try db.query(
+            """
+            UPDATE crypto_charges SET unreadable_since = \(now)
+            WHERE attempt_id = ANY(\(attempts.map(\.rawValue))::text[]) AND unreadable_since IS NULL
+            RETURNING attempt_id
+            """
+        ) { row in try row.next() }
+    }
+
+    /// Takes the mark off charges whose addresses were read.
+    package static func markReadable(_ attempts: [AttemptID], in db: borrowing PostgresTransaction) throws {
+        guard !attempts.isEmpty else { return }
+        try db.enqueue(
+            """
+            UPDATE crypto_charges SET unreadable_since = NULL
+            WHERE attempt_id = ANY(\(attempts.map(\.rawValue))::text[]) AND unreadable_since IS NOT NULL
+            """)
+    }
+
     private static func transfers(
         of attempts: [String], in db: borrowing PostgresTransaction
     ) throws -> [SeenTransfer] {

@@ -158,8 +158,7 @@ package final class ChainWatcher: Sendable {
         let unread: Int = seen.values.count { $0.extent == .unread }
         if unread > 0 {
             logger.info(
-                "addresses that could not be read are not judged",
-                metadata: ["chain": "\(chain)", "addresses": "\(unread)"])
+                "addresses could not be read", metadata: ["chain": "\(chain)", "addresses": "\(unread)"])
         }
         let confirmed: [InstructionRecord] = isWhole ? await self.confirmed(sent, on: step.trail) : []
         return Findings(

@@ -80,11 +80,24 @@ extension ChainWatcher {
             let watch: AddressWatch = takeIn(findings, before, watched.charge, at: now)
             if watch != before { changed[watched.charge.attemptID] = watch }
             // On the way to the node's last block money may seem to be gone that is in a block to come.
-            if findings.isWhole, findings.extent(of: watched) != .unread {
-                try judge(watched, watch, findings, at: now, in: db)
-            }
+            if findings.isWhole { try judge(watched, watch, findings, at: now, in: db) }
         }
         try WatchStore.save(changed, in: db)
+        try noteReadable(findings, at: now, in: db)
+    }
+
+    /// Remembers which addresses have more on them than is read: a person must look whether all of it was paid to us.
+    private func noteReadable(_ findings: Findings, at now: Instant, in db: borrowing PostgresTransaction) throws {
+        guard !findings.seen.isEmpty else { return }
+        func ids(_ isMeant: (Sighting.Extent) -> Bool) -> [AttemptID] {
+            findings.seen.filter { isMeant($0.value.extent) }.map(\.key).sorted()
+        }
+        try WatchStore.markReadable(ids { $0 == .whole || $0 == .partial }, in: db)
+        for attempt in try WatchStore.markUnreadable(ids { $0 == .tooMuch }, at: now, in: db) {
+            logger.error(
+                "an address has more transactions than are read",
+                metadata: ["chain": "\(chain)", "attempt_id": "\(attempt)"])
+        }
     }
 
     private func takeIn(
@@ -131,6 +144,7 @@ extension ChainWatcher {
         in db: borrowing PostgresTransaction
     ) throws {
         let charge: CryptoCharge = watched.charge
+        let extent: Sighting.Extent = findings.extent(of: watched)
         let trail: ChainTrail = findings.step.trail
         let standing: Standing = try watch.standing(on: trail, at: now)
         let unexplained: BaseUnits = try unexplained(charge, watch, findings, at: now, in: db)
@@ -138,7 +152,7 @@ extension ChainWatcher {
         if answer == nil {
             answer = ChargeJudgement.answer(
                 charge, standing, isAbandoned: watched.isAbandoned, unexplained: unexplained,
-                isPartial: findings.extent(of: watched) == .partial, at: now)
+                isPartial: extent != .whole, at: now)
             if let answer {
                 let units: BaseUnits? = answer == .captured ? standing.applied : nil
                 try CryptoChargeStore.answer(charge.attemptID, answer, units: units, at: now, in: db)
@@ -146,7 +160,8 @@ extension ChainWatcher {
         }
         let stored: StoredStanding = try ChargeJudgement.stored(standing, answer, charge.policy)
         let isOver: Bool =
-            answer != nil && now >= charge.watchUntil && standing.pending.isZero && unexplained.isZero
+            answer != nil && now >= charge.watchUntil && extent != .unread && standing.pending.isZero
+            && unexplained.isZero
             && watch.isSettled(on: trail)
         if stored != charge.standing || isOver {
             try CryptoChargeStore.save(stored, of: charge.attemptID, closedAt: isOver ? now : nil, in: db)

@@ -95,7 +95,7 @@ package enum DisputeStore {
             """
             WITH entries AS (\(entries)), lines AS (
                 SELECT b.provider, b.line_id FROM settlement_entries b JOIN entries e ON e.id = b.entry_id
-                WHERE b.role = 'booking'
+                WHERE b.role IN ('booking', 'dispute')
                 UNION SELECT provider, line_id FROM settlement_lines
                 WHERE provider = \(dispute.provider) AND source = \(dispute.reference)
                     AND kind IN ('dispute', 'dispute_reversal')),
@@ -108,6 +108,14 @@ package enum DisputeStore {
             WHERE l.account = \(Ledger.providerFees) GROUP BY l.currency HAVING sum(l.amount) <> 0 ORDER BY l.currency
             """
         ) { row in Money(minor: try row.next(), currency: try row.next()) }
+    }
+
+    /// Adds to what was ever withdrawn for a dispute, whose row is locked.
+    package static func noteWithdrawn(
+        _ minor: Int64, for id: DisputeID, in db: borrowing PostgresTransaction
+    ) throws {
+        guard minor != 0 else { return }
+        try db.enqueue("UPDATE disputes SET withdrawn = withdrawn + \(minor) WHERE id = \(id)")
     }
 
     /// Records what disputes have taken of a payment whose row is locked.

@@ -6,15 +6,17 @@ import PaymentRecords
 
 /// The events of disputes, built in one place.
 enum DisputeEvents {
-    /// What becomes known with a change of standing.
+    /// What becomes known with a change of standing. How it ended is told again with another amount, so that whoever adds up
+    /// what was lost has the last one.
     /// - Parameter before: `nil` when the dispute is new here.
     static func of(
-        _ dispute: DisputeRecord, after before: DisputeStatus?, of payment: PaymentRecord, at now: Instant
+        _ dispute: DisputeRecord, after before: DisputeStanding?, of payment: PaymentRecord, at now: Instant
     ) -> [OutboxEvent] {
         var events: [OutboxEvent] = []
-        let isEscalated: Bool = before?.funds == .untouched && dispute.status.funds != .untouched
+        let isEscalated: Bool = before?.status.funds == .untouched && dispute.status.funds != .untouched
         if before == nil || isEscalated { events.append(disputed(dispute, payment, now)) }
-        if dispute.status.isClosed, before != dispute.status { events.append(closed(dispute, payment, now)) }
+        let isNews: Bool = before?.status != dispute.status || before?.amount != dispute.standing.amount
+        if dispute.status.isClosed, isNews { events.append(closed(dispute, payment, now)) }
         return events
     }
 

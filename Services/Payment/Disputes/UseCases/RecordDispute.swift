@@ -10,7 +10,8 @@ package import Postgres
 /// The payment's row is locked, so news of one payment is taken one after the other. News that is late or says what is
 /// known changes nothing, and what is booked follows from the last standing alone: any order and any number of repeats
 /// ends in the same books. A fee that a settlement line has told first is in the provider's account already: it becomes the
-/// dispute's, and is not booked again.
+/// dispute's, and is not booked again. A refund that was booked because PayPal took the money back, and no dispute was known,
+/// becomes its withdrawal: the refund is undone, and the dispute books as much, in the same transaction.
 package enum RecordDispute {
     /// Why news is not booked. Nothing is stored then.
     package enum Refusal: Error, Equatable {
@@ -32,7 +33,7 @@ package enum RecordDispute {
     ) throws -> DisputeRecord {
         guard let paymentID: PaymentID = told.paymentID else { throw Refusal.notOurs }
         // Before the payment: whoever matches lines takes the locks in this order.
-        if told.fee != nil { try DisputeStore.holdLines(of: provider, in: db) }
+        if told.fee != nil || told.stage.funds != .untouched { try DisputeStore.holdLines(of: provider, in: db) }
         guard let payment: PaymentRecord = try PaymentStore.lock(paymentID, in: db) else {
             throw Refusal.unknownPayment(paymentID)
         }
@@ -46,11 +47,17 @@ package enum RecordDispute {
         if let known, moved == nil, known.status != told.stage || known.evidenceDueBy == told.evidenceDueBy {
             return known
         }
+        let standing: DisputeStanding = moved ?? known?.standing ?? first
+        let parts: [TakeOverReversals.Part] = try parts(
+            standing, told, since: known?.openedAt ?? told.openedAt, after: known?.standing, from: provider,
+            of: payment,
+            in: db)
         let dispute: DisputeRecord = Self.dispute(
-            told, moved ?? known?.standing ?? first, of: payment, known: known, from: provider, at: now)
+            told, standing, steps: parts.count + 1, of: payment, known: known, from: provider, at: now)
         try DisputeStore.save(dispute, in: db)
-        try book(dispute, after: known?.standing, of: payment, at: now, in: db)
-        try Outbox.append(DisputeEvents.of(dispute, after: known?.status, of: payment, at: now), in: db)
+        for part in parts { try BounceRefund.undo(part.reversal.refund, code: "disputed", at: now, in: db) }
+        try book(dispute, parts, after: known?.standing, of: payment, at: now, in: db)
+        try Outbox.append(DisputeEvents.of(dispute, after: known?.standing, of: payment, at: now), in: db)
         return dispute
     }
 
@@ -67,8 +74,23 @@ package enum RecordDispute {
         }
     }
 
+    /// The refunds that are withdrawals of the dispute. While it was won they count where they were made during it.
+    private static func parts(
+        _ standing: DisputeStanding, _ told: ProviderDispute, since openedAt: Instant, after before: DisputeStanding?,
+        from provider: String, of payment: PaymentRecord, in db: borrowing PostgresTransaction
+    ) throws -> [TakeOverReversals.Part] {
+        let withdrawn: Int64 = standing.withdrawn(after: before)
+        guard withdrawn > 0 else { return [] }
+        let reversals: [RefundedReversal] = try ReversalStore.refunded(of: payment.id, at: provider, in: db).filter {
+            standing.amountTaken > 0 || standing.withdrew(at: $0.toldAt, since: openedAt)
+        }
+        return TakeOverReversals.choose(among: reversals, withdrawn: withdrawn, charge: told.taken)
+    }
+
+    /// - Parameter steps: How many entries book what is new.
     private static func dispute(
-        _ told: ProviderDispute, _ standing: DisputeStanding, of payment: PaymentRecord, known: DisputeRecord?,
+        _ told: ProviderDispute, _ standing: DisputeStanding, steps: Int, of payment: PaymentRecord,
+        known: DisputeRecord?,
         from provider: String, at now: Instant
     ) -> DisputeRecord {
         // A late word may have told the fee; what else it says is of then.
@@ -79,28 +101,49 @@ package enum RecordDispute {
             id: known?.id ?? .new(at: now), provider: provider, reference: told.reference, paymentID: payment.id,
             customerID: payment.customerID, standing: standing, reason: isLate ? known?.reason ?? "" : told.reason,
             evidence: known?.evidence ?? DisputeEvidence(), evidenceDueBy: standing.status.takesEvidence ? due : nil,
-            openedAt: known?.openedAt ?? told.openedAt, changes: (known?.changes ?? 0) + 1,
+            openedAt: known?.openedAt ?? told.openedAt, changes: (known?.changes ?? 0) + steps,
             closedAt: standing.status.isClosed ? closedAt : nil, createdAt: known?.createdAt ?? now)
     }
 
     private static func book(
-        _ dispute: DisputeRecord, after before: DisputeStanding?, of payment: PaymentRecord, at now: Instant,
-        in db: borrowing PostgresTransaction
+        _ dispute: DisputeRecord, _ parts: [TakeOverReversals.Part], after before: DisputeStanding?,
+        of payment: PaymentRecord, at now: Instant, in db: borrowing PostgresTransaction
     ) throws {
         let taken: Int64 = dispute.standing.amountTaken - (before?.amountTaken ?? 0)
         try DisputeStore.take(taken, from: payment.id, in: db)
+        try DisputeStore.noteWithdrawn(dispute.standing.withdrawn(after: before), for: dispute.id, in: db)
+        let number: Int = dispute.changes - parts.count
+        let path: [DisputeStanding] = TakeOverReversals.path(parts, from: before, to: dispute.standing)
+        var last: DisputeStanding? = before
+        for (index, part) in parts.enumerated() {
+            let entry: JournalEntryID = try book(
+                DisputeLedger.postings(from: last, to: path[index], provider: dispute.provider),
+                "\(dispute.id)/\(number + index)", of: payment.id, at: now, in: db)
+            try ReversalStore.move(
+                part.reversal, at: dispute.provider, to: dispute.id,
+                Money(minor: part.amount, currency: dispute.standing.amount.currency), bookedAs: entry, at: now, in: db)
+            last = path[index]
+        }
         var postings: [Posting] = try DisputeLedger.postings(
-            from: before, to: dispute.standing, provider: dispute.provider)
+            from: last, to: dispute.standing, provider: dispute.provider)
         if dispute.standing.fee != before?.fee {
             for fee in try DisputeStore.feesOfLines(dispute, in: db) {
                 postings = try DisputeLedger.taking(over: fee, in: postings, provider: dispute.provider)
             }
         }
         guard !postings.isEmpty else { return }
+        _ = try book(postings, "\(dispute.id)/\(dispute.changes)", of: payment.id, at: now, in: db)
+    }
+
+    private static func book(
+        _ postings: [Posting], _ reference: String, of payment: PaymentID, at now: Instant,
+        in db: borrowing PostgresTransaction
+    ) throws -> JournalEntryID {
+        let id = JournalEntryID.new(at: now)
         let entry = JournalEntry(
-            id: JournalEntryID.new(at: now), kind: .dispute, reference: "\(dispute.id)/\(dispute.changes)",
-            paymentID: payment.id, occurredAt: now, postings: postings)
+            id: id, kind: .dispute, reference: reference, paymentID: payment, occurredAt: now, postings: postings)
         try LedgerStore.book([entry], in: db)
+        return id
     }
 }
 

@@ -38,6 +38,8 @@ public struct Decline: Hashable, Sendable {
     public static let authenticationRequired = Decline(code: "authentication_required")
     /// The customer did not authenticate.
     public static let authenticationFailed = Decline(code: "authentication_failed")
+    /// The network wants other data before the card is tried again.
+    public static let otherDataRequired = Decline(code: "other_data_required")
     /// The risk rules blocked it.
     public static let blockedByRisk = Decline(code: "blocked_by_risk")
     /// A person looked at the held payment and refused it.

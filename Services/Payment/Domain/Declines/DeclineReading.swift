@@ -7,11 +7,10 @@ public struct DeclineReading: Hashable, Sendable {
 
     /// Takes a reason, and the network's word on retrying where there is one.
     ///
-    /// A soft reason that the network never wants to see again becomes a hard one: dunning goes by the class.
+    /// A soft reason that the network never wants to see again becomes a hard one, and one that it wants to see with other
+    /// data only becomes the customer's to act on: dunning goes by the class, and neither is tried again as it is.
     public init(_ decline: Decline, advice: MerchantAdviceCode? = nil) {
-        let own: RetryRule = decline.reason.retry
-        let word: RetryRule? = advice.flatMap(\.retry)
-        self.init(decline, retry: word.map(own.stricter) ?? own, final: word == .never ? advice?.decline : nil)
+        self.init(decline, retry: decline.reason.retry, word: advice.flatMap(\.retry), reason: advice?.decline)
     }
 
     /// A network's response code (ISO 8583 field 39): `51`.
@@ -31,6 +30,8 @@ public struct DeclineReading: Hashable, Sendable {
         }
         let decline: Decline? = NetworkDeclines.codes[code].map(Decline.init(code:))
         switch (decline, advice) {
+        // Beside a decline for security, Mastercard's 01 asks to make sure of the cardholder, not for a new card.
+        case (_, .newAccountInformation?) where code == "83": self.init(.otherDataRequired)
         // Codes without a meaning of their own (05, 79, 82…) are explained by the advice.
         case (nil, let advice?), (.some(.doNotHonor), let advice?):
             self.init(advice.decline ?? decline ?? .unknown, advice: advice)
@@ -55,7 +56,7 @@ public struct DeclineReading: Hashable, Sendable {
         if own == nil || own == .genericDecline, let network, network.decline != .unknown { decline = network.decline }
         let read = DeclineReading(decline, advice: networkAdvice)
         let word: RetryRule? = adviceCode.flatMap { StripeDeclines.advice[$0] }
-        self.init(read.decline, retry: word.map(read.retry.stricter) ?? read.retry)
+        self.init(read.decline, retry: read.retry, word: word)
     }
 
     /// PayPal's issue (`INSTRUMENT_DECLINED`), or its processor response code (`5120`) where there is one.
@@ -63,17 +64,31 @@ public struct DeclineReading: Hashable, Sendable {
     /// - Parameters:
     ///   - issue: The `issue` of the error, or `nil` when a capture was answered as declined.
     ///   - processorCode: `processor_response.response_code`, which says more than the issue.
-    ///   - advice: `processor_response.payment_advice_code`, Mastercard's.
-    public init(paypal issue: String?, processorCode: String? = nil, advice: MerchantAdviceCode? = nil) {
+    ///   - adviceCode: `processor_response.payment_advice_code`, which means other things on Visa than on Mastercard.
+    ///   - brand: The card's, by the names of ``CardNumber/brand``.
+    public init(
+        paypal issue: String?, processorCode: String? = nil, adviceCode: String? = nil, brand: String? = nil
+    ) {
         let processor: String? = processorCode.flatMap { PayPalDeclines.processorCodes[$0] }
         let code: String? = processor ?? issue.flatMap { PayPalDeclines.issues[$0] ?? PayPalDeclines.statuses[$0] }
-        self.init(code.map(Decline.init(code:)) ?? .unknown, advice: advice)
+        let decline: Decline = code.map(Decline.init(code:)) ?? .unknown
+        if brand == "visa", let stopped = adviceCode.flatMap({ PayPalDeclines.visaAdvice[$0] }) {
+            self.init(decline, retry: decline.reason.retry, word: .never, reason: Decline(code: stopped))
+        } else {
+            self.init(decline, advice: adviceCode.flatMap { MerchantAdviceCode($0, brand: brand) })
+        }
     }
 
-    /// - Parameter final: The reason in the place of a soft one that is never to be tried again.
-    private init(_ decline: Decline, retry: RetryRule, final: Decline? = nil) {
-        let isOver: Bool = retry == .never && decline.declineClass == .soft
-        self.decline = isOver ? final ?? Decline(code: "do_not_try_again") : decline
-        self.retry = retry
+    /// - Parameters:
+    ///   - retry: The rule so far.
+    ///   - word: The network's or the provider's own, which is kept to where it is stricter.
+    ///   - reason: What the word stands for: it takes the place of a soft reason that is not to be tried again as it is.
+    private init(_ decline: Decline, retry: RetryRule, word: RetryRule?, reason: Decline? = nil) {
+        self.retry = word.map(retry.stricter) ?? retry
+        switch word {
+        case .never where decline.declineClass == .soft: self.decline = reason ?? Decline(code: "do_not_try_again")
+        case .onceCorrected where decline.declineClass == .soft: self.decline = reason ?? .otherDataRequired
+        default: self.decline = decline
+        }
     }
 }

@@ -128,6 +128,10 @@ extension DeclineReason {
             "action_expired", .action, .onceCorrected, "Let the customer start again, or use another method.",
             "The payment was not finished in time."),
         DeclineReason(
+            "other_data_required", .action, .onceCorrected,
+            "The network wants other data first: have the card entered again, and see what the provider's account may send.",
+            "The card has to be entered again, or another one used."),
+        DeclineReason(
             "incorrect_cvc", .action, .onceCorrected, "Ask for the security code again.",
             "The security code is not right."),
         DeclineReason(

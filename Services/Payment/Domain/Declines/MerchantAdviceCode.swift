@@ -39,6 +39,24 @@ public enum MerchantAdviceCode: String, Sendable, Hashable, CaseIterable {
     /// A virtual number for several uses; says nothing about retrying.
     case multiUseNumber = "43"
 
+    /// Reads what came beside the decline of a card; `nil` for what says nothing about it.
+    ///
+    /// The table is Mastercard's. Processors pass on other networks' words under the same numbers, and do not agree on them:
+    /// `02` of a Visa card asks for patience at one, and is the cardholder's order to stop a payment at another. Of another
+    /// network's card, or of an unknown one, only what means an end with all of them counts.
+    /// - Parameters:
+    ///   - code: Two digits, as the provider passed them on.
+    ///   - brand: By the names of ``CardNumber/brand``; `nil` where it is not known.
+    public init?(_ code: String, brand: String?) {
+        guard let read = MerchantAdviceCode(rawValue: code) else { return nil }
+        switch brand {
+        case "mastercard", "maestro": self = read
+        default:
+            guard read == .doNotTryAgain || read == .paymentCancellation else { return nil }
+            self = read
+        }
+    }
+
     /// What it says about the same card; `nil` where it says nothing.
     public var retry: RetryRule? {
         switch self {
@@ -67,7 +85,7 @@ public enum MerchantAdviceCode: String, Sendable, Hashable, CaseIterable {
         case .doNotTryAgain, .sanctions: Decline(code: "do_not_try_again")
         case .paymentCancellation: Decline(code: "revocation_of_authorization")
         case .nonReloadablePrepaid, .singleUseNumber: Decline(code: "card_not_supported")
-        case .tokenRequirements, .negotiatedValue, .productCode: Decline(code: "provider_configuration")
+        case .tokenRequirements, .negotiatedValue, .productCode: .otherDataRequired
         case .afterHour, .afterDay, .afterTwoDays, .afterFourDays, .afterSixDays, .afterEightDays, .afterTenDays:
             .insufficientFunds
         case .multiUseNumber: nil

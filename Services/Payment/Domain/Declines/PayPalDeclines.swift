@@ -8,6 +8,14 @@ package enum PayPalDeclines {
     /// Source: the processor response codes in PayPal's OpenAPI documents and the server SDK's enumeration.
     package static let processorCodes: [String: String] = numeric.merging(lettered) { first, _ in first }
 
+    /// `payment_advice_code` beside a Visa card's decline: the cardholder has the bank stop this payment, all of this
+    /// merchant's, or all of the card's. On Mastercard it is a ``MerchantAdviceCode``.
+    ///
+    /// Source: the payment advice codes in PayPal's OpenAPI documents and the server SDK's enumeration.
+    package static let visaAdvice: [String: String] = [
+        "02": "stop_payment_order", "03": "revocation_of_authorization", "21": "revocation_of_all_authorizations",
+    ]
+
     private static let numeric: [String: String] = [
         "00N7": "incorrect_cvc", "0100": "call_issuer", "0390": "invalid_account", "0500": "do_not_honor",
         "0580": "security_violation", "0800": "processing_error", "0880": "processing_error",

@@ -71,7 +71,7 @@ public struct CardAttempt: Sendable, Hashable {
     public enum Outcome: Sendable, Hashable {
         /// The bank said yes.
         case approved
-        /// The bank said no: the network's response code and Mastercard's advice where the provider passes them on.
+        /// The bank said no: the network's response code and the network's advice where the provider passes them on.
         case declined(networkCode: String?, advice: MerchantAdviceCode?)
         /// Not known yet; it counts like a decline.
         case unknown
@@ -100,7 +100,7 @@ public enum RetryPermission: Sendable, Hashable {
         case limit(RetryBudget.Limit)
         /// The network's response code forbids it.
         case code(String)
-        /// Mastercard's advice asks for patience, other details, or an end.
+        /// The network's advice asks for patience, other details, or an end.
         case advice(MerchantAdviceCode)
     }
 

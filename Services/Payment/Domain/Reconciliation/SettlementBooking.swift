@@ -18,6 +18,9 @@ public struct SettlementBooking: Hashable, Sendable {
     public let gross: Money
     /// What it was before it was exchanged, where it was booked in the currency in which the provider settles.
     public let given: Money?
+    /// Whether its exchange was undone: of a refund that failed, and of its failure. It moves nothing on the exchange account
+    /// any more; what the provider makes of it beyond or below what was booked is a gain or a loss by itself.
+    public let isUndone: Bool
     /// A fee that was booked with it (of a dispute); zero otherwise.
     public let fee: Money
     /// When it was booked as having happened.
@@ -30,8 +33,8 @@ public struct SettlementBooking: Hashable, Sendable {
     /// A movement; the fee is zero when left out.
     public init(
         id: String, kind: SettlementLine.Kind, own: String, related: Set<String> = [], sources: Set<String> = [],
-        taken: Set<String> = [], gross: Money, given: Money? = nil, fee: Money? = nil, occurredAt: Instant,
-        payment: PaymentID? = nil, method: String? = nil
+        taken: Set<String> = [], gross: Money, given: Money? = nil, isUndone: Bool = false, fee: Money? = nil,
+        occurredAt: Instant, payment: PaymentID? = nil, method: String? = nil
     ) {
         self.id = id
         self.kind = kind
@@ -41,6 +44,7 @@ public struct SettlementBooking: Hashable, Sendable {
         self.taken = taken
         self.gross = gross
         self.given = given
+        self.isUndone = isUndone
         self.fee = fee ?? .zero(gross.currency)
         self.occurredAt = occurredAt
         self.payment = payment

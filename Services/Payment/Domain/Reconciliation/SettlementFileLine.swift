@@ -90,11 +90,15 @@ struct SettlementFileLine {
     private mutating func money(_ column: SettlementFile.Column, _ currency: Currency?) -> Money? {
         guard let text = text(column), let currency else { return nil }
         do throws(MoneyError) {
-            return try Money(decimal: text, currency: currency)
+            let amount = try Money(decimal: text, currency: currency)
+            guard amount.minor.magnitude <= SettlementLine.largestAmount.magnitude else { throw .overflow }
+            return amount
         } catch {
             switch error {
             case .wrongScale(let allowed): refuse(column, "has more than the \(allowed) decimals of \(currency.code)")
-            case .overflow: refuse(column, "is too large")
+            case .overflow:
+                let most = Money(minor: SettlementLine.largestAmount, currency: currency)
+                refuse(column, "is too large: the most is \(most)")
             default: refuse(column, "is not a plain decimal number such as -12.34")
             }
             return nil

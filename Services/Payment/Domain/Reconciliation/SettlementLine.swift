@@ -60,6 +60,10 @@ public struct SettlementLine: Hashable, Sendable {
         }
     }
 
+    /// The largest amount that a line may have, in minor units: that of a thousand of the largest payments, so that a payout
+    /// fits in as well. Nothing that is done with one such amount comes near the end of 64 bits.
+    public static let largestAmount: Int64 = 1_000_000_000_000_000
+
     /// The provider's name: `stripe`.
     public let provider: String
     /// The provider's id of the line, once for ever.
@@ -102,6 +106,11 @@ public struct SettlementLine: Hashable, Sendable {
         self.presentment = presentment
         self.occurredAt = occurredAt
         self.availableAt = availableAt
+    }
+
+    /// Whether every amount is one that somebody can have meant. What comes from outside is taken in only then.
+    public var isWithinBounds: Bool {
+        [gross, fee, net, asked].allSatisfy { $0.minor.magnitude <= Self.largestAmount.magnitude }
     }
 
     /// The gross amount in the currency in which it was charged or given back.

@@ -49,7 +49,7 @@ extension SettlementLine {
 
     fileprivate func isOffset(by given: SettlementLine) -> Bool {
         kind.isGivenBack(as: given.kind) && gross.currency == given.gross.currency
-            && asked.currency == given.asked.currency && asked.minor == -given.asked.minor
+            && asked == (try? given.asked.negated())
     }
 }
 

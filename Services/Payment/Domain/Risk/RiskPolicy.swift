@@ -1,6 +1,7 @@
 public import BillingCore
 
-/// What is done with an attempt by its risk: the band its score lies in, and Fraud's own decision where that is stricter.
+/// What is done with an attempt by its risk: the band its score lies in, and Fraud's own decision where that says more than
+/// the score can.
 public struct RiskPolicy: Sendable, Hashable {
     /// What is done.
     public enum Action: String, Sendable, CaseIterable {
@@ -82,18 +83,22 @@ public struct RiskPolicy: Sendable, Hashable {
 
     /// What is done with an attempt.
     ///
-    /// The stricter of two words holds: of the band that the score lies in, and of Fraud's decision. Without a score (the
-    /// fallback's verdict when Fraud stayed silent) the decision speaks alone, and its `review` is only a mark. A score
-    /// that is no number from 0 to 1 says nothing, so a person looks.
+    /// The score decides, by these thresholds. Fraud's decision counts beside it where it is stricter than Fraud's own bands,
+    /// which are those of ``standard``, make of the score: then a rule has spoken, and the stricter word holds. Without a
+    /// score (the fallback's verdict when Fraud stayed silent) the decision speaks alone, and its `review` is only a mark. A
+    /// score that is no number from 0 to 1 says nothing, so a person looks.
     /// - Parameters:
     ///   - verdict: Fraud's word, or the fallback's.
     ///   - offSession: Nobody is there to authenticate: the money is held for review instead.
     ///   - authenticated: The customer has authenticated for this attempt: a step-up is done.
     public func action(for verdict: RiskVerdict, offSession: Bool, authenticated: Bool) -> Action {
-        guard verdict.decision != .block else { return .block }
-        guard let text: String = verdict.score else { return .approve }
-        guard let score = ExactDecimal(text), score >= .zero, score <= .one else { return .holdForReview }
-        if score >= blockFrom { return .block }
+        guard let text: String = verdict.score else { return verdict.decision == .block ? .block : .approve }
+        guard let score = ExactDecimal(text), score >= .zero, score <= .one else {
+            return verdict.decision == .block ? .block : .holdForReview
+        }
+        let isBlockedByRule: Bool = verdict.decision == .block && score < Self.standard.blockFrom
+        let isReviewedByRule: Bool = verdict.decision == .review && score < Self.standard.reviewFrom
+        if score >= blockFrom || isBlockedByRule { return .block }
         if score >= stepUpFrom {
             switch highRisk {
             case .block: return .block
@@ -101,7 +106,7 @@ public struct RiskPolicy: Sendable, Hashable {
             case .stepUp: return offSession ? .holdForReview : .stepUp
             }
         }
-        guard score >= reviewFrom || verdict.decision == .review else { return .approve }
+        guard score >= reviewFrom || isReviewedByRule else { return .approve }
         return review == .hold ? .holdForReview : .approve
     }
 }

@@ -47,6 +47,7 @@ package struct ReducePlanInput: JSONInput {
     let amount: Int64
 
     package init(_ f: inout InputFields) {
-        amount = f.int("amount", range: 1...Int64.max, doc: "What is taken back of the purchase, minor units")
+        amount = f.int(
+            "amount", range: 1...InputFields.largestAmount, doc: "What is taken back of the purchase, minor units")
     }
 }

@@ -92,13 +92,11 @@ package struct ChangePlan: Sendable {
         guard work.record.status.isRunning else { throw Failure.notPossible(work.record.status) }
         try Self.count(&work, at: now)
         let amount = Money(minor: minor, currency: work.record.plan.offer.purchase.currency)
-        let failed: [PaymentID] = work.record.failedPayments
         do { try work.apply(.refunded(amount: amount, on: work.record.plan.day)) } catch InstalmentError.refundTooLarge(
             let open)
         { throw Failure.tooMuch(open: open.minor) }
-        if !work.record.status.isRunning {
-            _ = try InstalmentPayments.giveUp(failed, reason: "plan_reduced", at: now, in: db)
-        }
+        _ = try InstalmentPayments.giveUp(
+            work.record.failedPaymentsOfClosedParts, reason: "plan_reduced", at: now, in: db)
         try PlanWriter.save([work], in: db)
         return try Self.reread(id, in: db)
     }

@@ -90,7 +90,8 @@ enum InstalmentOutcomes {
             if work.record.status == .pending {
                 try InstalmentPayments.fail(&work, with: purpose.payment, at: now, in: db)
             } else {
-                failed(Decline(code: purpose.declineCode ?? Decline.genericDecline.code), index, purpose, &work)
+                let decline = Decline(code: purpose.declineCode ?? Decline.genericDecline.code)
+                try failed(decline, index, purpose, &work, at: now, in: db)
             }
         case .canceled:
             if work.record.status == .pending { return try work.end(.failed) }
@@ -129,8 +130,16 @@ enum InstalmentOutcomes {
         try InstalmentPayments.giveBack(rest.minor, of: purpose.payment, at: now, in: db)
     }
 
-    private static func failed(_ decline: Decline, _ index: Int, _ purpose: Purpose, _ work: inout PlanWork) {
+    /// It is tried again as the terms say. One whose part was closed meanwhile is given up: nothing is left to ask for.
+    private static func failed(
+        _ decline: Decline, _ index: Int, _ purpose: Purpose, _ work: inout PlanWork, at now: Instant,
+        in db: borrowing PostgresTransaction
+    ) throws {
         let part: Instalment = work.record.plan.instalments[index]
+        guard part.status.isOpen || part.status == .defaulted else {
+            _ = try InstalmentPayments.giveUp([purpose.payment], reason: "plan_ended", at: now, in: db)
+            return
+        }
         guard work.record.status.isRunning, part.status.isOpen else { return }
         let day: CivilDate = work.record.plan.day
         let next: CivilDate? = work.record.dunning.nextAttempt(after: decline, due: part.due, on: day)

@@ -132,8 +132,7 @@ enum InstalmentPayments {
         let left: Int64 = min(amount, payment.amountCaptured - payment.amountRefunded)
         guard left > 0 else { return }
         try RefundStore.reserve(
-            RefundID.new(at: now), left, of: payment, capture: nil, reason: "paid_beyond_what_was_owed", at: now,
-            in: db)
+            RefundID.new(at: now), left, of: payment, capture: nil, reason: OwnRefund.ofOverpaidPlan, at: now, in: db)
     }
 
     private static func lock(
@@ -164,5 +163,15 @@ extension PlanRecord {
     /// Its payments whose last attempt failed.
     var failedPayments: [PaymentID] {
         parts.compactMap { $0.payment.flatMap { $0.status == .failed ? $0.id : nil } }
+    }
+
+    /// Those of them that have nothing left to ask for.
+    var failedPaymentsOfClosedParts: [PaymentID] {
+        zip(parts, plan.instalments).compactMap { part, instalment in
+            guard !instalment.status.isOpen, instalment.status != .defaulted, part.payment?.status == .failed else {
+                return nil
+            }
+            return part.payment?.id
+        }
     }
 }

@@ -1,9 +1,10 @@
 // The page on which a customer authenticates: the issuer's script in a hidden frame, its challenge in a visible one, and
-// back to the shop. Nothing that a frame says decides anything; it only makes this page ask sooner.
+// back to the shop. Nothing that a frame says decides anything; it only makes this page ask sooner. It also is the page that
+// a provider sends customers back to.
 
-import { announce, check, dash, h, show, sign } from "./dom.js";
+import { announce, check, dash, h, show, sign, stuck } from "./dom.js";
 import { amountText } from "./money.js";
-import { preferred } from "./text.js";
+import { preferred, read } from "./text.js";
 
 const page = JSON.parse(document.getElementById("authentication").textContent);
 const language = preferred(navigator.languages);
@@ -26,8 +27,18 @@ function browser() {
   };
 }
 
+/** An answer that no repeat would change. */
+class Refusal extends Error {
+  constructor(status) {
+    super(String(status));
+    this.status = status;
+  }
+}
+
 async function answerOf(request) {
   const answer = await request;
+  const isFinal = answer.status >= 400 && answer.status < 500 && answer.status !== 409 && answer.status !== 429;
+  if (isFinal) throw new Refusal(answer.status);
   if (!answer.ok) throw new Error(String(answer.status));
   return answer.json();
 }
@@ -39,12 +50,13 @@ const advance = () => answerOf(fetch(address("step"), {
 }));
 const status = () => answerOf(fetch(address("status"), options));
 
-/** Asks until there is an answer: every step may be asked for twice. */
+/** Asks until there is an answer, or a refusal: every step may be asked for twice. */
 async function patiently(ask) {
   for (let wait = 500; ; wait = Math.min(wait * 2, 8000)) {
     try {
       return await ask();
-    } catch {
+    } catch (error) {
+      if (error instanceof Refusal) throw error;
       announce(t("network"));
       await pause(wait);
     }
@@ -91,15 +103,19 @@ function leave(url, payment) {
   return back.href;
 }
 
-function over(step) {
-  const isGood = step.payment_status === "succeeded" || step.payment_status === "authorized";
-  const title = t(isGood ? "done_title" : "failed_title");
+/** The last view: how it ended, and the way back to the shop, which is taken at once. */
+function end(signs, title, url, payment) {
   announce(title);
-  const back = step.return_url ? leave(step.return_url, step.payment_id) : null;
-  show(h("div", { class: "stack" }, sign(...(isGood ? ["good", check] : ["quiet", dash])), heading(title),
+  const back = url ? leave(url, payment) : null;
+  show(h("div", { class: "stack" }, sign(...signs), heading(title),
     h("p", { class: "note" }, t(back ? "back_text" : "close_text")),
     back ? h("a", { class: "button", id: "return", href: back, rel: "noreferrer" }, t("back")) : null));
   if (back) window.location.replace(back);
+}
+
+function over(step) {
+  const isGood = step.payment_status === "succeeded" || step.payment_status === "authorized";
+  end(isGood ? ["good", check] : ["quiet", dash], t(isGood ? "done_title" : "failed_title"), step.return_url, step.payment_id);
 }
 
 function summary() {
@@ -130,19 +146,36 @@ async function follow() {
   over(step);
 }
 
+function unknown() {
+  show(h("div", { class: "stack" }, sign("quiet", dash), heading(t("unknown_title")), h("p", { class: "note" }, t("unknown_text"))));
+}
+
+/** What a refusal leaves: an address that leads nowhere, or a payment that this browser cannot confirm. */
+function refused(error) {
+  if (!(error instanceof Refusal)) throw error;
+  if (error.status === 404) unknown();
+  else end(["quiet", dash], t("failed_title"), null);
+}
+
 async function start() {
-  const all = await answerOf(fetch(`${page.assets}/authenticate-text.json`));
+  const all = await read(`${page.assets}/authenticate-text.json`);
+  if (all === null) throw new Error("no texts");
   texts = { ...all.en, ...all[language] };
   document.documentElement.lang = language;
   document.documentElement.dir = language === "ar" ? "rtl" : "ltr";
   document.title = t("title");
+  // Back from a provider's page: there is nothing left to do here.
+  if (page.returned) {
+    end(["quiet", dash], t("returned_title"), page.return_url, page.returned);
+    return;
+  }
   if (!page.code) {
-    show(h("div", { class: "stack" }, sign("quiet", dash), heading(t("unknown_title")), h("p", { class: "note" }, t("unknown_text"))));
+    unknown();
     return;
   }
   summary();
   waiting(t("waiting_title"), t("waiting_text"));
-  await follow();
+  await follow().catch(refused);
 }
 
 window.addEventListener("message", (event) => {
@@ -150,4 +183,4 @@ window.addEventListener("message", (event) => {
 });
 // A page that comes out of the browser's store may show what is long past.
 window.addEventListener("pageshow", (event) => { if (event.persisted) window.location.reload(); });
-start();
+start().catch(stuck);

@@ -39,6 +39,12 @@ export function show(...children) {
   window.scrollTo(0, 0);
 }
 
+/** Where nothing more can be done by itself, perhaps for want of any texts: so in English, with the way to try again. */
+export function stuck() {
+  show(h("div", { class: "stack", id: "stuck" }, h("h1", { class: "lead", lang: "en" }, "This page could not be loaded."),
+    h("button", { type: "button", lang: "en", onclick: () => window.location.reload() }, "Try again")));
+}
+
 /** Tells screen readers. */
 export function announce(text) {
   document.getElementById("news").textContent = text;

@@ -22,6 +22,18 @@ export function visit(linkCode) {
   }
 }
 
+/** Whether this tab leaves for an address for the first time. Where storage is switched off nobody knows, and nobody is led away. */
+export function isFirst(url) {
+  const key = `left ${code}`;
+  try {
+    if (sessionStorage.getItem(key) === url) return false;
+    sessionStorage.setItem(key, url);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** An answer that is not what was asked for. `faults` maps fields to the service's words for what is wrong. */
 export class Refusal extends Error {
   constructor(status, problem) {

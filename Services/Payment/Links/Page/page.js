@@ -2,7 +2,7 @@
 
 import { DebitForm } from "./debit.js";
 import { CardForm } from "./form.js";
-import { announce, h, show } from "./dom.js";
+import { announce, h, show, stuck } from "./dom.js";
 import * as flow from "./flow.js";
 import { amountText } from "./money.js";
 import { PayerForm } from "./payer.js";
@@ -68,18 +68,25 @@ function outcome(seen, payment) {
   draw(() => (isMine ? views.success(link, payment) : views.state("completed")));
 }
 
-async function follow(isOver) {
-  settle(await flow.follow(isOver, views.trouble));
+function follow(isOver) {
+  return look(() => flow.follow(isOver, views.trouble));
+}
+
+/** Goes where the payment stands, as the service says; where it will not say, no repeat would change that. */
+async function look(ask = () => flow.status(views.trouble)) {
+  try {
+    await settle(await ask());
+  } catch (error) {
+    if (!(error instanceof flow.Refusal)) throw error;
+    if (error.status === 404) draw(() => views.state("unknown"));
+    else stuck();
+  }
 }
 
 /** Leaves for another site once; who comes back unfinished finds the way there as a button. */
 function leave(url) {
   draw(() => views.redirect(url));
-  const key = `left ${link.code}`;
-  if (sessionStorage.getItem(key) !== url) {
-    sessionStorage.setItem(key, url);
-    window.location.assign(url);
-  }
+  if (flow.isFirst(url)) window.location.assign(url);
   return follow((now) => now.payment?.status !== "requires_action");
 }
 
@@ -87,7 +94,7 @@ async function answerChallenge(word) {
   try {
     settle(await flow.confirm(word));
   } catch {
-    settle(await flow.status(views.trouble));
+    await look();
   }
 }
 
@@ -103,7 +110,7 @@ async function begin(ask) {
 
 async function refused(error) {
   if (error instanceof flow.Refusal && error.code === "instalment_offer_changed") return form(null, views.alertBox(t("failed_title"), t("plan_changed")));
-  if (error instanceof flow.Refusal && error.status === 409) return settle(await flow.status(views.trouble));
+  if (error instanceof flow.Refusal && error.status === 409) return look();
   const isBusy = error instanceof flow.Refusal && error.status === 429;
   form(null, views.alertBox(t("failed_title"), t(isBusy ? "busy_text" : "server")));
 }
@@ -259,10 +266,10 @@ async function start() {
   flow.visit(link.code);
   // Who comes back from a provider's page brings its marks along; they are nobody's business.
   if (window.location.search) window.history.replaceState(null, "", window.location.pathname);
-  draw(() => {});
-  settle(await flow.status(views.trouble));
+  draw(views.looking);
+  await look();
 }
 
 // A page that comes out of the browser's store may show what is long past.
 window.addEventListener("pageshow", (event) => { if (event.persisted) window.location.reload(); });
-start();
+start().catch(stuck);

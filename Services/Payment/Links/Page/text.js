@@ -1,4 +1,4 @@
-// The page's texts: one file for each language, nothing in code.
+// The page's texts: one file for each language, nothing in code but what is said where no file can be had (`stuck`).
 
 export const languages = ["en", "de", "fr", "es", "it", "pt", "nl", "pl", "sv", "ja", "zh", "ar"];
 const rightToLeft = new Set(["ar"]);
@@ -18,19 +18,32 @@ export function preferred(wanted) {
   return "en";
 }
 
-async function load(assets, code) {
-  const answer = await fetch(`${assets}/${code}.json`);
-  if (!answer.ok) throw new Error(`no texts in ${code}`);
-  return answer.json();
+/** Reads a file of texts, with a few more tries; `null` when it cannot be had. */
+export async function read(address) {
+  for (const wait of [0, 500, 1000, 2000]) {
+    await new Promise((resolve) => setTimeout(resolve, wait));
+    try {
+      const answer = await fetch(address);
+      if (answer.ok) return await answer.json();
+    } catch {
+      // Nobody has answered, or not to the end.
+    }
+  }
+  return null;
 }
 
-/** Switches the page to a language. */
+/** Switches the page to a language; to English where its texts cannot be had and nothing is spoken yet. */
 export async function speak(assets, code) {
-  [texts, fallback] = await Promise.all([load(assets, code), code === "en" ? {} : load(assets, "en")]);
-  language = code;
-  locale = navigator.languages.find((tag) => tag.toLowerCase().split("-")[0] === code) ?? code;
-  document.documentElement.lang = code;
-  document.documentElement.dir = rightToLeft.has(code) ? "rtl" : "ltr";
+  const [wanted, english] = await Promise.all([read(`${assets}/${code}.json`), code === "en" ? null : read(`${assets}/en.json`)]);
+  const isSilent = Object.keys(texts).length === 0;
+  if (wanted === null && !isSilent) return;
+  if (wanted === null && english === null) throw new Error("no texts");
+  texts = wanted ?? english;
+  fallback = english ?? fallback;
+  language = wanted === null ? "en" : code;
+  locale = navigator.languages.find((tag) => tag.toLowerCase().split("-")[0] === language) ?? language;
+  document.documentElement.lang = language;
+  document.documentElement.dir = rightToLeft.has(language) ? "rtl" : "ltr";
 }
 
 export function has(key) {

@@ -37,6 +37,11 @@ function noWayBack() {
   document.getElementById("cancel")?.parentElement.remove();
 }
 
+/** Nothing is known yet. */
+export function looking() {
+  show(h("div", { class: "stack" }, h("div", { class: "wait", "aria-hidden": "true" }), h("p", { class: "note", id: "wait-note" })));
+}
+
 /** The payment is with the service. */
 export function waiting(text = "processing_text") {
   noWayBack();

@@ -51,9 +51,9 @@ struct SettlementTallyResource: JSONOutput {
 
     func write(to o: inout ObjectWriter) {
         o.field("count", tally?.count ?? 0)
-        o.field("gross", tally?.gross ?? 0, doc: "Minor units, as the others")
-        o.field("fee", tally?.fee ?? 0)
-        o.field("net", tally?.net ?? 0)
+        o.sum("gross", tally?.gross ?? 0, doc: "Minor units, as the others")
+        o.sum("fee", tally?.fee ?? 0)
+        o.sum("net", tally?.net ?? 0)
     }
 
     static var sample: Self { Self(tally: SettlementTally(count: 12, gross: 11_988, fee: 708, net: 11_280)) }
@@ -79,12 +79,12 @@ struct PayoutResource: JSONOutput {
 struct CaseAgeResource: JSONOutput {
     let age: ReconciliationAge
     let count: Int64
-    let amount: Int64
+    let amount: Int128
 
     func write(to o: inout ObjectWriter) {
         o.field("age", age)
         o.field("count", count)
-        o.field("amount", amount, doc: "Minor units")
+        o.sum("amount", amount, doc: "Minor units")
     }
 
     static var sample: Self { Self(age: .upToOneWeek, count: 1, amount: 999) }
@@ -101,7 +101,7 @@ extension ReconciliationReport: JSONOutput {
         o.field("unmatched", SettlementTallyResource(tally: tallies[.unmatched]))
         o.field("open", SettlementTallyResource(tally: tallies[.open]))
         o.field("written_off", SettlementTallyResource(tally: tallies[.writtenOff]))
-        o.field("paid_out", paidOut, doc: "Minor units")
+        o.sum("paid_out", paidOut, doc: "Minor units")
         o.field(
             "payouts", payouts.map(PayoutResource.init),
             doc: "Payouts, and those that came back; the first \(ReconciliationReportStore.payoutLimit) of the day")
@@ -124,19 +124,19 @@ extension SettlementBalance: JSONOutput {
     package func write(to o: inout ObjectWriter) {
         o.field("object", "settlement_balance")
         o.field("provider", provider)
-        o.field("currency", currency.code)
+        o.field("currency", currency)
         o.text("date", date.description, schema: JSONSchema.string(format: "date"), doc: "At its end, UTC")
-        o.field("ledger", ledger, doc: "By our books; minor units, as the others")
-        o.field("reported", reported, doc: "By all that the provider has reported")
-        o.field("difference", difference, doc: "reported less ledger: not_booked - not_reported + differing")
-        o.field("not_booked", notBooked, doc: "Reported and not in our books")
-        o.field("not_reported", notReported, doc: "In our books and not reported")
-        o.field("differing", differing, doc: "Known to both with another amount, or on another day")
+        o.sum("ledger", ledger, doc: "By our books; minor units, as the others")
+        o.sum("reported", reported, doc: "By all that the provider has reported")
+        o.sum("difference", difference, doc: "reported less ledger: not_booked - not_reported + differing")
+        o.sum("not_booked", notBooked, doc: "Reported and not in our books")
+        o.sum("not_reported", notReported, doc: "In our books and not reported")
+        o.sum("differing", differing, doc: "Known to both with another amount, or on another day")
     }
 
     package static var sample: Self {
         Self(
-            provider: "stripe", currency: .usd, date: .sample, ledger: 11_280, reported: 11_280, notBooked: 0,
+            provider: "stripe", currency: "USD", date: .sample, ledger: 11_280, reported: 11_280, notBooked: 0,
             notReported: 0)
     }
 }

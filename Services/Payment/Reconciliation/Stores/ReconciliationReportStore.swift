@@ -1,15 +1,16 @@
 package import BillingCore
 import JSON
 import PaymentDomain
+import PaymentRecords
 package import Postgres
 
-/// Counts and sums of the lines of one state.
+/// Counts and sums of the lines of one state. A sum may have more than the 64 bits of what it is made of.
 struct SettlementTally: Sendable {
     let count: Int64
     /// Sums in minor units.
-    let gross: Int64
-    let fee: Int64
-    let net: Int64
+    let gross: Int128
+    let fee: Int128
+    let net: Int128
 }
 
 /// A day of a provider in one currency.
@@ -22,9 +23,9 @@ package struct ReconciliationReport: Sendable {
     /// Lines of the day by what became of them; states without lines are absent.
     let tallies: [SettlementState: SettlementTally]
     /// What was paid out on the day, minor units.
-    let paidOut: Int64
+    let paidOut: Int128
     /// Cases that were not closed at the day's end, by age.
-    let openCases: [ReconciliationAge: (count: Int64, amount: Int64)]
+    let openCases: [ReconciliationAge: (count: Int64, amount: Int128)]
 }
 
 /// A transfer to our bank account, or one that came back.
@@ -45,21 +46,39 @@ struct SettlementPayout: Sendable {
 /// What a provider's account holds, by its reports and by our books.
 package struct SettlementBalance: Sendable {
     let provider: String
-    let currency: Currency
+    /// The ledger may hold others than ISO 4217's.
+    let currency: String
     let date: CivilDate
     /// In minor units, as the others: by our books at the day's end.
-    let ledger: Int64
+    let ledger: Int128
     /// The sum of everything the provider has reported up to the day's end.
-    let reported: Int64
+    let reported: Int128
     /// Reported and not in our books.
-    let notBooked: Int64
+    let notBooked: Int128
     /// In our books and not reported.
-    let notReported: Int64
+    let notReported: Int128
 
     /// What the account differs by.
-    var difference: Int64 { reported - ledger }
+    var difference: Int128 { reported - ledger }
     /// The rest: both sides know of it, but with another amount, or on another day.
-    var differing: Int64 { difference - notBooked + notReported }
+    var differing: Int128 { difference - notBooked + notReported }
+}
+
+/// What a provider has reported up to a day in one currency, in minor units.
+private struct SettlementTotals: PostgresRecord, Sendable {
+    let currency: String
+    /// The nets of all lines, and of those without a partner.
+    let reported: Int128
+    let waiting: Int128
+    /// What of our books, up to that day, lines stand for.
+    let confirmed: Int128
+
+    init(row: inout PostgresRow) throws {
+        currency = try row.next()
+        reported = try row.next()
+        waiting = try row.next()
+        confirmed = try row.next()
+    }
 }
 
 /// SQL over what was reconciled.
@@ -79,10 +98,10 @@ package enum ReconciliationReportStore {
     ) throws -> [ReconciliationReport] {
         let (from, to): (Instant, Instant) = span(of: date)
         var drafts: [Key: Draft] = [:]
-        let tallies: [(Key, SettlementState, SettlementTally, Int64)] = try db.query(
+        let tallies: [(Key, SettlementState, SettlementTally, Int128)] = try db.query(
             """
-            SELECT provider, currency, state, count(*), sum(gross)::bigint, sum(fee)::bigint, sum(net)::bigint,
-                coalesce(sum(-gross) FILTER (WHERE kind = 'payout'), 0)::bigint
+            SELECT provider, currency, state, count(*), sum(gross), sum(fee), sum(net),
+                coalesce(sum(-gross) FILTER (WHERE kind = 'payout'), 0)
             FROM settlement_lines
             WHERE occurred_at >= \(from) AND occurred_at < \(to) AND \(of(provider)) GROUP BY 1, 2, 3
             """
@@ -97,17 +116,10 @@ package enum ReconciliationReportStore {
             drafts[key, default: Draft()].tallies[state] = tally
             drafts[key, default: Draft()].paidOut += paidOut
         }
-        let cases: [(Key, Int64, Int64)] = try db.query(
-            """
-            SELECT provider, currency, floor(extract(epoch FROM \(to)::timestamptz - opened_at) / 86400)::bigint, amount
-            FROM reconciliation_cases
-            WHERE opened_at < \(to) AND (closed_at IS NULL OR closed_at >= \(to)) AND \(of(provider))
-            """
-        ) { row in (Key(provider: try row.next(), currency: try row.next()), try row.next(), try row.next()) }
-        for (key, days, amount) in cases {
-            let age = ReconciliationAge(days: days)
-            let before = drafts[key, default: Draft()].cases[age] ?? (0, 0)
-            drafts[key, default: Draft()].cases[age] = (before.count + 1, before.amount + amount)
+        for cases in try openCases(before: to, provider, in: db) {
+            let age = ReconciliationAge(days: cases.days)
+            let before = drafts[cases.key, default: Draft()].cases[age] ?? (0, 0)
+            drafts[cases.key, default: Draft()].cases[age] = (before.count + cases.count, before.amount + cases.amount)
         }
         for (key, payout) in try payouts(from: from, to: to, provider, in: db) {
             drafts[key, default: Draft()].payouts.append(payout)
@@ -117,6 +129,24 @@ package enum ReconciliationReportStore {
                 provider: key.provider, currency: key.currency, date: date, payouts: draft.payouts,
                 tallies: draft.tallies,
                 paidOut: draft.paidOut, openCases: draft.cases)
+        }
+    }
+
+    /// Cases that were not closed at a moment, by the whole days since they were opened.
+    private static func openCases(
+        before end: Instant, _ provider: String?, in db: borrowing PostgresTransaction
+    ) throws -> [(key: Key, days: Int64, count: Int64, amount: Int128)] {
+        try db.query(
+            """
+            SELECT provider, currency, floor(extract(epoch FROM \(end)::timestamptz - opened_at) / 86400)::bigint,
+                count(*), sum(amount)
+            FROM reconciliation_cases
+            WHERE opened_at < \(end) AND (closed_at IS NULL OR closed_at >= \(end)) AND \(of(provider))
+            GROUP BY 1, 2, 3
+            """
+        ) { row in
+            let key = Key(provider: try row.next(), currency: try row.next())
+            return (key, try row.next(), try row.next(), try row.next())
         }
     }
 
@@ -139,30 +169,27 @@ package enum ReconciliationReportStore {
         }
     }
 
-    /// The balances at a day's end, by currency.
+    /// The balances at a day's end, by currency: running totals of the ledger and of what was reported, by day. What it
+    /// costs grows with the days, not with what happened on them.
+    /// - Note: Must be the transaction's first use of the database: it asks for one snapshot for all of its statements.
     package static func balances(
         of provider: String, at date: CivilDate, in db: borrowing PostgresTransaction
     ) throws -> [SettlementBalance] {
-        let end: Instant = span(of: date).to
-        return try db.query(
+        try db.enqueue("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        let booked: [AccountBalance] = try LedgerBalances.read(
+            before: span(of: date).to, account: Ledger.providerBalance(provider), in: db)
+        let ledger: [String: Int128] = Dictionary(booked.map { ($0.currency, $0.balance) }) { $1 }
+        let totals: [SettlementTotals] = try db.query(
             """
-            WITH booked AS (
-                SELECT l.currency, sum(l.amount)::bigint AS amount,
-                    coalesce(sum(l.amount) FILTER (WHERE s.entry_id IS NULL), 0)::bigint AS alone
-                FROM journal_lines l JOIN journal_entries e ON e.id = l.entry_id
-                LEFT JOIN settlement_entries s ON s.entry_id = e.id
-                WHERE l.account = \(Ledger.providerBalance(provider)) AND e.occurred_at < \(end) GROUP BY 1),
-            reported AS (
-                SELECT currency, sum(net)::bigint AS amount,
-                    coalesce(sum(net) FILTER (WHERE state IN ('open', 'unmatched')), 0)::bigint AS alone
-                FROM settlement_lines WHERE provider = \(provider) AND occurred_at < \(end) GROUP BY 1)
-            SELECT currency, coalesce(b.amount, 0), coalesce(r.amount, 0), coalesce(r.alone, 0), coalesce(b.alone, 0)
-            FROM booked b FULL JOIN reported r USING (currency) ORDER BY currency
-            """
-        ) { row in
-            SettlementBalance(
-                provider: provider, currency: try row.next(), date: date, ledger: try row.next(),
-                reported: try row.next(), notBooked: try row.next(), notReported: try row.next())
+            SELECT currency, sum(reported), sum(waiting), sum(confirmed) FROM settlement_totals
+            WHERE provider = \(provider) AND day <= \(date) GROUP BY currency
+            """, as: SettlementTotals.self)
+        let reported: [String: SettlementTotals] = Dictionary(totals.map { ($0.currency, $0) }) { $1 }
+        return Set(ledger.keys).union(reported.keys).sorted().map { currency in
+            let (held, told): (Int128, SettlementTotals?) = (ledger[currency] ?? 0, reported[currency])
+            return SettlementBalance(
+                provider: provider, currency: currency, date: date, ledger: held, reported: told?.reported ?? 0,
+                notBooked: told?.waiting ?? 0, notReported: held - (told?.confirmed ?? 0))
         }
     }
 
@@ -179,8 +206,8 @@ package enum ReconciliationReportStore {
 
     private struct Draft {
         var tallies: [SettlementState: SettlementTally] = [:]
-        var paidOut: Int64 = 0
+        var paidOut: Int128 = 0
         var payouts: [SettlementPayout] = []
-        var cases: [ReconciliationAge: (count: Int64, amount: Int64)] = [:]
+        var cases: [ReconciliationAge: (count: Int64, amount: Int128)] = [:]
     }
 }

@@ -11,14 +11,17 @@ enum SettlementBookingStore {
     ]
 
     /// What movements of the provider's account are, with every name they are known by; those of `entries` that no line
-    /// stands for. An entry that was reversed before a line stood for it is none, and neither is its reversal. `OFFSET 0`
+    /// stands for. What a refund that failed was before its exchange, and its failure, their own lines tell: its movement is
+    /// gone. An entry that was reversed before a line stood for it is none, and neither is its reversal; nor is a
+    /// refund that turned out to be a dispute's withdrawal: that is the dispute's booking. `OFFSET 0`
     /// keeps each look at other tables one by index: joined, a plan made while they were small reads all of them.
     private static func movements(_ provider: String, _ entries: SQL) -> SQL {
         let account: String = Ledger.providerBalance(provider)
         return """
             SELECT e.id, e.kind, e.reference, e.occurred_at, l.currency, l.amount, l.fee,
-                e.payment_id, p.attempt_id, coalesce(c.provider_reference, r.provider_reference, d.reference),
-                a.provider_reference, x.amount, x.currency, t.names, m.type
+                p.id, p.attempt_id, coalesce(c.provider_reference, r.provider_reference, d.reference),
+                a.provider_reference, coalesce(x.amount, u.amount), coalesce(x.currency, u.currency),
+                x.amount IS NULL AND u.amount IS NOT NULL, t.names, m.type
             FROM (\(entries)) AS e
             JOIN LATERAL (
                 SELECT currency, sum(amount) FILTER (WHERE account = \(account))::bigint AS amount,
@@ -34,11 +37,17 @@ enum SettlementBookingStore {
             LEFT JOIN exchange_movements x ON x.reference = e.reference AND x.settlement_currency = l.currency
                 AND e.kind IN ('payment', 'capture', 'refund')
             LEFT JOIN LATERAL (
+                SELECT sum(amount)::bigint AS amount, min(currency) AS currency FROM journal_lines
+                WHERE entry_id = e.id AND e.kind IN ('refund', 'refund_failure') AND account = \(ExchangeLedger.position)
+                    AND currency <> l.currency
+                HAVING count(DISTINCT currency) = 1 AND sign(sum(amount)) = sign(l.amount)) AS u ON true
+            LEFT JOIN LATERAL (
                 SELECT string_agg(n.provider_reference, ' ') AS names FROM captures n
                 WHERE n.payment_id = e.payment_id AND e.kind NOT IN ('payment', 'capture')) AS t ON true
             WHERE NOT EXISTS (SELECT 1 FROM settlement_entries s WHERE s.entry_id = e.id OFFSET 0)
                 AND NOT EXISTS (SELECT 1 FROM reconciliation_cases k WHERE k.entry_id = e.id
                     AND k.reason = 'not_at_provider' AND k.state = 'written_off' OFFSET 0)
+                AND NOT EXISTS (SELECT 1 FROM reversals v WHERE v.refund_id = r.id AND v.dispute_id IS NOT NULL OFFSET 0)
                 AND e.kind <> ALL(\(madeFromLines.map(\.rawValue))::text[])
                 AND NOT EXISTS (SELECT 1 FROM journal_entries v WHERE v.kind = 'reversal' AND v.reference = e.id
                 OFFSET 0)
@@ -60,6 +69,7 @@ enum SettlementBookingStore {
         let charge: String? = try row.next()
         let given: Int64? = try row.next()
         let givenCurrency: Currency? = try row.next()
+        let isUndone: Bool = try row.next()
         let captures: String? = try row.next()
         let isCharge: Bool = kind == JournalEntry.Kind.payment.rawValue
         let sources: [String?] = [source, isCharge ? charge : nil, own]
@@ -69,8 +79,8 @@ enum SettlementBookingStore {
             sources: Set(sources.compactMap { $0 }),
             taken: Set([charge].compactMap { $0 } + (captures ?? "").split(separator: " ").map(String.init)),
             gross: try amount.adding(fee),
-            given: given.flatMap { minor in givenCurrency.map { Money(minor: minor, currency: $0) } }, fee: fee,
-            occurredAt: occurredAt, payment: payment, method: try row.next())
+            given: given.flatMap { minor in givenCurrency.map { Money(minor: minor, currency: $0) } },
+            isUndone: isUndone, fee: fee, occurredAt: occurredAt, payment: payment, method: try row.next())
     }
 
     /// The kind of line that confirms an entry of a kind.

@@ -10,20 +10,19 @@ struct SettlementCursor: PostgresRecord, Sendable, Equatable {
     let run: ReconciliationRunID?
     /// Bookings up to here have been looked for at the provider.
     let checkedUntil: Instant
+    /// The time of the latest line that came in a file.
+    private let filesUntil: Instant?
 
-    static let columns: SQL = "window_from, window_to, page, run_id, checked_until"
+    static let columns: SQL = "window_from, window_to, page, run_id, checked_until, files_until"
+
+    /// Up to when the provider's lines are here, read or from files.
+    var covered: Instant { max(window.from, filesUntil ?? window.from) }
 
     init(row: inout PostgresRow) throws {
         window = SettlementWindow(from: try row.next(), to: try row.next(), page: try row.next())
         run = try row.next()
         checkedUntil = try row.next()
-    }
-}
-
-extension SettlementCursor {
-    /// Up to when the provider's lines are here, read or from files.
-    func covered(_ provider: String, in db: borrowing PostgresTransaction) throws -> Instant {
-        max(window.from, try SettlementLineStore.lastInFiles(provider, in: db) ?? window.from)
+        filesUntil = try row.next()
     }
 }
 
@@ -77,6 +76,15 @@ enum SettlementCursorStore {
             WHERE provider = \(provider) AND window_from = \(before.from) AND window_to = \(before.to)
                 AND page IS NOT DISTINCT FROM \(before.page)
             """) == 1
+    }
+
+    /// Notes up to when a provider, whose cursor is locked, has reported in files.
+    static func cover(_ provider: String, until: Instant, in db: borrowing PostgresTransaction) throws {
+        try db.enqueue(
+            """
+            UPDATE settlement_cursors SET files_until = greatest(files_until, \(until)::timestamptz)
+            WHERE provider = \(provider)
+            """)
     }
 
     /// Notes up to when bookings have been looked for.

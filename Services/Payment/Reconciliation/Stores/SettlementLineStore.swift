@@ -218,16 +218,6 @@ enum SettlementLineStore {
             """, read)
     }
 
-    /// The time of the latest line that came in a file.
-    static func lastInFiles(_ provider: String, in db: borrowing PostgresTransaction) throws -> Instant? {
-        try db.first(
-            """
-            SELECT s.occurred_at FROM settlement_lines s JOIN reconciliation_runs r ON r.id = s.run_id
-            WHERE s.provider = \(provider) AND r.source = 'file' ORDER BY s.occurred_at DESC LIMIT 1
-            """
-        ) { row in try row.next() }
-    }
-
     /// Moves a line on.
     static func set(
         _ state: SettlementState, of id: String, _ provider: String, in db: borrowing PostgresTransaction

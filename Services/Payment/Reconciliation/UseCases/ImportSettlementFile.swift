@@ -12,6 +12,11 @@ package enum ImportSettlementFile {
         let lines: [SettlementLine] = try SettlementFile.read(text, provider: provider)
         let run = ReconciliationRunID.new(at: now)
         try SettlementCursorStore.begin(provider, at: now, in: db)
+        // As whoever reads or matches does: a provider's lines, and the totals of them, are written by one at a time.
+        _ = try SettlementCursorStore.lock(provider, skipping: false, in: db)
+        if let last: Instant = lines.map(\.occurredAt).max() {
+            try SettlementCursorStore.cover(provider, until: last, in: db)
+        }
         try SettlementCursorStore.begin(run: run, provider: provider, source: .file, at: now, in: db)
         return (run, lines.count, try SettlementLineStore.insert(lines, run: run, in: db))
     }

@@ -89,9 +89,7 @@ package struct MatchSettlements: Sendable {
             left, besides: Set(first.matches.map(\.booking)), provider, policy, in: db)
         var second: SettlementMatching.Outcome = openly.byAmount(left + rivals, alike)
         // The own line of a booking that the reports have not come to may follow; until then the place is kept.
-        let unread: [SettlementBooking] = alike.filter { $0.occurredAt >= cursor.window.from }
-        let covered: Instant = unread.isEmpty ? cursor.window.from : try cursor.covered(provider, in: db)
-        let late = Set(unread.filter { $0.occurredAt >= covered }.map(\.id))
+        let late = Set(alike.filter { $0.occurredAt >= cursor.covered }.map(\.id))
         let ours = Set(left.map(\.id))
         second.matches = second.matches.filter { ours.contains($0.line) && !late.contains($0.booking) }
         second.ambiguous.formIntersection(ours)
@@ -121,7 +119,7 @@ package struct MatchSettlements: Sendable {
             guard let cursor: SettlementCursor = try SettlementCursorStore.lock(provider, skipping: true, in: db),
                 try !SettlementLineStore.hasUntried(provider, in: db)
             else { return 0 }
-            let until: Instant = min(now - policy.patience, try cursor.covered(provider, in: db))
+            let until: Instant = min(now - policy.patience, cursor.covered)
             guard until > cursor.checkedUntil else { return 0 }
             let missing: [SettlementBooking] = try SettlementBookingStore.unconfirmed(
                 provider, from: cursor.checkedUntil, to: until, limit: Self.batch, in: db)

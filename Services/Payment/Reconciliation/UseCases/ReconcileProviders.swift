@@ -49,19 +49,33 @@ package struct ReconcileProviders: Sendable {
         ]
     }
 
-    /// Once over everything; a provider that does not answer holds up no other.
+    /// Once over everything; a provider that does not answer, or whose lines cannot be booked, holds up no other.
+    /// - Throws: The first of the faults that were not a provider's, when all else is done.
     package func pass() async throws {
+        var failure: (any Error)?
         for provider in read.providers {
             do { try await read(provider) } catch let fault as ProviderFault {
                 logger.warning(
                     "settlement lines cannot be read",
                     metadata: ["provider": "\(provider.name)", "fault": "\(fault)"])
+            } catch {
+                failure = failure ?? told("settlement lines cannot be stored", provider.name, error)
             }
         }
         let known: [String] = try await pool.transaction(readOnly: true) { db in
             try db.query("SELECT provider FROM settlement_cursors ORDER BY provider") { row in try row.next() }
         }
-        for provider in known { try await match(provider) }
+        for provider in known {
+            do { try await match(provider) } catch {
+                failure = failure ?? told("settlement lines cannot be booked", provider, error)
+            }
+        }
         try await arrivals()
+        if let failure { throw failure }
+    }
+
+    private func told(_ what: Logger.Message, _ provider: String, _ error: any Error) -> any Error {
+        logger.error(what, metadata: ["provider": "\(provider)", "error": "\(error)"])
+        return error
     }
 }

@@ -151,6 +151,13 @@ struct RecordSettlements {
             line.asked.currency == (booking.given ?? booking.gross).currency,
             booking.given == nil || line.gross.currency == booking.gross.currency
         else { return difference }
+        if booking.isUndone {
+            guard line.asked == booking.given else { return difference }
+            let postings: [Posting] = try ExchangeLedger.correction(
+                booked: booking.gross, settled: line.gross, provider: provider)
+            try add(.settlement, .exchange, line, postings, payment: booking.payment)
+            return try SettlementDifference(ofFee: line, from: booking)
+        }
         guard let payment: PaymentID = booking.payment else {
             try addExchange(of: line, at: line.gross)
             return difference

@@ -71,6 +71,11 @@ package struct GuardedProvider: PaymentProvider {
         return try await guarded { () throws(ProviderFault) in try await provider.holds(reference) }
     }
 
+    package func lookUp(_ request: ChargeRequest) async throws(ProviderFault) -> ChargeAnswer? {
+        let provider: any PaymentProvider = provider
+        return try await guarded { () throws(ProviderFault) in try await provider.lookUp(request) }
+    }
+
     package func reading(of decline: ProviderDecline) -> DeclineReading { provider.reading(of: decline) }
 
     /// Counts for routing by success rate; what is still open counts nothing.

@@ -1,4 +1,5 @@
 import BillingCore
+import PaymentContract
 import PaymentDomain
 import Postgres
 
@@ -78,6 +79,7 @@ enum CardHistory {
     static func read(
         _ payments: [CascadingPayment], _ ends: [AttemptID: EndedAttempt], in db: borrowing PostgresTransaction
     ) throws -> [PaymentID: [CardAttempt]] {
+        let brands: [PaymentID: String?] = Dictionary(payments.map { ($0.id, $0.brand) }) { first, _ in first }
         let rows: [(PaymentID, CardAttempt)] = try db.query(
             """
             SELECT q.id, h.id, h.started_at, h.amount, h.currency, h.status, h.network_code, h.advice_code
@@ -100,20 +102,24 @@ enum CardHistory {
             let code: String? = try row.next()
             let advice: String? = try row.next()
             let outcome: CardAttempt.Outcome =
-                ends[attempt].map(Self.outcome) ?? Self.outcome(status, code, advice)
+                ends[attempt].map(Self.outcome)
+                ?? Self.outcome(
+                    status, code, advice.flatMap { MerchantAdviceCode($0, brand: brands[payment] ?? nil) })
             return (payment, CardAttempt(at: at, amount: amount, outcome: outcome))
         }
         return Dictionary(grouping: rows) { $0.0 }.mapValues { $0.map(\.1) }
     }
 
     private static func outcome(_ end: EndedAttempt) -> CardAttempt.Outcome {
-        .declined(networkCode: end.networkCode, advice: end.advice)
+        .declined(networkCode: end.refusal?.networkCode, advice: end.refusal?.advice)
     }
 
-    private static func outcome(_ status: String, _ code: String?, _ advice: String?) -> CardAttempt.Outcome {
+    private static func outcome(
+        _ status: String, _ code: String?, _ advice: MerchantAdviceCode?
+    ) -> CardAttempt.Outcome {
         switch status {
         case "succeeded", "authorized": .approved
-        case "failed": .declined(networkCode: code, advice: advice.flatMap(MerchantAdviceCode.init))
+        case "failed": .declined(networkCode: code, advice: advice)
         default: .unknown
         }
     }
@@ -172,7 +178,8 @@ enum CascadeStore {
                 routing = CASE WHEN e.stopped IS NULL THEN a.routing
                     ELSE a.routing || jsonb_build_object('stopped', e.stopped) END
             FROM unnest(\(steps.map(\.payment.attemptID.rawValue))::text[], \(steps.map(\.end.code))::text[],
-                \(steps.map(\.end.networkCode))::text[], \(steps.map { $0.end.advice?.rawValue })::text[],
+                \(steps.map { $0.end.refusal?.networkCode })::text[],
+                \(steps.map { $0.end.refusal?.networkAdvice })::text[],
                 \(steps.map(\.end.reference))::text[], \(stopped)::text[])
                 AS e(id, code, network_code, advice_code, reference, stopped)
             WHERE a.id = e.id

@@ -8,8 +8,8 @@ package import Postgres
 package struct EndedAttempt: Sendable {
     /// What it ended with.
     package enum End: Sendable {
-        /// The provider said no. Its words, read into our table, and the network's where they were passed on.
-        case declined(DeclineReading, networkCode: String?, advice: MerchantAdviceCode?)
+        /// The provider said no: its words read into our table, and as they came.
+        case declined(DeclineReading, ProviderDecline)
         /// The provider was not asked, or has not done it, for certain. `steppedAt` is the payment's as it was when this
         /// process set out to ask: a sweeper that has taken the payment since may have asked, too.
         case outage(steppedAt: Instant)
@@ -148,7 +148,7 @@ extension ProviderHealth {
 extension EndedAttempt {
     var outcome: CascadeOutcome {
         switch end {
-        case .declined(let reading, _, _): .declined(reading.decline)
+        case .declined(let reading, _): .declined(reading.decline)
         case .outage: .outage
         }
     }
@@ -156,17 +156,13 @@ extension EndedAttempt {
     /// The code that the attempt ends with.
     var code: String {
         switch end {
-        case .declined(let reading, _, _): reading.decline.code
+        case .declined(let reading, _): reading.decline.code
         case .outage: "outage"
         }
     }
 
-    var networkCode: String? {
-        if case .declined(_, let code, _) = end { code } else { nil }
-    }
-
-    var advice: MerchantAdviceCode? {
-        if case .declined(_, _, let advice) = end { advice } else { nil }
+    var refusal: ProviderDecline? {
+        if case .declined(_, let refusal) = end { refusal } else { nil }
     }
 }
 

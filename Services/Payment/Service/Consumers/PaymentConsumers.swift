@@ -115,8 +115,8 @@ enum CollectInvoices {
     }
 
     /// Gives up the payments of voided invoices that have not moved money; what a provider holds, or waits for, it is to
-    /// release first. One that is with the provider at this moment is left alone, and so is one that turns out to be paid:
-    /// Invoice sees money for a void invoice and says so.
+    /// release first. One that is with the provider at this moment is left alone; what it turns out to have taken is given
+    /// back by ``GiveBackWithdrawn``.
     static func stop(
         _ events: [Envelope<InvoiceVoidedV1>], at now: Instant, in db: borrowing PostgresTransaction
     ) throws {

@@ -18,7 +18,7 @@ struct AuthenticationPageRoutes: Sendable {
     /// `nil` where no card takes part: no code leads anywhere then.
     let authenticate: AuthenticateOnPage?
 
-    var endpoints: [Endpoint] { [show, back, step, status, method] }
+    var endpoints: [Endpoint] { [show, back, returned, step, status, method] }
 
     private var show: Endpoint {
         let page: AuthenticationPage = page
@@ -37,6 +37,14 @@ struct AuthenticationPageRoutes: Sendable {
             guard let record: AuthenticationPageRecord = try AuthenticationPages.find(call.parameter("code"), in: db)
             else { throw Problem.notFound("authentication") }
             return page.back(record.code)
+        }
+    }
+
+    /// A provider's own authentication of a stored card ends here, see ``ConfiguredProviders``.
+    private var returned: Endpoint {
+        let page: AuthenticationPage = page
+        return .page("/pay/return/{id}", summary: "Where a provider sends a customer back to") { db, call in
+            page.returned(try PaymentID(call.parameter("id")).flatMap { try PaymentStore.find($0, in: db) })
         }
     }
 

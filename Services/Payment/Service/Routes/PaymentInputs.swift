@@ -113,7 +113,8 @@ package struct CapturePaymentInput: JSONInput {
     let isFinal: Bool
 
     package init(_ f: inout InputFields) {
-        amount = f.optionalInt("amount", range: 1...Int64.max, doc: "Minor units; all that is held when left out")
+        amount = f.optionalInt(
+            "amount", range: 1...InputFields.largestAmount, doc: "Minor units; all that is held when left out")
         isFinal = f.bool(
             "final", default: true, doc: "Whether the rest is released; false keeps it for further captures")
     }
@@ -264,7 +265,8 @@ package struct CreateRefundInput: JSONInput {
 
     package init(_ f: inout InputFields) {
         paymentID = f.id("payment_id", as: PaymentID.self)
-        amount = f.optionalInt("amount", range: 1...Int64.max, doc: "Minor units; all that is left when left out")
+        amount = f.optionalInt(
+            "amount", range: 1...InputFields.largestAmount, doc: "Minor units; all that is left when left out")
         reason = f.optionalString("reason", max: 500, doc: "For people")
     }
 }

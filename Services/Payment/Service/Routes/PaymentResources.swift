@@ -92,7 +92,7 @@ struct NextActionResource: JSONOutput {
     let expiresAt: Instant?
     /// The page of this service that the customer authenticates on.
     let challengeURL: String?
-    /// Where the answer to a challenge of ours goes.
+    /// Where the answer to the sandbox's challenge goes; `nil` where an issuer's word is waited for.
     let confirmPath: String?
     /// What to call after the customer is back.
     let syncPath: String
@@ -110,7 +110,7 @@ struct NextActionResource: JSONOutput {
         self.action = action
         self.expiresAt = expiresAt
         self.challengeURL = challengeURL
-        confirmPath = action == .challenge ? path + "/confirm" : nil
+        confirmPath = action == .challenge && challengeURL == nil ? path + "/confirm" : nil
         syncPath = path + "/sync"
     }
 

@@ -9,6 +9,8 @@ struct PaymentRoutes: Sendable {
     let capture: CapturePayment
     let cancel: CancelPayment
     let sync: SyncPayment
+    /// Whether 3-D Secure runs here.
+    let asksIssuers: Bool
 
     var endpoints: [Endpoint] {
         [createPayment, list, read, confirm, syncPayment, capturePayment, captures, cancelPayment]
@@ -50,13 +52,15 @@ struct PaymentRoutes: Sendable {
     }
 
     private var confirm: Endpoint {
-        .write(
+        let asksIssuers: Bool = asksIssuers
+        return .write(
             .post, "/v1/payments/{id}/confirm", scope: "payments:write",
             summary: "Say how the customer's authentication ended", body: ConfirmPaymentInput.self,
             answers: PaymentResource.self, statuses: [200], problems: ["404 not_found", "409 payment_state"]
         ) { db, call, input in
             let payment: PaymentRecord = try ContinuePayment.confirm(
-                try call.id(), passed: input.challenge.map { $0 == .passed }, at: call.now, in: db)
+                try call.id(), passed: input.challenge.map { $0 == .passed }, asksIssuers: asksIssuers, at: call.now,
+                in: db)
             return .ok(try PaymentResource.find(payment.id, in: db) ?? PaymentResource(payment))
         }
     }
@@ -97,7 +101,10 @@ struct PaymentRoutes: Sendable {
             .post, "/v1/payments/{id}/cancel", scope: "payments:write",
             summary: "Give a payment up; what is held is released", body: NoInput.self, answers: PaymentResource.self,
             statuses: [200, 202],
-            problems: ["404 not_found", "409 payment_state", "409 payment_of_invoice", "409 capture_in_progress"]
+            problems: [
+                "404 not_found", "409 payment_state", "409 payment_of_invoice", "409 payment_of_instalment",
+                "409 capture_in_progress",
+            ]
         ) { call, _ in try await cancel(call, try call.id()) }
     }
 }

@@ -143,7 +143,7 @@ extension ApprovedAttempt: PostgresRecord {
             (SELECT w.sealed FROM wallet_credentials w WHERE w.payment_id = p.id) END, \
         CASE WHEN p.authenticated AND p.authentication->>'by' = 'three_d_secure' THEN
             (SELECT t.proof FROM three_d_secure t WHERE t.payment_id = p.id AND t.proof IS NOT NULL
-                ORDER BY t.attempt_id DESC LIMIT 1) END, p.keeps_method
+                ORDER BY t.attempt_id DESC LIMIT 1) END, p.keeps_method, m.brand
         """
 
     package init(row: inout PostgresRow) throws {
@@ -168,6 +168,7 @@ extension ApprovedAttempt: PostgresRecord {
         let sealed: [UInt8]? = try row.next()
         let sealedProof: [UInt8]? = try row.next()
         let keepsMethod: Bool = try row.next()
+        let brand: String? = try row.next()
         self.init(
             paymentID: paymentID, provider: provider,
             request: ChargeRequest(
@@ -177,7 +178,7 @@ extension ApprovedAttempt: PostgresRecord {
                 keepsMethod: keepsMethod && !offSession,
                 authenticated: isAuthenticated, payer: stored.payer, stepUp: stepUp,
                 claim: claim.flatMap(AuthenticationClaim.init(name:)), reference: reference),
-            steppedAt: steppedAt, mayAuthenticate: mayAuthenticate,
+            steppedAt: steppedAt, mayAuthenticate: mayAuthenticate, brand: brand,
             sealed: sealed.map { SealedSource(bytes: $0, methodID: methodID) }, sealedProof: sealedProof,
             trace: CausalTraces.byKey[customer].map { (customer, $0) })
     }

@@ -92,9 +92,10 @@ package struct AssessAuthentication: Sendable {
         var payment = SCAPayment(
             amount: facts.amount, customerCountry: country, merchantCountry: policy.acquirer(for: country))
         if facts.offSession {
-            // Most providers keep the network's id themselves and send it along.
+            // The agreement was made with a charge that went through: providers that tell no network's id of it keep that
+            // themselves and send it along.
             payment.initiation = .merchant(
-                agreementAuthenticated: facts.hasAuthenticated,
+                agreementAuthenticated: facts.hasAuthenticatedAgreement,
                 networkTransactionID: facts.networkTransactionID ?? "kept by the provider")
         }
         if facts.isOfSeries {

@@ -39,11 +39,7 @@ package struct AttachPaymentMethod: Sendable {
                 }
                 let method: PaymentMethodRecord = try method(
                     card, of: input.customerID, isDefault: input.isDefault, agreed: input.acceptance, at: call.now)
-                let tokens: [MethodToken] = tokens(of: card)
-                let number: [UInt8]? = try numbers?.seal(card.walletCard, for: method.id.rawValue)
-                return try await pool.transactionRetrying { db in
-                    try Self.store(method, tokens, number, call.claim(), in: db)
-                }
+                return try await pool.transactionRetrying { db in try store(method, card, call.claim(), in: db) }
             }
         } catch Failure.unknownCustomer {
             throw Problem.invalid("customer_id", code: "unknown_customer", "there is no customer with this id")
@@ -73,12 +69,12 @@ package struct AttachPaymentMethod: Sendable {
     }
 
     /// What further acquirers know a card by.
-    func tokens(of card: CardInput) -> [MethodToken] {
+    private func tokens(of card: CardInput) -> [MethodToken] {
         acquirers.map { MethodToken(provider: $0, token: SandboxProvider.token(of: card.number, at: $0)) }
     }
 
-    private static func store(
-        _ method: PaymentMethodRecord, _ tokens: [MethodToken], _ number: [UInt8]?, _ claim: IdempotencyClaim?,
+    private func store(
+        _ method: PaymentMethodRecord, _ card: CardInput, _ claim: IdempotencyClaim?,
         in db: borrowing PostgresTransaction
     ) throws -> Reply<PaymentMethodResource> {
         if let claim {
@@ -86,21 +82,25 @@ package struct AttachPaymentMethod: Sendable {
             if case .replay(let stored) = result { return Reply(replaying: stored) }
             guard result == .fresh else { throw result.problem ?? Problem.idempotencyTwin }
         }
-        try insert(method, tokens, in: db)
-        if let number { try AuthenticationStore.keepNumber(number, of: method.id, in: db) }
+        try insert(method, card, in: db)
         let reply = Reply(status: 201, PaymentMethodResource(method))
         if let claim { try IdempotencyStore.complete([(claim, reply.stored)], in: db) }
         return reply
     }
 
-    /// Stores a method with its event, in the caller's transaction.
+    /// Stores a card's method with its event and, where a directory server is to be told it, its number under seal; in the
+    /// caller's transaction.
     /// - Throws: ``Failure``.
-    static func insert(
-        _ method: PaymentMethodRecord, _ tokens: [MethodToken], in db: borrowing PostgresTransaction
+    func insert(
+        _ method: PaymentMethodRecord, _ card: CardInput, in db: borrowing PostgresTransaction
     ) throws {
         guard try PaymentMethodStore.lockCustomer(method.customerID, in: db) else { throw Failure.unknownCustomer }
         try PaymentMethodStore.insert(method, in: db)
-        try MethodTokenStore.insert(tokens, of: method.id, at: method.createdAt, in: db)
+        try MethodTokenStore.insert(tokens(of: card), of: method.id, at: method.createdAt, in: db)
+        if let numbers {
+            let sealed: [UInt8] = try numbers.seal(card.walletCard, for: method.id.rawValue)
+            try AuthenticationStore.keepNumber(sealed, of: method.id, in: db)
+        }
         try Outbox.append([PaymentEvents.attached(method)], in: db)
     }
 }

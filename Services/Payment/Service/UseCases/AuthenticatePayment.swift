@@ -12,8 +12,9 @@ import ServiceKit
 /// Authenticates the customer of a payment whose bank asked for it, by 3-D Secure: the issuer is asked once for an attempt,
 /// and its word, from the first answer or from the RReq, begins an authenticated attempt or declines the payment.
 ///
-/// The intent is stored before the AReq goes out. A crash in between spends the AReq: the sweeper declines the attempt,
-/// after which the customer may try again. What the browser brings back decides nothing.
+/// The intent is stored before the AReq goes out. A crash in between spends the AReq: the sweeper ends the attempt as one whose
+/// issuer was silent, and the policy lets the payment go on at the merchant's risk or declines it, after which the customer
+/// may try again. What the browser brings back decides nothing.
 package struct AuthenticatePayment: Sendable {
     private static let passLimit = 100
     /// For issuers that ask the cardholder on their own way.
@@ -61,17 +62,21 @@ package struct AuthenticatePayment: Sendable {
         return resource(ended)
     }
 
-    /// A payment's card, where its number is kept here and its issuer takes part; `nil` otherwise.
+    /// A payment's card, where its number is kept here and its issuer takes part; `nil` otherwise. A card out of a wallet is
+    /// one as long as it is as printed: one with a cryptogram is a token of the network's, whose wallet has authenticated.
     func enrolled(_ payment: PaymentRecord) async throws -> EnrolledCard? {
         guard let method: PaymentMethodID = payment.paymentMethodID else { return nil }
-        let sealed: [UInt8]? = try await pool.transaction(readOnly: true) { db in
-            try AuthenticationStore.number(of: method, in: db)
+        let (sealed, series): ([UInt8]?, PaymentSeries) = try await pool.transaction(readOnly: true) { db in
+            let sealed: [UInt8]? =
+                try AuthenticationStore.number(of: method, in: db)
+                ?? WalletStore.credential(of: method, for: payment.id, in: db)
+            return (sealed, try PaymentSeries.read(payment.id, in: db))
         }
-        guard let sealed, let card: WalletCard = try? seal.open(sealed, for: method.rawValue),
+        guard let sealed, let card: WalletCard = try? seal.open(sealed, for: method.rawValue), !card.isAuthenticated,
             let range: CardRange = await server.range(of: card.number.digits, at: clock.now),
             let scheme = CardScheme(brand: card.number.brand)
         else { return nil }
-        return EnrolledCard(card: card, range: range, scheme: scheme)
+        return EnrolledCard(card: card, range: range, scheme: scheme, series: series)
     }
 
     /// Lets a payment go on whose issuer takes no part, where the policy allows it.
@@ -122,9 +127,12 @@ package struct AuthenticatePayment: Sendable {
     }
 
     func terms(_ payment: PaymentRecord, _ card: EnrolledCard) throws -> AuthenticationTerms {
-        try AuthenticationTerms(
+        let now: Instant = clock.now
+        let today = CivilDate(dayNumber: Int(now.seconds / 86_400))
+        return try AuthenticationTerms(
             version: card.range.version, scheme: card.scheme,
-            purchase: AuthenticationTerms.Purchase(amount: payment.amount, at: clock.now),
+            purpose: card.series.purpose(with: card.card, in: card.range.version, on: today),
+            purchase: AuthenticationTerms.Purchase(amount: payment.amount, at: now),
             preference: payment.challengePreference,
             decoupledMinutes: mayDecouple(card.range) ? Self.decoupledMinutes : nil)
     }
@@ -200,9 +208,12 @@ package struct AuthenticatePayment: Sendable {
         do throws(ErrorMessage) { request = try ResultRequest(bytes) } catch { return error.serialized }
         let now: Instant = clock.now
         return try await pool.transactionRetrying { db in
-            guard let record: AuthenticationRecord = try AuthenticationStore.lock(request.id, in: db),
-                let stored: Authentication = opened(record)
-            else { return request.unknown.serialized }
+            guard let record: AuthenticationRecord = try AuthenticationStore.lock(request.id, in: db) else {
+                return request.unknown.serialized
+            }
+            guard let stored: Authentication = opened(record) else {
+                return (record.isOpen ? request.early : request.unknown).serialized
+            }
             var authentication: Authentication = stored
             let answer: ResultAnswer = authentication.apply(request, at: now)
             if authentication != stored {
@@ -281,8 +292,8 @@ package struct AuthenticatePayment: Sendable {
         guard let payment: PaymentRecord = try PaymentStore.lock(record.paymentID, in: db), payment.awaitsChallenge,
             payment.attemptID == record.attemptID
         else { return }
-        if outcome.isTrusted, let method: PaymentMethodID = payment.paymentMethodID {
-            try AuthenticationStore.noteTrust(of: method, in: db)
+        if outcome.verdict == .authenticated, let isTrusted = outcome.isTrusted, let method = payment.paymentMethodID {
+            try AuthenticationStore.noteTrust(isTrusted, of: method, in: db)
         }
         try ContinuePayment.decide(payment, word(outcome, on: payment), at: now, in: db)
     }
@@ -324,4 +335,6 @@ struct EnrolledCard: Sendable {
     let card: WalletCard
     let range: CardRange
     let scheme: CardScheme
+    /// What the payment is part of.
+    let series: PaymentSeries
 }

@@ -39,7 +39,7 @@ package struct BookOutcomes: Sendable {
         let settled: [PaymentRecord] = try settle(all, codes, until: policy.end(from: now), in: db)
         let attempts: Set<AttemptID> = Set(settled.map(\.attemptID))
         let late: [PaymentRecord] = try LateOutcomes.take(
-            all.filter { !attempts.contains($0.attempt.request.idempotencyKey) }, in: db)
+            all.filter { !attempts.contains($0.attempt.request.idempotencyKey) }, at: now, in: db)
         let moved: [PaymentRecord] = settled + late
         let open: [Outcome] = all.filter(\.isOpen)
         if !open.isEmpty { try waiters.answer(try PaymentStore.lookAgain(open.map(\.look), in: db), in: db) }
@@ -231,8 +231,7 @@ extension Outcome {
         return EndedAttempt(
             paymentID: attempt.paymentID, attemptID: attempt.request.idempotencyKey,
             end: .declined(
-                reading ?? DeclineReading(Decline(code: refusal.code), advice: refusal.advice),
-                networkCode: refusal.networkCode, advice: refusal.advice),
+                reading ?? DeclineReading(Decline(code: refusal.code), advice: refusal.advice), refusal),
             reference: refusal.reference)
     }
 

@@ -16,6 +16,8 @@ package struct CancelPayment: Sendable {
         case captureUnderWay
         /// It collects an invoice, which is due as long as it is not voided.
         case ofInvoice
+        /// It collects an instalment, which is owed as long as its plan is neither reduced by it nor over.
+        case ofInstalment
         /// The provider will not let go of the money.
         case refused
     }
@@ -58,7 +60,9 @@ package struct CancelPayment: Sendable {
         }
         if payment.status == .canceled || payment.status == .canceling { return }
         guard payment.canBeReleased || payment.canBeGivenUp else { throw Failure.notPossible(payment.status) }
-        guard try !PaymentStore.isOwed(payment, in: db) else { throw Failure.ofInvoice }
+        guard try !PaymentStore.isOwed(payment, in: db) else {
+            throw payment.invoiceID == nil ? Failure.ofInstalment : .ofInvoice
+        }
         if payment.canBeReleased {
             guard try PaymentStore.release([payment], in: db).contains(id) else { throw Failure.captureUnderWay }
             return
@@ -91,19 +95,19 @@ package struct CancelPayment: Sendable {
         } else {
             isReleased = answer == .released
         }
-        let isOver: Bool = try await record(isReleased, id)
+        let isOver: Bool = try await record(isReleased, read.payment)
         guard isOver else { throw ProviderFault.unusable("a hold that is over is not released: \(answer)") }
     }
 
-    /// Records what became of a release.
+    /// Records what became of a release; one of an earlier attempt says nothing of the payment's hold now.
     /// - Returns: `false` for an authorization whose time is over and that the provider has not let go: it is asked about
     ///   again, after waits that double from a minute to a day.
-    private func record(_ isReleased: Bool, _ id: PaymentID) async throws -> Bool {
-        let now: Instant = clock.now
+    private func record(_ isReleased: Bool, _ asked: PaymentRecord) async throws -> Bool {
+        let (id, now): (PaymentID, Instant) = (asked.id, clock.now)
         return try await pool.transactionRetrying { db in
-            guard let payment: PaymentRecord = try PaymentStore.lock(id, in: db), payment.status == .canceling else {
-                return true
-            }
+            guard let payment: PaymentRecord = try PaymentStore.lock(id, in: db), payment.status == .canceling,
+                payment.attemptID == asked.attemptID
+            else { return true }
             if isReleased {
                 try Self.end(payment, reason: "released", at: now, in: db)
             } else if payment.nextAction != nil {
@@ -130,8 +134,8 @@ package struct CancelPayment: Sendable {
         }
     }
 
-    /// What was captured before stays captured; the payment has then succeeded with that part. One of an invoice that is
-    /// still due has failed: another attempt may follow, and whoever collects the invoice hears of it.
+    /// What was captured before stays captured; the payment has then succeeded with that part. One that
+    /// collects what is still owed has failed: another attempt may follow, and whoever collects it hears of that.
     static func end(
         _ payment: PaymentRecord, reason: String, at now: Instant, in db: borrowing PostgresTransaction
     ) throws {
@@ -161,6 +165,9 @@ extension CancelPayment.Failure: ProblemConvertible {
             .conflict(
                 "payment_of_invoice", "The payment collects an invoice: void that, or cancel its subscription, instead."
             )
+        case .ofInstalment:
+            .conflict(
+                "payment_of_instalment", "The payment collects an instalment: cancel, or reduce, its plan instead.")
         case .captureUnderWay: .conflict("capture_in_progress", "A capture of the payment is under way.")
         case .refused: .conflict("release_refused", "The provider refuses to release what it holds.")
         }

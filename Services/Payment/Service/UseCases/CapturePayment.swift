@@ -22,6 +22,8 @@ package struct CapturePayment: Sendable {
         case tooMuch(left: Int64)
         /// An invoice is paid whole or not at all.
         case partOfInvoice
+        /// So is an instalment, and what pays off a plan.
+        case partOfInstalment
     }
 
     let providers: PaymentProviders
@@ -67,8 +69,9 @@ package struct CapturePayment: Sendable {
         guard let payment: PaymentRecord = try PaymentStore.lock(id, in: db) else { throw Failure.notFound(id) }
         guard payment.status == .authorized else { throw Failure.notAuthorized(payment.status) }
         if let review: ReviewStatus = payment.reviewStatus, review != .approved { throw Failure.notReviewed(review) }
-        if payment.invoiceID != nil, !input.isFinal || input.amount.map({ $0 != payment.amount.minor }) ?? false {
-            throw Failure.partOfInvoice
+        if !input.isFinal || input.amount.map({ $0 != payment.amount.minor }) ?? false {
+            guard payment.invoiceID == nil else { throw Failure.partOfInvoice }
+            guard try !PaymentStore.isOfPlan(id, in: db) else { throw Failure.partOfInstalment }
         }
         return try reserve(payment, input.amount, isFinal: input.isFinal, at: now, in: db)
     }
@@ -95,10 +98,13 @@ package struct CapturePayment: Sendable {
 
     /// Asks the provider and books the outcome; harmless to repeat.
     package func finish(_ id: CaptureID) async throws -> CaptureRecord {
-        let read: (capture: CaptureRecord, charge: ProviderReference?)? = try await pool.transaction(readOnly: true) {
-            db in
+        let read: (capture: CaptureRecord, charge: ProviderReference?, known: String?)?
+        read = try await pool.transaction(readOnly: true) { db in
             guard let capture: CaptureRecord = try CaptureStore.find(id, in: db) else { return nil }
-            return (capture, try PaymentStore.providerReference(of: capture.paymentID, in: db))
+            return (
+                capture, try PaymentStore.providerReference(of: capture.paymentID, in: db),
+                try CaptureStore.providerReference(of: id, in: db)
+            )
         }
         guard let read else { throw Problem.notFound("capture", id.rawValue) }
         guard read.capture.status == .processing else { return read.capture }
@@ -108,7 +114,7 @@ package struct CapturePayment: Sendable {
         let answer: CaptureAnswer = try await providers.named(charge.provider).capture(
             CaptureRequest(
                 idempotencyKey: id, reference: charge.reference, amount: read.capture.amount,
-                isFinal: read.capture.isFinal))
+                isFinal: read.capture.isFinal, known: read.known))
         let now: Instant = clock.now
         return try await pool.transactionRetrying { db in
             switch answer {
@@ -147,15 +153,23 @@ package struct CapturePayment: Sendable {
         return try standing(id, in: db)
     }
 
-    /// The provider refused for good: the payment stays authorized.
+    /// The provider refused for good: the payment stays authorized, unless its invoice was withdrawn meanwhile. Then what is
+    /// still held is released.
     private static func fail(
         _ id: CaptureID, code: String, in db: borrowing PostgresTransaction
     ) throws -> CaptureRecord {
+        let paymentID: PaymentID = try standing(id, in: db).paymentID
+        let payment: PaymentRecord? = try PaymentStore.lock(paymentID, in: db)
         let moved: CaptureRecord? = try db.first(
             """
             UPDATE captures SET status = 'failed', failure_code = \(code), stepped_at = now()
             WHERE id = \(id) AND status = 'processing' RETURNING \(CaptureRecord.columns)
             """, as: CaptureRecord.self)
+        if moved != nil, let payment, payment.canBeReleased, payment.invoiceID != nil,
+            try !PaymentStore.isOwed(payment, in: db)
+        {
+            try PaymentStore.release([payment], in: db)
+        }
         return try moved ?? standing(id, in: db)
     }
 
@@ -211,6 +225,10 @@ extension CapturePayment.Failure: ProblemConvertible {
             .invalid("amount", code: "over_capture", "only \(left) of the authorization is left to capture")
         case .partOfInvoice:
             .invalid("amount", code: "part_of_invoice", "an invoice's payment is captured whole, in one final capture")
+        case .partOfInstalment:
+            .invalid(
+                "amount", code: "part_of_instalment",
+                "a payment of an instalment plan is captured whole, in one final capture")
         }
     }
 }

@@ -9,14 +9,16 @@ import Telemetry
 
 /// An approved attempt on its way to the provider; the payment is stored as `processing` before it gets here.
 package struct ApprovedAttempt: Sendable {
-    let paymentID: PaymentID
+    package let paymentID: PaymentID
     /// Who is asked.
     private(set) var provider: String
-    private(set) var request: ChargeRequest
+    package private(set) var request: ChargeRequest
     /// When the payment made its last step: whoever has taken it since may have asked, too. `nil` where nobody can have.
     private(set) var steppedAt: Instant?
     /// It is a card's, and there is something to decide about its customer's authentication.
     let mayAuthenticate: Bool
+    /// The card's, as the stored method has it.
+    let brand: String?
     /// What the charge is taken from, where that is kept sealed.
     let sealed: SealedSource?
     /// What its customer's authentication came to, sealed for the payment.
@@ -27,7 +29,7 @@ package struct ApprovedAttempt: Sendable {
     /// An attempt at a payment.
     package init(
         paymentID: PaymentID, provider: String, request: ChargeRequest, steppedAt: Instant? = nil,
-        mayAuthenticate: Bool = false, sealed: SealedSource? = nil, sealedProof: [UInt8]? = nil,
+        mayAuthenticate: Bool = false, brand: String? = nil, sealed: SealedSource? = nil, sealedProof: [UInt8]? = nil,
         trace: (key: String, traceparent: String)? = nil
     ) {
         self.paymentID = paymentID
@@ -35,6 +37,7 @@ package struct ApprovedAttempt: Sendable {
         self.request = request
         self.steppedAt = steppedAt
         self.mayAuthenticate = mayAuthenticate
+        self.brand = brand
         self.sealed = sealed
         self.sealedProof = sealedProof
         self.trace = trace

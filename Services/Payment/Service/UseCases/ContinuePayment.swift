@@ -30,32 +30,32 @@ package enum ContinuePayment {
 
     /// The customer came back. `passed`: from the challenge that the sandbox serves itself, after which a new,
     /// authenticated attempt begins. Without it, after a charge that failed for want of authentication: a new attempt
-    /// begins with the customer there. Once the issuer was asked by 3-D Secure, only ``decide(_:_:at:in:)`` says how it
-    /// ended.
+    /// begins with the customer there.
+    /// - Parameter asksIssuers: Whether 3-D Secure runs here. Then there is no challenge of the sandbox's: only the issuer's
+    ///   word counts, by ``decide(_:_:at:in:)``.
     /// - Throws: ``Failure``; nothing is stored then.
     package static func confirm(
-        _ id: PaymentID, passed: Bool?, at now: Instant, in db: borrowing PostgresTransaction
+        _ id: PaymentID, passed: Bool?, asksIssuers: Bool, at now: Instant, in db: borrowing PostgresTransaction
     ) throws -> PaymentRecord {
         guard let payment: PaymentRecord = try PaymentStore.lock(id, in: db) else {
             throw Failure.notFound(id.rawValue)
         }
         if payment.status == .requiresAction, payment.isHeldAtProvider { throw Failure.elsewhere }
-        if passed != nil, try AuthenticationStore.has(payment.attemptID, in: db) { throw Failure.elsewhere }
-        let wantsCustomer: Bool =
-            payment.status == .failed
-            && (payment.decline == .authenticationRequired || payment.decline == .authenticationFailed)
+        if passed != nil, try asksIssuers || AuthenticationStore.has(payment.attemptID, in: db) {
+            throw Failure.elsewhere
+        }
         let isOurs: Bool =
-            payment.status == .requiresAction || (wantsCustomer && SandboxProvider.owns(payment.provider))
-        guard passed == nil ? wantsCustomer : isOurs, let method: ChargeableMethod = try method(of: payment, in: db)
+            payment.status == .requiresAction || (payment.wantsCustomer && SandboxProvider.owns(payment.provider))
+        guard passed == nil ? payment.wantsCustomer : isOurs,
+            let method: ChargeableMethod = try method(of: payment, in: db)
         else { throw Failure.notWaiting(payment.status) }
         switch passed {
         case nil:
-            // A bank that asked for the customer is answered with an authentication, not with another exemption.
-            let stepUp: StepUpState? = payment.decline == .authenticationRequired ? .due : nil
+            // A bank that asked for the customer, or has not recognized them, is not answered with another exemption.
             try begin(
                 NextAttempt(
                     payment: payment, attemptID: AttemptID.new(at: now), method: method, authenticated: false,
-                    offSession: false, stepUp: stepUp), at: now, in: db)
+                    offSession: false, stepUp: .due), at: now, in: db)
         case true?:
             let next = NextAttempt(
                 payment: payment, attemptID: AttemptID.new(at: now), method: method, authenticated: true,

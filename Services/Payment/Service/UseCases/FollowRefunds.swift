@@ -7,8 +7,9 @@ import PaymentRecords
 import Postgres
 
 /// Follows what providers tell of refunds: ours are finished, those made at a provider's own pages are read back from it
-/// and booked, those that failed after they were booked are undone. Why a crash at any line is safe: a refund of ours is finished as the sweeper would finish it; another one is
-/// stored, booked and published in one transaction, once under the provider's name of it.
+/// and booked, those that failed after they were booked are undone. Why a crash at any line is safe: a refund of ours is
+/// finished as the sweeper would finish it; another one is stored, booked and published in one transaction, once under the
+/// provider's name of it.
 struct FollowRefunds: Sendable {
     /// A refund that cannot be booked yet; it may be later.
     enum NotYet: Error {
@@ -61,13 +62,17 @@ struct FollowRefunds: Sendable {
         guard case .failed = told.state, let now = try await read(told.reference, at: provider),
             case .failed(let code) = now.state
         else { return }
-        let undo = BounceRefund(exchange: refund.exchange)
         let at: Instant = clock.now
-        _ = try await pool.transactionRetrying { db in try undo(id, code: code, at: at, in: db) }
+        _ = try await pool.transactionRetrying { db in try BounceRefund.undo(id, code: code, at: at, in: db) }
     }
 
-    /// A refund that was given up: news that it went through is for a person to look at, once the provider confirms it.
+    /// A refund that was given up: news that it went through is for a person to look at, once the provider confirms it. That
+    /// it went through as a dispute's withdrawal is known.
     private func compare(_ told: ProviderRefund, at provider: String) async throws {
+        let dispute: DisputeID? = try await pool.transaction(readOnly: true) { db in
+            try ReversalStore.dispute(of: told.reference, at: provider, in: db)
+        }
+        guard dispute == nil else { return }
         guard told.state == .succeeded, try await read(told.reference, at: provider)?.state == .succeeded else {
             return
         }
@@ -81,11 +86,11 @@ struct FollowRefunds: Sendable {
     /// Books a refund that is not known here, once it has gone through.
     private func adopt(_ heard: ProviderRefund, at provider: String) async throws {
         let now: Instant = clock.now
-        let isDisputed: Bool = try await pool.transaction(readOnly: true) { db in
-            guard heard.reversedAt != nil, let id = try Self.payment(of: heard.taken, at: provider, in: db) else {
-                return false
-            }
-            return try Self.isDisputed(heard, of: id, at: provider, now, in: db)
+        let isDisputed: Bool = try await pool.transactionRetrying { db in
+            guard heard.reversedAt != nil, let id = try Self.payment(of: heard.taken, at: provider, in: db),
+                let payment: PaymentRecord = try PaymentStore.lock(id, in: db)
+            else { return false }
+            return try Self.isDisputed(heard, of: payment, at: provider, now, in: db)
         }
         guard !isDisputed else { return }
         guard let told: ProviderRefund = try await read(heard.reference, at: provider) else {
@@ -96,28 +101,22 @@ struct FollowRefunds: Sendable {
         try await pool.transactionRetrying { db in try book(told, heard, at: provider, now, in: db) }
     }
 
-    /// Whether a dispute has booked already that the provider took the money back.
+    /// Whether a dispute of the payment, whose row is locked, has booked already that the provider took the money back.
     /// - Throws: ``NotYet`` while that may still come out; `Refusal.park` where it cannot be told from here.
     private static func isDisputed(
-        _ heard: ProviderRefund, of payment: PaymentID, at provider: String, _ now: Instant,
+        _ heard: ProviderRefund, of payment: PaymentRecord, at provider: String, _ now: Instant,
         in db: borrowing PostgresTransaction
     ) throws -> Bool {
-        guard let reversedAt: Instant = heard.reversedAt else { return false }
-        let disputes: [DisputeRecord] = try DisputeStore.list(
-            payment: payment, customer: nil, status: nil, after: nil, limit: 100, in: db
-        ).filter { $0.provider == provider }
-        let taken: [Money] = disputes.filter { $0.standing.amountTaken > 0 }.map(\.standing.amount)
-        // By the capture's name all of it is told, however little went back.
-        if heard.reference == heard.taken, !taken.isEmpty { return true }
-        if taken.contains(where: { $0.currency == heard.amount.currency && $0.minor >= heard.amount.minor }) {
-            return true
+        guard let reversal = Reversal(heard, of: payment.id, at: provider) else { return false }
+        switch try ExplainReversal.answer(reversal, in: db) {
+        case .dispute: return true
+        case .unclear: throw NotYet.perhapsDisputed
+        case .won(let dispute):
+            throw Refusal.park(reason: "\(heard.reference) was taken back, and the dispute \(dispute) is won")
+        case .nothing:
+            guard now - reversal.toldAt >= disputeWait else { throw NotYet.perhapsDisputed }
+            return false
         }
-        guard taken.isEmpty, !disputes.contains(where: { $0.status == .inquiry }) else { throw NotYet.perhapsDisputed }
-        if let won: DisputeRecord = disputes.first(where: { $0.status == .won }) {
-            throw Refusal.park(reason: "\(heard.reference) was taken back, and the dispute \(won.id) is won")
-        }
-        guard now - reversedAt >= disputeWait else { throw NotYet.perhapsDisputed }
-        return false
     }
 
     private func book(
@@ -129,7 +128,7 @@ struct FollowRefunds: Sendable {
         else { throw NotYet.chargeUnknown(told.taken) }
         // The payment's lock is held: nobody else books it meanwhile.
         guard try Self.standing(told, at: provider, in: db) == nil,
-            try !Self.isDisputed(heard, of: id, at: provider, now, in: db)
+            try !Self.isDisputed(heard, of: payment, at: provider, now, in: db)
         else { return }
         guard told.amount.currency == payment.amount.currency, told.amount.isPositive else {
             throw Refusal.park(reason: "the refund \(told.reference) of \(payment.id) is over \(told.amount)")
@@ -142,6 +141,9 @@ struct FollowRefunds: Sendable {
             reason: Self.reason,
             at: now, in: db)
         _ = try self.refund.book(refund, reference: told.reference, at: now, in: db)
+        if let reversal = Reversal(heard, of: payment.id, at: provider) {
+            try ReversalStore.insert(reversal, as: refund, in: db)
+        }
     }
 
     private static func payment(
@@ -163,5 +165,15 @@ struct FollowRefunds: Sendable {
             ORDER BY provider_reference = \(told.taken) DESC, amount - amount_refunded, id LIMIT 1
             """
         ) { row in try row.next() }
+    }
+}
+
+extension Reversal {
+    /// What is told of money that the provider took back; `nil` for a refund that somebody made.
+    fileprivate init?(_ told: ProviderRefund, of payment: PaymentID, at provider: String) {
+        guard let at: Instant = told.reversedAt else { return nil }
+        self.init(
+            provider: provider, reference: told.reference, payment: payment, amount: told.amount, toldAt: at,
+            isOfCharge: told.reference == told.taken)
     }
 }

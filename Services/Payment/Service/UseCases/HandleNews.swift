@@ -14,12 +14,14 @@ package struct HandleNews: NewsHandler {
     let capture: CapturePayment
     let refunds: FollowRefunds
     let releases: FollowReleases
+    let late: FollowLateCharges
 
-    /// Settles an attempt that waits for its outcome, and ends an authorization that the provider has let go; any other
-    /// has been settled, or is not with the provider.
+    /// Settles an attempt that waits for its outcome, ends an authorization that the provider has let go, and finds money
+    /// that came after its payment had ended; any other has been settled, or is not with the provider.
     package func charge(_ attempt: AttemptID, known reference: String?, at provider: String) async throws {
         try await sync(attempt: attempt, known: reference, at: provider)
         try await releases(attempt)
+        try await late(attempt, known: reference, at: provider)
     }
 
     /// The same, found by the provider's name of the charge or of a capture, which is finished where it is under way.

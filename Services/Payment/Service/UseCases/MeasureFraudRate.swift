@@ -27,10 +27,16 @@ package struct MeasureFraudRate: Sendable {
     package func pass() async throws {
         let now: Instant = clock.now
         let day = CivilDate(dayNumber: Int(now.seconds / 86_400))
+        let span = FraudRateStore.Span(FraudRate.span, through: now)
+        let first: CivilDate? = try await pool.transaction(readOnly: true) { db in
+            try FraudRateStore.has(day, in: db) ? nil : try FraudRateStore.firstToTotal(of: span, in: db)
+        }
+        guard let first else { return }
+        try await total(first, before: span.days.upperBound)
         let rates: RatesInForce = rates
         try await pool.transaction { db in
             guard try !FraudRateStore.has(day, in: db) else { return }
-            let sums: [FraudRateStore.Sums] = try FraudRateStore.sums(after: now - FraudRate.span, through: now, in: db)
+            let sums: [FraudRateStore.Sums] = try FraudRateStore.sums(of: span, in: db)
             var tally = FraudRate.Tally()
             var isKnown = true
             for sum in sums {
@@ -42,6 +48,17 @@ package struct MeasureFraudRate: Sendable {
             }
             let rate: FraudRate? = isKnown ? try FraudRate(tally) : .highest
             try FraudRateStore.store(rate, of: tally, on: day, in: db)
+        }
+    }
+
+    /// Adds up what was paid on days, each in a transaction of its own: the first time it is a quarter of a year, and what is
+    /// done stays done.
+    private func total(_ first: CivilDate, before end: CivilDate) async throws {
+        var day: CivilDate = first
+        while day < end {
+            let next: CivilDate = day
+            try await pool.transaction { db in try FraudRateStore.total(next, in: db) }
+            day = day.adding(days: 1)
         }
     }
 

@@ -20,6 +20,8 @@ package struct PayLink: Sendable {
     let sync: SyncPayment
     let settings: LinkSettings
     let limits: VisitLimits
+    /// Whether issuers are asked by 3-D Secure here.
+    private let asksIssuers: Bool
     private let pace: AskingPace
 
     /// - Parameter pause: How long a provider is left alone between two questions about one payment.
@@ -30,6 +32,7 @@ package struct PayLink: Sendable {
         self.pool = pool
         attach = work.attach
         sync = work.sync
+        asksIssuers = work.authenticate != nil
         self.settings = settings
         self.limits = limits
         pace = AskingPace(pause: pause)
@@ -60,7 +63,7 @@ package struct PayLink: Sendable {
             try Self.requirePatience(standing.link, in: db)
             let method: PaymentMethodRecord = try attach.method(
                 card, of: standing.link.customerID, isDefault: false, at: call.now)
-            try AttachPaymentMethod.insert(method, attach.tokens(of: card), in: db)
+            try attach.insert(method, card, in: db)
             try LinkUseStore.bind(method.id, to: standing.link.id, session: session, in: db)
             return Reply(status: 201, LinkCardResource(method: method))
         }
@@ -127,7 +130,8 @@ package struct PayLink: Sendable {
         }
     }
 
-    /// Tells how the sandbox's challenge ended. No other provider takes the page's word for it.
+    /// Tells how the sandbox's challenge ended. No other provider takes the page's word for it, and where issuers are asked by
+    /// 3-D Secure only they say.
     /// - Throws: ``Problem``; nothing is stored then.
     package func confirm(_ call: Call, _ input: ConfirmLinkInput) async throws -> Reply<LinkStatusResource> {
         try await acting(call) { code in
@@ -139,7 +143,8 @@ package struct PayLink: Sendable {
                 guard payment.status == .requiresAction, payment.provider == "sandbox" else {
                     throw ContinuePayment.Failure.notWaiting(payment.status).problem
                 }
-                _ = try ContinuePayment.confirm(payment.id, passed: input.challenge == .passed, at: call.now, in: db)
+                _ = try ContinuePayment.confirm(
+                    payment.id, passed: input.challenge == .passed, asksIssuers: asksIssuers, at: call.now, in: db)
                 return try answer(code, input.session, call, in: db)
             }
         }
@@ -188,14 +193,17 @@ package struct PayLink: Sendable {
         try LinkUseStore.use(link.id, slot: link.slot(of: session), session: session, payment: order.id, in: db)
     }
 
+    /// A customer whose authentication the last attempt failed for want of is authenticated, whatever could be claimed. A card
+    /// out of a wallet has its own way to it.
     private static func again(
         _ payment: PaymentRecord, _ means: LinkMeans, at now: Instant, in db: borrowing PostgresTransaction
     ) throws {
         try means.take(for: payment.id, of: payment.amount, at: now, in: db)
         if let page: SingleUseMethod = means.page { try PaymentMethodStore.insertSingleUse([page], at: now, in: db) }
+        let isEntered: Bool = means.card.map { $0.type == "card" && !$0.isOfWallet } ?? false
         let next = NextAttempt(
             payment: payment, attemptID: AttemptID.new(at: now), method: means.chargeable, authenticated: false,
-            offSession: false)
+            offSession: false, stepUp: isEntered && payment.wantsCustomer ? .due : nil)
         try PaymentStore.beginAttempts([next], at: now, in: db)
         try Outbox.append([PaymentEvents.created(next, at: now)], in: db)
     }

@@ -36,9 +36,11 @@ package struct Outcome: Sendable {
     /// An answer to an attempt, its refusals read by the provider that gave it.
     package init(attempt: ApprovedAttempt, answer: ChargeAnswer, by provider: any PaymentProvider) {
         let isCarried: Bool = provider.capabilities.carries(attempt.request)
-        if case .declined(let refusal) = answer {
+        if case .declined(let told) = answer {
+            let refusal: ProviderDecline = told.of(brand: attempt.brand)
             self.init(
-                attempt: attempt, answer: answer, reading: provider.reading(of: refusal), isCarried: isCarried)
+                attempt: attempt, answer: .declined(refusal), reading: provider.reading(of: refusal),
+                isCarried: isCarried)
         } else {
             self.init(attempt: attempt, answer: answer, isCarried: isCarried)
         }
@@ -81,7 +83,7 @@ package struct Outcome: Sendable {
     }
 
     /// The bank wants the customer to authenticate; the pages of other providers' methods are no such wish.
-    private var asksForCustomer: Bool {
+    var asksForCustomer: Bool {
         switch answer {
         case .actionRequired(_, .challenge): true
         case .declined: isSoftDecline

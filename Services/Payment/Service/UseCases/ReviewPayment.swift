@@ -7,8 +7,8 @@ package import PaymentDomain
 import PaymentRecords
 import Postgres
 
-/// A person decides about a payment whose money is held for review: it is captured, or released. Once. One of an invoice that
-/// is still due fails with its release, and is not tried again by itself.
+/// A person decides about a payment whose money is held for review: it is captured, or released. Once. One of an invoice or
+/// an instalment that is still owed fails with its release, and is not tried again by itself.
 ///
 /// The decision, what it begins, a `processing` capture or a `canceling` payment, and the event that tells Fraud of it are
 /// one transaction; the provider is asked after it, and the sweeper goes on where a crash stops it.

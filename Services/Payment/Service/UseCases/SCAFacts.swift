@@ -14,8 +14,8 @@ struct SCAFacts: PostgresRecord {
     /// Of the card's issuer.
     let country: String?
     let isTrusted: Bool
-    /// The card's customer was authenticated for a payment before.
-    let hasAuthenticated: Bool
+    /// The card's customer was authenticated when they agreed to charges without them, or to a series of payments.
+    let hasAuthenticatedAgreement: Bool
     let networkTransactionID: String?
     /// It belongs to a subscription or an instalment plan.
     let isOfSeries: Bool
@@ -35,7 +35,7 @@ struct SCAFacts: PostgresRecord {
         try db.query(
             """
             SELECT p.id, p.attempt_id, p.amount, p.currency, p.off_session, p.authenticated, p.step_up_state, m.country,
-                m.trusted_beneficiary, m.authenticated_at IS NOT NULL, m.network_transaction_id,
+                m.trusted_beneficiary, m.agreement_authenticated_at IS NOT NULL, m.network_transaction_id,
                 p.subscription_id IS NOT NULL OR p.instalment_id IS NOT NULL, p.keeps_method,
                 s.amount, m.fingerprint
             FROM payments p JOIN payment_methods m ON m.id = p.payment_method_id
@@ -43,7 +43,7 @@ struct SCAFacts: PostgresRecord {
                 SELECT b.amount FROM payments b
                 WHERE b.customer_id = p.customer_id AND b.subscription_id = p.subscription_id AND b.id <> p.id
                     AND b.currency = p.currency AND b.authenticated AND b.status = \(PaymentStatus.succeeded.rawValue)
-                    AND b.authentication->>'result' IS DISTINCT FROM 'attempted' AND NOT p.off_session
+                    AND NOT \(SCACounterStore.frictionless(of: "b")) AND NOT p.off_session
                 ORDER BY b.id DESC LIMIT 1) AS s ON true
             WHERE p.id = ANY(\(payments.map(\.rawValue))::text[]) ORDER BY p.id
             """, as: SCAFacts.self)
@@ -60,7 +60,7 @@ struct SCAFacts: PostgresRecord {
         stepUp = state.flatMap(StepUpState.init)
         country = try row.next()
         isTrusted = try row.next()
-        hasAuthenticated = try row.next()
+        hasAuthenticatedAgreement = try row.next()
         networkTransactionID = try row.next()
         isOfSeries = try row.next()
         keepsMethod = try row.next()

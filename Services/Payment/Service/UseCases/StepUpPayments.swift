@@ -1,4 +1,5 @@
 import BillingCore
+import PaymentAuthentication
 import PaymentContract
 import PaymentDomain
 import PaymentRecords
@@ -19,6 +20,7 @@ enum StepUpPayments {
     static func follow(
         _ outcomes: [Outcome], at now: Instant, in db: borrowing PostgresTransaction
     ) throws -> [AttemptID: FollowingAttempt] {
+        try distrust(outcomes, in: db)
         let refused: [(outcome: Outcome, route: Route, next: AttemptID)] = outcomes.compactMap { outcome in
             outcome.stepUpRoute.map { (outcome, $0, AttemptID.new(at: now)) }
         }
@@ -34,6 +36,16 @@ enum StepUpPayments {
                 paymentID: outcome.attempt.paymentID, attemptID: next, route: route, steppedAt: steppedAt, stepUp: true)
         }
         return following
+    }
+
+    /// Where an issuer asks for the customer although the merchant was said to be on their list, it is not on it any more.
+    private static func distrust(_ outcomes: [Outcome], in db: borrowing PostgresTransaction) throws {
+        let asked: [Outcome] = outcomes.filter { outcome in
+            outcome.asksForCustomer && outcome.isCarried
+                && outcome.attempt.request.claim == .exemption(.trustedBeneficiary)
+        }
+        try AuthenticationStore.distrust(
+            asked.map { ($0.attempt.paymentID, $0.attempt.request.idempotencyKey) }, in: db)
     }
 
     /// Moves payments to their next attempts: with the customer there, and not stepped up before.

@@ -73,7 +73,8 @@ package struct SweepPayments: Sendable {
                 }
             ),
             ("left challenges", failLeftChallenges), ("releases", releaseStopped), ("holds", lookAtHolds),
-            ("late holds", releaseLateHolds), ("refunds", refundStopped), ("payment methods", keepStopped),
+            ("late holds", releaseLateHolds), ("withdrawn invoices", giveBackWithdrawn), ("refunds", refundStopped),
+            ("payment methods", keepStopped),
             ("removed methods", { try await remove.pass() }),
         ]
     }
@@ -94,6 +95,12 @@ package struct SweepPayments: Sendable {
         await each(try await release.due(limit: Self.passLimit), "late hold", \.attempt.rawValue) {
             try await release($0)
         }
+    }
+
+    @Sendable private func giveBackWithdrawn() async throws {
+        let giveBack = GiveBackWithdrawn(pool: pool, clock: clock, logger: logger)
+        let refunds: [RefundID] = try await giveBack(limit: Self.passLimit)
+        await each(refunds, "refund", \.rawValue) { _ = try await refund.finish($0) }
     }
 
     @Sendable private func refundStopped() async throws {

@@ -10,12 +10,18 @@ import Postgres
 package struct SyncPayment: Sendable {
     let charge: ChargePayments
     let pool: PostgresPool
+    let policy: SweepPolicy
 
     /// - Returns: The payment as it stands afterwards; unchanged when it waits for no provider or the provider does not
     ///   say.
     /// - Throws: ``Problem`` for a payment that is not there.
     package func callAsFunction(_ id: PaymentID) async throws -> PaymentResource {
-        if let attempt: ApprovedAttempt = try await waiting("p.id = \(id)") {
+        // A call that has just begun answers by itself: its refusal counts only as long as nobody else takes the payment.
+        let isLeft: SQL = """
+            (p.status <> 'processing' OR p.look_at IS NOT NULL
+                OR p.stepped_at < now() - make_interval(secs => \(policy.lostSeconds)))
+            """
+        if let attempt: ApprovedAttempt = try await waiting("p.id = \(id) AND \(isLeft)") {
             do { try await charge.resume(attempt) } catch is ProviderFault {}  // It is looked for again anyway.
         }
         let found: PaymentResource? = try await pool.transaction(readOnly: true) { db in

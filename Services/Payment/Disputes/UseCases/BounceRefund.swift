@@ -1,23 +1,22 @@
-import BillingCore
+package import BillingCore
 import BillingEvents
 import Messaging
 import PaymentDomain
 import PaymentExchange
-import PaymentRecords
-import Postgres
+package import PaymentRecords
+package import Postgres
 
-/// Undoes a refund that failed after it was booked: the customer's bank sent it back, or the provider could not make it.
+/// Undoes a refund that counts no more after it was booked: the customer's bank sent it back, the provider could not make it,
+/// or it was a dispute's withdrawal.
 ///
 /// The refund becomes `failed`, its entry is mirrored, the amount can be refunded again, and an event tells it, in one
 /// transaction: a crash leaves all or nothing of it. Only a refund that counts is undone, so a repeat does nothing.
-struct BounceRefund: Sendable {
-    let exchange: BookExchange
-
-    /// - Parameter code: Why, in the provider's words.
+package enum BounceRefund {
+    /// - Parameter code: Why, in the provider's words or ours.
     /// - Returns: The refund as it stands then.
     /// - Throws: `Refusal.park` where a person has reversed its entry: what is right is for them to say.
     @discardableResult
-    func callAsFunction(
+    package static func undo(
         _ id: RefundID, code: String, at now: Instant, in db: borrowing PostgresTransaction
     ) throws -> RefundRecord? {
         guard let before: RefundRecord = try RefundStore.lock(id, in: db) else { return nil }
@@ -27,7 +26,7 @@ struct BounceRefund: Sendable {
         guard try LedgerStore.undo(refund: id.rawValue, of: payment.id, at: now, in: db) else {
             throw Refusal.park(reason: "the refund \(id) failed, and its entry was reversed by hand")
         }
-        try exchange.undo(refund: id.rawValue, in: db)
+        try BookExchange.undo(refund: id.rawValue, in: db)
         let body = PaymentRefundFailedV1(
             refundID: id, paymentID: payment.id, customerID: payment.customerID, amount: before.amount,
             refundedTotal: try RefundStore.succeededTotal(of: payment.id, in: db), invoiceID: payment.invoiceID,

@@ -1,0 +1,59 @@
+import PaymentContract
+import PaymentDomain
+import PaymentService
+import ServiceKit
+import Testing
+
+@Suite("Reading the settings of outside providers") struct ProviderSettingsTests {
+    /// Settings are read without asking anybody.
+    private struct NoTransport: ProviderTransport {
+        func send(_ request: ProviderHTTPRequest) async throws(ProviderFault) -> ProviderHTTPAnswer {
+            throw .notSent("nobody is to be asked")
+        }
+    }
+
+    private static let payPal: [String: String] = ["PAYPAL_CLIENT_ID": "client", "PAYPAL_CLIENT_SECRET": "secret"]
+
+    private func providers(
+        wallets: String?, environment: [String: String] = payPal
+    ) throws(ServiceConfiguration.Invalid) -> [any PaymentProvider] {
+        let tunables: [String: String] = wallets.map { ["payment.paypal_wallets": $0] } ?? [:]
+        return try ConfiguredProviders(
+            tunables: tunables, environment: environment, mode: .sandbox, publicURL: "https://pay.example",
+            transport: NoTransport()
+        ).all
+    }
+
+    @Test(
+        "PayPal takes the wallets that are named, and none where nothing is",
+        arguments: [
+            (nil, []), ("", []), ("google_pay", [.googlePay]), ("apple_pay, google_pay", [.applePay, .googlePay]),
+        ] as [(String?, Set<Wallet>)])
+    func wallets(text: String?, expected: Set<Wallet>) throws {
+        #expect(try providers(wallets: text).map(\.capabilities.wallets) == [expected])
+    }
+
+    @Test(
+        "a name that is no wallet's is told with those that are, and nothing starts",
+        arguments: [
+            ("applepay", "applepay"), ("apple_pay,Google_Pay", "Google_Pay"),
+            ("samsung_pay,venmo", "samsung_pay, venmo"),
+        ])
+    func unknown(text: String, named: String) {
+        let fault = "payment.paypal_wallets must be of google_pay, apple_pay, and names \(named)"
+        for environment in [Self.payPal, [:]] {
+            let invalid: ServiceConfiguration.Invalid? = #expect(throws: ServiceConfiguration.Invalid.self) {
+                try providers(wallets: text, environment: environment)
+            }
+            #expect(invalid?.faults == [fault], "also before there is an account with PayPal")
+        }
+    }
+
+    @Test("every fault is told at once, a secret in none") func together() {
+        let environment: [String: String] = ["PAYPAL_CLIENT_SECRET": "s3cret", "STRIPE_SECRET_KEY": "sk_live_s3cret"]
+        let invalid: ServiceConfiguration.Invalid? = #expect(throws: ServiceConfiguration.Invalid.self) {
+            try providers(wallets: "none", environment: environment)
+        }
+        #expect(invalid?.faults.count == 3 && invalid?.description.contains("s3cret") == false)
+    }
+}

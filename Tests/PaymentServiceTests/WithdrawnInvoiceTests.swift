@@ -1,0 +1,122 @@
+import BillingCore
+import HTTPKit
+import PaymentContract
+import PaymentDomain
+import PaymentRecords
+import PaymentService
+import Postgres
+import TestKit
+import Testing
+
+@Suite("What was taken for withdrawn invoices") struct WithdrawnInvoiceTests {
+    /// The refunds there are, oldest first.
+    private func refunds(_ world: PaymentWorld) async throws -> [String] {
+        try await world.texts("SELECT concat_ws('|', amount, status, reason) FROM refunds ORDER BY id")
+    }
+
+    private func collected(_ world: PaymentWorld, _ invoice: InvoiceID, _ customer: CustomerID) async throws
+        -> PaymentRecord
+    {
+        await world.deliver([world.finalized(invoice, customer)])
+        return try await world.payment(of: invoice)
+    }
+
+    @Test("it is given back once, whether the word of the invoice comes before or after the provider's")
+    func givenBack() async throws {
+        for isTold: Bool in [true, false] {
+            try await withPayments { world in
+                let customer: CustomerID = try await world.payer()
+                let invoice = InvoiceID.new(at: PaymentWorld.start)
+                let payment: PaymentRecord = try await collected(world, invoice, customer)
+                if isTold {
+                    world.provider.turn(.booksAndVanishes)
+                    await world.decide(payment)
+                    try await eventually(within: .seconds(10), "it is asked") { world.provider.charges == 1 }
+                    await world.deliver([world.voided(invoice, customer)])
+                    #expect(try await world.payment(payment.id).status == .processing)
+                    world.provider.turn(.well)
+                } else {
+                    await world.decide(payment)
+                    #expect(try await world.settled(payment.id).status == .succeeded)
+                    await world.deliver([world.voided(invoice, customer)])
+                }
+                for _ in 0..<3 { try await world.work.sweep.pass() }
+                #expect(try await world.payment(payment.id).status == .succeeded)
+                #expect(try await refunds(world) == ["1299|succeeded|invoice_voided"])
+                #expect(try await world.booked(payment.id) == ["payment", "refund"])
+                #expect(try await world.published("payment.refunded.v1") == 1)
+                #expect(try await world.violations() == [])
+            }
+        }
+    }
+
+    @Test("what was given back by hand is not given back again; what a review's capture took is refunded from it")
+    func whatIsLeft() async throws {
+        try await withPayments { world in
+            let customer: CustomerID = try await world.payer()
+            let invoice = InvoiceID.new(at: PaymentWorld.start)
+            let payment: PaymentRecord = try await collected(world, invoice, customer)
+            await world.decide(payment, "review")
+            #expect(try await world.settled(payment.id).status == .authorized)
+            let body = #"{"decision":"approve"}"#
+            _ = try await world.work.review(
+                world.call("/v1/payments/\(payment.id)/review", body: body), payment.id, world.read(body))
+            #expect(try await world.refund(payment.id, 300).status == 201)
+            await world.deliver([world.voided(invoice, customer)])
+            for _ in 0..<3 { try await world.work.sweep.pass() }
+            #expect(try await refunds(world) == ["300|succeeded", "999|succeeded|invoice_voided"])
+            #expect(try await world.number("SELECT amount - amount_refunded FROM captures") == 0)
+            #expect(try await world.violations() == [])
+        }
+    }
+
+    @Test("a refund that the provider does not answer is finished later; one that it refuses is not asked for again")
+    func unanswered() async throws {
+        try await withPayments { world in
+            let customer: CustomerID = try await world.payer()
+            let (slow, refused): (InvoiceID, InvoiceID) = (
+                .new(at: PaymentWorld.start), .new(at: PaymentWorld.start)
+            )
+            for invoice: InvoiceID in [slow, refused] {
+                await world.decide(try await collected(world, invoice, customer))
+                #expect(try await world.settled(try await world.payment(of: invoice).id).status == .succeeded)
+            }
+            await world.deliver([world.voided(slow, customer)])
+            world.provider.turn(.away)
+            try await world.work.sweep.pass()
+            #expect(try await refunds(world) == ["1299|processing|invoice_voided"])
+            world.provider.turn(.well)
+            try await world.work.sweep.pass()
+            #expect(try await refunds(world) == ["1299|succeeded|invoice_voided"])
+            // The sandbox's books know of a refund made behind our back, and refuse ours.
+            let payment: PaymentRecord = try await world.payment(of: refused)
+            try await world.execute(
+                """
+                INSERT INTO sandbox_refunds (idempotency_key, reference, charge_key, amount)
+                VALUES ('elsewhere', 're_elsewhere', \(payment.attemptID.rawValue), 1299)
+                """)
+            await world.deliver([world.voided(refused, customer)])
+            for _ in 0..<3 { try await world.work.sweep.pass() }
+            #expect(
+                try await refunds(world) == ["1299|succeeded|invoice_voided", "1299|failed|invoice_voided"])
+            #expect(try await world.payment(payment.id).amountRefunded == 0)
+        }
+    }
+
+    @Test("what is held is released once the capture that was under way is refused") func refusedCapture() async throws
+    {
+        let pages = PagesProvider()
+        try await withPayments(beside: [pages]) { world in
+            let payment: PaymentRecord = try await CaptureReviewTests.reviewed(world, pages)
+            let invoice = InvoiceID.new(at: PaymentWorld.start)
+            try await world.execute("UPDATE payments SET invoice_id = \(invoice)")
+            await world.deliver([world.voided(invoice, payment.customerID)])
+            #expect(try await world.payment(payment.id).status == .authorized, "the capture's outcome comes first")
+            pages.capture(as: .refused(code: "DECLINED"))
+            try await world.execute("UPDATE captures SET look_at = now()")
+            for _ in 0..<2 { try await world.work.sweep.pass() }
+            #expect(try await world.payment(payment.id).status == .canceled)
+            #expect(try await world.published("payment.canceled.v1") == 1)
+        }
+    }
+}
