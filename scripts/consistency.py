@@ -8,6 +8,8 @@ to ask is configuration, so the same check runs on a local stack and in producti
     scripts/consistency.py --wait 60                tries again until the books agree, for 60 s at most
     scripts/consistency.py --command 'kubectl exec -n refrain {service}-0 -- refrain-service consistency'
     scripts/consistency.py --facts DIRECTORY        reads payment.json, subscription.json, … taken before
+    scripts/consistency.py --timeout 1800           waits longer for a service whose books are large (see the daemon's
+                                                    own limit, 600 s for a statement)
 
 Services that are at work answer for slightly different moments: without --wait, run it when nothing is under way.
 """
@@ -30,7 +32,8 @@ sys.path.insert(0, str(ROOT))
 
 from deploy.consistency.books import SERVICES, compare  # noqa: E402
 
-ASK_SECONDS = 120
+# A little more than a statement of a daemon's commands may take.
+ASK_SECONDS = 660.0
 POLL_SECONDS = 1.0
 
 
@@ -55,6 +58,13 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Holds the five services' books against each other.")
     parser.add_argument("--wait", type=float, default=0, metavar="SECONDS", help="try again until they agree")
     parser.add_argument(
+        "--timeout",
+        type=seconds,
+        default=ASK_SECONDS,
+        metavar="SECONDS",
+        help="how long one service may take to answer (default: %(default).0f)",
+    )
+    parser.add_argument(
         "--command",
         default=os.environ.get("REFRAIN_CONSISTENCY_COMMAND", f"{ROOT}/scripts/service {{service}} consistency"),
         help="how to ask a service; {service} is replaced (or set REFRAIN_CONSISTENCY_COMMAND)",
@@ -63,6 +73,14 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
     parser.add_argument("-v", "--verbose", action="store_true", help="print every check, not only a summary")
     return parser.parse_args()
+
+
+def seconds(text: str) -> float:
+    """A number of seconds above zero."""
+    number = float(text)
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError("must be above zero")
+    return number
 
 
 def gather(arguments: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
@@ -84,12 +102,14 @@ def ask(service: str, arguments: argparse.Namespace) -> dict[str, Any] | str:
             text = (arguments.facts / f"{service}.json").read_text()
         else:
             command = shlex.split(arguments.command.replace("{service}", service))
-            done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=ASK_SECONDS)
+            done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=arguments.timeout)
             if done.returncode != 0:
                 return f"{service} does not answer (exit {done.returncode}): {last_line(done.stderr)}"
             text = done.stdout
         answer = json.loads(text)
-    except (OSError, ValueError, subprocess.TimeoutExpired) as error:
+    except subprocess.TimeoutExpired:
+        return f"{service} does not answer within {arguments.timeout:g} s: see --timeout"
+    except (OSError, ValueError) as error:
         return f"{service} does not answer: {error}"
     return answer if isinstance(answer, dict) else f"{service} does not answer with an object"
 

@@ -1,4 +1,4 @@
-"""Runs the end to end tests: `python3 -m Tests.EndToEnd [images main_job api_documents hostile_input poison payment_page page_elsewhere page_instalments page_wallets examples faults restart killed takeover]`."""
+"""Runs the end to end tests: `python3 -m Tests.EndToEnd [images gateway operations main_job api_documents hostile_input poison payment_page page_elsewhere page_instalments page_trouble page_wallets examples faults restart killed takeover]`."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ import traceback
 
 from deploy.local.__main__ import reset, stop
 
-from . import api_documents, examples, faults, hostile_input, images, killed, main_job, page_elsewhere, page_instalments, page_wallets, payment_page, poison, restart, takeover
+from . import api_documents, examples, faults, gateway, hostile_input, images, killed, main_job, operations, page_elsewhere, page_instalments, page_trouble, page_wallets, payment_page, poison, restart, takeover
 from .harness import Case, World, free_stack, ordinary_stack
 
 MODULES: dict[str, list[Case]] = {
     "images": images.CASES,
+    "gateway": gateway.CASES,
+    "operations": operations.CASES,
     "main_job": main_job.CASES,
     "api_documents": api_documents.CASES,
     "hostile_input": hostile_input.CASES,
@@ -20,6 +22,7 @@ MODULES: dict[str, list[Case]] = {
     "payment_page": payment_page.CASES,
     "page_elsewhere": page_elsewhere.CASES,
     "page_instalments": page_instalments.CASES,
+    "page_trouble": page_trouble.CASES,
     "page_wallets": page_wallets.CASES,
     "examples": examples.CASES,
     "faults": faults.CASES,

@@ -6,6 +6,8 @@ import json
 import re
 import subprocess
 import tempfile
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 from deploy.local.layout import ROOT, SERVICES
@@ -14,6 +16,7 @@ from .harness import Case, World
 
 DOCKERFILE = ROOT / "deploy/compose/Dockerfile"
 GATEWAY = ROOT / "deploy/gateway/Dockerfile"
+COMPOSE = ROOT / "deploy/compose/docker-compose.yaml"
 # Linked into the binary by --static-swift-stdlib.
 SWIFT = re.compile(r"lib(swift\w*|_?Foundation\w*|dispatch|BlocksRuntime)\.so$")
 # Part of the base image.
@@ -126,6 +129,45 @@ def entry_point_runs_commands(world: World) -> None:
     assert "REFRAIN_ADMIN_DB_URL" not in command
 
 
+def health_check(status: int) -> int:
+    """What compose's health check of a daemon exits with, where the daemon answers `/readyz` with a status."""
+    asked: list[str] = []
+
+    class Answer(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_response(status)
+            self.end_headers()
+
+        def log_message(self, format: str, *arguments: object) -> None:
+            pass
+
+    check = re.search(r"- bash\n +- -c\n +- >-\n((?: {8}.+\n)+)", COMPOSE.read_text())
+    assert check, "the daemons have no health check"
+    server = HTTPServer(("127.0.0.1", 0), Answer)
+    with server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        # Compose folds the lines and takes $$ for $.
+        script = " ".join(check[1].split("\n")).replace("$$", "$").replace("/8080", f"/{server.server_port}")
+        code = subprocess.run(["bash", "-c", script], check=False, timeout=20).returncode
+        server.shutdown()
+    assert asked == ["/readyz"]
+    return code
+
+
+def health_check_is_readiness(world: World) -> None:
+    assert health_check(200) == 0
+    assert health_check(503) != 0, "a daemon that is not ready counts as healthy"
+
+
+def gateway_knows_all_its_variables(world: World) -> None:
+    wanted = set(re.findall(r"\$\{(REFRAIN_[A-Z_]+)\}", (ROOT / "deploy/gateway/nginx.conf").read_text()))
+    image = set(re.findall(r"(REFRAIN_GATEWAY_[A-Z_]+)=", GATEWAY.read_text()))
+    for file in (COMPOSE, ROOT / "deploy/kubernetes/gateway.yaml"):
+        given = image | set(re.findall(r"(REFRAIN_(?:GATEWAY|UPSTREAM)_[A-Z]+)", file.read_text()))
+        assert given == wanted, f"{file}: {sorted(given ^ wanted)}"
+
+
 CASES: list[Case] = [
     ("compose's entry point migrates as the administrator and serves as the service", entry_point_migrates_and_serves),
     ("compose's entry point runs a command as the service", entry_point_runs_commands),
@@ -133,4 +175,6 @@ CASES: list[Case] = [
     ("the image brings the migrations and the page's files", image_brings_every_file),
     ("the image is built from all that Package.swift names", image_is_built_from_every_target),
     ("the images copy what is there and not ignored", images_copy_what_is_there),
+    ("compose takes a daemon for healthy when it is ready", health_check_is_readiness),
+    ("the gateway's image or its deployments say all that its configuration asks for", gateway_knows_all_its_variables),
 ]

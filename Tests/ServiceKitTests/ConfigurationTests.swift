@@ -146,14 +146,18 @@ import Testing
         for line in text.matches(of: /(?m)^ +([A-Z_]+): (.+)$/) { environment[String(line.1)] = String(line.2) }
         #expect(environment["REDIS_BILLING_URL"] != nil && environment["KAFKA_BROKERS"] != nil)
         environment["HTTP_PORT"] = "8080"
+        #expect(environment["REFRAIN_CONFIG"] != nil, "the tunables are not given")
+        environment["REFRAIN_CONFIG"] =
+            root.deletingLastPathComponent().appendingPathComponent("deploy/config/refrain.yaml").path
         // What the manifests take from secrets.
         for name in ["REFRAIN_DB_PASSWORD", "KAFKA_SASL_USERNAME", "KAFKA_SASL_PASSWORD"] {
             environment[name] = "given"
         }
         for service in ["payment", "subscription", "invoice", "fraud", "analytics"] {
-            do { _ = try ServiceConfiguration(service: service, environment: environment) } catch {
-                Issue.record("\(service): \(error)")
-            }
+            do {
+                let read = try ServiceConfiguration(service: service, environment: environment)
+                #expect(read.tunables["payment.instalments.terms.pay_in_3.count"] == "3")
+            } catch { Issue.record("\(service): \(error)") }
         }
     }
 

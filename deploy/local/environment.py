@@ -41,8 +41,9 @@ def daemon(stack: Stack, service: str, instance: int) -> dict[str, str]:
         "REFRAIN_LOG_FILE": str(stack.logs / f"{service}-{instance}.log"),
         # One heap for every thread would keep what each of them once needed.
         "MALLOC_ARENA_MAX": "2",
-        "ENCRYPTION_KEY_PATH": str(stack.secrets / "encryption_key"),
     }
+    if service == "payment":
+        values["ENCRYPTION_KEY_PATH"] = str(stack.secrets / "encryption_key")
     if CONFIG.exists():
         values["REFRAIN_CONFIG"] = str(CONFIG)
     if stack.options.library_path:

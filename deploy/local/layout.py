@@ -75,9 +75,17 @@ class Stack:
     @property
     def postgres_home(self) -> Path:
         """Postgres refuses to run as root: then user `postgres` runs it, and must be able to reach its files."""
-        if os.getuid() != 0 or reachable_by_postgres(ROOT):
-            return self.directory / "postgres"
-        return Path(f"/var/lib/refrain-{self.digest}")
+        return self.directory / "postgres" if self.is_reachable else Path(f"/var/lib/refrain-{self.digest}")
+
+    @property
+    def gateway_home(self) -> Path:
+        """Documents and files on their way; nginx started by root hands its work to user `www-data`, who must reach them."""
+        return self.run / "gateway" if self.is_reachable else Path(f"/var/lib/refrain-{self.digest}-gateway")
+
+    @property
+    def is_reachable(self) -> bool:
+        """Whether users other than the one who started the stack can reach the checkout, where there are others."""
+        return os.getuid() != 0 or reachable_by_postgres(ROOT)
 
     # Ports, all on 127.0.0.1
 

@@ -145,14 +145,17 @@ def _write_redis(stack: Stack) -> None:
     (stack.run / "redis.conf").write_text(fill(ROOT / "deploy/local/redis.conf", values))
 
 
-def _stage_docs(stack: Stack) -> Path:
+def stage_docs(stack: Stack) -> Path:
     """The API's document and the page that shows it, where the gateway's user can read them."""
-    target = stack.run / "gateway" / "docs"
-    target.mkdir(exist_ok=True)
+    target = stack.gateway_home / "docs"
+    target.mkdir(parents=True, exist_ok=True)
+    for directory in (stack.gateway_home, target):
+        directory.chmod(0o755)
     swagger = site_packages("venv") / "drf_spectacular_sidecar/static/drf_spectacular_sidecar/swagger-ui-dist"
     ours = [ROOT / "docs/openapi.json", *(ROOT / "deploy/gateway/docs").iterdir()]
     for source in (*ours, swagger / "swagger-ui.css", swagger / "swagger-ui-bundle.js"):
         shutil.copyfile(source, target / source.name)
+        (target / source.name).chmod(0o644)
     return target
 
 
@@ -160,10 +163,13 @@ def _write_gateway(stack: Stack) -> None:
     values = {
         "REFRAIN_GATEWAY_USER": "user www-data;" if os.getuid() == 0 else "",
         "REFRAIN_GATEWAY_WORKERS": "1",
-        "REFRAIN_GATEWAY_DIRECTORY": str(stack.run / "gateway"),
+        "REFRAIN_GATEWAY_DIRECTORY": str(stack.gateway_home),
         "REFRAIN_GATEWAY_ACCESS_LOG": "off",
-        "REFRAIN_GATEWAY_DOCS": str(_stage_docs(stack)),
+        "REFRAIN_GATEWAY_DOCS": str(stage_docs(stack)),
         "REFRAIN_GATEWAY_LISTEN": f"127.0.0.1:{stack.gateway_port}",
+        "REFRAIN_GATEWAY_PROXIES": "",
+        # Everybody is this machine: no limit of its own.
+        "REFRAIN_GATEWAY_CONNECTIONS": "4096",
     }
     for service in SERVICES:
         servers = [

@@ -1,0 +1,64 @@
+"""What operators rely on; no stack is needed for it."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from unittest.mock import patch
+
+from deploy.local.layout import ROOT, Options, Stack
+from deploy.local.start import stage_docs
+
+from .harness import Case, World
+
+CONSISTENCY = [sys.executable, str(ROOT / "scripts/consistency.py")]
+
+
+def consistency_waits_as_long_as_a_daemon_may_take(world: World) -> None:
+    source = (ROOT / "Shared/ServiceKit/ServiceCommand.swift").read_text()
+    limit = re.search(r"statementTimeout = \.seconds\((\d+)\)", source)
+    told = subprocess.run([*CONSISTENCY, "--help"], check=True, capture_output=True, text=True).stdout
+    default = re.search(r"how long one service may take to answer \(default: (\d+)\)", " ".join(told.split()))
+    assert limit and default and int(default[1]) > int(limit[1]), "it gives up before the daemon does"
+
+
+def consistency_says_who_was_too_slow(world: World) -> None:
+    command = [*CONSISTENCY, "--timeout", "0.5", "--command", "sleep 30"]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=20)
+    assert done.returncode == 1
+    assert "PROBLEM    payment does not answer within 0.5 s: see --timeout" in done.stdout, done.stdout
+    for value in ("0", "-1", "soon", "nan"):
+        done = subprocess.run([*CONSISTENCY, f"--timeout={value}"], check=False, capture_output=True, text=True)
+        assert done.returncode == 2 and "--timeout" in done.stderr, f"{value} is taken for a time"
+
+
+def documents_of_a_closed_checkout_are_served(world: World) -> None:
+    stack = Stack("closed", Options())
+    with patch("deploy.local.layout.reachable_by_postgres", return_value=False):
+        home = stack.gateway_home
+        # Its own user needs no other place.
+        assert home.is_relative_to(ROOT) == (os.getuid() != 0)
+        try:
+            documents = [stage_docs(stack) / name for name in ("openapi.json", "index.html", "swagger-ui.css")]
+            assert all(can_be_read(path) for path in documents), "nginx's workers cannot read the API's documents"
+        finally:
+            shutil.rmtree(home)
+            shutil.rmtree(stack.directory, ignore_errors=True)
+
+
+def can_be_read(path: Path) -> bool:
+    """Whether the user of nginx's workers can read a file."""
+    test = ["test", "-r", str(path)]
+    command = ["runuser", "-u", "www-data", "--", *test] if os.getuid() == 0 else test
+    return subprocess.run(command, check=False).returncode == 0
+
+
+CASES: list[Case] = [
+    ("the consistency check waits as long as a daemon may take", consistency_waits_as_long_as_a_daemon_may_take),
+    ("the consistency check says which service was too slow", consistency_says_who_was_too_slow),
+    ("the gateway serves the API's documents where root's checkout is closed to others", documents_of_a_closed_checkout_are_served),
+]
