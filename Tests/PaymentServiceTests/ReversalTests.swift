@@ -97,7 +97,7 @@ import Testing
         }
     }
 
-    @Test("a refund that somebody made is booked beside a dispute as far as that leaves money, and waits otherwise")
+    @Test("a refund that somebody made is booked beside a dispute, whatever that has taken: the money has gone")
     func refunded() async throws {
         try await withWebhooks { hooks, world in
             let payment: PaymentRecord = try await world.paid(world.payer(), amount: 1_000)
@@ -108,12 +108,10 @@ import Testing
                     reference: reference, taken: taken, refundID: nil, amount: Money(minor: amount, currency: .usd),
                     state: .succeeded)
             }
-            #expect(await Self.hear(made("re_page", 500), in: world) == "tooMuch(left: 300)")
+            #expect(await Self.hear(made("re_page", 500), in: world) == "done")
             _ = try await hooks.refundAtProvider("re_small", of: payment, 300)
             #expect(await Self.hear(made("re_small", 300), in: world) == "done")
-            #expect(try await world.payment(payment.id).amountRefunded == 300)
             try await world.hear(world.told(payment, .won, amount: 700))
-            #expect(await Self.hear(made("re_page", 500), in: world) == "done")
             #expect(try await world.payment(payment.id).amountRefunded == 800)
         }
     }

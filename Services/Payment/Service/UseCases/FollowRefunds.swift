@@ -15,7 +15,7 @@ struct FollowRefunds: Sendable {
     enum NotYet: Error {
         /// The charge's own outcome may not be recorded yet.
         case chargeUnknown(String)
-        /// A refund of ours, which the provider will refuse, may hold the amount, or a dispute that is open.
+        /// A refund of ours, which the provider will refuse, may hold the amount.
         case tooMuch(left: Int64)
         /// The provider has taken money back, and a dispute that it does so for may not be known yet, or not be settled.
         case perhapsDisputed
@@ -133,7 +133,8 @@ struct FollowRefunds: Sendable {
         guard told.amount.currency == payment.amount.currency, told.amount.isPositive else {
             throw Refusal.park(reason: "the refund \(told.reference) of \(payment.id) is over \(told.amount)")
         }
-        let left: Int64 = payment.amountRefundable
+        // Whatever a dispute has taken: the provider says that this money has gone, too.
+        let left: Int64 = payment.amountCaptured - payment.amountRefunded
         guard told.amount.minor <= left else { throw NotYet.tooMuch(left: left) }
         let refund = RefundID.new(at: now)
         try RefundStore.reserve(
