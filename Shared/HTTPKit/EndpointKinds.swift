@@ -32,10 +32,11 @@ extension Endpoint {
     /// A GET that answers with one page of a list, newest first by convention.
     /// - Parameters:
     ///   - filters: Query parameters besides `limit` and `starting_after`.
+    ///   - snapshot: Whether all its statements see one state; for answers that need several.
     ///   - body: Fetches ``ListRequest/fetchLimit`` rows after the cursor and returns ``ListRequest/page(_:)``.
     public static func list<Item: JSONOutput>(
         _ path: String, scope: String?, summary: String, filters: [QueryParameter] = [], item: Item.Type,
-        problems: [String] = [],
+        problems: [String] = [], snapshot: Bool = false,
         _ body: @escaping @Sendable (borrowing PostgresTransaction, Call, ListRequest) throws -> Page<Item>
     ) -> Endpoint {
         let operation = OperationDocument(
@@ -47,7 +48,7 @@ extension Endpoint {
             call, _, pool in
             let request = ListRequest(
                 limit: call.query.int("limit") ?? 20, startingAfter: call.query.string("starting_after"))
-            let bytes = try await pool.transaction(readOnly: true, deadline: call.deadline) {
+            let bytes = try await pool.transaction(readOnly: true, snapshot: snapshot, deadline: call.deadline) {
                 (db: borrowing PostgresTransaction) -> [UInt8] in
                 let page = try TraceContext.$current.withValue(call.trace) { try body(db, call, request) }
                 return encode(ListAnswer(items: page.items, hasMore: page.hasMore))

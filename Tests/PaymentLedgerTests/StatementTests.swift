@@ -18,7 +18,7 @@ import Testing
         repeat {
             let after: StatementPlace? = pages.last?.lines.last?.place
             pages.append(
-                try await world.database.transaction(readOnly: true) { db in
+                try await world.database.transaction(snapshot: true) { db in
                     try StatementStore.read(
                         account, "USD", from: from, to: to, after: after, limit: limit, in: db)
                 })

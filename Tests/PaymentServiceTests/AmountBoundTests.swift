@@ -84,7 +84,7 @@ import Testing
             let day = CivilDate(dayNumber: 20_833)
             let report: JSONValue = try #require(try await world.report(day).first)
             #expect(report["open"]?["net"] == .number(whole) && report["open"]?["gross"] == .number(whole))
-            let balances: [JSONValue] = try await world.database.transaction(readOnly: true) { db in
+            let balances: [JSONValue] = try await world.database.transaction(snapshot: true) { db in
                 try ReconciliationReportStore.balances(of: "sandbox", at: day, in: db).map { try parseJSON(encode($0)) }
             }
             #expect(balances.first?["reported"] == .number(whole))

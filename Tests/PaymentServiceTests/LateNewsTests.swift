@@ -13,43 +13,17 @@ import TestKit
 import Testing
 
 @Suite("News of charges whose payments have ended") struct LateNewsTests {
-    private func request(_ payment: PaymentRecord, capture: Bool = true) -> ChargeRequest {
-        ChargeRequest(
-            idempotencyKey: payment.attemptID, paymentID: payment.id,
-            source: .stored(token: "tok_sandbox_success", providerCustomer: nil), amount: payment.amount,
-            capture: capture, authenticated: false)
-    }
-
-    /// A payment that was sent to a provider which did not hear of it, and that has ended since.
-    private func ended(
-        _ world: PaymentWorld, _ payment: PaymentRecord, as status: PaymentStatus = .failed, capture: Bool = true
-    ) async throws {
-        world.provider.turn(.away)
-        let before: Int = world.provider.charges
-        await world.decide(payment)
-        try await eventually(within: .seconds(10), "it is asked for") { world.provider.charges == before + 1 }
-        let attempt = ApprovedAttempt(
-            paymentID: payment.id, provider: "sandbox", request: request(payment, capture: capture))
-        try await world.work.outcomes(
-            Outcome(attempt: attempt, answer: .declined(ProviderDecline(code: "generic_decline"))))
-        if status == .canceled {
-            try await world.execute("UPDATE payments SET status = 'canceled' WHERE id = \(payment.id)")
-        }
-        #expect(try await world.payment(payment.id).status == status)
-        world.provider.turn(.well)
-    }
-
     @Test(
         "money that came is booked, told and given back once, however often and in whatever order it is told of",
         arguments: [PaymentStatus.failed, .canceled])
     func captured(status: PaymentStatus) async throws {
         try await withWebhooks { hooks, world in
             let payment: PaymentRecord = try await world.created(world.payer())
-            try await ended(world, payment, as: status)
+            try await world.ended(payment, as: status)
             let first: [UInt8] = hooks.charge(payment)
             try await hooks.deliver(first)
             // The charge goes through only now.
-            _ = try await world.provider.sandbox.charge(request(payment))
+            _ = try await world.provider.sandbox.charge(world.asked(payment))
             let asked: Int = world.provider.asked.count
             for body in [hooks.charge(payment), first, hooks.charge(payment)] { try await hooks.deliver(body) }
             async let one: Void = hooks.work()
@@ -78,8 +52,8 @@ import Testing
     @Test("a process that dies before it has recorded what it read leaves it to the next") func crash() async throws {
         try await withWebhooks { hooks, world in
             let payment: PaymentRecord = try await world.created(world.payer())
-            try await ended(world, payment)
-            _ = try await world.provider.sandbox.charge(request(payment))
+            try await world.ended(payment)
+            _ = try await world.provider.sandbox.charge(world.asked(payment))
             try await hooks.deliver(hooks.charge(payment))
             // Taken, and never settled.
             try await world.execute("UPDATE inbound_webhooks SET attempts = 1, next_attempt_at = now()")
@@ -92,8 +66,8 @@ import Testing
     @Test("waits while the provider is away") func away() async throws {
         try await withWebhooks { hooks, world in
             let payment: PaymentRecord = try await world.created(world.payer())
-            try await ended(world, payment)
-            _ = try await world.provider.sandbox.charge(request(payment))
+            try await world.ended(payment)
+            _ = try await world.provider.sandbox.charge(world.asked(payment))
             try await hooks.deliver(hooks.charge(payment))
             world.provider.turn(.away)
             _ = try await hooks.process.pass()
@@ -108,7 +82,7 @@ import Testing
     @Test("a charge that the provider does not have is not made by the news of it") func nothing() async throws {
         try await withWebhooks { hooks, world in
             let payment: PaymentRecord = try await world.created(world.payer())
-            try await ended(world, payment)
+            try await world.ended(payment)
             try await hooks.deliver(hooks.charge(payment))
             try await hooks.work()
             #expect(try await world.number("SELECT count(*) FROM sandbox_charges") == 0)
@@ -145,8 +119,8 @@ import Testing
             let reply: Reply<PaymentResource> = try await world.work.create(
                 world.call("/v1/payments", body: body), world.read(body))
             let payment: PaymentRecord = try await world.payment(world.id(reply))
-            try await ended(world, payment, capture: false)
-            _ = try await world.provider.sandbox.charge(request(payment, capture: false))
+            try await world.ended(payment, capture: false)
+            _ = try await world.provider.sandbox.charge(world.asked(payment, capture: false))
             for _ in 0..<2 { try await hooks.deliver(hooks.charge(payment)) }
             try await hooks.work()
             try await world.work.sweep.pass()
@@ -165,13 +139,13 @@ import Testing
             let invoice = InvoiceID.new(at: PaymentWorld.start)
             await world.deliver([world.finalized(invoice, customer)])
             let payment: PaymentRecord = try await world.payment(of: invoice)
-            try await ended(world, payment)
+            try await world.ended(payment)
             await world.deliver([world.due(invoice, customer)])
             #expect(try await world.payment(payment.id).attemptID != payment.attemptID)
             try await hooks.deliver(hooks.charge(payment))
             try await hooks.work()
             #expect(try await hooks.stored() == ["done"], "nothing has come of it")
-            _ = try await world.provider.sandbox.charge(request(payment))
+            _ = try await world.provider.sandbox.charge(world.asked(payment))
             for _ in 0..<2 {
                 try await hooks.deliver(hooks.charge(payment))
                 try await hooks.work()
@@ -193,8 +167,8 @@ import Testing
                 _ = try await world.paid(world.payer(), amount: 500)
                 let payment: PaymentRecord = try await world.created(world.payer())
                 if isOver {
-                    try await ended(world, payment)
-                    _ = try await world.provider.sandbox.charge(request(payment))
+                    try await world.ended(payment)
+                    _ = try await world.provider.sandbox.charge(world.asked(payment))
                 } else {
                     world.provider.turn(.booksAndVanishes)
                     await world.decide(payment)

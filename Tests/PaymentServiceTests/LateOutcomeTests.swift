@@ -9,41 +9,14 @@ import TestKit
 import Testing
 
 @Suite("Money that comes after a payment has ended") struct LateOutcomeTests {
-    private func request(_ payment: PaymentRecord, capture: Bool = true) -> ChargeRequest {
-        ChargeRequest(
-            idempotencyKey: payment.attemptID, paymentID: payment.id,
-            source: .stored(token: "tok_sandbox_success", providerCustomer: nil), amount: payment.amount,
-            capture: capture, authenticated: false)
-    }
-
-    /// A payment that has ended while the provider goes on with its charge.
-    private func ended(
-        _ world: PaymentWorld, _ payment: PaymentRecord, as status: PaymentStatus = .failed, capture: Bool = true
-    ) async throws -> ApprovedAttempt {
-        world.provider.turn(.away)
-        let before: Int = world.provider.charges
-        await world.decide(payment)
-        try await eventually(within: .seconds(10), "it is asked for") { world.provider.charges == before + 1 }
-        let attempt = ApprovedAttempt(
-            paymentID: payment.id, provider: "sandbox", request: request(payment, capture: capture))
-        try await world.work.outcomes(
-            Outcome(attempt: attempt, answer: .declined(ProviderDecline(code: "generic_decline"))))
-        #expect(try await world.payment(payment.id).status == .failed)
-        if status == .canceled {
-            try await world.execute("UPDATE payments SET status = 'canceled' WHERE id = \(payment.id)")
-        }
-        world.provider.turn(.well)
-        return attempt
-    }
-
     @Test(
         "captured money that nobody waits for is booked, told, and given back once",
         arguments: [PaymentStatus.failed, .canceled])
     func captured(status: PaymentStatus) async throws {
         try await withPayments { world in
             let payment: PaymentRecord = try await world.created(world.payer())
-            let attempt: ApprovedAttempt = try await ended(world, payment, as: status)
-            let answer: ChargeAnswer = try await world.provider.charge(request(payment))
+            let attempt: ApprovedAttempt = try await world.ended(payment, as: status)
+            let answer: ChargeAnswer = try await world.provider.charge(world.asked(payment))
             for _ in 0..<3 { try await world.work.outcomes(Outcome(attempt: attempt, answer: answer)) }
             let done: PaymentRecord = try await world.payment(payment.id)
             #expect(done.status == .succeeded && done.amountCaptured == 1_299 && done.declineCode == nil)
@@ -66,8 +39,8 @@ import Testing
             let invoice = InvoiceID.new(at: PaymentWorld.start)
             await world.deliver([world.finalized(invoice, customer)])
             let payment: PaymentRecord = try await world.payment(of: invoice)
-            let attempt: ApprovedAttempt = try await ended(world, payment)
-            let answer: ChargeAnswer = try await world.provider.charge(request(payment))
+            let attempt: ApprovedAttempt = try await world.ended(payment)
+            let answer: ChargeAnswer = try await world.provider.charge(world.asked(payment))
             try await world.work.outcomes(Outcome(attempt: attempt, answer: answer))
             #expect(try await world.payment(payment.id).status == .succeeded)
             await world.deliver([world.due(invoice, customer)])
@@ -85,9 +58,9 @@ import Testing
             let invoice = InvoiceID.new(at: PaymentWorld.start)
             await world.deliver([world.finalized(invoice, customer)])
             let payment: PaymentRecord = try await world.payment(of: invoice)
-            let attempt: ApprovedAttempt = try await ended(world, payment)
+            let attempt: ApprovedAttempt = try await world.ended(payment)
             await world.deliver([world.due(invoice, customer)])
-            let answer: ChargeAnswer = try await world.provider.charge(request(payment))
+            let answer: ChargeAnswer = try await world.provider.charge(world.asked(payment))
             for _ in 0..<3 { try await world.work.outcomes(Outcome(attempt: attempt, answer: answer)) }
             #expect(try await world.payment(payment.id).status == .created)
             await world.decide(try await world.payment(payment.id))
@@ -117,9 +90,9 @@ import Testing
             let invoice = InvoiceID.new(at: PaymentWorld.start)
             await world.deliver([world.finalized(invoice, customer)])
             let payment: PaymentRecord = try await world.payment(of: invoice)
-            let attempt: ApprovedAttempt = try await ended(world, payment, capture: false)
+            let attempt: ApprovedAttempt = try await world.ended(payment, capture: false)
             await world.deliver([world.due(invoice, customer)])
-            let answer: ChargeAnswer = try await world.provider.charge(request(payment, capture: false))
+            let answer: ChargeAnswer = try await world.provider.charge(world.asked(payment, capture: false))
             try await world.work.outcomes(Outcome(attempt: attempt, answer: answer))
             try await world.execute("UPDATE payment_attempts SET release_at = now() WHERE release_at IS NOT NULL")
             await world.decide(try await world.payment(payment.id))
@@ -140,8 +113,8 @@ import Testing
             let reply: Reply<PaymentResource> = try await world.work.create(
                 world.call("/v1/payments", body: body), world.read(body))
             let payment: PaymentRecord = try await world.payment(world.id(reply))
-            let attempt: ApprovedAttempt = try await ended(world, payment, capture: false)
-            let answer: ChargeAnswer = try await world.provider.charge(request(payment, capture: false))
+            let attempt: ApprovedAttempt = try await world.ended(payment, capture: false)
+            let answer: ChargeAnswer = try await world.provider.charge(world.asked(payment, capture: false))
             try await world.work.outcomes(Outcome(attempt: attempt, answer: answer))
             let shown = ["1 attempts whose payment has ended and for which a provider holds money"]
             #expect(try await world.violations() == shown)

@@ -190,36 +190,41 @@ import Testing
     }
 
     /// A payment of 10,000 pounds that is booked as 12,500 dollars: its provider settles in them.
+    static func bookPounds(_ id: PaymentID, in world: PaymentWorld) async throws {
+        let rate = try ExchangeRate(
+            from: .gbp, to: .usd, numerator: ExactDecimal(parsing: "1.25"), date: CivilDate(dayNumber: 20_833),
+            source: .manual)
+        try await world.database.transaction { db in
+            _ = try db.execute(
+                """
+                INSERT INTO payments (id, customer_id, amount, currency, status, off_session, attempt_id, provider,
+                    created_at, amount_captured)
+                VALUES (\(id), 'cus_a', 10000, 'GBP', 'succeeded', false, 'att_a', 'sandbox', \(PaymentWorld.start),
+                    10000)
+                """)
+            _ = try RateStore.add(rate, actor: "key_ada", at: PaymentWorld.start, in: db)
+            let postings: [[Posting]] = try BookExchange(policy: SettlementPolicy(["sandbox": .usd])).captures(
+                [
+                    ExchangeMovement(
+                        reference: "att_a", paymentID: id, amount: Money(minor: 10_000, currency: .gbp),
+                        provider: "sandbox")
+                ], at: PaymentWorld.start, in: db)
+            try LedgerStore.book(
+                [
+                    JournalEntry(
+                        id: .new(at: PaymentWorld.start), kind: .payment, reference: "att_a", paymentID: id,
+                        occurredAt: PaymentWorld.start, postings: postings[0])
+                ], in: db)
+        }
+    }
+
+    /// Such a payment, and the lines that tell of it.
     private static func withExchanged(
         _ lines: (PaymentID) throws -> [SettlementLine], _ body: (PaymentWorld) async throws -> Void
     ) async throws {
         try await withPayments { world in
             let id = PaymentID.new(at: PaymentWorld.start)
-            let rate = try ExchangeRate(
-                from: .gbp, to: .usd, numerator: ExactDecimal(parsing: "1.25"), date: CivilDate(dayNumber: 20_833),
-                source: .manual)
-            try await world.database.transaction { db in
-                _ = try db.execute(
-                    """
-                    INSERT INTO payments (id, customer_id, amount, currency, status, off_session, attempt_id, provider,
-                        created_at, amount_captured)
-                    VALUES (\(id), 'cus_a', 10000, 'GBP', 'succeeded', false, 'att_a', 'sandbox', \(PaymentWorld.start),
-                        10000)
-                    """)
-                _ = try RateStore.add(rate, actor: "key_ada", at: PaymentWorld.start, in: db)
-                let postings: [[Posting]] = try BookExchange(policy: SettlementPolicy(["sandbox": .usd])).captures(
-                    [
-                        ExchangeMovement(
-                            reference: "att_a", paymentID: id, amount: Money(minor: 10_000, currency: .gbp),
-                            provider: "sandbox")
-                    ], at: PaymentWorld.start, in: db)
-                try LedgerStore.book(
-                    [
-                        JournalEntry(
-                            id: .new(at: PaymentWorld.start), kind: .payment, reference: "att_a", paymentID: id,
-                            occurredAt: PaymentWorld.start, postings: postings[0])
-                    ], in: db)
-            }
+            try await bookPounds(id, in: world)
             let provider = ScriptedSettlements()
             provider.report(try lines(id))
             let reconcile: ReconcileProviders = world.reconciliation([provider])

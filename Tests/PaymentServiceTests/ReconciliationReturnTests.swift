@@ -18,22 +18,30 @@ import Testing
         try await Exchange.held(world, account, "USD")
     }
 
+    /// A payment of 10 pounds and a refund of 3.33, which their provider has settled.
+    private static func settled(
+        _ world: PaymentWorld
+    ) async throws -> (PaymentRecord, String, ScriptedSettlements, ReconcileProviders) {
+        let paid: PaymentRecord = try await Exchange.pounds(world, 1_000)
+        _ = try await world.refund(paid.id, 333)
+        let refund: String = try #require(try await world.texts("SELECT id FROM refunds").first)
+        let provider = ScriptedSettlements()
+        let reconcile: ReconcileProviders = world.reconciliation([provider])
+        provider.report([
+            try Exchange.line("t1", .charge, 1_251, 1_000, own: paid.attemptID.rawValue, after: 60),
+            try Exchange.line("t2", .refund, -440, -333, own: refund, after: 61),
+        ])
+        world.advance(days: 1)
+        try await reconcile.pass()
+        return (paid, refund, provider, reconcile)
+    }
+
     @Test(
         "what comes back at another rate than it was settled at is a gain or a loss, and all of it can be refunded again",
         arguments: [438, 440, 443])
     func settledAndReturned(returned: Int64) async throws {
         try await withPayments { world in
-            let paid: PaymentRecord = try await Exchange.pounds(world, 1_000)
-            _ = try await world.refund(paid.id, 333)
-            let refund: String = try #require(try await world.texts("SELECT id FROM refunds").first)
-            let provider = ScriptedSettlements()
-            let reconcile: ReconcileProviders = world.reconciliation([provider])
-            provider.report([
-                try Exchange.line("t1", .charge, 1_251, 1_000, own: paid.attemptID.rawValue, after: 60),
-                try Exchange.line("t2", .refund, -440, -333, own: refund, after: 61),
-            ])
-            world.advance(days: 1)
-            try await reconcile.pass()
+            let (paid, refund, provider, reconcile) = try await Self.settled(world)
             #expect(try await world.lines().allSatisfy { $0.hasSuffix("matched own_reference") })
             try await Self.fail(refund, of: paid, in: world)
             provider.report([
@@ -69,17 +77,7 @@ import Testing
         async throws
     {
         try await withPayments { world in
-            let paid: PaymentRecord = try await Exchange.pounds(world, 1_000)
-            _ = try await world.refund(paid.id, 333)
-            let refund: String = try #require(try await world.texts("SELECT id FROM refunds").first)
-            let provider = ScriptedSettlements()
-            let reconcile: ReconcileProviders = world.reconciliation([provider])
-            provider.report([
-                try Exchange.line("t1", .charge, 1_251, 1_000, own: paid.attemptID.rawValue, after: 60),
-                try Exchange.line("t2", .refund, -440, -333, own: refund, after: 61),
-            ])
-            world.advance(days: 1)
-            try await reconcile.pass()
+            let (paid, refund, provider, reconcile) = try await Self.settled(world)
             try await Self.fail(refund, of: paid, in: world)
             provider.report([try Exchange.line("t3", .adjustment, 400, 300, own: refund, after: 2 * Self.day)])
             world.advance(days: 2)
@@ -132,34 +130,16 @@ import Testing
 
     /// A payment of 10,000 pounds and a refund of 4,000, exchanged as they are booked; the refund is undone.
     private static func bookAndUndo(_ id: PaymentID, in world: PaymentWorld) async throws {
-        let rate = try ExchangeRate(
-            from: .gbp, to: .usd, numerator: ExactDecimal(parsing: "1.25"), date: CivilDate(dayNumber: 20_833),
-            source: .manual)
+        try await Exchange.bookPounds(id, in: world)
+        let movement = ExchangeMovement(
+            reference: "re_1", paymentID: id, amount: Money(minor: 4_000, currency: .gbp), provider: "sandbox")
         try await world.database.transaction { db in
-            _ = try db.execute(
-                """
-                INSERT INTO payments (id, customer_id, amount, currency, status, off_session, attempt_id, provider,
-                    created_at, amount_captured)
-                VALUES (\(id), 'cus_a', 10000, 'GBP', 'succeeded', false, 'att_a', 'sandbox', \(PaymentWorld.start),
-                    10000)
-                """)
-            _ = try RateStore.add(rate, actor: "key_ada", at: PaymentWorld.start, in: db)
-            let exchange = BookExchange(policy: SettlementPolicy(["sandbox": .usd]))
-            func movement(_ reference: String, _ minor: Int64) -> ExchangeMovement {
-                ExchangeMovement(
-                    reference: reference, paymentID: id, amount: Money(minor: minor, currency: .gbp),
-                    provider: "sandbox")
-            }
-            func entry(_ kind: JournalEntry.Kind, _ reference: String, _ postings: [Posting]) -> JournalEntry {
-                JournalEntry(
-                    id: .new(at: PaymentWorld.start), kind: kind, reference: reference, paymentID: id,
-                    occurredAt: PaymentWorld.start, postings: postings)
-            }
-            let captured: [[Posting]] = try exchange.captures(
-                [movement("att_a", 10_000)], at: PaymentWorld.start, in: db)
-            try LedgerStore.book([entry(.payment, "att_a", captured[0])], in: db)
-            let refunded: [Posting] = try exchange.refund(movement("re_1", 4_000), at: PaymentWorld.start, in: db)
-            try LedgerStore.book([entry(.refund, "re_1", refunded)], in: db)
+            let postings: [Posting] = try BookExchange(policy: SettlementPolicy(["sandbox": .usd])).refund(
+                movement, at: PaymentWorld.start, in: db)
+            let entry = JournalEntry(
+                id: .new(at: PaymentWorld.start), kind: .refund, reference: "re_1", paymentID: id,
+                occurredAt: PaymentWorld.start, postings: postings)
+            try LedgerStore.book([entry], in: db)
             _ = try LedgerStore.undo(refund: "re_1", of: id, at: PaymentWorld.start, in: db)
             try BookExchange.undo(refund: "re_1", in: db)
         }

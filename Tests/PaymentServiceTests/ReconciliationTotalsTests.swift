@@ -56,7 +56,7 @@ import Testing
         for provider in providers {
             for day in days {
                 let date: CivilDate = today.adding(days: day)
-                let (told, summed): ([String], [String]) = try await world.database.transaction(readOnly: true) { db in
+                let (told, summed): ([String], [String]) = try await world.database.transaction(snapshot: true) { db in
                     (try Self.told(provider, date, in: db), try Self.summed(provider, date, in: db))
                 }
                 #expect(told == summed, "\(provider), day \(day), seed \(seed)")
@@ -108,7 +108,7 @@ import Testing
             }
             for day in [0, 50, 200] {
                 let date: CivilDate = Self.today.adding(days: day)
-                let (told, rows): ([String], Int) = try await world.database.transaction(readOnly: true) { db in
+                let (told, rows): ([String], Int) = try await world.database.transaction(snapshot: true) { db in
                     try db.enqueue("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
                     let before: Int = try Self.rows(in: db)
                     let told: [String] = try Self.told("sandbox", date, in: db)
@@ -269,7 +269,7 @@ import Testing
                 SELECT 'rcc_' || n, 'sandbox', 'not_booked', 'l' || n, 'USD', -9000000000000000000,
                     \(PaymentWorld.start)::timestamptz FROM generate_series(1, 3) AS n
                 """)
-            let texts: [String] = try await world.database.transaction(readOnly: true) { db in
+            let texts: [String] = try await world.database.transaction(snapshot: true) { db in
                 let balances: [[UInt8]] = try ReconciliationReportStore.balances(of: "sandbox", at: Self.today, in: db)
                     .map { encode($0) }
                 let reports: [[UInt8]] = try ReconciliationReportStore.reports(of: Self.today, provider: nil, in: db)

@@ -93,7 +93,7 @@ extension PaymentWorld {
     /// `ledger reported difference not_booked not_reported differing` by currency, as
     /// `GET /v1/reconciliations/balances` tells for the end of a day.
     func settled(_ date: CivilDate, _ provider: String = "sandbox") async throws -> [String] {
-        let bodies: [[UInt8]] = try await database.transaction(readOnly: true) { db in
+        let bodies: [[UInt8]] = try await database.transaction(snapshot: true) { db in
             try ReconciliationReportStore.balances(of: provider, at: date, in: db).map { encode($0) }
         }
         return try bodies.map { body in

@@ -1,6 +1,7 @@
 import BillingCore
 import HTTPKit
 import PaymentContract
+import PaymentDisputes
 import PaymentDomain
 import PaymentRecords
 import PaymentService
@@ -117,6 +118,28 @@ import Testing
             for _ in 0..<2 { try await world.work.sweep.pass() }
             #expect(try await world.payment(payment.id).status == .canceled)
             #expect(try await world.published("payment.canceled.v1") == 1)
+        }
+    }
+
+    @Test("what a dispute holds is given back once it is won, and only then") func disputed() async throws {
+        try await withPayments { world in
+            let customer: CustomerID = try await world.payer(Disputing.fraudulent)
+            let invoice = InvoiceID.new(at: PaymentWorld.start)
+            let payment: PaymentRecord = try await collected(world, invoice, customer)
+            await world.decide(payment)
+            #expect(try await world.settled(payment.id).status == .succeeded)
+            try await world.pass(days: 1)
+            let dispute: DisputeRecord = try #require(try await world.disputes(of: payment.id).first)
+            await world.deliver([world.voided(invoice, customer)])
+            for _ in 0..<2 { try await world.work.sweep.pass() }
+            #expect(try await refunds(world).isEmpty, "the bank has it")
+            try await world.contest(dispute.id)
+            try await world.pass()
+            try await world.pass(hours: 1)
+            #expect(try await world.payment(payment.id).amountDisputed == 0)
+            for _ in 0..<2 { try await world.work.sweep.pass() }
+            #expect(try await refunds(world) == ["1299|succeeded|invoice_voided"])
+            #expect(try await world.violations() == [])
         }
     }
 }

@@ -158,27 +158,22 @@ import Testing
             ("confirm_card_data", nil, "other_data_required"),
         ] as [(String?, String?, String)])
     func advised(_ own: String?, _ network: String?, _ expected: String) async throws {
-        let card: JSONValue = ["id": "pm_1", "object": "payment_method", "card": ["brand": "mastercard"]]
         let advice: [JSONMember] = [("advice_code", own), ("network_advice_code", network)].map { name, code in
             JSONMember(name: name, value: code.map(JSONValue.string) ?? .null)
         }
-        let more: [JSONMember] =
-            advice + [
-                JSONMember(name: "network_decline_code", value: "51"), JSONMember(name: "payment_method", value: card),
-            ]
+        let more: [JSONMember] = advice + [JSONMember(name: "network_decline_code", value: "51")]
         let failed: JSONValue = intent("requires_payment_method", for: Self.asked)
         let body: String = refusal(
             "card_error", code: "card_declined", decline: "insufficient_funds", intent: failed, more: more)
         let world = StripeWorld(.answer(402, body))
         let decline = ProviderDecline(
-            code: "insufficient_funds", networkCode: "51", adviceCode: own, networkAdvice: network, brand: "mastercard",
-            reference: "pi_1")
+            code: "insufficient_funds", networkCode: "51", adviceCode: own, networkAdvice: network, reference: "pi_1")
         #expect(try await world.adapter.charge(Self.asked) == .declined(decline))
-        #expect(world.adapter.reading(of: decline).decline.code == expected)
+        #expect(world.adapter.reading(of: decline.of(brand: "mastercard")).decline.code == expected)
     }
 
-    @Test("a network's advice beside a decline is read by the card that Stripe names, or the one we know") func brands()
-    {
+    @Test("a network's advice beside a decline is read by the card that is named with it, or the one we know")
+    func brands() {
         func code(_ brand: String?, known: String?) -> String {
             let decline = ProviderDecline(code: "insufficient_funds", networkAdvice: "04", brand: brand)
             return StripeWorld(steps: []).adapter.reading(of: decline.of(brand: known)).decline.code

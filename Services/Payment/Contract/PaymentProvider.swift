@@ -252,12 +252,6 @@ package struct ProviderDecline: Sendable, Equatable {
     /// The network's advice, where it is known what its network means by it.
     package var advice: MerchantAdviceCode? { networkAdvice.flatMap { MerchantAdviceCode($0, brand: brand) } }
 
-    /// The brand is no part of it: a provider tells it in one answer and not in another about the same refusal.
-    package static func == (left: ProviderDecline, right: ProviderDecline) -> Bool {
-        left.code == right.code && left.networkCode == right.networkCode && left.adviceCode == right.adviceCode
-            && left.networkAdvice == right.networkAdvice && left.reference == right.reference
-    }
-
     /// The same refusal, of a card whose brand we know where the provider has not told it.
     package func of(brand known: String?) -> ProviderDecline {
         var copy = self

@@ -57,7 +57,7 @@ package struct LedgerRoutes: Sendable {
                 .instant("from", required: true), .instant("to", required: true, doc: "Not in the period itself"),
                 .int("limit", range: 1...100, doc: "How many lines at most; 20 when left out"),
                 .string("starting_after", max: 200, doc: "`next` of the page before"),
-            ], answers: LedgerStatement.self
+            ], answers: LedgerStatement.self, snapshot: true
         ) { db, call in
             let (from, to): (Instant, Instant) = (
                 call.query.instant("from") ?? .epoch, call.query.instant("to") ?? call.now

@@ -58,12 +58,11 @@ package enum StatementStore {
     ///
     /// Half-open: a line at `from` is in it, one at `to` is not, so that the closing balance of a period is the opening
     /// balance of the next. An entry booked late counts in the period it happened in.
-    /// - Note: Must be the transaction's first use of the database: it asks for one snapshot for all of its statements.
+    /// - Parameter db: A snapshot: the balances and the lines are read one after the other.
     package static func read(
         _ account: String, _ currency: String, from: Instant, to: Instant, after: StatementPlace?, limit: Int,
         in db: borrowing PostgresTransaction
     ) throws -> LedgerStatement {
-        try db.enqueue("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         let opening: Int128 = try LedgerBalances.balance(of: account, currency, before: from, in: db)
         let closing: Int128 = try LedgerBalances.balance(of: account, currency, before: to, in: db)
         var balance: Int128 =

@@ -43,6 +43,8 @@ package struct RefundRecord: PostgresRecord, Sendable {
 package enum OwnRefund {
     /// It came when its payment had ended, and nobody waited for it any more.
     package static let ofEndedPayment = "paid_after_it_had_ended"
+    /// It was taken for an invoice that was withdrawn meanwhile.
+    package static let ofWithdrawnInvoice = "invoice_voided"
     /// It came in beyond what an instalment plan was owed.
     package static let ofOverpaidPlan = "paid_beyond_what_was_owed"
 }
@@ -96,6 +98,26 @@ package enum RefundStore {
             VALUES (\(id), \(payment.id), \(capture), \(payment.customerID), \(amount), \(payment.amount.currency),
                 'processing', \(reason), \(now))
             """)
+    }
+
+    /// Stores the refunds of all that is left of a payment, whose row is locked: one, or one for each capture, as a refund lies
+    /// within one. They are to be made; those that nobody makes the sweeper does.
+    package static func reserveRest(
+        of payment: PaymentRecord, reason: String, at now: Instant, in db: borrowing PostgresTransaction
+    ) throws -> [RefundID] {
+        let captures: [(capture: CaptureID?, left: Int64)] = try CaptureStore.refundable(of: payment.id, in: db)
+        let sources: [(capture: CaptureID?, left: Int64)] =
+            captures.isEmpty ? [(nil, payment.amountRefundable)] : captures
+        var left: Int64 = payment.amountRefundable
+        var refunds: [RefundID] = []
+        for source in sources where left > 0 {
+            let id = RefundID.new(at: now)
+            let amount: Int64 = min(left, source.left)
+            try reserve(id, amount, of: payment, capture: source.capture, reason: reason, at: now, in: db)
+            refunds.append(id)
+            left -= amount
+        }
+        return refunds
     }
 
     /// What the provider knows the money by that a refund gives back: its capture, or the charge.

@@ -92,10 +92,11 @@ func stripeRedirectURL(_ intent: StripeFields) throws(ProviderFault) -> String? 
 }
 
 extension ProviderDecline {
-    /// A decline out of Stripe's error object.
+    /// A decline out of Stripe's error object. The card's brand is the stored method's: the error may carry the method, and what
+    /// is read back of it may not.
     init(_ refusal: StripeRefusal, reference: String?) {
         self.init(
             code: refusal.name, networkCode: refusal.networkDeclineCode, adviceCode: refusal.adviceCode,
-            networkAdvice: refusal.networkAdviceCode, brand: refusal.brand, reference: reference)
+            networkAdvice: refusal.networkAdviceCode, reference: reference)
     }
 }

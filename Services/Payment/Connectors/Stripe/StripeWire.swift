@@ -61,8 +61,6 @@ struct StripeRefusal: Sendable, Equatable {
     let adviceCode: String?
     /// The network's: `03`.
     let networkAdviceCode: String?
-    /// The brand of the card that was declined, where the error carries it.
-    let brand: String?
     /// The intent that failed, where the error carries one.
     let intent: StripeFields?
     /// An earlier request under the key ended without an answer.
@@ -79,8 +77,6 @@ struct StripeRefusal: Sendable, Equatable {
         networkDeclineCode = try fields.optionalText("network_decline_code")
         adviceCode = try fields.optionalText("advice_code")
         networkAdviceCode = try fields.optionalText("network_advice_code")
-        // It says whose words these are; a decline without it is one all the same.
-        brand = fields.value["payment_method"]?["card"]?["brand"]?.stringValue
         let payment: StripeFields? = try fields.optionalFields("payment_intent")
         intent = if let payment { payment } else { try fields.optionalFields("setup_intent") }
     }

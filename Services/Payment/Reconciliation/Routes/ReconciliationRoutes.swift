@@ -120,7 +120,7 @@ package struct ReconciliationRoutes: Sendable {
             "/v1/reconciliations/balances", scope: "reconciliations:read",
             summary: "A provider's account by its reports and by our books, at the end of a day",
             filters: [.string("provider", max: 32, required: true), .civilDate("date", required: true)],
-            item: SettlementBalance.self
+            item: SettlementBalance.self, snapshot: true
         ) { db, call, _ in
             guard let provider: String = call.query.string("provider"),
                 let date: CivilDate = call.query.civilDate("date")

@@ -171,11 +171,10 @@ package enum ReconciliationReportStore {
 
     /// The balances at a day's end, by currency: running totals of the ledger and of what was reported, by day. What it
     /// costs grows with the days, not with what happened on them.
-    /// - Note: Must be the transaction's first use of the database: it asks for one snapshot for all of its statements.
+    /// - Parameter db: A snapshot: the ledger and the reports are read one after the other.
     package static func balances(
         of provider: String, at date: CivilDate, in db: borrowing PostgresTransaction
     ) throws -> [SettlementBalance] {
-        try db.enqueue("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         let booked: [AccountBalance] = try LedgerBalances.read(
             before: span(of: date).to, account: Ledger.providerBalance(provider), in: db)
         let ledger: [String: Int128] = Dictionary(booked.map { ($0.currency, $0.balance) }) { $1 }

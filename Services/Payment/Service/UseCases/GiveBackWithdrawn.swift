@@ -8,12 +8,9 @@ import Postgres
 /// just been taken. Invoice voids only what it has not heard to be paid, so that nobody owes any of that money.
 ///
 /// What is left of a payment is reserved in the transaction that finds it; refunds that a crash then leaves alone are made
-/// as any other that stopped on its way. A refund that the provider refuses for good is not tried again; Invoice shows the money until a
-/// person has given it back. Money that a dispute holds is given back once it is won.
+/// as any other that stopped on its way. A refund that the provider refuses for good is not tried again; Invoice shows the
+/// money until a person has given it back. Money that a dispute holds is given back once it is won.
 struct GiveBackWithdrawn: Sendable {
-    /// Why the money is given back.
-    static let reason = "invoice_voided"
-
     let pool: PostgresPool
     let clock: any WallClock
     let logger: Logger
@@ -28,34 +25,17 @@ struct GiveBackWithdrawn: Sendable {
                 SELECT \(PaymentRecord.columns) FROM payments p
                 WHERE p.invoice_voided AND p.amount_captured > p.amount_refunded + p.amount_disputed
                     AND p.status = \(PaymentStatus.succeeded.rawValue)
-                    AND NOT EXISTS (SELECT 1 FROM refunds r WHERE r.payment_id = p.id AND r.reason = \(Self.reason)
-                        AND r.status = \(FollowUpStatus.failed.rawValue))
+                    AND NOT EXISTS (SELECT 1 FROM refunds r WHERE r.payment_id = p.id
+                        AND r.reason = \(OwnRefund.ofWithdrawnInvoice) AND r.status = \(FollowUpStatus.failed.rawValue))
                 ORDER BY p.id LIMIT \(limit) FOR UPDATE OF p SKIP LOCKED
                 """, as: PaymentRecord.self)
-            return try payments.flatMap { try Self.reserve($0, at: now, in: db) }
+            return try payments.flatMap { payment in
+                try RefundStore.reserveRest(of: payment, reason: OwnRefund.ofWithdrawnInvoice, at: now, in: db)
+            }
         }
         if !refunds.isEmpty {
             logger.warning(
                 "money was taken for withdrawn invoices and is given back", metadata: ["refunds": "\(refunds.count)"])
-        }
-        return refunds
-    }
-
-    /// A refund lies within one capture, where there are captures.
-    private static func reserve(
-        _ payment: PaymentRecord, at now: Instant, in db: borrowing PostgresTransaction
-    ) throws -> [RefundID] {
-        let sources: [(capture: CaptureID?, left: Int64)] =
-            payment.captureMethod == .manual
-            ? try CaptureStore.refundable(of: payment.id, in: db) : [(nil, payment.amountRefundable)]
-        var left: Int64 = payment.amountRefundable
-        var refunds: [RefundID] = []
-        for source in sources where left > 0 {
-            let id = RefundID.new(at: now)
-            let amount: Int64 = min(left, source.left)
-            try RefundStore.reserve(id, amount, of: payment, capture: source.capture, reason: reason, at: now, in: db)
-            refunds.append(id)
-            left -= amount
         }
         return refunds
     }

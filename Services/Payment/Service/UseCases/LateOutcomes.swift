@@ -46,6 +46,8 @@ enum LateOutcomes {
             """)
     }
 
+    /// Takes what was asked for and no other amount: an instalment may have grown since. Such money is nobody's yet, and
+    /// reconciliation shows it as a line without a booking.
     private static func capture(
         _ outcomes: [Outcome], in db: borrowing PostgresTransaction
     ) throws -> [PaymentRecord] {
@@ -111,9 +113,7 @@ enum LateOutcomes {
             """
         ) { row in try row.next() }
         for payment in payments where unwanted.contains(payment.id) {
-            try RefundStore.reserve(
-                RefundID.new(at: now), payment.amountRefundable, of: payment, capture: nil,
-                reason: OwnRefund.ofEndedPayment, at: now, in: db)
+            _ = try RefundStore.reserveRest(of: payment, reason: OwnRefund.ofEndedPayment, at: now, in: db)
         }
     }
 
