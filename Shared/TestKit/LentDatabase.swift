@@ -73,7 +73,9 @@ func withLentDatabase<R>(
 ) async throws -> R {
     let server: String = try testSetting("REFRAIN_TEST_POSTGRES")
     let name: String = "refrain_test_\(LentDatabase.uniqueName())"
-    try await administer(server, ["CREATE DATABASE \(name) TEMPLATE \(template)"])
+    try await Administration.perform { session in
+        try session.script("CREATE DATABASE \(name) TEMPLATE \(template)")
+    }
     let database = LentDatabase(url: databaseURL(server, database: name))
     let result: Result<R, any Error>
     do {
@@ -81,7 +83,7 @@ func withLentDatabase<R>(
     } catch {
         result = .failure(error)
     }
-    try await drop(name, server)
+    try await drop(name)
     return try result.get()
 }
 
@@ -107,42 +109,17 @@ extension Substring {
     }
 }
 
-/// A session of the superuser, to be closed by the caller.
-func administration(_ server: String) throws -> PostgresSession {
-    var configuration = PostgresConfiguration(url: server, applicationName: "refrain-test-admin")
-    configuration.statementTimeout = .seconds(60)
-    configuration.lockTimeout = .seconds(60)
-    let session = PostgresSession(configuration, logger: LentDatabase.logger)
-    do {
-        try session.connect()
-    } catch {
-        throw MissingInfrastructure("the Postgres server of REFRAIN_TEST_POSTGRES is away: \(error)")
-    }
-    return session
-}
-
-private func administer(_ server: String, _ statements: [String]) async throws {
-    try await OwnedThread.run("test-admin") {
-        let session: PostgresSession = try administration(server)
-        defer { session.close() }
-        for statement in statements { try session.script(statement) }
-    }
-}
-
 /// Drops the database and then the roles that could log in to nothing else.
-private func drop(_ name: String, _ server: String) async throws {
-    let roles: [String] = try await OwnedThread.run("test-admin") {
-        let session = PostgresSession(PostgresConfiguration(url: server), logger: LentDatabase.logger)
-        try session.connect()
-        defer { session.close() }
-        return try session.query(
+private func drop(_ name: String) async throws {
+    try await Administration.perform { session in
+        let roles: [String] = try session.query(
             """
             SELECT DISTINCT r.rolname FROM pg_db_role_setting s JOIN pg_roles r ON r.oid = s.setrole
             JOIN pg_database d ON d.oid = s.setdatabase
             WHERE d.datname = \(name) AND r.rolname LIKE 'test\\_%'
             """
         ) { row in try row.next() }
+        try session.script("DROP DATABASE \(name) WITH (FORCE)")
+        for role in roles { try session.script("DROP ROLE IF EXISTS \"\(role)\"") }
     }
-    try await administer(
-        server, ["DROP DATABASE \(name) WITH (FORCE)"] + roles.map { "DROP ROLE IF EXISTS \"\($0)\"" })
 }

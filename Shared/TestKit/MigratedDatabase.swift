@@ -1,6 +1,5 @@
 import Glibc
 public import Postgres
-import Threads
 
 /// A database that has a service's tables, for one test.
 public struct MigratedDatabase: Sendable {
@@ -85,11 +84,10 @@ private struct DatabaseTemplate: Sendable {
     func prepare() async throws {
         let template = self
         let server: String = try testSetting("REFRAIN_TEST_POSTGRES")
-        try await OwnedThread.run("test-template") {
-            let session: PostgresSession = try administration(server)
-            defer { session.close() }
+        try await Administration.perform { session in
             if try template.isThere(session) { return }
             try session.execute("SELECT pg_advisory_lock(hashtextextended('refrain.test.template', 0))")
+            defer { _ = try? session.execute("SELECT pg_advisory_unlock_all()") }
             if try template.isThere(session) { return }
             try session.script("DROP DATABASE IF EXISTS \(template.name) WITH (FORCE)")
             try session.script("CREATE DATABASE \(template.name)")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import shlex
 import sys
 
+from deploy.local import postgres
+from deploy.local.__main__ import reset
 from deploy.local.layout import ROOT
 from deploy.local.probes import Progress
 from deploy.local.programs import site_packages
@@ -15,7 +17,10 @@ from .harness import ordinary_stack
 
 def main() -> int:
     stack = ordinary_stack()
+    if postgres.has_lost_memory(stack):
+        reset(stack)
     start_infrastructure_only(stack, Progress(quiet=True))
+    postgres.keep_new_databases_in_memory(stack)
     values = {
         "REFRAIN_TEST_POSTGRES": stack.admin_url("postgres"),
         "REFRAIN_TEST_REDIS": f"127.0.0.1:{stack.redis_port}",

@@ -72,7 +72,7 @@ def stop(stack: Stack) -> None:
 
 def reset(stack: Stack) -> None:
     stop(stack)
-    for directory in {stack.postgres_home, stack.gateway_home, stack.directory}:
+    for directory in {stack.postgres_home, stack.memory_home, stack.gateway_home, stack.directory}:
         if directory.exists():
             shutil.rmtree(directory)
 

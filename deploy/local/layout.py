@@ -83,6 +83,11 @@ class Stack:
         return self.run / "gateway" if self.is_reachable else Path(f"/var/lib/refrain-{self.digest}-gateway")
 
     @property
+    def memory_home(self) -> Path:
+        """Databases of tests, made and dropped by the hundred: file systems on disks look ever longer for free inodes then."""
+        return Path(f"/dev/shm/refrain-{self.digest}")
+
+    @property
     def is_reachable(self) -> bool:
         """Whether users other than the one who started the stack can reach the checkout, where there are others."""
         return os.getuid() != 0 or reachable_by_postgres(ROOT)

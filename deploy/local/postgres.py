@@ -15,6 +15,8 @@ from .secrets import read
 from .templates import fill
 
 SOCKET_PATH_LIMIT = 90
+MEMORY = "memory"
+MEMORY_BYTES = 2 * 1024**3
 
 
 def prepare(stack: Stack) -> None:
@@ -79,6 +81,27 @@ def create_database(stack: Stack) -> None:
     if not exists:
         run_sql(stack, "postgres", f"CREATE DATABASE {DATABASE}")
         run_sql(stack, DATABASE, f"REVOKE ALL ON DATABASE {DATABASE} FROM PUBLIC; REVOKE ALL ON SCHEMA public FROM PUBLIC")
+
+
+def keep_new_databases_in_memory(stack: Stack) -> None:
+    """Has the server make new databases in memory, where there is enough of it: each needs a thousand files. Those that
+    are there stay on disk, WAL too."""
+    home = stack.memory_home
+    made = bool(run_sql(stack, "postgres", f"SELECT 1 FROM pg_tablespace WHERE spcname = '{MEMORY}'").stdout.strip())
+    if made or not home.parent.is_dir() or shutil.disk_usage(home.parent).free < MEMORY_BYTES:
+        return
+    shutil.rmtree(home, ignore_errors=True)
+    home.mkdir(mode=0o700)
+    _own(home)
+    run_sql(stack, "postgres", f"CREATE TABLESPACE {MEMORY} LOCATION '{home}'")
+    run_sql(stack, "postgres", f"ALTER DATABASE template1 SET TABLESPACE {MEMORY}")
+
+
+def has_lost_memory(stack: Stack) -> bool:
+    """Whether the machine was started anew since databases were made in memory: the cluster is of no use then."""
+    return (stack.postgres_home / "data/pg_tblspc").is_dir() and any(
+        not link.exists() for link in (stack.postgres_home / "data/pg_tblspc").iterdir()
+    )
 
 
 def run_sql(stack: Stack, database: str, sql: str, check: bool = True) -> subprocess.CompletedProcess[str]:
