@@ -119,6 +119,11 @@ public enum Outbox {
         ) { row in try row.next() } ?? 0
     }
 
+    /// The number that was drawn last for an event; transactions under way have drawn theirs too.
+    public static func position(in db: borrowing PostgresTransaction) throws -> Int64 {
+        try db.first("SELECT last_value FROM outbox_seq_seq") { row in try row.next() } ?? 0
+    }
+
     /// How many events the broker has not confirmed yet.
     public static func backlog(in db: borrowing PostgresTransaction) throws -> Int {
         try db.first(

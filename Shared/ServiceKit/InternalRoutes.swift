@@ -10,7 +10,7 @@ struct InternalRoutes<Assembly: ServiceAssembly>: Sendable {
     let clock: OffsetClock
     let consumers: [EventConsumer]
 
-    var endpoints: [Endpoint] { [progress, setClock] }
+    var endpoints: [Endpoint] { [progress, rest, setClock] }
 
     private var progress: Endpoint {
         let pool: PostgresPool = pool
@@ -26,6 +26,20 @@ struct InternalRoutes<Assembly: ServiceAssembly>: Sendable {
                 return report + [JSONMember(name: "in_flight", value: .number(String(inFlight)))]
             }
             return Reply(status: 200, ProgressReport(members: members))
+        }
+    }
+
+    private var rest: Endpoint {
+        let pool: PostgresPool = pool
+        return .task(
+            .get, "/internal/rest", scope: nil, summary: "Whether this service has anything to do, without counting",
+            body: NoInput.self, answers: RestReport.self, statuses: [200], needsKey: false, isInternal: true
+        ) { _, _ in
+            let report: RestReport = try await pool.transaction(readOnly: true) { db in
+                let inFlight: Int64 = try Assembly.inFlight(db)
+                return try RestReport(service: Assembly.name, inFlight: inFlight, in: db)
+            }
+            return Reply(status: 200, report)
         }
     }
 

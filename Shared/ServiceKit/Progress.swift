@@ -40,11 +40,15 @@ public enum Progress {
     private static func backlog(
         _ consumers: [EventConsumer], in db: borrowing PostgresTransaction
     ) throws -> JSONValue {
-        let retries: Int = try db.first("SELECT count(*) FROM event_retries") { row in try row.next() } ?? 0
-        return .object([
+        .object([
             JSONMember(name: "outbox", value: .number(String(try Outbox.backlog(in: db)))),
-            JSONMember(name: "retries", value: .number(String(retries))),
+            JSONMember(name: "retries", value: .number(String(try retries(in: db)))),
             JSONMember(name: "parked", value: .number(String(try ParkingLot.count(in: db)))),
         ])
+    }
+
+    /// How many events wait for another try.
+    static func retries(in db: borrowing PostgresTransaction) throws -> Int {
+        try db.first("SELECT count(*) FROM event_retries") { row in try row.next() } ?? 0
     }
 }

@@ -7,7 +7,11 @@ import Synchronization
 ///
 /// Time goes from one due moment to the next, never over one: at each it waits until the whole system is at rest, so a
 /// year of billing runs in the order it would have. At rest means: every published event is handled by every consumer of
-/// its type, no outbox waits, nothing is in flight and nothing is due, seen twice in a row without a difference.
+/// its type, no outbox waits, nothing is in flight and nothing is due.
+///
+/// Events are counted only once nothing else is to be done, and between two looks that show the same: what was published
+/// when the counts were taken is then all that there is (``RestReport``). Where nothing was published since they were equal
+/// the last time, they still are.
 public final class TestClockCoordinator: Sendable {
     /// Where an advance stands.
     public enum Status: Sendable, Equatable {
@@ -59,14 +63,15 @@ public final class TestClockCoordinator: Sendable {
     }
 
     private func run(to target: Instant) async throws {
-        try await rest()
+        var handled: [RestReport]?
+        try await rest(&handled)
         while let due: Instant = try await nextDue(target) {
             try Task.checkCancellation()
             if due > parts.clock.now { try await setClocks(to: due) }
-            try await rest()
+            try await rest(&handled)
         }
         try await setClocks(to: target)
-        try await rest()
+        try await rest(&handled)
     }
 
     /// Moves every service's clock; only forward.
@@ -92,37 +97,51 @@ public final class TestClockCoordinator: Sendable {
         }
     }
 
-    /// Waits until two looks in a row show the same and nothing to do.
-    private func rest() async throws {
+    /// Waits until the system is at rest.
+    /// - Parameter handled: A state in which all was handled, if one is known; the one that is found.
+    private func rest(_ handled: inout [RestReport]?) async throws {
         let end: ContinuousClock.Instant = .now + Self.restLimit
-        var before: [JSONValue]?
-        var pause: Duration = .milliseconds(5)
+        var unrest: [String] = []
+        var pause: Duration = .milliseconds(2)
         while true {
             let began: ContinuousClock.Instant = .now
-            let look: [JSONValue]? = try await lookAround()
+            let look: [RestReport]? = try await lookAround()
             let cost: Duration = .now - began
-            if let look, Self.unrest(look).isEmpty {
-                if look == before { return }
-                before = look
-                pause = .milliseconds(5)
-            } else {
-                before = nil
-                pause = min(pause * 2, .milliseconds(100))
+            unrest = look?.flatMap(\.unrest) ?? ["work is due, or a service does not answer"]
+            if let look, unrest.isEmpty {
+                if look != handled { unrest = try await unhandled() }
+                if unrest.isEmpty, try await lookAround() == look {
+                    handled = look
+                    return
+                }
             }
             guard ContinuousClock.now < end else {
-                let what: String = look.map { "\(Self.unrest($0))" } ?? "work is due, or a service does not answer"
-                throw PeerClient.Failure(description: "the services did not come to rest: \(what)")
+                throw PeerClient.Failure(description: "the services did not come to rest: \(unrest)")
             }
             // Looking must not take from the work it waits for.
             try await Task.sleep(for: max(pause, cost * 4))
+            pause = min(pause * 2, .milliseconds(50))
         }
     }
 
-    /// Every service's report; `nil` while work is due here or a service cannot be asked.
-    private func lookAround() async throws -> [JSONValue]? {
+    /// Every service's state; `nil` while work is due here or a service cannot be asked.
+    private func lookAround() async throws -> [RestReport]? {
+        try await asking { coordinator in
+            let look: [RestReport] = try await coordinator.reports("/internal/rest").compactMap(RestReport.init)
+            guard look.count == coordinator.parts.peers.urls.count else { return nil }
+            return try await coordinator.nextDue(coordinator.parts.clock.now) == nil ? look : nil
+        }
+    }
+
+    /// What keeps the system from being at rest by the counts of all events.
+    private func unhandled() async throws -> [String] {
+        try await asking { Self.unrest(try await $0.reports("/internal/progress")) } ?? ["a service does not answer"]
+    }
+
+    /// The answer to a question to all services; `nil` while one cannot be asked.
+    private func asking<Answer>(_ question: (TestClockCoordinator) async throws -> Answer?) async throws -> Answer? {
         do {
-            let look: [JSONValue] = try await reports()
-            return try await nextDue(parts.clock.now) == nil ? look : nil
+            return try await question(self)
         } catch {
             try Task.checkCancellation()
             parts.logger.debug("a service cannot be asked yet", metadata: ["error": "\(error)"])
@@ -130,11 +149,11 @@ public final class TestClockCoordinator: Sendable {
         }
     }
 
-    private func reports() async throws -> [JSONValue] {
+    private func reports(_ path: String) async throws -> [JSONValue] {
         let peers: PeerClient = parts.peers
         return try await withThrowingTaskGroup(of: (String, JSONValue).self) { group in
             for service in peers.urls.keys {
-                group.addTask { (service, try await peers.get(service, "/internal/progress")) }
+                group.addTask { (service, try await peers.get(service, path)) }
             }
             var found: [(String, JSONValue)] = []
             for try await report in group { found.append(report) }
