@@ -109,6 +109,23 @@ import Testing
         _ = try await world.charge()
     }
 
+    @Test("a probe that is rejected says nothing: it neither closes the circuit nor opens it, and another may go")
+    func rejectedProbes() async throws {
+        let world = World { request in captured(request) }
+        await Self.open(world)
+        world.clock.advance(by: .seconds(31))
+        world.acquirer.turn { _ throws(ProviderFault) in throw .rejected(code: "method_unsupported") }
+        for _ in 0..<7 {
+            await #expect(throws: ProviderFault.rejected(code: "method_unsupported")) { try await world.charge() }
+        }
+        #expect(world.health.snapshot("a")?.phase == .halfOpen(good: 0, underWay: []))
+        world.acquirer.turn { request in captured(request) }
+        for _ in 0..<2 { _ = try await world.charge() }
+        #expect(world.health.snapshot("a")?.phase == .halfOpen(good: 2, underWay: []))
+        _ = try await world.charge()
+        #expect(world.health.snapshot("a")?.phase == .closed)
+    }
+
     @Test("a call without an answer is given up in time, its outcome unknown, and keeps its place until it ends")
     func timeout() async throws {
         let gate = Gate()

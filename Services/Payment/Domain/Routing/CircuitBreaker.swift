@@ -58,6 +58,8 @@ public struct CircuitBreaker: Sendable, Hashable {
         case answered(probe: Bool)
         /// It did not, or not usably.
         case failed(probe: Bool)
+        /// A probe that says nothing of the provider has ended: its place is free for the next.
+        case probeReturned
     }
 
     /// Whether a call may go out.
@@ -122,6 +124,8 @@ public struct CircuitBreaker: Sendable, Hashable {
             } else {
                 next.phase = .halfOpen(good: good + 1, underWay: Array(underWay.dropFirst()))
             }
+        case (.halfOpen(let good, let underWay), .probeReturned):
+            next.phase = .halfOpen(good: good, underWay: Array(underWay.dropFirst()))
         case (.halfOpen, .failed(probe: true)): next.enter(.open(until: now + policy.openFor))
         default: break
         }

@@ -42,7 +42,12 @@ final class CircuitBoard: Sendable {
     }
 
     /// How a call ended.
-    func record(answered: Bool, probe: Bool, at now: Instant) async {
+    /// - Parameter answered: Whether the provider did what providers are for; `nil` where the call says nothing of it.
+    func record(answered: Bool?, probe: Bool, at now: Instant) async {
+        guard let answered else {
+            if probe { await agree { $0.after(.probeReturned, at: now) } }
+            return
+        }
         let event: CircuitBreaker.Event = answered ? .answered(probe: probe) : .failed(probe: probe)
         if probe { return await agree { $0.after(event, at: now) } }
         state.withLock { state in

@@ -114,21 +114,21 @@ package struct GuardedProvider: PaymentProvider {
             return answer
         } catch {
             await watched.circuit.record(
-                answered: !error.isOutage(isFirst: isFirst), probe: admission == .probe, at: health.now)
+                answered: error.isAnswer(isFirst: isFirst), probe: admission == .probe, at: health.now)
             throw error
         }
     }
 }
 
 extension ProviderFault {
-    /// Whether the provider cannot be worked with now. A request that it, or the connector before it, rejects is its own
-    /// fault. An answer that makes no sense counts where a charge is first asked for: the same question about one charge, again
-    /// and again, would speak for all others.
-    fileprivate func isOutage(isFirst: Bool) -> Bool {
+    /// Whether the provider can be worked with; `nil` where the fault says nothing of it. A request that it, or the connector
+    /// before it, rejects is at fault itself, and often nobody was asked. An answer that makes no sense counts where a charge is
+    /// first asked for: the same question about one charge, again and again, would speak for all others.
+    fileprivate func isAnswer(isFirst: Bool) -> Bool? {
         switch self {
-        case .notSent, .timedOut, .unavailable, .rateLimited: true
-        case .unusable: isFirst
-        case .rejected: false
+        case .notSent, .timedOut, .unavailable, .rateLimited: false
+        case .unusable: isFirst ? false : nil
+        case .rejected: nil
         }
     }
 }
