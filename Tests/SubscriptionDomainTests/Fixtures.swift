@@ -27,7 +27,7 @@ func plan(
 }
 
 let policy = DunningPolicy.standard
-let least = LeastAmounts.standard
+let collectable = CollectableAmounts.standard
 let invoice = InvoiceID(unchecked: "inv_1")
 let start = time("2027-01-31T10:30:00Z")
 
@@ -35,17 +35,17 @@ func signUp(_ plan: Plan = plan(), zone: TimeZoneID = .utc, trial: Int? = nil, a
 {
     .signUp(
         id: .new(at: now), customerID: .new(at: now), zone: zone, plan: plan, trialDays: trial ?? plan.trialDays,
-        policy: policy, least: least, at: now)
+        policy: policy, collectable: collectable, at: now)
 }
 
 extension Subscription {
     mutating func performDue(policy: DunningPolicy, at now: Instant) {
-        performDue(policy: policy, least: least, at: now)
+        performDue(policy: policy, collectable: collectable, at: now)
     }
 
     @discardableResult
     mutating func changePlanNow(to newPlan: Plan, at now: Instant) throws(PlanChangeRefusal) -> Bool {
-        try changePlanNow(to: newPlan, least: least, at: now)
+        try changePlanNow(to: newPlan, collectable: collectable, at: now)
     }
 
     /// Signed up and paid.

@@ -49,13 +49,13 @@ struct Dice: RandomNumberGenerator {
     }
 
     private func check(_ subscription: Subscription, _ billings: [BillingID: Billing]) throws {
-        #expect(subscription.credit > -least[.usd])
+        #expect(subscription.credit > -collectable[.usd].least)
         #expect(subscription.period.end > subscription.period.start)
         let open: [Billing] = billings.values.filter { $0.status == .open }
         #expect(open.count == (subscription.open == nil ? 0 : 1))
         for billing in billings.values {
             #expect(billing.amount.minor == billing.lines.reduce(0) { $0 + $1.amount })
-            #expect(billing.amount.minor == 0 || billing.amount.minor >= least[.usd])
+            #expect(billing.amount.minor == 0 || billing.amount.minor >= collectable[.usd].least)
         }
         let counted: [Billing] = billings.values.filter { $0.status != .withdrawn }
         #expect(subscription.credit == counted.reduce(0) { $0 + $1.creditAdded - $1.creditApplied })

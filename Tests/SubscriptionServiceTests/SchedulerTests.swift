@@ -39,7 +39,7 @@ import Testing
             let subscription = try await world.active()
             world.ticker.set(time("2027-02-15T10:00:00Z"))
             struct Killed: Error {}
-            let (work, now) = (RunDueWork(policy: .standard, least: .standard), world.now)
+            let (work, now) = (RunDueWork(policy: .standard, collectable: .standard), world.now)
             await #expect(throws: Killed.self) {
                 try await world.database.transaction { db in
                     _ = try work(at: now, in: db)

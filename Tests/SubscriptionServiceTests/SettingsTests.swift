@@ -29,28 +29,43 @@ import Testing
     @Test("the committed file says what holds without it") func committed() throws {
         let committed = try read("\(Self.root)/deploy/config/refrain.yaml")
         #expect(try committed == read(nil))
-        #expect(committed.least == .standard && committed.policy == .standard)
+        #expect(committed.collectable == .standard && committed.policy == .standard)
     }
 
-    @Test("the least amounts are those that the Stripe connector refuses less than") func published() throws {
+    /// 10 to a power.
+    private static func power(_ exponent: Int) -> Int64 { (0..<max(exponent, 0)).reduce(1) { value, _ in value * 10 } }
+
+    @Test("what can be collected is what the connectors do not refuse") func published() throws {
         let table = try String(contentsOfFile: "\(Self.root)/docs/data/provider-units.csv", encoding: .utf8)
         let rows: [[Substring]] = table.split(separator: "\n").filter { !$0.hasPrefix("#") }.map { line in
             line.split(separator: ",", omittingEmptySubsequences: false)
         }
-        #expect(rows.first?[0] == "code" && rows.first?[3] == "stripe_minimum")
-        var found = 0
+        #expect(
+            rows.first.map { [$0[0], $0[1], $0[2], $0[3], $0[5]] } == [
+                "code", "stripe_decimals", "stripe_multiple", "stripe_minimum", "paypal_decimals",
+            ])
+        var rules: [Currency: CollectableAmounts.Rule] = [:]
         for row in rows.dropFirst() {
-            guard let currency = Currency(String(row[0])), let minimum = Int64(row[3]) else { continue }
-            #expect(LeastAmounts.standard[currency] == (minimum > 1 ? minimum : 0), "\(currency)")
-            if minimum > 1 { found += 1 }
+            guard let currency = Currency(String(row[0])) else { continue }
+            let (least, multiple): (Int64, Int64) = (Int64(row[3]) ?? 0, Int64(row[2]) ?? 1)
+            let stripe: Int64 = multiple / Self.power((Int(row[1]) ?? currency.exponent) - currency.exponent)
+            let payPal: Int64 = Self.power(currency.exponent - (Int(row[5]) ?? currency.exponent))
+            rules[currency] = CollectableAmounts.Rule(least: least > 1 ? least : 0, multiple: max(stripe, payPal, 1))
         }
-        #expect(Currency.all.count { LeastAmounts.standard[$0] > 0 } == found && found > 20)
+        for currency in Currency.all {
+            #expect(CollectableAmounts.standard[currency] == rules[currency] ?? .init(), "\(currency)")
+        }
+        #expect(rules.values.count { $0.least > 0 } > 20 && rules.values.count { $0.multiple > 1 } > 5)
     }
 
-    @Test("a least amount can be changed, added and taken away; the others stay") func changed() throws {
-        let least: LeastAmounts = try reading("subscription: {least_amounts: {USD: 100, KWD: 150, EUR: 0}}").least
-        let codes: [String] = ["USD", "KWD", "EUR", "GBP", "BHD"]
-        #expect(codes.compactMap { Currency($0) }.map { least[$0] } == [100, 150, 0, 30, 0])
+    @Test("a least amount and a multiple can be changed, added and taken away; the others stay") func changed() throws {
+        let collectable: CollectableAmounts = try reading(
+            "subscription: {least_amounts: {USD: 100, KWD: 155, EUR: 0}, amount_multiples: {HUF: 1, CHF: 5}}"
+        ).collectable
+        let codes: [String] = ["USD", "KWD", "EUR", "GBP", "BHD", "HUF", "CHF"]
+        let rules: [CollectableAmounts.Rule] = codes.compactMap { Currency($0) }.map { collectable[$0] }
+        #expect(rules.map(\.least) == [100, 160, 0, 30, 0, 17_500, 50])
+        #expect(rules.map(\.multiple) == [1, 10, 1, 1, 10, 1, 5])
     }
 
     @Test(
@@ -64,6 +79,16 @@ import Testing
             try reading("subscription: {least_amounts: \(amounts)}")
         }
         #expect(error?.faults.count == 1 && error?.description.contains("subscription.least_amounts") == true)
+    }
+
+    @Test("a multiple is one or more") func refusedMultiple() throws {
+        let error = #expect(throws: SubscriptionSettings.Invalid.self) {
+            try reading("subscription: {amount_multiples: {KWD: 0}}")
+        }
+        #expect(
+            error?.faults == [
+                "subscription.amount_multiples.KWD must be minor units of a currency, 1 or more, such as KWD: 10"
+            ])
     }
 
     @Test("all faults are told at once") func faults() {

@@ -84,7 +84,7 @@ import Testing
             // What the crashed process had committed: the claim and the sign-up, no answer.
             try await world.database.transaction { db in
                 _ = try IdempotencyStore.claim([first.claim].compactMap { $0 }, in: db)
-                _ = try SubscribeCustomer(policy: .standard, least: .standard)(
+                _ = try SubscribeCustomer(policy: .standard, collectable: .standard)(
                     first.id, first.input, at: world.now, in: db)
             }
             let reply = try await world.signUp(world.request(key: "k1"))

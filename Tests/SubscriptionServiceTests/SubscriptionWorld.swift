@@ -19,7 +19,7 @@ struct SubscriptionWorld: Sendable {
     let ticker = ManualClock(SubscriptionWorld.start)
     let waiters = SettlementWaiters()
     let policy = DunningPolicy.standard
-    let least = LeastAmounts.standard
+    let collectable = CollectableAmounts.standard
 
     var now: Instant { ticker.now }
     private var notice: SettlementNotice { SettlementNotice(waiters: waiters, clock: clock) }
@@ -61,8 +61,9 @@ struct SubscriptionWorld: Sendable {
     }
 
     func signUp(_ request: SignUp.Request) async throws -> Reply<SubscriptionView> {
-        try await SignUp(pool: database, subscribe: SubscribeCustomer(policy: policy, least: least), waiters: waiters)(
-            request)
+        try await SignUp(
+            pool: database, subscribe: SubscribeCustomer(policy: policy, collectable: collectable), waiters: waiters)(
+                request)
     }
 
     /// Signs up without waiting.
@@ -95,13 +96,13 @@ struct SubscriptionWorld: Sendable {
     /// Runs due work at a time, as one scheduler would.
     @discardableResult
     func runDue(limit: Int = RunDueWork.batchLimit) async throws -> Int {
-        let (work, now) = (RunDueWork(policy: policy, least: least), now)
+        let (work, now) = (RunDueWork(policy: policy, collectable: collectable), now)
         return try await database.transaction { db in try work(at: now, limit: limit, in: db) }
     }
 
     func change(_ id: SubscriptionID, _ body: String) async throws -> Subscription {
         let (input, now): (SubscriptionChangeInput, Instant) = (try read(body), now)
-        let changePlan = ChangePlan(least: least)
+        let changePlan = ChangePlan(collectable: collectable)
         return try await database.transaction { db in try changePlan(id, input, at: now, in: db) }
     }
 

@@ -2,11 +2,11 @@ import BillingCore
 
 /// What is asked for when priced lines meet a subscription's balance, and what the balance is then.
 ///
-/// Credit is used up first, and what was carried here is added. A rest of less than the least amount is not asked for: it
-/// is carried to the next billing, as Stripe Billing does. Nothing is rounded and nothing is lost: what the lines come to
+/// Credit is used up first, and what was carried here is added. What cannot be collected of the rest, too little or last
+/// digits, is carried to the next billing, as Stripe Billing does with small amounts. Nothing is lost: what the lines come to
 /// is always ``due`` and the fall of the balance together.
 public struct BalanceChange: Hashable, Sendable {
-    /// Minor units to ask for: nothing, or the least amount and more.
+    /// Minor units to ask for: nothing, or what can be collected.
     public let due: Int64
     /// The balance before.
     public let before: Int64
@@ -17,11 +17,11 @@ public struct BalanceChange: Hashable, Sendable {
     /// - Parameters:
     ///   - priced: What the lines come to, minor units; negative when more is given back than charged.
     ///   - balance: Above zero the customer's credit, below zero what was carried here.
-    ///   - least: The least that is asked for, not negative.
-    public init(priced: Int64, balance: Int64, least: Int64) {
+    ///   - rule: What can be asked for.
+    public init(priced: Int64, balance: Int64, rule: CollectableAmounts.Rule) {
         let owed: Int64 = priced - balance
         before = balance
-        due = owed > 0 && owed >= least ? owed : 0
+        due = rule.collectable(of: owed)
         after = due - owed
     }
 
@@ -45,12 +45,12 @@ extension Subscription {
     /// Opens a billing of priced lines, settles it against the balance and tells of it; from here the outcome is awaited.
     mutating func openBilling(
         _ reason: BillingReason, of priced: [BillingLine], for paidFor: BillingPeriod, origin: UpgradeOrigin? = nil,
-        least: LeastAmounts, at now: Instant
+        collectable: CollectableAmounts, at now: Instant
     ) {
         precondition(open == nil, "a subscription has one open billing at most")
         let currency: Currency = plan.price.currency
         let change = BalanceChange(
-            priced: priced.reduce(0) { $0 + $1.amount }, balance: credit, least: least[currency])
+            priced: priced.reduce(0) { $0 + $1.amount }, balance: credit, rule: collectable[currency])
         let billing = Billing(
             id: BillingID.new(at: now), reason: reason, amount: Money(minor: change.due, currency: currency),
             lines: priced + change.lines(in: paidFor), period: paidFor,

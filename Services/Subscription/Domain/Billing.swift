@@ -85,7 +85,7 @@ public struct Billing: Hashable, Sendable {
     public let reason: BillingReason
     /// Where it stands.
     public internal(set) var status: BillingStatus
-    /// Sum of the lines: nothing, or the least amount of its currency and more.
+    /// Sum of the lines: nothing, or what can be collected in its currency.
     public let amount: Money
     /// The priced lines.
     public let lines: [BillingLine]

@@ -4,11 +4,11 @@ extension Subscription {
     /// Subscribes a customer. Without a trial the first period is billed at once and the status is `incomplete`.
     /// - Parameters:
     ///   - trialDays: Free days; counted on the customer's calendar, ending at the same local time of day.
-    ///   - least: What is due below it is carried to the next billing.
+    ///   - collectable: What is due beyond what can be collected is carried to the next billing.
     ///   - now: Business time.
     public static func signUp(
         id: SubscriptionID, customerID: CustomerID, zone: TimeZoneID, plan: Plan, trialDays: Int,
-        metadata: [String: String] = [:], policy: DunningPolicy, least: LeastAmounts, at now: Instant
+        metadata: [String: String] = [:], policy: DunningPolicy, collectable: CollectableAmounts, at now: Instant
     ) -> Subscription {
         let start = Instant(seconds: now.seconds)
         let today = BillingAnchor(at: start, in: zone)
@@ -27,14 +27,14 @@ extension Subscription {
             id: id, customerID: customerID, zone: zone, plan: plan, status: .incomplete, anchor: today, period: period,
             createdAt: now, metadata: metadata)
         paid.effects.events.append(.created)
-        paid.bill(period, because: .signup, least: least, at: now)
+        paid.bill(period, because: .signup, collectable: collectable, at: now)
         paid.nextActionAt = now.adding(policy.signupExpiresAfter)
         return paid
     }
 
     /// Does what is due: bills the next period, retries, gives up, ends. Does nothing when nothing is due.
-    /// - Parameter least: What is due below it is carried to the next billing.
-    public mutating func performDue(policy: DunningPolicy, least: LeastAmounts, at now: Instant) {
+    /// - Parameter collectable: What is due beyond what can be collected is carried to the next billing.
+    public mutating func performDue(policy: DunningPolicy, collectable: CollectableAmounts, at now: Instant) {
         guard let due = nextActionAt, due <= now, !status.isFinal else { return }
         if status == .incomplete, open?.isCollecting == true {
             // A bank may take days over a debit. What becomes of it decides, and sets the time again if it fails.
@@ -47,7 +47,7 @@ extension Subscription {
         } else if cancelsAtPeriodEnd {
             move(to: .canceled, because: .periodEnded, at: period.end)
         } else {
-            renew(least: least, at: now)
+            renew(collectable: collectable, at: now)
         }
     }
 
@@ -75,7 +75,7 @@ extension Subscription {
 
 extension Subscription {
     /// Bills the period after the current one. Only one period is billed at a time: the next follows when this is paid.
-    private mutating func renew(least: LeastAmounts, at now: Instant) {
+    private mutating func renew(collectable: CollectableAmounts, at now: Instant) {
         var next: BillingPeriod = period.next(in: anchor.calendar(plan.rule, in: zone))
         if let newPlan = pendingPlan {
             if newPlan.rule != plan.rule {
@@ -87,17 +87,17 @@ extension Subscription {
             plan = newPlan
             pendingPlan = nil
         }
-        bill(next, because: status == .trialing ? .trialEnd : .cycle, least: least, at: now)
+        bill(next, because: status == .trialing ? .trialEnd : .cycle, collectable: collectable, at: now)
     }
 
     /// Opens a billing for a whole period.
     private mutating func bill(
-        _ next: BillingPeriod, because reason: BillingReason, least: LeastAmounts, at now: Instant
+        _ next: BillingPeriod, because reason: BillingReason, collectable: CollectableAmounts, at now: Instant
     ) {
         let line = BillingLine(
             description: plan.name, amount: plan.price.minor, periodStart: next.start, periodEnd: next.end,
             proration: false)
-        openBilling(reason, of: [line], for: next, least: least, at: now)
+        openBilling(reason, of: [line], for: next, collectable: collectable, at: now)
     }
 
     private mutating func continueDunning(of billing: Billing, policy: DunningPolicy, at now: Instant) {

@@ -29,11 +29,11 @@ extension Subscription {
     ///
     /// The change takes the place of one that was planned for the period's end; if it is not paid, that one is planned
     /// again. An end that is planned stays planned either way.
-    /// - Parameter least: What is due below it is carried to the next billing.
+    /// - Parameter collectable: What is due beyond what can be collected is carried to the next billing.
     /// - Returns: `false` when it is on that plan already; an earlier wish for the period's end is taken back.
     @discardableResult
     public mutating func changePlanNow(
-        to newPlan: Plan, least: LeastAmounts, at now: Instant
+        to newPlan: Plan, collectable: CollectableAmounts, at now: Instant
     ) throws(PlanChangeRefusal) -> Bool {
         try checkChange(to: newPlan)
         guard period.end > now else { throw .renewalDue }
@@ -56,7 +56,7 @@ extension Subscription {
         }
         effects.events.append(.planChanged(from: plan, to: newPlan, reason: .upgrade, status: status, at: now))
         plan = newPlan
-        billChange(change, origin: origin, target: target, least: least, at: now)
+        billChange(change, origin: origin, target: target, collectable: collectable, at: now)
         return true
     }
 
@@ -80,7 +80,8 @@ extension Subscription {
     }
 
     private mutating func billChange(
-        _ change: Proration.Change, origin: UpgradeOrigin, target: BillingPeriod, least: LeastAmounts, at now: Instant
+        _ change: Proration.Change, origin: UpgradeOrigin, target: BillingPeriod, collectable: CollectableAmounts,
+        at now: Instant
     ) {
         let isWhole: Bool = plan.rule != origin.plan.rule
         let lines = [
@@ -91,6 +92,6 @@ extension Subscription {
                 description: isWhole ? plan.name : "Remaining time on \(plan.name)", amount: change.charge.minor,
                 periodStart: target.start, periodEnd: target.end, proration: !isWhole),
         ]
-        openBilling(.upgrade, of: lines, for: target, origin: origin, least: least, at: now)
+        openBilling(.upgrade, of: lines, for: target, origin: origin, collectable: collectable, at: now)
     }
 }

@@ -31,9 +31,10 @@ public struct SubscriptionAssembly: ServiceAssembly {
     public var endpoints: [Endpoint] {
         let signup = SignupRoute(
             signUp: SignUp(
-                pool: parts.pool, subscribe: SubscribeCustomer(policy: settings.policy, least: settings.least),
+                pool: parts.pool,
+                subscribe: SubscribeCustomer(policy: settings.policy, collectable: settings.collectable),
                 waiters: waiters))
-        let subscriptions = SubscriptionRoutes(changePlan: ChangePlan(least: settings.least))
+        let subscriptions = SubscriptionRoutes(changePlan: ChangePlan(collectable: settings.collectable))
         let routes: [Endpoint] =
             CustomerRoutes().endpoints + PlanRoutes().endpoints + signup.endpoints + subscriptions.endpoints
         guard parts.configuration.mode == .sandbox else { return routes }
@@ -62,7 +63,7 @@ public struct SubscriptionAssembly: ServiceAssembly {
     public var loops: [BackgroundLoop] {
         let scheduler = Scheduler(
             pool: parts.pool, clock: parts.clock,
-            runDueWork: RunDueWork(policy: settings.policy, least: settings.least), logger: parts.logger)
+            runDueWork: RunDueWork(policy: settings.policy, collectable: settings.collectable), logger: parts.logger)
         return (1...settings.schedulerWorkers).map { number in
             BackgroundLoop(name: "scheduler-\(number)") { try await scheduler.pass() }
         }

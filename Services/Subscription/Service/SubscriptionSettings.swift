@@ -11,8 +11,8 @@ package struct SubscriptionSettings: Sendable, Equatable {
     }
 
     package let policy: DunningPolicy
-    /// What is due below it is carried to the next billing.
-    package let least: LeastAmounts
+    /// What is due beyond it is carried to the next billing.
+    package let collectable: CollectableAmounts
     /// How many scheduler loops run beside each other in one process.
     let schedulerWorkers: Int
 
@@ -34,30 +34,35 @@ package struct SubscriptionSettings: Sendable, Equatable {
         }
         if !(1...720).contains(signupHours) { faults.append("subscription.signup_expires_hours must be 1 to 720") }
         if !(1...16).contains(schedulerWorkers) { faults.append("subscription.scheduler_workers must be 1 to 16") }
-        least = Self.leastAmounts(configuration.tunables, &faults)
+        collectable = .standard.replacing(
+            least: Self.minorUnits("least_amounts", from: 0, such: "USD: 50", configuration.tunables, &faults),
+            multiples: Self.minorUnits("amount_multiples", from: 1, such: "KWD: 10", configuration.tunables, &faults))
         guard faults.isEmpty else { throw Invalid(faults: faults) }
         policy = DunningPolicy(
             retries: known.map { .seconds($0 * 86_400) }, givesUpAfter: .seconds(giveUpDays * 86_400),
             signupExpiresAfter: .seconds(signupHours * 3_600))
     }
 
-    /// `least_amounts: {USD: 50}` in place of the standard ones; what is not named stays.
-    private static func leastAmounts(_ tunables: [String: String], _ faults: inout [String]) -> LeastAmounts {
-        let name = "subscription.least_amounts"
+    /// Minor units by currency, in place of the standard ones; what is not named stays.
+    private static func minorUnits(
+        _ setting: String, from least: Int64, such example: String, _ tunables: [String: String],
+        _ faults: inout [String]
+    ) -> [Currency: Int64] {
+        let name = "subscription.\(setting)"
         var amounts: [Currency: Int64] = [:]
         for (key, text) in tunables.sorted(by: { $0.key < $1.key }) where key.hasPrefix("\(name).") {
             if let currency = Currency(String(key.dropFirst(name.count + 1))), let minor = Int64(text),
-                (0...Plan.maxPriceMinor).contains(minor)
+                (least...Plan.maxPriceMinor).contains(minor)
             {
                 amounts[currency] = minor
             } else {
-                faults.append("\(key) must be minor units of a currency, zero or more, such as USD: 50")
+                faults.append("\(key) must be minor units of a currency, \(least) or more, such as \(example)")
             }
         }
         if let text: String = tunables[name], !text.isEmpty {
-            faults.append("\(name) must be amounts by currency such as {USD: 50}")
+            faults.append("\(name) must be amounts by currency such as {\(example)}")
         }
-        return .standard.replacing(amounts)
+        return amounts
     }
 }
 

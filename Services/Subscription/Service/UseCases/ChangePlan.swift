@@ -6,10 +6,10 @@ public import SubscriptionDomain
 /// Moves a subscription to another plan, at once with proration or at the end of the period.
 /// - Note: At once: emits `subscription.plan_changed.v1` and `subscription.billed.v1`. Locks the subscription's row.
 package struct ChangePlan: Sendable {
-    private let least: LeastAmounts
+    private let collectable: CollectableAmounts
 
-    /// Bills no less than the least amounts.
-    package init(least: LeastAmounts) { self.least = least }
+    /// Bills what can be collected.
+    package init(collectable: CollectableAmounts) { self.collectable = collectable }
 
     /// Runs in the caller's transaction.
     package func callAsFunction(
@@ -23,7 +23,7 @@ package struct ChangePlan: Sendable {
             throw Problem.invalid([.unknownID("plan_id", "there is no such plan")])
         }
         switch input.proration {
-        case .immediate: try subscription.changePlanNow(to: stored.plan, least: least, at: now)
+        case .immediate: try subscription.changePlanNow(to: stored.plan, collectable: collectable, at: now)
         case .none: try subscription.changePlanAtPeriodEnd(to: stored.plan)
         }
         return try SubscriptionWriter.save([subscription], at: now, in: db).first ?? subscription

@@ -13,12 +13,12 @@ package struct RunDueWork: Sendable {
     package static let batchLimit = 500
 
     private let policy: DunningPolicy
-    private let least: LeastAmounts
+    private let collectable: CollectableAmounts
 
-    /// Works by a policy and bills no less than the least amounts.
-    package init(policy: DunningPolicy, least: LeastAmounts) {
+    /// Works by a policy and bills what can be collected.
+    package init(policy: DunningPolicy, collectable: CollectableAmounts) {
         self.policy = policy
-        self.least = least
+        self.collectable = collectable
     }
 
     /// Runs one batch.
@@ -27,7 +27,7 @@ package struct RunDueWork: Sendable {
         at now: Instant, limit: Int = RunDueWork.batchLimit, in db: borrowing PostgresTransaction
     ) throws -> Int {
         var due: [Subscription] = try SubscriptionStore.lockDue(by: now, limit: limit, in: db)
-        for index in due.indices { due[index].performDue(policy: policy, least: least, at: now) }
+        for index in due.indices { due[index].performDue(policy: policy, collectable: collectable, at: now) }
         try SubscriptionWriter.save(due, at: now, in: db)
         return due.count
     }

@@ -8,12 +8,12 @@ package import SubscriptionDomain
 /// - Note: Emits `subscription.created.v1` and, without a trial, `subscription.billed.v1`.
 package struct SubscribeCustomer: Sendable {
     let policy: DunningPolicy
-    let least: LeastAmounts
+    let collectable: CollectableAmounts
 
-    /// Works by a policy and bills no less than the least amounts.
-    package init(policy: DunningPolicy, least: LeastAmounts) {
+    /// Works by a policy and bills what can be collected.
+    package init(policy: DunningPolicy, collectable: CollectableAmounts) {
         self.policy = policy
-        self.least = least
+        self.collectable = collectable
     }
 
     /// - Parameter id: The new subscription's id, drawn before so that a repeated request finds it.
@@ -31,7 +31,8 @@ package struct SubscribeCustomer: Sendable {
         }
         let subscription: Subscription = .signUp(
             id: id, customerID: customer.id, zone: customer.timeZone, plan: stored.plan,
-            trialDays: input.trialDays ?? stored.plan.trialDays, metadata: input.metadata, policy: policy, least: least,
+            trialDays: input.trialDays ?? stored.plan.trialDays, metadata: input.metadata, policy: policy,
+            collectable: collectable,
             at: now)
         return try SubscriptionWriter.insert(subscription, at: now, in: db)
     }

@@ -3,7 +3,7 @@ import SubscriptionDomain
 import TestKit
 import Testing
 
-@Suite("Amounts too small to collect") struct LeastAmountTests {
+@Suite("Amounts that cannot be collected") struct CollectableAmountTests {
     // A period of 30 days, cut in its middle.
     let begin = day("2025-04-01")
     let middle = day("2025-04-16")
@@ -84,27 +84,47 @@ import Testing
 
     @Test("the least amount itself is asked for, one unit less is carried, in every currency", arguments: Currency.all)
     func boundary(_ currency: Currency) {
-        let minor: Int64 = least[currency]
-        let whole: Subscription = signUp(plan("least", max(minor, 1), currency: currency))
-        #expect(whole.open?.amount.minor == max(minor, 1) && whole.credit == 0)
+        let rule: CollectableAmounts.Rule = collectable[currency]
+        let minor: Int64 = max(rule.least, rule.multiple)
+        let whole: Subscription = signUp(plan("least", minor, currency: currency))
+        #expect(whole.open?.amount.minor == minor && whole.credit == 0)
         guard minor > 1 else { return }
         let under: Subscription = signUp(plan("under", minor - 1, currency: currency))
         #expect(under.open?.amount.minor == 0 && under.credit == 1 - minor)
     }
 
-    @Test("drawn lines and balances: nothing is lost, and nothing too small is asked for") func drawn() {
+    @Test("last digits that no provider takes are asked for once they have added up", arguments: ["KWD", "HUF"])
+    func lastDigits(_ code: String) throws {
+        let currency = try #require(Currency(code))
+        let multiple: Int64 = collectable[currency].multiple
+        let price: Int64 = 1_000 * multiple + 4 * multiple / 10
+        var subscription: Subscription = signUp(plan("odd", price, currency: currency), at: begin)
+        var amounts: [Int64] = []
+        for _ in 0..<6 {
+            amounts.append((subscription.open?.amount.minor ?? -1) / multiple)
+            #expect((subscription.open?.amount.minor ?? 1) % multiple == 0)
+            subscription.payOpen(at: begin)
+            subscription.act()
+        }
+        #expect(amounts == [1_000, 1_000, 1_001, 1_000, 1_001, 1_000])
+        #expect(subscription.open?.lines.first?.amount == price, "what is priced is told to the unit")
+    }
+
+    @Test("drawn lines and balances: nothing is lost, and nothing that cannot be collected is asked for") func drawn() {
         var random = Seeded()
         for currency in Currency.all {
-            let floor: Int64 = least[currency]
+            let rule: CollectableAmounts.Rule = collectable[currency]
+            let floor: Int64 = max(rule.least, rule.multiple)
             var (balance, priced, asked): (Int64, Int64, Int64) = (0, 0, 0)
             for _ in 0..<200 {
                 let reach: Int64 = [floor + 2, 3 * floor + 10, 1_000_000].randomElement(using: &random) ?? 10
                 let line = Int64.random(in: -reach...reach, using: &random)
-                let change = BalanceChange(priced: line, balance: balance, least: floor)
+                let change = BalanceChange(priced: line, balance: balance, rule: rule)
                 #expect(change.before == balance && change.due + change.before - change.after == line)
-                #expect(change.due == 0 || change.due >= max(floor, 1), "\(currency) \(line) \(balance)")
-                #expect(change.due == 0 || change.after == 0)
-                #expect(change.after > -max(floor, 1), "\(currency) \(line) \(balance)")
+                #expect(change.due == 0 || change.due >= floor, "\(currency) \(line) \(balance)")
+                #expect(change.due % rule.multiple == 0, "\(currency) \(line) \(balance)")
+                #expect(change.due == 0 || (change.after <= 0 && change.after > -rule.multiple))
+                #expect(change.after > -floor, "\(currency) \(line) \(balance)")
                 (balance, priced, asked) = (change.after, priced + line, asked + change.due)
             }
             #expect(asked - balance == priced, "\(currency)")
@@ -117,8 +137,10 @@ import Testing
     }
 
     private func live(_ round: Int, _ random: inout Seeded) {
-        let currency: Currency = Currency.all.filter { least[$0] > 0 }.randomElement(using: &random) ?? .usd
-        let floor: Int64 = least[currency]
+        let currency: Currency =
+            Currency.all.filter { collectable[$0] != .init() }.randomElement(using: &random) ?? .usd
+        let rule: CollectableAmounts.Rule = collectable[currency]
+        let floor: Int64 = max(rule.least, rule.multiple)
         let plans: [Plan] = (0..<5).map { number in
             plan("p\(number)", Int64.random(in: 1...(2 * floor), using: &random), currency: currency)
         }
@@ -144,5 +166,6 @@ import Testing
         let asked: Int64 = counted.reduce(0) { $0 + $1.amount.minor }
         #expect(asked - subscription.credit == priced, "\(currency), round \(round), seed \(random.seed)")
         #expect(billings.values.allSatisfy { $0.amount.isZero || $0.amount.minor >= floor }, "round \(round)")
+        #expect(billings.values.allSatisfy { $0.amount.minor % rule.multiple == 0 }, "round \(round)")
     }
 }
