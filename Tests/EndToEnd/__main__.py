@@ -1,14 +1,16 @@
-"""Runs the end to end tests: `python3 -m Tests.EndToEnd [images gateway operations main_job api_documents hostile_input poison payment_page page_elsewhere page_instalments page_trouble page_wallets examples faults restart killed takeover]`."""
+"""Runs the end to end tests: `python3 -m Tests.EndToEnd [images gateway operations main_job api_documents hostile_input poison payment_page page_elsewhere page_instalments page_trouble page_wallets examples faults restart killed lives takeover]`."""
 
 from __future__ import annotations
 
 import sys
 import time
 import traceback
+from collections.abc import Callable
+from typing import Any
 
 from deploy.local.__main__ import reset, stop
 
-from . import api_documents, examples, faults, gateway, hostile_input, images, killed, main_job, operations, page_elsewhere, page_instalments, page_trouble, page_wallets, payment_page, poison, restart, takeover
+from . import api_documents, examples, faults, gateway, hostile_input, images, killed, lives, main_job, operations, page_elsewhere, page_instalments, page_trouble, page_wallets, payment_page, poison, restart, takeover
 from .harness import Case, World, free_stack, ordinary_stack
 
 MODULES: dict[str, list[Case]] = {
@@ -31,11 +33,18 @@ MODULES: dict[str, list[Case]] = {
 }
 
 
+# On stacks of their own, which begin with nothing and which the cases start.
+ALONE: dict[str, tuple[list[Case], Callable[[], dict[str, Any]]]] = {
+    "lives": (lives.CASES, lives.options),
+    "takeover": (takeover.CASES, takeover.options),
+}
+
+
 def main() -> int:
-    wanted = sys.argv[1:] or [*MODULES, "takeover"]
-    unknown = [name for name in wanted if name not in MODULES and name != "takeover"]
+    wanted = sys.argv[1:] or [*MODULES, *ALONE]
+    unknown = [name for name in wanted if name not in MODULES and name not in ALONE]
     if unknown:
-        raise SystemExit(f"no such tests: {', '.join(unknown)}; there are {', '.join([*MODULES, 'takeover'])}")
+        raise SystemExit(f"no such tests: {', '.join(unknown)}; there are {', '.join([*MODULES, *ALONE])}")
     passed = failed = 0
     shared = [name for name in wanted if name in MODULES]
     if shared:
@@ -46,11 +55,12 @@ def main() -> int:
                 good = attempt(name, case, world)
                 passed, failed = passed + good, failed + (not good)
         stop(world.stack)
-    if "takeover" in wanted:
-        world = World(free_stack("takeover", **takeover.options()))
+    for name in [name for name in wanted if name in ALONE]:
+        cases, options = ALONE[name]
+        world = World(free_stack(name, **options()))
         reset(world.stack)
-        for case in takeover.CASES:
-            good = attempt("takeover", case, world)
+        for case in cases:
+            good = attempt(name, case, world)
             passed, failed = passed + good, failed + (not good)
         stop(world.stack)
     print(f"{passed} passed, {failed} failed", flush=True)

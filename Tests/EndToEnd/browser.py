@@ -15,6 +15,13 @@ from typing import Any
 
 PATIENCE_SECONDS = 20.0
 POLL_SECONDS = 0.05
+# What DevTools says when a page gives way to another in the middle of a question.
+GONE = ("Inspected target navigated or closed", "Execution context was destroyed.")
+
+
+class GoneError(Exception):
+    """The page that was asked is no longer there."""
+
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = (
     "--headless=new",
@@ -171,9 +178,17 @@ class Browser:
 
     def until(self, good: Callable[[], bool], what: str) -> None:
         deadline = time.monotonic() + PATIENCE_SECONDS
-        while not good():
+        while not self.sees(good):
             assert time.monotonic() < deadline, f"{what}; the page says: {self.text()[:600]}"
             time.sleep(POLL_SECONDS)
+
+    @staticmethod
+    def sees(good: Callable[[], bool]) -> bool:
+        """Whether it is good now; a page that gives way to another while it is asked is not."""
+        try:
+            return good()
+        except GoneError:
+            return False
 
     # The DevTools protocol: JSON messages, each ended by a zero byte
 
@@ -186,7 +201,10 @@ class Browser:
         while True:
             answer = self.read()
             if answer.get("id") == message["id"]:
-                assert "error" not in answer, f"{method}: {answer['error']}"
+                fault: dict[str, Any] = answer.get("error", {})
+                if fault.get("message") in GONE:
+                    raise GoneError(fault["message"])
+                assert not fault, f"{method}: {fault}"
                 result: dict[str, Any] = answer["result"]
                 return result
             if answer.get("method") == "Fetch.requestPaused":

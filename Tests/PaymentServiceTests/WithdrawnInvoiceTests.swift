@@ -1,11 +1,13 @@
 import BillingCore
 import HTTPKit
+import JSON
 import PaymentContract
 import PaymentDisputes
 import PaymentDomain
 import PaymentRecords
 import PaymentService
 import Postgres
+import ServiceKit
 import TestKit
 import Testing
 
@@ -47,6 +49,10 @@ import Testing
                 #expect(try await world.booked(payment.id) == ["payment", "refund"])
                 #expect(try await world.published("payment.refunded.v1") == 1)
                 #expect(try await world.violations() == [])
+                let paid: JSONValue? = try await world.database.transaction { db in
+                    try PaymentConsistency.facts(in: db).facts.first { $0.0 == "paid_invoices" }?.1
+                }
+                #expect(paid?["count"]?.intValue == 0, "the invoice is void, as Invoice has it")
             }
         }
     }

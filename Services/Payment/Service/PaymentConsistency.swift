@@ -60,7 +60,8 @@ package enum PaymentConsistency {
                 (
                     "paid_invoices",
                     try Fingerprint.of(
-                        "SELECT invoice_id FROM payments WHERE status = 'succeeded' AND invoice_id IS NOT NULL", in: db)
+                        "SELECT invoice_id FROM payments WHERE status = 'succeeded' AND invoice_id IS NOT NULL AND NOT invoice_voided",
+                        in: db)
                 ),
                 (
                     "assessed_attempts",
