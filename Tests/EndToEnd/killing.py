@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from pathlib import Path
+from contextlib import suppress
 
 from deploy.local import leftovers
 
@@ -33,11 +33,14 @@ def kill_everything(world: World) -> int:
     """Kills the supervisor and then all it ran; returns how many processes there were."""
     supervisor = int((world.stack.run / "supervisord.pid").read_text())
     os.kill(supervisor, signal.SIGKILL)
-    pids = leftovers.find(world.stack)
-    for pid in pids:
-        if Path(f"/proc/{pid}").exists():
-            os.kill(pid, signal.SIGKILL)
+    killed: set[int] = set()
     deadline = time.monotonic() + BACK_SECONDS
-    while leftovers.find(world.stack) and time.monotonic() < deadline:
+    # What was born in between is found by the next look.
+    while (pids := leftovers.find(world.stack)) and time.monotonic() < deadline:
+        for pid in pids:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        killed.update(pids)
         time.sleep(0.1)
-    return len(pids)
+    assert not pids, f"still there: {pids}"
+    return len(killed)
