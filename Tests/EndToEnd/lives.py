@@ -27,11 +27,13 @@ from .killed import still_open
 LIFE_SECONDS = float(os.environ.get("REFRAIN_LIVES_SECONDS", "30"))
 WORKERS = 4
 PATIENCE_SECONDS = 90.0
+CLOCK_SECONDS = 240.0
 SETTLE_SECONDS = 90.0
 BACK_SECONDS = 60.0
 DISPUTED = ("4000000000000259", "4000000000002685", "4000000000001976")
 TROUBLE = (cards.INSUFFICIENT_FUNDS, cards.FAILS_ON_CHARGE, cards.AUTHENTICATION_REQUIRED, "4000009900000020", *DISPUTED)
-JUMP_HOURS = (1, 5, 20, 24 * 3)
+JUMP_HOURS = (1, 2, 20, 24 * 3, 24 * 8)
+RESTLESS_HOURS = 2
 TERMS = ("pay_in_3", "pay_in_4", "pay_in_6", "pay_in_12")
 COUNTRIES = {"USD": "US", "EUR": "DE", "GBP": "GB", "JPY": "JP", "KWD": "KW"}
 
@@ -175,6 +177,8 @@ class Lives:
         self.said: Counter[str] = Counter()
         self.errors: list[str] = []
         self.enough = threading.Event()
+        self.may_act = threading.Event()
+        self.may_act.set()
         self.threads = [
             threading.Thread(target=self.work, args=(random.Random(f"{seed}/{number}"),), daemon=True)
             for number in range(WORKERS)
@@ -198,6 +202,7 @@ class Lives:
                 if not lives or len(lives) < 12 and draw.random() < 0.1:
                     lives.append(Life(self.client, draw, self.said))
                 draw.choice(lives).step()
+                self.may_act.wait(PATIENCE_SECONDS)
             except Exception as error:  # told to the test, which runs in another thread
                 self.errors.append(f"{type(error).__name__}: {error}")
 
@@ -226,16 +231,27 @@ def lived(world: World) -> None:
     kills: Counter[str] = Counter()
     killer = threading.Thread(target=kill_now_and_then, args=(world, draw, lives, kills), daemon=True)
     killer.start()
+    # Whoever moves the clock is killed in the middle of it, again and again.
+    clock = Client(world.stack.gateway_url, world.stack.demo_key, patience=CLOCK_SECONDS)
     jumps = 0
     end = time.monotonic() + LIFE_SECONDS
-    while time.monotonic() < end and not lives.errors:
-        advance(world.client, business_time(world.client) + timedelta(hours=draw.choice(JUMP_HOURS)))
-        jumps += 1
+    try:
+        while time.monotonic() < end and not lives.errors:
+            hours = draw.choice(JUMP_HOURS)
+            # Short jumps go on while customers act, long ones while they wait: the system would never be at rest.
+            if hours > RESTLESS_HOURS:
+                lives.may_act.clear()
+            advance(clock, business_time(clock) + timedelta(hours=hours))
+            lives.may_act.set()
+            jumps += 1
+    finally:
+        lives.enough.set()
+        lives.may_act.set()
     lives.finish()
     killer.join(BACK_SECONDS)
     print(f"     {dict(kills)} kills, {jumps} jumps, {lives.client.repeats} requests repeated", flush=True)
     print(f"     {dict(sorted(lives.said.items()))}", flush=True)
-    advance(world.client, business_time(world.client) + timedelta(days=31))
+    advance(clock, business_time(clock) + timedelta(days=31))
     world.assert_consistent(SETTLE_SECONDS)
     eventually(
         lambda: [row for row in still_open(world) if row[2] != "requires_action"],
