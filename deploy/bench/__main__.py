@@ -157,7 +157,7 @@ class Bench:
 
     def added_latency(self) -> None:
         """What we add to the provider's own time: payments by a card over which it takes three seconds and more. Each answer
-        says how long that was."""
+        says how long that was. The reference's statements at the same rate say what the machine gives."""
         self.make("customers", "slow_", SLOW_CUSTOMERS)
         self.wait_rows("payment.customers WHERE id LIKE 'slow\\_%'", SLOW_CUSTOMERS)
         self.make("slow_cards", "slow_", SLOW_CUSTOMERS)
@@ -166,8 +166,10 @@ class Bench:
         if found["refused"] or not added or len(added) != found["succeeded"]:
             raise SystemExit(f"bench: slow cards: {found}")
         self.say(f"{found['succeeded']} payments by slow cards, {found['pending']} answered before their end")
-        self.note("added_latency_p99_ms", added[int(len(added) * 0.99)], "ms")
-        self.note("added_latency_p50_ms", added[len(added) // 2], "ms")
+        rate = found["succeeded"] / found["seconds"]
+        reference = pgbench(self.stack, SCRIPTS / "payment_reference.sql", 16, SECONDS, CUSTOMERS, rate=rate)
+        self.note("added_latency_p99_ms", added[int(len(added) * 0.99)], "ms", reference.p99_ms)
+        self.note("added_latency_p50_ms", added[len(added) // 2], "ms", reference.p50_ms)
 
     def flat_memory(self, rate: float) -> None:
         """Memory after many payments beside memory before them: as large then as it was after the first runs."""

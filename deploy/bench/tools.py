@@ -43,6 +43,7 @@ class Reference:
     """What pgbench measured."""
 
     per_second: float
+    p50_ms: float
     p99_ms: float
 
 
@@ -64,7 +65,8 @@ def pgbench(stack: Stack, script: Path, clients: int, seconds: int, customers: i
         latencies = sorted(
             int(line.split()[2]) for path in Path(logs).iterdir() for line in path.read_text().splitlines()
         )
-    return Reference(float(match.group(1)), latencies[int(len(latencies) * 0.99)] / 1000)
+    middle, slow = latencies[len(latencies) // 2], latencies[int(len(latencies) * 0.99)]
+    return Reference(float(match.group(1)), middle / 1000, slow / 1000)
 
 
 def make_reference_database(stack: Stack, customers: int) -> None:
