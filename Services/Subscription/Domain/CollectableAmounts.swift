@@ -48,9 +48,6 @@ public struct CollectableAmounts: Hashable, Sendable {
             multiples: self.multiples.merging(multiples) { _, other in other })
     }
 
-    /// All of anything is asked for.
-    public static let all = CollectableAmounts(least: [:])
-
     /// Stripe's least charges, and the last digits that Stripe or PayPal do not take, as `docs/data/provider-units.csv` has
     /// them. Source: docs.stripe.com/currencies, minimum and maximum charge amounts, three-decimal currencies;
     /// developer.paypal.com, supported currencies without decimals.
