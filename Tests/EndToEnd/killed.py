@@ -10,16 +10,17 @@ import contextlib
 import os
 import random
 import signal
-import threading
 import time
 import uuid
 from collections import Counter
 from collections.abc import Collection, Iterator
+from functools import partial
 
 from deploy.demo.cards import good_card
-from deploy.demo.client import Client, JSON
+from deploy.demo.client import JSON
 from deploy.local.probes import unready
 
+from .crowd import Crowd
 from .harness import Case, World, eventually
 from .stripe_double import StripeDouble, configured
 
@@ -34,21 +35,16 @@ CUSTOMERS = 8
 WORKERS = 6
 
 
-class Shop:
+class Shop(Crowd):
     """Clients that play stories of payments and send again, under the same key, what got no answer."""
 
     def __init__(self, world: World, double: StripeDouble | None, seed: int) -> None:
-        self.client = Client(world.stack.gateway_url, world.stack.demo_key, patience=PATIENCE_SECONDS)
+        super().__init__(world, PATIENCE_SECONDS)
+        self.seed = seed
         self.provider = "stripe" if double else "sandbox"
         self.payers = [self.payer(double, number) for number in range(CUSTOMERS)]
         self.orders: dict[str, str] = {}
         self.said: Counter[str] = Counter()
-        self.errors: list[str] = []
-        self.enough = threading.Event()
-        self.threads = [
-            threading.Thread(target=self.work, args=(random.Random(f"{seed}/{number}"),), daemon=True)
-            for number in range(WORKERS)
-        ]
 
     def payer(self, double: StripeDouble | None, number: int) -> JSON:
         """A customer with a method of their own: risk rules count attempts by card."""
@@ -68,24 +64,8 @@ class Shop:
         return {"customer_id": customer, "payment_method_id": answer["id"]}
 
     def start(self) -> None:
-        for thread in self.threads:
-            thread.start()
-
-    def finish(self) -> None:
-        """Lets every client end the story at hand. Fails when one gave up or hangs."""
-        self.enough.set()
-        for thread in self.threads:
-            thread.join(PATIENCE_SECONDS)
-            assert not thread.is_alive(), "a client hangs"
-        assert not self.errors, "\n".join(self.errors[:5])
-
-    def work(self, draw: random.Random) -> None:
-        while not self.enough.is_set():
-            try:
-                self.story(draw)
-            except Exception as error:  # told to the test, which runs in another thread
-                self.errors.append(f"{type(error).__name__}: {error}")
-                return
+        draws = [random.Random(f"{self.seed}/{number}") for number in range(WORKERS)]
+        self.begin(*(partial(self.story, draw) for draw in draws))
 
     def story(self, draw: random.Random) -> None:
         key, amount, manual = str(uuid.UUID(int=draw.getrandbits(128))), draw.randint(1_000, 9_000), draw.random() < 0.5

@@ -13,6 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from deploy.demo import cards
@@ -21,6 +22,7 @@ from deploy.demo.client import Answer, Client, JSON
 from deploy.demo.clock import advance, business_time
 from deploy.local.layout import SERVICES
 
+from .crowd import Crowd
 from .harness import Case, World, eventually
 from .killed import still_open
 
@@ -169,42 +171,21 @@ class Life:
         return found
 
 
-class Lives:
+class Lives(Crowd):
     """Customers that live at once."""
 
     def __init__(self, world: World, seed: int) -> None:
-        self.client = Client(world.stack.gateway_url, world.stack.demo_key, patience=PATIENCE_SECONDS)
+        super().__init__(world, PATIENCE_SECONDS)
         self.said: Counter[str] = Counter()
-        self.errors: list[str] = []
-        self.enough = threading.Event()
         self.may_act = threading.Event()
         self.may_act.set()
-        self.threads = [
-            threading.Thread(target=self.work, args=(random.Random(f"{seed}/{number}"),), daemon=True)
-            for number in range(WORKERS)
-        ]
+        self.begin(*(partial(self.live, random.Random(f"{seed}/{number}"), []) for number in range(WORKERS)))
 
-    def start(self) -> None:
-        for thread in self.threads:
-            thread.start()
-
-    def finish(self) -> None:
-        self.enough.set()
-        for thread in self.threads:
-            thread.join(PATIENCE_SECONDS)
-            assert not thread.is_alive(), "a client hangs"
-        assert not self.errors, "\n".join(self.errors[:5])
-
-    def work(self, draw: random.Random) -> None:
-        lives: list[Life] = []
-        while not self.enough.is_set() and not self.errors:
-            try:
-                if not lives or len(lives) < 12 and draw.random() < 0.1:
-                    lives.append(Life(self.client, draw, self.said))
-                draw.choice(lives).step()
-                self.may_act.wait(PATIENCE_SECONDS)
-            except Exception as error:  # told to the test, which runs in another thread
-                self.errors.append(f"{type(error).__name__}: {error}")
+    def live(self, draw: random.Random, lives: list[Life]) -> None:
+        self.may_act.wait(PATIENCE_SECONDS)
+        if not lives or len(lives) < 12 and draw.random() < 0.1:
+            lives.append(Life(self.client, draw, self.said))
+        draw.choice(lives).step()
 
 
 def kill_now_and_then(world: World, draw: random.Random, lives: Lives, kills: Counter[str]) -> None:
@@ -227,7 +208,6 @@ def lived(world: World) -> None:
     draw = random.Random(seed)
     load_catalog(world.client)
     lives = Lives(world, seed)
-    lives.start()
     kills: Counter[str] = Counter()
     killer = threading.Thread(target=kill_now_and_then, args=(world, draw, lives, kills), daemon=True)
     killer.start()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 import uuid
 
 from deploy.demo.cards import good_card
 from deploy.demo.client import Client, JSON
 
+from .crowd import Crowd
 from .harness import World, eventually
 
 PATIENCE_SECONDS = 120.0
@@ -28,36 +28,19 @@ def new_customer(client: Client, card: str = "", seconds: float = 30) -> str:
     return customer
 
 
-class Payer:
+class Payer(Crowd):
     """Clients that pay one thing after another and send again, under the same key, what got no answer."""
 
     def __init__(self, world: World, workers: int) -> None:
-        self.client = Client(world.stack.gateway_url, world.stack.demo_key, patience=PATIENCE_SECONDS)
+        super().__init__(world, PATIENCE_SECONDS)
         self.customer = new_customer(self.client)
         self.answers: dict[str, str] = {}
-        self.errors: list[str] = []
-        self.enough = threading.Event()
-        self.threads = [threading.Thread(target=self.work, daemon=True) for _ in range(workers)]
-        for thread in self.threads:
-            thread.start()
+        self.begin(*[self.pay] * workers)
 
-    def finish(self) -> None:
-        """Lets every client end the payment at hand. Fails when one gave up or hangs."""
-        self.enough.set()
-        for thread in self.threads:
-            thread.join(PATIENCE_SECONDS)
-            assert not thread.is_alive(), "a client hangs"
-        assert not self.errors, self.errors[0]
-
-    def work(self) -> None:
-        while not self.enough.is_set():
-            key = str(uuid.uuid4())
-            body = {"amount": 500, "currency": "USD", "customer_id": self.customer, "description": key}
-            try:
-                self.answers[key] = self.client.post("/v1/payments", body, key=key)["id"]
-            except Exception as error:  # told to the test, which runs in another thread
-                self.errors.append(f"{type(error).__name__}: {error}")
-                return
+    def pay(self) -> None:
+        key = str(uuid.uuid4())
+        body = {"amount": 500, "currency": "USD", "customer_id": self.customer, "description": key}
+        self.answers[key] = self.client.post("/v1/payments", body, key=key)["id"]
 
     def assert_one_payment_for_each_key(self) -> None:
         payments: list[JSON] = self.client.list("/v1/payments", customer_id=self.customer)
