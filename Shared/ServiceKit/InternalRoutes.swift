@@ -36,8 +36,7 @@ struct InternalRoutes<Assembly: ServiceAssembly>: Sendable {
             body: NoInput.self, answers: RestReport.self, statuses: [200], needsKey: false, isInternal: true
         ) { _, _ in
             let report: RestReport = try await pool.transaction(readOnly: true) { db in
-                let inFlight: Int64 = try Assembly.inFlight(db)
-                return try RestReport(service: Assembly.name, inFlight: inFlight, in: db)
+                try RestReport(service: Assembly.name, inFlight: Assembly.inFlight, in: db)
             }
             return Reply(status: 200, report)
         }

@@ -31,15 +31,17 @@ struct RestReport: JSONOutput, Equatable {
     }
 
     /// Reads it from the service's own tables. The position comes first: an event whose number was drawn before is there, or
-    /// its transaction is among those that write.
-    init(service: String, inFlight: Int64, in db: borrowing PostgresTransaction) throws {
+    /// its transaction is among those that write. Work comes last: what was begun since is seen.
+    init(
+        service: String, inFlight: (borrowing PostgresTransaction) throws -> Int64, in db: borrowing PostgresTransaction
+    ) throws {
         let position: Int64 = try Outbox.position(in: db)
         let writing: Int64? = try db.first(
             "SELECT count(*) FROM pg_stat_activity WHERE usename = session_user AND backend_xid IS NOT NULL"
         ) { row in try row.next() }
         self.init(
             service: service, position: position, writing: writing ?? 0, outbox: Int64(try Outbox.backlog(in: db)),
-            retries: Int64(try Progress.retries(in: db)), inFlight: inFlight)
+            retries: Int64(try Progress.retries(in: db)), inFlight: try inFlight(db))
     }
 
     /// Reads another service's answer; `nil` when it is none.

@@ -18,10 +18,6 @@ POLL_SECONDS = 0.05
 # What DevTools says when a page gives way to another in the middle of a question.
 GONE = ("Inspected target navigated or closed", "Execution context was destroyed.")
 
-
-class GoneError(Exception):
-    """The page that was asked is no longer there."""
-
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = (
     "--headless=new",
@@ -35,6 +31,10 @@ FLAGS = (
     "--hide-scrollbars",
     "--force-color-profile=srgb",
 )
+
+
+class GoneError(Exception):
+    """The page that was asked is no longer there."""
 
 
 class Browser:
