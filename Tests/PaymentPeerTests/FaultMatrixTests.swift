@@ -35,6 +35,7 @@ import Testing
         try await run { season in
             let peer = try await LivePeer()
             defer { peer.stop() }
+            try await expiredCertificateExpires()
             try await season(PayPalMatrixPeer(peer: peer))
         }
     }

@@ -96,6 +96,7 @@ import Testing
     func payPal() async throws {
         let peer = try await LivePeer()
         defer { peer.stop() }
+        try await expiredCertificateExpires()
         let port: Int = try ChildProcess.freePort()
         let hook: JSONValue = try await peer.post(
             "/v1/notifications/webhooks",

@@ -1,3 +1,4 @@
+import BillingCore
 import Dispatch
 import Glibc
 import Synchronization
@@ -217,4 +218,11 @@ final class Peer: Sendable {
     }
 
     deinit { process.kill() }
+}
+
+/// Waits until the certificate that the double of PayPal has made as an expired one has expired: it is valid for the
+/// second in which the double started.
+func expiredCertificateExpires() async throws {
+    let started: Int64 = SystemClock().now.seconds
+    try await eventually(within: .seconds(2), "the next second") { SystemClock().now.seconds > started }
 }

@@ -105,6 +105,7 @@ private final class PeerCertificates: CertificateTransport {
 
     @Test("PayPal's: every corruption is refused for its reason") func payPal() async throws {
         let peer = try await Peer("paypal-mock/paypal_mock.py", ready: "/_mock/requests")
+        try await expiredCertificateExpires()
         let inbox = Inbox()
         let server = try LoopbackServer { inbox.take($0) }
         let basic = "Basic bW9jay1jbGllbnQtaWQ6bW9jay1jbGllbnQtc2VjcmV0"
