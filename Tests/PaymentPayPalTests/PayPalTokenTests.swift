@@ -73,7 +73,7 @@ import Testing
         _ = try await world.adapter.charge(Ask.charge())
         #expect(world.fake.sent.map { $0.headers["Authorization"] } == ["Bearer T1", "Bearer T2"])
         let hopeless = FakeWorld([stale, stale])
-        await #expect(throws: ProviderFault.rejected(code: "invalid_token")) {
+        await #expect(throws: ProviderFault.unauthorized(code: "invalid_token")) {
             try await hopeless.adapter.charge(Ask.charge())
         }
         #expect(hopeless.fake.isOver && hopeless.fake.tokenRequests.count == 2 && hopeless.waits.all.isEmpty)
@@ -82,7 +82,7 @@ import Testing
     @Test("are replaced once per call, not once per try") func oncePerCall() async {
         let stale = FakePayPal.Step.answer(401, ["error": "invalid_token"])
         let world = FakeWorld([stale, .text(429), stale])
-        await #expect(throws: ProviderFault.rejected(code: "invalid_token")) {
+        await #expect(throws: ProviderFault.unauthorized(code: "invalid_token")) {
             try await world.adapter.charge(Ask.charge())
         }
         #expect(world.fake.isOver)
@@ -136,7 +136,7 @@ import Testing
 
     @Test("are refused with our credentials: nothing is sent or repeated") func refused() async {
         let world = FakeWorld([], tokens: [.answer(401, ["error": "invalid_client"])])
-        await #expect(throws: ProviderFault.rejected(code: "invalid_client")) {
+        await #expect(throws: ProviderFault.unauthorized(code: "invalid_client")) {
             try await world.adapter.charge(Ask.charge())
         }
         #expect(world.fake.sent.isEmpty && world.waits.all.isEmpty)

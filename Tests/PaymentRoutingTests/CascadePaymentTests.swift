@@ -113,8 +113,8 @@ import Testing
     @Test("faults of a charge are outages only where nothing can have happened") func faults() {
         for (fault, outcome) in [
             (ProviderFault.notSent("no route"), CascadeOutcome.outage), (.rateLimited(retryAfter: 5), .outage),
-            (.rejected(code: "no_such_account"), .outage), (.timedOut, .unknown), (.unavailable(500), .unknown),
-            (.unusable("HTML"), .unknown),
+            (.rejected(code: "no_such_account"), .outage), (.unauthorized(code: "api_key_expired"), .outage),
+            (.timedOut, .unknown), (.unavailable(500), .unknown), (.unusable("HTML"), .unknown),
         ] { #expect(CascadeOutcome(fault) == outcome, "\(fault)") }
     }
 

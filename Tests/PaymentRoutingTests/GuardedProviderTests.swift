@@ -43,7 +43,7 @@ import Testing
         #expect(try await world.guarded.charge(request) == captured(request))
         for fault in [
             ProviderFault.notSent("x"), .timedOut, .unavailable(500), .rateLimited(retryAfter: 3), .unusable("y"),
-            .rejected(code: "z"),
+            .rejected(code: "z"), .unauthorized(code: "k"),
         ] {
             world.acquirer.turn { _ throws(ProviderFault) in throw fault }
             await #expect(throws: fault) { try await world.charge() }
@@ -83,6 +83,20 @@ import Testing
         world.clock.advance(by: .seconds(120))
         for _ in 0..<30 { _ = try? await world.charge() }
         #expect(world.health.snapshot("a")?.phase != .closed)
+    }
+
+    @Test("a provider that refuses our credentials is left alone until a probe finds them good") func credentials()
+        async throws
+    {
+        let world = World { _ throws(ProviderFault) in throw .unauthorized(code: "api_key_expired") }
+        for _ in 0..<20 { _ = try? await world.charge() }
+        #expect(world.acquirer.charges == 20)
+        await #expect(throws: ProviderFault.notSent("the circuit of a is open")) { try await world.charge() }
+        #expect(world.acquirer.charges == 20)
+        world.acquirer.turn { request in captured(request) }
+        world.clock.advance(by: .seconds(31))
+        for _ in 0..<3 { _ = try await world.charge() }
+        #expect(world.health.snapshot("a")?.phase == .closed)
     }
 
     @Test("attempts that never end here do not keep later ones from being counted") func forgotten() async throws {

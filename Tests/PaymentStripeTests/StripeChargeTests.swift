@@ -239,16 +239,20 @@ import Testing
     }
 
     @Test(
-        "what refuses us is a rejection",
+        "what refuses us is a rejection, and of our key one for all calls",
         arguments: [
-            (401, refusal("invalid_request_error"), "status_401"),
-            (403, refusal("invalid_request_error", code: "secret_key_required"), "secret_key_required"),
-            (400, refusal("invalid_request_error", code: "parameter_unknown"), "parameter_unknown"),
-            (404, refusal("invalid_request_error", code: "resource_missing"), "resource_missing"),
+            (401, refusal("invalid_request_error"), ProviderFault.unauthorized(code: "status_401")),
+            (401, refusal("invalid_request_error", code: "api_key_expired"), .unauthorized(code: "api_key_expired")),
+            (
+                403, refusal("invalid_request_error", code: "secret_key_required"),
+                .rejected(code: "secret_key_required")
+            ),
+            (400, refusal("invalid_request_error", code: "parameter_unknown"), .rejected(code: "parameter_unknown")),
+            (404, refusal("invalid_request_error", code: "resource_missing"), .rejected(code: "resource_missing")),
         ])
-    func rejected(status: Int, body: String, code: String) async throws {
+    func rejected(status: Int, body: String, fault: ProviderFault) async throws {
         let world = StripeWorld(.answer(status, body))
-        await #expect(throws: ProviderFault.rejected(code: code)) { try await world.adapter.charge(Self.asked) }
+        await #expect(throws: fault) { try await world.adapter.charge(Self.asked) }
         #expect(world.transport.requests.count == 1)
     }
 

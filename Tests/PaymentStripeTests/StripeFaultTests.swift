@@ -45,7 +45,7 @@ import Testing
             ([.fault(.timedOut), .fault(.notSent("down")), busy, .fault(.notSent("down"))], .timedOut),
             ([busy, broken, busy, .fault(.notSent("down"))], .unavailable(500)),
             ([.fault(.timedOut), keyless], .unusable("refused after an unanswered try: status_401")),
-            ([busy, keyless], .rejected(code: "status_401")),
+            ([busy, keyless], .unauthorized(code: "status_401")),
         ] as [([FakeTransport.Step], ProviderFault)])
     func exhausted(steps: [FakeTransport.Step], fault: ProviderFault) async throws {
         let world = StripeWorld(steps: steps)

@@ -348,6 +348,16 @@ package enum ProviderFault: Error, Sendable, Equatable {
     case rateLimited(retryAfter: Int?)
     /// An answer that makes no sense: not JSON, another amount, another currency, another id. Raises an alarm.
     case unusable(String)
-    /// It refuses our credentials or our request: nothing happened, and a repeat changes nothing. Raises an alarm.
+    /// It refuses our request: nothing happened, and a repeat changes nothing. Raises an alarm.
     case rejected(code: String)
+    /// It refuses our credentials: nothing happened, as with every call until somebody sees to them. Raises an alarm.
+    case unauthorized(code: String)
+
+    /// The provider's word where it has certainly refused and would do so again.
+    package var refusalCode: String? {
+        switch self {
+        case .rejected(let code), .unauthorized(let code): code
+        case .notSent, .timedOut, .unavailable, .rateLimited, .unusable: nil
+        }
+    }
 }

@@ -63,7 +63,7 @@ package struct PayPalAdapter: PaymentProvider {
     ///
     /// For charges whose outcome is open: an order whose capture was declined stays approved at PayPal, and asking
     /// again would try again.
-    /// - Throws: ``ProviderFault``, never `notSent` or `rejected`: they would speak of the question, not of the charge.
+    /// - Throws: ``ProviderFault``, never one that is certain: it would speak of the question, not of the charge.
     package func outcome(of request: ChargeRequest) async throws(ProviderFault) -> ChargeAnswer {
         do throws(ProviderFault) {
             if let known = request.reference, let order = try await orderID(known, for: request) {
@@ -268,7 +268,7 @@ extension ProviderFault {
     /// The fault of a question about a charge: what is certain of the question is not certain of the charge.
     var aboutTheQuestion: ProviderFault {
         switch self {
-        case .rejected(let code): .unusable("the question is rejected: \(code)")
+        case .rejected(let code), .unauthorized(let code): .unusable("the question is rejected: \(code)")
         case .notSent: .timedOut
         case .timedOut, .unavailable, .rateLimited, .unusable: self
         }

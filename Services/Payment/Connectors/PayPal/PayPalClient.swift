@@ -65,7 +65,7 @@ struct PayPalClient: Sendable {
     var now: Instant { exchange.now }
 
     /// Sends a call, again under the same key while the policy allows.
-    /// - Throws: ``ProviderFault``, of which `notSent` and `rejected` are certain: nothing happened.
+    /// - Throws: ``ProviderFault``, of which `notSent`, `rejected` and `unauthorized` are certain: nothing happened.
     func send(_ call: PayPalCall) async throws(ProviderFault) -> PayPalReply {
         var mayRenew = true
         let (reply, doubt) = try await exchange.repeated { () throws(ProviderFault) in
@@ -112,6 +112,7 @@ struct PayPalClient: Sendable {
         case 200, 201: return .done(try PayPalWire.object(answer.body))
         case 204: return .done(nil)
         case 404, 422: return .refused(try refusal(answer))
+        case 401: throw .unauthorized(code: try refusal(answer).code)
         case 400...499: throw .rejected(code: try refusal(answer).code)
         default: throw .unusable("status \(answer.status)")
         }

@@ -30,7 +30,7 @@ package struct PayPalExchange: Sendable {
     /// Runs a try, and again as the policy says while it fails in a way that a repeat under the same key may cure.
     ///
     /// The fault thrown in the end tells the least that is known: once any try may have reached PayPal, a later "not
-    /// sent" or "rejected" does not make the outcome certain, so the earlier fault is thrown.
+    /// sent" or "refused" does not make the outcome certain, so the earlier fault is thrown.
     /// - Returns: The reply, and the fault of an earlier try that may have taken effect.
     func repeated<Reply>(
         _ attempt: () async throws(ProviderFault) -> Reply
@@ -59,7 +59,7 @@ package struct PayPalExchange: Sendable {
             retry.wait(before: number + 1, retryAfter: nil, jitter: surroundings.draw)
         case .rateLimited(let seconds):
             retry.wait(before: number + 1, retryAfter: seconds, jitter: surroundings.draw)
-        case .unusable, .rejected: nil
+        case .unusable, .rejected, .unauthorized: nil
         }
     }
 
@@ -86,7 +86,7 @@ extension ProviderFault {
     var leavesDoubt: Bool {
         switch self {
         case .timedOut, .unavailable, .unusable: true
-        case .notSent, .rateLimited, .rejected: false
+        case .notSent, .rateLimited, .rejected, .unauthorized: false
         }
     }
 }

@@ -27,7 +27,7 @@ package actor PayPalTokens {
 
     /// A token that is good for now. Asks once; repeating is the caller's.
     /// - Throws: ``ProviderFault/notSent(_:)`` whatever went wrong on the way to one: the call it is for has not been
-    ///   sent. ``ProviderFault/rejected(code:)`` when PayPal refuses our credentials, and
+    ///   sent. ``ProviderFault/unauthorized(code:)`` when PayPal refuses our credentials, and
     ///   ``ProviderFault/rateLimited(retryAfter:)``.
     package func token() async throws(ProviderFault) -> Secret {
         let now: Instant = exchange.now
@@ -79,7 +79,7 @@ package actor PayPalTokens {
         let body: JSONValue = try PayPalWire.object(answer.body)
         guard answer.status == 200 else {
             let code: String? = body["error"]?.stringValue ?? body["name"]?.stringValue
-            throw .rejected(code: code ?? "HTTP_\(answer.status)")
+            throw .unauthorized(code: code ?? "HTTP_\(answer.status)")
         }
         guard let text = body["access_token"]?.stringValue, isTokenText(text),
             let life = body["expires_in"]?.intValue, life > 0, life <= 400 * 86_400,
@@ -93,7 +93,7 @@ package actor PayPalTokens {
 
     private static func beforeSending(_ fault: ProviderFault) -> ProviderFault {
         switch fault {
-        case .notSent, .rejected, .rateLimited: fault
+        case .notSent, .rejected, .unauthorized, .rateLimited: fault
         case .timedOut: .notSent("no access token: no answer in time")
         case .unavailable(let status): .notSent("no access token: status \(status)")
         case .unusable(let what): .notSent("no access token: unusable answer: \(what)")

@@ -12,8 +12,8 @@ struct StripeClient: Sendable {
 
     /// Sends a request until there is a reply or the tries are used up.
     /// - Parameter mayHaveHappened: An earlier call under the same key ended without an answer.
-    /// - Throws: ``ProviderFault``. `notSent`, `rateLimited` and `rejected` are thrown only when no try, this call's or
-    ///   an earlier one's, can have been carried out: they say that nothing happened.
+    /// - Throws: ``ProviderFault``. `notSent`, `rateLimited`, `rejected` and `unauthorized` are thrown only when no try,
+    ///   this call's or an earlier one's, can have been carried out: they say that nothing happened.
     func send(_ call: StripeCall, mayHaveHappened: Bool = false) async throws(ProviderFault) -> StripeReply {
         let request: ProviderHTTPRequest = call.request(configuration)
         var uncertain: ProviderFault? = mayHaveHappened ? .timedOut : nil
@@ -82,7 +82,7 @@ struct StripeClient: Sendable {
     /// A last try that did nothing leaves the knowledge as the tries before it did.
     private static func verdict(_ last: ProviderFault, after uncertain: ProviderFault?) -> ProviderFault {
         guard let uncertain else { return last }
-        if case .rejected(let code) = last { return .unusable("refused after an unanswered try: \(code)") }
+        if let code: String = last.refusalCode { return .unusable("refused after an unanswered try: \(code)") }
         return uncertain
     }
 }

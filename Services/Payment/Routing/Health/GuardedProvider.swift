@@ -121,12 +121,12 @@ package struct GuardedProvider: PaymentProvider {
 }
 
 extension ProviderFault {
-    /// Whether the provider can be worked with; `nil` where the fault says nothing of it. A request that it, or the connector
-    /// before it, rejects is at fault itself, and often nobody was asked. An answer that makes no sense counts where a charge is
+    /// Whether the provider can be worked with; `nil` where the fault says nothing of it. Not with credentials that it refuses.
+    /// A request that it, or the connector before it, rejects is at fault itself, and often nobody was asked. An answer that makes no sense counts where a charge is
     /// first asked for: the same question about one charge, again and again, would speak for all others.
     fileprivate func isAnswer(isFirst: Bool) -> Bool? {
         switch self {
-        case .notSent, .timedOut, .unavailable, .rateLimited: false
+        case .notSent, .timedOut, .unavailable, .rateLimited, .unauthorized: false
         case .unusable: isFirst ? false : nil
         case .rejected: nil
         }

@@ -56,7 +56,7 @@ extension CascadeOutcome {
     package init(_ fault: ProviderFault) {
         switch fault {
         // Connectors throw these only when no try of theirs can have been carried out.
-        case .notSent, .rateLimited, .rejected: self = .outage
+        case .notSent, .rateLimited, .rejected, .unauthorized: self = .outage
         case .timedOut, .unavailable, .unusable: self = .unknown
         }
     }

@@ -154,7 +154,7 @@ final class ChargePayments: Sendable {
         }
     }
 
-    /// Asks the provider and has its answer recorded; after a fault it is read back, never guessed. Only a rejected request
+    /// Asks the provider and has its answer recorded; after a fault it is read back, never guessed. Only a refused request
     /// is certain not to have happened, and would be rejected again; and only as long as nobody else has asked meanwhile.
     /// - Returns: The attempt that follows at another provider, where one does.
     private func ask(_ sealed: ApprovedAttempt) async throws -> ApprovedAttempt? {
@@ -166,9 +166,9 @@ final class ChargePayments: Sendable {
         guard case .failure(let fault) = word else {
             return try await record.following(Outcome(attempt: attempt, answer: try word.get(), by: provider))
         }
+        if fault.refusalCode != nil { alarm(attempt, fault) }
         if let next: ApprovedAttempt = try await record.following(attempt, after: fault) { return next }
-        if case .rejected(let code) = fault {
-            alarm(attempt, fault)
+        if let code: String = fault.refusalCode {
             return try await record.following(
                 Outcome(
                     attempt: attempt, answer: .declined(ProviderDecline(code: code)),

@@ -79,7 +79,7 @@ package struct KeepPaymentMethod: Sendable {
                 answer = try await vault.save(open.request)
             }
         } catch {
-            guard case .rejected(let code) = error else { throw error }
+            guard let code: String = error.refusalCode else { throw error }
             answer = .declined(ProviderDecline(code: code))
         }
         let now: Instant = clock.now
