@@ -139,7 +139,15 @@ extension ChargeAnswer {
                 #expect(try await adapter.outcome(of: asked) == answer)
             }
             let stepUp: ChargeRequest = double.request("pm_card_threeDSecureOptional").asking(stepUp: true, claim: nil)
-            #expect(outline(try await adapter.charge(stepUp)) == .action)
+            guard case .actionRequired(let reference, _) = try await adapter.charge(stepUp) else {
+                Issue.record("nobody was asked")
+                return
+            }
+            try await double.control("authenticate/\(reference)", [:])
+            for _ in 1...2 { #expect(outline(try await adapter.outcome(of: stepUp)) == .captured) }
+            // A bank that asks nobody has authenticated nobody.
+            let unasked: ChargeRequest = double.request("pm_card_visa").asking(stepUp: true, claim: nil)
+            #expect(outline(try await adapter.charge(unasked)) == .declined("not_authenticated"))
             #expect(try await double.complaints().isEmpty)
         }
     }

@@ -101,6 +101,20 @@ import Testing
         }
     }
 
+    @Test("the challenge of any of the sandbox's acquirers is passed on a payment link's page") func atAnyAcquirer()
+        async throws
+    {
+        try await withPayments { world in
+            let visit = Visit(world.code(try await world.link(await world.customer())))
+            let payment: PaymentRecord = try await world.payNow(visit, InstalmentWorld.challenges)
+            #expect(payment.status == .requiresAction)
+            try await world.execute("UPDATE payments SET provider = 'sandbox_b'")
+            try await world.answerChallenge(visit, "passed")
+            let again: PaymentRecord = try await world.payment(payment.id)
+            #expect(again.attempts == 2 && again.authenticated)
+        }
+    }
+
     @Test("the issuer is told what the customer agrees to: a series, an agreement, a plan, or a payment alone")
     func purposes() async throws {
         let directory = DirectoryDouble()

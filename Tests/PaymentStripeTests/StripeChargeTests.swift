@@ -118,6 +118,71 @@ import Testing
         #expect(world.adapter.capabilities.carries(Self.asked))
     }
 
+    private static func secured(
+        _ status: String, _ result: String?, for request: ChargeRequest, capturable: Int64? = nil
+    ) -> FakeTransport.Step {
+        let secure: JSONValue = result.map { ["result": .string($0)] } ?? .null
+        let charge: JSONValue = ["payment_method_details": ["type": "card", "card": ["three_d_secure": secure]]]
+        let found: JSONValue = intent(status, for: request, capturable: capturable, more: [("latest_charge", charge)])
+        return .answer(200, found.description)
+    }
+
+    @Test(
+        "a stepped-up card is held, and taken or let go by what came of its customer's authentication",
+        arguments: [
+            ("authenticated", true), ("attempt_acknowledged", true), ("not_supported", false),
+            ("processing_error", false), ("exempted", false), ("failed", false), (nil, false),
+        ] as [(String?, Bool)])
+    func steppedUp(result: String?, isTaken: Bool) async throws {
+        let asked: ChargeRequest = Self.asked.asking(stepUp: true, claim: nil)
+        let end: FakeTransport.Step = Self.secured(isTaken ? "succeeded" : "canceled", result, for: asked)
+        let world = StripeWorld(Self.secured("requires_capture", result, for: asked), end)
+        let answer: ChargeAnswer = try await world.adapter.charge(asked)
+        #expect(world.transport.requests[0].text.contains("capture_method=manual"))
+        #expect(world.paths.last == "/v1/payment_intents/pi_1/\(isTaken ? "capture" : "cancel")")
+        switch answer {
+        case .captured(let charge): #expect(isTaken && charge.reference == "pi_1")
+        case .declined(let decline):
+            #expect(!isTaken && world.adapter.reading(of: decline).decline == .authenticationFailed)
+        default: Issue.record("\(answer)")
+        }
+        // One whose capture is the merchant's is held or let go in the same way.
+        let held: ChargeRequest = request(capture: false).asking(stepUp: true, claim: nil)
+        let manual = StripeWorld(
+            Self.secured("requires_capture", result, for: held), Self.secured("canceled", result, for: held))
+        guard case .authorized = try await manual.adapter.charge(held) else {
+            #expect(!isTaken)
+            return
+        }
+        #expect(isTaken && manual.transport.requests.count == 1)
+    }
+
+    @Test("a step that is lost between holding and taking is made up for, and says of the charge nothing certain")
+    func steppedUpFaults() async throws {
+        let asked: ChargeRequest = Self.asked.asking(stepUp: true, claim: nil)
+        let held: FakeTransport.Step = Self.secured("requires_capture", "authenticated", for: asked)
+        let taken: FakeTransport.Step = Self.secured("succeeded", "authenticated", for: asked)
+        for fault in [
+            FakeTransport.Step.fault(.notSent("no route")), .fault(.timedOut),
+            .answer(401, refusal("invalid_request_error")), .answer(500, "{}"),
+        ] {
+            let lost = StripeWorld(steps: [held] + Array(repeating: fault, count: 4))
+            do throws(ProviderFault) {
+                _ = try await lost.adapter.charge(asked)
+                Issue.record("a charge without its capture")
+            } catch {
+                #expect(error == .timedOut || error == .unavailable(500) || error.refusalCode == nil, "\(error)")
+                if case .notSent = error { Issue.record("\(error) would have another provider asked") }
+            }
+            // The sweeper finds it held, or taken meanwhile.
+            let found: FakeTransport.Step = .answer(200, searchResult(intent("requires_capture", for: asked)))
+            let again = StripeWorld(found, held, taken)
+            guard case .captured = try await again.adapter.outcome(of: asked) else { throw ProviderFault.timedOut }
+            let raced = StripeWorld(found, held, .answer(400, refusal("invalid_request_error")), taken)
+            guard case .captured = try await raced.adapter.outcome(of: asked) else { throw ProviderFault.timedOut }
+        }
+    }
+
     @Test("an authorization asks for manual capture, and for several captures where the account may")
     func authorized() async throws {
         let asked = request(capture: false)

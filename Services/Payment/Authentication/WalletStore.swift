@@ -1,4 +1,5 @@
 package import BillingCore
+import PaymentContract
 import PaymentDomain
 package import PaymentWallets
 package import Postgres
@@ -45,7 +46,8 @@ package enum WalletStore {
     ) throws {
         try db.enqueue(
             """
-            UPDATE payment_methods SET wallet = \(credential.wallet.rawValue), single_use = true WHERE id = \(method)
+            UPDATE payment_methods SET wallet = \(credential.wallet.rawValue), single_use = true,
+                authenticated_by_wallet = \(credential.card.isAuthenticated) WHERE id = \(method)
             """)
         try db.enqueue(
             """

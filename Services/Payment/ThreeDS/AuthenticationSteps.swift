@@ -48,10 +48,10 @@ extension Authentication {
         return message
     }
 
-    /// Takes the directory server's answer.
+    /// Takes the directory server's answer; one that comes too late changes nothing.
     /// - Returns: The `Erro` to send the directory server, where the answer was no good; then the outcome is set too.
     package mutating func receive(_ answer: [UInt8], at now: Instant) throws(AuthenticationFault) -> ErrorMessage? {
-        expire(at: now)
+        if expire(at: now), case .done = stage { return nil }
         guard case .asked = stage else { throw .illegalStep }
         do {
             switch try AuthenticationAnswer(answer, to: id, terms) {
@@ -67,7 +67,7 @@ extension Authentication {
 
     /// The directory server did not answer, or not with a message. The id is spent: ask again under another one.
     package mutating func askFailed(at now: Instant) throws(AuthenticationFault) {
-        expire(at: now)
+        if expire(at: now), case .done = stage { return }
         guard case .asked = stage else { throw .illegalStep }
         end(.unavailable(.noAnswer), at: now)
     }

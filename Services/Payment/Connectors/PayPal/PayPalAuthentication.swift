@@ -21,12 +21,12 @@ extension ProviderAuthentication {
 
 extension PayPalOrder {
     /// Whether what came of the payer's authentication lets the charge go on: a no never does, and where the payer was to
-    /// authenticate, neither does a bank that could not ask them.
+    /// authenticate, neither does a bank that could not ask them or was not asked.
     func isFit(for request: ChargeRequest) -> Bool {
         switch authentication?.result {
-        case .authenticated, .attempted, nil: true
+        case .authenticated, .attempted: true
         case .notAuthenticated: false
-        case .exempt, .unavailable: !request.stepUp
+        case .exempt, .unavailable, nil: !request.stepUp
         }
     }
 }

@@ -15,6 +15,8 @@ package struct StripeAdapter: PaymentProvider {
         package static let neverCharged = "never_charged"
         /// The PaymentIntent was canceled: nothing is held.
         package static let canceled = "canceled"
+        /// The customer was to authenticate and has not: what was held is let go.
+        package static let notAuthenticated = "not_authenticated"
     }
 
     /// How long after an id was made its key is relied upon: the 24 hours Stripe promises, less one for clocks that
@@ -56,9 +58,7 @@ package struct StripeAdapter: PaymentProvider {
     package func outcome(of request: ChargeRequest) async throws(ProviderFault) -> ChargeAnswer {
         let form: StripeForm = try chargeForm(request)
         let age: Duration = try age(of: request)
-        if let known = request.reference, let answer = try await readIntent(known)?.answer(to: request) {
-            return answer
-        }
+        if let known = request.reference, let answer = try await finished(readIntent(known), request) { return answer }
         if let answer = try await find(request) { return answer }
         if age < Self.keyLifetime { return try await submit(request, form, mayHaveHappened: true) }
         guard age >= Self.certainAfter else { throw .timedOut }
@@ -69,6 +69,7 @@ package struct StripeAdapter: PaymentProvider {
         switch decline.code {
         case DeclineCode.neverCharged: DeclineReading(Decline(code: "processing_error"))
         case DeclineCode.canceled: DeclineReading(Decline(code: "action_expired"))
+        case DeclineCode.notAuthenticated: DeclineReading(.authenticationFailed)
         default:
             DeclineReading(
                 stripe: decline.code, networkCode: decline.networkCode, adviceCode: decline.adviceCode,
@@ -90,9 +91,9 @@ package struct StripeAdapter: PaymentProvider {
         case .object(let fields, let isReplay):
             let intent = try StripeIntent(fields)
             if !isReplay, intent.status == .succeeded, !request.capture { throw .unusable("\(intent.id) is captured") }
-            if !isReplay, let answer = try intent.answer(to: request) { return answer }
             // The stored answer is of then; the customer may have authenticated since.
-            if isReplay, let answer = try await readIntent(intent.id)?.answer(to: request) { return answer }
+            let standing: StripeIntent? = isReplay ? try await readIntent(intent.id) : intent
+            if let answer = try await finished(standing, request) { return answer }
             throw fields.unusable("status", "is \(intent.status.rawValue) after the confirmation")
         case .refused(let refusal) where refusal.followsDoubt && refusal.status != 402 && refusal.intent == nil:
             let customer: String? = if case .stored(_, let name) = request.source { name } else { nil }
@@ -115,7 +116,7 @@ package struct StripeAdapter: PaymentProvider {
         var answers: [ChargeAnswer] = []
         for found in try page.list("data") {
             let id: String = try found.id(of: "payment_intent")
-            guard let intent = try await readIntent(id), let answer = try intent.answer(to: request) else { continue }
+            guard let answer = try await finished(readIntent(id), request) else { continue }
             answers.append(answer)
         }
         guard answers.count < 2 else { throw .unusable("the attempt has \(answers.count) payment intents") }
@@ -175,11 +176,12 @@ extension StripeIntent {
             guard received == request.amount else { throw .unusable("\(id) received \(received)") }
             return .captured(charge)
         case .requiresCapture:
-            guard !request.capture else { throw .unusable("\(id) is not captured") }
             guard received.isPositive || capturable == request.amount else {
                 throw .unusable("\(id) holds \(capturable)")
             }
-            return .authorized(charge)
+            guard request.capture else { return .authorized(charge) }
+            guard request.isForAuthenticated else { throw .unusable("\(id) is not captured") }
+            return .pending(reference: id)
         case .requiresAction:
             guard let redirectURL else { throw .unusable("\(id) wants an action that is no redirect") }
             return .actionRequired(reference: id, .redirect(url: redirectURL))

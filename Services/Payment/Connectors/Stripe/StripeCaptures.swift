@@ -79,7 +79,7 @@ extension StripeAdapter {
 
     /// Another key for a write that its object's state lets happen only once: a new one every minute, so that a failure
     /// stored under one of them does not hold it up for a day.
-    private func nextKey(after key: String, made: Instant?) -> String {
+    func nextKey(after key: String, made: Instant?) -> String {
         let now: Instant = configuration.clock.now
         return "\(key):\(now.duration(since: made ?? now).wholeMicroseconds / 60_000_000)"
     }

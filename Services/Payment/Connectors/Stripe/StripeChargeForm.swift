@@ -10,7 +10,8 @@ extension StripeAdapter {
         form.add("amount", .integer(try chargeAmount(request.amount)))
         form.add("currency", .text(request.amount.currency.code.lowercased()))
         form.add("confirm", .flag(true))
-        form.add("capture_method", .text(request.capture ? "automatic" : "manual"))
+        let isTakenAtOnce: Bool = request.capture && !request.isForAuthenticated
+        form.add("capture_method", .text(isTakenAtOnce ? "automatic" : "manual"))
         let type: String
         switch request.source {
         case .stored(let text, let customer):

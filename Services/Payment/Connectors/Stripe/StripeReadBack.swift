@@ -23,7 +23,7 @@ extension StripeAdapter {
         _ request: ChargeRequest, of customer: String?, otherwise decline: ProviderDecline
     ) async throws(ProviderFault) -> ChargeAnswer {
         if let id = try await listed(request, of: customer) {
-            if let answer = try await readIntent(id)?.answer(to: request) { return answer }
+            if let answer = try await finished(readIntent(id), request) { return answer }
             guard try age(of: request) >= Self.quietAfter else { throw .timedOut }
             // One that was never confirmed has taken nothing; canceled, it never will.
             let release = ReleaseRequest(idempotencyKey: request.idempotencyKey, reference: id)

@@ -70,14 +70,18 @@ package struct ApplyVerdicts: Sendable {
         let action: (Verdict, Bool) -> RiskPolicy.Action = {
             policy.action(for: $0.risk, offSession: $1, authenticated: false)
         }
+        // A risk that wants the customer asks cards; whom nobody can ask, and who was asked in vain, a person looks at.
         let holds: SQL = """
-            (CASE WHEN p.off_session THEN a.holds_off ELSE a.holds_on END AND p.review_status IS NULL
-                AND m.provider || '/' || m.type = ANY(\(held)::text[]))
+            (CASE WHEN p.off_session THEN a.holds_off
+                    ELSE a.holds_on OR (a.step_up AND NOT p.authenticated AND NOT m.authenticated_by_wallet
+                        AND (m.type <> 'card' OR p.step_up_state IS NOT DISTINCT FROM 'spent')) END
+                AND p.review_status IS NULL AND m.provider || '/' || m.type = ANY(\(held)::text[]))
             """
         return """
             UPDATE payments p SET status = 'processing', stepped_at = now(), risk_score = v.score,
                 risk_decision = v.decision, risk_reasons = string_to_array(v.reasons, ','),
-                step_up = (a.step_up OR p.step_up_state IS NOT DISTINCT FROM 'due') AND NOT p.off_session
+                step_up = ((a.step_up AND NOT m.authenticated_by_wallet) OR p.step_up_state IS NOT DISTINCT FROM 'due')
+                    AND m.type = 'card' AND NOT p.off_session
                     AND NOT p.authenticated AND p.step_up_state IS DISTINCT FROM 'spent',
                 mandate_id = CASE WHEN (p.off_session OR p.keeps_method) AND m.mandate_ended_at IS NULL THEN m.mandate_id END,
                 review_status = CASE WHEN \(holds) THEN 'pending' ELSE p.review_status END,
@@ -134,7 +138,7 @@ extension ApprovedAttempt: PostgresRecord {
     static let columns: SQL = """
         p.customer_id, p.id, p.provider, p.attempt_id, m.type, m.single_use, \(MethodTokenStore.token), \
         \(MethodTokenStore.providerCustomer), m.return_url, m.payer::text, p.amount, p.currency, p.capture_method, \
-        p.off_session, m.network_transaction_id, p.mandate_id, p.authenticated, p.step_up AND m.type = 'card', \
+        p.off_session, m.network_transaction_id, p.mandate_id, p.authenticated, p.step_up, \
         p.provider_reference, p.stepped_at, (m.country IS NOT NULL OR p.step_up) AND m.type = 'card', \
         CASE WHEN p.step_up_state = 'spent' AND NOT p.authenticated THEN 'unavailable'
             WHEN p.authentication->>'decision' = 'exempt' THEN p.authentication->>'reason' END, \

@@ -71,7 +71,8 @@ package struct AssessAuthentication: Sendable {
     ) throws -> SCADecision? {
         let asksByRisk: Bool =
             verdict.map { risk.action(for: $0, offSession: facts.offSession, authenticated: false) == .stepUp } ?? false
-        let asked: SCACause? = facts.isDue ? .softDecline : asksByRisk ? .risk : nil
+        // The risk comes first: it does not go away where nobody can be asked.
+        let asked: SCACause? = asksByRisk ? .risk : facts.isDue ? .softDecline : nil
         guard policy.isOn, let country: String = facts.country, let exemptions = able.exemptions else {
             return asked.map {
                 SCADecision(facts, SCAAssessment(outcome: .required($0), needsReview: false), counted: nil)

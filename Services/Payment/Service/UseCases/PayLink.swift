@@ -5,6 +5,7 @@ import Messaging
 import PaymentDomain
 package import PaymentLinks
 import PaymentRecords
+import PaymentSandbox
 import PaymentWallets
 package import Postgres
 import Telemetry
@@ -140,7 +141,7 @@ package struct PayLink: Sendable {
                 guard let use = try LinkUseStore.payment(of: link.id, slot: link.slot(of: input.session), in: db),
                     let payment: PaymentRecord = try PaymentStore.lock(use.paymentID, in: db)
                 else { throw Problem.notFound("payment") }
-                guard payment.status == .requiresAction, payment.provider == "sandbox" else {
+                guard payment.status == .requiresAction, SandboxProvider.owns(payment.provider) else {
                     throw ContinuePayment.Failure.notWaiting(payment.status).problem
                 }
                 _ = try ContinuePayment.confirm(
