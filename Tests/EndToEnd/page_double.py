@@ -90,10 +90,11 @@ class Double:
         }  # fmt: skip
 
     def transfer(self, amount: str) -> dict[str, Any]:
+        asked = amount != "0"
         return {
             "type": "transfer", "asset": "BTC", "address": "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4", "amount": amount,
-            "uri": f"bitcoin:bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4?amount={amount}",
-            "qr": f"/pay/{CODE}/transfer.svg?session=x", "expires_at": "2026-01-31T12:15:00Z",
+            "uri": f"bitcoin:bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4?amount={amount}" if asked else None,
+            "qr": f"/pay/{CODE}/transfer.svg?session=x" if asked else None, "expires_at": "2026-01-31T12:15:00Z",
         }  # fmt: skip
 
     def settle(self, status: str, failure: dict[str, str] | None = None) -> None:

@@ -78,6 +78,10 @@ def transferred(world: World) -> None:
         assert double.payment
         double.payment["next_action"] = double.transfer("0.000054")
         browser.wait_for_text("0.000054 BTC")
+        double.payment["next_action"] = double.transfer("0")
+        browser.wait_for_text("send nothing more")
+        picture(world, browser, "phone-transfer-on-its-way")
+        assert browser.run("document.querySelector('#work :is(img, a, button)')") is None
         double.settle("succeeded")
         browser.wait_for("#success")
         assert not browser.complaints(), browser.complaints()

@@ -25,6 +25,8 @@ final class FakeChain: ChainScanner, ChainReader {
         /// Each address with all its blocks, instead of each block with all its addresses.
         var histories = false
         var extent: Sighting.Extent = .whole
+        /// Of what waits on an address only so many, the newest.
+        var told = Int.max
     }
 
     private struct State {
@@ -185,7 +187,7 @@ final class FakeChain: ChainScanner, ChainReader {
         _ address: String, _ state: State, after step: TrailAdvance, _ isWhole: Bool
     ) -> Sighting {
         var sighting = Sighting(extent: state.shows.extent)
-        guard state.shows.extent == .whole || state.shows.extent == .partial else { return sighting }
+        guard state.shows.extent != .unread, state.shows.extent != .tooMuch else { return sighting }
         for block in state.seen where state.shows.histories || step.added.contains(block.header) {
             let transfers: [ChainTransfer] = block.payments.filter { $0.address == address }.map {
                 $0.transfer(block.header.stamp)
@@ -195,7 +197,9 @@ final class FakeChain: ChainScanner, ChainReader {
             if isBelow, !transfers.isEmpty { sighting.settled.append(block.header.ref) }
         }
         if isWhole, state.shows.pool {
-            sighting.unconfirmed = state.pool.filter { $0.address == address }.map { $0.transfer(nil) }
+            sighting.unconfirmed = state.pool.filter { $0.address == address }.suffix(state.shows.told).map {
+                $0.transfer(nil)
+            }
         }
         if isWhole, let sent = state.smuggled[address], let tip = state.seen.last?.header.ref {
             let paid: [UInt128] = state.seen.flatMap(\.payments).filter { $0.address == address && $0.succeeded }

@@ -223,6 +223,29 @@ private struct LongServer {
         #expect(seen == [Self.attempt: Sighting(extent: .tooMuch)])
     }
 
+    @Test("Esplora: where 50 transactions of an address wait, which is all that a server tells, more may")
+    func esploraPool() async throws {
+        let cases: [(UInt64, Sighting.Extent)] = [(49, .whole), (50, .truncated)]
+        for (count, extent) in cases {
+            let node = BlocksNode { path, _ in
+                guard path == "/address/\(Self.ours)/txs" else { return nil }
+                return .array(
+                    (0..<count).map { number in
+                        [
+                            "txid": .string(digits(number)),
+                            "vout": [["scriptpubkey": .string(Self.script), "value": 546]],
+                            "status": ["confirmed": false],
+                        ]
+                    })
+            }
+            let scanner = EsploraScanner(transport: node, network: .regtest)
+            let step: TrailAdvance = try await step(scanner.reader)
+            let seen: Sighting? = try await scanner.sightings(of: [watched()], after: step, isWhole: true)[Self.attempt]
+            #expect(seen?.extent == extent)
+            #expect(seen?.unconfirmed?.count == Int(count))
+        }
+    }
+
     @Test("a node's answers are read up to 64 MiB, and one that is longer is told from one that does not come")
     func longAnswers() async throws {
         func node(_ server: LongServer) -> NodeTransport {

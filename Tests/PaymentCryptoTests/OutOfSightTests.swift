@@ -109,6 +109,38 @@ extension CryptoWorld {
         }
     }
 
+    @Test("a payment that waits goes on to count while others hide it, and nothing is declined until all are told")
+    func hiddenByOthers() async throws {
+        try await withCrypto { world in
+            let (request, address) = try await world.opened()
+            let (dropped, second) = try await world.opened()
+            let (unpaid, third) = try await world.opened()
+            world.chain.pay(address, CryptoWorld.due)
+            let gone: String = world.chain.pay(second, CryptoWorld.due)
+            try await world.look()
+            world.chain.replace(gone)
+            for _ in 0..<3 { world.chain.pay(address, 1) }
+            world.chain.shows {
+                $0.extent = .truncated
+                $0.told = 2
+            }
+            try await world.look()
+            #expect(try await world.charge(request).standing.pending == BaseUnits(CryptoWorld.due + 2))
+            world.clock.advance(by: .seconds(86_400))
+            try await world.look()
+            for request in [request, dropped] { #expect(try await world.missing(request) == "0") }
+            #expect(try await world.charge(unpaid).answer == nil)
+            #expect(try await world.faults() == [])
+            world.chain.mine(2)
+            try await world.look()
+            #expect(try await world.answer(request) == Self.captured(address))
+            world.chain.shows { $0 = FakeChain.Shows() }
+            try await world.look()
+            #expect(try await world.answer(dropped) == Self.expired(second))
+            #expect(try await world.answer(unpaid) == Self.expired(third))
+        }
+    }
+
     @Test("what is known to pay is captured though somebody floods its address; of nothing else is anything concluded")
     func flooded() async throws {
         try await withCrypto { world in

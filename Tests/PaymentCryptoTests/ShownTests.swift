@@ -41,6 +41,26 @@ import Testing
         }
     }
 
+    @Test("once enough is on its way, and when it is captured, the URI asks for no amount")
+    func nothingMissing() async throws {
+        try await withCrypto { world in
+            let (request, address) = try await world.opened()
+            world.chain.pay(address, CryptoWorld.due)
+            try await world.look()
+            #expect(try await shown(world, request.paymentID)["uri"] == .string("bitcoin:\(address)"))
+            guard case .actionRequired(_, .transfer(let asked)) = try await world.answer(request) else {
+                Issue.record("the attempt is not open")
+                return
+            }
+            #expect(asked.amount == "0" && asked.uri == "bitcoin:\(address)")
+            world.chain.mine(2)
+            try await world.look()
+            let captured: JSONValue = try await shown(world, request.paymentID)
+            #expect(captured["answer"] == "captured")
+            #expect(captured["uri"] == .string("bitcoin:\(address)"))
+        }
+    }
+
     @Test("a payment without crypto is not found, and one in an asset that is configured no more says so")
     func unknown() async throws {
         try await withCrypto { world in

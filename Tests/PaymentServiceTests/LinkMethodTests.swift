@@ -191,6 +191,31 @@ import Testing
         }
     }
 
+    @Test("once enough is on its way the page shows nothing that a wallet could pay once more")
+    func enoughOnItsWay() async throws {
+        let pages = PagesProvider()
+        pages.begin(
+            with: .actionRequired(
+                reference: "tr_1",
+                .transfer(
+                    CryptoTransfer(
+                        asset: "BTC", address: "bc1qexample", amount: "0", uri: "bitcoin:bc1qexample",
+                        expiresAt: PaymentWorld.start))))
+        try await withPayments(beside: [pages]) { world in
+            let visit: Visit = try await Self.visit(world)
+            try await Self.begun(world, visit, by: "bitcoin")
+            let action: JSONValue? = try await world.look(visit)["payment"]?["next_action"]
+            #expect(action?["type"]?.stringValue == "transfer")
+            #expect(action?["amount"]?.stringValue == "0")
+            #expect(action?["uri"] == .null && action?["qr"] == .null)
+            try await world.serving { base in
+                let image: LinkPageTests.Answer = try await LinkPageTests.get(
+                    base, "/pay/\(visit.code)/transfer.svg?session=\(visit.session)")
+                #expect(image.status == 404)
+            }
+        }
+    }
+
     @Test("a page that is looked at all the time asks the provider now and then, and a provider away hides nothing")
     func pace() async throws {
         let pages = PagesProvider()

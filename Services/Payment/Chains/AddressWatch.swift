@@ -54,7 +54,7 @@ package struct AddressWatch: Hashable, Sendable {
     package let terms: WatchTerms
     /// Each transfer with the blocks it was seen in; more than one after a reorganisation.
     package private(set) var placements: [TransferID: [Placement]] = [:]
-    /// The transfers that wait for a block, as of the last report.
+    /// The transfers that wait for a block, as far as was reported.
     package private(set) var unconfirmed: [TransferID: BaseUnits] = [:]
     /// Per transaction, because a reorganisation may renumber what is inside.
     package private(set) var arrivals: [String: Arrival] = [:]
@@ -104,6 +104,15 @@ package struct AddressWatch: Hashable, Sendable {
     package mutating func replaceUnconfirmed(_ transfers: [ChainTransfer], at now: Instant) throws(Failure) {
         var next: AddressWatch = self
         next.unconfirmed = [:]
+        try next.addUnconfirmed(transfers, at: now)
+        self = next
+    }
+
+    /// Takes in some of the transfers that wait for a block. Those that were there before go on to wait.
+    /// - Parameter now: When they were reported.
+    /// - Throws: ``Failure``; nothing is taken in then.
+    package mutating func addUnconfirmed(_ transfers: [ChainTransfer], at now: Instant) throws(Failure) {
+        var next: AddressWatch = self
         for transfer in transfers {
             guard transfer.address == terms.address else { throw .otherAddress }
             guard transfer.block == nil else { throw .misplaced }

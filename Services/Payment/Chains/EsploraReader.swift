@@ -11,11 +11,15 @@ package struct EsploraReader: ChainReader {
         package let confirmed: [ChainTransfer]
         /// Waiting for one.
         package let unconfirmed: [ChainTransfer]
+        /// Whether all that wait were told: only then is a transfer that is not among these not there.
+        package let isComplete: Bool
     }
 
     /// The most pages of an address to read. A payment's address is used once; this many are an attack.
     package static let maxPages = 20
     private static let pageSize = 25
+    /// The most waiting transactions of an address that a server tells: of those there are no pages.
+    private static let maxUnconfirmed = 50
 
     private let transport: any ChainTransport
     private let network: BitcoinNetwork
@@ -78,7 +82,8 @@ package struct EsploraReader: ChainReader {
             }
             guard settled >= Self.pageSize, confirmed.count > before else {
                 return History(
-                    confirmed: confirmed.values.flatMap(\.self), unconfirmed: unconfirmed.values.flatMap(\.self))
+                    confirmed: confirmed.values.flatMap(\.self), unconfirmed: unconfirmed.values.flatMap(\.self),
+                    isComplete: unconfirmed.count < Self.maxUnconfirmed)
             }
             path = "/address/\(address.text)/txs/chain/\(last)"
         }

@@ -95,8 +95,8 @@ extension CryptoAsset {
         }
     }
 
-    /// The URI a wallet opens to pay an amount to an address of ours.
-    package func uri(to address: String, amount: BaseUnits) throws(AddressFault) -> String {
+    /// The URI a wallet opens to pay to an address of ours; without an amount it asks for none.
+    package func uri(to address: String, amount: BaseUnits?) throws(AddressFault) -> String {
         switch kind {
         case .bitcoin(let network):
             BitcoinURI(address: try BitcoinAddress(parsing: address, network: network), amount: amount).description

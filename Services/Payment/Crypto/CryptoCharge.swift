@@ -142,11 +142,11 @@ package struct CryptoCharge: PostgresRecord, Sendable {
         }
     }
 
-    /// What the payer is asked for: what is missing, counting what is on its way.
+    /// What the payer is asked for: what is missing, counting what is on its way. When nothing is, the URI has no amount.
     package func transfer(_ asset: CryptoAsset) throws -> CryptoTransfer {
-        let wanted: BaseUnits = standing.missing.isZero ? expected : standing.missing
+        let missing: BaseUnits = standing.missing
         return CryptoTransfer(
-            asset: asset.symbol, address: address, amount: standing.missing.description,
-            uri: try asset.uri(to: address, amount: wanted), expiresAt: expiresAt)
+            asset: asset.symbol, address: address, amount: missing.description,
+            uri: try asset.uri(to: address, amount: missing.isZero ? nil : missing), expiresAt: expiresAt)
     }
 }

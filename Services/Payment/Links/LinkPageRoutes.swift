@@ -91,7 +91,7 @@ package struct LinkPageRoutes: Sendable {
                     let payment: PaymentRecord = try LinkUseStore.payment(
                         of: standing.link.id, slot: standing.link.slot(of: session), in: db
                     ).flatMap({ use in try PaymentStore.find(use.paymentID, in: db) }),
-                    payment.status == .requiresAction, let uri: String = payment.nextAction?.transfer?.uri,
+                    payment.status == .requiresAction, let uri: String = payment.nextAction?.transfer?.requestURI,
                     let image: String = try settings.qr?(uri)
                 else { throw Problem.notFound("transfer") }
                 return PageReply(

@@ -125,7 +125,7 @@ struct LinkActionResource: JSONOutput {
         coins = action.transfer.flatMap { transfer in
             decimals.flatMap { places in (try? BaseUnits(parsing: transfer.amount))?.coins(decimals: places) }
         }
-        self.qrPath = action.transfer == nil ? nil : qrPath
+        self.qrPath = action.transfer?.requestURI == nil ? nil : qrPath
     }
 
     private init(action: NextAction) {
@@ -142,12 +142,19 @@ struct LinkActionResource: JSONOutput {
         o.field("asset", action.transfer?.asset)
         o.field("address", action.transfer?.address)
         o.field("amount", coins, doc: "What is still to be sent, in whole coins")
-        o.field("uri", action.transfer?.uri, doc: "What a wallet opens: BIP-21 or ERC-681")
+        o.field(
+            "uri", action.transfer?.requestURI,
+            doc: "What a wallet opens: BIP-21 or ERC-681; null when enough is on its way")
         o.field("qr", qrPath, doc: "The same as a QR image")
         o.field("expires_at", expiresAt, doc: "Until when the customer can finish")
     }
 
     static var sample: Self { Self(action: .redirect(url: "https://provider.example/authorize")) }
+}
+
+extension CryptoTransfer {
+    /// What a wallet opens to send what is missing; `nil` when enough is on its way, so that nobody pays twice.
+    var requestURI: String? { amount == "0" ? nil : uri }
 }
 
 /// Why the last attempt failed, as far as the payer is told: a suspicion of fraud looks like any other refusal.

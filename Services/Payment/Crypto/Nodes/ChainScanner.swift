@@ -5,7 +5,7 @@ package import PaymentChains
 package struct Sighting: Sendable, Equatable {
     /// In blocks; saying the same again changes nothing.
     package var confirmed: [ChainTransfer] = []
-    /// All that wait for a block; `nil` where the node does not tell.
+    /// Those that wait for a block, as far as they were read; `nil` where the node does not tell.
     package var unconfirmed: [ChainTransfer]?
     /// What the address has; `nil` where it was not asked for.
     package var balance: Balance?
@@ -17,8 +17,12 @@ package struct Sighting: Sendable, Equatable {
     /// How much of what there is on an address was read.
     package enum Extent: Sendable, Equatable {
         case whole
-        /// Not all that waits for a block: what was not seen may be there, and nothing is declined.
+        /// Not all that waits for a block: what was not seen may be there, and nothing is declined. What was seen
+        /// before was asked for again.
         case partial
+        /// Not all that waits for a block, nor whether what was seen before still does: it goes on to count, and nothing
+        /// is declined.
+        case truncated
         /// Nothing in this look: what is known goes on, and nothing is declined or closed.
         case unread
         /// Nothing, since there is more than is ever read: what is known goes on, and nothing is declined.

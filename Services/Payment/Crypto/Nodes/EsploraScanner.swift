@@ -29,7 +29,8 @@ package struct EsploraScanner: ChainScanner {
                 let history: EsploraReader.History = try await esplora.transfers(to: address, on: step.trail)
                 seen[watched.attemptID] = Sighting(
                     confirmed: history.confirmed, unconfirmed: history.unconfirmed,
-                    settled: try await settled(history.confirmed, of: watched, on: step.trail, &asked))
+                    settled: try await settled(history.confirmed, of: watched, on: step.trail, &asked),
+                    extent: history.isComplete ? .whole : .truncated)
             } catch .tooMuch {
                 // Somebody floods one address; the others must not suffer.
                 seen[watched.attemptID] = Sighting(extent: .tooMuch)

@@ -37,7 +37,7 @@ package struct CryptoPaymentResource: JSONOutput {
         o.field("decimals", asset.decimals)
         o.field("chain", asset.chain)
         o.field("address", charge.address)
-        o.field("uri", transfer.uri, doc: "BIP-21 or ERC-681, over what is missing")
+        o.field("uri", transfer.uri, doc: "BIP-21 or ERC-681, over what is missing; without an amount when nothing is")
         o.field("quote", QuoteResource(charge: charge))
         o.field("standing", StandingResource(standing: charge.standing))
         o.field("transactions", transactions)

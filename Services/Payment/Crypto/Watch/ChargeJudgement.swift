@@ -92,7 +92,7 @@ extension ChainWatcher {
         func ids(_ isMeant: (Sighting.Extent) -> Bool) -> [AttemptID] {
             findings.seen.filter { isMeant($0.value.extent) }.map(\.key).sorted()
         }
-        try WatchStore.markReadable(ids { $0 == .whole || $0 == .partial }, in: db)
+        try WatchStore.markReadable(ids { [.whole, .partial, .truncated].contains($0) }, in: db)
         for attempt in try WatchStore.markUnreadable(ids { $0 == .tooMuch }, at: now, in: db) {
             logger.error(
                 "an address has more transactions than are read",
@@ -108,7 +108,13 @@ extension ChainWatcher {
             if let seen = findings.seen[charge.attemptID] {
                 try watch.see(seen.confirmed, at: now)
                 for block in seen.settled { watch.settle(block) }
-                if let waiting = seen.unconfirmed { try watch.replaceUnconfirmed(waiting, at: now) }
+                if let waiting = seen.unconfirmed {
+                    if seen.extent == .truncated {
+                        try watch.addUnconfirmed(waiting, at: now)
+                    } else {
+                        try watch.replaceUnconfirmed(waiting, at: now)
+                    }
+                }
             }
         } catch {
             // The node contradicts itself on one address: nothing of it is taken in, and a person must look.

@@ -50,7 +50,7 @@ function settle(seen) {
   if (action?.type === "three_d_secure") return action.url ? leave(action.url) : draw(() => views.challenge(answerChallenge));
   if (action?.type === "redirect") return leave(action.url);
   if (action?.type === "transfer") {
-    draw(() => views.transfer(action, () => {}));
+    draw(() => (action.uri ? views.transfer(action, () => {}) : views.waiting("processing_transfer")));
     return follow((now) => JSON.stringify(now.payment?.next_action) !== JSON.stringify(action));
   }
   draw(() => views.waiting(payment.method === "sepa_debit" ? "processing_debit" : "processing_text"));
