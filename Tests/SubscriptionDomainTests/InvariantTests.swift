@@ -33,7 +33,7 @@ struct Dice: RandomNumberGenerator {
     }
 
     private func step(_ subscription: inout Subscription, _ dice: inout Dice, _ now: Instant) {
-        switch Int.random(in: 0..<12, using: &dice) {
+        switch Int.random(in: 0..<13, using: &dice) {
         case 0...2: subscription.payOpen(at: now)
         case 3: subscription.failOpen(.soft, at: now)
         case 4: subscription.failOpen(DeclineClass.allCases.randomElement(using: &dice) ?? .hard, at: now)
@@ -44,6 +44,9 @@ struct Dice: RandomNumberGenerator {
             _ = try? subscription.changePlanNow(to: target, at: now)
         case 8: _ = try? subscription.changePlanAtPeriodEnd(to: plans.randomElement(using: &dice) ?? plans[0])
         case 9 where Int.random(in: 0..<20, using: &dice) == 0: subscription.cancelAtPeriodEnd(at: now)
+        case 10:
+            let attempt: Int64 = (subscription.open?.attempts ?? 1) + Int64.random(in: -1...1, using: &dice)
+            subscription.attemptBegun(invoice, attempt: attempt, at: now)
         default: subscription.performDue(policy: policy, at: now)
         }
     }

@@ -37,6 +37,32 @@ import Testing
         #expect(subscription.open == nil && subscription.credit == 0)
     }
 
+    @Test("a bank that asks for the customer takes nothing back for 23 hours; then the old plan is back")
+    func unfinished() throws {
+        var subscription = active()
+        try subscription.changePlanNow(to: pro, at: middle)
+        subscription.failOpen(.action, at: middle)
+        #expect(subscription.status == .active && subscription.plan == pro && subscription.open != nil)
+        #expect(subscription.nextActionAt == middle.adding(.seconds(23 * 3_600)))
+        var authenticated: Subscription = subscription
+        authenticated.payOpen(at: middle.adding(.seconds(60)))
+        #expect(authenticated.plan == pro && authenticated.open == nil && authenticated.nextActionAt == end)
+        subscription.act()
+        #expect(subscription.names.suffix(2) == ["withdrawn upgrade_failed", "plan basic reverted"])
+        #expect(subscription.plan.id.rawValue == "basic" && subscription.nextActionAt == end)
+    }
+
+    @Test("the wait for the customer is over with the old period") func unfinishedAtTheEnd() throws {
+        var subscription = active()
+        let now = time("2025-04-30T12:00:00Z")
+        let dear = plan("dear", 9_000)
+        try subscription.changePlanNow(to: dear, at: now)
+        subscription.failOpen(.action, at: now)
+        #expect(subscription.plan == dear && subscription.nextActionAt == end)
+        subscription.act()
+        #expect(subscription.plan.id.rawValue == "basic" && subscription.open == nil)
+    }
+
     @Test("a soft decline is retried while the old period lasts, the subscription staying active") func retries() throws
     {
         var subscription = active()

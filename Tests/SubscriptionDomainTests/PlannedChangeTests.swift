@@ -19,7 +19,7 @@ import Testing
     }
 
     /// The ways in which an upgrade can fail for good.
-    enum Failure: CaseIterable { case hard, fraud, soft, unfinished, voided }
+    enum Failure: CaseIterable { case hard, fraud, soft, action, unfinished, voided }
 
     func fail(_ subscription: inout Subscription, _ failure: Failure) throws {
         switch failure {
@@ -32,6 +32,9 @@ import Testing
                 subscription.act()
                 subscription.failOpen(.soft, at: now)
             }
+        case .action:
+            subscription.failOpen(.action, at: middle)
+            subscription.act()
         case .unfinished:
             let billing = try #require(subscription.open)
             subscription.collectionFailed(

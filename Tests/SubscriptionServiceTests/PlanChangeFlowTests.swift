@@ -49,6 +49,25 @@ import Testing
         }
     }
 
+    @Test("an upgrade waits 23 hours for the customer whom the bank asks for; only then it goes back")
+    func waitsForCustomer() async throws {
+        try await withSubscriptions { world in
+            let subscription = try await prepared(world)
+            world.ticker.set(time("2027-01-31T10:00:00Z"))
+            let waiting = try await world.fail(world.change(subscription.id, #"{"plan_id":"pro"}"#), "action")
+            #expect(waiting.plan.id.rawValue == "pro" && waiting.status == .active && waiting.open != nil)
+            #expect(try await world.published(SubscriptionBillingWithdrawnV1.self).isEmpty)
+            world.ticker.advance(by: .seconds(23 * 3_600 - 1))
+            #expect(try await world.runDue() == 0)
+            world.ticker.advance(by: .seconds(1))
+            #expect(try await world.runDue() == 1)
+            let reverted = try await world.subscription(subscription.id)
+            #expect(reverted.plan.id.rawValue == "basic" && reverted.open == nil)
+            #expect(try await world.published(SubscriptionBillingWithdrawnV1.self).map(\.reason) == ["upgrade_failed"])
+            #expect(try await world.violations().isEmpty)
+        }
+    }
+
     @Test("a change planned before an upgrade that cannot be paid is planned again, and made at the period's end")
     func plannedBefore() async throws {
         try await withSubscriptions { world in

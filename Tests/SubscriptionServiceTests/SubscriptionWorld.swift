@@ -182,6 +182,18 @@ extension SubscriptionWorld {
         return try await self.subscription(subscription.id)
     }
 
+    /// Payment says that an attempt has begun.
+    @discardableResult
+    func begin(_ subscription: Subscription, attempt: Int64) async throws -> Subscription {
+        guard let billing = subscription.open else { throw Absent() }
+        let body = PaymentCreatedV1(
+            paymentID: .new(at: now), attemptID: .new(at: now), attempt: attempt, customerID: subscription.customerID,
+            paymentMethodID: .new(at: now), fingerprint: "f", amount: billing.amount,
+            invoiceID: Self.invoice(of: billing.id), subscriptionID: subscription.id, offSession: false, createdAt: now)
+        try await handle([body]) { events, db, context in try PaymentCreated.handle(events, in: db, context) }
+        return try await self.subscription(subscription.id)
+    }
+
     func finalize(_ subscription: Subscription, billing: BillingID) async throws {
         let now: Instant = now
         let body = InvoiceFinalizedV1(

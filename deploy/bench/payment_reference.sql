@@ -76,7 +76,9 @@ UPDATE payment.idempotency_keys SET status = 'closed', response_status = 201, re
 WHERE scope = 'key_reference' AND key = 'i' || :id || '_' || :b AND status = 'open';
 COMMIT;
 
--- 6 Invoice hears of every success.
+-- 6 Subscription hears of every attempt, Invoice of every success.
+INSERT INTO subscription.inbox (event_id, consumer, type) VALUES ('evt_a' || :id, 'subscription', 'payment.created.v1')
+ON CONFLICT DO NOTHING;
 INSERT INTO invoice.inbox (event_id, consumer, type) VALUES ('evt_c' || :id, 'invoice', 'payment.succeeded.v1')
 ON CONFLICT DO NOTHING;
 

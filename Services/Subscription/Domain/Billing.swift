@@ -97,11 +97,14 @@ public struct Billing: Hashable, Sendable {
     public internal(set) var creditAdded: Int64
     /// The invoice, once it is known.
     public internal(set) var invoiceID: InvoiceID?
-    /// Attempts to collect that were asked for, the first one included.
+    /// Attempts to collect: those asked for, the first one included, and those of the customer's that are known of.
     public internal(set) var attempts: Int64
+    /// Payment's number of the latest attempt that is known to have begun there: numbers rise, so that what is told of
+    /// earlier ones is old. None as long as nothing is known.
+    public internal(set) var begunAttempt: Int64?
     /// Whether an attempt is under way whose outcome is not known yet.
     public internal(set) var isCollecting: Bool
-    /// When the latest attempt was asked for.
+    /// When the latest attempt was asked for, or the customer made it.
     public internal(set) var requestedAt: Instant
     /// When the first attempt failed.
     public internal(set) var firstFailedAt: Instant?
@@ -122,7 +125,7 @@ public struct Billing: Hashable, Sendable {
     public init(
         id: BillingID, reason: BillingReason, status: BillingStatus = .open, amount: Money, lines: [BillingLine],
         period: BillingPeriod, creditApplied: Int64 = 0, creditAdded: Int64 = 0, invoiceID: InvoiceID? = nil,
-        attempts: Int64 = 1, isCollecting: Bool = true, requestedAt: Instant? = nil,
+        attempts: Int64 = 1, begunAttempt: Int64? = nil, isCollecting: Bool = true, requestedAt: Instant? = nil,
         firstFailedAt: Instant? = nil,
         lastDecline: DeclineClass? = nil, hasNewMethod: Bool = false, origin: UpgradeOrigin? = nil, billedAt: Instant,
         settledAt: Instant? = nil, isPaidLate: Bool = false
@@ -137,6 +140,7 @@ public struct Billing: Hashable, Sendable {
         self.creditAdded = creditAdded
         self.invoiceID = invoiceID
         self.attempts = attempts
+        self.begunAttempt = begunAttempt
         self.isCollecting = isCollecting
         self.requestedAt = requestedAt ?? billedAt
         self.firstFailedAt = firstFailedAt
@@ -146,5 +150,14 @@ public struct Billing: Hashable, Sendable {
         self.billedAt = billedAt
         self.settledAt = settledAt
         self.isPaidLate = isPaidLate
+    }
+
+    /// Whether a failure with this number is news: of the latest attempt known to have begun, or of a later one.
+    ///
+    /// An attempt that could not even begin, for want of a payment method, gets no number of its own: its failure bears
+    /// the number of the one before. As long as no number is known, any outcome is that of the attempt under way.
+    func isNews(of attempt: Int64) -> Bool {
+        guard let begunAttempt else { return isCollecting || attempt >= attempts }
+        return attempt >= begunAttempt
     }
 }

@@ -21,7 +21,8 @@ public struct DunningPolicy: Hashable, Sendable {
     public let retries: [Duration]
     /// When the subscription ends, counted from the first failure; after the last retry.
     public let givesUpAfter: Duration
-    /// How long a sign-up waits for its first payment.
+    /// How long a sign-up waits for its first payment, and an immediate change of plan for a customer who has to
+    /// authenticate.
     public let signupExpiresAfter: Duration
 
     /// Makes a policy.

@@ -45,23 +45,43 @@ extension Subscription {
         effects.billings[billing.id] = billing
     }
 
+    /// Payment has begun an attempt to collect: asked for here, or made by the customer, who authenticates. Its outcome
+    /// is awaited from here on; nothing is given up before.
+    ///
+    /// Attempts and their failures are told of on different topics, in no order between them: an attempt whose outcome,
+    /// or whose successor, is known already changes nothing. Neither does one of an invoice that is not the open
+    /// billing's, or not known yet.
+    /// - Parameters:
+    ///   - attempt: Its number at Payment.
+    ///   - begunAt: When it began; it does not use a payment method that came later.
+    public mutating func attemptBegun(_ invoiceID: InvoiceID, attempt: Int64, at begunAt: Instant) {
+        guard let billing = open, billing.invoiceID == invoiceID,
+            attempt > billing.begunAttempt ?? billing.attempts
+        else { return }
+        updateOpen { billing in
+            billing.begunAttempt = attempt
+            billing.attempts = max(billing.attempts, attempt)
+            guard !billing.isCollecting else { return }
+            billing.isCollecting = true
+            billing.requestedAt = max(billing.requestedAt, begunAt)
+        }
+        if status != .incomplete { nextActionAt = nil }
+    }
+
     /// An attempt to collect failed, or cannot go on without the customer.
     /// - Parameters:
-    ///   - attempt: Number of the attempt; with none under way, an outcome of an older one is ignored.
+    ///   - attempt: Number of the attempt; an outcome of one that another has followed is ignored.
     ///   - reason: ``StatusReason/paymentFailed`` or ``StatusReason/actionRequired``.
     public mutating func collectionFailed(
         _ billingID: BillingID, invoiceID: InvoiceID, attempt: Int64, as declineClass: DeclineClass,
         reason: StatusReason = .paymentFailed, policy: DunningPolicy, at now: Instant
     ) {
-        // While an attempt is under way any outcome is its outcome, whatever number Payment gave it: only one is asked for
-        // at a time, and one that could not even begin, for want of a payment method, gets no number of its own.
-        guard let billing = open, billing.id == billingID, billing.isCollecting || attempt >= billing.attempts else {
-            return
-        }
+        guard let billing = open, billing.id == billingID, billing.isNews(of: attempt) else { return }
         let firstFailedAt: Instant = billing.firstFailedAt ?? now
         updateOpen { billing in
             billing.invoiceID = invoiceID
             billing.attempts = max(billing.attempts, attempt)
+            billing.begunAttempt = attempt
             billing.isCollecting = false
             billing.firstFailedAt = firstFailedAt
             billing.lastDecline = declineClass
@@ -77,10 +97,9 @@ extension Subscription {
             nextActionAt = max(now, createdAt.adding(policy.signupExpiresAfter))
             return
         }
-        let waits: Bool = reason == .actionRequired
         let step: DunningPolicy.Step = policy.step(after: declineClass, firstFailedAt: firstFailedAt, now: now)
         if let origin = billing.origin {
-            planUpgrade(step, origin: origin, waitsForCustomer: waits, policy: policy, at: now)
+            planUpgrade(step, origin: origin, waitsForCustomer: declineClass == .action, policy: policy, at: now)
         } else {
             plan(step, at: now)
         }
@@ -120,7 +139,8 @@ extension Subscription {
         }
     }
 
-    /// A change of plan is given up sooner than a renewal: what is paid for already reaches to the old period's end.
+    /// A change of plan is given up sooner than a renewal: what is paid for already reaches to the old period's end. A
+    /// customer who has to authenticate gets as long as for a sign-up.
     private mutating func planUpgrade(
         _ step: DunningPolicy.Step, origin: UpgradeOrigin, waitsForCustomer: Bool, policy: DunningPolicy,
         at now: Instant

@@ -53,6 +53,7 @@ public struct SubscriptionAssembly: ServiceAssembly {
                     InvoicePaid(afterCommit: notice).route,
                     InvoicePaymentFailed(policy: policy, afterCommit: notice).route,
                     InvoiceVoided(afterCommit: notice).route,
+                    PaymentCreated.route,
                     PaymentRequiresAction(policy: policy, afterCommit: notice).route,
                     PaymentMethodAttached(policy: policy).route,
                 ])

@@ -7,8 +7,8 @@ enum BillingStore {
     static let columns: SQL =
         """
         b.id, b.reason, b.status, b.amount, b.currency, b.lines, b.period_index, b.period_start, b.period_end,
-        b.credit_applied, b.credit_added, b.invoice_id, b.attempts, b.is_collecting, b.requested_at,
-        b.first_failed_at, b.last_decline, b.has_new_method, b.billed_at, b.settled_at, b.is_paid_late,
+        b.credit_applied, b.credit_added, b.invoice_id, b.attempts, b.begun_attempt, b.is_collecting,
+        b.requested_at, b.first_failed_at, b.last_decline, b.has_new_method, b.billed_at, b.settled_at, b.is_paid_late,
         b.origin_anchor_date, b.origin_anchor_seconds, b.origin_period_index, b.origin_period_start,
         b.origin_period_end,
         o.id, o.name, o.amount, o.currency, o.billing_interval, o.interval_count, o.trial_days,
@@ -77,9 +77,9 @@ enum BillingStore {
         """
         UPDATE billings b SET credit_applied = n.credit_applied, credit_added = n.credit_added, status = n.status,
             invoice_id = coalesce(n.invoice_id, b.invoice_id), attempts = n.attempts,
-            is_collecting = n.is_collecting, requested_at = n.requested_at, first_failed_at = n.first_failed_at,
-            last_decline = n.last_decline, has_new_method = n.has_new_method, settled_at = n.settled_at,
-            is_paid_late = n.is_paid_late
+            begun_attempt = n.begun_attempt, is_collecting = n.is_collecting, requested_at = n.requested_at,
+            first_failed_at = n.first_failed_at, last_decline = n.last_decline, has_new_method = n.has_new_method,
+            settled_at = n.settled_at, is_paid_late = n.is_paid_late
         FROM unnest(\(billings.map(\.id))::text[], \(billings.map(\.creditApplied))::bigint[],
             \(billings.map(\.creditAdded))::bigint[], \(stateArrays(billings)))
             AS n(id, credit_applied, credit_added, \(stateColumns))
@@ -89,17 +89,17 @@ enum BillingStore {
 
     private static let stateColumns: SQL =
         """
-        status, invoice_id, attempts, is_collecting, requested_at, first_failed_at, last_decline, has_new_method,
-        settled_at, is_paid_late
+        status, invoice_id, attempts, begun_attempt, is_collecting, requested_at, first_failed_at, last_decline,
+        has_new_method, settled_at, is_paid_late
         """
 
     private static func stateArrays(_ all: [Billing]) -> SQL {
         """
         \(all.map(\.status))::text[], \(all.map(\.invoiceID))::text[], \(all.map(\.attempts))::bigint[],
-        \(all.map(\.isCollecting))::boolean[], \(all.map(\.requestedAt))::timestamptz[],
-        \(all.map(\.firstFailedAt))::timestamptz[], \(all.map(\.lastDecline))::text[],
-        \(all.map(\.hasNewMethod))::boolean[], \(all.map(\.settledAt))::timestamptz[],
-        \(all.map(\.isPaidLate))::boolean[]
+        \(all.map(\.begunAttempt))::bigint[], \(all.map(\.isCollecting))::boolean[],
+        \(all.map(\.requestedAt))::timestamptz[], \(all.map(\.firstFailedAt))::timestamptz[],
+        \(all.map(\.lastDecline))::text[], \(all.map(\.hasNewMethod))::boolean[],
+        \(all.map(\.settledAt))::timestamptz[], \(all.map(\.isPaidLate))::boolean[]
         """
     }
 }
@@ -108,7 +108,7 @@ extension BillingStore {
     /// Reads the columns of an outer join; `nil` when there is no billing.
     static func readOptional(_ row: inout PostgresRow) throws -> Billing? {
         guard let id: BillingID = try row.next() else {
-            for _ in 0..<39 { row.skip() }
+            for _ in 0..<40 { row.skip() }
             return nil
         }
         let reason: BillingReason = try row.next()
@@ -121,6 +121,7 @@ extension BillingStore {
         let creditAdded: Int64 = try row.next()
         let invoiceID: InvoiceID? = try row.next()
         let attempts: Int64 = try row.next()
+        let begunAttempt: Int64? = try row.next()
         let isCollecting: Bool = try row.next()
         let requestedAt: Instant = try row.next()
         let firstFailedAt: Instant? = try row.next()
@@ -132,10 +133,10 @@ extension BillingStore {
         return Billing(
             id: id, reason: reason, status: status, amount: Money(minor: amount, currency: currency),
             lines: try LinesColumn.decode(lines), period: period, creditApplied: creditApplied,
-            creditAdded: creditAdded, invoiceID: invoiceID, attempts: attempts, isCollecting: isCollecting,
-            requestedAt: requestedAt, firstFailedAt: firstFailedAt, lastDecline: lastDecline,
-            hasNewMethod: hasNewMethod, origin: try readOrigin(&row), billedAt: billedAt, settledAt: settledAt,
-            isPaidLate: isPaidLate)
+            creditAdded: creditAdded, invoiceID: invoiceID, attempts: attempts, begunAttempt: begunAttempt,
+            isCollecting: isCollecting, requestedAt: requestedAt, firstFailedAt: firstFailedAt,
+            lastDecline: lastDecline, hasNewMethod: hasNewMethod, origin: try readOrigin(&row), billedAt: billedAt,
+            settledAt: settledAt, isPaidLate: isPaidLate)
     }
 
     static func readPeriod(_ row: inout PostgresRow) throws -> BillingPeriod {
