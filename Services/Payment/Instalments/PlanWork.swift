@@ -22,6 +22,13 @@ struct PlanWork {
         if record.awaited == nil { record.nextStepAt = record.nextDay?.start }
     }
 
+    /// Has a part tried again at a moment, and on the day that the plan has counted to: no other day counts before. What
+    /// is waited for goes first.
+    mutating func standStill(for index: Int, until moment: Instant) {
+        change { $0.parts[index].nextAttempt = $0.plan.day }
+        if record.awaited == nil { record.nextStepAt = moment }
+    }
+
     /// The plan begins: its schedule is booked.
     mutating func activate() throws {
         let (plan, booked) = try InstalmentPlan.open(record.plan.offer)

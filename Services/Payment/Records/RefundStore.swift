@@ -102,13 +102,15 @@ package enum RefundStore {
 
     /// Stores the refunds of all that is left of a payment, whose row is locked: one, or one for each capture, as a refund lies
     /// within one. They are to be made; those that nobody makes the sweeper does.
+    /// - Parameter most: No more than this is given back, minor units.
     package static func reserveRest(
-        of payment: PaymentRecord, reason: String, at now: Instant, in db: borrowing PostgresTransaction
+        of payment: PaymentRecord, atMost most: Int64 = .max, reason: String, at now: Instant,
+        in db: borrowing PostgresTransaction
     ) throws -> [RefundID] {
         let captures: [(capture: CaptureID?, left: Int64)] = try CaptureStore.refundable(of: payment.id, in: db)
         let sources: [(capture: CaptureID?, left: Int64)] =
             captures.isEmpty ? [(nil, payment.amountRefundable)] : captures
-        var left: Int64 = payment.amountRefundable
+        var left: Int64 = min(payment.amountRefundable, most)
         var refunds: [RefundID] = []
         for source in sources where left > 0 {
             let id = RefundID.new(at: now)

@@ -25,6 +25,22 @@ private func day(_ text: String) throws -> CivilDate { try #require(CivilDate(te
         return found
     }
 
+    @Test("only what a provider has judged uses up a retry day") func retries() throws {
+        let dunning = InstalmentDunning(retryDays: [1, 3])
+        let due: CivilDate = try day("2027-01-15")
+        let cases: [(String, Int, Int?)] = [
+            ("insufficient_funds", 0, 1), ("insufficient_funds", 1, 3), ("insufficient_funds", 3, nil),
+            ("no_payment_method", 0, nil), ("expired_card", 0, nil), ("provider_configuration", 0, nil),
+        ]
+        for (code, after, next) in cases {
+            let decline = Decline(code: code)
+            #expect(
+                dunning.nextAttempt(after: decline, due: due, on: due.adding(days: after))
+                    == next.map { due.adding(days: $0) })
+            #expect(InstalmentDunning.isJudged(decline) == (code != "provider_configuration"))
+        }
+    }
+
     @Test("the table of states is this one") func table() {
         var allowed: [String] = []
         for status in InstalmentStatus.allCases {

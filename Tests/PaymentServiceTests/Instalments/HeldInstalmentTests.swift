@@ -28,7 +28,11 @@ import Testing
     }
 
     private func decline(_ world: InstalmentWorld, _ payment: PaymentID) async throws {
-        let body = #"{"decision":"decline"}"#
+        try await decide(world, payment, "decline")
+    }
+
+    private func decide(_ world: InstalmentWorld, _ payment: PaymentID, _ decision: String) async throws {
+        let body = #"{"decision":"\#(decision)"}"#
         _ = try await world.payments.work.review(
             world.payments.call("/v1/payments/\(payment)/review", body: body), payment, world.payments.read(body))
     }
@@ -147,6 +151,39 @@ import Testing
             try await world.rest()
             #expect(try await world.status(plan) == "completed")
             #expect(try await world.balance(Ledger.providerBalance("sandbox")) == 20_500)
+            #expect(try await world.violations().isEmpty)
+        }
+    }
+
+    @Test(
+        "money that a reviewer takes after the plan was paid off goes back out of what was captured",
+        arguments: [0, 2_500] as [Int64])
+    func approvedTooLate(refunded: Int64) async throws {
+        try await withInstalments { world in
+            let customer: CustomerID = try await world.payments.payer()
+            let plan: InstalmentPlanID = try await world.running(customer, "pay_in_4", 40_000)
+            try await world.payments.attach(InstalmentWorld.challenges, to: customer)
+            try await world.go(days: 14)
+            let id: PaymentID = try await payment(world, plan, 1)
+            try await world.payments.attach(InstalmentWorld.good, to: customer)
+            _ = try await world.settle(plan)
+            _ = try await world.payments.confirm(id, passed: true)
+            await world.payments.decide(try await world.payments.payment(id), "review")
+            #expect(try await world.payments.settled(id).status == .authorized)
+            try await world.rest()
+            #expect(try await world.status(plan) == "settled")
+            try await decide(world, id, "approve")
+            #expect(try await world.payments.payment(id).status == .succeeded)
+            if refunded > 0 { _ = try await world.payments.refund(id, refunded) }
+            try await world.rest()
+            let after: JSONValue = try await world.read(plan)
+            #expect(after.int("amount_overpaid") == 10_000 && after.int("amount_refunded") == 10_000)
+            #expect(try await world.balance(Ledger.providerBalance("sandbox")) == 40_000)
+            let captures: [String] = try await world.payments.texts("SELECT reference FROM sandbox_captures")
+            #expect(captures.count == 1)
+            #expect(
+                try await world.payments.texts("SELECT DISTINCT refunded_reference FROM sandbox_refunds") == captures,
+                "providers refund captures, not what was authorized")
             #expect(try await world.violations().isEmpty)
         }
     }

@@ -8,13 +8,18 @@ public struct InstalmentDunning: Hashable, Sendable {
     /// Days that grow and are at least 1.
     public init(retryDays: [Int]) { self.retryDays = retryDays }
 
+    /// Whether a provider has judged the charge. One that refuses our request or our credentials has not: that the
+    /// instalment is not paid then is not the customer's doing.
+    public static func isJudged(_ decline: Decline) -> Bool { decline.code != "provider_configuration" }
+
     /// The day of the next attempt after a decline.
     /// - Parameters:
     ///   - due: The instalment's day.
     ///   - day: The day of the declined attempt.
-    /// - Returns: `nil` when nothing is tried until there is another method: the days are over, or waiting does not help.
+    /// - Returns: `nil` when nothing is tried until there is another method: the days are over, or waiting does not help;
+    ///   and after a charge that nobody has judged, which uses up none of the days.
     public func nextAttempt(after decline: Decline, due: CivilDate, on day: CivilDate) -> CivilDate? {
-        guard decline.declineClass == .soft, decline != .noPaymentMethod else { return nil }
+        guard decline.declineClass == .soft, decline != .noPaymentMethod, Self.isJudged(decline) else { return nil }
         return retryDays.map { due.adding(days: $0) }.first { $0 > day }
     }
 }

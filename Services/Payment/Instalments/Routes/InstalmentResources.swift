@@ -32,6 +32,9 @@ package struct PlanResource: JSONOutput {
             "annual_percentage_rate", offer.annualPercentageRate.description, doc: "The effective annual rate, percent")
         o.field("amount_paid", paid.minor, doc: "Minor units")
         o.field("amount_owed", owed.minor, doc: "Minor units, were everything paid in its time")
+        o.field(
+            "amount_overpaid", record.overpaid,
+            doc: "Paid beyond what was owed, minor units; it is refunded. Where amount_refunded is less, it was not")
         o.field("amount_refunded", record.refunded, doc: "Given back of what was paid, minor units")
         o.field("started_on", offer.date.description)
         o.field("schedule", schedule)

@@ -41,6 +41,9 @@ package struct PlanRecord: Sendable {
         return next
     }
 
+    /// Whether a charge of the day it has counted to is still to be tried: no other day counts before.
+    var standsStill: Bool { nextAttempt?.day == plan.day }
+
     /// The day on which something happens next, if nothing is waited for.
     var nextDay: CivilDate? {
         guard status.isRunning else { return nil }

@@ -46,6 +46,8 @@ package struct AgreePlan: Sendable {
         case noPaymentMethod
         case unknownPaymentMethod
         case unavailable(InstalmentProduct.Unavailable)
+        /// The provider of the method never charges one of the parts.
+        case uncollectable(UncollectablePart)
         /// What the customer saw is not what is offered now.
         case otherOffer
     }
@@ -70,6 +72,7 @@ package struct AgreePlan: Sendable {
             throw Failure.otherOffer
         }
         let method: ChargeableMethod = try Self.method(order, in: db)
+        try Self.check(offer, at: method.provider)
         var record: PlanRecord = try Self.record(order, product, offer, at: now)
         guard let first = record.plan.instalments.firstIndex(where: { $0.status == .due }) else {
             try PlanWriter.insert(record, product, in: db)
@@ -100,6 +103,12 @@ package struct AgreePlan: Sendable {
         throw order.paymentMethodID == nil ? Failure.noPaymentMethod : Failure.unknownPaymentMethod
     }
 
+    private static func check(_ offer: InstalmentOffer, at provider: String) throws {
+        var parts: [(number: Int, amount: Money)] = []
+        for part in offer.schedule { parts.append((number: part.number, amount: try part.amount())) }
+        if let part = UncollectablePart.first(among: parts, at: provider) { throw Failure.uncollectable(part) }
+    }
+
     private static func record(
         _ order: PlanOrder, _ product: InstalmentProduct, _ offer: InstalmentOffer, at now: Instant
     ) throws -> PlanRecord {
@@ -122,6 +131,7 @@ extension AgreePlan.Failure: ProblemConvertible {
         case .unknownPaymentMethod:
             .invalid("payment_method_id", code: "unknown_payment_method", "the customer has no such payment method")
         case .unavailable(let why): why.problem
+        case .uncollectable(let part): part.problem
         case .otherOffer:
             .conflict("instalment_offer_changed", "The terms or the day have changed since the offer was made.")
         }

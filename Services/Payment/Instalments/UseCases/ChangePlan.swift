@@ -15,6 +15,8 @@ package struct ChangePlan: Sendable {
         case noPaymentMethod
         case unknownPaymentMethod
         case tooMuch(open: Int64)
+        /// It would leave a part that the provider of the plan's method never charges.
+        case uncollectable(UncollectablePart)
     }
 
     private let settings: InstalmentSettings
@@ -91,10 +93,12 @@ package struct ChangePlan: Sendable {
         var work: PlanWork = try Self.lock(id, at: now, in: db)
         guard work.record.status.isRunning else { throw Failure.notPossible(work.record.status) }
         try Self.count(&work, at: now)
+        let before: [Instalment] = work.record.plan.instalments
         let amount = Money(minor: minor, currency: work.record.plan.offer.purchase.currency)
         do { try work.apply(.refunded(amount: amount, on: work.record.plan.day)) } catch InstalmentError.refundTooLarge(
             let open)
         { throw Failure.tooMuch(open: open.minor) }
+        try Self.check(work.record, changedFrom: before, in: db)
         _ = try InstalmentPayments.giveUp(
             work.record.failedPaymentsOfClosedParts, reason: "plan_reduced", at: now, in: db)
         try PlanWriter.save([work], in: db)
@@ -108,11 +112,29 @@ package struct ChangePlan: Sendable {
         return PlanWork(record, at: now)
     }
 
-    /// Brings a plan to today, where nothing is under way and nothing waits to be done first.
+    /// Brings a plan to today, where nothing is under way and nothing waits to be done first. One that stands still
+    /// changes on the day that it has counted to.
     private static func count(_ work: inout PlanWork, at now: Instant) throws {
         let isBusy: Bool = work.record.awaited != nil || work.record.nextStepAt.map { $0 <= now } ?? false
         guard !isBusy else { throw Failure.underWay(work.record.status) }
+        guard !work.record.standsStill else { return }
         try work.apply(.day(max(CivilDate(of: now), work.record.plan.day)))
+    }
+
+    /// Every open part that has become another amount is one that the provider of the plan's method takes.
+    private static func check(
+        _ record: PlanRecord, changedFrom before: [Instalment], in db: borrowing PostgresTransaction
+    ) throws {
+        let resolved: ResolvedMethod? = try PaymentMethodStore.resolve(
+            [(record.customerID, record.methodID)], in: db
+        ).first
+        guard let method: ChargeableMethod = resolved?.method else { return }
+        var changed: [(number: Int, amount: Money)] = []
+        for (old, new) in zip(before, record.plan.instalments) where new.status.isOpen {
+            let (was, owed): (Money, Money) = (try old.owed(), try new.owed())
+            if owed != was { changed.append((number: new.number, amount: owed)) }
+        }
+        if let part = UncollectablePart.first(among: changed, at: method.provider) { throw Failure.uncollectable(part) }
     }
 
     private static func reread(
@@ -137,6 +159,7 @@ extension ChangePlan.Failure: ProblemConvertible {
             .invalid("payment_method_id", code: "unknown_payment_method", "the customer has no such payment method")
         case .tooMuch(let open):
             .invalid("amount", code: "over_refund", "only \(open) of the purchase is still open")
+        case .uncollectable(let part): part.problem
         }
     }
 }

@@ -46,7 +46,7 @@ package struct HearNews: Sendable {
         do {
             try db.savepoint { try Self.take(items, at: now, in: db) }
             return items.count
-        } catch let error as PostgresError where error.isRetryable { throw error } catch {
+        } catch let error as PostgresError where Self.isWorthAll(error) { throw error } catch {
             return try oneByOne(items, at: now, in: db)
         }
     }
@@ -57,13 +57,16 @@ package struct HearNews: Sendable {
             do {
                 try db.savepoint { try Self.take([item], at: now, in: db) }
                 heard += 1
-            } catch let error as PostgresError where error.isRetryable { throw error } catch {
+            } catch let error as PostgresError where Self.isWorthAll(error) { throw error } catch {
                 logger.error(
                     "a plan cannot take what it should hear", metadata: ["news": "\(item.id)", "error": "\(error)"])
             }
         }
         return heard
     }
+
+    /// Whether everything is to be heard again later. A row that somebody holds for long holds up its own plan only.
+    private static func isWorthAll(_ error: PostgresError) -> Bool { error.isRetryable && error.kind != .lockTimeout }
 
     private static func take(_ items: [Item], at now: Instant, in db: borrowing PostgresTransaction) throws {
         try InstalmentOutcomes.apply(items.compactMap(\.outcome), at: now, in: db)

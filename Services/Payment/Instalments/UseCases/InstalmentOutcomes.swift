@@ -15,6 +15,9 @@ struct InstalmentOutcome: Sendable {
 
 /// Takes outcomes of payments into the plans they belong to.
 enum InstalmentOutcomes {
+    /// How long a charge is left alone that nobody has judged: a person has to see to the provider first.
+    private static let repairWait: Duration = .seconds(6 * 3_600)
+
     /// A payment of a plan, as it stands now.
     private struct Purpose {
         let payment: PaymentID
@@ -130,7 +133,8 @@ enum InstalmentOutcomes {
         try InstalmentPayments.giveBack(rest.minor, of: purpose.payment, at: now, in: db)
     }
 
-    /// It is tried again as the terms say. One whose part was closed meanwhile is given up: nothing is left to ask for.
+    /// It is tried again as the terms say; one that no provider has judged is tried again soon, before another day
+    /// counts. One whose part was closed meanwhile is given up: nothing is left to ask for.
     private static func failed(
         _ decline: Decline, _ index: Int, _ purpose: Purpose, _ work: inout PlanWork, at now: Instant,
         in db: borrowing PostgresTransaction
@@ -141,6 +145,9 @@ enum InstalmentOutcomes {
             return
         }
         guard work.record.status.isRunning, part.status.isOpen else { return }
+        guard purpose.hasNewDefault || InstalmentDunning.isJudged(decline) else {
+            return work.standStill(for: index, until: now.adding(repairWait))
+        }
         let day: CivilDate = work.record.plan.day
         let next: CivilDate? = work.record.dunning.nextAttempt(after: decline, due: part.due, on: day)
         work.change { record in

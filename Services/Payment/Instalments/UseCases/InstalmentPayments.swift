@@ -124,15 +124,14 @@ enum InstalmentPayments {
         return payments.filter { !$0.canBeGivenUp && $0.status != .succeeded && $0.status != .canceled }
     }
 
-    /// Gives back what came in beyond what is owed: stores the refund, which the service's sweep carries out.
+    /// Gives back what came in beyond what is owed, as far as no dispute holds it: stores the refunds, which the
+    /// service's sweep carries out.
     static func giveBack(
         _ amount: Int64, of id: PaymentID, at now: Instant, in db: borrowing PostgresTransaction
     ) throws {
         guard let payment: PaymentRecord = try PaymentStore.lock(id, in: db) else { return }
-        let left: Int64 = min(amount, payment.amountCaptured - payment.amountRefunded)
-        guard left > 0 else { return }
-        try RefundStore.reserve(
-            RefundID.new(at: now), left, of: payment, capture: nil, reason: OwnRefund.ofOverpaidPlan, at: now, in: db)
+        _ = try RefundStore.reserveRest(
+            of: payment, atMost: amount, reason: OwnRefund.ofOverpaidPlan, at: now, in: db)
     }
 
     private static func lock(
