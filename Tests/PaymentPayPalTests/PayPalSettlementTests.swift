@@ -44,7 +44,7 @@ import Testing
         _ details: JSONValue..., page number: String? = nil, pages: Int64 = 1
     ) async throws -> (page: ProviderSettlementPage, world: FakeWorld) {
         let world = FakeWorld([page(details, pages: pages)])
-        let window = SettlementWindow(from: from, to: from + .seconds(86_400), page: number)
+        let window = SettlementWindow(from: from, to: from + .seconds(3_600), page: number)
         return (try await world.adapter.settlementLines(in: window), world)
     }
 
@@ -70,7 +70,7 @@ import Testing
             Self.detail("CB1", "T1201", "-12.34", invoice: "att_1", reference: "CAP1"),
             Self.detail("PEND", "T0006", "1.00", status: "P"), Self.detail("DENY", "T0006", "1.00", status: "D"),
             pages: 3)
-        #expect(page.next == "2" && page.lines.map(\.id) == ["CAP1", "REF1", "CB1"])
+        #expect(page.next == "1799481600.2" && page.lines.map(\.id) == ["CAP1", "REF1", "CB1"])
         #expect(page.lines.map(\.fee.minor) == [66, -10, 0] && page.lines.map(\.net.minor) == [1_168, -490, -1_234])
         #expect(
             page.lines.map(\.references) == [
@@ -81,10 +81,10 @@ import Testing
         #expect(page.lines.allSatisfy { $0.occurredAt == Self.from })
         #expect(
             world.fake.lines == [
-                "GET /v1/reporting/transactions?start_date=2027-01-09T08:00:00Z&end_date=2027-01-16T08:00:00Z"
+                "GET /v1/reporting/transactions?start_date=2027-01-09T08:00:00Z&end_date=2027-01-15T09:00:00Z"
                     + "&fields=transaction_info&balance_affecting_records_only=Y&page_size=500&page=1"
             ])
-        #expect(try await Self.read(page: "3", pages: 3).page.next == nil)
+        #expect(try await Self.read(page: "1799481600.3", pages: 3).page.next == nil)
     }
 
     @Test("a withdrawal is known by its own name, and one that came back by the name of what it undoes")
@@ -96,10 +96,53 @@ import Testing
         #expect(page.lines.map(\.references.source) == ["W1", "W1", "R2"])
     }
 
-    @Test("the span and its look back fit into what PayPal takes") func span() {
+    /// Reads a window to its end.
+    /// - Parameter slices: What PayPal lists, request by request.
+    /// - Returns: The ids of the lines, and the spans that were asked for.
+    private static func readAll(
+        _ slices: [[JSONValue]], from: Instant, to: Instant
+    ) async throws -> (lines: [String], spans: [String]) {
+        let world = FakeWorld(slices.map { page($0) })
+        var lines: [String] = []
+        var window = SettlementWindow(from: from, to: to)
+        while !window.isOver {
+            let read: ProviderSettlementPage = try await world.adapter.settlementLines(in: window)
+            lines += read.lines.map(\.id)
+            window = window.advanced(next: read.next)
+        }
+        #expect(world.fake.isOver)
+        let spans: [String] = world.fake.lines.map { line in
+            line.split(separator: "&").prefix(2).compactMap { $0.split(separator: "=").last }.joined(separator: " ")
+        }
+        return (lines, spans)
+    }
+
+    @Test("once a day what began within a month is read again: what took weeks to complete is a line then")
+    func completedLate() async throws {
+        let check: JSONValue = Self.detail(
+            "CHECK1", "T0006", "12.34", fee: "-0.66", invoice: "att_1", date: "2027-01-04T08:00:00+0000")
+        let midnight: Instant = Self.from + .seconds(16 * 3_600)
+        let night = try await Self.readAll(
+            [[], [], [check], [], []], from: midnight - .seconds(120), to: midnight + .seconds(180))
+        #expect(night.lines == ["CHECK1"])
+        #expect(
+            night.spans == [
+                "2026-12-16T23:58:00Z 2026-12-23T23:58:00Z", "2026-12-23T23:58:00Z 2026-12-30T23:58:00Z",
+                "2026-12-30T23:58:00Z 2027-01-06T23:58:00Z", "2027-01-06T23:58:00Z 2027-01-13T23:58:00Z",
+                "2027-01-13T23:58:00Z 2027-01-16T00:03:00Z",
+            ])
+        let day = try await Self.readAll([[]], from: Self.from, to: Self.from + .seconds(300))
+        #expect(day.spans == ["2027-01-09T08:00:00Z 2027-01-15T08:05:00Z"], "one request at other times")
+    }
+
+    @Test("the longest span is read in pieces that PayPal takes, without a gap") func span() async throws {
         let adapter = FakeWorld([]).adapter
-        #expect(adapter.longestSettlementSpan + .seconds(6 * 86_400) <= .seconds(31 * 86_400))
         #expect(adapter.settlementHorizon(at: Self.from) == Self.from - .seconds(3 * 3_600))
+        let read = try await Self.readAll(
+            Array(repeating: [], count: 9), from: Self.from, to: Self.from + adapter.longestSettlementSpan)
+        let ends: [[Substring]] = read.spans.map { $0.split(separator: " ") }
+        #expect(ends.first?.first == "2026-12-16T08:00:00Z" && ends.last?.last == "2027-02-15T08:00:00Z")
+        for (one, next) in zip(ends, ends.dropFirst()) { #expect(one.last == next.first) }
     }
 
     @Test(

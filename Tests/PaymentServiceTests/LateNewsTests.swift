@@ -200,4 +200,32 @@ import Testing
             }
         }
     }
+
+    @Test("of lines that nothing comes of, none holds up another, however many there are") func turns() async throws {
+        try await withWebhooks { _, world in
+            // Reports are read from the first booking on.
+            _ = try await world.paid(world.payer(), amount: 500)
+            let provider = ScriptedSettlements()
+            var payments: [PaymentRecord] = []
+            for number: Int64 in 0..<3 {
+                let payment: PaymentRecord = try await world.created(world.payer())
+                try await world.ended(payment)
+                payments.append(payment)
+                provider.report([
+                    try world.line(
+                        "txn_\(number)", .charge, 1_299, own: payment.attemptID.rawValue,
+                        source: "ch_\(payment.attemptID)", after: 60 + number)
+                ])
+            }
+            let taken: PaymentRecord = payments[1]
+            _ = try await world.provider.sandbox.charge(world.asked(taken))
+            world.advance(days: 2)
+            try await world.reconciliation([provider]).pass()
+            let lines = FollowLines(
+                providers: [provider], news: world.work.news, pool: world.database,
+                logger: Logger(label: "test.lines") { _ in SwiftLogNoOpLogHandler() }, limit: 1)
+            for _ in payments { try await lines.pass() }
+            #expect(try await world.booked(taken.id).first == "payment")
+        }
+    }
 }

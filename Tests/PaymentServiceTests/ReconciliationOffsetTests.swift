@@ -63,6 +63,49 @@ import Testing
         }
     }
 
+    @Test("a direct debit is no case while the bank may pay it; one that it does not pay leaves nothing open")
+    func failedDebit() async throws {
+        try await withPayments { world in
+            let paid: PaymentRecord = try await world.paid(world.payer(), amount: 500)
+            let debit: PaymentRecord = try await world.created(world.payer(), amount: 10_000)
+            let asked: Int = world.provider.charges
+            world.provider.turn(.away)
+            await world.decide(debit)
+            try await eventually(within: .seconds(10), "it is asked for") { world.provider.charges == asked + 1 }
+            #expect(try await world.payment(debit.id).status == .processing)
+            let provider = ScriptedSettlements()
+            let reconcile: ReconcileProviders = world.reconciliation([provider])
+            provider.report([
+                try world.line("t1", .charge, 500, own: paid.attemptID.rawValue),
+                try world.line(
+                    "t2", .charge, 10_000, fee: 35, own: debit.attemptID.rawValue, source: "py_1", taken: "pi_1",
+                    after: 120),
+                try world.line(
+                    "t3", .adjustment, -10_000, fee: -35, source: "pyr_1", taken: "pi_1", after: 4 * Self.day + 60),
+            ])
+            world.advance(days: 4)
+            try await reconcile.pass()
+            #expect(try await world.lines() == ["t1 matched own_reference", "t2 open"])
+            let attempt = ApprovedAttempt(paymentID: debit.id, provider: "sandbox", request: world.asked(debit))
+            try await world.work.outcomes(
+                Outcome(attempt: attempt, answer: .declined(ProviderDecline(code: "generic_decline"))))
+            #expect(try await world.payment(debit.id).status == .failed)
+            world.clock.advance(by: .seconds(3_600))
+            try await reconcile.pass()
+            #expect(try await world.lines() == ["t1 matched own_reference", "t2 open", "t3 open"])
+            world.advance(days: 1)
+            try await reconcile.pass()
+            #expect(
+                try await world.lines() == ["t1 matched own_reference", "t2 matched offset", "t3 matched offset"])
+            #expect(try await world.cases().isEmpty)
+            let days: [String] = try await Self.settled(world, days: 6)
+            #expect(days.count == 6 && days.allSatisfy { $0.hasSuffix(" 0 0 0 0") }, "\(days)")
+            #expect(try await world.balance("income:customer_payments") == -500)
+            #expect(try await world.balance("expense:provider_fees") == 0)
+            #expect(try await Self.reconciliationHolds(world).isEmpty)
+        }
+    }
+
     /// A dispute that is heard of when it is won; what it cost is told then, and dated then.
     private static func withWonDispute(
         fee: Int64, givenBack: Int64, _ body: (PaymentWorld) async throws -> Void

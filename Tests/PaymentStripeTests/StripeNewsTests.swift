@@ -155,6 +155,18 @@ import Testing
         await #expect(throws: ProviderFault.self) { try await world.adapter.refund(named: "re_1") }
         #expect(try await world.adapter.refund(named: "../balance") == nil)
         #expect(world.transport.left == 0)
-        #expect(world.transport.requests[0].url.hasSuffix("/v1/refunds/re_1"))
+        #expect(world.transport.requests[0].url.hasSuffix("/v1/refunds/re_1?expand[0]=balance_transaction"))
+    }
+
+    @Test(
+        "a refund of what a capture left of its authorization gives nothing back; any other does",
+        arguments: [
+            ("partial_capture_reversal", ProviderRefund.State.failed(code: "partial_capture_reversal")),
+            ("refund", ProviderRefund.State.succeeded),
+        ])
+    func uncaptured(category: String, state: ProviderRefund.State) async throws {
+        let movement = #","balance_transaction":{"id":"txn_1","reporting_category":"\#(category)"}"#
+        let world = StripeWorld(.answer(200, Self.refund("succeeded", movement)))
+        #expect(try await world.adapter.refund(named: "re_1")?.state == state)
     }
 }

@@ -19,9 +19,12 @@ import Testing
         """
     }
 
+    private static func list(_ entries: [String], more: Bool = false) -> FakeTransport.Step {
+        .answer(200, #"{"object":"list","has_more":\#(more),"data":[\#(entries.joined(separator: ","))]}"#)
+    }
+
     private static func read(_ entries: String..., more: Bool = false) async throws -> ProviderSettlementPage {
-        let list = #"{"object":"list","has_more":\#(more),"data":[\#(entries.joined(separator: ","))]}"#
-        return try await StripeWorld(.answer(200, list)).adapter.settlementLines(in: span)
+        try await StripeWorld(list(entries, more: more)).adapter.settlementLines(in: span)
     }
 
     @Test("each category is its kind, and a strange sign an adjustment") func kinds() async throws {
@@ -62,7 +65,7 @@ import Testing
 
     @Test("a converted charge keeps what it was before, with the rate as given") func converted() async throws {
         let charge = """
-            {"id":"ch_1","object":"charge","payment_intent":"pi_1","metadata":{},"amount":1500,"amount_captured":1000,
+            {"id":"ch_1","object":"charge","payment_intent":"pi_1","metadata":{},"amount":1000,"amount_captured":1000,
             "currency":"eur"}
             """
         let refund = #"{"id":"re_1","object":"refund","charge":"ch_1","amount":400,"currency":"eur"}"#
@@ -72,6 +75,73 @@ import Testing
         #expect(page.lines[0].asked == Money(minor: 1_000, currency: .eur))
         #expect(page.lines[0].presentment?.rate == ExactDecimal("1.085"))
         #expect(page.lines[1].asked == Money(minor: -400, currency: .eur))
+    }
+
+    /// A charge of 100.00 of which 60.00 were captured.
+    private static func captured(_ currency: String = "usd") -> String {
+        """
+        {"id":"ch_1","object":"charge","payment_intent":"pi_1","metadata":{"attempt_id":"att_1"},"amount":10000,
+        "amount_captured":6000,"currency":"\(currency)"}
+        """
+    }
+
+    /// Its refunds: one of ours, and that of what was not captured, whose movement is given.
+    private static func refunds(_ rest: String) -> FakeTransport.Step {
+        list([
+            #"{"id":"re_2","object":"refund","amount":100,"balance_transaction":{"reporting_category":"refund"}}"#,
+            #"{"id":"re_1","object":"refund","amount":4000,"balance_transaction":\#(rest)}"#,
+        ])
+    }
+
+    @Test("a part that was captured is one line over that part, whether Stripe reports it in one movement or in two")
+    func capturedInPart() async throws {
+        let rest: String = Self.entry(
+            "txn_2", category: "partial_capture_reversal", amount: -4_000, fee: -116, source: #""re_1""#)
+        let whole: String = Self.entry(
+            "txn_1", category: "charge", amount: 10_000, fee: 320, source: Self.captured())
+        let part: String = Self.entry("txn_1", category: "charge", amount: 6_000, fee: 204, source: Self.captured())
+        let two = StripeWorld(Self.list([whole, rest], more: true), Self.refunds(rest))
+        let one = StripeWorld(Self.list([part]), Self.list([]))
+        // Captured in parts, each by a movement of its own; the rest was taken back from none of them.
+        let parts = StripeWorld(Self.list([part]), Self.refunds(rest))
+        for world in [two, one, parts] {
+            let page: ProviderSettlementPage = try await world.adapter.settlementLines(in: Self.span)
+            #expect(page.lines.map(\.id) == ["txn_1"] && page.lines.map(\.kind) == [.charge])
+            #expect(page.lines.map(\.gross.minor) == [6_000] && page.lines.map(\.fee.minor) == [204])
+            #expect(
+                page.lines.map(\.references) == [
+                    SettlementLine.References(own: "att_1", source: "ch_1", taken: "pi_1")
+                ])
+            #expect(world.transport.left == 0)
+        }
+        let url: String = two.transport.requests[1].url
+        #expect(url.contains("/v1/refunds?charge=ch_1") && url.contains("expand[0]=data.balance_transaction"), "\(url)")
+        let apart = StripeWorld(Self.list([rest], more: true))
+        let page: ProviderSettlementPage = try await apart.adapter.settlementLines(in: Self.span)
+        #expect(page == ProviderSettlementPage(lines: [], next: "txn_2"), "it is part of the line on another page")
+    }
+
+    @Test("a converted part is what was captured, at what both movements come to") func convertedInPart() async throws {
+        let rest: String = Self.entry(
+            "txn_2", category: "partial_capture_reversal", amount: -4_340, source: #""re_1""#, rate: "1.085")
+        let whole: String = Self.entry(
+            "txn_1", category: "charge", amount: 10_850, source: Self.captured("eur"), rate: "1.085")
+        let world = StripeWorld(Self.list([whole]), Self.refunds(rest))
+        let line: SettlementLine = try #require(try await world.adapter.settlementLines(in: Self.span).lines.first)
+        #expect(line.gross == Money(minor: 6_510, currency: .usd))
+        #expect(line.asked == Money(minor: 6_000, currency: .eur))
+    }
+
+    @Test("a charge that failed is taken back at what it was, under its name") func failedCharge() async throws {
+        let charge = """
+            {"id":"py_1","object":"charge","payment_intent":"pi_1","metadata":{},"amount":1000,"amount_captured":0,
+            "currency":"eur"}
+            """
+        let page = try await Self.read(
+            Self.entry("txn_1", category: "charge_failure", amount: -1_085, source: charge, rate: "1.085"))
+        #expect(page.lines.map(\.kind) == [.adjustment])
+        #expect(page.lines.map(\.asked) == [Money(minor: -1_000, currency: .eur)])
+        #expect(page.lines.map(\.references) == [SettlementLine.References(source: "py_1", taken: "pi_1")])
     }
 
     @Test("the span and the page are asked for as Stripe counts them") func asking() async throws {

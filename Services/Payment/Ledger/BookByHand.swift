@@ -17,7 +17,8 @@ package enum BookByHand {
         case unknownAccounts([Int])
     }
 
-    /// Books lines that sum to zero in every currency.
+    /// Books lines that sum to zero in every currency. One on a provider's account is looked for in the provider's
+    /// reports, however long ago it happened.
     package static func adjust(
         _ input: AdjustmentInput, actor: String, at now: Instant, in db: borrowing PostgresTransaction
     ) throws -> BookedEntry {
@@ -26,6 +27,7 @@ package enum BookByHand {
         let unknown: Set<String> = try ChartStore.unknown(input.lines.map(\.account), in: db)
         let places: [Int] = input.lines.indices.filter { unknown.contains(input.lines[$0].account) }
         guard places.isEmpty else { throw Failure.unknownAccounts(places) }
+        try lookAgain(since: occurredAt, for: input.lines.map(\.account), in: db)
         let id = JournalEntryID.new(at: now)
         let entry = JournalEntry(
             id: id, kind: .adjustment, reference: id.rawValue, paymentID: input.paymentID, occurredAt: occurredAt,
@@ -47,6 +49,19 @@ package enum BookByHand {
         try EntryStore.mirror(id, as: reversal, at: now, in: db)
         try EntryStore.note(reversal, actor: actor, reason: reason, in: db)
         return try booked(reversal, in: db)
+    }
+
+    /// Lets the search for bookings that providers have not reported begin no later than a time. It waits for whoever
+    /// matches lines of these providers; matching takes the same locks in the same order, the cursor first.
+    private static func lookAgain(
+        since time: Instant, for accounts: [String], in db: borrowing PostgresTransaction
+    ) throws {
+        let beginning: String = Ledger.providerBalance("")
+        try db.enqueue(
+            """
+            UPDATE settlement_cursors SET checked_until = \(time)
+            WHERE \(beginning)::text || provider = ANY(\(accounts)::text[]) AND checked_until > \(time)
+            """)
     }
 
     private static func booked(_ id: JournalEntryID, in db: borrowing PostgresTransaction) throws -> BookedEntry {

@@ -61,6 +61,21 @@ import Testing
                     try given("d", .adjustment, 300),
                 ], ["a+d", "b+c"]
             ),
+            (
+                "failed debit",
+                [try taken("a", .charge, 400, of: "py_1"), try given("b", .adjustment, -400, of: "py_1")], ["a+b"]
+            ),
+            (
+                "failed debit, known by its payment",
+                [try taken("a", .charge, 400, of: "py_1"), try given("b", .adjustment, -400, of: "pyr_1")], ["a+b"]
+            ),
+            (
+                "the debit that failed, of two for a payment",
+                [
+                    try taken("a", .charge, 400, of: "py_1"), try taken("b", .charge, 400, of: "py_2", after: 10),
+                    try given("c", .adjustment, -400, of: "py_1"),
+                ], ["a+c"]
+            ),
             ("the last before it", [try taken("a"), try taken("b", after: 10), try given("c")], ["b+c"]),
         ]
         for (name, lines, expected) in table { #expect(Self.pairs(lines) == expected, "\(name)") }
@@ -75,6 +90,14 @@ import Testing
             ("given before it was taken", [try taken("a", after: 61), try given("b")]),
             ("a refund is not given back by a decision", [try taken("a"), try given("b", .disputeReversal)]),
             ("both take", [try taken("a"), try given("b", .adjustment, -400)]),
+            (
+                "a charge and its conversion",
+                [
+                    try Settle.line("a", .charge, 400, source: "T1"),
+                    try given("b", .adjustment, -400, of: "T2", naming: "T1"),
+                ]
+            ),
+            ("a charge and its refund", [try taken("a", .charge, 400, of: "py_1"), try taken("b", after: 60)]),
             ("another currency shown", [try taken("a"), try given("b", shown: 400)]),
             ("another amount shown", [try taken("a", shown: -370), try given("b", shown: 371)]),
             ("an amount without an opposite", [try taken("a", shown: -370), try given("b", shown: .min)]),

@@ -5,10 +5,8 @@ package import PaymentDomain
 
 /// Transaction Search v1 (developer.paypal.com/docs/api/transaction-search/v1) as settlement lines.
 extension PayPalAdapter: ProviderSettlements {
-    /// PayPal takes 31 days at once; some of them are the look back.
-    package var longestSettlementSpan: Duration { .seconds(24 * 86_400) }
-    /// A transaction is listed under the day it began, also when it is completed days later (an electronic check).
-    static let lookBack: Duration = .seconds(6 * 86_400)
+    /// Any span, since it is read slice by slice.
+    package var longestSettlementSpan: Duration { .seconds(31 * 86_400) }
 
     /// A transaction can take three hours to be listed.
     package func settlementHorizon(at now: Instant) -> Instant { now - .seconds(3 * 3_600) }
@@ -19,12 +17,10 @@ extension PayPalAdapter: ProviderSettlements {
     }
 
     package func settlementLines(in window: SettlementWindow) async throws(ProviderFault) -> ProviderSettlementPage {
-        let number: Int = window.page.flatMap { Int($0) } ?? 1
-        let from = Instant(seconds: (window.from - Self.lookBack).seconds)
-        let to = Instant(seconds: window.to.seconds)
+        let slice = PayPalSlice(of: window)
         let query =
-            "start_date=\(from.rfc3339)&end_date=\(to.rfc3339)&fields=transaction_info"
-            + "&balance_affecting_records_only=Y&page_size=500&page=\(number)"
+            "start_date=\(Instant(seconds: slice.from).rfc3339)&end_date=\(Instant(seconds: slice.to).rfc3339)"
+            + "&fields=transaction_info&balance_affecting_records_only=Y&page_size=500&page=\(slice.page)"
         let page: JSONValue
         switch try await client.send(.get("/v1/reporting/transactions?\(query)")) {
         case .done(let json): page = try json.required()
@@ -38,7 +34,46 @@ extension PayPalAdapter: ProviderSettlements {
             guard let info: JSONValue = detail["transaction_info"] else { throw .unusable("transaction_info") }
             if let line = try PayPalTransaction(info).line { lines.append(line) }
         }
-        return ProviderSettlementPage(lines: lines, next: number < pages ? String(number + 1) : nil)
+        return ProviderSettlementPage(lines: lines, next: slice.next(of: pages))
+    }
+}
+
+/// The part of a window that is read at once. PayPal refuses spans of more than 31 days, and lists that are too long
+/// (`RESULTSET_TOO_LARGE`).
+///
+/// A transaction stays listed under the moment at which it began, also when it is completed weeks later: an electronic
+/// check, a payment under review, one that has to be accepted. So each window begins earlier than it says: by some
+/// days, and by a month where it holds a midnight, which one window of a day does.
+struct PayPalSlice: Equatable {
+    /// Of one request.
+    static let longest: Int64 = 7 * 86_400
+    static let shortLookBack: Int64 = 6 * 86_400
+    /// What nobody has accepted after thirty days goes back to its payer.
+    static let longLookBack: Int64 = 30 * 86_400
+
+    /// In seconds, as the others.
+    let from: Int64
+    let to: Int64
+    /// Counted from 1.
+    let page: Int64
+    private let end: Int64
+
+    /// The slice that a window's page names; its first where it names none.
+    init(of window: SettlementWindow) {
+        let holdsMidnight: Bool = window.from.seconds / 86_400 != window.to.seconds / 86_400
+        let first: Int64 = window.from.seconds - (holdsMidnight ? Self.longLookBack : Self.shortLookBack)
+        let place: [Int64] = (window.page ?? "").split(separator: ".").compactMap { Int64($0) }
+        from = place.count == 2 ? place[0] : first
+        page = place.count == 2 ? place[1] : 1
+        end = window.to.seconds
+        to = min(from + Self.longest, end)
+    }
+
+    /// The name of the page that follows, in this slice or the next; `nil` at the window's end.
+    /// - Parameter pages: How many this slice has.
+    func next(of pages: Int64) -> String? {
+        if page < pages { return "\(from).\(page + 1)" }
+        return to < end ? "\(to).1" : nil
     }
 }
 

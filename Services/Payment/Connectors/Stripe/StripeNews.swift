@@ -75,17 +75,24 @@ extension ProviderRefund {
         let charge: String? = try fields.optionalReference("charge")
         guard let taken = intent ?? charge else { throw fields.unusable("charge", "is missing") }
         let ours: String? = try fields.optionalFields("metadata")?.optionalText(StripeMetadata.refund)
-        let state: State
-        switch try fields.text("status") {
-        case "succeeded": state = .succeeded
-        case "pending", "requires_action": state = .pending
-        case "failed": state = .failed(code: try fields.optionalText("failure_reason") ?? "failed")
-        case "canceled": state = .failed(code: "canceled")
-        default: throw fields.unusable("status", "is unknown")
-        }
         self.init(
             reference: reference, taken: taken, refundID: ours.flatMap { RefundID($0) },
-            amount: try fields.money("amount"), state: state)
+            amount: try fields.money("amount"), state: try Self.state(fields))
+    }
+
+    /// What a capture left of its authorization is a refund at Stripe, too; nothing was taken that it would give back.
+    private static func state(_ fields: StripeFields) throws(ProviderFault) -> State {
+        let category: String? = try fields.optionalFields("balance_transaction")?.text("reporting_category")
+        if category == StripeBalanceEntry.partialCaptureReversal {
+            return .failed(code: StripeBalanceEntry.partialCaptureReversal)
+        }
+        switch try fields.text("status") {
+        case "succeeded": return .succeeded
+        case "pending", "requires_action": return .pending
+        case "failed": return .failed(code: try fields.optionalText("failure_reason") ?? "failed")
+        case "canceled": return .failed(code: "canceled")
+        default: throw fields.unusable("status", "is unknown")
+        }
     }
 }
 
@@ -124,9 +131,14 @@ extension ProviderDispute {
 }
 
 extension StripeAdapter {
-    /// Reads a refund back, whoever made it.
+    /// Reads a refund back, whoever made it. One that Stripe made of what a capture left has failed: it gives nothing
+    /// back.
     package func refund(named reference: String) async throws(ProviderFault) -> ProviderRefund? {
-        guard isStripeID(reference), let fields = try await client.get("/v1/refunds/\(reference)") else { return nil }
+        var form = StripeForm()
+        form.add("expand", .list([.text("balance_transaction")]))
+        guard isStripeID(reference), let fields = try await client.get("/v1/refunds/\(reference)", form) else {
+            return nil
+        }
         let refund = try ProviderRefund(stripe: fields)
         guard refund.reference == reference else { throw fields.unusable("id", "is another") }
         return refund

@@ -53,17 +53,30 @@ extension StripeAdapter {
 
     /// Looks for the refund among those of its charge, by our id in the metadata.
     private func refunded(_ request: RefundRequest) async throws(ProviderFault) -> RefundAnswer? {
+        let found: StripeFields? = try await firstRefund(of: request.reference) {
+            (refund: StripeFields) throws(ProviderFault) -> Bool in
+            try Self.id(of: refund) == request.idempotencyKey.rawValue
+        }
+        guard let found else { return nil }
+        return try Self.answer(to: request, found)
+    }
+
+    /// Reads the refunds of a charge, named by its PaymentIntent or its Charge, up to the one that is looked for.
+    /// - Parameter expanding: What to show in place of its id.
+    /// - Throws: ``ProviderFault``; `unusable` when it is not among the newest thousand, and there are more.
+    func firstRefund(
+        of charge: String, expanding: String? = nil, where isWanted: (StripeFields) throws(ProviderFault) -> Bool
+    ) async throws(ProviderFault) -> StripeFields? {
         var after: String?
         for _ in 0..<Self.refundPages {
             var form = StripeForm()
-            form.add(Self.chargeParameter(request.reference), .text(request.reference))
+            form.add(Self.chargeParameter(charge), .text(charge))
             form.add("limit", .integer(100))
             form.add("starting_after", after)
+            if let expanding { form.add("expand", .list([.text(expanding)])) }
             guard let page = try await client.get("/v1/refunds", form) else { return nil }
             let refunds: [StripeFields] = try page.list("data")
-            for refund in refunds where try Self.id(of: refund) == request.idempotencyKey.rawValue {
-                return try Self.answer(to: request, refund)
-            }
+            for refund in refunds where try isWanted(refund) { return refund }
             guard try page.flag("has_more"), let last = refunds.last else { return nil }
             after = try last.id(of: "refund")
         }

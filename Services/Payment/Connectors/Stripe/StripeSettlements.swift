@@ -29,14 +29,63 @@ extension StripeAdapter: ProviderSettlements {
             throw .rejected(code: "resource_missing")
         }
         var lines: [SettlementLine] = []
+        var last: String?
         for fields in try page.list("data") {
-            lines.append(try StripeBalanceEntry(fields).line(about: try fields.optionalFields("source")))
+            let entry = try StripeBalanceEntry(fields)
+            last = entry.id
+            // It is part of its charge's line, wherever in the list that is.
+            guard entry.category != StripeBalanceEntry.partialCaptureReversal else { continue }
+            let object: StripeFields? = try fields.optionalFields("source")
+            let rest: StripeBalanceEntry? = try await reversal(of: entry, object)
+            let whole: StripeBalanceEntry = if let rest { try entry.joined(with: rest) } else { entry }
+            lines.append(try whole.line(about: object))
         }
-        return ProviderSettlementPage(lines: lines, next: try page.flag("has_more") ? lines.last?.id : nil)
+        return ProviderSettlementPage(lines: lines, next: try page.flag("has_more") ? last : nil)
+    }
+
+    /// What takes back the rest of a charge's movement that is over the whole authorization, though a part was
+    /// captured. Stripe makes both movements with the capture (docs.stripe.com/reports/reporting-categories), and a
+    /// refund for the second.
+    /// - Returns: `nil` where all was captured, and where the movement is over the captured part alone.
+    private func reversal(
+        of entry: StripeBalanceEntry, _ object: StripeFields?
+    ) async throws(ProviderFault) -> StripeBalanceEntry? {
+        guard entry.category == "charge", let object, try object.text("object") == "charge",
+            let whole: Int64 = try object.optionalInteger("amount"),
+            let captured: Int64 = try object.optionalInteger("amount_captured"), captured > 0, captured < whole
+        else { return nil }
+        let refund: StripeFields? = try await firstRefund(
+            of: try object.id(of: "charge"), expanding: "data.balance_transaction"
+        ) { (refund: StripeFields) throws(ProviderFault) -> Bool in
+            let movement: StripeFields? = try refund.optionalFields("balance_transaction")
+            return try movement?.text("reporting_category") == StripeBalanceEntry.partialCaptureReversal
+        }
+        guard let refund, let movement = try refund.optionalFields("balance_transaction") else { return nil }
+        let rest = try StripeBalanceEntry(movement)
+        guard rest.amount.isNegative else { throw movement.unusable("amount", "is not negative") }
+        // By what was taken back of how much, since the movements may be in another currency than the charge.
+        let told: Int128 = Int128(entry.amount.minor) * Int128(try refund.integer("amount"))
+        let back: Int128 = -Int128(rest.amount.minor)
+        return told > back * Int128(captured) + back * Int128(whole - captured) / 2 ? rest : nil
     }
 }
 
 extension StripeBalanceEntry {
+    /// The category of what a capture left of its authorization.
+    static let partialCaptureReversal = "partial_capture_reversal"
+
+    /// The entry and another one as one, under the name of the first.
+    func joined(with rest: StripeBalanceEntry) throws(ProviderFault) -> StripeBalanceEntry {
+        do throws(MoneyError) {
+            return StripeBalanceEntry(
+                id: id, type: type, category: category, source: source, amount: try amount.adding(rest.amount),
+                fee: try fee.adding(rest.fee), net: try net.adding(rest.net), exchangeRate: exchangeRate,
+                created: created, availableOn: availableOn, isAvailable: isAvailable)
+        } catch {
+            throw .unusable("balance transaction \(rest.id) does not add up with \(id)")
+        }
+    }
+
     /// The entry as a settlement line.
     /// - Parameter about: The Charge, Refund, Dispute or Payout behind it, as far as Stripe showed it.
     func line(about object: StripeFields?) throws(ProviderFault) -> SettlementLine {
@@ -83,7 +132,12 @@ extension StripeBalanceEntry {
     /// What a converted movement was in the currency of the charge, with this movement's sign.
     private func presentment(_ object: StripeFields?) throws(ProviderFault) -> SettlementLine.Presentment? {
         guard let object, exchangeRate != nil else { return nil }
-        let name: String = try object.text("object") == "charge" ? "amount_captured" : "amount"
+        var name = "amount"
+        if category == "charge", try object.text("object") == "charge",
+            try object.optionalInteger("amount_captured") ?? 0 > 0
+        {
+            name = "amount_captured"
+        }
         let shown: Money = try object.money(name)
         guard shown.currency != amount.currency else { return nil }
         do throws(MoneyError) {

@@ -110,7 +110,7 @@ enum SettlementLineStore {
         ) { row in try row.next() } ?? false
     }
 
-    /// Other waiting lines of the provider about things of the names.
+    /// Other waiting lines of the provider about things of the names, and charges that are part of them.
     static func waiting(
         named names: [String], besides lines: [SettlementLine], provider: String, in db: borrowing PostgresTransaction
     ) throws -> [SettlementLine] {
@@ -118,7 +118,8 @@ enum SettlementLineStore {
         return try db.query(
             """
             SELECT \(columns) FROM settlement_lines
-            WHERE provider = \(provider) AND state IN ('open', 'unmatched') AND source = ANY(\(names)::text[])
+            WHERE provider = \(provider) AND state IN ('open', 'unmatched')
+                AND (source = ANY(\(names)::text[]) OR kind = 'charge' AND taken = ANY(\(names)::text[]))
                 AND line_id <> ALL(\(lines.map(\.id))::text[])
             LIMIT \(MatchSettlements.rivalLimit)
             """, read)
@@ -171,16 +172,24 @@ enum SettlementLineStore {
             """)
     }
 
-    /// Notes that lines have waited too long.
+    /// Notes that lines have waited too long. A charge waits as long as the outcome of its attempt is open, and from
+    /// its end on as others do: a direct debit is credited at once and paid, or not, days later.
+    /// - Parameter endedBefore: When an attempt has to have ended.
     /// - Returns: Those that had not been late before.
     static func late(
-        _ provider: String, _ ids: [String], in db: borrowing PostgresTransaction
+        _ provider: String, _ ids: [String], endedBefore: Instant, in db: borrowing PostgresTransaction
     ) throws -> Set<String> {
         guard !ids.isEmpty else { return [] }
+        let processing: String = PaymentStatus.processing.rawValue
         let late: [String] = try db.query(
             """
-            UPDATE settlement_lines SET state = 'unmatched'
-            WHERE provider = \(provider) AND state = 'open' AND line_id = ANY(\(ids)::text[]) RETURNING line_id
+            UPDATE settlement_lines l SET state = 'unmatched'
+            WHERE l.provider = \(provider) AND l.state = 'open' AND l.line_id = ANY(\(ids)::text[])
+                AND NOT (l.kind = 'charge' AND EXISTS (SELECT 1 FROM payment_attempts a
+                    JOIN payments p ON p.id = a.payment_id
+                    WHERE a.id = l.own_reference AND a.provider = l.provider
+                        AND (p.attempt_id = a.id AND p.status = \(processing) OR a.ended_at > \(endedBefore))))
+            RETURNING l.line_id
             """
         ) { row in try row.next() }
         return Set(late)

@@ -207,7 +207,8 @@ struct RecordSettlements {
         for waiting: [SettlementLine], _ outcome: SettlementMatching.Outcome, in db: borrowing PostgresTransaction
     ) throws {
         let overdue: [SettlementLine] = waiting.filter { now - $0.occurredAt >= policy.grace }
-        let late: Set<String> = try SettlementLineStore.late(provider, overdue.map(\.id), in: db)
+        let late: Set<String> = try SettlementLineStore.late(
+            provider, overdue.map(\.id), endedBefore: now - policy.grace, in: db)
         for line in overdue where late.contains(line.id) {
             cases.append(
                 ReconciliationCaseRecord(

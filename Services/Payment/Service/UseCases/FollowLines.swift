@@ -11,13 +11,12 @@ import ServiceKit
 /// booked, is followed as if a webhook had told of it, by the provider's name of it. So an outcome that was lost, and whose
 /// webhook was lost too, is found when the provider reports the money.
 ///
-/// Nothing is booked by the line itself, and following is harmless to repeat. Lines that wait for something else are few, and
-/// each is looked at once in a pass.
+/// Nothing is booked by the line itself, and following is harmless to repeat. A line may wait for long (a direct debit,
+/// until the bank has paid or not), so they take turns: those that nobody has looked at for longest are next, whoever
+/// asks.
 package struct FollowLines: Sendable {
     /// How often it looks; reports come hours after the charge.
     static let interval: Duration = .seconds(300)
-    /// Lines taken in one pass.
-    static let limit = 100
 
     /// A charge that a line tells of.
     private struct Told: PostgresRecord {
@@ -38,32 +37,42 @@ package struct FollowLines: Sendable {
     private let news: any NewsHandler
     private let pool: PostgresPool
     private let logger: Logger
+    private let limit: Int
 
+    /// - Parameter limit: Lines that one pass looks at.
     package init(
-        providers: [any ProviderSettlements], news: any NewsHandler, pool: PostgresPool, logger: Logger
+        providers: [any ProviderSettlements], news: any NewsHandler, pool: PostgresPool, logger: Logger,
+        limit: Int = 100
     ) {
         self.providers = Dictionary(providers.map { ($0.name, $0) }) { first, _ in first }
         self.news = news
         self.pool = pool
         self.logger = logger
+        self.limit = limit
     }
 
     var loop: BackgroundLoop {
         BackgroundLoop(name: "charges of settlement lines", every: Self.interval) { try await pass() }
     }
 
-    /// Once over the lines that wait; what cannot be settled yet is looked at again later and holds up no other.
+    /// Looks at the next lines that wait; what cannot be settled yet is looked at again later and holds up no other.
     package func pass() async throws {
         let open: [String] = LateOutcomes.ended + [PaymentStatus.processing, .requiresAction].map(\.rawValue)
-        let told: [Told] = try await pool.transaction(readOnly: true) { db in
+        let limit: Int = limit
+        let told: [Told] = try await pool.transactionRetrying { db in
             try db.query(
                 """
-                SELECT l.provider, a.id, l.source, l.taken FROM settlement_lines l
-                JOIN payment_attempts a ON a.id = l.own_reference AND a.provider = l.provider
-                JOIN payments p ON p.id = a.payment_id AND CASE WHEN p.attempt_id = a.id THEN p.status = ANY(\(open)::text[])
-                    ELSE a.status = ANY(\(LateOutcomes.ended)::text[]) END
-                WHERE l.kind = 'charge' AND l.state IN ('open', 'unmatched') AND l.own_reference IS NOT NULL
-                ORDER BY l.occurred_at DESC, l.line_id LIMIT \(Self.limit)
+                UPDATE settlement_lines l SET followed_at = now() FROM payment_attempts a
+                WHERE a.id = l.own_reference AND (l.provider, l.line_id) IN (
+                    SELECT n.provider, n.line_id FROM settlement_lines n
+                    JOIN payment_attempts b ON b.id = n.own_reference AND b.provider = n.provider
+                    JOIN payments p ON p.id = b.payment_id
+                        AND CASE WHEN p.attempt_id = b.id THEN p.status = ANY(\(open)::text[])
+                            ELSE b.status = ANY(\(LateOutcomes.ended)::text[]) END
+                    WHERE n.kind = 'charge' AND n.state IN ('open', 'unmatched') AND n.own_reference IS NOT NULL
+                    ORDER BY n.followed_at NULLS FIRST, n.occurred_at, n.line_id LIMIT \(limit)
+                    FOR UPDATE OF n SKIP LOCKED)
+                RETURNING l.provider, a.id, l.source, l.taken
                 """, as: Told.self)
         }
         for line in told {

@@ -96,7 +96,7 @@ struct FollowRefunds: Sendable {
         guard let told: ProviderRefund = try await read(heard.reference, at: provider) else {
             throw Refusal.park(reason: "the provider knows no refund \(heard.reference)")
         }
-        // One that is under way has its end told later.
+        // One that is under way has its end told later; one that failed gives nothing back.
         guard told.state == .succeeded else { return }
         try await pool.transactionRetrying { db in try book(told, heard, at: provider, now, in: db) }
     }
