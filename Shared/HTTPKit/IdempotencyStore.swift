@@ -116,6 +116,19 @@ public struct IdempotencyStore {
                 ORDER BY expires_at LIMIT \(limit) FOR UPDATE SKIP LOCKED)
             """)
     }
+
+    /// Removes all rows past their day, at most `limit` rows in a transaction. Several instances may do so at once.
+    /// - Returns: How many were removed.
+    @discardableResult
+    package static func pruneAll(now: Instant, limit: Int = 10_000, in pool: PostgresPool) async throws -> Int {
+        var total = 0
+        while !Task.isCancelled {
+            let count: Int = try await pool.transaction { db in try Self.prune(now: now, limit: limit, in: db) }
+            total += count
+            if count < limit { break }
+        }
+        return total
+    }
 }
 
 extension IdempotencyStore {

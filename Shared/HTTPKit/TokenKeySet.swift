@@ -84,9 +84,10 @@ actor TokenKeySet {
         case .file(let path):
             return Array(try Data(contentsOf: URL(filePath: path)))
         case .url(let url):
-            let response = try await HTTPClient.shared.execute(HTTPClientRequest(url: url), timeout: .seconds(5))
-            guard response.status == .ok else { throw FetchFailure.status(Int(response.status.code)) }
-            return Array(buffer: try await response.body.collect(upTo: Self.maximumBytes))
+            let answer = try await HTTPClient.shared.exchange(
+                HTTPClientRequest(url: url), upTo: Self.maximumBytes, within: .seconds(5))
+            guard answer.head.status == .ok else { throw FetchFailure.status(Int(answer.head.status.code)) }
+            return Array(buffer: answer.body)
         }
     }
 

@@ -43,7 +43,7 @@ public final class KafkaConsumer: Sendable {
         mailbox.withLock { $0 }?.stop()
     }
 
-    /// Joins the group and begins to hand messages over; a second call does nothing.
+    /// Joins the group and begins to hand messages over; a second call does nothing, unless the first one threw.
     /// - Throws: ``KafkaError`` of kind `configuration` or `resources`; an absent broker is no error here.
     public func start() throws(KafkaError) {
         let fresh = ConsumerMailbox(plan.options)
@@ -58,7 +58,11 @@ public final class KafkaConsumer: Sendable {
         OwnedThread.start("kafka-consumer") {
             ConsumerLoop(plan: plan, mailbox: fresh, logger: logger).run(opened: opened)
         }
-        if case .failure(let error) = opened.wait(.seconds(10)) { throw error }
+        if case .failure(let error) = opened.wait(.seconds(10)) {
+            // The thread has ended and left nothing open.
+            mailbox.withLock { $0 = nil }
+            throw error
+        }
         let task = Task {
             while let batch = await fresh.nextBatch() {
                 await handler(batch)

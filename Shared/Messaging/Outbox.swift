@@ -101,13 +101,14 @@ public enum Outbox {
     }
 
     /// Sets the relay back so that every event recorded since `from` is published again; consumers drop what they have.
-    /// - Returns: How many events will be published again.
+    /// It is never set forward: where it has yet to publish what was recorded before `from`, it stays where it is.
+    /// - Returns: How many events will be published again; zero when the relay was not set back.
     public static func replay(from: Instant, in db: borrowing PostgresTransaction) throws -> Int {
         let moved: Int = try db.execute(
             """
-            UPDATE outbox_relay SET (xid, seq) = (
-                SELECT o.xid, o.seq - 1 FROM outbox o WHERE o.recorded_at >= \(from) ORDER BY o.xid, o.seq LIMIT 1)
-            WHERE EXISTS (SELECT 1 FROM outbox o WHERE o.recorded_at >= \(from))
+            UPDATE outbox_relay r SET xid = o.xid, seq = o.seq - 1
+            FROM (SELECT xid, seq FROM outbox WHERE recorded_at >= \(from) ORDER BY xid, seq LIMIT 1) AS o
+            WHERE (o.xid, o.seq) <= (r.xid, r.seq)
             """)
         guard moved > 0 else { return 0 }
         try notifyRelay(in: db)

@@ -11,9 +11,11 @@ struct ConnectionSettings: Sendable {
     let reconnectPauseLimit: Duration
 
     private static let silenceGrace: Duration = .seconds(10)
-    /// A peer that vanished from the network is noticed within a minute.
+    /// A peer that vanished from the network is noticed within a minute, also where something is on its way to it (in
+    /// milliseconds). A shorter limit on that would cut the probes of a silent peer short.
     private static let keepalive: [(name: String, value: String)] = [
         ("keepalives_idle", "30"), ("keepalives_interval", "10"), ("keepalives_count", "3"),
+        ("tcp_user_timeout", "60000"),
     ]
 
     init(_ configuration: PostgresConfiguration) {

@@ -1,9 +1,12 @@
 import CPostgres
 import Glibc
+import Threads
 
 extension Connection {
     /// How long a cancelled statement may take to say so.
     private static let cancelGraceMilliseconds: Int32 = 2_000
+    /// How long the server may take to accept that a statement is to be cancelled.
+    private static let cancelPatience: Duration = .seconds(2)
 
     /// Hands everything to the kernel, reading meanwhile so that neither side blocks on the other.
     func flush(_ handle: OpaquePointer) throws(PostgresError) {
@@ -36,7 +39,7 @@ extension Connection {
                 throw .lost("poll failed with errno \(errno)")
             }
             if isDeadline {
-                cancelStatement(handle)
+                try cancelStatement(handle)
                 continue
             }
             try giveUp()
@@ -64,13 +67,12 @@ extension Connection {
         throw .lost("the server has fallen silent")
     }
 
-    /// Asks the server to stop the running statement; its refusal then arrives as the statement's answer.
-    private func cancelStatement(_ handle: OpaquePointer) {
+    /// Asks the server to stop the running statement; its refusal then arrives as the statement's answer. A server that
+    /// does not even take the question is given up.
+    private func cancelStatement(_ handle: OpaquePointer) throws(PostgresError) {
         work.isCancelled = true
-        guard let request = PQgetCancel(handle) else { return }
-        defer { PQfreeCancel(request) }
-        var message: [CChar] = Array(repeating: 0, count: 256)
-        _ = PQcancel(request, &message, Int32(message.count))
+        guard let request = CancelRequest(handle) else { return }
+        if !request.send(within: Self.cancelPatience) { try giveUp() }
     }
 
     /// Turns a failed result into an error.
@@ -91,5 +93,48 @@ extension Connection {
 
     private func field(result: OpaquePointer) -> String {
         PQresultErrorMessage(result).map { String(cString: $0) } ?? ""
+    }
+}
+
+/// The wish that a session's statement be stopped, which travels over a connection of its own.
+///
+/// `@unchecked Sendable`: libpq's object is a copy of what it needs of the session. Only the thread that sends the wish
+/// uses it; it is freed with the last reference, which may be that thread's.
+private final class CancelRequest: @unchecked Sendable {
+    private let request: OpaquePointer
+    private let lock = ThreadLock()
+    private let finished = ThreadCondition()
+    /// Guarded by the lock.
+    private var isFinished = false
+
+    /// `nil` where the session is not open.
+    init?(_ handle: OpaquePointer) {
+        guard let request = PQgetCancel(handle) else { return nil }
+        self.request = request
+    }
+
+    deinit { PQfreeCancel(request) }
+
+    /// Sends it on a thread of its own, as libpq waits for the server for as long as that takes. Call once.
+    /// - Returns: Whether that was over in time, with whatever result. Where not, the thread goes on by itself; once
+    ///   the session is closed there is nothing that it could still stop.
+    func send(within limit: Duration) -> Bool {
+        OwnedThread.start("postgres-cancel") { [self] in
+            var message: [CChar] = Array(repeating: 0, count: 256)
+            _ = PQcancel(request, &message, Int32(message.count))
+            lock.with {
+                isFinished = true
+                finished.signal()
+            }
+        }
+        let end: ContinuousClock.Instant = .now + limit
+        lock.lock()
+        defer { lock.unlock() }
+        while !isFinished {
+            let left: Duration = end - .now
+            guard left > .zero else { return false }
+            finished.wait(lock, for: left)
+        }
+        return true
     }
 }

@@ -1,4 +1,5 @@
 import AsyncHTTPClient
+import HTTPKit
 import JSON
 import NIOCore
 import NIOHTTP1
@@ -40,11 +41,10 @@ public struct PeerClient: Sendable {
     }
 
     private func send(_ request: HTTPClientRequest) async throws -> JSONValue {
-        let response: HTTPClientResponse = try await client.execute(request, timeout: .seconds(10))
-        let body: ByteBuffer = try await response.body.collect(upTo: 4 << 20)
-        guard (200..<300).contains(response.status.code) else {
-            throw Failure(description: "\(request.url) answered \(response.status.code)")
+        let answer = try await client.exchange(request, upTo: 4 << 20, within: .seconds(10))
+        guard (200..<300).contains(answer.head.status.code) else {
+            throw Failure(description: "\(request.url) answered \(answer.head.status.code)")
         }
-        return try parseJSON(Array(body.readableBytesView))
+        return try parseJSON(Array(answer.body.readableBytesView))
     }
 }

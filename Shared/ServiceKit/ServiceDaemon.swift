@@ -14,6 +14,7 @@ struct ServiceDaemon<Assembly: ServiceAssembly>: Sendable {
     let logger: Logger
 
     /// Runs until SIGTERM or SIGINT, then ends in order: no new requests, batches under way finished, relay drained.
+    /// - Throws: What keeps it from running, as an address that cannot be had; that is logged before the rest is ended.
     func run() async throws {
         let signal = StopSignal()
         let pool = PostgresPool(configuration.postgres, logger: logger)
@@ -35,11 +36,16 @@ struct ServiceDaemon<Assembly: ServiceAssembly>: Sendable {
             }
             group.addTask {
                 await signal.wait()
+                // Where another part cannot run, the server is not ended in order: it may never have listened.
+                try Task.checkCancellation()
                 self.logger.info("stopping")
                 try await server.shutdown()
                 throw CancellationError()
             }
-            do { try await group.next() } catch is CancellationError {}
+            do { try await group.next() } catch is CancellationError {} catch {
+                logger.critical("the service cannot run", metadata: ["error": "\(error)"])
+                throw error
+            }
             group.cancelAll()
             while true { do { guard try await group.next() != nil else { break } } catch is CancellationError {} }
         }
@@ -76,7 +82,7 @@ struct ServiceDaemon<Assembly: ServiceAssembly>: Sendable {
     /// Forgets idempotency keys that are over.
     private static func prune(_ pool: PostgresPool) -> BackgroundLoop {
         BackgroundLoop(name: "prune idempotency keys", every: .seconds(60)) {
-            _ = try await pool.transaction { db in try IdempotencyStore.prune(now: SystemClock().now, in: db) }
+            try await IdempotencyStore.pruneAll(now: SystemClock().now, in: pool)
         }
     }
 }

@@ -2,11 +2,12 @@ import Glibc
 import Synchronization
 
 /// SIGTERM and SIGINT as something to wait for. The handler only writes to a descriptor, which is all a handler may do.
-final class StopSignal: Sendable {
+package final class StopSignal: Sendable {
     private static let writer = Atomic<Int32>(-1)
     private let reader: Int32
 
-    init() {
+    /// Takes the signals over for the whole process; there is one of these in a process.
+    package init() {
         var ends: [Int32] = [-1, -1]
         let status: Int32 = pipe(&ends)
         precondition(status == 0, "a process may open a pipe")
@@ -14,15 +15,25 @@ final class StopSignal: Sendable {
         Self.writer.store(ends[1], ordering: .releasing)
         signal(SIGPIPE, SIG_IGN)
         for number in [SIGTERM, SIGINT] {
-            signal(number) { _ in
-                var byte: UInt8 = 1
-                _ = write(StopSignal.writer.load(ordering: .relaxed), &byte, 1)
-            }
+            signal(number) { _ in StopSignal.raise() }
         }
     }
 
-    /// Returns when the process is asked to stop.
-    func wait() async {
+    private static func raise() {
+        var byte: UInt8 = 1
+        _ = write(writer.load(ordering: .relaxed), &byte, 1)
+    }
+
+    /// Returns when the process is asked to stop, or when the task is cancelled.
+    package func wait() async {
+        await withTaskCancellationHandler {
+            await waitForByte()
+        } onCancel: {
+            Self.raise()
+        }
+    }
+
+    private func waitForByte() async {
         await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
             var thread = pthread_t()
             let box = SignalWait(reader, continuation)

@@ -142,6 +142,26 @@ import Testing
         }
     }
 
+    @Test("expired rows are pruned until none is left, however few go at once; the others stay") func pruning()
+        async throws
+    {
+        try await withTables { pool in
+            let next = Self.now + IdempotencyClaim.lifetime
+            let old = try (0..<7).map { try Self.claim("old\($0)") }
+            let young = try Self.claim("young", at: next)
+            try await pool.transaction { (db: borrowing PostgresTransaction) in
+                _ = try IdempotencyStore.claim(old, in: db)
+                _ = try IdempotencyStore.claim([young], in: db)
+            }
+            #expect(try await IdempotencyStore.pruneAll(now: next, limit: 3, in: pool) == 7)
+            #expect(try await IdempotencyStore.pruneAll(now: next, limit: 3, in: pool) == 0)
+            let left = try await pool.transaction { (db: borrowing PostgresTransaction) in
+                try db.query("SELECT key FROM idempotency_keys") { row in try row.next(String.self) }
+            }
+            #expect(left == ["young"])
+        }
+    }
+
     @Test("many transactions over the same keys leave every key claimed exactly once") func storm() async throws {
         try await withTables(connections: 8) { pool in
             let keys = try (0..<40).map { try Self.claim("k\($0)") }

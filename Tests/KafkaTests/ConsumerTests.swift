@@ -77,6 +77,18 @@ import Testing
         await producer.close()
     }
 
+    @Test("that could not be started is started anew by the next call") func startsOver() throws {
+        var configuration = try TestBroker.configuration()
+        configuration.extra = ["no.such.setting": "1"]
+        let consumer = KafkaConsumer(
+            configuration, group: TestBroker.uniqueName("group"), instance: TestBroker.uniqueName("instance"),
+            topics: [TestBroker.uniqueName("topic")]
+        ) { _ in }
+        for _ in 0..<2 {
+            #expect(throws: KafkaError.self) { try consumer.start() }
+        }
+    }
+
     @Test("receives again what a killed one had not finished") func redelivery() async throws {
         let topic = try await TestBroker.topic("redelivery")
         let group = TestBroker.uniqueName("group")

@@ -115,6 +115,35 @@ import Testing
         }
     }
 
+    @Test(
+        "an event whose row somebody has locked is put off: its batch, its partition and other keys go on",
+        .timeLimit(.minutes(1)))
+    func lockedRow() async throws {
+        try await withMessaging { world in
+            try await world.execute("CREATE TABLE held (name text PRIMARY KEY)")
+            try await world.execute("INSERT INTO held VALUES ('locked')")
+            let somebody = PostgresSession(world.configuration, logger: world.logger)
+            try somebody.connect()
+            try somebody.begin()
+            try somebody.execute("SELECT name FROM held FOR UPDATE")
+            world.recorder.lock("locked")
+            await world.handle(
+                Message.created("locked", key: "a"), Message.created("a1", key: "a"), Message.created("b1", key: "b"))
+            #expect(try await world.effects() == ["b1"])
+            world.recorder.fail("c1")
+            await world.handle(Message.created("c1", key: "c"))
+            world.recorder.heal()
+            world.recorder.lock("locked")
+            try await world.retryNow()
+            #expect(try await world.effects() == ["b1", "c1"], "what comes after it in the table goes on as well")
+            #expect(try await world.waiting().count == 2)
+            somebody.rollback()
+            somebody.close()
+            try await world.retryNow()
+            #expect(try await world.effects(of: "a") == ["locked", "a1"])
+        }
+    }
+
     @Test("however much waits behind a key, a look at what is due reads the first of each key") func costOfDue()
         async throws
     {

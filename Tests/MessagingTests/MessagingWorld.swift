@@ -17,6 +17,7 @@ final class Recorder: Sendable {
         var failing: Set<String> = []
         var bloated: Set<String> = []
         var slow: Set<String> = []
+        var locked: Set<String> = []
         var batches: [Int] = []
     }
     private let state = Mutex(State())
@@ -35,6 +36,9 @@ final class Recorder: Sendable {
 
     /// Customers whose events ask for more than the database can do in the time that a statement has.
     func slow(_ name: String) { _ = state.withLock { $0.slow.insert(name) } }
+
+    /// Customers whose events need their row of `held`, for which they wait a moment only.
+    func lock(_ name: String) { _ = state.withLock { $0.locked.insert(name) } }
 
     func heal() { state.withLock { $0 = State(batches: $0.batches) } }
 
@@ -55,7 +59,9 @@ final class Recorder: Sendable {
 
     /// What follows from an event beside its effect.
     private func follow(_ name: String, _ key: String, in db: borrowing PostgresTransaction) throws {
-        let (isBloated, isSlow): (Bool, Bool) = state.withLock { ($0.bloated.contains(name), $0.slow.contains(name)) }
+        let (isBloated, isSlow, needsRow): (Bool, Bool, Bool) = state.withLock {
+            ($0.bloated.contains(name), $0.slow.contains(name), $0.locked.contains(name))
+        }
         if isBloated {
             let large = CustomerUpdatedV1(
                 customerID: .new(at: MessagingWorld.start), email: "e",
@@ -65,6 +71,10 @@ final class Recorder: Sendable {
         if isSlow {
             _ = try db.execute("SET LOCAL statement_timeout = '50ms'")
             _ = try db.execute("SELECT pg_sleep(600)")
+        }
+        if needsRow {
+            _ = try db.execute("SET LOCAL lock_timeout = '50ms'")
+            _ = try db.execute("SELECT name FROM held WHERE name = \(name) FOR UPDATE")
         }
     }
 }

@@ -206,6 +206,28 @@ import Testing
         }
     }
 
+    @Test("replay passes over nothing that is not published yet, however late it is to begin") func replayForward()
+        async throws
+    {
+        try await withStage { stage in
+            let first: OutboxRelay = stage.relay()
+            try await stage.append(["published"])
+            try await stage.arrives(["published"])
+            await first.stop()
+            try await stage.append(["waiting"])
+            try await stage.world.execute("UPDATE outbox SET recorded_at = recorded_at - interval '1 hour'")
+            try await stage.append(["late"])
+            let since: Instant = SystemClock().now.adding(.seconds(-600))
+            let again: Int = try await stage.world.database.transaction { db in try Outbox.replay(from: since, in: db) }
+            #expect(again == 0)
+            #expect(try await stage.backlog() == 2)
+            let second: OutboxRelay = stage.relay()
+            try await stage.arrives(["published", "waiting", "late"])
+            await second.stop()
+            #expect(stage.reader.names.count == 3, "nothing was published twice")
+        }
+    }
+
     @Test("events that nobody waits for leave with the next ones that somebody does") func gathered() async throws {
         try await withStage { stage in
             let relay: OutboxRelay = stage.relay(patience: .seconds(60))

@@ -1,4 +1,5 @@
 import Foundation
+import HTTPKit
 import Testing
 import Yams
 
@@ -21,10 +22,14 @@ private struct Part {
 @Suite("What the deployments say") struct DeploymentTests {
     private static let services = ["payment", "subscription", "invoice", "fraud", "analytics"]
 
-    private static func documents(_ path: String) throws -> [Part] {
+    private static func text(_ path: String) throws -> String {
         let tests: URL = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         let file: URL = tests.deletingLastPathComponent().appendingPathComponent("deploy/\(path)")
-        return try load_all(yaml: String(contentsOf: file, encoding: .utf8)).map { Part(value: $0) }
+        return try String(contentsOf: file, encoding: .utf8)
+    }
+
+    private static func documents(_ path: String) throws -> [Part] {
+        try load_all(yaml: text(path)).map { Part(value: $0) }
     }
 
     private static func kubernetes(_ name: String, _ kind: String) throws -> Part {
@@ -71,9 +76,27 @@ private struct Part {
             let pod: Part = try Self.kubernetes(name, kind)["spec"]["template"]["spec"]
             let command: Part = pod["containers"].named(container)["lifecycle"]["preStop"]["exec"]["command"]
             #expect(command.parts.map(\.text) == ["sleep", "5"], "\(name)")
-            // 30 s for requests, 20 s for a consumer; nginx waits 90 s for an answer.
-            #expect(pod["terminationGracePeriodSeconds"].number ?? 0 >= (name == "gateway" ? 95 : 55), "\(name)")
+            // 30 s for requests, 20 s for a consumer.
+            let needed: Int = try name == "gateway" ? 5 + Self.gatewayPatience() : 55
+            #expect(pod["terminationGracePeriodSeconds"].number ?? 0 >= needed, "\(name)")
         }
+    }
+
+    @Test("the gateway waits for an answer longer than a caller can ask a daemon to take") func patience() throws {
+        let longest: Duration = HTTPServerConfiguration(port: 0, serviceName: "any").maxRequestTimeout
+        let patience: Int = try Self.gatewayPatience()
+        // One who prefers to wait that long is answered within five seconds more.
+        #expect(Duration.seconds(patience) > longest + .seconds(5))
+    }
+
+    /// For how many seconds nginx waits for a daemon.
+    private static func gatewayPatience() throws -> Int {
+        let lines: [String] = try text("gateway/nginx.conf").components(separatedBy: "\n")
+        let setting: String? = lines.compactMap { (line: String) -> String? in
+            let words: [Substring] = line.split(separator: " ")
+            return words.first == "proxy_read_timeout" ? words.last.map(String.init) : nil
+        }.first
+        return try #require(setting.flatMap { Int($0.dropLast(2)) })
     }
 
     @Test("only Payment has the encryption key", arguments: services) func encryptionKey(service: String) throws {

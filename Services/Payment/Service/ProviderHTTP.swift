@@ -1,4 +1,5 @@
 import AsyncHTTPClient
+import HTTPKit
 import NIOCore
 import NIOHTTP1
 import NIOPosix
@@ -9,17 +10,20 @@ import PaymentCrypto
 package struct ProviderHTTP: LongAnswerTransport {
     /// The longest answer that is read where nothing else is said.
     static let maxAnswerBytes = 4 << 20
-    static let timeoutSeconds: Int64 = 30
+    /// One for the process.
+    package static let shared = ProviderHTTP(timeout: .seconds(30))
+
     /// One for the process; its connections end with it.
-    package static let shared = ProviderHTTP()
-
-    private let client: HTTPClient
-
-    private init() {
+    private static let client: HTTPClient = {
         var configuration = HTTPClient.Configuration(redirectConfiguration: .disallow)
         configuration.timeout.connect = .seconds(5)
-        client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
-    }
+        return HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+    }()
+    private let timeout: Duration
+
+    /// A way out over the connections that all share.
+    /// - Parameter timeout: How long a request and its whole answer may take.
+    package init(timeout: Duration) { self.timeout = timeout }
 
     package func send(_ request: ProviderHTTPRequest) async throws(ProviderFault) -> ProviderHTTPAnswer {
         try await send(request, upTo: Self.maxAnswerBytes)
@@ -33,10 +37,10 @@ package struct ProviderHTTP: LongAnswerTransport {
         for header in request.headers { sent.headers.add(name: header.name, value: header.value) }
         if !request.body.isEmpty { sent.body = .bytes(ByteBuffer(bytes: request.body)) }
         do {
-            let answer: HTTPClientResponse = try await client.execute(sent, timeout: .seconds(Self.timeoutSeconds))
-            let body: ByteBuffer = try await answer.body.collect(upTo: maxAnswerBytes)
+            let (head, body): (HTTPClientResponse, ByteBuffer) = try await Self.client.exchange(
+                sent, upTo: maxAnswerBytes, within: timeout)
             return ProviderHTTPAnswer(
-                status: Int(answer.status.code), headers: answer.headers.map { (name: $0.name, value: $0.value) },
+                status: Int(head.status.code), headers: head.headers.map { (name: $0.name, value: $0.value) },
                 body: Array(body.readableBytesView))
         } catch is NIOConnectionError {
             throw .notSent("no connection")
