@@ -180,9 +180,15 @@ import Testing
         let table: [(String, Bool?)] = [
             ("CREATED", true), ("PARTIALLY_CAPTURED", true), ("VOIDED", false), ("DENIED", false), ("CAPTURED", nil),
         ]
+        let end: Instant = try #require(Instant(rfc3339: "2027-01-15T08:00:00Z"))
         for (status, isHeld) in table {
-            let world = FakeWorld([.answer(200, Say.authorization(status))])
-            #expect(try await world.adapter.holds("AUTH1") == isHeld, "\(status)")
+            // PayPal voids none of which a part was captured: when its time is over nothing is left to capture.
+            let isHeldAfter: Bool? = status == "PARTIALLY_CAPTURED" ? false : isHeld
+            for (now, expected) in [(end - .seconds(1), isHeld), (end, isHeldAfter)] {
+                let world = FakeWorld([.answer(200, Say.authorization(status))])
+                world.clock.set(now)
+                #expect(try await world.adapter.holds("AUTH1") == expected, "\(status)")
+            }
         }
     }
 

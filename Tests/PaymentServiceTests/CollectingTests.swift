@@ -1,5 +1,6 @@
 import PaymentRecords
 import BillingCore
+import HTTPKit
 import Kafka
 import PaymentDomain
 import PaymentService
@@ -104,6 +105,60 @@ import Testing
             await world.decide(again)
             #expect(try await world.settled(failed.id).status == .succeeded)
             #expect(try await world.violations().isEmpty)
+        }
+    }
+
+    @Test("another card that comes while a provider is to let go of the last attempt is charged once it has")
+    func heldCard() async throws {
+        let pages = PagesProvider()
+        try await withPayments(beside: [pages]) { world in
+            let customer: CustomerID = await world.customer()
+            let body =
+                #"{"amount":1299,"currency":"EUR","customer_id":"\#(customer)","payment_method_type":"klarna","#
+                + #""return_url":"https://shop.example/back","payer":{"country":"DE"}}"#
+            let reply: Reply<PaymentResource> = try await world.work.create(
+                world.call("/v1/payments", body: body), world.read(body))
+            let payment: PaymentRecord = try await world.payment(world.id(reply))
+            await world.decide(payment)
+            #expect(try await world.settled(payment.id).status == .requiresAction)
+            let invoice = InvoiceID.new(at: PaymentWorld.start)
+            try await world.execute("UPDATE payments SET invoice_id = \(invoice)")
+            try await world.attach("4242424242424242", to: customer)
+            await world.deliver([world.due(invoice, customer)])
+            await world.deliver([world.due(invoice, customer)])
+            #expect(try await world.payment(payment.id).status == .canceling)
+            try await world.work.sweep.pass()
+            let next: PaymentRecord = try await world.payment(payment.id)
+            #expect(next.status == .created && next.attempts == 2 && next.provider == "sandbox")
+            #expect(try await world.published("payment.failed.v1") == 0, "nobody takes it for the other card's end")
+            await world.decide(next)
+            #expect(try await world.settled(payment.id).status == .succeeded)
+            #expect(try await world.violations().isEmpty)
+        }
+    }
+
+    @Test("a card that was taken off its customer, or a wallet's, is not charged by one who comes back")
+    func goneMethod() async throws {
+        try await withPayments { world in
+            for gone: SQL in [
+                "status = 'detached', is_default = false",
+                "wallet = 'google_pay', single_use = true, is_default = false",
+            ] {
+                let customer: CustomerID = try await world.payer("4000002500003155")
+                let invoice = InvoiceID.new(at: PaymentWorld.start)
+                await world.deliver([world.finalized(invoice, customer)])
+                let payment: PaymentRecord = try await world.payment(of: invoice)
+                await world.decide(payment)
+                #expect(try await world.settled(payment.id).decline == .authenticationRequired)
+                try await world.execute("UPDATE payment_methods SET \(gone) WHERE customer_id = \(customer)")
+                for passed in [true, nil] {
+                    await #expect(throws: ContinuePayment.Failure.methodGone) {
+                        try await world.confirm(payment.id, passed: passed)
+                    }
+                }
+                #expect(try await world.payment(payment.id).attempts == 1)
+            }
+            #expect(ContinuePayment.Failure.methodGone.problem.status == 409)
         }
     }
 

@@ -100,6 +100,33 @@ import Testing
         }
     }
 
+    @Test("a provider that refuses our credentials has not refused the method: it is asked again") func unauthorized()
+        async throws
+    {
+        let pages = PagesProvider()
+        pages.fail(with: .unauthorized(code: "api_key_expired"))
+        try await withPayments(beside: [pages]) { world in
+            let reply: Reply<PaymentMethodResource> = try await Self.attach(world, await world.customer())
+            #expect(reply.status == 202)
+            pages.fail(with: nil)
+            pages.save(as: Self.saved)
+            try await world.work.sweep.pass()
+            #expect(try await world.texts("SELECT status FROM payment_methods") == ["active"])
+        }
+    }
+
+    @Test("a card is told as attached when it is kept, not when its request came") func told() async throws {
+        try await withPayments { world in
+            let customer: CustomerID = await world.customer()
+            world.clock.set(PaymentWorld.start.adding(.seconds(2)))
+            try await world.attach("4242424242424242", to: customer)
+            #expect(
+                try await world.number(
+                    "SELECT extract(epoch FROM time)::bigint FROM outbox WHERE type = 'payment_method.attached.v1'")
+                    == Int(PaymentWorld.start.seconds + 2))
+        }
+    }
+
     @Test("a method that is taken off its customer is removed at its provider, which is asked until it answers")
     func removed() async throws {
         let pages = PagesProvider()

@@ -118,8 +118,8 @@ import Testing
             await world.deliver([world.voided(invoice, customer)])
             world.provider.turn(.well)
             try await world.work.sweep.pass()
-            #expect(try await world.settled(payment.id).status == .failed, "it was with the provider")
-            #expect(try await world.cancel(payment.id).status == .canceled)
+            #expect(try await world.settled(payment.id).status == .canceled, "its outcome was awaited")
+            #expect(try await world.published("payment.canceled.v1") == 1)
             let other = InvoiceID.new(at: PaymentWorld.start)
             await world.deliver([world.finalized(other, customer)])
             let failed: PaymentRecord = try await world.payment(of: other)
@@ -222,6 +222,54 @@ import Testing
             #expect(failed.status == .failed && failed.reviewStatus == .pending && failed.captureMethod == .manual)
             try await world.attach("4242424242424242", to: customer)
             try await again(world, invoice, customer)
+            // What is heard of the first one later is asked about as what it was.
+            #expect(
+                try await world.texts("SELECT coalesce(capture_method, '-') FROM payment_attempts ORDER BY number")
+                    == ["manual", "-"])
+        }
+    }
+
+    @Test(
+        "one that is with its provider when its invoice is withdrawn is given up as soon as its outcome is known",
+        arguments: [("4000002500003155", "approve"), ("4242424242424242", "review")])
+    func voidedUnderWay(_ card: String, _ decision: String) async throws {
+        try await withPayments { world in
+            let customer: CustomerID = try await world.payer(card)
+            let invoice = InvoiceID.new(at: PaymentWorld.start)
+            await world.deliver([world.finalized(invoice, customer)])
+            let payment: PaymentRecord = try await world.payment(of: invoice)
+            world.provider.turn(.away)
+            await world.decide(payment, decision)
+            try await eventually(within: .seconds(10), "it is asked") { world.provider.charges == 1 }
+            await world.deliver([world.voided(invoice, customer)])
+            world.provider.turn(.well)
+            for _ in 0..<2 { try await world.work.sweep.pass() }
+            try await eventually(within: .seconds(10), "it is given up") {
+                try await world.work.sweep.pass()
+                return try await world.payment(payment.id).status == .canceled
+            }
+            #expect(try await world.texts("SELECT 'held' FROM sandbox_charges WHERE held_until IS NOT NULL").isEmpty)
+            await #expect(throws: ContinuePayment.Failure.notWaiting(.canceled)) {
+                try await world.confirm(payment.id, passed: true)
+            }
+            #expect(try await world.violations() == [])
+        }
+    }
+
+    @Test("a provider that would not let go for a withdrawn invoice is asked again when it is time to look")
+    func askedAgain() async throws {
+        try await withPayments { world in
+            let customer: CustomerID = try await world.payer()
+            let invoice = InvoiceID.new(at: PaymentWorld.start)
+            let payment: PaymentRecord = try await held(world, invoice, customer)
+            await world.deliver([world.voided(invoice, customer)])
+            // As after a refusal.
+            try await world.execute("UPDATE payments SET status = 'authorized', look_at = now() + interval '1 day'")
+            for _ in 0..<2 { try await world.work.sweep.pass() }
+            #expect(try await world.payment(payment.id).status == .authorized)
+            try await world.execute("UPDATE payments SET look_at = now()")
+            for _ in 0..<2 { try await world.work.sweep.pass() }
+            #expect(try await world.payment(payment.id).status == .canceled)
         }
     }
 }

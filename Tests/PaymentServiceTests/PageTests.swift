@@ -208,6 +208,15 @@ import Testing
         }
     }
 
+    @Test("a card of the sandbox's is entered here: it has no page") func cardWithoutPage() async throws {
+        try await withPayments { (world: PaymentWorld) async throws -> Void in
+            let body: String = Self.body(await world.customer(), type: "card", currency: "EUR", country: "DE")
+            let problem: Problem? = await #expect(throws: Problem.self) { try await Self.create(world, body) }
+            #expect(problem?.errors.map(\.param) == ["payment_method_type"])
+            #expect(try await world.number("SELECT count(*) FROM payments") == 0)
+        }
+    }
+
     @Test("every faulty field of the request is named") func faulty() async throws {
         try await withPayments(beside: [PagesProvider()]) { world in
             let bodies: [(String, [String])] = [

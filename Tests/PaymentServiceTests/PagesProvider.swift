@@ -37,6 +37,7 @@ final class PagesProvider: PaymentProvider, ProviderBankAccounts {
         var holds: Bool?
         var saving: SaveMethodAnswer?
         var isAway = false
+        var fault: ProviderFault?
         var accounts: [String] = []
     }
 
@@ -62,6 +63,8 @@ final class PagesProvider: PaymentProvider, ProviderBankAccounts {
     var captures: Int { state.withLock { $0.captures } }
     func save(as answer: SaveMethodAnswer?) { state.withLock { $0.saving = answer } }
     func forget(as answer: ForgetMethodAnswer) { state.withLock { $0.forgetting = answer } }
+    /// What every question comes to; `nil` for an answer.
+    func fail(with fault: ProviderFault?) { state.withLock { $0.fault = fault } }
     func goAway(_ away: Bool) { state.withLock { $0.isAway = away } }
 
     static func page(_ attempt: AttemptID) -> ChargeAnswer {
@@ -121,11 +124,11 @@ final class PagesProvider: PaymentProvider, ProviderBankAccounts {
     }
 
     private func ask<Answer>(_ answer: (inout State) -> Answer) throws(ProviderFault) -> Answer {
-        let result: Answer? = state.withLock { state in
+        let (result, fault): (Answer?, ProviderFault?) = state.withLock { state in
             state.asked += 1
-            return state.isAway ? nil : answer(&state)
+            return state.isAway || state.fault != nil ? (nil, state.fault) : (answer(&state), nil)
         }
-        guard let result else { throw .timedOut }
+        guard let result else { throw fault ?? .timedOut }
         return result
     }
 }

@@ -275,6 +275,22 @@ func word(_ payment: PaymentRecord) -> String {
         }
     }
 
+    @Test("what the provider knows an attempt by is not the next one's") func reference() async throws {
+        try await withPayments { world in
+            let payment: PaymentRecord = try await world.created(
+                try await world.payer("4000002500009806"), 2_000, "EUR")
+            // As after an answer that was still open.
+            try await world.execute(
+                "UPDATE payments SET provider_reference = 'ch_first', look_at = now() + interval '1 hour', looks = 3")
+            await world.decide(payment)
+            let next: PaymentRecord = try await world.settled(payment.id)
+            #expect(next.attempts == 2)
+            #expect(
+                try await world.texts("SELECT concat_ws(' ', provider_reference, look_at, looks) FROM payments")
+                    == ["ch_\(next.attemptID) 0"])
+        }
+    }
+
     @Test("a bank that asks again after the authentication has declined; there is no second step-up")
     func secondSoftDecline() async throws {
         try await withPayments { world in

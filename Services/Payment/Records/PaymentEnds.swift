@@ -30,6 +30,32 @@ extension PaymentStore {
         return Set(released)
     }
 
+    /// Notes that a further attempt was asked for of payments that are being released, their rows locked.
+    package static func noteCollectAgain(_ payments: [PaymentID], in db: borrowing PostgresTransaction) throws {
+        guard !payments.isEmpty else { return }
+        try db.enqueue(
+            "UPDATE payments SET collect_again = true WHERE id = ANY(\(payments.map(\.rawValue))::text[])")
+    }
+
+    /// Whether a further attempt was asked for since the last one began.
+    package static func isToBeCollectedAgain(_ id: PaymentID, in db: borrowing PostgresTransaction) throws -> Bool {
+        try db.first("SELECT collect_again FROM payments WHERE id = \(id)") { row in try row.next() } ?? false
+    }
+
+    /// Those of payments, their rows locked, that collect invoices which were withdrawn.
+    package static func withdrawn(
+        _ payments: [PaymentRecord], in db: borrowing PostgresTransaction
+    ) throws -> [PaymentRecord] {
+        guard !payments.isEmpty else { return [] }
+        let ids: Set<PaymentID> = Set(
+            try db.query(
+                """
+                SELECT id FROM payments WHERE id = ANY(\(payments.map(\.id.rawValue))::text[]) AND invoice_voided
+                """
+            ) { row in try row.next() })
+        return payments.filter { ids.contains($0.id) }
+    }
+
     /// Notes that the invoices which payments collect were withdrawn.
     package static func noteVoided(_ payments: [PaymentRecord], in db: borrowing PostgresTransaction) throws {
         try db.enqueue(

@@ -259,6 +259,16 @@ package enum PaymentMethodStore {
         try db.query(resolution(of: questions, wallets: wallets), as: ResolvedMethod.self)
     }
 
+    /// Whether a method that was charged before may be charged anew: it is still the customer's, and no wallet's token, which is
+    /// good for one charge.
+    package static func canChargeAgain(
+        _ id: PaymentMethodID, in db: borrowing PostgresTransaction
+    ) throws -> Bool {
+        try db.first(
+            "SELECT status = \(PaymentMethodRecord.Status.active.rawValue) AND wallet IS NULL FROM payment_methods WHERE id = \(id)"
+        ) { row in try row.next() } ?? false
+    }
+
     /// The query behind ``resolve(_:wallets:in:)``, for callers that send it with another.
     package static func resolution(
         of questions: [(customer: CustomerID, method: PaymentMethodID?)], wallets: Bool

@@ -157,6 +157,12 @@ package enum PaymentStore {
         let methods: [String] = attempts.map(\.method.id.rawValue)
         let numbers: [Int] = attempts.map(\.number)
         let providers: [String] = attempts.map(\.method.provider)
+        // Those before were captured or held as the payment says until now.
+        try db.enqueue(
+            """
+            UPDATE payment_attempts a SET capture_method = p.capture_method FROM payments p
+            WHERE p.id = ANY(\(ids)::text[]) AND a.payment_id = p.id AND a.capture_method IS NULL
+            """)
         try db.enqueue(
             """
             UPDATE payments p SET status = 'created', attempts = n.number, attempt_id = n.attempt_id,
@@ -165,7 +171,7 @@ package enum PaymentStore {
                 action_expires_at = NULL, provider_reference = NULL, look_at = NULL, looks = 0, stepped_at = now(),
                 authorization_expires_at = NULL, review_status = NULL, review_captures = false,
                 capture_method = CASE WHEN p.review_captures THEN 'automatic' ELSE p.capture_method END,
-                step_up_state = n.step_up, authentication = CASE WHEN n.step_up = 'spent' THEN p.authentication END
+                collect_again = false, step_up_state = n.step_up, authentication = CASE WHEN n.step_up = 'spent' THEN p.authentication END
             FROM unnest(\(ids)::text[], \(attemptIDs)::text[], \(methods)::text[], \(numbers)::int[],
                 \(attempts.map(\.authenticated))::boolean[], \(attempts.map(\.offSession))::boolean[], \(providers)::text[],
                 \(attempts.map { $0.stepUp?.rawValue })::text[])

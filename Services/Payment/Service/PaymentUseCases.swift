@@ -85,7 +85,7 @@ package struct PaymentUseCases: Sendable {
             wallet: AttachWallet(
                 reader: wallets, seal: seal, providers: providers, pool: pool, fingerprint: fingerprint),
             pool: pool, fingerprint: fingerprint, acquirers: acquirers,
-            numbers: directory == nil ? nil : seal)
+            numbers: directory == nil ? nil : seal, clock: clock)
         authenticate = directory.map {
             AuthenticatePayment(server: $0, credentialSeal: seal, pool: pool, clock: clock)
         }

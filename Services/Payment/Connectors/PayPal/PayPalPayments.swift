@@ -138,7 +138,8 @@ extension PayPalAdapter {
         return refund
     }
 
-    /// An authorization that was voided or denied holds nothing; one whose time is over is voided by PayPal.
+    /// An authorization that was voided or denied holds nothing; one whose time is over is voided by PayPal, or holds nothing
+    /// beside what was captured: a partly captured one cannot be voided.
     package func holds(_ reference: String) async throws(ProviderFault) -> Bool? {
         guard PayPalWire.isID(reference) else { return nil }
         switch try await client.send(.get("/v2/payments/authorizations/" + reference)) {
@@ -148,6 +149,7 @@ extension PayPalAdapter {
             let held = try PayPalAuthorization(try json.required())
             try PayPalCheck.equal(held.id, reference, "authorization")
             return switch held.status {
+            case .partiallyCaptured where held.expiresAt.map { $0 <= client.now } ?? false: false
             case .created, .partiallyCaptured, .pending: true
             case .denied, .voided: false
             case .captured: nil

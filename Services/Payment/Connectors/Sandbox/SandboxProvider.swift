@@ -18,7 +18,7 @@ package struct SandboxProvider: PaymentProvider {
         methods: [
             ProviderCapabilities.Method(
                 type: "card", separateCapture: true, partialCapture: true, multipleCapture: true, partialRefund: true,
-                offSession: true)
+                offSession: true, tokenOnly: true)
         ], currencies: Set(Currency.all.map(\.code)),
         authentication: ProviderCapabilities.Authentication(
             exemptions: Set(SCAExemption.allCases), takesProof: true), wallets: Set(Wallet.allCases))

@@ -152,7 +152,7 @@ enum CascadeStore {
         let stepped: [(PaymentID, Instant)] = try db.query(
             """
             UPDATE payments p SET attempt_id = n.attempt_id, attempts = p.attempts + 1, provider = n.provider,
-                stepped_at = now()
+                provider_reference = NULL, look_at = NULL, looks = 0, stepped_at = now()
             FROM unnest(\(ids)::text[], \(attempts)::text[], \(providers)::text[]) AS n(id, attempt_id, provider)
             WHERE p.id = n.id RETURNING p.id, p.stepped_at
             """

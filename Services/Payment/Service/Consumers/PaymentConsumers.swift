@@ -79,8 +79,8 @@ enum CollectInvoices {
     }
 
     /// Further attempts for unpaid invoices, with whatever method is the default now. So it is for one whose customer has not
-    /// passed their challenge: they may have brought another card. Where they are on a provider's page, it is to let go
-    /// first; that it has is the outcome, and the next attempt follows it. A payment that is under way or done is left
+    /// passed their challenge: they may have brought another card. Where they are on a provider's page, or it is about to let go
+    /// of what it holds, the attempt begins once it has (``CancelPayment``). A payment that is under way or done is left
     /// alone: a repeated or late request cannot charge twice.
     static func again(
         _ events: [Envelope<SubscriptionCollectionDueV1>], at now: Instant,
@@ -94,7 +94,11 @@ enum CollectInvoices {
             else { return nil }
             return payment
         }
-        try PaymentStore.release(standing.filter { $0.status == .requiresAction && $0.canBeReleased }, in: db)
+        let released: Set<PaymentID> = try PaymentStore.release(
+            standing.filter { $0.status == .requiresAction && $0.canBeReleased }, in: db)
+        try PaymentStore.noteCollectAgain(
+            standing.map(\.id).filter(released.contains) + standing.filter { $0.status == .canceling }.map(\.id), in: db
+        )
         let open: [PaymentRecord] = standing.filter {
             $0.status.after(.retry) != nil || ($0.status == .requiresAction && !$0.isHeldAtProvider)
         }
@@ -115,8 +119,8 @@ enum CollectInvoices {
     }
 
     /// Gives up the payments of voided invoices that have not moved money; what a provider holds, or waits for, it is to
-    /// release first. One that is with the provider at this moment is left alone; what it turns out to have taken is given
-    /// back by ``GiveBackWithdrawn``.
+    /// release first. One that is with the provider at this moment is left alone until its outcome is known; what it turns out
+    /// to have taken is given back by ``GiveBackWithdrawn``, what it holds is released.
     static func stop(
         _ events: [Envelope<InvoiceVoidedV1>], at now: Instant, in db: borrowing PostgresTransaction
     ) throws {
@@ -124,10 +128,6 @@ enum CollectInvoices {
         guard !payments.isEmpty else { return }
         let all: [PaymentRecord] = payments.values.sorted { $0.id < $1.id }
         try PaymentStore.noteVoided(all, in: db)
-        try PaymentStore.release(all.filter(\.canBeReleased), in: db)
-        let ended: [PaymentRecord] = all.filter(\.canBeGivenUp)
-        guard !ended.isEmpty else { return }
-        try PaymentStore.cancel(ended, in: db)
-        try Outbox.append(ended.map { PaymentEvents.canceled($0, reason: "invoice_voided", at: now) }, in: db)
+        try CancelPayment.withdraw(all, at: now, in: db)
     }
 }

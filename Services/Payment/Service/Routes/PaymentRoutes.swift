@@ -56,7 +56,8 @@ struct PaymentRoutes: Sendable {
         return .write(
             .post, "/v1/payments/{id}/confirm", scope: "payments:write",
             summary: "Say how the customer's authentication ended", body: ConfirmPaymentInput.self,
-            answers: PaymentResource.self, statuses: [200], problems: ["404 not_found", "409 payment_state"]
+            answers: PaymentResource.self, statuses: [200],
+            problems: ["404 not_found", "409 payment_state", "409 payment_method_gone"]
         ) { db, call, input in
             let payment: PaymentRecord = try ContinuePayment.confirm(
                 try call.id(), passed: input.challenge.map { $0 == .passed }, asksIssuers: asksIssuers, at: call.now,

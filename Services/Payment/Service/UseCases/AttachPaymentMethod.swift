@@ -24,6 +24,7 @@ package struct AttachPaymentMethod: Sendable {
     let acquirers: [String]
     /// Seals card numbers where a directory server of 3-D Secure is to be told them; `nil` where none are kept.
     let numbers: CredentialSeal?
+    let clock: any WallClock
 
     /// - Returns: 201 with the method; 202 while the provider is still about it.
     /// - Throws: ``Problem``; nothing is stored then.
@@ -101,7 +102,8 @@ package struct AttachPaymentMethod: Sendable {
             let sealed: [UInt8] = try numbers.seal(card.walletCard, for: method.id.rawValue)
             try AuthenticationStore.keepNumber(sealed, of: method.id, in: db)
         }
-        try Outbox.append([PaymentEvents.attached(method)], in: db)
+        // Told as of now: what was billed while the request waited may not have seen the method.
+        try Outbox.append([PaymentEvents.attached(method, at: clock.now)], in: db)
     }
 }
 

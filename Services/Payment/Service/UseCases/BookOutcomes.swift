@@ -63,6 +63,9 @@ package struct BookOutcomes: Sendable {
         }
         try waiters.answer(moved.filter(\.status.isSettled), in: db)
         try LateOutcomes.giveBack(late, at: now, in: db)
+        // The word that nobody owes it came while the provider was asked.
+        let unpaid: [PaymentRecord] = moved.filter { $0.invoiceID != nil && $0.status != .succeeded }
+        try CancelPayment.withdraw(PaymentStore.withdrawn(unpaid, in: db), at: now, in: db)
         return next
     }
 

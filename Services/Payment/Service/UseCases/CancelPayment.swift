@@ -134,6 +134,34 @@ package struct CancelPayment: Sendable {
         }
     }
 
+    /// Begins the attempt that was asked for while the provider was to let go, with the customer's default method. Whoever asked
+    /// for it hears of its outcome, and not of the end of the one before.
+    private static func collectAgain(
+        _ payment: PaymentRecord, at now: Instant, in db: borrowing PostgresTransaction
+    ) throws -> Bool {
+        guard try PaymentStore.isToBeCollectedAgain(payment.id, in: db),
+            let method: ChargeableMethod = try PaymentMethodStore.resolve([(payment.customerID, nil)], in: db)[0].method
+        else { return false }
+        try PaymentStore.fail(payment, .holdReleased, at: now, in: db)
+        let next = NextAttempt(
+            payment: payment, attemptID: AttemptID.new(at: now), method: method, authenticated: false, offSession: true)
+        try PaymentStore.beginAttempts([next], at: now, in: db)
+        try Outbox.append([PaymentEvents.created(next, at: now)], in: db)
+        return true
+    }
+
+    /// Gives up payments of withdrawn invoices, whose rows are locked and which have moved no money; what a provider holds, or
+    /// waits for, it is to release first. Others stay as they are.
+    static func withdraw(
+        _ payments: [PaymentRecord], at now: Instant, in db: borrowing PostgresTransaction
+    ) throws {
+        try PaymentStore.release(payments.filter(\.canBeReleased), in: db)
+        let ended: [PaymentRecord] = payments.filter(\.canBeGivenUp)
+        guard !ended.isEmpty else { return }
+        try PaymentStore.cancel(ended, in: db)
+        try Outbox.append(ended.map { PaymentEvents.canceled($0, reason: "invoice_voided", at: now) }, in: db)
+    }
+
     /// What was captured before stays captured; the payment has then succeeded with that part. One that
     /// collects what is still owed has failed: another attempt may follow, and whoever collects it hears of that.
     static func end(
@@ -141,6 +169,7 @@ package struct CancelPayment: Sendable {
     ) throws {
         guard payment.amountCaptured > 0 else {
             if try PaymentStore.isOwed(payment, in: db) {
+                if try collectAgain(payment, at: now, in: db) { return }
                 let decline: Decline = payment.reviewStatus == .declined ? .reviewDeclined : .holdReleased
                 try PaymentStore.fail(payment, decline, at: now, in: db)
                 return try Outbox.append([PaymentEvents.failed(payment, decline, at: now)], in: db)

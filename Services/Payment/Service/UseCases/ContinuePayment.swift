@@ -16,6 +16,8 @@ package enum ContinuePayment {
         case notWaiting(PaymentStatus)
         /// The customer finishes on the provider's page; only the provider knows how it ended.
         case elsewhere
+        /// The method was taken off the customer, or was good for one charge.
+        case methodGone
     }
 
     /// What an issuer's authentication of the customer leads to.
@@ -49,6 +51,10 @@ package enum ContinuePayment {
         guard passed == nil ? payment.wantsCustomer : isOurs,
             let method: ChargeableMethod = try method(of: payment, in: db)
         else { throw Failure.notWaiting(payment.status) }
+        // One that waits for its customer goes on with the method that it has begun with.
+        if payment.status == .failed, try !PaymentMethodStore.canChargeAgain(method.id, in: db) {
+            throw Failure.methodGone
+        }
         switch passed {
         case nil:
             // A bank that asked for the customer, or has not recognized them, is not answered with another exemption.
@@ -134,6 +140,8 @@ extension ContinuePayment.Failure: ProblemConvertible {
         case .notFound(let id): .notFound("payment", id)
         case .notWaiting(let status):
             .conflict("payment_state", "The payment is \(status.rawValue); this is not possible now.")
+        case .methodGone:
+            .conflict("payment_method_gone", "The payment's method cannot be charged any more: pay with another.")
         case .elsewhere:
             .conflict(
                 "payment_state",

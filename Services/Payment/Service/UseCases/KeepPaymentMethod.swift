@@ -79,16 +79,16 @@ package struct KeepPaymentMethod: Sendable {
                 answer = try await vault.save(open.request)
             }
         } catch {
-            guard let code: String = error.refusalCode else { throw error }
+            guard case .rejected(let code) = error else { throw error }
             answer = .declined(ProviderDecline(code: code))
         }
-        let now: Instant = clock.now
+        let clock: any WallClock = clock
         try await pool.transactionRetrying { db in
             guard try PaymentMethodStore.lockCustomer(open.request.customerID, in: db),
                 try KeptMethodStore.record(answer, of: id, in: db),
                 let method: PaymentMethodRecord = try PaymentMethodStore.find(id, in: db), method.status == .active
             else { return }
-            try Outbox.append([PaymentEvents.attached(method, at: now)], in: db)
+            try Outbox.append([PaymentEvents.attached(method, at: clock.now)], in: db)
         }
     }
 

@@ -56,7 +56,8 @@ enum StepUpPayments {
         let moved: [(AttemptID, Instant)] = try db.query(
             """
             UPDATE payments p SET attempt_id = n.next, attempts = p.attempts + 1, step_up = true, step_up_state = 'due',
-                stepped_at = now(), authentication = coalesce(p.authentication, '{}') - 'liability' || \(softDecline)::jsonb
+                provider_reference = NULL, look_at = NULL, looks = 0, stepped_at = now(),
+                authentication = coalesce(p.authentication, '{}') - 'liability' || \(softDecline)::jsonb
             FROM unnest(\(steps.map(\.attempt.paymentID.rawValue))::text[],
                 \(steps.map(\.attempt.request.idempotencyKey.rawValue))::text[], \(steps.map(\.next.rawValue))::text[])
                 AS n(id, attempt_id, next)

@@ -86,6 +86,7 @@ package struct SweepPayments: Sendable {
     }
 
     @Sendable private func lookAtHolds() async throws {
+        try await releaseWithdrawn()
         let releases = FollowReleases(providers: cancel.providers, pool: pool, clock: clock)
         await each(try await oldHolds(), "hold", \.rawValue) { try await releases($0) }
     }
@@ -216,6 +217,20 @@ package struct SweepPayments: Sendable {
                 ORDER BY p.action_expires_at LIMIT \(Self.passLimit) FOR UPDATE OF p SKIP LOCKED
                 """, as: PaymentRecord.self)
             for payment in left { try ContinuePayment.decide(payment, .refused, at: now, in: db) }
+        }
+    }
+
+    /// Asks again for the release of what is held for withdrawn invoices and a provider would not let go, once it is time to look.
+    private func releaseWithdrawn() async throws {
+        let now: Instant = clock.now
+        try await pool.transaction { db in
+            let held: [PaymentRecord] = try db.query(
+                """
+                SELECT \(PaymentRecord.columns) FROM payments p
+                WHERE p.status = 'authorized' AND p.look_at <= now() AND p.invoice_voided
+                ORDER BY p.look_at LIMIT \(Self.passLimit) FOR UPDATE SKIP LOCKED
+                """, as: PaymentRecord.self)
+            try CancelPayment.withdraw(held, at: now, in: db)
         }
     }
 
