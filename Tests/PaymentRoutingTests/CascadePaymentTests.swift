@@ -135,12 +135,17 @@ import Testing
         }
     }
 
-    @Test("a payment that is not processing, or was not routed, is left alone") func others() async throws {
+    @Test("a payment that is not processing, was not routed, or is not owed any more is left alone") func others() async throws {
         try await withRouting { world in
             let plain: PaymentRecord = try await world.approved(world.payer())[0]
             #expect(try await world.ended(plain.id, RoutingWorld.declined("do_not_honor")) == nil)
             let routed: PaymentRecord = try await routed(world)
             try await world.execute("UPDATE payments SET status = 'succeeded' WHERE id = \(routed.id)")
+            #expect(try await world.ended(routed.id, RoutingWorld.declined("do_not_honor")) == nil)
+            #expect(try await world.attempts(routed.id) == ["1 sandbox_b started"])
+            // One whose invoice was withdrawn while the provider was asked.
+            try await world.execute(
+                "UPDATE payments SET status = 'processing', invoice_voided = true WHERE id = \(routed.id)")
             #expect(try await world.ended(routed.id, RoutingWorld.declined("do_not_honor")) == nil)
             #expect(try await world.attempts(routed.id) == ["1 sandbox_b started"])
         }

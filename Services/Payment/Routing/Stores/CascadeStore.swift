@@ -21,7 +21,8 @@ struct CascadingPayment: PostgresRecord, Sendable {
     let isOfWallet: Bool
     let cascade: [String]
 
-    /// The payments that are still at these attempts; the others have moved on and are nobody's business here.
+    /// The payments that are still at these attempts; the others have moved on and are nobody's business here, nor are those
+    /// that nobody owes any more.
     static func lock(
         _ ended: [EndedAttempt], in db: borrowing PostgresTransaction
     ) throws -> [CascadingPayment] {
@@ -36,7 +37,7 @@ struct CascadingPayment: PostgresRecord, Sendable {
             JOIN payment_attempts a ON a.id = p.attempt_id
             JOIN payment_methods m ON m.id = p.payment_method_id
             JOIN customers c ON c.id = p.customer_id
-            WHERE p.status = \(PaymentStatus.processing.rawValue) AND a.routing IS NOT NULL
+            WHERE p.status = \(PaymentStatus.processing.rawValue) AND a.routing IS NOT NULL AND NOT p.invoice_voided
             ORDER BY p.id FOR UPDATE OF p
             """, as: CascadingPayment.self)
     }
