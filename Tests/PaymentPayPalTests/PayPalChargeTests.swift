@@ -140,13 +140,16 @@ private typealias Step = FakePayPal.Step
                 ]
             ]
         ]
-        for (stepUp, capture, isExpected) in [
-            (false, true, goesOn), (true, true, goesOnSteppedUp), (true, false, goesOnSteppedUp),
+        // An order of a stored card may stay as it was made when its payer is back.
+        for (stepUp, capture, isExpected, standing) in [
+            (false, true, goesOn, "APPROVED"), (true, true, goesOnSteppedUp, "APPROVED"),
+            (true, false, goesOnSteppedUp, "APPROVED"), (false, true, goesOn, "CREATED"),
+            (true, false, goesOnSteppedUp, "CREATED"), (true, true, goesOnSteppedUp, "PAYER_ACTION_REQUIRED"),
         ] {
             let asked: ChargeRequest = Ask.stored("card:abc", capture: capture, initiation: .customer)
                 .asking(stepUp: stepUp, claim: nil).known(as: "ORDER1")
             let intent: String = capture ? "CAPTURE" : "AUTHORIZE"
-            let approved: JSONValue = Say.order("APPROVED", intent: intent, link: nil)
+            let approved: JSONValue = Say.order(standing, intent: intent, link: nil)
                 .setting(["payment_source"], to: told)
             // The order may come back without it.
             let world = FakeWorld([

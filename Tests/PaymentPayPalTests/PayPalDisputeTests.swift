@@ -174,17 +174,106 @@ import Testing
         #expect(told.stage == .lost && world.fake.sent[4].json?["accept_claim_type"]?.stringValue == "REFUND")
     }
 
-    @Test("changes are listed page by page from the last update seen") func changes() async throws {
-        func page(_ ids: [(String, String)], next: String? = nil) -> JSONValue {
-            let items: [JSONValue] = ids.map { ["dispute_id": .string($0.0), "update_time": .string($0.1)] }
-            let links: [JSONValue] = next.map { [["rel": "next", "href": .string($0)]] } ?? []
-            return ["items": .array(items), "links": .array(links)]
+    @Test(
+        "a response that PayPal rejects is refused, unless the dispute shows that it was taken",
+        arguments: [(400, "INVALID_REQUEST"), (403, "NOT_AUTHORIZED")])
+    func rejected(status: Int, name: String) async throws {
+        let key: DisputeResponseID = id()
+        let asked = evidence([.customerName: "Ada"])
+        let open = Self.dispute("WAITING_FOR_SELLER_RESPONSE")
+        let rejection = FakePayPal.Step.refusal(status, nil, name: name)
+        let world = FakeWorld([.answer(200, open), rejection, .answer(200, open)])
+        #expect(try await world.adapter.submitEvidence(asked) == .refused(code: name))
+        let after = Self.dispute("UNDER_REVIEW", note: "customer_name: Ada\n\(key)")
+        let taken = FakeWorld([.answer(200, open), rejection, .answer(200, after)])
+        guard case .standing = try await taken.adapter.submitEvidence(asked) else {
+            Issue.record("refused")
+            return
         }
+        // The evidence may have been taken before, and the dispute may not show it yet.
+        let doubtful = FakeWorld([.answer(200, open), .fault(.timedOut), rejection, .answer(200, open)])
+        await #expect(throws: ProviderFault.timedOut) { try await doubtful.adapter.submitEvidence(asked) }
+    }
+
+    @Test("a shipment that PayPal's form has no room for stands in the notes")
+    func longShipment() async throws {
+        let key: DisputeResponseID = id()
+        let open = Self.dispute("WAITING_FOR_SELLER_RESPONSE")
+        let after = Self.dispute("UNDER_REVIEW", note: "a letter\n\(key)")
+        func sent(number: String, carrier: String) async throws -> [JSONValue] {
+            let world = FakeWorld([.answer(200, open), .answer(200, ["links": []]), .answer(200, after)])
+            _ = try await world.adapter.submitEvidence(
+                evidence([.shippingTrackingNumber: number, .shippingCarrier: carrier]))
+            let form = String(decoding: world.fake.sent[1].body, as: UTF8.self)
+            let json: Substring = try #require(form.split(separator: "\r\n").first { $0.hasPrefix("{") })
+            return try parseJSON(Array(json.utf8))["evidences"]?.arrayValue ?? []
+        }
+        let number = String(repeating: "9", count: 256)
+        let unproven = try await sent(number: number, carrier: "Post")
+        #expect(unproven.map { $0["evidence_type"]?.stringValue } == ["OTHER"])
+        #expect(unproven.first?["notes"]?.stringValue?.contains(number) == true)
+        let carrier = String(repeating: "c", count: 2_001)
+        let proven = try await sent(number: String(number.dropLast()), carrier: carrier)
+        let shipment: JSONValue? = proven.first?["evidence_info"]?["tracking_info"]?[0]
+        #expect(shipment?["tracking_number"]?.stringValue?.count == 255)
+        #expect(shipment?["carrier_name_other"]?.stringValue == "other")
+    }
+
+    /// A page of the list of disputes.
+    private func listing(_ ids: [(String, String)], next: String? = nil) -> JSONValue {
+        let items: [JSONValue] = ids.map { ["dispute_id": .string($0.0), "update_time": .string($0.1)] }
+        let links: [JSONValue] = next.map { [["rel": "next", "href": .string($0)]] } ?? []
+        return ["items": .array(items), "links": .array(links)]
+    }
+
+    @Test("after half a year of quiet the list begins where PayPal still looks back to") func quiet() async throws {
+        let world = FakeWorld([
+            .answer(200, listing([])), .answer(200, listing([("PP-D-1", "2027-01-14T00:00:00Z")])),
+        ])
+        let old = "2026-01-01T00:00:00Z"
+        let none = try await world.adapter.changedDisputes(since: old)
+        #expect(none == ChangedDisputes(references: [], cursor: old))
+        let some = try await world.adapter.changedDisputes(since: old)
+        #expect(some == ChangedDisputes(references: ["PP-D-1"], cursor: "2027-01-14T00:00:00Z"))
+        let line = "GET /v1/customer/disputes?page_size=50&update_time_after=2026-07-20T08:00:00Z"
+        #expect(world.fake.lines == [line, line])
+    }
+
+    @Test("more changes than are read at once are told, and the next polls go on until all were")
+    func many() async throws {
+        // Latest first, a second apart, as PayPal may list them; the list is cut after twenty pages.
+        let pages: [FakePayPal.Step] = (0..<20).map { (number: Int) -> FakePayPal.Step in
+            let second: String = number < 10 ? "\(19 - number)" : "0\(19 - number)"
+            let next = "https://x.test/v1/customer/disputes?page=\(number + 2)"
+            return .answer(200, listing([("PP-D-\(number)", "2027-01-10T00:00:\(second)Z")], next: next))
+        }
+        let world = FakeWorld(
+            pages + [
+                .answer(200, listing([("PP-D-30", "2027-01-10T00:00:02Z")])),
+                .answer(200, listing([("PP-D-0", "2027-01-10T00:00:19Z")])),
+            ])
+        let start = "2027-01-09T00:00:00Z"
+        let first = try await world.adapter.changedDisputes(since: start)
+        #expect(first.references.count == 20 && first.hasMore && first.cursor != start)
+        let second = try await world.adapter.changedDisputes(since: first.cursor)
+        #expect(second.references == ["PP-D-30"] && second.hasMore && second.cursor != first.cursor)
+        let third = try await world.adapter.changedDisputes(since: second.cursor)
+        #expect(third == ChangedDisputes(references: ["PP-D-0"], cursor: "2027-01-10T00:00:19Z"))
+        let path = "GET /v1/customer/disputes?page_size=50&update_time_after="
+        #expect(
+            world.fake.lines.filter { $0.hasPrefix(path) } == [
+                path + start, path + start + "&update_time_before=2027-01-10T00:00:10Z",
+                path + "2027-01-10T00:00:10Z",
+            ])
+        #expect(world.fake.isOver)
+    }
+
+    @Test("changes are listed page by page from the last update seen") func changes() async throws {
         let world = FakeWorld([
             .answer(
                 200,
-                page([("PP-D-3", "2027-01-03T00:00:00Z")], next: "https://x.test/v1/customer/disputes?page=2&a=b")),
-            .answer(200, page([("PP-D-2", "2027-01-02T00:00:00Z")])), .answer(200, page([])),
+                listing([("PP-D-3", "2027-01-03T00:00:00Z")], next: "https://x.test/v1/customer/disputes?page=2&a=b")),
+            .answer(200, listing([("PP-D-2", "2027-01-02T00:00:00Z")])), .answer(200, listing([])),
         ])
         let first = try await world.adapter.changedDisputes(since: nil)
         #expect(

@@ -123,19 +123,29 @@ extension PayPalAdapter {
         switch order.status {
         // A wallet's customer has approved in the wallet.
         case .created where request.isOfWallet && mayComplete: return try await complete(order, request)
+        case .created where mayComplete && request.isOfCard && order.isAuthenticationOver,
+            .payerActionRequired where mayComplete && request.isOfCard && order.isAuthenticationOver:
+            return try await authenticated(order, request)
         case .created, .payerActionRequired:
             return .actionRequired(reference: order.id, .redirect(url: try payerURL(order.payerAction)))
         case .approved:
             guard mayComplete else { throw .unusable("order.status") }
-            // PayPal leaves it to us what follows. What is not taken lapses.
-            guard order.isFit(for: request) else {
-                return .declined(ProviderDecline(code: DeclineCode.notAuthenticated, reference: order.id))
-            }
-            return try await complete(order, request)
+            return try await authenticated(order, request)
         case .completed: return try request.capture ? captured(order, request) : authorized(order, request)
         case .voided: return .declined(ProviderDecline(code: "ORDER_VOIDED", reference: order.id))
         case .saved: throw .unusable("order.status")
         }
+    }
+
+    /// Takes an order whose payer is back, by what came of their authentication. PayPal leaves it to us what follows; what is
+    /// not taken lapses.
+    private func authenticated(
+        _ order: PayPalOrder, _ request: ChargeRequest
+    ) async throws(ProviderFault) -> ChargeAnswer {
+        guard order.isFit(for: request) else {
+            return .declined(ProviderDecline(code: DeclineCode.notAuthenticated, reference: order.id))
+        }
+        return try await complete(order, request)
     }
 
     /// Captures or authorizes an approved order. An order takes this once, whatever the key.

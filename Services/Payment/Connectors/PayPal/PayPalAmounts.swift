@@ -5,13 +5,15 @@ package import PaymentDomain
 
 extension PayPalAmount {
     /// An amount as a request's JSON.
+    /// - Throws: ``UnitRefusal`` for one that PayPal cannot be asked for.
+    static func json(_ money: Money) throws(UnitRefusal) -> JSONValue {
+        ["currency_code": .string(money.currency.code), "value": .string(try text(of: money))]
+    }
+
+    /// An amount as JSON of a charge's request.
     /// - Throws: ``ProviderFault/rejected(code:)`` with PayPal's own word for it, before anything is sent.
-    static func json(_ money: Money) throws(ProviderFault) -> JSONValue {
-        do throws(UnitRefusal) {
-            return ["currency_code": .string(money.currency.code), "value": .string(try text(of: money))]
-        } catch {
-            throw .rejected(code: error.payPalCode)
-        }
+    static func charged(_ money: Money) throws(ProviderFault) -> JSONValue {
+        do throws(UnitRefusal) { return try json(money) } catch { throw .rejected(code: error.payPalCode) }
     }
 
     /// Reads an amount out of an answer.

@@ -20,6 +20,16 @@ extension ProviderAuthentication {
 }
 
 extension PayPalOrder {
+    /// Whether the payer of a stored card has been at their bank. The order may stay as it was made then: only this says so.
+    /// Without a word of the bank's the payer is still to go there, unless there is no way left.
+    var isAuthenticationOver: Bool {
+        switch authentication?.result {
+        case .authenticated, .attempted, .notAuthenticated: true
+        case .exempt, .unavailable: payerAction == nil
+        case nil: false
+        }
+    }
+
     /// Whether what came of the payer's authentication lets the charge go on: a no never does, and where the payer was to
     /// authenticate, neither does a bank that could not ask them or was not asked.
     func isFit(for request: ChargeRequest) -> Bool {

@@ -36,7 +36,7 @@ enum PayPalReply: Sendable {
 
 /// Why PayPal will not: its error object.
 struct PayPalRefusal: Sendable, Equatable {
-    /// 404 or 422.
+    /// 400, 404 or 422.
     let status: Int
     /// The first issue, or the error's name where it gives none.
     let code: String
@@ -111,9 +111,10 @@ struct PayPalClient: Sendable {
         switch answer.status {
         case 200, 201: return .done(try PayPalWire.object(answer.body))
         case 204: return .done(nil)
-        case 404, 422: return .refused(try refusal(answer))
+        case 400, 404, 422: return .refused(try refusal(answer))
         case 401: throw .unauthorized(code: try refusal(answer).code)
-        case 400...499: throw .rejected(code: try refusal(answer).code)
+        // What our account may not do (403), or is done the wrong way, says nothing of the resource.
+        case 402...499: throw .rejected(code: try refusal(answer).code)
         default: throw .unusable("status \(answer.status)")
         }
     }

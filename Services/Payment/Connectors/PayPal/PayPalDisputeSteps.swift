@@ -15,6 +15,12 @@ extension PayPalAdapter: ProviderDisputes {
     static let noteLimit = 2_000
     /// How many pieces of evidence are handed in at once.
     static let pieceLimit = 50
+    /// How many characters a tracking number may have (the `tracking_info` schema), counted as notes are.
+    static let trackingNumberLimit = 255
+    /// How many characters a carrier's name may have (the `tracking_info` schema), counted as notes are.
+    static let carrierLimit = 2_000
+    /// How far back updates are asked for; PayPal refuses to look back more than 180 days.
+    static let disputeNewsFor: Duration = .seconds(179 * 86_400)
 
     package var disputesPolledEvery: Duration { .seconds(60) }
 
@@ -39,7 +45,8 @@ extension PayPalAdapter: ProviderDisputes {
     }
 
     /// Hands evidence in as notes, each in a piece of evidence of its own, and as proof of shipment where there is a
-    /// tracking number. What needs more pieces than ``pieceLimit`` is refused: nothing is left out unsaid.
+    /// tracking number that PayPal has room for. What needs more pieces than ``pieceLimit`` is refused: nothing is left
+    /// out unsaid.
     package func submitEvidence(_ request: EvidenceRequest) async throws(ProviderFault) -> DisputeAnswer {
         let id: String = request.idempotencyKey.rawValue
         let pieces: [JSONValue] = Self.evidences(request.evidence, id: id)
@@ -59,7 +66,10 @@ extension PayPalAdapter: ProviderDisputes {
         }
     }
 
+    /// Gives a response, and reads the dispute before and after: whatever PayPal says, the dispute shows whether the
+    /// response, or an earlier try of it, was taken.
     /// - Parameter isDone: Whether a dispute shows that PayPal took the response.
+    /// - Throws: ``ProviderFault`` while that is not known, or our credentials are refused.
     private func respond(
         _ action: String, to reference: String, key: String, _ body: JSONValue, asForm: Bool,
         isDone: (PayPalDispute) -> Bool
@@ -67,24 +77,38 @@ extension PayPalAdapter: ProviderDisputes {
         guard let before = try await dispute(reference) else { return .refused(code: "dispute_not_found") }
         if isDone(before) { return .standing(before.told) }
         let path = "/v1/customer/disputes/\(reference)/\(action)"
-        let reply: PayPalReply = try await client.send(
-            PayPalCall(method: "POST", path: path, key: key, body: body, asForm: asForm))
+        let refused: (code: String, doubt: ProviderFault?)?
+        do throws(ProviderFault) {
+            let reply: PayPalReply = try await client.send(
+                PayPalCall(method: "POST", path: path, key: key, body: body, asForm: asForm))
+            switch reply {
+            case .done: refused = nil
+            case .refused(let told): refused = (code: told.code, doubt: told.doubt)
+            }
+        } catch {
+            guard case .rejected(let code) = error else { throw error }
+            refused = (code: code, doubt: nil)
+        }
         guard let after = try await dispute(reference) else { throw .unusable("the dispute is gone") }
-        guard case .refused(let refusal) = reply, !isDone(after) else { return .standing(after.told) }
+        guard let refusal = refused, !isDone(after) else { return .standing(after.told) }
         if let doubt = refusal.doubt { throw doubt }
         return .refused(code: refusal.code)
     }
 
-    /// The kinds of evidence that PayPal has a form for; all texts stand in the notes, each of which ends in the response's
-    /// id.
+    /// The kinds of evidence that PayPal has a form for, as far as they fit in it; all texts stand in the notes, each of
+    /// which ends in the response's id.
     private static func evidences(_ evidence: DisputeEvidence, id: String) -> [JSONValue] {
         let texts: [String] = evidence.texts.sorted { $0.key < $1.key }.map { "\($0.key.rawValue): \($0.value)" }
         let notes: [JSONValue] = pieces(texts.joined(separator: "\n"), of: noteLimit - id.utf16.count - 1)
             .map { .string($0 + "\n" + id) }
         let others: [JSONValue] = notes.map { ["evidence_type": "OTHER", "notes": $0] }
-        guard let number = evidence.texts[.shippingTrackingNumber] else { return others }
+        guard let number = evidence.texts[.shippingTrackingNumber], number.utf16.count <= trackingNumberLimit else {
+            return others
+        }
+        let carrier: String = evidence.texts[.shippingCarrier] ?? "other"
         let shipment: JSONValue = [
-            "carrier_name": "OTHER", "carrier_name_other": .string(evidence.texts[.shippingCarrier] ?? "other"),
+            "carrier_name": "OTHER",
+            "carrier_name_other": .string(carrier.utf16.count <= carrierLimit ? carrier : "other"),
             "tracking_number": .string(number),
         ]
         let proof: JSONValue = [
@@ -111,23 +135,33 @@ extension PayPalAdapter: ProviderDisputes {
         return pieces + [String(piece)]
     }
 
-    /// Lists what was updated at or after the last update seen; PayPal looks back 180 days at most. What was updated at
-    /// that very moment is named again, since another may have been.
+    /// Lists what was updated at or after the last update seen, as far back as PayPal looks. What was updated at that
+    /// very moment is named again, since another may have been.
+    ///
+    /// The list is in no order of updates. Where more was updated than is read at once, what was read is told, and the
+    /// cursor names an earlier and shorter span, which is listed whole before what comes after it.
+    /// - Parameter cursor: As ``PayPalDisputeSpan/cursor``.
+    /// - Throws: ``ProviderFault``; `unusable` also for more updates of one moment than are read at once.
     package func changedDisputes(since cursor: String?) async throws(ProviderFault) -> ChangedDisputes {
-        var path = "/v1/customer/disputes?page_size=\(Self.disputePage)"
-        if let cursor, Instant(rfc3339: cursor) != nil { path += "&update_time_after=\(cursor)" }
+        let oldest: Instant = client.now - Self.disputeNewsFor
+        let stored = PayPalDisputeSpan(cursor: cursor)
+        let span: PayPalDisputeSpan = stored.kept(since: oldest)
+        var path = "/v1/customer/disputes?page_size=\(Self.disputePage)\(span.filter)"
         var references: [String] = []
-        var newest: Instant? = cursor.flatMap { Instant(rfc3339: $0) }
+        var updates: [Instant] = []
         for _ in 0..<Self.disputePages {
             let page: JSONValue = try await page(path)
             for item in page["items"]?.arrayValue ?? [] {
                 let id: String = try PayPalFields(item, of: "dispute").text("dispute_id")
                 guard PayPalDispute.isID(id) else { throw .unusable("dispute.dispute_id") }
-                let changedAt: Instant = try PayPalDispute.instant(item, "update_time")
                 references.append(id)
-                newest = max(newest ?? changedAt, changedAt)
+                updates.append(try PayPalDispute.instant(item, "update_time"))
             }
             guard let next = PayPalFields(page, of: "disputes").link("next") else {
+                if let end = span.end {
+                    return ChangedDisputes(references: references, cursor: end.rfc3339, hasMore: true)
+                }
+                let newest: Instant? = (updates + [stored.start].compactMap { $0 }).max()
                 return ChangedDisputes(references: references, cursor: newest?.rfc3339)
             }
             guard let query = next.split(separator: "?", maxSplits: 1).last, next.contains("?") else {
@@ -135,7 +169,10 @@ extension PayPalAdapter: ProviderDisputes {
             }
             path = "/v1/customer/disputes?\(query)"
         }
-        throw .unusable("too many disputes changed at once")
+        guard let earlier = span.earlierPart(of: updates, since: oldest) else {
+            throw .unusable("too many disputes changed at one moment")
+        }
+        return ChangedDisputes(references: references, cursor: earlier.cursor, hasMore: true)
     }
 
     private func page(_ path: String) async throws(ProviderFault) -> JSONValue {

@@ -62,7 +62,9 @@ extension PayPalRefusal {
 
     /// The code with which a capture, a release or a refund is refused for good.
     /// - Throws: The fault, where the refusal settles nothing: an earlier try may have caused it, or our account has.
+    ///   One of the request's form (400) settles nothing after an earlier try that may have taken effect.
     func finalCode() throws(ProviderFault) -> String {
+        if status == 400, let doubt { throw doubt }
         switch issue {
         case .duplicate: throw .unusable("another capture or refund carries our id: \(code)")
         case .running: throw .timedOut

@@ -93,8 +93,10 @@ extension PayPalAdapter {
             return try await isDropped(request) ? .released : nil
         }
         switch order.status {
-        case .created, .payerActionRequired, .saved, .voided: return .released
         // Somebody may be about to take it.
+        case .created where order.isAuthenticationOver, .payerActionRequired where order.isAuthenticationOver:
+            return .refused(code: ReleaseCode.approved)
+        case .created, .payerActionRequired, .saved, .voided: return .released
         case .approved: return .refused(code: ReleaseCode.approved)
         case .completed: return nil
         }

@@ -1,6 +1,7 @@
 package import PaymentContract
 import BillingCore
 import JSON
+import PaymentDomain
 
 /// What happens to money once it is held or taken: Payments v2.
 extension PayPalAdapter {
@@ -14,7 +15,12 @@ extension PayPalAdapter {
             try check(latest, request)
             return try answer(latest)
         }
-        let body: JSONValue = try PayPalWire.capture(request)
+        let body: JSONValue
+        do throws(UnitRefusal) {
+            body = try PayPalWire.capture(request)
+        } catch {
+            return .refused(code: error.payPalCode)
+        }
         let path: String = try path("authorizations", request.reference, "capture")
         try requireFresh(request.idempotencyKey, configuration.paymentKeyLifetime)
         switch try await client.send(.post(path, key: request.idempotencyKey.rawValue, body)) {
@@ -53,7 +59,12 @@ extension PayPalAdapter {
     /// Gives captured money back.
     /// - Parameter request: Names the capture's id.
     package func refund(_ request: RefundRequest) async throws(ProviderFault) -> RefundAnswer {
-        let body: JSONValue = try PayPalWire.refund(request)
+        let body: JSONValue
+        do throws(UnitRefusal) {
+            body = try PayPalWire.refund(request)
+        } catch {
+            return .refused(code: error.payPalCode)
+        }
         let path: String = try path("captures", request.reference, "refund")
         try requireFresh(request.idempotencyKey, configuration.paymentKeyLifetime)
         switch try await client.send(.post(path, key: request.idempotencyKey.rawValue, body)) {

@@ -76,7 +76,7 @@ enum PayPalSource {
             return [
                 "apple_pay": [
                     "decrypted_token": [
-                        "tokenized_card": printed, "transaction_amount": try PayPalAmount.json(request.amount),
+                        "tokenized_card": printed, "transaction_amount": try PayPalAmount.charged(request.amount),
                         "payment_data_type": "3DSECURE", "payment_data": data,
                     ]
                 ]
@@ -128,6 +128,11 @@ enum PayPalSource {
 }
 
 extension ChargeRequest {
+    /// Whether it is taken from a card that PayPal keeps.
+    var isOfCard: Bool {
+        if case .stored(let token, _) = source { token.hasPrefix("card:") } else { false }
+    }
+
     /// Whether it is taken from a wallet's card that was opened here.
     var isOfWallet: Bool {
         if case .walletCard = source { true } else { false }

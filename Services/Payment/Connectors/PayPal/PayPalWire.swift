@@ -54,7 +54,7 @@ enum PayPalWire {
     /// - Throws: ``ProviderFault/rejected(code:)`` for what PayPal cannot be asked.
     static func order(_ request: ChargeRequest, returnURL: String) throws(ProviderFault) -> JSONValue {
         var unit: [JSONMember] = [
-            JSONMember(name: "amount", value: try PayPalAmount.json(request.amount)),
+            JSONMember(name: "amount", value: try PayPalAmount.charged(request.amount)),
             JSONMember(name: "custom_id", value: .string(request.paymentID.rawValue)),
             JSONMember(name: "invoice_id", value: .string(request.idempotencyKey.rawValue)),
         ]
@@ -71,7 +71,8 @@ enum PayPalWire {
     }
 
     /// The body of a capture of an authorization.
-    static func capture(_ request: CaptureRequest) throws(ProviderFault) -> JSONValue {
+    /// - Throws: ``UnitRefusal`` for an amount that PayPal cannot be asked for.
+    static func capture(_ request: CaptureRequest) throws(UnitRefusal) -> JSONValue {
         [
             "amount": try PayPalAmount.json(request.amount), "invoice_id": .string(request.idempotencyKey.rawValue),
             "final_capture": .bool(request.isFinal),
@@ -79,7 +80,8 @@ enum PayPalWire {
     }
 
     /// The body of a refund.
-    static func refund(_ request: RefundRequest) throws(ProviderFault) -> JSONValue {
+    /// - Throws: ``UnitRefusal`` for an amount that PayPal cannot be asked for.
+    static func refund(_ request: RefundRequest) throws(UnitRefusal) -> JSONValue {
         ["amount": try PayPalAmount.json(request.amount), "invoice_id": .string(request.idempotencyKey.rawValue)]
     }
 
