@@ -119,7 +119,7 @@ import Testing
                     .contradiction("the amount is 0.00 USD")
                 ),
                 (
-                    told(paymentID: payment.id, amount: Money(minor: 2_001, currency: .usd)),
+                    told(paymentID: payment.id, amount: Money(minor: 2_501, currency: .usd)),
                     .contradiction("more is disputed than was captured")
                 ),
             ]
@@ -132,6 +132,23 @@ import Testing
                 try await world.hear(told(paymentID: payment.id, reference: "dp_2"))
             }
             #expect(try await world.payment(payment.id).amountDisputed == 2_000)
+        }
+    }
+
+    @Test("one over a little more than was captured, as rates change, is booked over what was captured") func beyond()
+        async throws
+    {
+        try await withPayments { world in
+            let payment: PaymentRecord = try await world.paid(world.payer(), amount: 2_000)
+            for stage in [ProviderDispute.Stage.needsResponse, .lost] {
+                try await world.hear(
+                    ProviderDispute(
+                        reference: "dp_1", taken: "ch_\(payment.attemptID)", paymentID: payment.id,
+                        amount: Money(minor: 2_026, currency: .usd), fee: nil, reason: "fraudulent", stage: stage,
+                        openedAt: PaymentWorld.start, evidenceDueBy: nil))
+                #expect(try await world.payment(payment.id).amountDisputed == 2_000)
+                #expect(try await world.balances().contains("assets:provider:sandbox 0"))
+            }
         }
     }
 

@@ -105,6 +105,32 @@ import Testing
             #expect(form.contains("setup_future_usage=off_session") == keeps)
             #expect(form.contains("metadata[mandate_id]=mdt_1"))
         }
+        // A bank account was kept for it, under its mandate.
+        let account = ChargeRequest(
+            idempotencyKey: Self.asked.idempotencyKey, paymentID: Self.asked.paymentID,
+            source: .stored(token: "sepa_debit/pm_1/mandate_1", providerCustomer: "cus_1"),
+            amount: Money(minor: 1_999, currency: .eur), mandate: "mdt_1", keepsMethod: true)
+        let form: String = try world.adapter.chargeForm(account).encoded
+        #expect(form.contains("mandate=mandate_1") && !form.contains("setup_future_usage"))
+    }
+
+    @Test(
+        "a method that is gone at Stripe, or whose mandate is over, is refused for good: it is not asked again",
+        arguments: [
+            ("resource_missing", "payment_method", "invalid_account"),
+            ("resource_missing", "mandate", "invalid_account"),
+            ("payment_intent_mandate_invalid", "payment_method", "mandate_invalid"),
+        ])
+    func goneMethod(code: String, parameter: String, reason: String) async throws {
+        let said: String = refusal(
+            "invalid_request_error", code: code, more: [JSONMember(name: "param", value: .string(parameter))])
+        let world = StripeWorld(.answer(400, said))
+        guard case .declined(let decline) = try await world.adapter.charge(Self.asked) else {
+            Issue.record("not declined")
+            return
+        }
+        let reading: Decline = world.adapter.reading(of: decline).decline
+        #expect(reading.code == reason && reading.declineClass == .hard)
     }
 
     @Test("a step-up asks for a challenge; what is claimed is left to Stripe, which is told of no exemption")

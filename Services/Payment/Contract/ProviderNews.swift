@@ -96,6 +96,13 @@ package struct ProviderDispute: Sendable, Equatable {
         self.openedAt = openedAt
         self.evidenceDueBy = evidenceDueBy
     }
+
+    /// The same over another amount.
+    package func over(_ amount: Money) -> ProviderDispute {
+        ProviderDispute(
+            reference: reference, taken: taken, paymentID: paymentID, amount: amount, fee: fee, reason: reason,
+            stage: stage, openedAt: openedAt, evidenceDueBy: evidenceDueBy, changedAt: changedAt)
+    }
 }
 
 /// A transfer of the provider's to our bank account.

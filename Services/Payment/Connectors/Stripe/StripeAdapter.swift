@@ -138,7 +138,9 @@ package struct StripeAdapter: PaymentProvider {
         to request: ChargeRequest, refused refusal: StripeRefusal
     ) throws(ProviderFault) -> ChargeAnswer {
         guard let fields = refusal.intent else {
-            if refusal.status == 402 { return .declined(ProviderDecline(refusal, reference: nil)) }
+            if refusal.status == 402 || refusal.isOfGoneMethod {
+                return .declined(ProviderDecline(refusal, reference: nil))
+            }
             throw .rejected(code: refusal.name)
         }
         let intent = try StripeIntent(fields)

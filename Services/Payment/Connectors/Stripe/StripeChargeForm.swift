@@ -66,8 +66,9 @@ extension StripeAdapter {
         case .merchant: form.add("off_session", .flag(true))
         case .customer: form.add("return_url", .text(configuration.returnURL + request.paymentID.rawValue))
         }
-        if request.keepsMethod { form.add("setup_future_usage", .text("off_session")) }
         guard case .card = token else { return }
+        // A bank account has its mandate from when it was kept.
+        if request.keepsMethod { form.add("setup_future_usage", .text("off_session")) }
         var card = StripeForm()
         if !request.capture, configuration.multipleCapture { card.add("request_multicapture", .text("if_available")) }
         if let proof = request.proof {

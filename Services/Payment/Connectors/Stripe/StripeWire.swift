@@ -54,6 +54,8 @@ struct StripeRefusal: Sendable, Equatable {
     /// `card_error`, `invalid_request_error`, `idempotency_error`, `api_error`.
     let type: String
     let code: String?
+    /// Of which parameter it speaks.
+    let parameter: String?
     let declineCode: String?
     /// The network's own code: `51`.
     let networkDeclineCode: String?
@@ -66,6 +68,15 @@ struct StripeRefusal: Sendable, Equatable {
     /// An earlier request under the key ended without an answer.
     var followsDoubt = false
 
+    /// The stored method is not there any more, or what its owner agreed to is over: no fault of the request.
+    var isOfGoneMethod: Bool {
+        switch code {
+        case "payment_intent_mandate_invalid": true
+        case "resource_missing": parameter == "payment_method" || parameter == "mandate"
+        default: false
+        }
+    }
+
     /// The most exact word there is for it.
     var name: String { declineCode ?? code ?? type }
 
@@ -73,6 +84,7 @@ struct StripeRefusal: Sendable, Equatable {
         self.status = status
         type = try fields.text("type")
         code = try fields.optionalText("code")
+        parameter = try fields.optionalText("param")
         declineCode = try fields.optionalText("decline_code")
         networkDeclineCode = try fields.optionalText("network_decline_code")
         adviceCode = try fields.optionalText("advice_code")

@@ -41,7 +41,7 @@ package enum RecordDispute {
             throw Refusal.anotherCharge
         }
         let known: DisputeRecord? = try DisputeStore.lock(told.reference, at: provider, in: db)
-        try check(told, of: payment, known: known)
+        let told: ProviderDispute = try bookable(told, of: payment, known: known)
         let first = DisputeStanding(told)
         let moved: DisputeStanding? = known == nil ? first : known?.standing.after(first)
         if let known, moved == nil, known.status != told.stage || known.evidenceDueBy == told.evidenceDueBy {
@@ -61,18 +61,27 @@ package enum RecordDispute {
         return dispute
     }
 
-    private static func check(
+    /// News as it can be booked. A bank that converts may dispute a little more than it paid
+    /// (docs.stripe.com/api/disputes/object, `amount`): no more than was captured is booked, and what the provider withdraws
+    /// beyond it is a case of the reconciliation.
+    private static func bookable(
         _ told: ProviderDispute, of payment: PaymentRecord, known: DisputeRecord?
-    ) throws(Refusal) {
+    ) throws(Refusal) -> ProviderDispute {
         if let known, known.paymentID != payment.id { throw .contradiction("it was about \(known.paymentID)") }
         guard told.amount.currency == payment.amount.currency, told.amount.isPositive else {
             throw .contradiction("the amount is \(told.amount)")
         }
         let others: Int64 = payment.amountDisputed - (known?.standing.amountTaken ?? 0)
-        guard told.amount.minor <= payment.amountCaptured - others else {
+        let left: Int64 = payment.amountCaptured - others
+        if told.amount.minor <= left { return told }
+        guard left > 0, told.amount.minor - left <= left / mostBeyond else {
             throw .contradiction("more is disputed than was captured")
         }
+        return told.over(Money(minor: left, currency: told.amount.currency))
     }
+
+    /// The part of what was captured by which rates may have changed.
+    private static let mostBeyond: Int64 = 4
 
     /// The refunds that are withdrawals of the dispute. While it was won they count where they were made during it.
     private static func parts(
