@@ -156,4 +156,12 @@ private final class LogNodes: ChainTransport {
         await #expect(throws: code.map { ChainFault.rpc($0) } ?? .tooMuch("answer")) { try await transfers(none) }
         #expect(none.calls.count < 10)
     }
+
+    @Test(
+        "a range that is too long for a node is asked for in halves, whatever the node calls it",
+        arguments: [-32_600, -32_602, -32_614, -32_000, -32_603, 35] as [Int64])
+    func words(_ code: Int64) async throws {
+        let nodes = LogNodes(.init(widest: (blocks: 5, addresses: 2), code: code))
+        #expect(try await transfers(nodes).map(\.amount).sorted() == Self.amounts)
+    }
 }

@@ -26,12 +26,13 @@ import Testing
             #expect(try await world.refund(address, 100_00, id: id) == .pending(reference: id.rawValue))
             world.chain.mine()
             try await world.look()
-            #expect(try await world.refund(address, 100_00, id: id) == .refunded(reference: transaction))
+            #expect(try await world.refund(address, 100_00, id: id) == .refunded(reference: "\(transaction)/\(id)"))
             let done: InstructionRecord = try #require(try await world.instructions(request).first)
             #expect(done.status == .confirmed)
             #expect(done.signedOffBy == "key_ada")
             let told = ProviderRefund(
-                reference: transaction, taken: address, refundID: id, amount: CryptoWorld.price, state: .succeeded)
+                reference: "\(transaction)/\(id)", taken: address, refundID: id, amount: CryptoWorld.price,
+                state: .succeeded)
             #expect(world.flow.heard == [.charge(request.idempotencyKey), .refund(told)])
             try await world.look()
             #expect(world.flow.heard.count == 2)

@@ -99,17 +99,23 @@ struct EVMLogQuery: Sendable {
         do throws(ChainFault) {
             return try await answer(place, payees)
         } catch {
-            guard Self.isTooMuch(error) else { throw error }
-            if case .heights(let blocks) = place, blocks.lowerBound < blocks.upperBound {
+            // Nodes have many words for a range that is too long for them; a range that fails for another reason fails in each
+            // of its blocks, too.
+            if case .heights(let blocks) = place, blocks.lowerBound < blocks.upperBound, Self.mayBeTooLong(error) {
                 let middle: UInt64 = blocks.lowerBound + (blocks.upperBound - blocks.lowerBound) / 2
                 let lower: [EVMWire.Log] = try await ask(.heights(blocks.lowerBound...middle), payees)
                 return lower + (try await ask(.heights(middle + 1...blocks.upperBound), payees))
             }
-            guard payees.count > 1 else { throw error }
+            guard Self.isTooMuch(error), payees.count > 1 else { throw error }
             let half: Int = payees.count / 2
             let first: [EVMWire.Log] = try await ask(place, Array(payees[..<half]))
             return first + (try await ask(place, Array(payees[half...])))
         }
+    }
+
+    private static func mayBeTooLong(_ fault: ChainFault) -> Bool {
+        if case .rpc = fault { return true }
+        return isTooMuch(fault)
     }
 
     private static func isTooMuch(_ fault: ChainFault) -> Bool {

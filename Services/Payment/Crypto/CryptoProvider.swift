@@ -154,7 +154,8 @@ extension InstructionRecord {
     var refundAnswer: RefundAnswer {
         switch status {
         case .open, .sent: .pending(reference: id.rawValue)
-        case .confirmed: .refunded(reference: transactionID ?? id.rawValue)
+        // A transaction may carry out several refunds, each of which has a name of its own.
+        case .confirmed: .refunded(reference: [transactionID, id.rawValue].compactMap(\.self).joined(separator: "/"))
         case .withdrawn: .refused(code: "withdrawn")
         case .canceled: .refused(code: CryptoDecline.canceled)
         }

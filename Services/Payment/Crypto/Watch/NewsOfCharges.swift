@@ -57,7 +57,7 @@ struct NewsOfCharges: Sendable {
         return try await pool.transaction(readOnly: true) { db in
             try db.query(
                 """
-                SELECT r.id, r.status, coalesce(r.transaction_id, r.id), c.address, r.value, c.currency
+                SELECT r.id, r.status, concat_ws('/', r.transaction_id, r.id), c.address, r.value, c.currency
                 FROM crypto_refund_instructions r JOIN crypto_charges c ON c.attempt_id = r.attempt_id
                 WHERE c.chain = \(chain) AND r.status IN ('confirmed', 'canceled') AND r.reason = 'merchant'
                     AND r.told_at IS NULL
