@@ -14,6 +14,9 @@ import Testing
             token: "sepa_debit/pm_1/mandate_1", customer: "cus_p", brand: nil, last4: "3000", expMonth: nil,
             expYear: nil, fingerprint: "f1"))
 
+    private static let atBank = SaveMethodAnswer.actionRequired(
+        reference: "seti_1", .redirect(url: "https://pages.example/3ds"))
+
     private static func body(_ customer: CustomerID, _ more: String = "") -> String {
         #"{"customer_id":"\#(customer)","type":"sepa_debit","provider":"pages","token":"pm_1","#
             + #""acceptance":{"ip_address":"192.0.2.1","user_agent":"x"}\#(more)}"#
@@ -61,7 +64,7 @@ import Testing
         async throws
     {
         let pages = PagesProvider()
-        pages.save(as: .actionRequired(reference: "seti_1", .redirect(url: "https://pages.example/3ds")))
+        pages.save(as: Self.atBank)
         try await withPayments(beside: [pages]) { world in
             let customer: CustomerID = await world.customer()
             let reply: Reply<PaymentMethodResource> = try await Self.attach(world, customer)
@@ -77,6 +80,55 @@ import Testing
             let synced: JSONValue = try parseJSON(try await world.work.keep.sync(Self.id(reply)).body)
             #expect(synced["status"]?.stringValue == "active" && synced["is_default"]?.boolValue == true)
             #expect(try await world.published("payment_method.attached.v1") == 1)
+        }
+    }
+
+    @Test("a method whose owner did not come back is asked about ever more rarely, and kept once the bank is content")
+    func unreturned() async throws {
+        let pages = PagesProvider()
+        pages.save(as: Self.atBank)
+        try await withPayments(beside: [pages]) { world in
+            let reply: Reply<PaymentMethodResource> = try await Self.attach(world, await world.customer())
+            try await world.work.sweep.pass()
+            #expect(pages.asked == 1, "the owner has a minute at first")
+            for minutes in [1, 2, 4] {
+                try await world.execute("UPDATE payment_methods SET look_at = now()")
+                for _ in 0..<2 { try await world.work.sweep.pass() }
+                let wait: SQL = "SELECT ceil(extract(epoch FROM look_at - stepped_at) / 60)::int FROM payment_methods"
+                #expect(try await world.number(wait) == minutes)
+            }
+            #expect(pages.asked == 4)
+            pages.save(as: Self.saved)
+            try await world.execute("UPDATE payment_methods SET look_at = now()")
+            try await world.work.sweep.pass()
+            #expect(try await world.standing(Self.id(reply)) == ["active"])
+            #expect(try await world.published("payment_method.attached.v1") == 1)
+        }
+    }
+
+    @Test("a method whose owner has had the time there is fails, if the provider says that it still waits")
+    func expired() async throws {
+        let pages = PagesProvider()
+        pages.save(as: Self.atBank)
+        try await withPayments(beside: [pages]) { world in
+            let left: PaymentMethodID = try Self.id(try await Self.attach(world, await world.customer()))
+            world.clock.set(PaymentWorld.start.adding(.seconds(86_399)))
+            try await world.work.sweep.pass()
+            #expect(try await world.standing(left) == ["requires_action"])
+            pages.goAway(true)
+            world.clock.set(PaymentWorld.start.adding(.seconds(86_400)))
+            try await world.work.sweep.pass()
+            #expect(try await world.standing(left) == ["requires_action"], "the owner may have been there")
+            pages.goAway(false)
+            try await world.work.sweep.pass()
+            #expect(try await world.standing(left) == ["failed action_expired"])
+            #expect(try await world.number("SELECT count(*) FROM payment_methods WHERE mandate_ended_at IS NULL") == 0)
+            let done: PaymentMethodID = try Self.id(try await Self.attach(world, await world.customer()))
+            pages.save(as: Self.saved)
+            world.clock.set(PaymentWorld.start.adding(.seconds(200_000)))
+            try await world.work.sweep.pass()
+            #expect(try await world.standing(done) == ["active"])
+            #expect(try await world.standing(left) == ["failed action_expired"])
         }
     }
 
@@ -226,6 +278,11 @@ extension PaymentWorld {
     /// `POST /v1/payment_methods/{id}/detach`.
     fileprivate func detach(_ id: PaymentMethodID) async throws {
         _ = try await database.transaction { db in try work.remove.detach(id, at: Self.start, in: db) }
+    }
+
+    /// How a method stands, and why it failed.
+    fileprivate func standing(_ method: PaymentMethodID) async throws -> [String] {
+        try await texts("SELECT concat_ws(' ', status, failure_code) FROM payment_methods WHERE id = \(method)")
     }
 
     /// How the removals at providers stand.

@@ -48,6 +48,22 @@ import Testing
         }
     }
 
+    @Test("a reason of the service's own is refused, and nothing is given back") func reserved() async throws {
+        try await withPayments { world in
+            let payment: PaymentRecord = try await world.paid(world.payer())
+            for reason: String in ["paid_after_it_had_ended", "invoice_voided", "paid_beyond_what_was_owed"] {
+                let body = #"{"payment_id":"\#(payment.id)","reason":"\#(reason)"}"#
+                let invalid: InvalidInput? = await #expect(throws: InvalidInput.self) {
+                    try await world.work.refund(world.call("/v1/refunds", body: body), world.read(body))
+                }
+                #expect(invalid?.faults.map(\.param) == ["reason"] && invalid?.faults.first?.code == "reserved")
+            }
+            #expect(try await world.number("SELECT count(*) FROM refunds") == 0)
+            let body = #"{"payment_id":"\#(payment.id)","reason":"the invoice was voided"}"#
+            #expect(try await world.work.refund(world.call("/v1/refunds", body: body), world.read(body)).status == 201)
+        }
+    }
+
     @Test("refunds at once never give back more than was paid") func concurrent() async throws {
         try await withPayments(connections: 8) { world in
             let payment: PaymentRecord = try await world.paid(world.payer(), amount: 1_000)

@@ -15,12 +15,19 @@ package enum LinkUseStore {
     package static let methodsPerHour = 15
 
     /// Whether the payment `p` of a use counts. One whose whole money came too late, so that the service gave it back by
-    /// itself, paid nothing; it counts again if the provider refuses that refund. What a merchant refunds was paid.
-    static let counts: SQL = """
-        NOT (p.amount_captured > 0 AND p.amount_refunded >= p.amount_captured AND EXISTS (
-            SELECT 1 FROM refunds r WHERE r.payment_id = p.id AND r.amount = p.amount_captured
-                AND r.reason IN (\(OwnRefund.ofEndedPayment), \(OwnRefund.ofOverpaidPlan))))
+    /// itself, paid nothing. It counts until the money is back, as the provider may refuse that refund, and again if
+    /// the refund fails afterwards. What a merchant refunds was paid.
+    static let counts: SQL = "NOT \(givenBack("'succeeded'"))"
+
+    /// Whether a refund in one of some states gives all the money of the payment `p` back, by the service's own will.
+    private static func givenBack(_ states: SQL) -> SQL {
         """
+        EXISTS (
+            SELECT 1 FROM refunds r
+            WHERE r.payment_id = p.id AND r.amount = p.amount_captured AND r.status IN (\(states))
+                AND r.reason IN (\(OwnRefund.ofEndedPayment), \(OwnRefund.ofOverpaidPlan)))
+        """
+    }
 
     /// Binds a card, or a method used once, to the visit it was given on; the link's row is locked.
     package static func bind(
@@ -108,13 +115,16 @@ package enum LinkUseStore {
         ) { row in try row.next() }
     }
 
-    /// What must never be: a link paid more often than it may be, or with another amount.
+    /// What must never be: a link paid more often than it may be, or with another amount. Money that is on its way back
+    /// was not paid.
     package static func violations(in db: borrowing PostgresTransaction) throws -> [String] {
         try db.query(
             """
             SELECT 'payment link ' || l.id || ' was paid ' || count(*) || ' times, allowed once'
             FROM payment_links l JOIN payment_link_payments u ON u.link_id = l.id JOIN payments p ON p.id = u.payment_id
-            WHERE l.max_uses = 1 AND p.status IN ('succeeded', 'authorized') AND \(counts) GROUP BY l.id HAVING count(*) > 1
+            WHERE l.max_uses = 1 AND p.status IN ('succeeded', 'authorized')
+                AND NOT \(givenBack("'processing', 'succeeded'"))
+            GROUP BY l.id HAVING count(*) > 1
             UNION ALL
             SELECT 'payment ' || p.id || ' is not of the amount of its link ' || l.id
             FROM payment_links l JOIN payment_link_payments u ON u.link_id = l.id JOIN payments p ON p.id = u.payment_id

@@ -65,35 +65,79 @@ package enum KeptMethodStore {
             """, as: Open.self)
     }
 
-    /// Records a provider's word on keeping a method, whose customer's row is locked.
+    /// Records a provider's word on keeping a method, whose customer's row is locked. A method that still waits for its
+    /// owner when their time is over has failed.
+    /// - Parameters:
+    ///   - now: The business clock's time.
+    ///   - actionEnd: Until when the owner has time if they are asked for something only now.
     /// - Returns: Whether the method was still open.
     package static func record(
-        _ answer: SaveMethodAnswer, of id: PaymentMethodID, in db: borrowing PostgresTransaction
+        _ answer: SaveMethodAnswer, of id: PaymentMethodID, at now: Instant, until actionEnd: Instant,
+        in db: borrowing PostgresTransaction
     ) throws -> Bool {
         switch answer {
         case .saved(let method): return try keep(method, as: id, in: db)
         case .actionRequired(let reference, let action):
-            return try move(id, to: "requires_action", reference: reference, action: action.stored, in: db)
-        case .pending(let reference): return try move(id, to: "pending", reference: reference, action: nil, in: db)
-        case .declined(let decline):
+            guard try wait(id, reference: reference, for: action.stored, until: actionEnd, in: db) else { return false }
+            _ = try fail(id, code: "action_expired", where: "action_expires_at <= \(now)", in: db)
+            return true
+        case .pending(let reference):
             return try db.execute(
                 """
-                UPDATE payment_methods SET status = 'failed', failure_code = \(decline.code), setup_action = NULL,
-                    mandate_ended_at = mandate_accepted_at
+                UPDATE payment_methods SET status = 'pending', setup_reference = \(reference), setup_action = NULL,
+                    stepped_at = now(), action_expires_at = NULL, look_at = NULL, looks = 0
                 WHERE id = \(id) AND status IN ('pending', 'requires_action')
                 """) == 1
+        case .declined(let decline): return try fail(id, code: decline.code, in: db)
         }
     }
 
-    private static func move(
-        _ id: PaymentMethodID, to status: String, reference: String, action: String?,
+    /// Takes methods that wait for their owners and are to be asked about: they may have done what was asked of them
+    /// without coming back. A method is asked about after waits that double from a minute to an hour, and once the
+    /// owner's time is over. Taking one counts as a step, so that no other instance does.
+    /// - Parameters:
+    ///   - now: The business clock's time.
+    ///   - lostSeconds: After so long the provider is asked again about one whose time is over.
+    package static func takeWaiting(
+        at now: Instant, lostSeconds: Int, limit: Int, in db: borrowing PostgresTransaction
+    ) throws -> [PaymentMethodID] {
+        try db.query(
+            """
+            UPDATE payment_methods SET stepped_at = now(), looks = looks + 1,
+                look_at = now() + make_interval(secs => least(60 * 2 ^ least(looks, 20), 3600))
+            WHERE id IN (
+                SELECT id FROM payment_methods
+                WHERE status = 'requires_action' AND (look_at <= now() OR (action_expires_at <= \(now)
+                    AND stepped_at < now() - make_interval(secs => \(lostSeconds))))
+                ORDER BY look_at LIMIT \(limit) FOR UPDATE SKIP LOCKED)
+            RETURNING id
+            """
+        ) { row in try row.next() }
+    }
+
+    /// The owner's time begins when they are first asked.
+    private static func wait(
+        _ id: PaymentMethodID, reference: String, for action: String, until end: Instant,
         in db: borrowing PostgresTransaction
     ) throws -> Bool {
         try db.execute(
             """
-            UPDATE payment_methods SET status = \(status), setup_reference = \(reference),
-                setup_action = \(action)::jsonb, stepped_at = now()
+            UPDATE payment_methods SET status = 'requires_action', setup_reference = \(reference),
+                setup_action = \(action)::jsonb, stepped_at = now(),
+                action_expires_at = coalesce(action_expires_at, \(end)::timestamptz),
+                look_at = coalesce(look_at, now() + interval '1 minute')
             WHERE id = \(id) AND status IN ('pending', 'requires_action')
+            """) == 1
+    }
+
+    private static func fail(
+        _ id: PaymentMethodID, code: String, where condition: SQL = "true", in db: borrowing PostgresTransaction
+    ) throws -> Bool {
+        try db.execute(
+            """
+            UPDATE payment_methods SET status = 'failed', failure_code = \(code), setup_action = NULL,
+                mandate_ended_at = mandate_accepted_at
+            WHERE id = \(id) AND status IN ('pending', 'requires_action') AND \(condition)
             """) == 1
     }
 

@@ -39,7 +39,8 @@ package struct RefundRecord: PostgresRecord, Sendable {
     }
 }
 
-/// Why the service gives money back by itself.
+/// Why the service gives money back by itself. What becomes of the money is decided by these words, so that no refund
+/// that somebody asks for may carry one.
 package enum OwnRefund {
     /// It came when its payment had ended, and nobody waited for it any more.
     package static let ofEndedPayment = "paid_after_it_had_ended"
@@ -47,6 +48,8 @@ package enum OwnRefund {
     package static let ofWithdrawnInvoice = "invoice_voided"
     /// It came in beyond what an instalment plan was owed.
     package static let ofOverpaidPlan = "paid_beyond_what_was_owed"
+    /// All of them.
+    package static let reasons: [String] = [ofEndedPayment, ofWithdrawnInvoice, ofOverpaidPlan]
 }
 
 /// SQL over refunds.

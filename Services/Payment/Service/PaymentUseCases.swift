@@ -78,7 +78,7 @@ package struct PaymentUseCases: Sendable {
         create = CreatePayment(
             record: RecordPayments(pool: pool, providers: providers), providers: providers, waiters: waiters,
             pool: pool)
-        keep = KeepPaymentMethod(providers: providers, pool: pool, clock: clock)
+        keep = KeepPaymentMethod(providers: providers, pool: pool, clock: clock, actions: actions)
         remove = RemoveMethods(providers: providers, pool: pool, logger: logger)
         attach = AttachPaymentMethod(
             providers: providers, keep: keep,

@@ -268,5 +268,7 @@ package struct CreateRefundInput: JSONInput {
         amount = f.optionalInt(
             "amount", range: 1...InputFields.largestAmount, doc: "Minor units; all that is left when left out")
         reason = f.optionalString("reason", max: 500, doc: "For people")
+        guard !f.isDescribing, let reason, OwnRefund.reasons.contains(reason) else { return }
+        f.refuse("reason", code: "reserved", message: "is a reason that only the service itself gives")
     }
 }

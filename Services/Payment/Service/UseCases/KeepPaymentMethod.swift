@@ -8,11 +8,14 @@ import Postgres
 
 /// Has a provider keep a method that the customer entered on the provider's own form: the intent is stored, the provider
 /// is asked under the method's id, and its word is recorded. A crash in between leaves a `pending` method that the sweeper
-/// asks about again.
+/// asks about again. It also asks about a method that waits for its owner, who may not come back: once the owner has
+/// had the time there is and the provider still waits, the method has failed (`action_expired`).
 package struct KeepPaymentMethod: Sendable {
     let providers: PaymentProviders
     let pool: PostgresPool
     let clock: any WallClock
+    /// How long an owner has for what their bank asks of them.
+    let actions: ActionPolicy
 
     /// - Throws: ``AttachPaymentMethod/Failure`` or ``Problem``; nothing is stored then.
     func callAsFunction(
@@ -83,12 +86,14 @@ package struct KeepPaymentMethod: Sendable {
             answer = .declined(ProviderDecline(code: code))
         }
         let clock: any WallClock = clock
+        let actions: ActionPolicy = actions
         try await pool.transactionRetrying { db in
+            let now: Instant = clock.now
             guard try PaymentMethodStore.lockCustomer(open.request.customerID, in: db),
-                try KeptMethodStore.record(answer, of: id, in: db),
+                try KeptMethodStore.record(answer, of: id, at: now, until: actions.end(from: now), in: db),
                 let method: PaymentMethodRecord = try PaymentMethodStore.find(id, in: db), method.status == .active
             else { return }
-            try Outbox.append([PaymentEvents.attached(method, at: clock.now)], in: db)
+            try Outbox.append([PaymentEvents.attached(method, at: now)], in: db)
         }
     }
 

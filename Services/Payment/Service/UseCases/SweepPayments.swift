@@ -113,7 +113,7 @@ package struct SweepPayments: Sendable {
     @Sendable private func keepStopped() async throws {
         let methods: [PaymentMethodID] = try await stopped(
             "payment_methods", in: "'pending'", as: PaymentMethodID.self)
-        await each(methods, "payment method", \.rawValue) { try await keep.finish($0) }
+        await each(try await methods + waitingMethods(), "payment method", \.rawValue) { try await keep.finish($0) }
     }
 
     /// Moves rows on, some at a time; one that stays where it is holds up no other.
@@ -184,6 +184,14 @@ package struct SweepPayments: Sendable {
                 Self.taking(
                     "SELECT id FROM payments WHERE status = 'requires_action' AND look_at <= now() ORDER BY look_at"),
                 as: ApprovedAttempt.self)
+        }
+    }
+
+    /// Methods whose owners are asked for by their banks, who may have finished without coming back.
+    private func waitingMethods() async throws -> [PaymentMethodID] {
+        let (now, lostSeconds): (Instant, Int) = (clock.now, policy.lostSeconds)
+        return try await pool.transaction { db in
+            try KeptMethodStore.takeWaiting(at: now, lostSeconds: lostSeconds, limit: Self.passLimit, in: db)
         }
     }
 
