@@ -84,6 +84,23 @@ import Testing
         }
     }
 
+    @Test("one that is taken off its customer before it was used is charged no more, and nothing of it is kept")
+    func detached() async throws {
+        let tokens = WalletTokens()
+        try await withPayments(wallets: tokens.reader()) { world in
+            let customer: CustomerID = await world.customer()
+            let method: String = try await world.attachWallet(tokens.token(), to: customer)
+            let removed: PaymentMethodRecord = try await world.database.transaction { db in
+                try world.work.remove.detach(PaymentMethodID(unchecked: method), at: PaymentWorld.start, in: db)
+            }
+            #expect(removed.status == .detached)
+            #expect(try await world.number("SELECT count(*) FROM wallet_credentials") == 0)
+            #expect(try await world.number("SELECT count(*) FROM method_removals") == 0)
+            await #expect(throws: Problem.self) { try await world.pay(customer, with: method) }
+            #expect(try await world.number("SELECT count(*) FROM payments") == 0)
+        }
+    }
+
     @Test("while it waits, the number and the cryptogram are nowhere in the clear")
     func sealed() async throws {
         let tokens = WalletTokens()

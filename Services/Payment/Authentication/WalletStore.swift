@@ -88,6 +88,12 @@ package enum WalletStore {
         ) { row in try row.next() }
     }
 
+    /// Forgets the credential of a method that no payment has taken.
+    package static func forget(_ method: PaymentMethodID, in db: borrowing PostgresTransaction) throws {
+        try db.enqueue(
+            "DELETE FROM wallet_credentials WHERE payment_method_id = \(method) AND payment_id IS NULL")
+    }
+
     /// Forgets the credentials of payments that are over, in the transaction that records it, and notes on the attempts
     /// how their customers were authenticated by their wallets. What came of an authentication elsewhere stays as it is noted.
     package static func finish(

@@ -217,7 +217,8 @@ package enum PaymentMethodStore {
         try db.first("SELECT true FROM customers WHERE id = \(id) FOR UPDATE") { row in try row.next() } ?? false
     }
 
-    /// Takes a method off its customer, and ends what they agreed to; one that is off already stays as it is.
+    /// Takes a method off its customer, and ends what they agreed to; one that is off already stays as it is, and so does one
+    /// of a provider's page, which is over with its payment. A wallet's card may wait for its one charge.
     /// - Returns: Whether it was not.
     @discardableResult
     package static func detach(
@@ -228,7 +229,7 @@ package enum PaymentMethodStore {
             UPDATE payment_methods SET status = 'detached', is_default = false, wants_default = false,
                 setup_action = NULL,
                 mandate_ended_at = CASE WHEN mandate_id IS NOT NULL THEN \(now)::timestamptz END
-            WHERE id = \(id) AND status <> 'detached' AND NOT single_use
+            WHERE id = \(id) AND status <> 'detached' AND (NOT single_use OR wallet IS NOT NULL)
             """) == 1
     }
 

@@ -1,6 +1,7 @@
 package import BillingCore
 import HTTPKit
 import Logging
+import PaymentAuthentication
 import PaymentContract
 package import PaymentRecords
 package import Postgres
@@ -24,8 +25,12 @@ package struct RemoveMethods: Sendable {
         guard let known: PaymentMethodRecord = try PaymentMethodStore.find(id, in: db),
             try PaymentMethodStore.lockCustomer(known.customerID, in: db)
         else { throw Problem.notFound("payment method", id.rawValue) }
-        if try PaymentMethodStore.detach(id, at: now, in: db), providers.vault(known.provider) != nil {
-            try MethodRemovalStore.intend(id, at: now, in: db)
+        if try PaymentMethodStore.detach(id, at: now, in: db) {
+            try WalletStore.forget(id, in: db)
+            // Of a card out of a wallet no provider has heard.
+            if !known.providerToken.isEmpty, providers.vault(known.provider) != nil {
+                try MethodRemovalStore.intend(id, at: now, in: db)
+            }
         }
         return try PaymentMethodStore.find(id, in: db) ?? known
     }
