@@ -135,7 +135,9 @@ import Testing
         }
     }
 
-    @Test("a payment that is not processing, was not routed, or is not owed any more is left alone") func others() async throws {
+    @Test("a payment that is not processing, was not routed, or is not owed any more is left alone") func others()
+        async throws
+    {
         try await withRouting { world in
             let plain: PaymentRecord = try await world.approved(world.payer())[0]
             #expect(try await world.ended(plain.id, RoutingWorld.declined("do_not_honor")) == nil)

@@ -91,12 +91,18 @@ import Testing
         let world = World { _ throws(ProviderFault) in throw .unauthorized(code: "api_key_expired") }
         for _ in 0..<20 { _ = try? await world.charge() }
         #expect(world.acquirer.charges == 20)
-        await #expect(throws: ProviderFault.notSent("the circuit of a is open")) { try await world.charge() }
-        #expect(world.acquirer.charges == 20)
+        // A charge is told at once, and does not wait for them; what was asked before does.
+        await #expect(throws: ProviderFault.unauthorized(code: "api_key_expired")) { try await world.charge() }
+        await #expect(throws: ProviderFault.notSent("the circuit of a is open")) {
+            try await world.guarded.outcome(of: world.request())
+        }
+        #expect(world.acquirer.charges == 20 && world.acquirer.lookUps == 0)
         world.acquirer.turn { request in captured(request) }
         world.clock.advance(by: .seconds(31))
         for _ in 0..<3 { _ = try await world.charge() }
         #expect(world.health.snapshot("a")?.phase == .closed)
+        await Self.open(world)
+        await #expect(throws: ProviderFault.notSent("the circuit of a is open")) { try await world.charge() }
     }
 
     @Test("attempts that never end here do not keep later ones from being counted") func forgotten() async throws {

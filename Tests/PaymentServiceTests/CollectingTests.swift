@@ -2,6 +2,7 @@ import PaymentRecords
 import BillingCore
 import HTTPKit
 import Kafka
+import PaymentContract
 import PaymentDomain
 import PaymentService
 import Postgres
@@ -108,21 +109,27 @@ import Testing
         }
     }
 
+    /// An invoice's payment whose customer is on a provider's page.
+    private static func onPage(_ world: PaymentWorld) async throws -> (PaymentRecord, InvoiceID, CustomerID) {
+        let customer: CustomerID = await world.customer()
+        let body =
+            #"{"amount":1299,"currency":"EUR","customer_id":"\#(customer)","payment_method_type":"klarna","#
+            + #""return_url":"https://shop.example/back","payer":{"country":"DE"}}"#
+        let reply: Reply<PaymentResource> = try await world.work.create(
+            world.call("/v1/payments", body: body), world.read(body))
+        let payment: PaymentRecord = try await world.payment(world.id(reply))
+        await world.decide(payment)
+        #expect(try await world.settled(payment.id).status == .requiresAction)
+        let invoice = InvoiceID.new(at: PaymentWorld.start)
+        try await world.execute("UPDATE payments SET invoice_id = \(invoice)")
+        return (payment, invoice, customer)
+    }
+
     @Test("another card that comes while a provider is to let go of the last attempt is charged once it has")
     func heldCard() async throws {
         let pages = PagesProvider()
         try await withPayments(beside: [pages]) { world in
-            let customer: CustomerID = await world.customer()
-            let body =
-                #"{"amount":1299,"currency":"EUR","customer_id":"\#(customer)","payment_method_type":"klarna","#
-                + #""return_url":"https://shop.example/back","payer":{"country":"DE"}}"#
-            let reply: Reply<PaymentResource> = try await world.work.create(
-                world.call("/v1/payments", body: body), world.read(body))
-            let payment: PaymentRecord = try await world.payment(world.id(reply))
-            await world.decide(payment)
-            #expect(try await world.settled(payment.id).status == .requiresAction)
-            let invoice = InvoiceID.new(at: PaymentWorld.start)
-            try await world.execute("UPDATE payments SET invoice_id = \(invoice)")
+            let (payment, invoice, customer) = try await Self.onPage(world)
             try await world.attach("4242424242424242", to: customer)
             await world.deliver([world.due(invoice, customer)])
             await world.deliver([world.due(invoice, customer)])
@@ -131,6 +138,27 @@ import Testing
             let next: PaymentRecord = try await world.payment(payment.id)
             #expect(next.status == .created && next.attempts == 2 && next.provider == "sandbox")
             #expect(try await world.published("payment.failed.v1") == 0, "nobody takes it for the other card's end")
+            await world.decide(next)
+            #expect(try await world.settled(payment.id).status == .succeeded)
+            #expect(try await world.violations().isEmpty)
+        }
+    }
+
+    @Test("so it is where the customer had finished on the page in vain, and the provider does not let go")
+    func inVain()
+        async throws
+    {
+        let pages = PagesProvider()
+        try await withPayments(beside: [pages]) { world in
+            let (payment, invoice, customer) = try await Self.onPage(world)
+            pages.refuseReleases()
+            pages.settle(payment.attemptID, .declined(ProviderDecline(code: "expired_card")))
+            try await world.attach("4242424242424242", to: customer)
+            await world.deliver([world.due(invoice, customer)])
+            for _ in 0..<2 { try await world.work.sweep.pass() }
+            let next: PaymentRecord = try await world.payment(payment.id)
+            #expect(next.status == .created && next.attempts == 2 && next.provider == "sandbox")
+            #expect(try await world.published("payment.failed.v1") == 0)
             await world.decide(next)
             #expect(try await world.settled(payment.id).status == .succeeded)
             #expect(try await world.violations().isEmpty)

@@ -37,21 +37,27 @@ extension PaymentStore {
             "UPDATE payments SET collect_again = true WHERE id = ANY(\(payments.map(\.rawValue))::text[])")
     }
 
-    /// Whether a further attempt was asked for since the last one began.
-    package static func isToBeCollectedAgain(_ id: PaymentID, in db: borrowing PostgresTransaction) throws -> Bool {
-        try db.first("SELECT collect_again FROM payments WHERE id = \(id)") { row in try row.next() } ?? false
+    /// Those of payments, their rows locked, of which a further attempt was asked for since the last one began.
+    package static func toBeCollectedAgain(
+        _ payments: [PaymentRecord], in db: borrowing PostgresTransaction
+    ) throws -> [PaymentRecord] {
+        try those(of: payments, where: "collect_again AND NOT invoice_voided", in: db)
     }
 
     /// Those of payments, their rows locked, that collect invoices which were withdrawn.
     package static func withdrawn(
         _ payments: [PaymentRecord], in db: borrowing PostgresTransaction
     ) throws -> [PaymentRecord] {
+        try those(of: payments, where: "invoice_voided", in: db)
+    }
+
+    private static func those(
+        of payments: [PaymentRecord], where condition: SQL, in db: borrowing PostgresTransaction
+    ) throws -> [PaymentRecord] {
         guard !payments.isEmpty else { return [] }
         let ids: Set<PaymentID> = Set(
             try db.query(
-                """
-                SELECT id FROM payments WHERE id = ANY(\(payments.map(\.id.rawValue))::text[]) AND invoice_voided
-                """
+                "SELECT id FROM payments WHERE id = ANY(\(payments.map(\.id.rawValue))::text[]) AND \(condition)"
             ) { row in try row.next() })
         return payments.filter { ids.contains($0.id) }
     }
@@ -98,10 +104,17 @@ extension PaymentStore {
                 stepped_at = now()
             WHERE id = \(payment.id)
             """)
+        try endAttempt(payment.attemptID, decline, at: now, in: db)
+    }
+
+    /// Ends an attempt without money having moved; its payment goes on with another.
+    package static func endAttempt(
+        _ id: AttemptID, _ decline: Decline, at now: Instant, in db: borrowing PostgresTransaction
+    ) throws {
         try db.enqueue(
             """
             UPDATE payment_attempts SET status = 'failed', decline_code = \(decline.code), ended_at = \(now)
-            WHERE id = \(payment.attemptID)
+            WHERE id = \(id)
             """)
     }
 }

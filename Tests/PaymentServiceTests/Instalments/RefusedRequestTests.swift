@@ -18,7 +18,7 @@ import Testing
 
     /// The second part is tried on the morning of a day, and the provider refuses us.
     private func tryInVain(_ world: InstalmentWorld, _ plan: InstalmentPlanID, day: Int) async throws {
-        world.payments.provider.refuse(with: ProviderDecline(code: "provider_configuration"))
+        world.payments.provider.refuse(with: ProviderDecline(code: "provider_credentials"))
         world.wake(on: CivilDate(dayNumber: InstalmentWorld.today + day))
         #expect(try await world.runDue() == 1, "day \(day)")
         #expect(try await world.assess() == 1)

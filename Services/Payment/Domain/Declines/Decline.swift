@@ -46,6 +46,8 @@ public struct Decline: Hashable, Sendable {
     public static let reviewDeclined = Decline(code: "review_declined")
     /// What was held was let go before it was taken.
     public static let holdReleased = Decline(code: "hold_released")
+    /// The provider refuses our credentials: nobody has judged the charge.
+    public static let providerCredentials = Decline(code: "provider_credentials")
     /// There is nothing to charge.
     public static let noPaymentMethod = Decline(code: "no_payment_method")
     /// Declined with a code that no table has.

@@ -97,6 +97,9 @@ extension DeclineReason {
             "The account at the provider does not allow this: have it changed.",
             "The shop cannot accept this payment right now."),
         DeclineReason(
+            "provider_credentials", .soft, .onceCorrected, "The provider refuses our credentials: have them renewed.",
+            "The shop cannot accept this payment right now."),
+        DeclineReason(
             "hold_released", .soft, day, "The money was held and let go before it was taken: see why nobody took it.",
             "The payment was not taken in time."),
         DeclineReason(

@@ -13,6 +13,8 @@ package struct MatchSettlements: Sendable {
     static let batch = 500
     /// Lines of equal amounts that are looked at beside a batch.
     static let rivalLimit = 5_000
+    /// How much of the books one statement looks through.
+    static let lookSpan: Duration = .seconds(86_400)
 
     let pool: PostgresPool
     let clock: any WallClock
@@ -38,7 +40,7 @@ package struct MatchSettlements: Sendable {
             let tried: Int = try await batch(of: provider, untriedSince: start)
             if tried < Self.batch { break }
         }
-        try await lookForUnconfirmed(provider)
+        while try await lookForUnconfirmed(provider) {}
     }
 
     private func batch(of provider: String, untriedSince start: Instant) async throws -> Int {
@@ -110,17 +112,20 @@ package struct MatchSettlements: Sendable {
         return alike.filter { named[$0.kind]?.isDisjoint(with: $0.related.union([$0.own])) ?? true }
     }
 
-    /// Opens a case for each booking that the provider has had time to report and has not.
-    private func lookForUnconfirmed(_ provider: String) async throws {
+    /// Opens a case for each booking that the provider has had time to report and has not, day by day: a booking of long ago
+    /// has all since then looked through once more.
+    /// - Returns: Whether there is more to look through.
+    private func lookForUnconfirmed(_ provider: String) async throws -> Bool {
         let now: Instant = clock.now
         let policy: ReconciliationPolicy = policy
-        _ = try await pool.transactionRetrying { db in
+        return try await pool.transactionRetrying { db in
             // A line that nobody has tried yet may be a booking's.
             guard let cursor: SettlementCursor = try SettlementCursorStore.lock(provider, skipping: true, in: db),
                 try !SettlementLineStore.hasUntried(provider, in: db)
-            else { return 0 }
-            let until: Instant = min(now - policy.patience, cursor.covered)
-            guard until > cursor.checkedUntil else { return 0 }
+            else { return false }
+            let end: Instant = min(now - policy.patience, cursor.covered)
+            let until: Instant = min(end, cursor.checkedUntil + Self.lookSpan)
+            guard until > cursor.checkedUntil else { return false }
             let missing: [SettlementBooking] = try SettlementBookingStore.unconfirmed(
                 provider, from: cursor.checkedUntil, to: until, limit: Self.batch, in: db)
             let cases: [ReconciliationCaseRecord] = try missing.map { booking in
@@ -131,7 +136,7 @@ package struct MatchSettlements: Sendable {
             try ReconciliationCaseStore.open(cases, in: db)
             let reached: Instant = missing.count == Self.batch ? missing.last?.occurredAt ?? until : until
             try SettlementCursorStore.check(provider, until: reached, in: db)
-            return missing.count
+            return reached > cursor.checkedUntil && reached < end
         }
     }
 }

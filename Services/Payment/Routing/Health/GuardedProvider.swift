@@ -6,7 +6,8 @@ import Telemetry
 
 /// A provider behind its circuit breaker, its bulkhead and its time limit.
 ///
-/// A call that is not let out throws ``ProviderFault/notSent(_:)``: nobody was asked. A call that takes too long throws
+/// A call that is not let out throws ``ProviderFault/notSent(_:)``: nobody was asked; a charge that would meet refused
+/// credentials throws ``ProviderFault/unauthorized(code:)``, so that it does not wait for them. A call that takes too long throws
 /// ``ProviderFault/timedOut``: it may have happened, and nothing but a look at the provider can tell. It keeps its place
 /// in the bulkhead until it really ends.
 package struct GuardedProvider: PaymentProvider {
@@ -100,6 +101,7 @@ package struct GuardedProvider: PaymentProvider {
         if case .refused = admission {
             watched.bulkhead.leave()
             refused.increment()
+            if isFirst, let code: String = watched.credentials.refusal { throw .unauthorized(code: code) }
             throw .notSent("the circuit of \(name) is open")
         }
         let bulkhead: Bulkhead = watched.bulkhead
@@ -110,9 +112,11 @@ package struct GuardedProvider: PaymentProvider {
             }, timeout: timeout)
         do {
             let answer: Answer = try await timed.answer()
+            watched.credentials.refusal = nil
             await watched.circuit.record(answered: true, probe: admission == .probe, at: health.now)
             return answer
         } catch {
+            if case .unauthorized(let code) = error { watched.credentials.refusal = code }
             await watched.circuit.record(
                 answered: error.isAnswer(isFirst: isFirst), probe: admission == .probe, at: health.now)
             throw error
@@ -130,6 +134,17 @@ extension ProviderFault {
         case .unusable: isFirst ? false : nil
         case .rejected: nil
         }
+    }
+}
+
+/// What a provider has last said of our credentials, as this instance has seen it.
+final class CredentialsWatch: Sendable {
+    private let word = Mutex<String?>(nil)
+
+    /// The provider's code, where it refused them and has answered to no call since.
+    var refusal: String? {
+        get { word.withLock { $0 } }
+        set { word.withLock { $0 = newValue } }
     }
 }
 

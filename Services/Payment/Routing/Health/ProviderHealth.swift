@@ -20,6 +20,7 @@ package final class ProviderHealth: Sendable {
     struct Watched: Sendable {
         let circuit: CircuitBoard
         let bulkhead: Bulkhead
+        let credentials = CredentialsWatch()
     }
 
     private let watched: [String: Watched]

@@ -138,7 +138,7 @@ extension ApprovedAttempt: PostgresRecord {
     static let columns: SQL = """
         p.customer_id, p.id, p.provider, p.attempt_id, m.type, m.single_use, \(MethodTokenStore.token), \
         \(MethodTokenStore.providerCustomer), m.return_url, m.payer::text, p.amount, p.currency, p.capture_method, \
-        p.off_session, m.network_transaction_id, p.mandate_id, p.authenticated, p.step_up, \
+        p.off_session, m.network_transaction_id, p.mandate_id, p.authenticated, p.step_up AND m.type = 'card', \
         p.provider_reference, p.stepped_at, (m.country IS NOT NULL OR p.step_up) AND m.type = 'card', \
         CASE WHEN p.step_up_state = 'spent' AND NOT p.authenticated THEN 'unavailable'
             WHEN p.authentication->>'decision' = 'exempt' THEN p.authentication->>'reason' END, \

@@ -53,18 +53,24 @@ package struct BookOutcomes: Sendable {
         try noteAuthentications(moved, byAttempt, in: db)
         try learn(moved, byAttempt, in: db)
         try LedgerStore.book(try entries(moved.filter { $0.status == .succeeded }, at: now, in: db), in: db)
+        // Another method was brought while this attempt could not be ended: its failure is nobody's news.
+        let goingOn: Set<PaymentID> = try CancelPayment.collectAgain(
+            moved.filter { $0.status == .failed && $0.invoiceID != nil }, at: now, in: db)
         var traces: [String: String] = [:]
         for outcome in outcomes { if let trace = outcome.attempt.trace { traces[trace.key] = trace.traceparent } }
         try CausalTraces.$byKey.withValue(traces) {
             // Callers hear of their payments from this process; an invoice's is waited for elsewhere.
             let isAwaited: Bool = moved.contains { $0.invoiceID != nil || !$0.status.isSettled }
             try Outbox.append(
-                moved.compactMap { Self.event($0, now) }, urgency: isAwaited ? .waitedFor : .background, in: db)
+                moved.compactMap { goingOn.contains($0.id) ? nil : Self.event($0, now) },
+                urgency: isAwaited ? .waitedFor : .background, in: db)
         }
         try waiters.answer(moved.filter(\.status.isSettled), in: db)
         try LateOutcomes.giveBack(late, at: now, in: db)
         // The word that nobody owes it came while the provider was asked.
-        let unpaid: [PaymentRecord] = moved.filter { $0.invoiceID != nil && $0.status != .succeeded }
+        let unpaid: [PaymentRecord] = moved.filter {
+            $0.invoiceID != nil && $0.status != .succeeded && !goingOn.contains($0.id)
+        }
         try CancelPayment.withdraw(PaymentStore.withdrawn(unpaid, in: db), at: now, in: db)
         return next
     }

@@ -134,20 +134,25 @@ package struct CancelPayment: Sendable {
         }
     }
 
-    /// Begins the attempt that was asked for while the provider was to let go, with the customer's default method. Whoever asked
-    /// for it hears of its outcome, and not of the end of the one before.
-    private static func collectAgain(
-        _ payment: PaymentRecord, at now: Instant, in db: borrowing PostgresTransaction
-    ) throws -> Bool {
-        guard try PaymentStore.isToBeCollectedAgain(payment.id, in: db),
-            let method: ChargeableMethod = try PaymentMethodStore.resolve([(payment.customerID, nil)], in: db)[0].method
-        else { return false }
-        try PaymentStore.fail(payment, .holdReleased, at: now, in: db)
-        let next = NextAttempt(
-            payment: payment, attemptID: AttemptID.new(at: now), method: method, authenticated: false, offSession: true)
-        try PaymentStore.beginAttempts([next], at: now, in: db)
-        try Outbox.append([PaymentEvents.created(next, at: now)], in: db)
-        return true
+    /// Begins the attempts that were asked for while providers were to let go of the last ones, with the customers' default
+    /// methods; the payments' rows are locked. Whoever asked hears of their outcomes, and not of the ends of those before.
+    /// - Returns: The payments that go on.
+    static func collectAgain(
+        _ payments: [PaymentRecord], at now: Instant, in db: borrowing PostgresTransaction
+    ) throws -> Set<PaymentID> {
+        let asked: [PaymentRecord] = try PaymentStore.toBeCollectedAgain(payments, in: db)
+        guard !asked.isEmpty else { return [] }
+        let resolved: [ResolvedMethod] = try PaymentMethodStore.resolve(asked.map { ($0.customerID, nil) }, in: db)
+        let attempts: [NextAttempt] = zip(asked, resolved).compactMap { payment, resolved in
+            resolved.method.map {
+                NextAttempt(
+                    payment: payment, attemptID: AttemptID.new(at: now), method: $0, authenticated: false,
+                    offSession: true)
+            }
+        }
+        try PaymentStore.beginAttempts(attempts, at: now, in: db)
+        try Outbox.append(attempts.map { PaymentEvents.created($0, at: now) }, in: db)
+        return Set(attempts.map(\.payment.id))
     }
 
     /// Gives up payments of withdrawn invoices, whose rows are locked and which have moved no money; what a provider holds, or
@@ -169,7 +174,9 @@ package struct CancelPayment: Sendable {
     ) throws {
         guard payment.amountCaptured > 0 else {
             if try PaymentStore.isOwed(payment, in: db) {
-                if try collectAgain(payment, at: now, in: db) { return }
+                if try collectAgain([payment], at: now, in: db).contains(payment.id) {
+                    return try PaymentStore.endAttempt(payment.attemptID, .holdReleased, at: now, in: db)
+                }
                 let decline: Decline = payment.reviewStatus == .declined ? .reviewDeclined : .holdReleased
                 try PaymentStore.fail(payment, decline, at: now, in: db)
                 return try Outbox.append([PaymentEvents.failed(payment, decline, at: now)], in: db)

@@ -172,7 +172,7 @@ final class ChargePayments: Sendable {
             return try await record.following(
                 Outcome(
                     attempt: attempt, answer: .declined(ProviderDecline(code: code)),
-                    reading: DeclineReading(Decline(code: "provider_configuration")), since: attempt.steppedAt))
+                    reading: DeclineReading(fault.refusal), since: attempt.steppedAt))
         }
         let answer: ChargeAnswer = try await provider.outcome(of: attempt.request)
         return try await record.following(Outcome(attempt: attempt, answer: answer, by: provider))
@@ -222,5 +222,13 @@ final class ChargePayments: Sendable {
                     reading: DeclineReading(Decline(code: decline.code))))
         case .refused: try await resume(attempt)
         }
+    }
+}
+
+extension ProviderFault {
+    /// What a refusal of our request, or of our credentials, is to the payment.
+    fileprivate var refusal: Decline {
+        if case .unauthorized = self { return .providerCredentials }
+        return Decline(code: "provider_configuration")
     }
 }
