@@ -300,10 +300,10 @@ private typealias Step = FakePayPal.Step
     @Test(
         "tells our own faults from declines",
         arguments: [
-            (.refusal(422, "PAYEE_ACCOUNT_RESTRICTED"), .rejected(code: "PAYEE_ACCOUNT_RESTRICTED")),
+            (.refusal(422, "PAYEE_ACCOUNT_RESTRICTED"), .unauthorized(code: "PAYEE_ACCOUNT_RESTRICTED")),
             (.refusal(422, "SOMETHING_NEW"), .rejected(code: "SOMETHING_NEW")),
             (.refusal(404, nil, name: "RESOURCE_NOT_FOUND"), .rejected(code: "RESOURCE_NOT_FOUND")),
-            (.refusal(403, "PERMISSION_DENIED", name: "NOT_AUTHORIZED"), .rejected(code: "PERMISSION_DENIED")),
+            (.refusal(403, "PERMISSION_DENIED", name: "NOT_AUTHORIZED"), .unauthorized(code: "PERMISSION_DENIED")),
             (.refusal(415, nil, name: "UNSUPPORTED_MEDIA_TYPE"), .rejected(code: "UNSUPPORTED_MEDIA_TYPE")),
             (.refusal(422, "DUPLICATE_INVOICE_ID"), .unusable("this attempt was captured by another order")),
             (.refusal(422, "ORDER_COMPLETION_IN_PROGRESS"), .timedOut),

@@ -87,10 +87,10 @@ import Testing
                 [.refusal(422, "DUPLICATE_INVOICE_ID")],
                 .unusable("another capture or refund carries our id: DUPLICATE_INVOICE_ID")
             ),
-            ([.refusal(422, "PAYEE_ACCOUNT_RESTRICTED")], .rejected(code: "PAYEE_ACCOUNT_RESTRICTED")),
+            ([.refusal(422, "PAYEE_ACCOUNT_RESTRICTED")], .unauthorized(code: "PAYEE_ACCOUNT_RESTRICTED")),
             ([.fault(.timedOut), .refusal(422, "PAYEE_ACCOUNT_RESTRICTED")], .timedOut),
             ([.refusal(422, "PREVIOUS_REQUEST_IN_PROGRESS")], .timedOut),
-            ([.refusal(403, "PERMISSION_DENIED")], .rejected(code: "PERMISSION_DENIED")),
+            ([.refusal(403, "PERMISSION_DENIED")], .unauthorized(code: "PERMISSION_DENIED")),
             ([.fault(.timedOut), .refusal(400, "INVALID_PARAMETER_VALUE", name: "INVALID_REQUEST")], .timedOut),
         ] as [([FakePayPal.Step], ProviderFault)])
     func unsettled(script: [FakePayPal.Step], fault: ProviderFault) async {

@@ -47,7 +47,7 @@ import Testing
             ([.fault(.timedOut), .refusal(422, "PAYEE_ACCOUNT_RESTRICTED")], .timedOut),
             (
                 [.fault(.notSent("a")), .refusal(422, "PAYEE_ACCOUNT_RESTRICTED")],
-                .rejected(code: "PAYEE_ACCOUNT_RESTRICTED")
+                .unauthorized(code: "PAYEE_ACCOUNT_RESTRICTED")
             ),
             ([.text(500), .fault(.timedOut), .text(503), .text(502)], .unavailable(502)),
             (

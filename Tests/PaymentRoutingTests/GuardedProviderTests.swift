@@ -23,12 +23,15 @@ import Testing
             guarded = GuardedProvider(acquirer, health: health, timeout: timeout)
         }
 
-        func charge() async throws(ProviderFault) -> ChargeAnswer { try await guarded.charge(request()) }
+        func charge(
+            _ initiation: ChargeRequest.Initiation = .customer
+        ) async throws(ProviderFault) -> ChargeAnswer { try await guarded.charge(request(initiation)) }
 
-        func request() -> ChargeRequest {
+        func request(_ initiation: ChargeRequest.Initiation = .customer) -> ChargeRequest {
             ChargeRequest(
                 idempotencyKey: .new(at: RoutingWorld.start), paymentID: .new(at: RoutingWorld.start),
-                source: .stored(token: "tok", providerCustomer: nil), amount: Money(minor: 100, currency: .eur))
+                source: .stored(token: "tok", providerCustomer: nil), amount: Money(minor: 100, currency: .eur),
+                initiation: initiation)
         }
     }
 
@@ -97,6 +100,10 @@ import Testing
             try await world.guarded.outcome(of: world.request())
         }
         #expect(world.acquirer.charges == 20 && world.acquirer.lookUps == 0)
+        // Where nobody is there the charge waits until they are seen to.
+        await #expect(throws: ProviderFault.notSent("the circuit of a is open")) {
+            try await world.charge(.merchant(networkTransactionID: nil))
+        }
         world.acquirer.turn { request in captured(request) }
         world.clock.advance(by: .seconds(31))
         for _ in 0..<3 { _ = try await world.charge() }

@@ -117,8 +117,8 @@ import Testing
     @Test(
         "a method that is gone at Stripe, or whose mandate is over, is refused for good: it is not asked again",
         arguments: [
-            ("resource_missing", "payment_method", "invalid_account"),
-            ("resource_missing", "mandate", "invalid_account"),
+            ("resource_missing", "payment_method", "token_gone"),
+            ("resource_missing", "mandate", "token_gone"),
             ("payment_intent_mandate_invalid", "payment_method", "mandate_invalid"),
         ])
     func goneMethod(code: String, parameter: String, reason: String) async throws {
@@ -336,7 +336,7 @@ import Testing
             (401, refusal("invalid_request_error", code: "api_key_expired"), .unauthorized(code: "api_key_expired")),
             (
                 403, refusal("invalid_request_error", code: "secret_key_required"),
-                .rejected(code: "secret_key_required")
+                .unauthorized(code: "secret_key_required")
             ),
             (400, refusal("invalid_request_error", code: "parameter_unknown"), .rejected(code: "parameter_unknown")),
             (404, refusal("invalid_request_error", code: "resource_missing"), .rejected(code: "resource_missing")),

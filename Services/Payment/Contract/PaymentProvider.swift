@@ -350,7 +350,8 @@ package enum ProviderFault: Error, Sendable, Equatable {
     case unusable(String)
     /// It refuses our request: nothing happened, and a repeat changes nothing. Raises an alarm.
     case rejected(code: String)
-    /// It refuses our credentials: nothing happened, as with every call until somebody sees to them. Raises an alarm.
+    /// It refuses our credentials, what they may do, or our account: nothing happened, as with every call of the kind until
+    /// somebody sees to that. Raises an alarm.
     case unauthorized(code: String)
 
     /// The provider's word where it has certainly refused and would do so again.

@@ -11,7 +11,7 @@ import Testing
         (.outage, .next("b")),
         (.declined(.insufficientFunds), .next("b")),
         (.declined(.doNotHonor), .next("b")),
-        (.declined(Decline(code: "processing_error")), .next("b")),
+        (.declined(Decline(code: "processing_error")), .next("b")), (.declined(.tokenGone), .next("b")),
         (.declined(.expiredCard), .stop(.hard)),
         (.declined(Decline(code: "stolen_card")), .stop(.hard)),
         (.declined(Decline(code: "fraudulent")), .stop(.fraud)),
@@ -31,11 +31,11 @@ import Testing
         #expect(cascade.step(after: outcome, at: "elsewhere") == last)
     }
 
-    @Test("only soft declines and certain outages go on, whatever the table of declines grows to") func classes() {
+    @Test("only soft declines, tokens that are gone and certain outages go on, whatever the table of declines grows to") func classes() {
         let cascade = Cascade(["a", "b"])
         for reason in DeclineReason.all {
             let step = cascade.step(after: .declined(Decline(code: reason.code)), at: "a")
-            #expect((step == .next("b")) == (reason.declineClass == .soft), "\(reason.code)")
+            #expect((step == .next("b")) == (reason.declineClass == .soft || reason.code == Decline.tokenGone.code), "\(reason.code)")
         }
     }
 

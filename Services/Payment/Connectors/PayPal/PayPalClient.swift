@@ -46,7 +46,9 @@ struct PayPalRefusal: Sendable, Equatable {
     var doubt: ProviderFault?
 
     /// The fault for a refusal that is ours to cure.
-    var rejection: ProviderFault { doubt ?? .rejected(code: code) }
+    var rejection: ProviderFault {
+        doubt ?? (PayPalIssue.ofOurAccount.contains(code) ? .unauthorized(code: code) : .rejected(code: code))
+    }
 }
 
 /// Sends calls with a token, and tells certain answers from uncertain ones.
@@ -112,7 +114,7 @@ struct PayPalClient: Sendable {
         case 200, 201: return .done(try PayPalWire.object(answer.body))
         case 204: return .done(nil)
         case 400, 404, 422: return .refused(try refusal(answer))
-        case 401: throw .unauthorized(code: try refusal(answer).code)
+        case 401, 403: throw .unauthorized(code: try refusal(answer).code)
         // What our account may not do (403), or is done the wrong way, says nothing of the resource.
         case 402...499: throw .rejected(code: try refusal(answer).code)
         default: throw .unusable("status \(answer.status)")

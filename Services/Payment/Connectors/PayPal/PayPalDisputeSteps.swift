@@ -69,7 +69,7 @@ extension PayPalAdapter: ProviderDisputes {
     /// Gives a response, and reads the dispute before and after: whatever PayPal says, the dispute shows whether the
     /// response, or an earlier try of it, was taken.
     /// - Parameter isDone: Whether a dispute shows that PayPal took the response.
-    /// - Throws: ``ProviderFault`` while that is not known, or our credentials are refused.
+    /// - Throws: ``ProviderFault`` while that is not known.
     private func respond(
         _ action: String, to reference: String, key: String, _ body: JSONValue, asForm: Bool,
         isDone: (PayPalDispute) -> Bool
@@ -86,7 +86,7 @@ extension PayPalAdapter: ProviderDisputes {
             case .refused(let told): refused = (code: told.code, doubt: told.doubt)
             }
         } catch {
-            guard case .rejected(let code) = error else { throw error }
+            guard let code: String = error.refusalCode else { throw error }
             refused = (code: code, doubt: nil)
         }
         guard let after = try await dispute(reference) else { throw .unusable("the dispute is gone") }

@@ -146,9 +146,7 @@ extension StripeReading {
         switch answer.status {
         case 401, 403:
             // Checked before anything else at Stripe, so this try did nothing.
-            let code: String = refusal.code ?? "status_\(answer.status)"
-            // A key that is not let in somewhere (403) may be good elsewhere.
-            let fault: ProviderFault = answer.status == 401 ? .unauthorized(code: code) : .rejected(code: code)
+            let fault = ProviderFault.unauthorized(code: refusal.code ?? "status_\(answer.status)")
             return .fault(StripeTryFault(fault: fault, mayHaveHappened: false, mayRepeat: false))
         case 429 where refusal.code == "lock_timeout":
             // Raised while the request is carried out, so nothing is concluded from it.

@@ -46,7 +46,9 @@ public struct Decline: Hashable, Sendable {
     public static let reviewDeclined = Decline(code: "review_declined")
     /// What was held was let go before it was taken.
     public static let holdReleased = Decline(code: "hold_released")
-    /// The provider refuses our credentials: nobody has judged the charge.
+    /// The provider does not know the method by what we know it by; the card or account itself may be good.
+    public static let tokenGone = Decline(code: "token_gone")
+    /// The provider refuses our credentials or our account: nobody has judged the charge.
     public static let providerCredentials = Decline(code: "provider_credentials")
     /// There is nothing to charge.
     public static let noPaymentMethod = Decline(code: "no_payment_method")

@@ -97,7 +97,11 @@ extension DeclineReason {
             "The account at the provider does not allow this: have it changed.",
             "The shop cannot accept this payment right now."),
         DeclineReason(
-            "provider_credentials", .soft, .onceCorrected, "The provider refuses our credentials: have them renewed.",
+            "token_gone", .hard, .never, "The provider does not keep the method any more: ask for it anew.",
+            "The payment method is not known any more: enter it again."),
+        DeclineReason(
+            "provider_credentials", .soft, .onceCorrected,
+            "The provider refuses our credentials or our account: have that seen to.",
             "The shop cannot accept this payment right now."),
         DeclineReason(
             "hold_released", .soft, day, "The money was held and let go before it was taken: see why nobody took it.",

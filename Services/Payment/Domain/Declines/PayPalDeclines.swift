@@ -100,7 +100,7 @@ package enum PayPalDeclines {
         "REDIRECT_PAYER_FOR_ALTERNATE_FUNDING": "approval_needed",
         "REFERENCED_CARD_EXPIRED": "expired_card",
         "TOKEN_EXPIRED": "mandate_invalid",
-        "TOKEN_ID_NOT_FOUND": "mandate_invalid",
+        "TOKEN_ID_NOT_FOUND": "token_gone",
         "TRANSACTION_BLOCKED_BY_PAYEE": "blocked_by_risk",
         "TRANSACTION_LIMIT_EXCEEDED": "limit_exceeded",
         "TRANSACTION_RECEIVING_LIMIT_EXCEEDED": "provider_configuration",

@@ -91,7 +91,7 @@ package enum StripeDeclines {
         "payment_method_restricted": "restricted_card",
         "payment_method_unactivated": "provider_configuration",
         "refer_to_customer": "call_issuer",
-        "resource_missing": "invalid_account", "sepa_unsupported_account": "invalid_account",
+        "resource_missing": "token_gone", "sepa_unsupported_account": "invalid_account",
         "setup_intent_authentication_failure": "authentication_failed",
         "setup_intent_mandate_invalid": "mandate_invalid",
     ]

@@ -8,7 +8,7 @@ public struct InstalmentDunning: Hashable, Sendable {
     /// Days that grow and are at least 1.
     public init(retryDays: [Int]) { self.retryDays = retryDays }
 
-    /// Whether a provider has judged the charge. One that refuses our credentials has not: that the instalment is not paid
+    /// Whether a provider has judged the charge. One that refuses our credentials or our account has not: that the instalment is not paid
     /// then is not the customer's doing.
     public static func isJudged(_ decline: Decline) -> Bool { decline != .providerCredentials }
 

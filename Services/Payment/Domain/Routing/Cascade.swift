@@ -15,7 +15,7 @@ public struct Cascade: Sendable, Hashable {
         case .paid: return .stop(.paid)
         case .waiting: return .stop(.waiting)
         case .unknown: return .stop(.unknownOutcome)
-        case .outage: return following(provider)
+        case .outage, .declined(.tokenGone): return following(provider)
         case .declined(let decline):
             switch decline.reason.declineClass {
             case .soft: return following(provider)

@@ -7,7 +7,7 @@ import Telemetry
 /// A provider behind its circuit breaker, its bulkhead and its time limit.
 ///
 /// A call that is not let out throws ``ProviderFault/notSent(_:)``: nobody was asked; a charge that would meet refused
-/// credentials throws ``ProviderFault/unauthorized(code:)``, so that it does not wait for them. A call that takes too long throws
+/// credentials, and whose customer is there, throws ``ProviderFault/unauthorized(code:)``, so that nobody waits for them. A call that takes too long throws
 /// ``ProviderFault/timedOut``: it may have happened, and nothing but a look at the provider can tell. It keeps its place
 /// in the bulkhead until it really ends.
 package struct GuardedProvider: PaymentProvider {
@@ -31,8 +31,9 @@ package struct GuardedProvider: PaymentProvider {
 
     package func charge(_ request: ChargeRequest) async throws(ProviderFault) -> ChargeAnswer {
         let provider: any PaymentProvider = provider
-        let answer: ChargeAnswer = try await guarded(isFirst: true) { () throws(ProviderFault) in
-            try await provider.charge(request)
+        let isCustomerThere: Bool = request.initiation == .customer
+        let answer: ChargeAnswer = try await guarded(isFirst: true, isAwaited: isCustomerThere) {
+            () throws(ProviderFault) in try await provider.charge(request)
         }
         count(answer, to: request)
         return answer
@@ -88,9 +89,12 @@ package struct GuardedProvider: PaymentProvider {
         }
     }
 
-    /// - Parameter isFirst: It is not asked about something that was asked before, and will be asked again.
+    /// - Parameters:
+    ///   - isFirst: It is not asked about something that was asked before, and will be asked again.
+    ///   - isAwaited: Somebody is there, who is not to wait until credentials have been seen to.
     private func guarded<Answer: Sendable>(
-        isFirst: Bool = false, _ call: @escaping @Sendable () async throws(ProviderFault) -> Answer
+        isFirst: Bool = false, isAwaited: Bool = false,
+        _ call: @escaping @Sendable () async throws(ProviderFault) -> Answer
     ) async throws(ProviderFault) -> Answer {
         guard let watched = health.watched(name) else { return try await TimedCall(call, timeout: timeout).answer() }
         guard watched.bulkhead.enter() else {
@@ -101,7 +105,7 @@ package struct GuardedProvider: PaymentProvider {
         if case .refused = admission {
             watched.bulkhead.leave()
             refused.increment()
-            if isFirst, let code: String = watched.credentials.refusal { throw .unauthorized(code: code) }
+            if isAwaited, let code: String = watched.credentials.refusal { throw .unauthorized(code: code) }
             throw .notSent("the circuit of \(name) is open")
         }
         let bulkhead: Bulkhead = watched.bulkhead
@@ -112,11 +116,11 @@ package struct GuardedProvider: PaymentProvider {
             }, timeout: timeout)
         do {
             let answer: Answer = try await timed.answer()
-            watched.credentials.refusal = nil
+            if isFirst { watched.credentials.heard(nil) }
             await watched.circuit.record(answered: true, probe: admission == .probe, at: health.now)
             return answer
         } catch {
-            if case .unauthorized(let code) = error { watched.credentials.refusal = code }
+            if isFirst { watched.credentials.heard(error) }
             await watched.circuit.record(
                 answered: error.isAnswer(isFirst: isFirst), probe: admission == .probe, at: health.now)
             throw error
@@ -125,13 +129,14 @@ package struct GuardedProvider: PaymentProvider {
 }
 
 extension ProviderFault {
-    /// Whether the provider can be worked with; `nil` where the fault says nothing of it. Not with credentials that it refuses.
+    /// Whether the provider can be worked with; `nil` where the fault says nothing of it. Credentials that are not let in
+    /// somewhere may be good elsewhere: what counts is whether they may charge.
     /// A request that it, or the connector before it, rejects is at fault itself, and often nobody was asked. An answer that makes no sense counts where a charge is
     /// first asked for: the same question about one charge, again and again, would speak for all others.
     fileprivate func isAnswer(isFirst: Bool) -> Bool? {
         switch self {
-        case .notSent, .timedOut, .unavailable, .rateLimited, .unauthorized: false
-        case .unusable: isFirst ? false : nil
+        case .notSent, .timedOut, .unavailable, .rateLimited: false
+        case .unusable, .unauthorized: isFirst ? false : nil
         case .rejected: nil
         }
     }
@@ -141,10 +146,16 @@ extension ProviderFault {
 final class CredentialsWatch: Sendable {
     private let word = Mutex<String?>(nil)
 
-    /// The provider's code, where it refused them and has answered to no call since.
-    var refusal: String? {
-        get { word.withLock { $0 } }
-        set { word.withLock { $0 = newValue } }
+    /// The provider's code, where it has refused them and nothing else has been heard since.
+    var refusal: String? { word.withLock { $0 } }
+
+    /// Takes in how a charge ended that was let out.
+    func heard(_ fault: ProviderFault?) {
+        switch fault {
+        case .unauthorized(let code): word.withLock { $0 = code }
+        case .notSent: break
+        case nil, .timedOut, .unavailable, .rateLimited, .unusable, .rejected: word.withLock { $0 = nil }
+        }
     }
 }
 

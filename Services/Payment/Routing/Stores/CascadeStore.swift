@@ -91,7 +91,8 @@ enum CardHistory {
                 FROM payments b JOIN payment_attempts a ON a.payment_id = b.id
                 JOIN payment_methods m ON m.id = a.payment_method_id AND m.fingerprint = q.fingerprint
                 WHERE b.customer_id = q.customer_id AND a.status <> 'canceled'
-                    AND coalesce(a.decline_code, '') NOT IN ('blocked_by_risk', 'outage')
+                    AND coalesce(a.decline_code, '') NOT IN
+                        ('blocked_by_risk', 'outage', 'provider_credentials', 'token_gone')
                 ORDER BY b.id DESC, a.number DESC LIMIT \(limit)) AS h
             """
         ) { row in

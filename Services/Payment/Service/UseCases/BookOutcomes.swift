@@ -55,7 +55,7 @@ package struct BookOutcomes: Sendable {
         try LedgerStore.book(try entries(moved.filter { $0.status == .succeeded }, at: now, in: db), in: db)
         // Another method was brought while this attempt could not be ended: its failure is nobody's news.
         let goingOn: Set<PaymentID> = try CancelPayment.collectAgain(
-            moved.filter { $0.status == .failed && $0.invoiceID != nil }, at: now, in: db)
+            moved.filter { $0.status == .failed && $0.invoiceID != nil }, withAnother: true, at: now, in: db)
         var traces: [String: String] = [:]
         for outcome in outcomes { if let trace = outcome.attempt.trace { traces[trace.key] = trace.traceparent } }
         try CausalTraces.$byKey.withValue(traces) {

@@ -136,19 +136,20 @@ package struct CancelPayment: Sendable {
 
     /// Begins the attempts that were asked for while providers were to let go of the last ones, with the customers' default
     /// methods; the payments' rows are locked. Whoever asked hears of their outcomes, and not of the ends of those before.
+    /// - Parameter withAnother: Only with another method than the last attempt's: that was refused.
     /// - Returns: The payments that go on.
     static func collectAgain(
-        _ payments: [PaymentRecord], at now: Instant, in db: borrowing PostgresTransaction
+        _ payments: [PaymentRecord], withAnother: Bool = false, at now: Instant, in db: borrowing PostgresTransaction
     ) throws -> Set<PaymentID> {
         let asked: [PaymentRecord] = try PaymentStore.toBeCollectedAgain(payments, in: db)
         guard !asked.isEmpty else { return [] }
         let resolved: [ResolvedMethod] = try PaymentMethodStore.resolve(asked.map { ($0.customerID, nil) }, in: db)
         let attempts: [NextAttempt] = zip(asked, resolved).compactMap { payment, resolved in
-            resolved.method.map {
-                NextAttempt(
-                    payment: payment, attemptID: AttemptID.new(at: now), method: $0, authenticated: false,
-                    offSession: true)
-            }
+            guard let method: ChargeableMethod = resolved.method, !withAnother || method.id != payment.paymentMethodID
+            else { return nil }
+            return NextAttempt(
+                payment: payment, attemptID: AttemptID.new(at: now), method: method, authenticated: false,
+                offSession: true)
         }
         try PaymentStore.beginAttempts(attempts, at: now, in: db)
         try Outbox.append(attempts.map { PaymentEvents.created($0, at: now) }, in: db)
