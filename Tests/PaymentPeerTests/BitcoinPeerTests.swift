@@ -202,7 +202,8 @@ extension CryptoNode {
             #expect(try await peer.instructions(request).first?.status == .sent)
             try await node.mine(2)
             try await peer.look()
-            #expect(try await peer.provider("bitcoin").refund(asked) == .refunded(reference: transaction))
+            let known = "\(transaction)/\(asked.idempotencyKey)"
+            #expect(try await peer.provider("bitcoin").refund(asked) == .refunded(reference: known))
         }
     }
 
