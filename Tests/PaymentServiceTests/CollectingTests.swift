@@ -109,27 +109,11 @@ import Testing
         }
     }
 
-    /// An invoice's payment whose customer is on a provider's page.
-    private static func onPage(_ world: PaymentWorld) async throws -> (PaymentRecord, InvoiceID, CustomerID) {
-        let customer: CustomerID = await world.customer()
-        let body =
-            #"{"amount":1299,"currency":"EUR","customer_id":"\#(customer)","payment_method_type":"klarna","#
-            + #""return_url":"https://shop.example/back","payer":{"country":"DE"}}"#
-        let reply: Reply<PaymentResource> = try await world.work.create(
-            world.call("/v1/payments", body: body), world.read(body))
-        let payment: PaymentRecord = try await world.payment(world.id(reply))
-        await world.decide(payment)
-        #expect(try await world.settled(payment.id).status == .requiresAction)
-        let invoice = InvoiceID.new(at: PaymentWorld.start)
-        try await world.execute("UPDATE payments SET invoice_id = \(invoice)")
-        return (payment, invoice, customer)
-    }
-
     @Test("another card that comes while a provider is to let go of the last attempt is charged once it has")
     func heldCard() async throws {
         let pages = PagesProvider()
         try await withPayments(beside: [pages]) { world in
-            let (payment, invoice, customer) = try await Self.onPage(world)
+            let (payment, invoice, customer) = try await world.onPage()
             try await world.attach("4242424242424242", to: customer)
             await world.deliver([world.due(invoice, customer)])
             await world.deliver([world.due(invoice, customer)])
@@ -150,7 +134,7 @@ import Testing
     {
         let pages = PagesProvider()
         try await withPayments(beside: [pages]) { world in
-            let (payment, invoice, customer) = try await Self.onPage(world)
+            let (payment, invoice, customer) = try await world.onPage()
             pages.refuseReleases()
             pages.settle(payment.attemptID, .declined(ProviderDecline(code: "expired_card")))
             try await world.attach("4242424242424242", to: customer)

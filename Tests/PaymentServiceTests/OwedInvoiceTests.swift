@@ -184,17 +184,7 @@ import Testing
     func voidedPage(isPaid: Bool) async throws {
         let pages = PagesProvider()
         try await withPayments(beside: [pages]) { world in
-            let customer: CustomerID = await world.customer()
-            let body =
-                #"{"amount":1299,"currency":"EUR","customer_id":"\#(customer)","payment_method_type":"klarna","#
-                + #""return_url":"https://shop.example/back","payer":{"country":"DE"}}"#
-            let reply: Reply<PaymentResource> = try await world.work.create(
-                world.call("/v1/payments", body: body), world.read(body))
-            let payment: PaymentRecord = try await world.payment(world.id(reply))
-            await world.decide(payment)
-            #expect(try await world.settled(payment.id).status == .requiresAction)
-            let invoice = InvoiceID.new(at: PaymentWorld.start)
-            try await world.execute("UPDATE payments SET invoice_id = \(invoice)")
+            let (payment, invoice, customer) = try await world.onPage()
             if isPaid {
                 pages.settle(payment.attemptID, .captured(ProviderCharge(reference: "pg_paid")))
                 pages.refuseReleases()

@@ -1,6 +1,10 @@
 import BillingCore
+import HTTPKit
 import PaymentContract
 import PaymentDomain
+import PaymentRecords
+import PaymentService
+import Postgres
 import Synchronization
 
 /// A provider whose customers finish on a page of its own, and whose vault wants them too: what each charge has come to
@@ -130,5 +134,22 @@ final class PagesProvider: PaymentProvider, ProviderBankAccounts {
         }
         guard let result else { throw fault ?? .timedOut }
         return result
+    }
+}
+
+extension PaymentWorld {
+    /// An invoice's payment whose customer is on the page of a ``PagesProvider``.
+    func onPage() async throws -> (PaymentRecord, InvoiceID, CustomerID) {
+        let customer: CustomerID = await customer()
+        let body =
+            #"{"amount":1299,"currency":"EUR","customer_id":"\#(customer)","payment_method_type":"klarna","#
+            + #""return_url":"https://shop.example/back","payer":{"country":"DE"}}"#
+        let reply: Reply<PaymentResource> = try await work.create(call("/v1/payments", body: body), read(body))
+        let payment: PaymentRecord = try await payment(id(reply))
+        await decide(payment)
+        guard try await settled(payment.id).status == .requiresAction else { throw Absent() }
+        let invoice = InvoiceID.new(at: Self.start)
+        try await execute("UPDATE payments SET invoice_id = \(invoice)")
+        return (payment, invoice, customer)
     }
 }
