@@ -115,7 +115,7 @@ struct PayPalClient: Sendable {
         case 204: return .done(nil)
         case 400, 404, 422: return .refused(try refusal(answer))
         case 401, 403: throw .unauthorized(code: try refusal(answer).code)
-        // What our account may not do (403), or is done the wrong way, says nothing of the resource.
+        // What is asked in the wrong way says nothing of the resource.
         case 402...499: throw .rejected(code: try refusal(answer).code)
         default: throw .unusable("status \(answer.status)")
         }

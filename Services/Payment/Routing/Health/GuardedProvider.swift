@@ -7,9 +7,9 @@ import Telemetry
 /// A provider behind its circuit breaker, its bulkhead and its time limit.
 ///
 /// A call that is not let out throws ``ProviderFault/notSent(_:)``: nobody was asked; a charge that would meet refused
-/// credentials, and whose customer is there, throws ``ProviderFault/unauthorized(code:)``, so that nobody waits for them. A call that takes too long throws
-/// ``ProviderFault/timedOut``: it may have happened, and nothing but a look at the provider can tell. It keeps its place
-/// in the bulkhead until it really ends.
+/// credentials, and whose customer is there, throws ``ProviderFault/unauthorized(code:)``, so that nobody waits for them. A
+/// call that takes too long throws ``ProviderFault/timedOut``: it may have happened, and nothing but a look at the provider
+/// can tell. It keeps its place in the bulkhead until it really ends.
 package struct GuardedProvider: PaymentProvider {
     private let provider: any PaymentProvider
     private let health: ProviderHealth
@@ -130,9 +130,9 @@ package struct GuardedProvider: PaymentProvider {
 
 extension ProviderFault {
     /// Whether the provider can be worked with; `nil` where the fault says nothing of it. Credentials that are not let in
-    /// somewhere may be good elsewhere: what counts is whether they may charge.
-    /// A request that it, or the connector before it, rejects is at fault itself, and often nobody was asked. An answer that makes no sense counts where a charge is
-    /// first asked for: the same question about one charge, again and again, would speak for all others.
+    /// somewhere may be good elsewhere: what counts is whether they may charge. A request that it, or the connector before it,
+    /// rejects is at fault itself, and often nobody was asked. An answer that makes no sense counts where a charge is first
+    /// asked for: the same question about one charge, again and again, would speak for all others.
     fileprivate func isAnswer(isFirst: Bool) -> Bool? {
         switch self {
         case .notSent, .timedOut, .unavailable, .rateLimited: false

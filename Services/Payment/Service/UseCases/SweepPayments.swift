@@ -72,7 +72,9 @@ package struct SweepPayments: Sendable {
                     await each(captures, "capture", \.rawValue) { _ = try await capture.finish($0) }
                 }
             ),
-            ("left challenges", failLeftChallenges), ("releases", releaseStopped), ("holds", lookAtHolds),
+            ("left challenges", failLeftChallenges), ("releases", releaseStopped),
+            // Before others look at those holds and put their next look off.
+            ("withdrawn holds", releaseWithdrawn), ("holds", lookAtHolds),
             ("late holds", releaseLateHolds), ("withdrawn invoices", giveBackWithdrawn), ("refunds", refundStopped),
             ("payment methods", keepStopped),
             ("removed methods", { try await remove.pass() }),
@@ -86,7 +88,6 @@ package struct SweepPayments: Sendable {
     }
 
     @Sendable private func lookAtHolds() async throws {
-        try await releaseWithdrawn()
         let releases = FollowReleases(providers: cancel.providers, pool: pool, clock: clock)
         await each(try await oldHolds(), "hold", \.rawValue) { try await releases($0) }
     }
@@ -228,8 +229,9 @@ package struct SweepPayments: Sendable {
         }
     }
 
-    /// Asks again for the release of what is held for withdrawn invoices and a provider would not let go, once it is time to look.
-    private func releaseWithdrawn() async throws {
+    /// Asks again for the release of what is held for withdrawn invoices and a provider would not let go, once it is time to
+    /// look.
+    @Sendable private func releaseWithdrawn() async throws {
         let now: Instant = clock.now
         try await pool.transaction { db in
             let held: [PaymentRecord] = try db.query(
