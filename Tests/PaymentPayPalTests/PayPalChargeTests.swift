@@ -103,7 +103,7 @@ private typealias Step = FakePayPal.Step
     @Test("a step-up asks that the card's customer be authenticated, and sends them to their bank") func stepUp()
         async throws
     {
-        let world = FakeWorld([waiting])
+        let world = FakeWorld([.answer(201, Say.order("PAYER_ACTION_REQUIRED", intent: "AUTHORIZE"))])
         let asked: ChargeRequest = Ask.stored("card:abc", initiation: .customer).asking(stepUp: true, claim: nil)
         #expect(try await world.adapter.charge(asked) == .actionRequired(reference: "ORDER1", page))
         let card: JSONValue? = world.fake.sent.first?.json?["payment_source"]?["card"]
@@ -148,13 +148,15 @@ private typealias Step = FakePayPal.Step
         ] {
             let asked: ChargeRequest = Ask.stored("card:abc", capture: capture, initiation: .customer)
                 .asking(stepUp: stepUp, claim: nil).known(as: "ORDER1")
-            let intent: String = capture ? "CAPTURE" : "AUTHORIZE"
+            // Who has to authenticate is held first.
+            let intent: String = capture && !stepUp ? "CAPTURE" : "AUTHORIZE"
             let approved: JSONValue = Say.order(standing, intent: intent, link: nil)
                 .setting(["payment_source"], to: told)
             // The order may come back without it.
             let world = FakeWorld([
                 .answer(200, approved),
-                capture ? completed([Say.capture()]) : held([Say.authorization()]),
+                intent == "CAPTURE" ? completed([Say.capture()]) : held([Say.authorization()]),
+                .answer(201, Say.capture()),
             ])
             let answer = try await world.adapter.outcome(of: asked)
             let word = ProviderAuthentication(result: result, indicator: nil, isShifted: isShifted)

@@ -49,7 +49,6 @@ import Testing
             ),
             // Nobody has authenticated the holder of a printed card.
             (.googlePay, nil, nil, false, plastic("SCA_WHEN_REQUIRED")),
-            (.googlePay, nil, nil, true, plastic("SCA_ALWAYS")),
         ] as [(Wallet, String?, String?, Bool, JSONValue)])
     func walletCard(_ wallet: Wallet, _ cryptogram: String?, _ eci: String?, _ stepUp: Bool, _ source: JSONValue)
         async throws
@@ -69,6 +68,42 @@ import Testing
         #expect(try await lost.adapter.outcome(of: asked) == done)
         #expect(lost.fake.sent.first?.json == world.fake.sent.first?.json)
     }
+
+    @Test("the holder of a printed card who has to authenticate is held first, and let go where they have not")
+    func steppedUp() async throws {
+        let asked: ChargeRequest = try Self.asked(.googlePay, nil, nil).asking(stepUp: true, claim: nil)
+        for (status, end, answer) in [
+            ("Y", FakePayPal.Step.answer(201, Say.capture()), "captured"), ("U", .text(204), "declined"),
+            (nil, .text(204), "declined"),
+        ] as [(String?, FakePayPal.Step, String)] {
+            let word: JSONValue = ["three_d_secure": ["authentication_status": status.map(JSONValue.string) ?? .null]]
+            let order: JSONValue = Say.order("COMPLETED", intent: "AUTHORIZE", authorizations: [Say.authorization()])
+                .setting(["payment_source"], to: ["google_pay": ["card": ["authentication_result": word]]])
+            let world = FakeWorld([
+                .answer(201, Say.order("CREATED", intent: "AUTHORIZE", link: nil)), .answer(201, order), end,
+            ])
+            switch try await world.adapter.charge(asked) {
+            case .captured: #expect(answer == "captured")
+            case .declined: #expect(answer == "declined")
+            case let other: Issue.record("\(other)")
+            }
+            #expect(world.fake.isOver)
+            let source: JSONValue? = world.fake.sent.first?.json?["payment_source"]
+            #expect(source == Self.plastic("SCA_ALWAYS") && world.fake.sent.first?.json?["intent"] == "AUTHORIZE")
+        }
+        // What its bank has refused is not taken.
+        let no: JSONValue = ["authentication_result": ["three_d_secure": ["authentication_status": "N"]]]
+        let refused = FakeWorld([
+            .answer(
+                201,
+                Say.order("CREATED", link: nil).setting(["payment_source"], to: ["google_pay": ["card": no]]))
+        ])
+        let plain: ChargeRequest = try Self.asked(.googlePay, nil, nil)
+        guard case .declined(let decline) = try await refused.adapter.charge(plain) else { throw Surprise() }
+        #expect(refused.adapter.reading(of: decline).decline == .authenticationFailed && refused.fake.isOver)
+    }
+
+    private struct Surprise: Error {}
 
     private static func asked(_ wallet: Wallet?, _ cryptogram: String?, _ eci: String?) throws -> ChargeRequest {
         let card = WalletCard(

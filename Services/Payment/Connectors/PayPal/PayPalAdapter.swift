@@ -122,7 +122,9 @@ extension PayPalAdapter {
         try check(order.ours, request)
         switch order.status {
         // A wallet's customer has approved in the wallet.
-        case .created where request.isOfWallet && mayComplete: return try await complete(order, request)
+        case .created where request.isOfWallet && mayComplete:
+            guard order.authentication?.result != .notAuthenticated else { return unauthenticated(order.id) }
+            return try await complete(order, request)
         case .created where mayComplete && request.isOfCard && order.isAuthenticationOver,
             .payerActionRequired where mayComplete && request.isOfCard && order.isAuthenticationOver:
             return try await authenticated(order, request)
@@ -131,6 +133,7 @@ extension PayPalAdapter {
         case .approved:
             guard mayComplete else { throw .unusable("order.status") }
             return try await authenticated(order, request)
+        case .completed where request.isForAuthenticated: return try await finished(order, request)
         case .completed: return try request.capture ? captured(order, request) : authorized(order, request)
         case .voided: return .declined(ProviderDecline(code: "ORDER_VOIDED", reference: order.id))
         case .saved: throw .unusable("order.status")
@@ -142,9 +145,7 @@ extension PayPalAdapter {
     private func authenticated(
         _ order: PayPalOrder, _ request: ChargeRequest
     ) async throws(ProviderFault) -> ChargeAnswer {
-        guard order.isFit(for: request) else {
-            return .declined(ProviderDecline(code: DeclineCode.notAuthenticated, reference: order.id))
-        }
+        guard order.isFit(for: request) else { return unauthenticated(order.id) }
         return try await complete(order, request)
     }
 
@@ -153,7 +154,7 @@ extension PayPalAdapter {
         _ approved: PayPalOrder, _ request: ChargeRequest
     ) async throws(ProviderFault) -> ChargeAnswer {
         let reply: PayPalReply = try await client.send(
-            .take(approved.id, capture: request.capture, request.idempotencyKey))
+            .take(approved.id, capture: PayPalWire.isTakenAtOnce(request), request.idempotencyKey))
         return try await taken(reply, approved.id, approved.authentication, request)
     }
 
@@ -161,7 +162,8 @@ extension PayPalAdapter {
     /// key, since a taken one answers as it did before, or that it was.
     private func dropped(_ id: String, _ request: ChargeRequest) async throws(ProviderFault) -> ChargeAnswer {
         guard isPastOrders(request.idempotencyKey) else { throw .unusable("not readable: \(PayPalRefusal.noResource)") }
-        let reply: PayPalReply = try await client.send(.take(id, capture: request.capture, request.idempotencyKey))
+        let reply: PayPalReply = try await client.send(
+            .take(id, capture: PayPalWire.isTakenAtOnce(request), request.idempotencyKey))
         if case .refused(let refusal) = reply, refusal.isAbsence, refusal.doubt == nil {
             return .declined(ProviderDecline(code: DeclineCode.orderExpired, reference: id))
         }
@@ -204,12 +206,20 @@ extension PayPalAdapter {
 }
 
 extension PayPalAdapter {
-    private func captured(_ order: PayPalOrder, _ request: ChargeRequest) throws(ProviderFault) -> ChargeAnswer {
+    func captured(_ order: PayPalOrder, _ request: ChargeRequest) throws(ProviderFault) -> ChargeAnswer {
         guard order.captures.count == 1, let capture = order.captures.first else {
             throw .unusable("order.captures")
         }
+        return try answer(capture, of: order, request)
+    }
+
+    /// What a capture of an order says about the charge. PayPal need not say whose payment it is: the order does.
+    func answer(
+        _ capture: PayPalCapture, of order: PayPalOrder, _ request: ChargeRequest
+    ) throws(ProviderFault) -> ChargeAnswer {
         try PayPalCheck.equal(capture.amount, request.amount, "amount of the capture")
-        try check(capture.ours, request)
+        try PayPalCheck.equal(capture.ours.invoiceID, request.idempotencyKey.rawValue, "attempt id")
+        if let payment = capture.ours.customID { try PayPalCheck.equal(payment, request.paymentID.rawValue, "payment id") }
         switch capture.status {
         case .completed, .partiallyRefunded, .refunded:
             return .captured(capture.charge(order.authentication))
@@ -223,7 +233,7 @@ extension PayPalAdapter {
         }
     }
 
-    private func authorized(_ order: PayPalOrder, _ request: ChargeRequest) throws(ProviderFault) -> ChargeAnswer {
+    func authorized(_ order: PayPalOrder, _ request: ChargeRequest) throws(ProviderFault) -> ChargeAnswer {
         guard order.authorizations.count == 1, let held = order.authorizations.first else {
             throw .unusable("order.authorizations")
         }

@@ -58,7 +58,11 @@ extension PayPalAdapter {
         switch PayPalNamed(known) {
         case .order(let id):
             guard let order: PayPalOrder = try await standing(id), order.status == .completed else { return nil }
-            return try await answer(order, to: request, mayComplete: false)
+            try PayPalCheck.equal(order.amount, request.amount, "amount of the order")
+            try check(order.ours, request)
+            // What was to be taken once its customer had authenticated may still be held.
+            let isHeld: Bool = order.captures.isEmpty && !order.authorizations.isEmpty
+            return try request.capture && !isHeld ? captured(order, request) : authorized(order, request)
         case .capture(let id):
             let capture: PayPalCapture = try await capture(id)
             try check(capture.ours, request)
@@ -68,7 +72,7 @@ extension PayPalAdapter {
             let held: PayPalAuthorization = try await authorization(id)
             try check(held.ours, request)
             try PayPalCheck.equal(held.amount, request.amount, "amount of the authorization")
-            return !request.capture && held.status == .created ? .authorized(held.charge()) : nil
+            return held.status == .created ? .authorized(held.charge()) : nil
         }
     }
 

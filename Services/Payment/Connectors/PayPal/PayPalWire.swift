@@ -85,8 +85,11 @@ enum PayPalWire {
         ["amount": try PayPalAmount.json(request.amount), "invoice_id": .string(request.idempotencyKey.rawValue)]
     }
 
-    /// What an order is for.
-    static func intent(_ request: ChargeRequest) -> String { request.capture ? "CAPTURE" : "AUTHORIZE" }
+    /// What an order is for. What waits for an authentication is held before it is taken.
+    static func intent(_ request: ChargeRequest) -> String { isTakenAtOnce(request) ? "CAPTURE" : "AUTHORIZE" }
+
+    /// Whether the taking of an order captures it.
+    static func isTakenAtOnce(_ request: ChargeRequest) -> Bool { request.capture && !request.isForAuthenticated }
 
     /// Separates the parts of a form; JSON written without line breaks cannot contain it.
     private static let boundary = "refrain-form-part"
