@@ -73,7 +73,8 @@ let paymentParts: [Target] = [
     paymentArea(
         "Inbound", ["Messaging", "PaymentContract", "PaymentWebhooks", "Telemetry", argumentParser, crypto]),
     paymentArea(
-        "Instalments", ["BillingEvents", "Messaging", "PaymentDomain", "PaymentRecords", "Telemetry", crypto]),
+        "Instalments",
+        ["BillingEvents", "Messaging", "PaymentContract", "PaymentDomain", "PaymentRecords", "Telemetry", crypto]),
     paymentArea("Ledger", ["PaymentDomain", "PaymentRecords", "Telemetry", argumentParser]),
     paymentArea(
         "Links",

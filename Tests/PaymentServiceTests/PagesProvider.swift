@@ -10,9 +10,18 @@ import Synchronization
 /// A provider whose customers finish on a page of its own, and whose vault wants them too: what each charge has come to
 /// is set by the test, as a customer and a bank would.
 final class PagesProvider: PaymentProvider, ProviderBankAccounts {
-    let name = "pages"
-    let capabilities = ProviderCapabilities(
-        methods: [
+    let name: String
+    let capabilities: ProviderCapabilities
+
+    /// - Parameter refusal: Why it never charges an amount.
+    init(name: String = "pages", refusal: @escaping @Sendable (Money) -> UnitRefusal? = { _ in nil }) {
+        self.name = name
+        capabilities = ProviderCapabilities(methods: Self.methods, currencies: Self.currencies, refusal: refusal)
+    }
+
+    private static let currencies: Set<String> = ["EUR", "USD", "KWD", "HUF"]
+    private static let methods: [ProviderCapabilities.Method] =
+        [
             ProviderCapabilities.Method(
                 type: "klarna", currencies: ["EUR"], countries: ["DE", "NL"], separateCapture: true,
                 partialCapture: true,
@@ -26,7 +35,7 @@ final class PagesProvider: PaymentProvider, ProviderBankAccounts {
             ProviderCapabilities.Method(
                 type: "bitcoin", separateCapture: false, partialCapture: false, multipleCapture: false,
                 partialRefund: true, offSession: false),
-        ], currencies: ["EUR", "USD"])
+        ]
 
     private struct State {
         var answers: [AttemptID: ChargeAnswer] = [:]

@@ -1,3 +1,4 @@
+package import BillingCore
 package import PaymentDomain
 
 /// What a provider may have to be told of who pays.
@@ -75,15 +76,19 @@ package struct ProviderCapabilities: Sendable {
     package let authentication: Authentication
     /// The wallets whose tokens it can charge when they were opened here: number, expiry and cryptogram.
     package let wallets: Set<Wallet>
+    /// Why it never charges an amount of a currency that it takes, whatever the method and the customer: it is below the
+    /// least, or has last digits that the provider does not count.
+    package let refusal: @Sendable (Money) -> UnitRefusal?
 
     package init(
         methods: [Method], currencies: Set<String>, authentication: Authentication = .ofProvider,
-        wallets: Set<Wallet> = []
+        wallets: Set<Wallet> = [], refusal: @escaping @Sendable (Money) -> UnitRefusal? = { _ in nil }
     ) {
         self.methods = methods
         self.currencies = currencies
         self.authentication = authentication
         self.wallets = wallets
+        self.refusal = refusal
     }
 
     /// Whether all that a charge says of its customer's authentication reaches the bank.
@@ -155,14 +160,17 @@ extension ProviderCapabilities {
         guard currencies.contains(wish.currency), method.currencies?.contains(wish.currency) ?? true else {
             return .currency
         }
-        if let amount: Int64 = wish.amount, let taken = method.amounts[wish.currency], !taken.contains(amount) {
-            return .amount
-        }
+        if let amount: Int64 = wish.amount, !takes(amount, wish.currency, by: method) { return .amount }
         if let country: String = wish.country, let taken: Set<String> = method.countries, !taken.contains(country) {
             return .country
         }
         if wish.separateCapture, !method.separateCapture { return .separateCapture }
         if wish.offSession, !method.offSession { return .offSession }
         return nil
+    }
+
+    private func takes(_ amount: Int64, _ currency: String, by method: Method) -> Bool {
+        guard method.amounts[currency]?.contains(amount) ?? true else { return false }
+        return Currency(currency).flatMap { refusal(Money(minor: amount, currency: $0)) } == nil
     }
 }

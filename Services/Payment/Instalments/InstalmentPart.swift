@@ -1,5 +1,6 @@
 package import HTTPKit
 package import Logging
+package import PaymentContract
 package import Postgres
 package import ServiceKit
 
@@ -12,9 +13,10 @@ package struct InstalmentPart: Sendable {
 
     /// Wires it.
     package init(
-        _ settings: InstalmentSettings, pool: PostgresPool, clock: any ServiceClock, logger: Logger
+        _ settings: InstalmentSettings, providers: PaymentProviders, pool: PostgresPool, clock: any ServiceClock,
+        logger: Logger
     ) {
-        endpoints = InstalmentPlanRoutes(settings: settings).endpoints
+        endpoints = InstalmentPlanRoutes(settings: settings, providers: providers).endpoints
         let loop = InstalmentLoop(pool: pool, clock: clock, logger: logger)
         self.loop = BackgroundLoop(name: "instalments") { try await loop.pass() }
     }

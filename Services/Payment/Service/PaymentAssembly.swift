@@ -67,7 +67,7 @@ public struct PaymentAssembly: ServiceAssembly {
             logger: parts.logger)
         let terms = try InstalmentSettings(configuration.tunables)
         let instalments = InstalmentPart(
-            terms, pool: parts.pool, clock: parts.clock, logger: parts.logger)
+            terms, providers: providers, pool: parts.pool, clock: parts.clock, logger: parts.logger)
         let links = try LinkSettings(configuration, environment: environment, providers, crypto.assets, terms)
         let webhooks = try WebhooksIn(parts, handler: work.news, transport: transport)
         let assets = try PageAssets(home: configuration.home)

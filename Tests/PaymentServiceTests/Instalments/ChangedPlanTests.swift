@@ -2,6 +2,7 @@ import BillingCore
 import HTTPKit
 import JSON
 import PaymentDomain
+import PaymentContract
 import PaymentInstalments
 import PaymentRecords
 import PaymentService
@@ -234,7 +235,7 @@ import Testing
     }
 
     @Test("every route is described with an example") func documented() throws {
-        let routes = InstalmentPlanRoutes(settings: try InstalmentWorld.committed())
+        let routes = InstalmentPlanRoutes(settings: try InstalmentWorld.committed(), providers: PaymentProviders([]))
         let document: JSONValue = openAPIDocument(title: "Payment", endpoints: routes.endpoints)
         let paths: JSONValue = try #require(document["paths"])
         for path in ["", "/offers", "/{id}", "/{id}/settle", "/{id}/cancel", "/{id}/reduce"] {

@@ -2,6 +2,7 @@ import BillingCore
 import HTTPKit
 import JSON
 import Logging
+import PaymentContract
 import PaymentDomain
 import PaymentInstalments
 import PaymentRecords
@@ -53,7 +54,7 @@ struct InstalmentWorld: Sendable {
         let input: AgreePlanInput = try payments.read(
             #"{"customer_id":"\#(customer)","terms":"\#(terms)","amount":\#(amount),"currency":"\#(currency)"\#(method)}"#
         )
-        return try await write { db in try AgreePlan(settings: settings)(input.order, at: now, in: db) }
+        return try await write { db in try AgreePlan(settings: settings, providers: payments.providers)(input.order, at: now, in: db) }
     }
 
     /// A plan whose first payment went through.
@@ -64,18 +65,20 @@ struct InstalmentWorld: Sendable {
     }
 
     func settle(_ plan: InstalmentPlanID) async throws -> JSONValue {
-        try await write { db in try ChangePlan(settings: settings).settle(plan, with: nil, at: now, in: db) }
+        try await write { db in try change.settle(plan, with: nil, at: now, in: db) }
     }
 
     @discardableResult
     func cancel(_ plan: InstalmentPlanID) async throws -> JSONValue {
-        try await write { db in try ChangePlan(settings: settings).cancel(plan, at: now, in: db) }
+        try await write { db in try change.cancel(plan, at: now, in: db) }
     }
 
     @discardableResult
     func reduce(_ plan: InstalmentPlanID, by amount: Int64) async throws -> JSONValue {
-        try await write { db in try ChangePlan(settings: settings).reduce(plan, by: amount, at: now, in: db) }
+        try await write { db in try change.reduce(plan, by: amount, at: now, in: db) }
     }
+
+    private var change: ChangePlan { ChangePlan(settings: settings, providers: payments.providers) }
 
     func read(_ plan: InstalmentPlanID) async throws -> JSONValue {
         try await write { db in
@@ -195,9 +198,9 @@ struct InstalmentWorld: Sendable {
 
 /// Lends a payment service with plans.
 func withInstalments(
-    connections: Int = 4, _ body: (InstalmentWorld) async throws -> Void
+    connections: Int = 4, beside others: [any PaymentProvider] = [], _ body: (InstalmentWorld) async throws -> Void
 ) async throws {
-    try await withPayments(connections: connections) { try await body(InstalmentWorld($0)) }
+    try await withPayments(connections: connections, beside: others) { try await body(InstalmentWorld($0)) }
 }
 
 extension JSONValue {

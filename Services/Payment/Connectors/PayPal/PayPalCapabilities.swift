@@ -12,7 +12,12 @@ package enum PayPalCapabilities {
     /// The capability matrix.
     /// - Parameter wallets: Whose opened tokens the account may be charged with.
     package static func all(wallets: Set<Wallet> = []) -> ProviderCapabilities {
-        ProviderCapabilities(methods: methods, currencies: Set(PayPalAmount.currencies.map(\.code)), wallets: wallets)
+        ProviderCapabilities(
+            methods: methods, currencies: Set(PayPalAmount.currencies.map(\.code)), wallets: wallets,
+            refusal: { amount in
+                do throws(UnitRefusal) { _ = try PayPalAmount.text(of: amount) } catch { return error }
+                return nil
+            })
     }
 
     private static let methods: [ProviderCapabilities.Method] = [

@@ -23,7 +23,11 @@ extension ProviderCapabilities {
             currencies: Set(StripeAmount.currencies.map(\.code)),
             // An exemption goes with an authentication only, as what its issuer has agreed to; without one Stripe claims
             // what it sees fit (docs.stripe.com/payments/3d-secure/strong-customer-authentication-exemptions).
-            authentication: Authentication(exemptions: nil, takesProof: true))
+            authentication: Authentication(exemptions: nil, takesProof: true),
+            refusal: { amount in
+                do throws(UnitRefusal) { _ = try StripeAmount.units(of: amount) } catch { return error }
+                return nil
+            })
     }
 
     /// A card, or what a wallet gave in its place for Stripe, which is a card there.

@@ -83,7 +83,7 @@ public struct LatePolicy: Hashable, Sendable {
     }
 
     /// The fee for an overdue amount; never negative.
-    func fee(on overdue: Money) throws(MoneyError) -> Money {
+    public func fee(on overdue: Money) throws(MoneyError) -> Money {
         switch fee {
         case .none: return .zero(overdue.currency)
         case .fixed(let amount): return amount

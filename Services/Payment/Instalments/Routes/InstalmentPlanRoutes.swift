@@ -1,14 +1,19 @@
 package import BillingCore
 package import HTTPKit
+package import PaymentContract
 import PaymentDomain
 import Postgres
 
 /// `/v1/instalment_plans`.
 package struct InstalmentPlanRoutes: Sendable {
     private let settings: InstalmentSettings
+    private let providers: PaymentProviders
 
-    /// Offers what the settings say.
-    package init(settings: InstalmentSettings) { self.settings = settings }
+    /// Offers what the settings say, as far as the providers charge it.
+    package init(settings: InstalmentSettings, providers: PaymentProviders) {
+        self.settings = settings
+        self.providers = providers
+    }
 
     /// Every route.
     package var endpoints: [Endpoint] { [offers, agree, list, read, settle, cancel, reduce] }
@@ -23,7 +28,7 @@ package struct InstalmentPlanRoutes: Sendable {
     }
 
     private var agree: Endpoint {
-        let agree = AgreePlan(settings: settings)
+        let agree = AgreePlan(settings: settings, providers: providers)
         return .write(
             .post, "/v1/instalment_plans", scope: "instalment_plans:write",
             summary: "Agree an instalment plan and take its first payment", body: AgreePlanInput.self,
@@ -59,11 +64,11 @@ package struct InstalmentPlanRoutes: Sendable {
     }
 
     private var settle: Endpoint {
-        let change = ChangePlan(settings: settings)
+        let change = ChangePlan(settings: settings, providers: providers)
         return .write(
             .post, "/v1/instalment_plans/{id}/settle", scope: "instalment_plans:write",
             summary: "Pay off a plan before its time, or after its default", body: SettlePlanInput.self,
-            answers: PlanResource.self, statuses: [202], problems: Self.problems
+            answers: PlanResource.self, statuses: [202], problems: Self.problems + ["409 settlement_not_collectable"]
         ) { db, call, input in
             let record: PlanRecord = try change.settle(
                 try call.id(), with: input.paymentMethodID, at: call.now, in: db)
@@ -72,7 +77,7 @@ package struct InstalmentPlanRoutes: Sendable {
     }
 
     private var cancel: Endpoint {
-        let change = ChangePlan(settings: settings)
+        let change = ChangePlan(settings: settings, providers: providers)
         return .write(
             .post, "/v1/instalment_plans/{id}/cancel", scope: "instalment_plans:write",
             summary: "End a plan: nothing more is asked for", body: NoInput.self, answers: PlanResource.self,
@@ -81,7 +86,7 @@ package struct InstalmentPlanRoutes: Sendable {
     }
 
     private var reduce: Endpoint {
-        let change = ChangePlan(settings: settings)
+        let change = ChangePlan(settings: settings, providers: providers)
         return .write(
             .post, "/v1/instalment_plans/{id}/reduce", scope: "instalment_plans:write",
             summary: "Take a part of the purchase back before it is paid", body: ReducePlanInput.self,

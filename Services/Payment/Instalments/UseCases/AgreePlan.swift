@@ -1,5 +1,6 @@
 package import BillingCore
 package import HTTPKit
+package import PaymentContract
 import PaymentDomain
 import PaymentRecords
 package import Postgres
@@ -53,9 +54,14 @@ package struct AgreePlan: Sendable {
     }
 
     private let settings: InstalmentSettings
+    private let providers: PaymentProviders
 
     /// Offers what the settings say.
-    package init(settings: InstalmentSettings) { self.settings = settings }
+    /// - Parameter providers: Say which amounts they never charge.
+    package init(settings: InstalmentSettings, providers: PaymentProviders) {
+        self.settings = settings
+        self.providers = providers
+    }
 
     /// - Throws: ``Failure``; nothing is stored then.
     package func callAsFunction(
@@ -72,7 +78,7 @@ package struct AgreePlan: Sendable {
             throw Failure.otherOffer
         }
         let method: ChargeableMethod = try Self.method(order, in: db)
-        try Self.check(offer, at: method.provider)
+        try check(offer, product, at: method.provider)
         var record: PlanRecord = try Self.record(order, product, offer, at: now)
         guard let first = record.plan.instalments.firstIndex(where: { $0.status == .due }) else {
             try PlanWriter.insert(record, product, in: db)
@@ -103,10 +109,17 @@ package struct AgreePlan: Sendable {
         throw order.paymentMethodID == nil ? Failure.noPaymentMethod : Failure.unknownPaymentMethod
     }
 
-    private static func check(_ offer: InstalmentOffer, at provider: String) throws {
-        var parts: [(number: Int, amount: Money)] = []
-        for part in offer.schedule { parts.append((number: part.number, amount: try part.amount())) }
-        if let part = UncollectablePart.first(among: parts, at: provider) { throw Failure.uncollectable(part) }
+    /// Every part is one that the provider charges, on its day and with the fee for coming late.
+    private func check(_ offer: InstalmentOffer, _ product: InstalmentProduct, at provider: String) throws {
+        var parts: [(number: Int?, amount: Money)] = []
+        for part in offer.schedule {
+            let amount: Money = try part.amount()
+            parts.append((number: part.number, amount: amount))
+            parts.append((number: part.number, amount: try amount.adding(try offer.terms.late.fee(on: amount))))
+        }
+        if let part = UncollectablePart.first(among: parts, at: provider, of: providers) {
+            throw Failure.uncollectable(part)
+        }
     }
 
     private static func record(

@@ -1,5 +1,6 @@
 package import BillingCore
 package import HTTPKit
+package import PaymentContract
 import PaymentDomain
 import PaymentRecords
 package import Postgres
@@ -15,14 +16,19 @@ package struct ChangePlan: Sendable {
         case noPaymentMethod
         case unknownPaymentMethod
         case tooMuch(open: Int64)
-        /// It would leave a part that the provider of the plan's method never charges.
+        /// It would leave a part that the provider of the plan's method never charges, or ask for such an amount.
         case uncollectable(UncollectablePart)
     }
 
     private let settings: InstalmentSettings
+    private let providers: PaymentProviders
 
     /// Goes by the settings.
-    package init(settings: InstalmentSettings) { self.settings = settings }
+    /// - Parameter providers: Say which amounts they never charge.
+    package init(settings: InstalmentSettings, providers: PaymentProviders) {
+        self.settings = settings
+        self.providers = providers
+    }
 
     /// `POST /v1/instalment_plans/{id}/settle`: one payment for all that is left, less the charge not yet earned; of a plan
     /// in default, for what was written off. The plan stands still until its outcome is known.
@@ -41,6 +47,10 @@ package struct ChangePlan: Sendable {
             throw method == nil ? Failure.noPaymentMethod : Failure.unknownPaymentMethod
         }
         let owed: Settlement = try work.record.plan.settlement(on: work.record.plan.day)
+        let whole: [(number: Int?, amount: Money)] = [(number: nil, amount: owed.amount)]
+        if let part = UncollectablePart.first(among: whole, at: chargeable.provider, of: providers) {
+            throw Failure.uncollectable(part)
+        }
         let settlement = SettlementRecord(
             id: InstalmentID.new(at: now), amount: owed.amount, rebate: owed.rebate, status: .processing, payment: nil)
         try PlanWriter.insert(settlement, of: id, at: now, in: db)
@@ -98,7 +108,7 @@ package struct ChangePlan: Sendable {
         do { try work.apply(.refunded(amount: amount, on: work.record.plan.day)) } catch InstalmentError.refundTooLarge(
             let open)
         { throw Failure.tooMuch(open: open.minor) }
-        try Self.check(work.record, changedFrom: before, in: db)
+        try check(work.record, changedFrom: before, in: db)
         _ = try InstalmentPayments.giveUp(
             work.record.failedPaymentsOfClosedParts, reason: "plan_reduced", at: now, in: db)
         try PlanWriter.save([work], in: db)
@@ -122,19 +132,21 @@ package struct ChangePlan: Sendable {
     }
 
     /// Every open part that has become another amount is one that the provider of the plan's method takes.
-    private static func check(
+    private func check(
         _ record: PlanRecord, changedFrom before: [Instalment], in db: borrowing PostgresTransaction
     ) throws {
         let resolved: ResolvedMethod? = try PaymentMethodStore.resolve(
             [(record.customerID, record.methodID)], in: db
         ).first
         guard let method: ChargeableMethod = resolved?.method else { return }
-        var changed: [(number: Int, amount: Money)] = []
+        var changed: [(number: Int?, amount: Money)] = []
         for (old, new) in zip(before, record.plan.instalments) where new.status.isOpen {
             let (was, owed): (Money, Money) = (try old.owed(), try new.owed())
             if owed != was { changed.append((number: new.number, amount: owed)) }
         }
-        if let part = UncollectablePart.first(among: changed, at: method.provider) { throw Failure.uncollectable(part) }
+        if let part = UncollectablePart.first(among: changed, at: method.provider, of: providers) {
+            throw Failure.uncollectable(part)
+        }
     }
 
     private static func reread(

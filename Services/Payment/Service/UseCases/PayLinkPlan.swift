@@ -56,7 +56,8 @@ extension PayLink {
             returnURL: settings.address(of: link.code))
         let plan: PlanRecord = try CausalTraces.$byKey.withValue([link.customerID.rawValue: call.trace.traceparent]) {
             do {
-                return try AgreePlan(settings: instalments)(order, at: call.now, in: db)
+                let agree = AgreePlan(settings: instalments, providers: settings.providers)
+                return try agree(order, at: call.now, in: db)
             } catch AgreePlan.Failure.unknownTerms {
                 throw Problem.invalid("instalments.terms", code: "unknown_terms", "there are no terms of this name")
             }

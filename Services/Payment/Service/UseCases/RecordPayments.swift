@@ -126,8 +126,8 @@ struct RecordPayments: Sendable {
         }
         if order.acceptance != nil, method.isOfWallet { return .noLaterCharges }
         let wish = ProviderCapabilities.Wish(
-            type: method.type, currency: order.amount.currency.code, separateCapture: order.captureMethod == .manual,
-            offSession: order.acceptance != nil)
+            type: method.type, currency: order.amount.currency.code, amount: order.amount.minor,
+            separateCapture: order.captureMethod == .manual, offSession: order.acceptance != nil)
         return providers.capabilities(of: method.provider)?.obstacle(to: wish).map { obstacle in
             obstacle == .offSession ? .noLaterCharges : .unsupported(obstacle)
         }
