@@ -133,7 +133,8 @@ public enum APIKeys {
         return revoked
     }
 
-    /// Replaces a key by one with the same name, scopes, expiry and lineage. The old one keeps working for a while.
+    /// Replaces a key by one with the same name, scopes, expiry and lineage. The old one keeps working for a while, which is
+    /// no end of its successors': a key that is rotated again, because what came of it was lost, gives another as long-lived.
     /// - Parameter overlap: For how long the old key still works; zero ends it at once.
     /// - Returns: The new record, its secret, and the old record with its new end; both records are to be published.
     /// - Throws: ``Failure/notFound`` or ``PostgresError``.
@@ -146,9 +147,15 @@ public enum APIKeys {
         let before = try db.first(
             "SELECT \(columns) FROM api_keys WHERE id = \(id) AND revoked_at IS NULL FOR UPDATE", as: APIKeyRecord.self)
         guard let before, before.isValid(at: now) else { throw Failure.notFound }
+        // The newest of a lineage is the only one whose end no rotation has set.
+        let newest: APIKeyRecord? = try db.first(
+            """
+            SELECT \(columns) FROM api_keys WHERE coalesce(lineage, id) = \(before.lineage)
+            ORDER BY created_at DESC, id DESC LIMIT 1
+            """, as: APIKeyRecord.self)
         let made = try make(
-            before.lineage, name: before.name, scopes: before.scopes, mode: mode, expiresAt: before.expiresAt, now: now,
-            in: db)
+            before.lineage, name: before.name, scopes: before.scopes, mode: mode,
+            expiresAt: (newest ?? before).expiresAt, now: now, in: db)
         let old = APIKeyRecord(
             id: before.id, lineage: before.lineage, name: before.name, display: before.display, hash: before.hash,
             scopes: before.scopes,

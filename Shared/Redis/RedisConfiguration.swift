@@ -1,3 +1,4 @@
+import Foundation
 public import Telemetry
 
 /// Where Redis is, and the limits of its client.
@@ -31,7 +32,8 @@ public struct RedisConfiguration: Sendable {
         self.port = port
     }
 
-    /// Reads `redis://[[user]:password@]host[:port][/database]`, or `rediss://…` for TLS; `nil` for anything else.
+    /// Reads `redis://[[user]:password@]host[:port][/database]`, or `rediss://…` for TLS; `nil` for anything else. User and
+    /// password may have signs as `%2F` (RFC 3986, section 2.1), and have to where they stand for something in the address.
     public init?(url: String) {
         guard let scheme = ["redis://", "rediss://"].first(where: url.hasPrefix) else { return nil }
         let rest = url.dropFirst(scheme.count)
@@ -47,8 +49,11 @@ public struct RedisConfiguration: Sendable {
         if let split {
             let credentials = authority[..<split].split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
             guard credentials.count == 2 else { return nil }
-            user = credentials[0].isEmpty ? nil : String(credentials[0])
-            password = Secret(String(credentials[1]))
+            guard let name = String(credentials[0]).removingPercentEncoding,
+                let word = String(credentials[1]).removingPercentEncoding
+            else { return nil }
+            user = name.isEmpty ? nil : name
+            password = Secret(word)
         }
         if parts.count == 2, !parts[1].isEmpty {
             guard let number = Int(parts[1]), number >= 0 else { return nil }

@@ -6,6 +6,8 @@ import Threads
 /// The connection is of no use any more.
 struct RedisConnectionLost: Error {
     let reason: String
+    /// Whether it will not pass by itself: the password is wrong, or the database is not there.
+    var isRefusal = false
 }
 
 /// A hiredis context; every call comes from the thread that made it. What is encrypted passes hiredis by on its way to
@@ -155,7 +157,7 @@ final class RedisConnection {
         while true {
             if let reply: RedisReply = try nextReply() {
                 guard case .error(let reason) = reply else { return }
-                throw RedisConnectionLost(reason: "\(command[0]): \(reason)")
+                throw RedisConnectionLost(reason: "\(command[0]): \(reason)", isRefusal: command[0] != "PING")
             }
             guard let tls else {
                 try read()

@@ -28,14 +28,15 @@ final class RedisLoop {
     func run() {
         var backoff: Duration = Self.firstBackoff
         while !mailbox.isClosed {
-            do {
+            do throws(RedisConnectionLost) {
                 let connection = try RedisConnection(configuration)
                 defer { connection.close() }
                 backoff = Self.firstBackoff
                 mailbox.connected()
                 try serve(connection)
             } catch {
-                logger.debug("redis connection", metadata: ["error": "\(error)"])
+                logger.log(
+                    level: error.isRefusal ? .error : .debug, "redis connection", metadata: ["error": "\(error)"])
             }
             giveUp(mailbox.disconnected(), mailbox.isClosed ? .closed : .unavailable)
             let retryAt = ContinuousClock.now.advanced(by: backoff)

@@ -102,7 +102,8 @@ struct EnvironmentReader {
 
     /// What leaves the machine must be encrypted, and its end known.
     mutating func refusePlainText(
-        redis: RedisConfiguration, _ brokers: String, _ kafka: KafkaSecurity, database: String
+        redis: RedisConfiguration, _ brokers: String, _ kafka: KafkaSecurity, database: String, keys: String?,
+        _ tunables: [String: String]
     ) {
         if !redis.isEncrypted, !redis.host.isEmpty, !Self.isLocal(redis.host) {
             faults.append("REDIS_BILLING_URL must not be plain text in live mode: rediss://")
@@ -112,8 +113,19 @@ struct EnvironmentReader {
             faults.append("KAFKA_SECURITY_PROTOCOL must be ssl or sasl_ssl in live mode")
         }
         if !database.isEmpty, !Self.knowsServer(database) {
-            faults.append("BILLING_DB_URL must have sslmode=verify-full or verify-ca in live mode")
+            faults.append("BILLING_DB_URL must be a URL with sslmode=verify-full or verify-ca in live mode")
         }
+        if let keys, Self.isPlainWeb(keys) { faults.append("REFRAIN_JWKS must not be plain text in live mode: https://") }
+        for (name, value) in tunables.sorted(by: { $0.key < $1.key }) where name.hasSuffix("_url") && Self.isPlainWeb(value)
+        {
+            faults.append("\(name) must not be plain text in live mode: https://")
+        }
+    }
+
+    /// Whether an address is read over HTTP without TLS from another machine.
+    private static func isPlainWeb(_ address: String) -> Bool {
+        guard let parts = URLComponents(string: address), parts.scheme?.lowercased() == "http" else { return false }
+        return !isLocal(parts.host ?? "")
     }
 
     private static func isLocal(_ host: String) -> Bool { ["127.0.0.1", "::1", "localhost"].contains(host) }
@@ -123,9 +135,9 @@ struct EnvironmentReader {
             ?? String(address)
     }
 
-    /// Whether libpq would check who answers, or asks on this machine: a socket or the loopback.
-    private static func knowsServer(_ url: String) -> Bool {
-        guard let parts = URLComponents(string: url) else { return false }
+    /// Whether libpq would check who answers, or asks on this machine: a socket or the loopback. Only URLs are understood.
+    static func knowsServer(_ url: String) -> Bool {
+        guard let parts = URLComponents(string: url), ["postgres", "postgresql"].contains(parts.scheme) else { return false }
         let settings: [String: String] = (parts.queryItems ?? []).reduce(into: [:]) { $0[$1.name] = $1.value }
         if let mode: String = settings["sslmode"], mode == "verify-full" || mode == "verify-ca" { return true }
         let host: String = settings["hostaddr"] ?? settings["host"] ?? parts.host ?? ""

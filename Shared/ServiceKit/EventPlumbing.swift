@@ -13,6 +13,7 @@ final class EventPlumbing<Assembly: ServiceAssembly>: Sendable {
     private let clock: OffsetClock
     private let running = Mutex<[RunningConsumer]>([])
     private let clockRead = Atomic<Bool>(false)
+    private let begun = ReachedOnce()
 
     init(parts: ServiceParts, consumers: [EventConsumer], clock: OffsetClock) {
         self.parts = parts
@@ -23,11 +24,13 @@ final class EventPlumbing<Assembly: ServiceAssembly>: Sendable {
     /// Whether the stored offset of the test clock is known; in live mode there is none.
     var isClockRead: Bool { clockRead.load(ordering: .acquiring) }
 
-    /// What is missing before events flow; `nil` when nothing is.
+    /// What is missing before events flow for the first time; `nil` when nothing is.
     var missing: String? {
-        let running: [RunningConsumer] = running.withLock { $0 }
-        if running.count < consumers.count { return "the broker is not reachable" }
-        return running.allSatisfy(\.isAssigned) ? nil : "no partitions are assigned yet"
+        begun.missing {
+            let running: [RunningConsumer] = running.withLock { $0 }
+            if running.count < consumers.count { return "the broker is not reachable" }
+            return running.allSatisfy(\.isAssigned) ? nil : "no partitions are assigned yet"
+        }
     }
 
     /// Runs until cancelled.

@@ -84,6 +84,7 @@ struct Migrate<Assembly: ServiceAssembly>: AsyncParsableCommand {
         let name: String = Assembly.name
         let password: String = configuration.databasePassword.reveal()
         if let admin: String = ProcessInfo.processInfo.environment["REFRAIN_ADMIN_DB_URL"], !admin.isEmpty {
+            try configuration.checkAdmin(admin)
             try SchemaProvisioner(url: admin).provision(schema: name, role: name, password: password)
         }
         for (set, directory) in Self.sets(name, configuration.home) {

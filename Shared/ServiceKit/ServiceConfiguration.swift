@@ -119,8 +119,20 @@ extension ServiceConfiguration {
         if mode == .live, !publicURL.hasPrefix("https://") {
             reader.faults.append("REFRAIN_PUBLIC_URL must begin with https:// in live mode")
         }
-        if mode == .live { reader.refusePlainText(redis: redis, kafkaBrokers, kafkaSecurity, database: databaseURL) }
+        if mode == .live {
+            reader.refusePlainText(
+                redis: redis, kafkaBrokers, kafkaSecurity, database: databaseURL, keys: jwt?.jwks, tunables)
+        }
         guard reader.faults.isEmpty else { throw Invalid(faults: reader.faults) }
+    }
+
+    /// Holds the connection of a superuser to what the service's own has to keep.
+    /// - Throws: ``Invalid``.
+    package func checkAdmin(_ url: String) throws(Invalid) {
+        guard mode == .live, !EnvironmentReader.knowsServer(url) else { return }
+        throw Invalid(faults: [
+            "REFRAIN_ADMIN_DB_URL must be a URL with sslmode=verify-full or verify-ca in live mode"
+        ])
     }
 
     private static let defaultPorts: [String: Int] = [

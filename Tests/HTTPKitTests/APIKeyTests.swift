@@ -115,6 +115,20 @@ import Testing
         }
     }
 
+    @Test("a key that is rotated again gives one that does not end with it") func rotatedAgain() async throws {
+        try await withServer { world in
+            let now = world.realClock.now
+            let (record, _) = try await world.makeKey(["widgets:read"])
+            let ends: [Instant?] = try await world.pool.transaction { (db: borrowing PostgresTransaction) in
+                let first = try APIKeys.rotate(record.id, mode: "sandbox", overlap: .seconds(60), now: now, in: db)
+                let next = now + .seconds(1)
+                let second = try APIKeys.rotate(record.id, mode: "sandbox", overlap: .seconds(60), now: next, in: db)
+                return [first.new.expiresAt, second.new.expiresAt, second.old.expiresAt]
+            }
+            #expect(ends == [nil, nil, now + .seconds(60)])
+        }
+    }
+
     @Test("secrets are long, random, shown once and stored hashed") func secrets() async throws {
         try await withTables { pool in
             let now = Instant(seconds: 1_790_000_000)

@@ -131,6 +131,7 @@ import Testing
             ("redis://localhost", "localhost", 6379, nil as String?, 0),
             ("redis://10.0.0.1:7000/2", "10.0.0.1", 7000, nil, 2),
             ("redis://:p@ss:w@host:1/", "host", 1, "p@ss:w", 0),
+            ("redis://:ab%2Fcd%2Bef%3D%25@host", "host", 6379, "ab/cd+ef=%", 0),
         ])
     func address(url: String, host: String, port: Int, password: String?, database: Int) throws {
         let configuration = try #require(RedisConfiguration(url: url))
@@ -148,7 +149,7 @@ import Testing
         arguments: [
             "rediss://", "redisss://host", "host:1", "redis://", "redis://:1", "redis://h:0", "redis://h:x",
             "redis://h/x",
-            "redis://u@h",
+            "redis://u@h", "redis://:%zz@h",
         ])
     func badAddress(url: String) { #expect(RedisConfiguration(url: url) == nil) }
 }

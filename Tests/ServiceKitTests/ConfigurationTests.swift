@@ -96,12 +96,46 @@ import Testing
                 "postgresql:///refrain?hostaddr=10.0.0.1&sslmode=verify-ca"
             ),
             ("BILLING_DB_URL", "postgresql://db/refrain?sslmode=disable", "postgresql://localhost:5432/refrain"),
+            ("BILLING_DB_URL", "host=db.internal dbname=refrain", "postgres://db/refrain?sslmode=verify-full"),
         ])
     func plainText(name: String, plain: String, safe: String) {
         let found: [String] = faults(Self.live.merging([name: plain]) { $1 })
         #expect(found.count == 1 && found[0].contains("in live mode"), "\(found)")
         #expect(faults(Self.live.merging([name: safe]) { $1 }) == [])
         #expect(faults([name: plain]) == [], "the sandbox may")
+    }
+
+    @Test("live mode takes no keys and no rates in plain text, and no superuser whose server is not known")
+    func plainWeb() throws {
+        for (address, isTaken) in [
+            ("http://keys.example/jwks", false), ("HTTP://keys.example/jwks", false),
+            ("https://keys.example/jwks", true), ("http://127.0.0.1:9/jwks", true), ("/run/keys/jwks.json", true),
+        ] {
+            var given: [String: String] = Self.live
+            given["REFRAIN_JWT_ISSUER"] = "https://issuer.example"
+            given["REFRAIN_JWT_AUDIENCE"] = "refrain"
+            given["REFRAIN_JWKS"] = address
+            #expect(faults(given).isEmpty == isTaken, "\(address)")
+        }
+        let folder: URL = FileManager.default.temporaryDirectory.appending(path: "plain-\(UUID()).yaml")
+        defer { try? FileManager.default.removeItem(at: folder) }
+        for (address, isTaken) in [("http://rates.example/day.xml", false), ("https://rates.example/day.xml", true)] {
+            try "payment:\n  ecb_feed_url: \"\(address)\"\n".write(to: folder, atomically: true, encoding: .utf8)
+            #expect(faults(Self.live.merging(["REFRAIN_CONFIG": folder.path]) { $1 }).isEmpty == isTaken, "\(address)")
+        }
+        for (mode, url, isTaken) in [
+            ("live", "postgresql://root@db.internal/postgres", false), ("live", "host=db.internal user=root", false),
+            ("live", "postgresql://root@db.internal/postgres?sslmode=verify-full", true),
+            ("live", "postgresql:///postgres?host=/run/pg", true), ("sandbox", "postgresql://root@db/postgres", true),
+        ] {
+            let environment: [String: String] = Self.least.merging(mode == "live" ? Self.live : [:]) { $1 }
+            let read = try ServiceConfiguration(service: "payment", environment: environment)
+            if isTaken {
+                try read.checkAdmin(url)
+            } else {
+                #expect(throws: ServiceConfiguration.Invalid.self) { try read.checkAdmin(url) }
+            }
+        }
     }
 
     @Test("brokers are spoken to as the settings say") func kafkaSecurity() throws {

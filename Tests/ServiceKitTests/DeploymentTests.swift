@@ -99,6 +99,16 @@ private struct Part {
         return try #require(setting.flatMap { Int($0.dropLast(2)) })
     }
 
+    @Test("a probe waits longer than the checks that it asks for may take", arguments: services)
+    func probes(service: String) throws {
+        let pod: Part = try Self.kubernetes(service, "StatefulSet")["spec"]["template"]["spec"]
+        let daemon: Part = pod["containers"].named(service)
+        for probe in ["readinessProbe", "livenessProbe"] {
+            let limit: Int = try #require(daemon[probe]["timeoutSeconds"].number)
+            #expect(limit > 2, "\(probe): a check is given two seconds")
+        }
+    }
+
     @Test("only Payment has the encryption key", arguments: services) func encryptionKey(service: String) throws {
         let isPayment: Bool = service == "payment"
         let pod: Part = try Self.kubernetes(service, "StatefulSet")["spec"]["template"]["spec"]
