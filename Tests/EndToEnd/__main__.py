@@ -6,6 +6,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from deploy.local.__main__ import reset, stop
@@ -34,7 +35,7 @@ MODULES: dict[str, list[Case]] = {
 }
 
 
-# On stacks of their own, which begin with nothing and which the cases start.
+# On stacks of their own, which begin with nothing and which the cases start; beside the others.
 ALONE: dict[str, tuple[list[Case], Callable[[], dict[str, Any]]]] = {
     "lives": (lives.CASES, lives.options),
     "takeover": (takeover.CASES, takeover.options),
@@ -46,26 +47,37 @@ def main() -> int:
     unknown = [name for name in wanted if name not in MODULES and name not in ALONE]
     if unknown:
         raise SystemExit(f"no such tests: {', '.join(unknown)}; there are {', '.join([*MODULES, *ALONE])}")
-    passed = failed = 0
-    shared = [name for name in wanted if name in MODULES]
-    if shared:
-        world = World(ordinary_stack())
-        world.start()
-        for name in shared:
-            for case in MODULES[name]:
-                good = attempt(name, case, world)
-                passed, failed = passed + good, failed + (not good)
-        stop(world.stack)
-    for name in [name for name in wanted if name in ALONE]:
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        runs = [
+            pool.submit(together, [name for name in wanted if name in MODULES]),
+            pool.submit(alone, [name for name in wanted if name in ALONE]),
+        ]
+        ends = [good for run in runs for good in run.result()]
+    print(f"{ends.count(True)} passed, {ends.count(False)} failed", flush=True)
+    return 0 if all(ends) else 1
+
+
+def together(names: list[str]) -> list[bool]:
+    """Runs modules one after the other on one stack."""
+    if not names:
+        return []
+    world = World(ordinary_stack())
+    world.start()
+    ends = [attempt(name, case, world) for name in names for case in MODULES[name]]
+    stop(world.stack)
+    return ends
+
+
+def alone(names: list[str]) -> list[bool]:
+    """Runs modules one after the other, each on a stack of its own."""
+    ends: list[bool] = []
+    for name in names:
         cases, options = ALONE[name]
         world = World(free_stack(name, **options()))
         reset(world.stack)
-        for case in cases:
-            good = attempt(name, case, world)
-            passed, failed = passed + good, failed + (not good)
+        ends += [attempt(name, case, world) for case in cases]
         stop(world.stack)
-    print(f"{passed} passed, {failed} failed", flush=True)
-    return 1 if failed else 0
+    return ends
 
 
 def attempt(module: str, case: Case, world: World) -> bool:

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -91,14 +92,22 @@ def ordinary_stack() -> Stack:
 
 
 def free_stack(name: str, **options: Any) -> Stack:
-    """A stack whose ports nobody uses; the one that runs under this name, if any."""
+    """A stack whose ports nobody uses, and which no other stack of this process may be about to use; the one that runs under
+    this name, if any."""
     existing = Stack.load(name)
-    if Supervisor(existing).is_running:
-        return existing
-    for base in range(FIRST_TEST_PORT_BASE, 30000, 1500):
-        stack = Stack(name, Options(port_base=base, **options))
-        ports = [stack.gateway_port, stack.postgres_port, stack.redis_port, stack.kafka_port, stack.hidden_kafka_port]
-        ports += [stack.service_port(service, instance) for service, instance in stack.daemons]
-        if not any(accepts(port) for port in ports):
-            return stack
+    with choosing:
+        if Supervisor(existing).is_running:
+            chosen.add(existing.options.port_base)
+            return existing
+        for base in range(FIRST_TEST_PORT_BASE, 30000, 1500):
+            stack = Stack(name, Options(port_base=base, **options))
+            ports = [stack.gateway_port, stack.postgres_port, stack.redis_port, stack.kafka_port]
+            ports += [stack.hidden_kafka_port, *(stack.service_port(*daemon) for daemon in stack.daemons)]
+            if base not in chosen and not any(accepts(port) for port in ports):
+                chosen.add(base)
+                return stack
     raise SystemExit("no free ports between 17000 and 30000")
+
+
+choosing = threading.Lock()
+chosen: set[int] = set()
