@@ -67,6 +67,26 @@ import Testing
         }
     }
 
+    @Test("a rate that was given the other way round is told as what one unit of the payment's currency is worth")
+    func turnedRate() async throws {
+        try await withExchange { world in
+            try await world.give("0.8", .usd, .gbp)
+            let payment: PaymentID = try await world.payment(Money(minor: 10_000, currency: .gbp))
+            _ = try await world.book(.capture, Self.movement(payment, 10_000, "cap_1"), Self.policy)
+            _ = try await world.book(.refund, Self.movement(payment, 4_000, "re_1"), Self.policy)
+            let (whole, parts) = try await world.database.transaction(readOnly: true) { db in
+                (
+                    try PaymentSettlementStore.find([payment], in: db),
+                    try PaymentSettlementStore.find(movements: ["cap_1", "re_1"], in: db)
+                )
+            }
+            let captured = PaymentSettlement(amount: Money(minor: 12_500, currency: .usd), rate: "1.25", fee: nil)
+            let refunded = PaymentSettlement(amount: Money(minor: 5_000, currency: .usd), rate: "1.25", fee: nil)
+            #expect(whole == [payment: captured])
+            #expect(parts == ["cap_1": captured, "re_1": refunded])
+        }
+    }
+
     @Test(
         "a refund that failed leaves the books as they were before it, its settlement included",
         arguments: [false, true])
@@ -130,6 +150,51 @@ import Testing
             let after: [String: Int64] = try await world.balances()
             #expect(after["\(Self.position) GBP"] == 0 && after["\(Self.position) USD"] == 0)
             #expect(after["expense:exchange_loss USD"] == 20)
+        }
+    }
+
+    @Test(
+        "an absurd rate counts as none: money that has moved is booked, in its own currency or at what it came in at",
+        arguments: ["99999999999999999999", "400000000"])
+    func absurd(rate: String) async throws {
+        try await withExchange { world in
+            try await world.give("1.25", .gbp, .usd)
+            let amount: Int64 = 10_000_000_000
+            let payment: PaymentID = try await world.payment(Money(minor: 2 * amount, currency: .gbp))
+            _ = try await world.book(.capture, Self.movement(payment, amount, "cap_1"), Self.policy)
+            try await world.give(rate, .gbp, .usd)
+            let capture = Self.movement(payment, amount, "cap_2")
+            #expect(
+                try await world.book(.capture, capture, Self.policy)
+                    == Ledger.capture(capture.amount, provider: "stripe"))
+            _ = try await world.book(.refund, Self.movement(payment, amount, "re_1"), Self.policy)
+            let balances: [String: Int64] = try await world.balances()
+            #expect(balances["\(Self.position) GBP"] == 0 && balances["\(Self.position) USD"] == 0)
+            #expect(balances["assets:provider:stripe USD"] == 0)
+            #expect(balances["assets:provider:stripe GBP"] == amount)
+        }
+    }
+
+    @Test("what a dispute takes beyond the captures stays as it was settled; the rest leaves at their value")
+    func beyond() async throws {
+        try await withExchange { world in
+            let payment: PaymentID = try await world.payment(Money(minor: 2_000, currency: .gbp))
+            _ = try await world.book(.capture, Self.movement(payment, 2_000, "cap_1"), Self.policy)
+            _ = try await world.settle(Self.settlement(payment, 2_000, 2_500, "cap_1"))
+            _ = try await world.settle(Self.settlement(payment, -2_100, -2_730, "dp_1/taken"))
+            let taken: [String: Int64] = try await world.balances()
+            #expect(taken["expense:exchange_loss USD"] == 100)
+            #expect(taken["\(Self.position) GBP"] == -100 && taken["\(Self.position) USD"] == 130)
+            // It is won, and all of it comes again at the same rate.
+            let back = ProviderSettlement(
+                reference: "dp_1/won", paymentID: payment, provider: "stripe",
+                given: Money(minor: 2_100, currency: .gbp), isReturn: true,
+                settled: Money(minor: 2_730, currency: .usd), rate: nil)
+            _ = try await world.settle(back)
+            let won: [String: Int64] = try await world.balances()
+            #expect(won["\(Self.position) GBP"] == 2_000 && won["\(Self.position) USD"] == -2_500)
+            #expect(won["income:exchange_gain USD"] == -100)
+            #expect(try await world.database.transaction { db in try ExchangeChecks.violations(in: db) }.isEmpty)
         }
     }
 

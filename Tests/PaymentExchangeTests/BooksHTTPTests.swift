@@ -164,6 +164,30 @@ private func withBooks(_ body: (BooksServer) async throws -> Void) async throws 
         }
     }
 
+    /// When, and at which place of its entry, no line can be.
+    private static let forged: [(time: Int64, position: Int)] = [
+        (1_800_000_000_000_000, 0), (1_800_000_000_000_000, -1), (1_800_000_000_000_000, 32_768),
+        (.max, 1), (.min, 1), (253_402_300_800_000_000, 1),
+    ]
+
+    @Test("a page's cursor that names what no line can have is refused as any other that is none") func forgedCursors()
+        async throws
+    {
+        try await withBooks { books in
+            let period = "account=a&currency=USD&from=2027-01-01T00:00:00Z&to=2027-02-01T00:00:00Z"
+            let id: String = JournalEntryID.new(at: ExchangeWorld.start).rawValue
+            for (time, position) in Self.forged {
+                let token: String = PageCursor(parts: [String(time), id, String(position)]).token
+                let answer = try await books.send(.GET, "/v1/ledger/statements?\(period)&starting_after=\(token)")
+                let codes: [String] = answer.json["errors"]?.arrayValue?.compactMap { $0["code"]?.stringValue } ?? []
+                #expect(answer.status == 422 && codes == ["invalid_cursor"], "\(time) \(position)")
+            }
+            let good: String = PageCursor(parts: ["1800000000000000", id, "32767"]).token
+            let answer = try await books.send(.GET, "/v1/ledger/statements?\(period)&starting_after=\(good)")
+            #expect(answer.status == 200)
+        }
+    }
+
     @Test("a rate that was given is kept, listed, read and quoted with a spread; none and an old one are told apart")
     func rates() async throws {
         try await withBooks { books in

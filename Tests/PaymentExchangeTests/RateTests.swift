@@ -104,6 +104,8 @@ import Testing
         (#"{"from":"USD","to":"USD","rate":"1"}"#, ["to same_currency"]),
         (#"{"from":"USD","to":"EUR","rate":"0"}"#, ["rate not_positive"]),
         (#"{"from":"USD","to":"EUR","rate":"-1"}"#, ["rate invalid_decimal"]),
+        (#"{"from":"USD","to":"EUR","rate":"1000000000.000000000001"}"#, ["rate out_of_range"]),
+        (#"{"from":"USD","to":"EUR","rate":"0.000000000999"}"#, ["rate out_of_range"]),
         (#"{"from":"USD","to":"EUR","rate":0.9}"#, ["rate invalid_type"]),
         (#"{"from":"USD","to":"EUR","rate":"1","provider":"stripe"}"#, ["provider mismatch"]),
         (#"{"from":"USD","to":"EUR","rate":"1","source":"provider"}"#, ["provider mismatch"]),
@@ -119,6 +121,12 @@ import Testing
         let json: JSONValue = try parseJSON(text)
         let error: InvalidInput? = #expect(throws: InvalidInput.self) { try decode(ExchangeRateInput.self, from: json) }
         #expect(Set(error?.faults.map { "\($0.param) \($0.code)" } ?? []) == Set(wanted))
+    }
+
+    @Test("the smallest and the largest rate that can be meant are taken", arguments: ["0.000000001", "1000000000"])
+    func extremes(rate: String) throws {
+        let json: JSONValue = try parseJSON(#"{"from":"USD","to":"EUR","rate":"\#(rate)"}"#)
+        _ = try decode(ExchangeRateInput.self, from: json)
     }
 
     @Test("callers are told which rate is missing or too old") func problems() {

@@ -115,6 +115,14 @@ import Testing
             #"{"reason":"r","lines":[{"account":"a","amount":1000000000000,"currency":"USD"},{"account":"b","amount":1000000000000,"currency":"USD"}]}"#,
             ["lines unbalanced"]
         ),
+        (
+            #"{"reason":"r","occurred_at":"0202-01-15T08:00:00Z","lines":[{"account":"a","amount":5,"currency":"USD"},{"account":"b","amount":-5,"currency":"USD"}]}"#,
+            ["occurred_at too_early"]
+        ),
+        (
+            #"{"reason":"r","occurred_at":"1999-12-31T23:59:59Z","lines":[{"account":"a","amount":5,"currency":"USD"}]}"#,
+            ["occurred_at too_early", "lines too_few"]
+        ),
     ]
 
     @Test("every fault of an adjustment is named, and nothing is booked", arguments: faulty.indices)

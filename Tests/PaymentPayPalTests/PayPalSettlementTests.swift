@@ -10,19 +10,19 @@ import Testing
     private static let from = Instant(seconds: 1_800_000_000)
 
     private static func detail(
-        _ id: String, _ code: String, _ amount: String, fee: String? = nil, status: String = "S",
-        invoice: String? = nil,
-        reference: String? = nil, date: String = "2027-01-15T08:00:00+0000"
+        _ id: String, _ code: String, _ amount: String, _ currency: String = "USD", fee: String? = nil,
+        status: String = "S", invoice: String? = nil, reference: String? = nil,
+        date: String = "2027-01-15T08:00:00+0000"
     ) -> JSONValue {
         var info: [JSONMember] = [
             JSONMember(name: "transaction_id", value: .string(id)),
             JSONMember(name: "transaction_event_code", value: .string(code)),
             JSONMember(name: "transaction_initiation_date", value: .string(date)),
             JSONMember(name: "transaction_updated_date", value: .string(date)),
-            JSONMember(name: "transaction_amount", value: Say.amount(amount)),
+            JSONMember(name: "transaction_amount", value: Say.amount(amount, currency)),
             JSONMember(name: "transaction_status", value: .string(status)),
         ]
-        if let fee { info.append(JSONMember(name: "fee_amount", value: Say.amount(fee))) }
+        if let fee { info.append(JSONMember(name: "fee_amount", value: Say.amount(fee, currency))) }
         if let invoice { info.append(JSONMember(name: "invoice_id", value: .string(invoice))) }
         if let reference {
             info.append(JSONMember(name: "paypal_reference_id", value: .string(reference)))
@@ -94,6 +94,16 @@ import Testing
             Self.detail("R2", "T1101", "10.00"))
         #expect(page.lines.map(\.kind) == [.payout, .payoutFailure, .payoutFailure])
         #expect(page.lines.map(\.references.source) == ["W1", "W1", "R2"])
+    }
+
+    @Test("both sides of a conversion between balances are known to be one by the transaction they name")
+    func conversion() async throws {
+        let (page, _) = try await Self.read(
+            Self.detail("CAP1", "T0006", "10.00", "GBP", fee: "-0.30", invoice: "att_1"),
+            Self.detail("CV1", "T0200", "-9.70", "GBP", reference: "CAP1"),
+            Self.detail("CV2", "T0200", "12.10", "USD", reference: "CAP1"))
+        let found: [SettlementConversion] = SettlementConversion.find(in: page.lines)
+        #expect(found.map { $0.lines.map(\.id) } == [["CV1", "CV2"]])
     }
 
     /// Reads a window to its end.

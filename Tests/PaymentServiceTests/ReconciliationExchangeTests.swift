@@ -257,6 +257,27 @@ import Testing
         }
     }
 
+    @Test("a fee that was kept in another currency than was booked is told in its own")
+    func feeCurrency() async throws {
+        try await Self.withExchanged({ payment in
+            let eur: (Int64) -> Money = { Money(minor: $0, currency: .eur) }
+            let line = try SettlementLine(
+                provider: "sandbox", id: "t1", kind: .charge, gross: eur(11_500), fee: eur(300), net: eur(11_200),
+                references: SettlementLine.References(own: payment.rawValue),
+                occurredAt: PaymentWorld.start + .seconds(60))
+            return [line]
+        }) { (world: PaymentWorld) async throws in
+            #expect(try await world.lines() == ["t1 different own_reference"])
+            let known: [PaymentID: PaymentSettlement] = try await world.database.transaction(readOnly: true) { db in
+                let ids: [PaymentID] = try db.query("SELECT id FROM payments") { row in try row.next() }
+                return try PaymentSettlementStore.find(ids, in: db)
+            }
+            let settlement = PaymentSettlement(
+                amount: Money(minor: 12_500, currency: .usd), rate: "1.25", fee: Money(minor: 300, currency: .eur))
+            #expect(Array(known.values) == [settlement])
+        }
+    }
+
     @Test("another amount than was exchanged is a case in the currency of settlement, and written off the books agree")
     func mismatch() async throws {
         try await Self.withExchanged({ payment in

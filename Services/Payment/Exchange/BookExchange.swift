@@ -4,9 +4,10 @@ package import Postgres
 
 /// Books captures and refunds in the currency in which their provider settles.
 ///
-/// The lines go into the movement's own journal entry, in the transaction of its outcome. Where no rate is in force the
-/// movement is booked in its own currency, as if it were settled so, and ``SettleExchange`` sets it right when the
-/// provider tells what it made of it: a missing rate holds up no payment and is never guessed.
+/// The lines go into the movement's own journal entry, in the transaction of its outcome. Where no rate is in force, or
+/// one that makes of the amount what nobody can have meant, the movement is booked in its own currency, as if it were
+/// settled so, and ``SettleExchange`` sets it right when the provider tells what it made of it: a missing or absurd rate
+/// holds up no payment, and none is guessed.
 package struct BookExchange: Sendable {
     let policy: SettlementPolicy
 
@@ -22,13 +23,8 @@ package struct BookExchange: Sendable {
         var entries: [[Posting]] = []
         for capture in captures {
             guard let target: Currency = policy.target(of: capture.amount, at: capture.provider),
-                let found = try rates.find(from: capture.amount.currency, to: target, in: db)
+                let (booked, rate) = try rates.exchange(capture.amount, to: target, in: db), booked.isPositive
             else {
-                entries.append(try Ledger.capture(capture.amount, provider: capture.provider))
-                continue
-            }
-            let booked: Money = try found.rate.convert(capture.amount, rounding: .halfEven).received
-            guard booked.isPositive else {
                 entries.append(try Ledger.capture(capture.amount, provider: capture.provider))
                 continue
             }
@@ -36,7 +32,7 @@ package struct BookExchange: Sendable {
             exchanged.append(
                 ExchangedMovement(
                     reference: capture.reference, paymentID: capture.paymentID, amount: capture.amount,
-                    settlement: booked, position: booked, rateID: found.id))
+                    settlement: booked, position: booked, rateID: rate))
         }
         try MovementStore.insert(exchanged, at: now, in: db)
         return entries
@@ -53,13 +49,13 @@ package struct BookExchange: Sendable {
             return try Ledger.refund(refund.amount, provider: refund.provider)
         }
         var rates = RateCache(rates: policy.rates, now: now)
-        let found = try rates.find(from: exchanged.currency, to: part.currency, in: db)
-        let expected: Money = try found?.rate.convert(exchanged, rounding: .halfEven).received ?? part
+        let found: (worth: Money, rate: ExchangeRateID)? = try rates.exchange(exchanged, to: part.currency, in: db)
+        let expected: Money = found?.worth ?? part
         try MovementStore.insert(
             [
                 ExchangedMovement(
                     reference: refund.reference, paymentID: refund.paymentID, amount: try exchanged.negated(),
-                    settlement: try expected.negated(), position: try part.negated(), rateID: found?.id)
+                    settlement: try expected.negated(), position: try part.negated(), rateID: found?.rate)
             ], at: now, in: db)
         let lines: [Posting] = try ExchangeLedger.refund(
             exchanged, part: part, expected: expected, provider: refund.provider)
@@ -85,8 +81,23 @@ private struct RateCache {
         self.now = now
     }
 
+    /// What an amount comes to, and by which rate.
+    /// - Returns: `nil` when no rate is in force, or it makes more of the amount than any line of a provider has.
+    mutating func exchange(
+        _ amount: Money, to: Currency, in db: borrowing PostgresTransaction
+    ) throws -> (worth: Money, rate: ExchangeRateID)? {
+        guard let found = try find(from: amount.currency, to: to, in: db) else { return nil }
+        do {
+            let worth: Money = try found.rate.convert(amount, rounding: .halfEven).received
+            guard worth.minor <= SettlementLine.largestAmount else { return nil }
+            return (worth: worth, rate: found.id)
+        } catch ExchangeError.amount(.overflow) {
+            return nil
+        }
+    }
+
     /// - Returns: `nil` when no rate is in force.
-    mutating func find(
+    private mutating func find(
         from: Currency, to: Currency, in db: borrowing PostgresTransaction
     ) throws -> (id: ExchangeRateID, rate: ExchangeRate)? {
         if let known = found[[from, to]] { return known }

@@ -10,9 +10,14 @@ package enum ExchangeChecks {
                 SELECT currency, sum(amount) AS amount FROM (
                     SELECT currency, amount FROM exchange_movements
                     UNION ALL SELECT settlement_currency, -position_amount FROM exchange_movements
-                    -- Of no payment, or from before movements were kept of what reports convert.
+                    -- Of no payment, by hand, or from before movements were kept of what reports convert.
                     UNION ALL SELECT l.currency, l.amount FROM journal_entries e JOIN journal_lines l ON l.entry_id = e.id
-                        AND l.account = 'assets:exchange_position' WHERE e.kind = 'exchange') AS m
+                        AND l.account = 'assets:exchange_position'
+                        -- A settlement that was reversed has lost its movement where its refund failed afterwards.
+                        WHERE e.kind IN ('exchange', 'adjustment') OR e.kind = 'reversal' AND NOT EXISTS (
+                            SELECT FROM journal_entries o WHERE o.id = e.reference AND o.kind = 'settlement'
+                                AND NOT EXISTS (
+                                    SELECT FROM exchange_movements n WHERE n.reference = o.reference))) AS m
                 GROUP BY currency) AS m
             FULL JOIN (
                 SELECT currency, sum(amount) AS amount FROM journal_lines WHERE account = 'assets:exchange_position'

@@ -8,6 +8,13 @@ package struct ExchangeRateInput: JSONInput {
     /// Who says so.
     enum Source: String, CaseIterable, Sendable { case manual, provider }
 
+    /// What a rate can be; nobody can have meant another.
+    private static let range: ClosedRange<ExactDecimal> = {
+        do { return try ExactDecimal(coefficient: 1, scale: 9)...ExactDecimal(1_000_000_000) } catch {
+            preconditionFailure("a billionth is a decimal")
+        }
+    }()
+
     private let from: Currency
     private let to: Currency
     private let number: ExactDecimal
@@ -34,7 +41,11 @@ package struct ExchangeRateInput: JSONInput {
         }
         if f.hasFaults { return }
         if from == to { f.refuse("to", code: "same_currency", message: "must be another currency than `from`") }
-        if number <= .zero { f.refuse("rate", code: "not_positive", message: "must be above zero") }
+        if number <= .zero {
+            f.refuse("rate", code: "not_positive", message: "must be above zero")
+        } else if !Self.range.contains(number) {
+            f.refuse("rate", code: "out_of_range", message: "must be between 0.000000001 and 1000000000")
+        }
     }
 
     /// The rate, for a day up to today.

@@ -109,7 +109,7 @@ package enum SettleExchange {
     }
 
     /// What a movement is on the exchange account. What was taken back leaves it at what its captures came in at, and comes
-    /// again at what it left at.
+    /// again at what it left at; what was taken beyond them counts as it was settled.
     private static func position(of settlement: ProviderSettlement, after past: ExchangePosition) throws -> Money {
         if settlement.isReturn {
             return try past.part(returning: settlement.given) ?? settlement.settled
@@ -118,10 +118,10 @@ package enum SettleExchange {
             return try past.part(capturing: settlement.given, as: settlement.settled)
         }
         let refunded: Money = try settlement.given.negated()
-        guard let (exchanged, part) = try past.part(of: refunded), exchanged == refunded else {
-            return settlement.settled
-        }
-        return try part.negated()
+        guard let (exchanged, part) = try past.part(of: refunded) else { return settlement.settled }
+        let share = try Ratio(numerator: exchanged.minor, denominator: refunded.minor)
+        let covered: Money = try settlement.settled.multiplied(by: share, rounding: .halfEven)
+        return try settlement.settled.subtracting(covered).subtracting(part)
     }
 
     private static func keep(

@@ -4,6 +4,9 @@ package import ServiceKit
 /// In which currency each provider settles with us; a provider that is not named settles each payment in its own.
 package struct SettlementPolicy: Sendable {
     private static let prefix = "payment.settlement_currency."
+    /// Providers that keep a balance in each currency, settle payments into it as they are, and report what they
+    /// exchange between balances beside the payments.
+    private static let exchangingBetweenBalances: Set<String> = ["paypal"]
 
     private let currencies: [String: Currency]
     package let rates: RatesInForce
@@ -14,20 +17,34 @@ package struct SettlementPolicy: Sendable {
     }
 
     /// Reads `payment.settlement_currency.<provider>` and `payment.exchange_staleness_limit`.
-    /// - Throws: `ServiceConfiguration.Invalid` with every text that is no currency.
+    /// - Throws: As ``init(tunables:rates:)``.
     package init(_ configuration: ServiceConfiguration) throws {
+        let limit: Int = configuration.int(
+            "payment.exchange_staleness_limit", default: RatesInForce().stalenessLimit)
+        try self.init(tunables: configuration.tunables, rates: RatesInForce(stalenessLimit: limit))
+    }
+
+    /// Reads `payment.settlement_currency.<provider>`.
+    /// - Throws: `ServiceConfiguration.Invalid` with every text that is no currency, and every provider that has no one
+    ///   currency of settlement.
+    package init(
+        tunables: [String: String], rates: RatesInForce = RatesInForce()
+    ) throws(ServiceConfiguration.Invalid) {
         var (currencies, faults): ([String: Currency], [String]) = ([:], [])
-        for (name, text) in configuration.tunables.sorted(by: { $0.key < $1.key }) where name.hasPrefix(Self.prefix) {
+        for (name, text) in tunables.sorted(by: { $0.key < $1.key }) where name.hasPrefix(Self.prefix) {
+            let provider = String(name.dropFirst(Self.prefix.count))
+            guard !Self.exchangingBetweenBalances.contains(provider) else {
+                faults.append("\(name) must not be set: \(provider) settles each payment in its own currency")
+                continue
+            }
             guard let currency = Currency(text) else {
                 faults.append("\(name) must be a currency code and not \(text)")
                 continue
             }
-            currencies[String(name.dropFirst(Self.prefix.count))] = currency
+            currencies[provider] = currency
         }
         guard faults.isEmpty else { throw ServiceConfiguration.Invalid(faults: faults) }
-        let limit: Int = configuration.int(
-            "payment.exchange_staleness_limit", default: RatesInForce().stalenessLimit)
-        self.init(currencies, rates: RatesInForce(stalenessLimit: limit))
+        self.init(currencies, rates: rates)
     }
 
     /// What an amount has to become; `nil` when the provider settles it as it is.

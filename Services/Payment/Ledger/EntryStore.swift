@@ -12,6 +12,7 @@ package struct BookedEntry: Sendable {
     /// Who booked it by hand, and why.
     package let actor: String?
     package let reason: String?
+    /// What undoes it: a reversal by hand, or the failure of the refund that it books.
     package let reversedBy: JournalEntryID?
     package let lines: [BookedLine]
 
@@ -35,9 +36,10 @@ package enum EntryStore {
         ) { row in BookedLine(account: try row.next(), currency: try row.next(), amount: try row.next()) }
         return try db.first(
             """
-            SELECT e.id, e.kind, e.reference, e.payment_id, e.occurred_at, n.actor, n.reason, r.id
+            SELECT e.id, e.kind, e.reference, e.payment_id, e.occurred_at, n.actor, n.reason, coalesce(r.id, f.id)
             FROM journal_entries e LEFT JOIN journal_notes n ON n.entry_id = e.id
             LEFT JOIN journal_entries r ON r.kind = 'reversal' AND r.reference = e.id
+            LEFT JOIN journal_entries f ON f.kind = 'refund_failure' AND f.reference = e.reference AND \(isUndone)
             WHERE e.id = \(id)
             """
         ) { row in
@@ -47,6 +49,15 @@ package enum EntryStore {
                 lines: lines)
         }
     }
+
+    /// Whether a refund's failure `f` undoes an entry `e` of the refund. It always undoes the refund's own; what the
+    /// settlement came to is in it when it was booked before, and is then what it has beyond the refund's own lines.
+    private static let isUndone: SQL = """
+        (e.kind = 'refund' OR e.kind = 'settlement'
+            AND (SELECT count(*) FROM journal_lines WHERE entry_id = f.id)
+                > (SELECT count(*) FROM journal_lines l JOIN journal_entries o ON o.id = l.entry_id
+                    WHERE o.kind = 'refund' AND o.reference = e.reference))
+        """
 
     /// Keeps everybody else from reversing an entry until the transaction ends.
     package static func lock(_ id: JournalEntryID, in db: borrowing PostgresTransaction) throws {

@@ -3,6 +3,9 @@ package import JSON
 
 /// `POST /v1/ledger/adjustments`.
 package struct AdjustmentInput: JSONInput {
+    /// 2000-01-01T00:00:00Z: what is dated before has a slip in its year.
+    private static let earliest = Instant(seconds: 946_684_800)
+
     let reason: String
     let occurredAt: Instant?
     let paymentID: PaymentID?
@@ -13,6 +16,9 @@ package struct AdjustmentInput: JSONInput {
         occurredAt = f.optionalInstant("occurred_at", doc: "When it happened; now when left out, never in the future")
         paymentID = f.optionalID("payment_id", as: PaymentID.self, doc: "The payment it concerns")
         lines = f.list("lines", of: AdjustmentLine.self, count: 2...100, doc: "Sum to zero in every currency")
+        if let occurredAt, occurredAt < Self.earliest {
+            f.refuse("occurred_at", code: "too_early", message: "must not be before \(Self.earliest.rfc3339)")
+        }
         if f.isDescribing || f.hasFaults { return }
         var sums: [Currency: Int128] = [:]
         for line in lines { sums[line.amount.currency, default: 0] += Int128(line.amount.minor) }

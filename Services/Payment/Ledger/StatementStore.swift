@@ -38,12 +38,14 @@ package struct StatementPlace: Sendable, Equatable {
         self.position = position
     }
 
-    /// Reads a page's cursor; `nil` when it is none.
+    /// Reads a page's cursor; `nil` when it is none, or names what no line can have.
     init?(cursor text: String) {
         guard let parts: [String] = PageCursor(text)?.parts, parts.count == 3, let time = Int64(parts[0]),
-            let entryID = JournalEntryID(parts[1]), let position = Int(parts[2])
+            let entryID = JournalEntryID(parts[1]), let position = Int16(parts[2]), position > 0
         else { return nil }
-        self.init(occurredAt: Instant(microseconds: time), entryID: entryID, position: position)
+        let occurredAt = Instant(microseconds: time)
+        guard Instant(rfc3339: occurredAt.rfc3339) == occurredAt else { return nil }
+        self.init(occurredAt: occurredAt, entryID: entryID, position: Int(position))
     }
 
     /// What the next page starts after.

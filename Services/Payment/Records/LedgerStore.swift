@@ -94,12 +94,19 @@ package enum LedgerStore {
             """)
     }
 
-    /// Undoes all that was booked of a refund, line by line: its entry, and what its settlement came to since.
+    /// Undoes all that was booked of a refund, line by line: its entry, and what its settlement came to since. Whoever
+    /// reverses one of them by hand at the same time comes before, and is seen here, or after, and is refused.
+    /// - Parameter payment: Its row is locked.
     /// - Returns: Whether there was anything to undo: not where a person has reversed it.
     package static func undo(
         refund: String, of payment: PaymentID, at now: Instant, in db: borrowing PostgresTransaction
     ) throws -> Bool {
         let id = JournalEntryID.new(at: now)
+        _ = try db.execute(
+            """
+            SELECT FROM journal_entries WHERE reference = \(refund) AND kind IN ('refund', 'settlement')
+            FOR UPDATE
+            """)
         let booked: SQL = """
             SELECT e.id FROM journal_entries e
             WHERE e.reference = \(refund) AND e.kind IN ('refund', 'settlement')

@@ -7,7 +7,7 @@ package struct PaymentSettlement: Sendable, Equatable {
     package let amount: Money
     /// Settlement currency for one unit of the payment's, an exact decimal; `nil` where nothing was exchanged.
     package let rate: String?
-    /// What the provider keeps of it; `nil` until it has reported.
+    /// What the provider keeps of it, in the currency in which it does; `nil` until it has reported.
     package let fee: Money?
 
     package init(amount: Money, rate: String?, fee: Money?) {
@@ -27,7 +27,7 @@ package enum PaymentSettlementStore {
         let rows: [(PaymentID, PaymentSettlement)] = try db.query(
             """
             SELECT p.id, coalesce(p.settlement_amount, s.gross), coalesce(p.settlement_currency, s.currency),
-                trim_scale(round(r.numerator / r.denominator, 10))::text, s.fee
+                \(rate(of: "p")), s.fee, s.currency
             FROM payments p
             LEFT JOIN exchange_rates r ON r.id = p.exchange_rate_id
             LEFT JOIN LATERAL (
@@ -52,7 +52,7 @@ package enum PaymentSettlementStore {
             """
             SELECT i.id, abs(coalesce(m.settled_amount, m.settlement_amount, s.gross)),
                 coalesce(m.settlement_currency, s.currency),
-                trim_scale(round(r.numerator / r.denominator, 10))::text, s.fee
+                \(rate(of: "m")), s.fee, s.currency
             FROM unnest(\(ids)::text[]) AS i(id)
             LEFT JOIN exchange_movements m ON m.reference = i.id
             LEFT JOIN exchange_rates r ON r.id = coalesce(m.settled_rate_id, m.exchange_rate_id)
@@ -72,7 +72,19 @@ package enum PaymentSettlementStore {
         let amount = Money(minor: try row.next(), currency: try row.next())
         let rate: String? = try row.next()
         let fee: Int64? = try row.next()
+        let feeCurrency: Currency? = try row.next()
         return PaymentSettlement(
-            amount: amount, rate: rate, fee: fee.map { Money(minor: $0, currency: amount.currency) })
+            amount: amount, rate: rate,
+            fee: fee.flatMap { minor in feeCurrency.map { Money(minor: minor, currency: $0) } })
+    }
+
+    /// The rate `r` as text, seen from what was paid: it may have been given in the other direction.
+    /// - Parameter paid: The table or alias whose `currency` was exchanged.
+    private static func rate(of paid: StaticString) -> SQL {
+        let currency: SQL = "\(raw: paid).currency"
+        return """
+            trim_scale(round(CASE WHEN r.from_currency = \(currency) THEN r.numerator / r.denominator
+                ELSE r.denominator / r.numerator END, 10))::text
+            """
     }
 }

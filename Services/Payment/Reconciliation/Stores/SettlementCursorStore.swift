@@ -29,7 +29,8 @@ struct SettlementCursor: PostgresRecord, Sendable, Equatable {
 /// SQL over cursors and runs.
 enum SettlementCursorStore {
     /// Makes a provider known; its reading begins with the day of its first booking. Close to midnight, by a provider's
-    /// clock that is behind ours, that is the day before.
+    /// clock that is behind ours, that is the day before. An adjustment by hand may be dated long before there was an
+    /// account: one that is older than ninety days is looked for, but nothing is read for it.
     static func begin(_ provider: String, at now: Instant, in db: borrowing PostgresTransaction) throws {
         let known: Bool? = try db.first("SELECT true FROM settlement_cursors WHERE provider = \(provider)") { row in
             try row.next()
@@ -38,8 +39,11 @@ enum SettlementCursorStore {
         _ = try db.execute(
             """
             INSERT INTO settlement_cursors (provider, window_from, window_to, checked_until)
-            SELECT \(provider)::text, start, start, start
-            FROM (SELECT date_trunc('day', least(min(e.occurred_at), \(now)) - interval '1 hour', 'UTC') AS start
+            SELECT \(provider)::text, start, start, least(start, earliest)
+            FROM (SELECT min(e.occurred_at) AS earliest,
+                    date_trunc('day', least(min(e.occurred_at) FILTER (WHERE e.kind <> 'adjustment'
+                            OR e.occurred_at > \(now)::timestamptz - interval '90 days'), \(now))
+                        - interval '1 hour', 'UTC') AS start
                 FROM journal_entries e JOIN journal_lines l ON l.entry_id = e.id
                 WHERE l.account = \(Ledger.providerBalance(provider))) AS first
             ON CONFLICT (provider) DO NOTHING
@@ -85,6 +89,29 @@ enum SettlementCursorStore {
             UPDATE settlement_cursors SET files_until = greatest(files_until, \(until)::timestamptz)
             WHERE provider = \(provider)
             """)
+    }
+
+    /// When something was first booked on a provider's account in a span of time; `nil` when nothing was. One look into
+    /// the index for each currency, however long the span is.
+    static func nextBooking(
+        _ provider: String, from: Instant, to: Instant, in db: borrowing PostgresTransaction
+    ) throws -> Instant? {
+        let account: String = Ledger.providerBalance(provider)
+        return try db.first(
+            """
+            WITH RECURSIVE c(currency) AS (
+                SELECT min(currency) FROM journal_lines WHERE account = \(account)
+                UNION ALL
+                SELECT (SELECT min(l.currency) FROM journal_lines l
+                    WHERE l.account = \(account) AND l.currency > c.currency)
+                FROM c WHERE c.currency IS NOT NULL)
+            SELECT min(n.occurred_at) FROM c CROSS JOIN LATERAL (
+                SELECT l.occurred_at FROM journal_lines l
+                WHERE l.account = \(account) AND l.currency = c.currency
+                    AND l.occurred_at >= \(from) AND l.occurred_at < \(to)
+                ORDER BY l.occurred_at LIMIT 1) AS n
+            """
+        ) { row in try row.next() as Instant? } ?? nil
     }
 
     /// Notes up to when bookings have been looked for.

@@ -54,10 +54,14 @@ package struct MatchSettlements: Sendable {
                 provider, untriedSince: start, limit: Self.batch, in: db)
             guard !batch.isEmpty else { return 0 }
             // What is given back comes with what was taken, which may have been tried long ago.
-            let lines: [SettlementLine] =
+            let waiting: [SettlementLine] =
                 try batch
                 + SettlementLineStore.waiting(
                     named: batch.flatMap(\.offsetNames), besides: batch, provider: provider, in: db)
+            let conversions: [SettlementConversion] = SettlementConversion.find(in: waiting)
+            try Self.book(conversions, of: provider, at: now, in: db)
+            let converted = Set(conversions.flatMap(\.lines).map(\.id))
+            let lines: [SettlementLine] = waiting.filter { !converted.contains($0.id) }
             let found: FoundBookings = try Self.match(lines, provider, policy, cursor, in: db)
             let offsets: [SettlementOffset] = SettlementOffset.find(
                 in: lines.filter { found.partner(of: $0) == nil }, waitingSince: now - policy.grace)
@@ -112,8 +116,8 @@ package struct MatchSettlements: Sendable {
         return alike.filter { named[$0.kind]?.isDisjoint(with: $0.related.union([$0.own])) ?? true }
     }
 
-    /// Opens a case for each booking that the provider has had time to report and has not, day by day: a booking of long ago
-    /// has all since then looked through once more.
+    /// Opens a case for each booking that the provider has had time to report and has not, a day at a time: a booking of
+    /// long ago has all since then looked through once more. Days on which nothing was booked are passed over at once.
     /// - Returns: Whether there is more to look through.
     private func lookForUnconfirmed(_ provider: String) async throws -> Bool {
         let now: Instant = clock.now
@@ -124,10 +128,13 @@ package struct MatchSettlements: Sendable {
                 try !SettlementLineStore.hasUntried(provider, in: db)
             else { return false }
             let end: Instant = min(now - policy.patience, cursor.covered)
-            let until: Instant = min(end, cursor.checkedUntil + Self.lookSpan)
-            guard until > cursor.checkedUntil else { return false }
+            guard end > cursor.checkedUntil else { return false }
+            let next: Instant? = try SettlementCursorStore.nextBooking(
+                provider, from: cursor.checkedUntil, to: end, in: db)
+            let start: Instant = next ?? end
+            let until: Instant = min(end, start + Self.lookSpan)
             let missing: [SettlementBooking] = try SettlementBookingStore.unconfirmed(
-                provider, from: cursor.checkedUntil, to: until, limit: Self.batch, in: db)
+                provider, from: start, to: until, limit: Self.batch, in: db)
             let cases: [ReconciliationCaseRecord] = try missing.map { booking in
                 ReconciliationCaseRecord(
                     id: .new(at: now), provider: provider, reason: .notAtProvider, entryID: booking.id,

@@ -1,0 +1,31 @@
+import BillingCore
+import PaymentDomain
+import PaymentRecords
+import Postgres
+
+extension MatchSettlements {
+    /// Books what a provider has exchanged between our balances there, each line of a pair as it has it, on its day;
+    /// cases of the lines are resolved. All of it is the caller's transaction, so both lines are booked or neither.
+    static func book(
+        _ conversions: [SettlementConversion], of provider: String, at now: Instant,
+        in db: borrowing PostgresTransaction
+    ) throws {
+        var entries: [JournalEntry] = []
+        var links: [(line: String, entry: String, role: SettlementRole)] = []
+        var results: [(id: String, state: SettlementState, rule: SettlementRule)] = []
+        for line in conversions.flatMap(\.lines) {
+            let entry = JournalEntry(
+                id: .new(at: now), kind: .exchange, reference: line.bookingReference, paymentID: nil,
+                occurredAt: line.occurredAt,
+                postings: try ExchangeLedger.conversion(line.gross, provider: provider))
+            entries.append(entry)
+            links.append((line.id, entry.id.rawValue, .booking))
+            results.append((line.id, .matched, .bookedFromLine))
+        }
+        try LedgerStore.book(entries, in: db)
+        try SettlementLineStore.link(provider, links, in: db)
+        try SettlementLineStore.settle(provider, results, in: db)
+        try ReconciliationCaseStore.found(
+            provider, lines: results.map(\.id), entries: links.map(\.entry), at: now, in: db)
+    }
+}

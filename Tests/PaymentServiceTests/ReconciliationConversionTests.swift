@@ -1,0 +1,94 @@
+import BillingCore
+import PaymentDomain
+import PaymentExchange
+import PaymentReconciliation
+import PaymentRecords
+import PaymentService
+import Postgres
+import ServiceKit
+import TestKit
+import Testing
+
+@Suite("What a provider exchanges between our balances there") struct ReconciliationConversionTests {
+    private typealias Exchange = ReconciliationExchangeTests
+    private static let today = CivilDate(dayNumber: 20_833)
+
+    private static func line(
+        _ id: String, _ kind: SettlementLine.Kind, _ minor: Int64, _ currency: Currency, fee: Int64 = 0,
+        own: String? = nil, taken: String? = nil, after seconds: Int64 = 60
+    ) throws -> SettlementLine {
+        let money: (Int64) -> Money = { Money(minor: $0, currency: currency) }
+        return try SettlementLine(
+            provider: "sandbox", id: id, kind: kind, gross: money(minor), fee: money(fee), net: money(minor - fee),
+            references: SettlementLine.References(own: own, source: id, taken: taken),
+            occurredAt: PaymentWorld.start + .seconds(seconds))
+    }
+
+    private static func expectConverted(_ world: PaymentWorld) async throws {
+        #expect(
+            try await world.lines() == [
+                "CAP1 matched own_reference", "CV1 matched booked_from_line", "CV2 matched booked_from_line",
+            ])
+        #expect(try await Exchange.held(world, "assets:provider:sandbox", "GBP") == 0)
+        #expect(try await Exchange.held(world, "assets:provider:sandbox", "USD") == 12_100)
+        #expect(try await Exchange.held(world, Exchange.position, "GBP") == 9_700)
+        #expect(try await Exchange.held(world, Exchange.position, "USD") == -12_100)
+        #expect(try await Exchange.violations(world) == [])
+    }
+
+    @Test("a conversion moves the exchange account, and the books of both balances are the provider's")
+    func converted() async throws {
+        try await withPayments { world in
+            let paid: PaymentRecord = try await Exchange.pounds(world, 10_000)
+            let provider = ScriptedSettlements()
+            provider.report([
+                try Self.line("CAP1", .charge, 10_000, .gbp, fee: 300, own: paid.attemptID.rawValue),
+                try Self.line("CV1", .adjustment, -9_700, .gbp, taken: "CAP1", after: 61),
+                try Self.line("CV2", .adjustment, 12_100, .usd, taken: "CAP1", after: 61),
+            ])
+            world.advance(days: 2)
+            for _ in 0..<2 { try await world.reconciliation([provider]).pass() }
+            try await Self.expectConverted(world)
+            #expect(try await world.cases().isEmpty)
+            let balances = Set(try await world.settled(Self.today))
+            #expect(balances == ["GBP 0 0 0 0 0 0", "USD 12100 12100 0 0 0 0"])
+        }
+    }
+
+    @Test("one side alone is a case, which the other side ends") func halves() async throws {
+        try await withPayments { world in
+            let paid: PaymentRecord = try await Exchange.pounds(world, 10_000)
+            let provider = ScriptedSettlements()
+            let reconcile: ReconcileProviders = world.reconciliation([provider])
+            provider.report([
+                try Self.line("CAP1", .charge, 10_000, .gbp, fee: 300, own: paid.attemptID.rawValue),
+                try Self.line("CV1", .adjustment, -9_700, .gbp, taken: "CAP1", after: 61),
+            ])
+            world.advance(days: 2)
+            try await reconcile.pass()
+            #expect(try await world.lines() == ["CAP1 matched own_reference", "CV1 unmatched"])
+            #expect(try await world.cases() == ["not_booked open -9700"])
+            provider.report([try Self.line("CV2", .adjustment, 12_100, .usd, taken: "CAP1", after: 3 * 86_400)])
+            world.advance(days: 2)
+            try await reconcile.pass()
+            try await Self.expectConverted(world)
+            #expect(try await world.cases() == ["not_booked resolved -9700"])
+        }
+    }
+
+    @Test("a settlement currency is refused for a provider that exchanges between balances")
+    func configured() throws {
+        let error = #expect(throws: ServiceConfiguration.Invalid.self) {
+            try SettlementPolicy(tunables: [
+                "payment.settlement_currency.paypal": "USD", "payment.settlement_currency.stripe": "USD",
+                "payment.settlement_currency.sandbox": "dollars",
+            ])
+        }
+        #expect(
+            error?.faults == [
+                "payment.settlement_currency.paypal must not be set: paypal settles each payment in its own currency",
+                "payment.settlement_currency.sandbox must be a currency code and not dollars",
+            ])
+        _ = try SettlementPolicy(tunables: ["payment.settlement_currency.stripe": "USD"])
+    }
+}
