@@ -128,9 +128,20 @@ import Testing
         return (0..<Int.random(in: 1...7, using: &random)).map { step in
             let status: DisputeStatus = DisputeStatus.allCases.randomElement(using: &random) ?? .inquiry
             let amount: Int64 = hasClock ? .random(in: 1...3_000, using: &random) : 2_000
-            let fee: Int64 = status.phase == .dispute || status == .lost ? 1_500 : 0
+            let usual: Int64 = status.phase == .dispute || status == .lost ? 1_500 : 0
+            let fee: Int64 = hasClock ? .random(in: 0...3_000, using: &random) : usual
             return standing(status, amount: amount, fee: tellsFees ? fee : nil, at: hasClock ? Int64(step) : nil)
         }
+    }
+
+    @Test("a fee that changes after the status did is the later one, whichever is heard first") func laterFee() throws {
+        let charged: DisputeStanding = standing(.won, fee: 1_500, at: 1)
+        let returned: DisputeStanding = standing(.won, fee: 0, at: 2)
+        #expect(charged.after(returned) == returned)
+        #expect(returned.after(charged) == nil)
+        #expect(
+            try lines(charged, returned) == ["assets:provider:p 1500", "expense:dispute_fees -1500"],
+            "only the fee comes back")
     }
 
     @Test("news in any order, with repeats, ends in the same standing and the same books") func anyOrder() throws {

@@ -35,7 +35,8 @@ import Testing
 
     private static let stages: [(String, String, String?, DisputeStatus)] = [
         ("OPEN", "INQUIRY", nil, .inquiry), ("WAITING_FOR_SELLER_RESPONSE", "INQUIRY", nil, .inquiry),
-        ("RESOLVED", "INQUIRY", "CANCELED_BY_BUYER", .closed), ("RESOLVED", "INQUIRY", "ACCEPTED", .lost),
+        ("RESOLVED", "INQUIRY", "CANCELED_BY_BUYER", .closed), ("RESOLVED", "INQUIRY", "ACCEPTED", .closed),
+        ("RESOLVED", "INQUIRY", "RESOLVED_BUYER_FAVOUR", .closed), ("RESOLVED", "INQUIRY", "NONE", .closed),
         ("WAITING_FOR_SELLER_RESPONSE", "CHARGEBACK", nil, .needsResponse),
         ("WAITING_FOR_BUYER_RESPONSE", "CHARGEBACK", nil, .underReview),
         ("UNDER_REVIEW", "CHARGEBACK", nil, .underReview),

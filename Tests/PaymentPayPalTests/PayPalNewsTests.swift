@@ -103,6 +103,10 @@ import Testing
                 "CUSTOMER.DISPUTE.RESOLVED", Self.dispute("RESOLVED", "INQUIRY", outcome("CANCELED_BY_BUYER")),
                 Self.told(.closed)
             ),
+            (
+                "CUSTOMER.DISPUTE.RESOLVED", Self.dispute("RESOLVED", "INQUIRY", outcome("RESOLVED_BUYER_FAVOUR")),
+                Self.told(.closed)
+            ),
             ("BILLING.PLAN.CREATED", "{}", .nothing("BILLING.PLAN.CREATED")),
             ("PAYMENT.PAYOUTSBATCH.SUCCESS", "{}", .nothing("PAYMENT.PAYOUTSBATCH.SUCCESS")),
         ]

@@ -1,8 +1,10 @@
 import BillingCore
+import HTTPKit
 import JSON
 import PaymentContract
 import PaymentDisputes
 import PaymentDomain
+import PaymentPayPal
 import PaymentRecords
 import PaymentService
 import Postgres
@@ -107,7 +109,8 @@ import Testing
             }
             let unknown = PaymentID.new(at: PaymentWorld.start)
             let cases: [(ProviderDispute, RecordDispute.Refusal)] = [
-                (told(paymentID: nil), .notOurs), (told(paymentID: unknown), .unknownPayment(unknown)),
+                (told(taken: "ch_forged", paymentID: nil), .notOurs),
+                (told(paymentID: unknown), .unknownPayment(unknown)),
                 (told(paymentID: other.id), .anotherCharge),
                 (told(taken: "ch_forged", paymentID: payment.id), .anotherCharge),
                 (
@@ -132,6 +135,66 @@ import Testing
                 try await world.hear(told(paymentID: payment.id, reference: "dp_2"))
             }
             #expect(try await world.payment(payment.id).amountDisputed == 2_000)
+        }
+    }
+
+    /// What PayPal tells of a dispute that names no payment.
+    /// - Parameter more: Further members.
+    private static func payPal(
+        _ status: String, _ cycle: String, taken: String, id: String = "PP-D-1", _ more: String = ""
+    ) throws -> ProviderDispute {
+        let event = #"""
+            {"id":"WH-1","event_type":"CUSTOMER.DISPUTE.UPDATED","create_time":"2027-01-02T00:00:00Z","resource":{
+            "dispute_id":"\#(id)","create_time":"2027-01-01T00:00:00Z","update_time":"2027-01-02T00:00:00Z",
+            "disputed_transactions":[{"seller_transaction_id":"\#(taken)"}],"reason":"UNAUTHORISED",
+            "status":"\#(status)","dispute_life_cycle_stage":"\#(cycle)",
+            "dispute_amount":{"currency_code":"USD","value":"20.00"}\#(more)}}
+            """#
+        guard case .dispute(let told) = try PayPalNews().news(in: Array(event.utf8)) else {
+            throw PaymentWorld.Absent()
+        }
+        return told
+    }
+
+    @Test("one that names no payment is of the payment whose charge, or capture, is disputed") func unnamed()
+        async throws
+    {
+        try await withPayments { world in
+            let customer: CustomerID = try await world.payer()
+            let charged: PaymentRecord = try await world.paid(customer, amount: 2_000)
+            let held: PaymentRecord = try await world.authorized(customer, amount: 2_000)
+            try await world.capture(held.id, 2_000)
+            let captures: [String] = try await world.texts(
+                "SELECT provider_reference FROM captures WHERE payment_id = \(held.id)")
+            let capture: String = try #require(captures.first)
+            let cases: [(PaymentRecord, String, String)] = [
+                (charged, "ch_\(charged.attemptID)", "PP-D-1"), (held, capture, "PP-D-2"),
+            ]
+            for (payment, taken, id) in cases {
+                let told: ProviderDispute = try Self.payPal("UNDER_REVIEW", "CHARGEBACK", taken: taken, id: id)
+                #expect(told.paymentID == nil)
+                #expect(try await world.hear(told).paymentID == payment.id)
+                #expect(try await world.payment(payment.id).amountDisputed == 2_000)
+            }
+        }
+    }
+
+    @Test("an inquiry that ends with a refund moves the money once") func refundedInquiry() async throws {
+        let end = #"""
+            ,"dispute_outcome":{"outcome_code":"RESOLVED_BUYER_FAVOUR",
+            "amount_refunded":{"currency_code":"USD","value":"20.00"}}
+            """#
+        try await withPayments { world in
+            let payment: PaymentRecord = try await world.paid(world.payer(), amount: 2_000)
+            let taken = "ch_\(payment.attemptID)"
+            try await world.hear(Self.payPal("WAITING_FOR_SELLER_RESPONSE", "INQUIRY", taken: taken))
+            #expect(try await world.refund(payment.id, 2_000).status == 201)
+            for _ in 0..<2 { try await world.hear(Self.payPal("RESOLVED", "INQUIRY", taken: taken, end)) }
+            #expect(try await world.disputes().map(\.status) == [.closed])
+            #expect(try await world.booked(payment.id) == ["payment", "refund"])
+            #expect(try await world.balances().contains("assets:provider:sandbox 0"))
+            let after: PaymentRecord = try await world.payment(payment.id)
+            #expect(after.amountRefunded == 2_000 && after.amountDisputed == 0)
         }
     }
 

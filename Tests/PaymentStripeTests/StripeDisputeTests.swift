@@ -8,15 +8,24 @@ import Testing
 
 @Suite("Disputes at Stripe") struct StripeDisputeTests {
     private static let payment: String = PaymentID.made(at: StripeWorld.now).rawValue
+    /// When the disputes of these tests were made, and took money.
+    private static let began: Int64 = 1_899_999_000
 
     /// A Dispute's JSON, its PaymentIntent expanded.
     private static func dispute(
-        _ status: String, fees: [Int64]? = [1_500], response: String? = nil, payment: String? = payment
+        _ status: String, fees: [Int64]? = [1_500], amounts: [Int64] = [-1_999, 1_999], response: String? = nil,
+        payment: String? = payment
     ) -> String {
-        let movements: [JSONValue] = (fees ?? []).map { ["fee": .number("\($0)"), "currency": "usd"] }
+        let movements: [JSONValue] = zip(fees ?? [], amounts).enumerated().map { index, moved in
+            let created: Int64 = began + Int64(index) * 60
+            return [
+                "fee": .number("\(moved.0)"), "amount": .number("\(moved.1)"), "currency": "usd",
+                "created": .number("\(created)"),
+            ]
+        }
         let value: JSONValue = [
             "id": "dp_1", "object": "dispute", "status": .string(status), "reason": "fraudulent", "amount": 1_999,
-            "currency": "usd", "charge": "ch_1", "created": 1_899_999_000,
+            "currency": "usd", "charge": "ch_1", "created": .number("\(began)"),
             "evidence_details": ["due_by": 1_900_600_000], "is_charge_refundable": false,
             "balance_transactions": fees == nil ? .null : .array(movements),
             "metadata": .object(
@@ -33,7 +42,7 @@ import Testing
         ("warning_needs_response", .inquiry, true), ("warning_under_review", .inquiry, false),
         ("warning_closed", .closed, false), ("needs_response", .needsResponse, true),
         ("under_review", .underReview, false), ("appeal_needs_response", .needsResponse, true),
-        ("appeal_under_review", .underReview, false), ("prevented", .closed, false), ("won", .won, false),
+        ("appeal_under_review", .underReview, false), ("won", .won, false),
         ("lost", .lost, false),
     ]
 
@@ -54,6 +63,32 @@ import Testing
             let world = StripeWorld(.answer(200, Self.dispute("won", fees: fees)))
             #expect(try await world.adapter.readDispute("dp_1")?.fee?.minor == expected)
         }
+    }
+
+    @Test("a dispute that was prevented is lost where it took money, and closed where it took none, or gave it back")
+    func prevented() async throws {
+        let cases: [([Int64]?, DisputeStatus)] = [([0], .lost), ([], .closed), (nil, .closed), ([0, 0], .closed)]
+        for (fees, expected) in cases {
+            let world = StripeWorld(.answer(200, Self.dispute("prevented", fees: fees)))
+            let told: ProviderDispute = try #require(try await world.adapter.readDispute("dp_1"))
+            #expect(told.stage == expected && told.amount == Money(minor: 1_999, currency: .usd))
+        }
+        // A reading that was too early for the movement is put right by the next.
+        #expect(DisputeStatus.closed.after(.lost, .unknown) == .lost)
+    }
+
+    @Test("the fee of the later reading counts, whichever comes first") func feeOfTheLaterReading() async throws {
+        let world = StripeWorld(
+            .answer(200, Self.dispute("won", fees: [1_500])), .answer(200, Self.dispute("won", fees: [1_500, -1_500])))
+        var told: [DisputeStanding] = []
+        for _ in 0..<2 {
+            let read: ProviderDispute = try #require(try await world.adapter.readDispute("dp_1"))
+            told.append(
+                DisputeStanding(status: read.stage, amount: read.amount, fee: read.fee, changedAt: read.changedAt))
+        }
+        #expect(told[0].after(told[1])?.fee?.minor == 0)
+        #expect(told[1].after(told[0]) == nil)
+        #expect(told[1].after(told[1]) == nil)
     }
 
     @Test("a dispute of a charge without our mark is not ours; one unknown there is none") func foreign() async throws {
@@ -135,11 +170,10 @@ import Testing
     @Test("events are read on from the last one seen; where that is gone the newest disputes are named") func changes()
         async throws
     {
-        let disputes: JSONValue = ["object": "list", "data": [["id": "dp_9", "object": "dispute"]], "has_more": false]
         let world = StripeWorld(
             .answer(200, Self.events(["evt_3", "evt_2"])), .answer(200, Self.events([])),
             .answer(400, refusal("invalid_request_error", code: "resource_missing")),
-            .answer(200, Self.events(["evt_5"])), .answer(200, disputes.description))
+            .answer(200, Self.events(["evt_5"])), .answer(200, Self.newest))
         let some = try await world.adapter.changedDisputes(since: "evt_1")
         #expect(some == ChangedDisputes(references: ["dp_of_evt_3", "dp_of_evt_2"], cursor: "evt_3"))
         #expect(world.transport.requests[0].url.hasSuffix("limit=100&ending_before=evt_1"))
@@ -147,5 +181,35 @@ import Testing
         #expect(none == ChangedDisputes(references: [], cursor: "evt_3"))
         let again = try await world.adapter.changedDisputes(since: "evt_3")
         #expect(again == ChangedDisputes(references: ["dp_9"], cursor: "evt_5"))
+    }
+
+    private static let newest: String = {
+        let page: JSONValue = ["object": "list", "data": [["id": "dp_9", "object": "dispute"]], "has_more": false]
+        return page.description
+    }()
+
+    @Test("while there are no events the newest disputes are named once, and then nothing, until there is one")
+    func quiet() async throws {
+        let first: [String] = (0..<100).map { "evt_\(200 - $0)" }
+        let world = StripeWorld(
+            .answer(200, Self.events([])), .answer(200, Self.newest), .answer(200, Self.events([])),
+            .answer(200, Self.events(first)), .answer(200, Self.events(["evt_100"])))
+        let start = try await world.adapter.changedDisputes(since: nil)
+        #expect(start.references == ["dp_9"] && start.cursor == StripeWorld.now.rfc3339)
+        world.clock.advance(by: .seconds(60))
+        let quiet = try await world.adapter.changedDisputes(since: start.cursor)
+        #expect(quiet.references.isEmpty && quiet.cursor == (StripeWorld.now + .seconds(60)).rfc3339)
+        let news = try await world.adapter.changedDisputes(since: quiet.cursor)
+        #expect(news.references == (first + ["evt_100"]).map { "dp_of_\($0)" } && news.cursor == "evt_200")
+        #expect(world.paths.filter { $0 == "/v1/disputes" }.count == 1)
+        #expect(world.transport.requests[4].url.hasSuffix("limit=100&starting_after=evt_101"))
+    }
+
+    @Test("after a look so long ago that events may be gone since, the newest disputes are named", arguments: [29, 40])
+    func longAgo(days: Int) async throws {
+        let world = StripeWorld(.answer(200, Self.events([])), .answer(200, Self.newest))
+        world.clock.advance(by: .seconds(days * 86_400))
+        let news = try await world.adapter.changedDisputes(since: StripeWorld.now.rfc3339)
+        #expect(news == ChangedDisputes(references: ["dp_9"], cursor: world.clock.now.rfc3339))
     }
 }

@@ -29,7 +29,9 @@ import Testing
             ProviderDispute(
                 reference: "dp_1", taken: "pi_1", amount: Money(minor: 500, currency: .usd),
                 fee: fee.map { Money(minor: $0, currency: .usd) }, reason: "fraudulent", stage: stage,
-                openedAt: Instant(seconds: 1_899_990_000), evidenceDueBy: Instant(seconds: 1_900_600_000)))
+                openedAt: Instant(seconds: 1_899_990_000),
+                evidenceDueBy: stage.takesEvidence ? Instant(seconds: 1_900_600_000) : nil,
+                changedAt: Instant(seconds: fee == nil ? 1_899_990_000 : 1_899_990_060)))
     }
 
     private static func told(_ state: ProviderRefund.State, taken: String = "ch_1", ours: RefundID? = nil)
@@ -43,7 +45,8 @@ import Testing
 
     @Test("each kind of event is read as what it is about") func kinds() throws {
         let ours = #""metadata":{"attempt_id":"\#(Self.attempt)"}"#
-        let movement = #"{"object":"balance_transaction","fee":1500,"currency":"usd"}"#
+        let movement =
+            #"{"object":"balance_transaction","amount":-500,"fee":1500,"currency":"usd","created":1899990060}"#
         let payout =
             #"{"id":"po_1","object":"payout","amount":900,"currency":"usd","arrival_date":1900086400,"status":"#
         let table: [(String, String, ProviderNews)] = [
@@ -155,7 +158,9 @@ import Testing
         await #expect(throws: ProviderFault.self) { try await world.adapter.refund(named: "re_1") }
         #expect(try await world.adapter.refund(named: "../balance") == nil)
         #expect(world.transport.left == 0)
-        #expect(world.transport.requests[0].url.hasSuffix("/v1/refunds/re_1?expand[0]=balance_transaction"))
+        #expect(
+            world.transport.requests[0].url.hasSuffix(
+                "/v1/refunds/re_1?expand[0]=balance_transaction&expand[1]=charge"))
     }
 
     @Test(
@@ -168,5 +173,21 @@ import Testing
         let movement = #","balance_transaction":{"id":"txn_1","reporting_category":"\#(category)"}"#
         let world = StripeWorld(.answer(200, Self.refund("succeeded", movement)))
         #expect(try await world.adapter.refund(named: "re_1")?.state == state)
+    }
+
+    @Test(
+        "a refund of a hold that was released gives nothing back; one whose movement is not there yet does",
+        arguments: [
+            (false, "null", ProviderRefund.State.failed(code: "uncaptured")),
+            (true, "null", ProviderRefund.State.succeeded),
+            (false, #"{"id":"txn_1","reporting_category":"refund"}"#, ProviderRefund.State.succeeded),
+        ])
+    func released(isCaptured: Bool, movement: String, state: ProviderRefund.State) async throws {
+        let charge = #"{"id":"ch_1","object":"charge","captured":\#(isCaptured)}"#
+        let refund: String = Self.refund("succeeded", #","balance_transaction":\#(movement)"#)
+            .replacing(#""charge":"ch_1""#, with: #""charge":\#(charge)"#)
+        let world = StripeWorld(.answer(200, refund))
+        let told: ProviderRefund = try #require(try await world.adapter.refund(named: "re_1"))
+        #expect(told.state == state && told.taken == "ch_1")
     }
 }

@@ -170,6 +170,8 @@ private func plainChecksum(_ bytes: [UInt8]) -> UInt32 {
             (try authority.signer(), nil), (try other.signer(), .certificateUntrusted),
             (try authority.signer(host: "www.example.com"), .certificateName),
             (try authority.signer(host: "*.paypal.com"), .certificateName),
+            (try authority.signer(host: TestAuthority.sandboxHost), .certificateName),
+            (try authority.signer(host: nil, commonName: TestAuthority.sandboxHost), .certificateName),
             (try authority.signer(commonName: "www.example.com"), nil), (try authority.signer(host: nil), nil),
             (try authority.signer(host: nil, commonName: "www.example.com"), .certificateName),
             (try authority.signer(to: -1), .certificateExpired), (try authority.signer(from: 1), .certificateExpired),
@@ -181,6 +183,22 @@ private func plainChecksum(_ bytes: [UInt8]) -> UInt32 {
         ]
         for (index, (signer, expected)) in table.enumerated() {
             #expect(try await refusal(authority, signer, try delivery(signer)) == expected, "\(index)")
+        }
+    }
+
+    @Test("the sandbox's signer is believed at the sandbox's addresses only") func sandbox() async throws {
+        let authority = try TestAuthority()
+        let roots = try TrustedRoots(pem: authority.rootPEM)
+        let sandbox: String = address.replacing("api.paypal.com", with: "api.sandbox.paypal.com")
+        let table: [(TestAuthority.Signer, WebhookRefusal?)] = [
+            (try authority.signer(host: TestAuthority.sandboxHost), nil),
+            (try authority.signer(host: nil, commonName: TestAuthority.sandboxHost), nil),
+            (try authority.signer(), nil), (try authority.signer(host: "www.example.com"), .certificateName),
+        ]
+        for (index, (signer, expected)) in table.enumerated() {
+            let cache = CertificateCache(transport: FileTransport([sandbox: signer.pem]), roots: roots)
+            let webhook = try delivery(signer, changes: ["PAYPAL-CERT-URL": sandbox])
+            #expect(await refusal(cache, webhook) == expected, "\(index)")
         }
     }
 
@@ -221,6 +239,55 @@ private func plainChecksum(_ bytes: [UInt8]) -> UInt32 {
         #expect(transport.requests == CertificateCache.maxFetchesPerMinute)
         #expect(await refusal(cache, try delivery(signer), at: now + .seconds(60)) == .certificateUnavailable)
         #expect(transport.requests == CertificateCache.maxFetchesPerMinute + 1)
+    }
+
+    @Test("while strangers have used up the fetches, what was trusted is believed, and its certificate fetched anew")
+    func strangers() async throws {
+        let authority = try TestAuthority()
+        let signer = try authority.signer(to: 864_000)
+        let transport = FileTransport([address: signer.pem])
+        let cache = CertificateCache(transport: transport, roots: try TrustedRoots(pem: authority.rootPEM))
+        #expect(await refusal(cache, try delivery(signer)) == nil)
+        let later: Instant = now + .seconds(86_400)
+        let time = "2026-11-19T11:06:35Z"
+        for index in 0..<50 {
+            let made = "https://api.paypal.com/v1/notifications/certs/CERT-\(index)"
+            let webhook = try delivery(signer, time: time, changes: ["PAYPAL-CERT-URL": made])
+            #expect(await refusal(cache, webhook, at: later) == .certificateUnavailable)
+        }
+        let before: Int = transport.requests
+        #expect(before == 1 + CertificateCache.maxFetchesPerMinute)
+        for _ in 0..<5 { #expect(await refusal(cache, try delivery(signer, time: time), at: later) == nil) }
+        #expect(transport.requests == before + 1)
+    }
+
+    @Test("an aged key is used on until a fetch has replaced it, and not beyond its certificate") func aged()
+        async throws
+    {
+        let authority = try TestAuthority()
+        let signer = try authority.signer(to: 172_800)
+        let transport = FileTransport([address: signer.pem])
+        let cache = CertificateCache(transport: transport, roots: try TrustedRoots(pem: authority.rootPEM))
+        #expect(await refusal(cache, try delivery(signer)) == nil)
+        let time = "2026-11-19T11:06:35Z"
+        let later: Instant = now + .seconds(86_400)
+        for file in [nil, "no certificate"] as [String?] {
+            transport.put(file, at: address)
+            for _ in 0..<3 { #expect(await refusal(cache, try delivery(signer, time: time), at: later) == nil) }
+        }
+        #expect(transport.requests == 2, "a fetch that failed is not repeated at once")
+        let minute: Instant = later + .seconds(60)
+        #expect(await refusal(cache, try delivery(signer, time: time), at: minute) == nil)
+        #expect(transport.requests == 3)
+        // Another key in its place.
+        let next = try authority.signer(to: 864_000)
+        transport.put(next.pem, at: address)
+        #expect(await refusal(cache, try delivery(next, time: time), at: minute + .seconds(60)) == nil)
+        #expect(await refusal(cache, try delivery(signer, time: time), at: minute + .seconds(60)) == .wrongSignature)
+        transport.put(nil, at: address)
+        let end: Instant = now + .seconds(864_001)
+        let last: IncomingWebhook = try delivery(next, time: "2026-11-28T11:06:35Z")
+        #expect(await refusal(cache, last, at: end) == .certificateUnavailable)
     }
 
     @Test(

@@ -10,6 +10,7 @@ import X509
 /// An authority that lives as long as the test: root, intermediate, and signers under it.
 struct TestAuthority {
     static let host = "messageverificationcerts.paypal.com"
+    static let sandboxHost = "messageverificationcerts.sandbox.paypal.com"
 
     struct Signer {
         let key: _RSA.Signing.PrivateKey
@@ -88,6 +89,11 @@ final class FileTransport: CertificateTransport {
     init(_ files: [String: String]) { self.files = Mutex(files.mapValues { Array($0.utf8) }) }
 
     var requests: Int { count.withLock { $0 } }
+
+    /// Puts a file in its place; `nil` takes it away.
+    func put(_ file: String?, at address: String) {
+        files.withLock { $0[address] = file.map { Array($0.utf8) } }
+    }
 
     func get(_ address: String, maxBytes: Int) async -> [UInt8]? {
         count.withLock { $0 += 1 }

@@ -45,13 +45,13 @@ struct CertificateChain {
         }
     }
 
-    /// The signer's key, if the chain leads to a root, holds now, and is in the signer's name.
+    /// The signer's key, if the chain leads to a root, holds now, and is in one of the signer's names.
     /// - Throws: ``WebhookRefusal/certificateExpired``, ``WebhookRefusal/certificateName``,
     ///   ``WebhookRefusal/certificateUntrusted``.
-    func trustedKey(roots: TrustedRoots, name: String, at now: Instant) async throws(WebhookRefusal) -> TrustedKey {
+    func trustedKey(roots: TrustedRoots, names: [String], at now: Instant) async throws(WebhookRefusal) -> TrustedKey {
         guard let signer = certificates.first else { throw .certificateMalformed }
         guard Self.validity(signer).contains(now) else { throw .certificateExpired }
-        guard Self.isIssued(signer, to: name) else { throw .certificateName }
+        guard names.contains(where: { Self.isIssued(signer, to: $0) }) else { throw .certificateName }
         guard Self.maySign(signer), certificates.allSatisfy({ $0.signatureAlgorithm != .sha1WithRSAEncryption }),
             let key = _RSA.Signing.PublicKey(signer.publicKey), key.keySizeInBits >= 2_048
         else { throw .certificateUntrusted }

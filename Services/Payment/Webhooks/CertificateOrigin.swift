@@ -39,6 +39,14 @@ package struct CertificateOrigin: Sendable, Hashable, LosslessStringConvertible 
         }
     }
 
+    /// The DNS names to one of which a signer's certificate on this server must be issued. PayPal's sandbox has a
+    /// signer of its own, who is believed there only.
+    var signerNames: [String] {
+        let live = "messageverificationcerts.paypal.com"
+        let isSandbox: Bool = description.hasPrefix("https://") && description.hasSuffix(".sandbox.paypal.com")
+        return isSandbox ? [live, "messageverificationcerts.sandbox.paypal.com"] : [live]
+    }
+
     /// Where PayPal keeps its certificates.
     private static let path = "/v1/notifications/certs/"
 

@@ -32,8 +32,10 @@ package struct PayPalVerifier: Sendable {
     package func verify(_ webhook: IncomingWebhook, at now: Instant) async throws(WebhookRefusal) -> VerifiedWebhook {
         try webhook.checkSize()
         let claim = try Claim(webhook)
-        guard origins.contains(where: { $0.holds(claim.certificateAddress) }) else { throw .certificateAddress }
-        let key = try await certificates.key(claim.certificateAddress, at: now)
+        guard let origin = origins.first(where: { $0.holds(claim.certificateAddress) }) else {
+            throw .certificateAddress
+        }
+        let key = try await certificates.key(claim.certificateAddress, names: origin.signerNames, at: now)
         let checksum: UInt32 = CRC32.of(webhook.body)
         let signed = "\(claim.transmissionID)|\(claim.time)|\(webhookID)|\(checksum)"
         guard key.hasSigned(signed, claim.signature) else { throw .wrongSignature }

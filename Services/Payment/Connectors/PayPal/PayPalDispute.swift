@@ -19,7 +19,7 @@ package struct PayPalDispute: Sendable, Equatable {
     package let refunded: Money?
     /// The capture.
     package let transaction: String
-    /// `custom`: our payment.
+    /// `custom`: our payment, where PayPal tells it.
     package let custom: String?
     package let openedAt: Instant
     package let changedAt: Instant
@@ -103,14 +103,12 @@ package struct PayPalDispute: Sendable, Equatable {
 }
 
 extension PayPalDispute {
-    /// Where the dispute stands in common words.
+    /// Where the dispute stands in common words. An inquiry takes no money itself, however it ends: what we give back
+    /// for it is a refund, and what PayPal takes back a reversal, each of which is told by news of its own.
     var stage: DisputeStatus {
-        guard let outcome else {
-            if isInquiry { return .inquiry }
-            return status == .waitingForSeller ? .needsResponse : .underReview
-        }
-        if outcome.isLost { return .lost }
-        return isInquiry ? .closed : .won
+        if isInquiry { return outcome == nil ? .inquiry : .closed }
+        guard let outcome else { return status == .waitingForSeller ? .needsResponse : .underReview }
+        return outcome.isLost ? .lost : .won
     }
 
     /// The dispute in a provider's words. One that was lost in part is over what went back. What PayPal charges for it is a

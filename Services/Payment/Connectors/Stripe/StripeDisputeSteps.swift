@@ -12,6 +12,10 @@ extension StripeAdapter: ProviderDisputes {
     ]
     /// How many events, or disputes, a page has.
     static let disputePage = 100
+    /// How many pages of events are read at once after a look that found none.
+    static let eventPages = 100
+    /// How long an event is there for sure: Stripe keeps events for 30 days, and clocks may disagree.
+    static let eventsKeptFor: Duration = .seconds(29 * 86_400)
 
     package var disputesPolledEvery: Duration { .seconds(60) }
 
@@ -67,40 +71,68 @@ extension StripeAdapter: ProviderDisputes {
         }
     }
 
-    /// Reads the account's events on from the last one seen. Stripe keeps them for 30 days; where the last one seen is
-    /// gone, or none was, the newest disputes are named instead.
+    /// Reads the account's events on from the last one seen, which is the cursor. A look that found none has its own
+    /// time as the cursor: whatever event there is after it is new. Stripe keeps events for 30 days; where the last one
+    /// seen is gone, the look was too long ago, or there was none, the newest disputes are named instead.
     package func changedDisputes(since cursor: String?) async throws(ProviderFault) -> ChangedDisputes {
-        guard let cursor, isStripeID(cursor) else { return try await newestDisputes() }
+        guard let cursor else { return try await newestDisputes() }
+        guard isStripeID(cursor) else { return try await changedDisputes(sinceLook: cursor) }
         var form = Self.eventForm(limit: Self.disputePage)
         form.add("ending_before", .text(cursor))
         let call = StripeCall(kind: .get, path: "/v1/events", form: form)
         switch try await client.send(call, mayHaveHappened: true) {
         case .object(let page, _):
             let events: [StripeFields] = try page.list("data")
-            var references: [String] = []
-            for event in events {
-                references.append(try event.fields("data").fields("object").id(of: "dispute"))
-            }
             // Newest first: the first one is where the next page begins.
             let newest: String? = try events.first?.id(of: "event")
             return ChangedDisputes(
-                references: references, cursor: newest ?? cursor, hasMore: events.count == Self.disputePage)
+                references: try Self.references(of: events), cursor: newest ?? cursor,
+                hasMore: events.count == Self.disputePage)
         case .refused(let refusal) where refusal.code == "resource_missing": return try await newestDisputes()
         case .refused(let refusal): throw .unusable("a read was refused: \(refusal.name)")
         case .stuck(let status): throw .unavailable(status)
         }
     }
 
+    /// Reads all the events that Stripe keeps: a look a while ago found none.
+    /// - Parameter look: The time of that look.
+    private func changedDisputes(sinceLook look: String) async throws(ProviderFault) -> ChangedDisputes {
+        let now: Instant = configuration.clock.now
+        guard let last = Instant(rfc3339: look), now - last < Self.eventsKeptFor else {
+            return try await newestDisputes()
+        }
+        var events: [StripeFields] = []
+        for _ in 0..<Self.eventPages {
+            var form = Self.eventForm(limit: Self.disputePage)
+            form.add("starting_after", try events.last?.id(of: "event"))
+            let page: [StripeFields] = try await client.get("/v1/events", form)?.list("data") ?? []
+            events += page
+            if page.count < Self.disputePage {
+                let newest: String? = try events.first?.id(of: "event")
+                return ChangedDisputes(references: try Self.references(of: events), cursor: newest ?? now.rfc3339)
+            }
+        }
+        throw .unusable("there are too many events of disputes")
+    }
+
     /// The cursor is read first: what changes meanwhile is told of again.
     private func newestDisputes() async throws(ProviderFault) -> ChangedDisputes {
+        let now: Instant = configuration.clock.now
         let events: [StripeFields] = try await client.get("/v1/events", Self.eventForm(limit: 1))?.list("data") ?? []
-        let cursor: String? = try events.first?.id(of: "event")
+        let newest: String? = try events.first?.id(of: "event")
         var form = StripeForm()
         form.add("limit", .integer(Int64(Self.disputePage)))
         let disputes: [StripeFields] = try await client.get("/v1/disputes", form)?.list("data") ?? []
         var references: [String] = []
         for dispute in disputes { references.append(try dispute.id(of: "dispute")) }
-        return ChangedDisputes(references: references, cursor: cursor)
+        return ChangedDisputes(references: references, cursor: newest ?? now.rfc3339)
+    }
+
+    /// The disputes that events are about.
+    private static func references(of events: [StripeFields]) throws(ProviderFault) -> [String] {
+        var references: [String] = []
+        for event in events { references.append(try event.fields("data").fields("object").id(of: "dispute")) }
+        return references
     }
 
     private static func eventForm(limit: Int) -> StripeForm {
@@ -116,23 +148,32 @@ extension StripeDispute {
     package var told: ProviderDispute {
         ProviderDispute(
             reference: id, taken: payment ?? charge, paymentID: paymentID, amount: amount, fee: fee, reason: reason,
-            stage: status.stage, openedAt: created, evidenceDueBy: status.awaitsEvidence ? evidenceDue : nil)
+            stage: stage, openedAt: created, evidenceDueBy: status.awaitsEvidence ? evidenceDue : nil,
+            changedAt: changedAt)
     }
-}
 
-extension StripeDispute.Status {
-    /// Whether evidence can be handed in.
-    var awaitsEvidence: Bool { self == .warningNeedsResponse || self == .needsResponse || self == .appealNeedsResponse }
-
-    /// Where the dispute stands in common words. An appeal is the same dispute again; a prevented one took no money.
+    /// Where the dispute stands in common words. An appeal is the same dispute again. One that was prevented is lost
+    /// where it has taken money (Visa's Rapid Dispute Resolution), which its movements of the balance tell.
     var stage: DisputeStatus {
-        switch self {
+        switch status {
         case .warningNeedsResponse, .warningUnderReview: .inquiry
-        case .warningClosed, .prevented: .closed
+        case .warningClosed: .closed
+        case .prevented: moved?.isNegative == true ? .lost : .closed
         case .needsResponse, .appealNeedsResponse: .needsResponse
         case .underReview, .appealUnderReview: .underReview
         case .won: .won
         case .lost: .lost
         }
     }
+}
+
+extension StripeDispute.Status {
+    /// Whether evidence can be handed in.
+    var awaitsEvidence: Bool { self == .warningNeedsResponse || self == .needsResponse || self == .appealNeedsResponse }
+}
+
+extension ProviderDispute {
+    /// Reads Stripe's dispute strictly.
+    /// - Throws: ``ProviderFault/unusable(_:)``.
+    init(stripe fields: StripeFields) throws(ProviderFault) { self = try StripeDispute(fields).told }
 }

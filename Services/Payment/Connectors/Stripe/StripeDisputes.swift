@@ -35,6 +35,11 @@ package struct StripeDispute: Sendable, Equatable {
     package let isRefundable: Bool
     /// What Stripe has charged for it less what it gave back; `nil` before any of the money has moved.
     package let fee: Money?
+    /// What it has moved so far, in the settlement currency; negative while money is taken, `nil` before any has moved.
+    package let moved: Money?
+    /// When the last of the money moved; before that, when the dispute was made. Movements are only ever added, so a
+    /// dispute that was read later tells no earlier time.
+    package let changedAt: Instant
     /// Ours, where the PaymentIntent stands beside it and carries one.
     package let paymentID: PaymentID?
     /// The last response of ours that Stripe took.
@@ -88,7 +93,12 @@ extension StripeDispute {
         let due: Int64? = try fields.fields("evidence_details").optionalInteger("due_by")
         evidenceDue = due.map(Instant.init(seconds:))
         isRefundable = try fields.flag("is_charge_refundable")
-        fee = try Self.fee(fields)
+        let movements: [StripeFields] = try Self.movements(fields)
+        fee = try Self.total("fee", of: movements)
+        moved = try Self.total("amount", of: movements)
+        var changedAt: Instant = created
+        for movement in movements { changedAt = max(changedAt, try movement.instant("created")) }
+        self.changedAt = changedAt
         let intent: StripeFields? = try fields.optionalFields("payment_intent")
         paymentID = try intent?.optionalFields("metadata")?.optionalText(StripeMetadata.payment).flatMap {
             PaymentID($0)
@@ -96,18 +106,23 @@ extension StripeDispute {
         response = try fields.optionalFields("metadata")?.optionalText(StripeMetadata.response)
     }
 
-    /// The fees of its movements of the balance, in the settlement currency.
-    private static func fee(_ fields: StripeFields) throws(ProviderFault) -> Money? {
-        guard fields.value["balance_transactions"]?.arrayValue != nil else { return nil }
-        var fee: Money?
-        for movement in try fields.list("balance_transactions") {
-            let charged: Money = try movement.money("fee")
+    /// Its movements of the balance.
+    private static func movements(_ fields: StripeFields) throws(ProviderFault) -> [StripeFields] {
+        guard fields.value["balance_transactions"]?.arrayValue != nil else { return [] }
+        return try fields.list("balance_transactions")
+    }
+
+    /// What movements come to by one of their amounts, in the settlement currency; `nil` for none.
+    private static func total(_ name: String, of movements: [StripeFields]) throws(ProviderFault) -> Money? {
+        var total: Money?
+        for movement in movements {
+            let amount: Money = try movement.money(name)
             do throws(MoneyError) {
-                fee = if let before = fee { try before.adding(charged) } else { charged }
+                total = if let before = total { try before.adding(amount) } else { amount }
             } catch {
-                throw movement.unusable("fee", "does not add up")
+                throw movement.unusable(name, "does not add up")
             }
         }
-        return fee
+        return total
     }
 }

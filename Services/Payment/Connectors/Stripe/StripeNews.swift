@@ -80,14 +80,21 @@ extension ProviderRefund {
             amount: try fields.money("amount"), state: try Self.state(fields))
     }
 
-    /// What a capture left of its authorization is a refund at Stripe, too; nothing was taken that it would give back.
+    /// Why a hold that was released gives nothing back.
+    private static let uncaptured = "uncaptured"
+
+    /// What a capture left of its authorization is a refund at Stripe, too, and so is a hold that was released; nothing
+    /// was taken that they would give back. The movement of any other refund may be missing for a moment, too.
     private static func state(_ fields: StripeFields) throws(ProviderFault) -> State {
         let category: String? = try fields.optionalFields("balance_transaction")?.text("reporting_category")
         if category == StripeBalanceEntry.partialCaptureReversal {
             return .failed(code: StripeBalanceEntry.partialCaptureReversal)
         }
         switch try fields.text("status") {
-        case "succeeded": return .succeeded
+        case "succeeded":
+            let isCaptured: Bool? = try fields.optionalFields("charge")?.value["captured"]?.boolValue
+            let hasMoved: Bool = try fields.optionalReference("balance_transaction") != nil
+            return isCaptured == false && !hasMoved ? .failed(code: uncaptured) : .succeeded
         case "pending", "requires_action": return .pending
         case "failed": return .failed(code: try fields.optionalText("failure_reason") ?? "failed")
         case "canceled": return .failed(code: "canceled")
@@ -96,46 +103,12 @@ extension ProviderRefund {
     }
 }
 
-extension ProviderDispute {
-    /// Reads Stripe's dispute strictly.
-    /// - Throws: ``ProviderFault/unusable(_:)``.
-    init(stripe fields: StripeFields) throws(ProviderFault) {
-        let dispute = try StripeDispute(fields)
-        let stage: Stage =
-            switch dispute.status {
-            case .warningNeedsResponse, .warningUnderReview: .inquiry
-            case .warningClosed, .prevented: .closed
-            case .needsResponse, .appealNeedsResponse: .needsResponse
-            case .underReview, .appealUnderReview: .underReview
-            case .won: .won
-            case .lost: .lost
-            }
-        self.init(
-            reference: dispute.id, taken: dispute.payment ?? dispute.charge, amount: dispute.amount,
-            fee: try Self.fee(fields), reason: dispute.reason, stage: stage, openedAt: dispute.created,
-            evidenceDueBy: dispute.evidenceDue)
-    }
-
-    /// What Stripe has kept for it so far; `nil` where no movement of the balance is told.
-    private static func fee(_ fields: StripeFields) throws(ProviderFault) -> Money? {
-        guard fields.value["balance_transactions"]?.arrayValue?.isEmpty == false else { return nil }
-        var fee: Money?
-        for movement in try fields.list("balance_transactions") {
-            let part: Money = try movement.money("fee")
-            do throws(MoneyError) { fee = try fee?.adding(part) ?? part } catch {
-                throw movement.unusable("fee", "does not add up")
-            }
-        }
-        return fee
-    }
-}
-
 extension StripeAdapter {
-    /// Reads a refund back, whoever made it. One that Stripe made of what a capture left has failed: it gives nothing
-    /// back.
+    /// Reads a refund back, whoever made it. One that Stripe made of what a capture left, or of a hold that was
+    /// released, has failed: it gives nothing back.
     package func refund(named reference: String) async throws(ProviderFault) -> ProviderRefund? {
         var form = StripeForm()
-        form.add("expand", .list([.text("balance_transaction")]))
+        form.add("expand", .list([.text("balance_transaction"), .text("charge")]))
         guard isStripeID(reference), let fields = try await client.get("/v1/refunds/\(reference)", form) else {
             return nil
         }

@@ -31,7 +31,7 @@ package enum RecordDispute {
     package static func record(
         _ told: ProviderDispute, from provider: String, at now: Instant, in db: borrowing PostgresTransaction
     ) throws -> DisputeRecord {
-        guard let paymentID: PaymentID = told.paymentID else { throw Refusal.notOurs }
+        guard let paymentID: PaymentID = try findPayment(of: told, at: provider, in: db) else { throw Refusal.notOurs }
         // Before the payment: whoever matches lines takes the locks in this order.
         if told.fee != nil || told.stage.funds != .untouched { try DisputeStore.holdLines(of: provider, in: db) }
         guard let payment: PaymentRecord = try PaymentStore.lock(paymentID, in: db) else {
@@ -59,6 +59,15 @@ package enum RecordDispute {
         try book(dispute, parts, after: known?.standing, of: payment, at: now, in: db)
         try Outbox.append(DisputeEvents.of(dispute, after: known?.standing, of: payment, at: now), in: db)
         return dispute
+    }
+
+    /// The payment that the dispute names, or else the one whose charge or capture the provider knows by the name of
+    /// what is disputed: PayPal may leave out `custom`.
+    private static func findPayment(
+        of told: ProviderDispute, at provider: String, in db: borrowing PostgresTransaction
+    ) throws -> PaymentID? {
+        if let named: PaymentID = told.paymentID { return named }
+        return try PaymentStore.attempt(known: told.taken, at: provider, in: db)?.payment
     }
 
     /// News as it can be booked. A bank that converts may dispute a little more than it paid
