@@ -188,6 +188,54 @@ public struct SubscriptionBillingWithdrawnV1: EventBody, Equatable {
     }
 }
 
+/// An invoice was paid after its subscription had ended: the money is to be given back.
+public struct SubscriptionRefundDueV1: EventBody, Equatable {
+    /// Its wire name.
+    public static let type = "subscription.refund_due.v1"
+    /// Where it is published.
+    public static let topic = Topic.subscriptions
+
+    /// The subscription.
+    public let subscriptionID: SubscriptionID
+    /// The customer.
+    public let customerID: CustomerID
+    /// The billing.
+    public let billingID: BillingID
+    /// The invoice.
+    public let invoiceID: InvoiceID
+
+    /// The whole fact.
+    public init(
+        subscriptionID: SubscriptionID, customerID: CustomerID, billingID: BillingID, invoiceID: InvoiceID
+    ) {
+        self.subscriptionID = subscriptionID
+        self.customerID = customerID
+        self.billingID = billingID
+        self.invoiceID = invoiceID
+    }
+
+    /// Reads the fields.
+    public init(_ f: inout InputFields) {
+        subscriptionID = f.id("subscription_id", as: SubscriptionID.self)
+        customerID = f.id("customer_id", as: CustomerID.self)
+        billingID = f.id("billing_id", as: BillingID.self)
+        invoiceID = f.id("invoice_id", as: InvoiceID.self)
+    }
+
+    /// Writes the fields.
+    public func write(to o: inout ObjectWriter) {
+        o.field("subscription_id", subscriptionID.rawValue)
+        o.field("customer_id", customerID.rawValue)
+        o.field("billing_id", billingID.rawValue)
+        o.field("invoice_id", invoiceID.rawValue)
+    }
+
+    /// An example for documents.
+    public static var sample: Self {
+        Self(subscriptionID: .sample, customerID: .sample, billingID: .sample, invoiceID: .sample)
+    }
+}
+
 /// One priced line of a billing.
 public struct BilledLineV1: JSONInput, JSONOutput, Equatable {
     /// What it is, for people.

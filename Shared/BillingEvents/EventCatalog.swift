@@ -10,6 +10,7 @@ public enum EventCatalog {
         SubscriptionBilledV1.self,
         SubscriptionCollectionDueV1.self,
         SubscriptionBillingWithdrawnV1.self,
+        SubscriptionRefundDueV1.self,
         InvoiceFinalizedV1.self,
         InvoicePaidV1.self,
         InvoicePaymentFailedV1.self,

@@ -166,13 +166,16 @@ public struct InvoicePaymentFailedV1: EventBody, Equatable {
     public let declineCode: String
     /// hard, soft, fraud or action.
     public let declineClass: String
+    /// Before when the card's network wants no other attempt with it; `nil` where it has not said.
+    public let retryAt: Instant?
     /// Business time.
     public let failedAt: Instant
 
     /// The whole fact.
     public init(
         invoiceID: InvoiceID, billingID: BillingID, subscriptionID: SubscriptionID, customerID: CustomerID,
-        paymentID: PaymentID, attempt: Int64, declineCode: String, declineClass: String, failedAt: Instant
+        paymentID: PaymentID, attempt: Int64, declineCode: String, declineClass: String, retryAt: Instant? = nil,
+        failedAt: Instant
     ) {
         self.invoiceID = invoiceID
         self.billingID = billingID
@@ -182,6 +185,7 @@ public struct InvoicePaymentFailedV1: EventBody, Equatable {
         self.attempt = attempt
         self.declineCode = declineCode
         self.declineClass = declineClass
+        self.retryAt = retryAt
         self.failedAt = failedAt
     }
 
@@ -195,6 +199,8 @@ public struct InvoicePaymentFailedV1: EventBody, Equatable {
         attempt = f.int("attempt", doc: "Number of the attempt, from 1")
         declineCode = f.string("decline_code", doc: "Reason of the decline")
         declineClass = f.string("decline_class", doc: "hard, soft, fraud or action")
+        retryAt = f.optionalInstant(
+            "retry_at", doc: "Before when the card's network wants no other attempt with it, where it has said")
         failedAt = f.instant("failed_at", doc: "Business time")
     }
 
@@ -208,6 +214,7 @@ public struct InvoicePaymentFailedV1: EventBody, Equatable {
         o.field("attempt", attempt)
         o.field("decline_code", declineCode)
         o.field("decline_class", declineClass)
+        o.field("retry_at", retryAt?.rfc3339)
         o.field("failed_at", failedAt.rfc3339)
     }
 
@@ -215,7 +222,7 @@ public struct InvoicePaymentFailedV1: EventBody, Equatable {
     public static var sample: Self {
         Self(
             invoiceID: .sample, billingID: .sample, subscriptionID: .sample, customerID: .sample, paymentID: .sample,
-            attempt: 1, declineCode: "insufficient_funds", declineClass: "soft", failedAt: .sample)
+            attempt: 1, declineCode: "insufficient_funds", declineClass: "soft", retryAt: .sample, failedAt: .sample)
     }
 }
 

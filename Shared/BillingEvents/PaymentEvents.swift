@@ -250,13 +250,16 @@ public struct PaymentFailedV1: EventBody, Equatable {
     public let declineCode: String
     /// hard, soft, fraud or action.
     public let declineClass: String
+    /// Before when the card's network wants no other attempt with it; `nil` where it has not said.
+    public let retryAt: Instant?
     /// Business time.
     public let failedAt: Instant
 
     /// The whole fact.
     public init(
         paymentID: PaymentID, attempt: Int64, customerID: CustomerID, amount: Money, invoiceID: InvoiceID?,
-        subscriptionID: SubscriptionID?, declineCode: String, declineClass: String, failedAt: Instant
+        subscriptionID: SubscriptionID?, declineCode: String, declineClass: String, retryAt: Instant? = nil,
+        failedAt: Instant
     ) {
         self.paymentID = paymentID
         self.attempt = attempt
@@ -266,6 +269,7 @@ public struct PaymentFailedV1: EventBody, Equatable {
         self.subscriptionID = subscriptionID
         self.declineCode = declineCode
         self.declineClass = declineClass
+        self.retryAt = retryAt
         self.failedAt = failedAt
     }
 
@@ -279,6 +283,8 @@ public struct PaymentFailedV1: EventBody, Equatable {
         subscriptionID = f.optionalID("subscription_id", as: SubscriptionID.self)
         declineCode = f.string("decline_code", doc: "Reason of the decline")
         declineClass = f.string("decline_class", doc: "hard, soft, fraud or action")
+        retryAt = f.optionalInstant(
+            "retry_at", doc: "Before when the card's network wants no other attempt with it, where it has said")
         failedAt = f.instant("failed_at", doc: "Business time")
     }
 
@@ -292,6 +298,7 @@ public struct PaymentFailedV1: EventBody, Equatable {
         o.field("subscription_id", subscriptionID?.rawValue)
         o.field("decline_code", declineCode)
         o.field("decline_class", declineClass)
+        o.field("retry_at", retryAt?.rfc3339)
         o.field("failed_at", failedAt.rfc3339)
     }
 
@@ -300,7 +307,7 @@ public struct PaymentFailedV1: EventBody, Equatable {
         Self(
             paymentID: .sample, attempt: 1, customerID: .sample, amount: Money(minor: 999, currency: .usd),
             invoiceID: .sample, subscriptionID: .sample, declineCode: "insufficient_funds", declineClass: "soft",
-            failedAt: .sample)
+            retryAt: .sample, failedAt: .sample)
     }
 }
 

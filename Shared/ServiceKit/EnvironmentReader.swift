@@ -115,9 +115,11 @@ struct EnvironmentReader {
         if !database.isEmpty, !Self.knowsServer(database) {
             faults.append("BILLING_DB_URL must be a URL with sslmode=verify-full or verify-ca in live mode")
         }
-        if let keys, Self.isPlainWeb(keys) { faults.append("REFRAIN_JWKS must not be plain text in live mode: https://") }
-        for (name, value) in tunables.sorted(by: { $0.key < $1.key }) where name.hasSuffix("_url") && Self.isPlainWeb(value)
-        {
+        if let keys, Self.isPlainWeb(keys) {
+            faults.append("REFRAIN_JWKS must not be plain text in live mode: https://")
+        }
+        for (name, value) in tunables.sorted(by: { $0.key < $1.key })
+        where name.hasSuffix("_url") && Self.isPlainWeb(value) {
             faults.append("\(name) must not be plain text in live mode: https://")
         }
     }
@@ -137,7 +139,9 @@ struct EnvironmentReader {
 
     /// Whether libpq would check who answers, or asks on this machine: a socket or the loopback. Only URLs are understood.
     static func knowsServer(_ url: String) -> Bool {
-        guard let parts = URLComponents(string: url), ["postgres", "postgresql"].contains(parts.scheme) else { return false }
+        guard let parts = URLComponents(string: url), ["postgres", "postgresql"].contains(parts.scheme) else {
+            return false
+        }
         let settings: [String: String] = (parts.queryItems ?? []).reduce(into: [:]) { $0[$1.name] = $1.value }
         if let mode: String = settings["sslmode"], mode == "verify-full" || mode == "verify-ca" { return true }
         let host: String = settings["hostaddr"] ?? settings["host"] ?? parts.host ?? ""

@@ -48,7 +48,8 @@ public struct ServiceConfiguration: Sendable {
     public let httpHost: String
     /// The port to listen on.
     public let httpPort: Int
-    /// Scheme, host and port under which customers reach the gateway, for addresses that are sent to them.
+    /// Scheme, host and port under which customers reach the gateway, for addresses that are sent to them; no slash at their
+    /// end.
     public let publicURL: String
     /// Base URL of every service, for the sandbox's test clock only.
     public let peers: [String: String]
@@ -104,7 +105,7 @@ extension ServiceConfiguration {
         redis = reader.redis("REDIS_BILLING_URL", roots: roots)
         httpHost = reader.text("HTTP_HOST", default: "127.0.0.1")
         httpPort = reader.int("HTTP_PORT", default: Self.defaultPorts[service] ?? 7100, in: 0...65_535)
-        publicURL = reader.text("REFRAIN_PUBLIC_URL", default: "http://localhost:8001")
+        publicURL = Self.origin(reader.text("REFRAIN_PUBLIC_URL", default: "http://localhost:8001"))
         peers = reader.map("REFRAIN_PEERS")
         logLevel = reader.level("REFRAIN_LOG_LEVEL")
         logFile = environment["REFRAIN_LOG_FILE"].flatMap { $0.isEmpty ? nil : $0 }
@@ -116,7 +117,9 @@ extension ServiceConfiguration {
         if mode == .live, databasePassword.isEmpty {
             reader.faults.append("REFRAIN_DB_PASSWORD must be set in live mode")
         }
-        if mode == .live, !publicURL.hasPrefix("https://") {
+        if !Self.isOrigin(publicURL) {
+            reader.faults.append("REFRAIN_PUBLIC_URL must be scheme, host and port alone: https://billing.example")
+        } else if mode == .live, !publicURL.hasPrefix("https://") {
             reader.faults.append("REFRAIN_PUBLIC_URL must begin with https:// in live mode")
         }
         if mode == .live {
@@ -133,6 +136,21 @@ extension ServiceConfiguration {
         throw Invalid(faults: [
             "REFRAIN_ADMIN_DB_URL must be a URL with sslmode=verify-full or verify-ca in live mode"
         ])
+    }
+
+    /// An address without the slash that browsers show behind a host.
+    private static func origin(_ address: String) -> String {
+        address.hasSuffix("/") ? String(address.dropLast()) : address
+    }
+
+    /// Whether an address is one that paths can be put behind.
+    private static func isOrigin(_ address: String) -> Bool {
+        // Foundation would escape what is no part of an address.
+        guard address.utf8.allSatisfy({ (0x21...0x7E).contains($0) }),
+            let parts = URLComponents(string: address), let host: String = parts.host, !host.isEmpty
+        else { return false }
+        return (parts.scheme == "https" || parts.scheme == "http") && parts.path.isEmpty && parts.query == nil
+            && parts.fragment == nil && parts.user == nil && parts.password == nil
     }
 
     private static let defaultPorts: [String: Int] = [

@@ -7,8 +7,9 @@ import Testing
         let rendered: String = AsyncAPIDocument.render()
         if Repository.isUpdating { try Repository.write(Array(rendered.utf8), to: "docs/asyncapi.yaml") }
         let committed: [UInt8] = try #require(try Repository.bytes("docs/asyncapi.yaml"))
+        let isCurrent: Bool = committed == Array(rendered.utf8)
         #expect(
-            committed == Array(rendered.utf8),
+            isCurrent,
             "run REFRAIN_UPDATE_DOCS=1 make test ONLY=BillingEventsTests and review the difference")
     }
 

@@ -74,7 +74,8 @@ class Double:
         """What `POST /pay/{code}/pay` does: begins one payment, or another attempt for who has seen the last one fail."""
         self.asked.append(body)
         seen = body.get("attempts", 0)
-        if self.payment and not (self.payment["status"] == "failed" and seen == self.payment["attempts"]):
+        is_refused = self.payment and self.payment["status"] == "failed" and seen == self.payment["attempts"]
+        if self.payment and self.payment["status"] != "canceled" and not is_refused:
             return
         kind = body.get("method", {}).get("type", "card")
         if kind == "card":
@@ -86,7 +87,7 @@ class Double:
         self.payment = {
             "id": "pay_01jd9y4w3hf3zt0v8c2m5k7q9r", "status": "requires_action" if action else "processing", "amount": 12900, "currency": "EUR",
             "attempts": seen + 1, "method": kind, "card_brand": None, "card_last4": None, "failure": None,
-            "next_action": action, "created_at": "2026-01-31T12:00:00Z",
+            "next_action": action, "held": False, "cancelable": action is not None, "created_at": "2026-01-31T12:00:00Z",
         }  # fmt: skip
 
     def transfer(self, amount: str) -> dict[str, Any]:
@@ -100,7 +101,7 @@ class Double:
     def settle(self, status: str, failure: dict[str, str] | None = None) -> None:
         """What the provider says from now on."""
         assert self.payment
-        self.payment |= {"status": status, "failure": failure, "next_action": None}
+        self.payment |= {"status": status, "failure": failure, "next_action": None, "held": False, "cancelable": False}
         self.status = "completed" if status == "succeeded" else "active"
 
     def page(self) -> str:
@@ -177,6 +178,9 @@ def serving() -> Iterator[Double]:
             elif self.path.endswith("/bank_account"):
                 double.kept.append(body)
                 self.say(json.dumps(double.keeping[1]), "json", double.keeping[0])
+            elif self.path.endswith("/cancel"):
+                double.settle("canceled")
+                self.say(json.dumps(double.answer()), "json", 202)
             elif self.path.endswith("/apple_pay/session"):
                 self.say(json.dumps({"session": {"asked": body["validation_url"]}}), "json")
             elif double.refusal:

@@ -16,7 +16,7 @@ def choose(browser: Browser, method: str) -> None:
 
 
 def to_provider(browser: Browser) -> None:
-    eventually(lambda: browser.run("location.pathname"), lambda path: path == "/provider", 20, "the page does not lead away")
+    browser.until(lambda: browser.run("location.pathname") == "/provider", "the page does not lead away")
 
 
 def led_away(world: World) -> None:
@@ -40,6 +40,51 @@ def led_away(world: World) -> None:
         browser.wait_for("#success")
         assert not browser.complaints(), browser.complaints()
     assert len(double.asked) == 1
+
+
+def turned_back(world: World) -> None:
+    with serving() as double:
+        with Browser("en-GB") as browser:
+            browser.visit(f"{double.url}/pay/{CODE}")
+            choose(browser, "paypal")
+            to_provider(browser)
+        # Another browser leads nobody away: there is the way, and the way to pay otherwise.
+        with Browser("en-GB", 390, 844, 2) as browser:
+            browser.visit(f"{double.url}/pay/{CODE}")
+            browser.wait_for("#redirect")
+            picture(world, browser, "phone-turned-back")
+            # The service lets nobody in for a while, and says so; then it does.
+            double.failing, double.failure = {"cancel": 1}, 429
+            browser.click("#other-way")
+            browser.wait_for_text("too many attempts")
+            eventually(lambda: browser.run("document.querySelector('#other-way').disabled"), lambda shut: not shut, 20, "it cannot be tried again")
+            assert double.payment
+            assert double.payment["status"] == "requires_action"
+            browser.click("#other-way")
+            browser.wait_for("input[value=klarna]")
+            assert double.payment["status"] == "canceled" and double.answered["provider"] == 1, double.answered
+            choose(browser, "klarna")
+            to_provider(browser)
+        assert [body["method"]["type"] for body in double.asked] == ["paypal", "klarna"], double.asked
+
+
+def in_another_browser(world: World) -> None:
+    payment = "pay_01jd9y4w3hf3zt0v8c2m5k7q9r"
+    with serving() as double, Browser("en-GB") as browser:
+        double.pay({"method": {"type": "klarna"}})
+        double.settle("processing")
+        browser.visit(f"{double.url}/pay/{CODE}?payment_id={payment}&redirect_status=succeeded")
+        browser.wait_for_text("under way")
+        assert browser.run("location.search") == ""
+        browser.reload()
+        browser.wait_for_text("under way")
+        asked = [request["url"] for request in browser.requests() if "/status?" in request["url"]]
+        assert len(asked) > 1 and all(url.endswith(f"&payment_id={payment}") for url in asked), asked
+        # What is no payment's id is passed over.
+        browser.visit(f"{double.url}/pay/{CODE}?payment_id=x%26y")
+        double.settle("succeeded")
+        browser.wait_for("#success")
+        assert not browser.complaints(), browser.complaints()
 
 
 def sent_back(world: World) -> None:
@@ -76,8 +121,11 @@ def transferred(world: World) -> None:
         browser.reload()
         browser.wait_for_text("bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4")
         assert double.payment
+        assert "sent nothing" in browser.text("#other-way")
+        before = browser.run("document.querySelector('img.qr').src")
         double.payment["next_action"] = double.transfer("0.000054")
         browser.wait_for_text("0.000054 BTC")
+        assert browser.run("document.querySelector('img.qr').src") != before, "a picture of the first amount may be kept"
         double.payment["next_action"] = double.transfer("0")
         browser.wait_for_text("send nothing more")
         picture(world, browser, "phone-transfer-on-its-way")
@@ -198,6 +246,8 @@ CASES: list[Case] = [
     ("a bank account is checked at its field, and debited only after its holder agreed to the mandate", debited),
     ("a lender's form names what is missing at its field, and hands over who pays", told_who),
     ("a customer is led to a provider's page once, and comes back to a receipt", led_away),
+    ("who turns back there pays in another way, and nobody else is led away", turned_back),
+    ("who comes back in another browser sees the payment they came from", in_another_browser),
     ("a refusal there leads back to the choice, and a bank that takes its time is waited for", sent_back),
     ("a customer whom a bank sends back reads that it is over, or is back at the shop", sent_back_by_a_bank),
     ("a transfer is shown with its QR image, and what is missing, until it has arrived", transferred),

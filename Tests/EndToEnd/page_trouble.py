@@ -7,7 +7,7 @@ import time
 from .browser import Browser
 from .harness import Case, World, eventually
 from .page_double import CODE, picture, serving
-from .page_elsewhere import choose
+from .page_elsewhere import choose, to_provider
 
 NO_STORAGE = "Object.defineProperty(window, 'sessionStorage', { get() { throw new DOMException('off', 'SecurityError'); } });"
 # The contrast of what has the focus: its ring and what is behind it.
@@ -32,11 +32,13 @@ def without_storage(world: World) -> None:
         browser.visit(f"{double.url}/pay/{CODE}")
         browser.wait_for("input[value=klarna]")
         choose(browser, "klarna")
+        to_provider(browser)
+        browser.visit(f"{double.url}/pay/{CODE}")
         browser.wait_for("#redirect")
         time.sleep(1)
-        assert browser.run("location.pathname") == f"/pay/{CODE}", "nobody is led away: they might be for ever"
+        assert browser.run("location.pathname") == f"/pay/{CODE}", "whoever is back is led away again"
         browser.click("#redirect")
-        eventually(lambda: browser.run("location.pathname"), lambda path: path == "/provider", 20, "the way is shut")
+        to_provider(browser)
         browser.visit(f"{double.url}/pay/{CODE}")
         browser.wait_for("#redirect")
         double.settle("succeeded")
@@ -87,6 +89,34 @@ def without_answers(world: World) -> None:
         browser.wait_for("input[value=klarna]")
 
 
+def too_often(world: World) -> None:
+    with serving() as double, Browser("en-GB") as browser:
+        double.failing, double.failure = {"pay": 1}, 429
+        browser.visit(f"{double.url}/pay/{CODE}")
+        choose(browser, "klarna")
+        browser.wait_for(".alert")
+        assert "too many attempts" in browser.text(".alert"), browser.text(".alert")
+        time.sleep(2)
+        assert double.answered["pay"] == 1 and not double.asked, "it is asked again by itself"
+        choose(browser, "klarna")
+        to_provider(browser)
+
+
+def checked(world: World) -> None:
+    with serving() as double, Browser("en-GB") as browser:
+        double.pay({"payment_method_id": "pm_01jd9y4w3hf3zt0v8c2m5k7q9r"})
+        assert double.payment
+        browser.visit(f"{double.url}/pay/{CODE}")
+        browser.wait_for_text("under way")
+        double.payment["held"] = True
+        browser.wait_for_text("is being checked")
+        picture(world, browser, "held")
+        assert not browser.run("!!document.querySelector('#success, form')")
+        double.settle("canceled")
+        browser.wait_for("input[value=klarna]")
+        assert not browser.complaints(), browser.complaints()
+
+
 def authentication(world: World) -> None:
     with serving() as double, Browser("en-GB") as browser:
         double.failing, double.failure = {"step": 2}, 409
@@ -121,9 +151,11 @@ def rings(world: World) -> None:
 
 
 CASES: list[Case] = [
-    ("without storage a customer finds the way to a provider's page as a button, and back", without_storage),
+    ("without storage a customer is led to a provider's page once, and finds the way as a button when back", without_storage),
     ("texts that cannot be had are asked for again, then the page speaks English, or says that it is stuck", without_texts),
     ("a service that does not answer is waited for, one that refuses is not", without_answers),
+    ("who pays too often is told so at once, and nothing is repeated by itself", too_often),
+    ("a payment that somebody is to look at is neither paid nor to be paid anew", checked),
     ("a customer who cannot be authenticated is told, and nobody asks for ever", authentication),
     ("whatever the brand's panel, the focus can be seen on it", rings),
 ]

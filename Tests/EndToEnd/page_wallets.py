@@ -38,7 +38,10 @@ window.ApplePaySession = class {
     window.apple.push({ session });
     setTimeout(() => this.onpaymentauthorized({ payment: { token: { paymentData: { version: "EC_v1", data: "d" } } } }));
   }
-  completePayment(result) { window.apple.push(result); }
+  completePayment(result) {
+    if (window.lapses) { this.oncancel(); throw new DOMException("The sheet is closed.", "InvalidAccessError"); }
+    window.apple.push(result);
+  }
   abort() { window.apple.push("aborted"); }
 };
 """
@@ -119,8 +122,24 @@ def with_apple(world: World) -> None:
         assert all(request["url"].startswith(double.url) for request in browser.requests())
 
 
+def lapsed_apple(world: World) -> None:
+    with serving() as double, Browser("en-GB") as browser:
+        double.link = {"methods": ["apple_pay", "card"], "wallets": WALLETS | {"google_pay": None}}
+        browser.before_pages(APPLE_SCRIPT + "window.lapses = true;")
+        browser.visit(f"{double.url}/pay/{CODE}")
+        browser.wait_for("#apple_pay")
+        browser.run("(() => { const b = document.querySelector('#apple_pay'); b.click(); b.click(); b.click(); })()")
+        eventually(lambda: double.asked, bool, 20, "nothing is paid")
+        double.settle("succeeded")
+        browser.wait_for("#success")
+        sheets = [told for told in browser.run("window.apple") if "version" in told]
+        assert len(sheets) == 1 and len(double.kept) == 1, "pressing again opens another sheet"
+        assert not browser.complaints(), browser.complaints()
+
+
 CASES: list[Case] = [
     ("Google Pay's token goes where a card would, and Google's script is all that comes from elsewhere", with_google),
     ("a browser without Google Pay shows no button, and says so where there is no other way", without_google),
     ("Apple Pay's merchant is validated by the service, and its sheet is told how the payment went", with_apple),
+    ("a sheet of Apple Pay's that closes before the payment is through leaves the page to say how it went", lapsed_apple),
 ]

@@ -157,11 +157,11 @@ enum Sample {
             succeededAt: start.adding(.seconds(5)))
     }
 
-    static func failed(_ invoice: InvoiceID?, attempt: Int64 = 1) -> PaymentFailedV1 {
+    static func failed(_ invoice: InvoiceID?, attempt: Int64 = 1, retryAt: Instant? = nil) -> PaymentFailedV1 {
         PaymentFailedV1(
             paymentID: .new(at: start), attempt: attempt, customerID: .new(at: start), amount: price,
             invoiceID: invoice, subscriptionID: nil, declineCode: "insufficient_funds", declineClass: "soft",
-            failedAt: start.adding(.seconds(5)))
+            retryAt: retryAt, failedAt: start.adding(.seconds(5)))
     }
 
     static func refunded(

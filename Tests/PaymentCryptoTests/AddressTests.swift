@@ -2,6 +2,7 @@ import BillingCore
 import PaymentChains
 import PaymentContract
 import PaymentCrypto
+import PaymentDomain
 import Postgres
 import Testing
 
@@ -99,6 +100,29 @@ import Testing
                 try await world.execute(
                     "UPDATE crypto_charges SET address = (SELECT min(address) FROM crypto_charges)")
             }
+        }
+    }
+
+    private static let readings: [(String, String, Decline.Class)] = [
+        (CryptoDecline.quoteExpired, "quote_expired", .action), (CryptoDecline.underpaid, "underpaid", .action),
+        (CryptoDecline.paidLate, "paid_late", .action), (CryptoDecline.canceled, "customer_declined", .action),
+        (CryptoDecline.rateUnavailable, "processing_error", .soft),
+        (CryptoDecline.chainUnavailable, "processing_error", .soft),
+        (CryptoDecline.amountUnsupported, "invalid_amount", .soft),
+        (CryptoDecline.methodUnsupported, "provider_configuration", .soft),
+    ]
+
+    @Test("every decline has a row in the table, with a sentence of its own for the payer") func meanings()
+        async throws
+    {
+        try await withCrypto { world in
+            let provider: CryptoProvider = try world.provider()
+            for (code, expected, declineClass) in Self.readings {
+                let read: Decline = provider.reading(of: ProviderDecline(code: code)).decline
+                #expect(read.code == expected && read.reason.declineClass == declineClass, "\(code)")
+                #expect(read.message != DeclineReason.unknown.message, "\(code)")
+            }
+            #expect(provider.reading(of: ProviderDecline(code: "nobody_knows")).decline.reason == .unknown)
         }
     }
 

@@ -184,6 +184,7 @@ private typealias Step = FakePayPal.Step
             #expect(try await world.adapter.forget(ForgetMethodRequest(methodID: id(), token: token)) == expected)
             #expect(world.fake.lines == ["DELETE /v3/vault/payment-tokens/\(path)"])
             #expect(world.fake.sent.first?.body.isEmpty == true)
+            #expect(world.adapter.name(of: token) == path)
         }
         let silent = FakeWorld(Array(repeating: .text(503), count: 4))
         await #expect(throws: ProviderFault.unavailable(503)) {
@@ -255,6 +256,25 @@ private typealias Step = FakePayPal.Step
                 brand: brand.lowercased(), reference: capture ? "CAP1" : "AUTH1")
             #expect(try await world.adapter.charge(Ask.stored(capture: capture)) == .declined(decline))
             #expect(world.adapter.reading(of: decline).decline.code == expected)
+        }
+    }
+
+    @Test("a reason counts where it is known to say why, and hides no state where it is not", arguments: [true, false])
+    func reasons(capture: Bool) async throws {
+        let state: String = capture ? "DECLINED" : "DENIED"
+        for (reason, code, expected) in [
+            ("DECLINED_BY_RISK_FRAUD_FILTERS", "DECLINED_BY_RISK_FRAUD_FILTERS", Decline.blockedByRisk),
+            ("OTHER", state, .genericDecline), ("INVENTED_TOMORROW", state, .genericDecline),
+        ] {
+            let details: JSONValue = ["reason": .string(reason)]
+            let step: FakePayPal.Step =
+                capture
+                ? completed([Say.capture(state).setting(["status_details"], to: details)])
+                : held([Say.authorization(state).setting(["status_details"], to: details)])
+            let world = FakeWorld([step])
+            let decline = ProviderDecline(code: code, reference: capture ? "CAP1" : "AUTH1")
+            #expect(try await world.adapter.charge(Ask.stored(capture: capture)) == .declined(decline))
+            #expect(world.adapter.reading(of: decline).decline == expected)
         }
     }
 

@@ -130,10 +130,6 @@ private func expectUnusable(_ twist: Twist, _ call: () async throws(ProviderFaul
         let taken: JSONValue = Say.capture().setting(["network_transaction_reference"], to: ["id": bad])
         let second = FakeWorld([.answer(201, Say.order("COMPLETED", captures: [taken]))])
         #expect(try await second.adapter.charge(Ask.stored()) == .captured(ProviderCharge(reference: "CAP1")))
-        let reasoned: JSONValue = Say.capture("DECLINED").setting(["status_details"], to: ["reason": "BUYER_COMPLAINT"])
-        let third = FakeWorld([.answer(201, Say.order("COMPLETED", captures: [reasoned]))])
-        let declined = ProviderDecline(code: "BUYER_COMPLAINT", reference: "CAP1")
-        #expect(try await third.adapter.charge(Ask.stored()) == .declined(declined))
     }
 
     @Test("leave a good answer good: the twists are what fails") func control() async throws {

@@ -117,10 +117,11 @@ struct MatrixStage: Sendable {
         _ story: MatrixStory, _ method: MatrixMethod, _ actor: (customer: CustomerID, kept: PaymentMethodID?)
     ) async throws -> PaymentID? {
         let how: String = story.isManual && method.canBeManual ? "manual" : "automatic"
+        let country: String = method.currency == .usd ? "US" : "DE"
         let what: String =
             method.page.map {
                 #""payment_method_type":"\#($0)","return_url":"https://shop.test/back","payer":{"name":"Ada","#
-                    + #""email":"ada@example.com","country":"DE"}"#
+                    + #""email":"ada@example.com","country":"\#(country)"}"#
             } ?? #""payment_method_id":"\#(actor.kept?.rawValue ?? "")""#
         let body =
             #"{"amount":\#(story.minor),"currency":"\#(method.currency.code)","customer_id":"\#(actor.customer)","#

@@ -190,6 +190,36 @@ import Testing
         }
     }
 
+    @Test("an attempt that reached no network takes nothing from the budget when it ends, either") func unsent()
+        async throws
+    {
+        try await withRouting { world in
+            try await world.rules(Self.rules)
+            let payer = try await world.payer(brand: "mastercard")
+            for payment in try await world.approved(payer, 9) {
+                try await world.execute(
+                    """
+                    UPDATE payment_attempts SET status = 'failed', decline_code = 'do_not_honor'
+                    WHERE id = \(payment.attemptID)
+                    """)
+            }
+            let payment: PaymentRecord = try await world.approved(payer)[0]
+            _ = try await world.routed([payment])
+            let seen: Instant = try #require(
+                try await world.database.transaction { db in
+                    try db.first("SELECT stepped_at FROM payments WHERE id = \(payment.id)") { row in
+                        try row.next() as Instant
+                    }
+                })
+            #expect(try await world.ended(payment.id, .outage(steppedAt: seen))?.route.provider == "sandbox_c")
+            #expect(try await world.ended(payment.id, RoutingWorld.declined("token_gone"))?.route.provider == "sandbox")
+            #expect(
+                try await world.attempts(payment.id) == [
+                    "1 sandbox_b failed outage", "2 sandbox_c failed token_gone", "3 sandbox started",
+                ])
+        }
+    }
+
     @Test(
         "what a card was advised before is read by its own network: Mastercard's ten days keep no Visa card waiting",
         arguments: [("mastercard", false), ("visa", true)])

@@ -1,6 +1,7 @@
 import BillingCore
 import HTTPKit
 import JSON
+import PaymentContract
 import PaymentDomain
 import PaymentRecords
 import PaymentRouting
@@ -90,6 +91,65 @@ import Testing
         }
     }
 
+    @Test("a provider that does not take the amount is passed over, and it is said") func amounts() async throws {
+        try await withRouting { unlimited in
+            let card = ProviderCapabilities.Method(
+                type: "card", amounts: ["EUR": 100...10_000], separateCapture: true, partialCapture: true,
+                multipleCapture: true, partialRefund: true, offSession: true)
+            let world = try RoutingWorld(
+                unlimited.database,
+                capabilities: [
+                    "sandbox_b": ProviderCapabilities(
+                        methods: RoutingWorld.capabilities.methods, currencies: RoutingWorld.capabilities.currencies,
+                        refusal: { $0.minor < 50 ? .notPositive : nil }),
+                    "sandbox_c": ProviderCapabilities(methods: [card], currencies: ["EUR"]),
+                ])
+            try await world.rules(#"{"order":{"by":"listed","providers":["sandbox_b","sandbox_c","sandbox"]}}"#)
+            let payer = try await world.payer()
+            for (amount, provider) in [(49, "sandbox"), (50, "sandbox_b")] as [(Int64, String)] {
+                let answer: JSONValue = try await evaluate(world, #"{"amount":\#(amount),"currency":"EUR"}"#)
+                #expect(answer["provider"]?.stringValue == provider)
+                let gaps: [String?] = (answer["routing"]?["candidates"]?.arrayValue ?? [])
+                    .filter { $0["verdict"]?.stringValue == "lacks" }.map { $0["reason"]?.stringValue }
+                #expect(gaps == Array(repeating: "does not take such an amount", count: amount < 50 ? 2 : 1))
+                let money = Money(minor: amount, currency: .eur)
+                #expect(try await world.routed(world.approved(payer, amount: money)[0]) == provider)
+            }
+        }
+    }
+
+    /// Documents that this release does not write, and what is said of them.
+    private static let foreign: [(String, String)] = [
+        (#"{"order":{"by":"nothing"}}"#, "order.by "),
+        (#"{"order":{"by":"success_rate","floor":9999}}"#, "order.floor must be 0 to 5000"),
+    ]
+
+    @Test("rules that cannot be gone by are told to who reads them and to who asks", arguments: 0..<foreign.count)
+    func unreadable(index: Int) async throws {
+        let (text, sentence) = Self.foreign[index]
+        try await withRouting { world in
+            try await world.execute(
+                """
+                INSERT INTO routing_documents (version, document, created_at, created_by)
+                VALUES (1, \(text)::jsonb, \(RoutingWorld.start), 'key_test')
+                """)
+            let answer: JSONValue = try await evaluate(world, #"{"amount":5000,"currency":"EUR"}"#)
+            #expect(answer["routing"] == .null)
+            #expect(answer["fault"]?.stringValue?.hasPrefix(sentence) == true, "\(answer)")
+            let version: RoutingVersion? = try await world.database.transaction { db in
+                try RoutingDocumentStore.current(in: db)
+            }
+            #expect(version?.fault == answer["fault"]?.stringValue)
+            let draft: JSONValue = try await evaluate(
+                world, #"{"amount":5000,"currency":"EUR","document":{"order":{"by":"least_cost"}}}"#)
+            #expect(draft["fault"] == .null && draft["provider"]?.stringValue == "sandbox_b")
+            // Payments go to the providers of their methods until others are in place.
+            #expect(try await world.routed(world.approved(world.payer())).isEmpty)
+            try await world.rules(#"{"order":{"by":"least_cost"}}"#)
+            #expect(try await world.routed(world.approved(world.payer())[0]) == "sandbox_b")
+        }
+    }
+
     @Test("every malformed field is named") func fields() throws {
         let invalid: InvalidInput? = #expect(throws: InvalidInput.self) {
             try decode(
@@ -150,7 +210,8 @@ import Testing
         for _ in 0..<5 {
             let taken: Duration = clock.measure {
                 for _ in 0..<rounds / 5 {
-                    let decision: RoutingDecision = rules.decide(request, among: book.candidates(for: request))
+                    let candidates: [RoutingCandidate] = book.candidates(for: request, down: [])
+                    let decision: RoutingDecision = rules.decide(request, among: candidates)
                     chosen += decision.cascade.count
                 }
             }

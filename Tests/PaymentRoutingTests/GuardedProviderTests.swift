@@ -75,14 +75,19 @@ import Testing
         #expect(world.guarded.name == "a" && world.guarded.capabilities.methods.count == 1)
     }
 
-    @Test("what is rejected, and look-ups of one charge that make no sense, say nothing of it; new charges do")
+    @Test("what is rejected, and look-ups of one charge that fail, say nothing of it; new charges do")
     func noOutages() async throws {
         let world = World { _ throws(ProviderFault) in throw .rejected(code: "token_unknown") }
         for _ in 0..<30 { _ = try? await world.charge() }
-        world.acquirer.turn { _ throws(ProviderFault) in throw .unusable("another amount") }
         let stuck: ChargeRequest = world.request()
-        for _ in 0..<30 { _ = try? await world.guarded.outcome(of: stuck) }
-        #expect(world.health.snapshot("a")?.phase == .closed)
+        for fault in [
+            ProviderFault.unusable("another amount"), .unavailable(500), .timedOut, .rateLimited(retryAfter: nil),
+        ] {
+            world.acquirer.turn { _ throws(ProviderFault) in throw fault }
+            for _ in 0..<30 { _ = try? await world.guarded.outcome(of: stuck) }
+            #expect(world.health.snapshot("a")?.phase == .closed, "\(fault)")
+        }
+        world.acquirer.turn { _ throws(ProviderFault) in throw .unusable("another amount") }
         world.clock.advance(by: .seconds(120))
         for _ in 0..<30 { _ = try? await world.charge() }
         #expect(world.health.snapshot("a")?.phase != .closed)
@@ -151,6 +156,25 @@ import Testing
         #expect(world.health.snapshot("a")?.phase == .halfOpen(good: 2, underWay: []))
         _ = try await world.charge()
         #expect(world.health.snapshot("a")?.phase == .closed)
+    }
+
+    @Test("a look-up that fails as a probe says nothing: good charges close the circuit all the same")
+    func failedLookUps() async throws {
+        let world = World { request in captured(request) }
+        await Self.open(world)
+        world.clock.advance(by: .seconds(31))
+        world.acquirer.turn { _ throws(ProviderFault) in throw .unavailable(500) }
+        await #expect(throws: ProviderFault.unavailable(500)) { try await world.guarded.outcome(of: world.request()) }
+        #expect(world.health.snapshot("a")?.phase == .halfOpen(good: 0, underWay: []))
+        world.acquirer.turn { request in captured(request) }
+        for _ in 0..<3 { _ = try await world.charge() }
+        #expect(world.health.snapshot("a")?.phase == .closed)
+    }
+
+    @Test("look-ups that do not reach the provider open the circuit") func unreachable() async throws {
+        let world = World { _ throws(ProviderFault) in throw .notSent("connection refused") }
+        for _ in 0..<20 { _ = try? await world.guarded.outcome(of: world.request()) }
+        #expect(world.health.snapshot("a")?.phase != .closed)
     }
 
     @Test("a call without an answer is given up in time, its outcome unknown, and keeps its place until it ends")

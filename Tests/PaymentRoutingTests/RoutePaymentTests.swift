@@ -105,16 +105,61 @@ import Testing
         try await withRouting { world in
             try await world.rules(#"{"order":{"by":"least_cost"}}"#)
             let payer = try await world.payer()
-            try await world.execute(
-                """
-                INSERT INTO providers_down (provider, since, taken_out_by)
-                VALUES ('sandbox_b', \(RoutingWorld.start), 'key_test')
-                """)
+            try await takeOut("sandbox_b", of: world)
             try await world.book.refresh(world.database)
             #expect(try await world.routed(world.approved(payer)[0]) == "sandbox_c")
             try await world.execute("DELETE FROM providers_down")
             try await world.book.refresh(world.database)
             #expect(try await world.routed(world.approved(payer)[0]) == "sandbox_b")
+        }
+    }
+
+    private func takeOut(_ provider: String, of world: RoutingWorld) async throws {
+        try await world.execute(
+            """
+            INSERT INTO providers_down (provider, since, taken_out_by)
+            VALUES (\(provider), \(RoutingWorld.start), 'key_test')
+            """)
+    }
+
+    @Test("an instance that has just started goes by the rules and by what is taken out before it has kept up once")
+    func started() async throws {
+        try await withRouting { world in
+            try await world.rules(#"{"order":{"by":"least_cost"}}"#)
+            try await takeOut("sandbox_b", of: world)
+            let started = try RoutingWorld(world.database)
+            let payment: PaymentRecord = try await started.approved(started.payer())[0]
+            #expect(try await started.routed(payment) == "sandbox_c")
+            try await takeOut("sandbox", of: world)
+            let another = try RoutingWorld(world.database)
+            #expect(try await another.ended(payment.id, RoutingWorld.declined("do_not_honor")) == nil)
+            #expect(try await world.stopped(payment.id) == "exhausted")
+        }
+    }
+
+    @Test("rules that name a provider that has gone count for those that are left") func gone() async throws {
+        try await withRouting { world in
+            try await world.rules(
+                #"""
+                {"rules":[{"name":"french cards","when":{"countries":["FR"]},"only":["sandbox_c"]},
+                          {"name":"german cards","when":{"countries":["DE"]},"exclude":["sandbox_c","sandbox_b"]},
+                          {"name":"amex","when":{"brands":["amex"]},"order":{"by":"volume_split","shares":[
+                            {"provider":"sandbox_c","weight":9},{"provider":"sandbox_b","weight":1}]}}],
+                 "order":{"by":"listed","providers":["sandbox_c","sandbox_b","sandbox"]}}
+                """#)
+            let left = try RoutingWorld(world.database, names: ["sandbox", "sandbox_b"])
+            let table: [(String, String, String)] = [
+                ("GB", "visa", "sandbox_b"), ("GB", "amex", "sandbox_b"), ("DE", "visa", "sandbox"),
+                ("FR", "visa", "sandbox"),
+            ]
+            for (country, brand, provider) in table {
+                let payment: PaymentRecord = try await left.approved(left.payer(country: country, brand: brand))[0]
+                #expect(try await left.routed(payment) == provider, "\(country) \(brand)")
+            }
+            // New rules name those that there are.
+            await #expect(throws: Problem.self) {
+                try await left.rules(#"{"order":{"by":"listed","providers":["sandbox_c","sandbox"]}}"#)
+            }
         }
     }
 

@@ -57,6 +57,19 @@ import Testing
         #expect(fault.hasPrefix("payment.providers.stripe: the fee's "), "\(fault)")
     }
 
+    @Test("a rate alone is all that a payment costs, in every currency; a fixed part counts where it is known")
+    func rateAlone() throws {
+        let rate: [String: String] = ["payment.providers.stripe.fee_rate": "0.02"]
+        let alone: FeeModel? = try Self.profile(rate).fees
+        for currency in [Currency.eur, .usd] {
+            #expect(alone?.cost(of: Money(minor: 500, currency: currency))?.billionths == 10_000_000_000)
+        }
+        let both: [String: String] = rate.merging(["payment.providers.stripe.fee_fixed.EUR": "25"]) { $1 }
+        let fixed: FeeModel? = try Self.profile(both).fees
+        #expect(fixed?.cost(of: Money(minor: 500, currency: .eur))?.billionths == 35_000_000_000)
+        #expect(fixed?.cost(of: Money(minor: 500, currency: .usd)) == nil)
+    }
+
     @Test("sandbox acquirers are read in order, and a name that is none is told") func acquirers() throws {
         func names(_ text: String?) throws -> [String] {
             try RoutingConfiguration(

@@ -72,14 +72,18 @@ struct RoutingWorld: Sendable {
     let route: RoutePayment
     let cascade: CascadePayment
 
-    init(_ database: PostgresPool, names: [String] = ["sandbox", "sandbox_b", "sandbox_c"]) throws {
+    /// - Parameter capabilities: Those of providers that cannot do what the others can.
+    init(
+        _ database: PostgresPool, names: [String] = ["sandbox", "sandbox_b", "sandbox_c"],
+        capabilities: [String: ProviderCapabilities] = [:]
+    ) throws {
         self.database = database
         clock = ManualClock(Self.start)
         let fees: [String: String] = ["sandbox": "0.029", "sandbox_b": "0.019", "sandbox_c": "0.024"]
         let catalogue = ProviderCatalogue(
             try names.map { name in
                 ProviderProfile(
-                    name: name, capabilities: Self.capabilities,
+                    name: name, capabilities: capabilities[name] ?? Self.capabilities,
                     fees: try fees[name].map {
                         try FeeModel(rate: ExactDecimal(parsing: $0), fixed: [.usd: 30, .eur: 25])
                     })

@@ -2,6 +2,7 @@ import PaymentRecords
 import BillingCore
 import HTTPKit
 import JSON
+import PaymentContract
 import PaymentDomain
 import PaymentService
 import Postgres
@@ -100,6 +101,34 @@ import Testing
             #expect(try await world.number("SELECT count(*) FROM captures") == 0)
             try await world.capture(payment.id)
             #expect(try await world.payment(payment.id).status == .succeeded)
+        }
+    }
+
+    @Test("what its provider captures once is not taken in parts: the wish is refused and nothing is stored")
+    func once() async throws {
+        let pages = PagesProvider()
+        pages.begin(with: .authorized(ProviderCharge(reference: "pg_1")))
+        try await withPayments(beside: [pages]) { world in
+            let customer: CustomerID = await world.customer()
+            let body: String =
+                #"{"amount":1299,"currency":"EUR","customer_id":"\#(customer)","payment_method_type":"#
+                + #""klarna","return_url":"https://shop.example/back","payer":{"country":"DE"},"#
+                + #""capture_method":"manual"}"#
+            let made: Reply<PaymentResource> = try await world.work.create(
+                world.call("/v1/payments", body: body), world.read(body))
+            let payment: PaymentRecord = try await world.payment(world.id(made))
+            await world.decide(payment)
+            #expect(try await world.settled(payment.id).status == .authorized)
+            await #expect(throws: CapturePayment.Failure.singleCapture) {
+                try await world.capture(payment.id, 500, final: false)
+            }
+            let refused: Problem = CapturePayment.Failure.singleCapture.problem
+            #expect(refused.status == 422 && refused.param == "final")
+            #expect(try await world.number("SELECT count(*) FROM captures") == 0)
+            #expect(pages.captures == 0)
+            try await world.capture(payment.id, 500)
+            let done: PaymentRecord = try await world.payment(payment.id)
+            #expect(done.status == .succeeded && done.amountCaptured == 500)
         }
     }
 

@@ -246,6 +246,25 @@ import Testing
         }
     }
 
+    @Test("a method that the provider did not keep is detached without touching the same one that it keeps since")
+    func failedTwin() async throws {
+        let pages = PagesProvider()
+        pages.save(as: .declined(ProviderDecline(code: "debit_not_authorized")))
+        try await withPayments(beside: [pages]) { world in
+            let customer: CustomerID = await world.customer()
+            let failed: PaymentMethodID = try Self.id(try await Self.attach(world, customer))
+            pages.save(as: Self.saved)
+            let kept: PaymentMethodID = try Self.id(try await Self.attach(world, customer))
+            try await world.detach(failed)
+            try await world.work.remove.pass()
+            #expect(try await world.removals() == ["succeeded"])
+            #expect(pages.forgotten.isEmpty, "the customer still pays with it")
+            try await world.detach(kept)
+            try await world.work.remove.pass()
+            #expect(pages.forgotten.map(\.methodID) == [kept])
+        }
+    }
+
     @Test("an unknown provider, a kind it does not keep and contradictions are refused; nothing is stored")
     func refused() async throws {
         try await withPayments(beside: [PagesProvider()]) { world in

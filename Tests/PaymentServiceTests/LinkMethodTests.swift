@@ -42,7 +42,7 @@ import Testing
             #expect(action?["expires_at"]?.stringValue == waiting.actionExpiresAt?.rfc3339)
             let row: [String] = try await world.texts(
                 "SELECT return_url || ' ' || (payer->>'country') || ' ' || single_use::text FROM payment_methods")
-            #expect(row == ["https://pay.example/pay/\(visit.code) DE true"])
+            #expect(row == ["https://pay.example/pay/\(visit.code)?payment_id=\(waiting.id) DE true"])
             pages.settle(waiting.attemptID, .captured(ProviderCharge(reference: "pg_done")))
             for _ in 0..<3 {
                 let seen: JSONValue = try await world.look(visit)

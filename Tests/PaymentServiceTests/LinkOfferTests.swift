@@ -74,6 +74,8 @@ import Testing
             #expect(types(lender, all, Self.money(5_000, .usd), "US") == ["klarna", "afterpay_clearpay", "affirm"])
             #expect(types(lender, all, Self.money(400_001, .usd), "US") == ["klarna", "affirm"])
             #expect(types(lender, all, Self.money(4_900, .eur), "NL") == ["ideal", "klarna"])
+            #expect(types(lender, all, Self.money(5_000, .usd), "CA") == [], "lenders take the country's own currency")
+            #expect(types(lender, all, Self.money(5_000, .usd), "DE") == [])
         }
     }
 

@@ -113,6 +113,65 @@ import Testing
         }
     }
 
+    /// Pays with a card; the money is held until a person has looked at the payment.
+    private func held(_ world: PaymentWorld, _ visit: Visit) async throws -> PaymentID {
+        let seen: JSONValue = try await world.pay(visit, try await world.card(visit))
+        let id = PaymentID(unchecked: seen["payment"]?["id"]?.stringValue ?? "")
+        try await world.execute(
+            """
+            UPDATE payments SET capture_method = 'manual', review_status = 'pending', review_captures = true
+            WHERE id = \(id)
+            """)
+        await world.decide(try await world.payment(id), "review")
+        #expect(try await world.settled(id).status == .authorized)
+        return id
+    }
+
+    @Test(
+        "money that is held for a person to look at has not paid the link, and nobody pays beside it",
+        arguments: ["approve", "decline"])
+    func held(decision: String) async throws {
+        try await withPayments { world in
+            let visit = Visit(world.code(try await world.link(await world.customer())))
+            let id: PaymentID = try await held(world, visit)
+            let seen: JSONValue = try await world.look(visit)
+            #expect(seen["status"]?.stringValue == "active")
+            #expect(seen["payment"]?["status"]?.stringValue == "processing")
+            #expect(seen["payment"]?["held"] == .bool(true))
+            for visitor in [visit, Visit(visit.code)] { try await world.pay(visitor, try await world.card(visitor)) }
+            #expect(try await world.number("SELECT count(*) FROM payment_attempts") == 1)
+
+            let body = #"{"decision":"\#(decision)"}"#
+            _ = try await world.work.review(
+                world.call("/v1/payments/\(id)/review", body: body), id, world.read(body))
+            let after: JSONValue = try await world.look(visit)
+            let isApproved: Bool = decision == "approve"
+            #expect(after["status"]?.stringValue == (isApproved ? "completed" : "active"))
+            #expect(after["payment"]?["status"]?.stringValue == (isApproved ? "succeeded" : "canceled"))
+            #expect(after["payment"]?["held"] == .bool(false))
+            if !isApproved {
+                let paid: PaymentRecord = try await world.payNow(visit)
+                #expect(paid.status == .succeeded && paid.id != id)
+            }
+            #expect(try await world.status(visit.code) == .completed)
+            #expect(try await world.violations().isEmpty)
+        }
+    }
+
+    @Test("a payment whose money is held has its place among those of a link for several") func heldPlace() async throws
+    {
+        try await withPayments { world in
+            let code: String = world.code(try await world.link(await world.customer(), #","max_uses":2"#))
+            try await world.payNow(Visit(code))
+            _ = try await held(world, Visit(code))
+            #expect(try await world.status(code) == .active)
+            let late = Visit(code)
+            let card: String = try await world.card(late)
+            #expect(await world.refusal { try await world.pay(late, card) } == "payment_link_state")
+            #expect(try await world.number("SELECT count(*) FROM payments") == 2)
+        }
+    }
+
     @Test("only cards given on this page in this visit can pay") func strangers() async throws {
         try await withPayments { world in
             let customer: CustomerID = await world.customer()
@@ -184,6 +243,13 @@ import Testing
             let visit = Visit(world.code(try await world.link(await world.customer())))
             for _ in 0..<LinkUseStore.methodsPerHour { _ = try await world.card(visit) }
             #expect(await world.refusal { try await world.card(visit) } == "rate_limited")
+            // Ten minutes after the first of them, which are to be an hour old.
+            try await world.execute("UPDATE payment_link_cards SET stored_at = stored_at - interval '10 minutes'")
+            let problem: Problem? = await #expect(throws: Problem.self) { try await world.card(visit) }
+            let wait: Int? = problem?.headers.first { $0.name == "Retry-After" }.flatMap { Int($0.value) }
+            #expect(wait.map { (2_900...3_000).contains($0) } == true)
+            try await world.execute("UPDATE payment_link_cards SET stored_at = stored_at - interval '50 minutes'")
+            #expect(try await world.card(visit).hasPrefix("pm_"))
         }
     }
 

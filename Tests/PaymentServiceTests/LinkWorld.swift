@@ -31,7 +31,7 @@ extension PaymentWorld {
         association: [UInt8]? = nil
     ) -> LinkSettings {
         LinkSettings(
-            publicURL: "https://pay.example/", isSandbox: true, offered: LinkMethod.allCases, providers: providers,
+            publicURL: "https://pay.example", isSandbox: true, offered: LinkMethod.allCases, providers: providers,
             assets: [LinkSettings.Asset(type: "bitcoin", symbol: "BTC", decimals: 8)],
             wallets: wallets, creditor: creditor, instalments: instalments, appleAssociation: association,
             qr: { "<svg xmlns=\"http://www.w3.org/2000/svg\"><desc>\($0)</desc></svg>" })
@@ -85,9 +85,19 @@ extension PaymentWorld {
     }
 
     /// `GET /pay/{code}/status`.
-    func look(_ visit: Visit, _ pay: PayLink? = nil) async throws -> JSONValue {
+    func look(
+        _ visit: Visit, _ pay: PayLink? = nil, cameFrom payment: PaymentID? = nil
+    ) async throws -> JSONValue {
         guard let session = LinkSession(visit.session) else { throw Absent() }
-        return try parseJSON(encode(try await (pay ?? payLink).status(page(visit, "status", ""), session)))
+        let call: Call = page(visit, "status", "")
+        return try parseJSON(encode(try await (pay ?? payLink).status(call, session, cameFrom: payment)))
+    }
+
+    /// `POST /pay/{code}/cancel`.
+    @discardableResult
+    func giveUp(_ visit: Visit) async throws -> JSONValue {
+        let body = #"{"session":"\#(visit.session)"}"#
+        return try parseJSON(try await payLink.cancel(page(visit, "cancel", body), read(body)).body)
     }
 
     /// Gives a card and pays with it, as a page does; Fraud lets it pass.

@@ -57,7 +57,7 @@ import Testing
         arguments: [stripe, payPal],
         [
             (nil, "https://billing.example", "https://billing.example/pay/return/"),
-            ("", "https://billing.example/", "https://billing.example/pay/return/"),
+            ("", "https://billing.example", "https://billing.example/pay/return/"),
             ("https://shop.example/back?payment=", "https://billing.example", "https://shop.example/back?payment="),
         ] as [(String?, String, String)])
     func comingBack(_ environment: [String: String], _ given: (String?, String, String)) async throws {

@@ -21,7 +21,11 @@ import Testing
     }
 
     private func decline(_ world: PaymentWorld, _ id: PaymentID) async throws {
-        let body = #"{"decision":"decline"}"#
+        try await review(world, id, "decline")
+    }
+
+    private func review(_ world: PaymentWorld, _ id: PaymentID, _ decision: String) async throws {
+        let body = #"{"decision":"\#(decision)"}"#
         let reply: Reply<PaymentResource> = try await world.work.review(
             world.call("/v1/payments/\(id)/review", body: body), id, world.read(body))
         #expect(reply.status == 200)
@@ -100,6 +104,69 @@ import Testing
             }
             #expect(try await world.payment(payment.id).status == .authorized)
             #expect(try await world.cancel(payment.id).status == .canceled, "the time of a look holds up no release")
+        }
+    }
+
+    @Test("an approved hold that cannot be captured is released: the payment fails softly, once, and is tried again")
+    func refusedCapture() async throws {
+        try await withPayments { world in
+            let customer: CustomerID = try await world.payer()
+            let invoice = InvoiceID.new(at: PaymentWorld.start)
+            let payment: PaymentRecord = try await held(world, invoice, customer)
+            world.provider.refuse([.captures])
+            try await review(world, payment.id, "approve")
+            let failed: PaymentRecord = try await world.payment(payment.id)
+            #expect(failed.status == .failed && failed.decline == .holdReleased)
+            #expect(try await world.published("payment.failed.v1") == 1)
+            #expect(try await world.texts("SELECT 'held' FROM sandbox_charges WHERE held_until IS NOT NULL").isEmpty)
+            world.provider.refuse([])
+            try await again(world, invoice, customer)
+        }
+    }
+
+    @Test(
+        "a hold that nobody wants and that the provider does not let go of is released when it is time to look again",
+        arguments: [("approve", Decline.holdReleased), ("decline", .reviewDeclined)])
+    func refusedRelease(_ decision: String, _ decline: Decline) async throws {
+        try await withPayments { world in
+            let customer: CustomerID = try await world.payer()
+            let invoice = InvoiceID.new(at: PaymentWorld.start)
+            let payment: PaymentRecord = try await held(world, invoice, customer)
+            world.provider.refuse([.captures, .releases])
+            try await review(world, payment.id, decision)
+            #expect(try await world.payment(payment.id).status == .authorized)
+            world.provider.refuse([])
+            for _ in 0..<2 { try await world.work.sweep.pass() }
+            #expect(try await world.payment(payment.id).status == .authorized, "it is not yet time to look")
+            try await world.execute("UPDATE payments SET look_at = now()")
+            for _ in 0..<2 { try await world.work.sweep.pass() }
+            let failed: PaymentRecord = try await world.payment(payment.id)
+            #expect(failed.status == .failed && failed.decline == decline)
+            #expect(try await world.published("payment.failed.v1") == 1)
+            #expect(try await world.texts("SELECT 'held' FROM sandbox_charges WHERE held_until IS NOT NULL").isEmpty)
+        }
+    }
+
+    @Test("a customer who left their bank's page comes back with the same method; a page that is used once is over")
+    func leftPage() async throws {
+        let pages = PagesProvider()
+        try await withPayments(beside: [pages]) { world in
+            let (payment, _, _) = try await world.onPage()
+            world.clock.set(PaymentWorld.start.adding(.seconds(86_401)))
+            try await world.work.sweep.pass()
+            #expect(try await world.payment(payment.id).decline == .actionExpired)
+            await #expect(throws: ContinuePayment.Failure.notWaiting(.failed)) {
+                try await world.confirm(payment.id, passed: nil)
+            }
+            // As one that is kept at the provider.
+            try await world.execute("UPDATE payment_methods SET single_use = false")
+            let next: PaymentRecord = try await world.confirm(payment.id, passed: nil)
+            #expect(next.status == .created && next.attempts == 2 && !next.offSession)
+            await world.decide(next)
+            #expect(try await world.settled(next.id).status == .requiresAction)
+            let waiting: PaymentRecord = try await world.payment(next.id)
+            pages.settle(waiting.attemptID, .captured(ProviderCharge(reference: "pg_back")))
+            #expect(try await world.work.sync(next.id).payment.status == .succeeded)
         }
     }
 

@@ -152,6 +152,24 @@ import Testing
         }
     }
 
+    @Test("a charge that nobody answered for is looked at soon again once the provider has an answer")
+    func answeredLate() async throws {
+        let pages = PagesProvider()
+        pages.begin(with: .pending(reference: "pg_bank"))
+        try await withPayments(beside: [pages]) { world in
+            let payment: PaymentRecord = try await Self.create(world, Self.body(await world.customer()))
+            await world.decide(payment)
+            let looks: SQL = "SELECT looks FROM payments"
+            try await eventually(within: .seconds(20), "the bank is asked") { try await world.number(looks) == 1 }
+            // As after ten looks without an answer.
+            try await world.execute(
+                "UPDATE payments SET looks = 10, look_at = NULL, stepped_at = now() - interval '1 day'")
+            try await world.work.sweep.pass()
+            #expect(try await world.number("SELECT extract(epoch FROM look_at - stepped_at)::int FROM payments") == 5)
+            #expect(try await world.number(looks) == 1)
+        }
+    }
+
     @Test("a lost answer is asked about again, and a lost question leaves everything as it is") func lost() async throws
     {
         let pages = PagesProvider()

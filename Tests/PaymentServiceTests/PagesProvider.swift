@@ -136,6 +136,11 @@ final class PagesProvider: PaymentProvider, ProviderBankAccounts {
         return try ask { $0.forgetting }
     }
 
+    /// The method's id is the same with its kind and mandate, and without.
+    func name(of token: String) -> String {
+        token.split(separator: "/").first(where: { $0.hasPrefix("pm_") }).map(String.init) ?? token
+    }
+
     private func ask<Answer>(_ answer: (inout State) -> Answer) throws(ProviderFault) -> Answer {
         let (result, fault): (Answer?, ProviderFault?) = state.withLock { state in
             state.asked += 1

@@ -28,7 +28,14 @@ final class ScriptedProvider: PaymentProvider {
         case away
         /// Lets whoever asks wait.
         case silent
+        /// No connection comes about: nothing is sent.
+        case unreachable
+        /// Does what it is asked to, and reads nothing back.
+        case forgetful
     }
+
+    /// What it says no to for good.
+    enum Refusal: Sendable { case captures, releases }
 
     let name = "sandbox"
     var capabilities: ProviderCapabilities { sandbox.capabilities }
@@ -36,6 +43,7 @@ final class ScriptedProvider: PaymentProvider {
     private let mood = Mutex<Mood>(.well)
     private let requests = Mutex<[ChargeRequest]>([])
     private let refusal = Mutex<ProviderDecline?>(nil)
+    private let refusals = Mutex<Set<Refusal>>([])
     private let whileReleasing = Mutex<(@Sendable () async -> Void)?>(nil)
     private let lost = Atomic<Int>(0)
     private let hung = Atomic<Int>(0)
@@ -58,6 +66,9 @@ final class ScriptedProvider: PaymentProvider {
 
     /// What it says to charges from now on; without it the sandbox answers.
     func refuse(with new: ProviderDecline?) { refusal.withLock { $0 = new } }
+    /// What it says no to from now on.
+    func refuse(_ calls: Set<Refusal>) { refusals.withLock { $0 = calls } }
+    private func refuses(_ call: Refusal) -> Bool { refusals.withLock { $0.contains(call) } }
     private var now: Mood { mood.withLock { $0 } }
 
     /// What happens elsewhere before the answer to the next release is heard.
@@ -78,10 +89,12 @@ final class ScriptedProvider: PaymentProvider {
     }
 
     func capture(_ request: CaptureRequest) async throws(ProviderFault) -> CaptureAnswer {
-        try await moody { () throws(ProviderFault) in try await sandbox.capture(request) }
+        if refuses(.captures) { return .refused(code: "not_capturable") }
+        return try await moody { () throws(ProviderFault) in try await sandbox.capture(request) }
     }
 
     func release(_ request: ReleaseRequest) async throws(ProviderFault) -> ReleaseAnswer {
+        if refuses(.releases) { return .refused(code: "not_releasable") }
         let answer: ReleaseAnswer = try await moody { () throws(ProviderFault) in try await sandbox.release(request) }
         let meanwhile: (@Sendable () async -> Void)? = whileReleasing.withLock { work in
             defer { work = nil }
@@ -120,6 +133,7 @@ final class ScriptedProvider: PaymentProvider {
         _ ask: () async throws(ProviderFault) -> Answer
     ) async throws(ProviderFault) -> Answer {
         if now == .silent { await hang() }
+        if now == .unreachable { throw .notSent("no connection") }
         if now == .away || now == .silent { throw .timedOut }
         let answer: Answer = try await ask()
         if now == .booksAndVanishes {

@@ -17,11 +17,33 @@ import Testing
     private func providers(
         wallets: String?, environment: [String: String] = payPal
     ) throws(ServiceConfiguration.Invalid) -> [any PaymentProvider] {
-        let tunables: [String: String] = wallets.map { ["payment.paypal_wallets": $0] } ?? [:]
-        return try ConfiguredProviders(
+        try providers(wallets.map { ["payment.paypal_wallets": $0] } ?? [:], environment)
+    }
+
+    private func providers(
+        _ tunables: [String: String], _ environment: [String: String]
+    ) throws(ServiceConfiguration.Invalid) -> [any PaymentProvider] {
+        try ConfiguredProviders(
             tunables: tunables, environment: environment, mode: .sandbox, publicURL: "https://pay.example",
             transport: NoTransport()
         ).all
+    }
+
+    @Test(
+        "Stripe captures a card in several parts where the account is said to have that, and only there",
+        arguments: [(nil, false), ("", false), ("false", false), ("true", true)] as [(String?, Bool)])
+    func multipleCapture(text: String?, expected: Bool) throws {
+        let tunables: [String: String] = text.map { ["payment.stripe_multiple_capture": $0] } ?? [:]
+        let found: [any PaymentProvider] = try providers(tunables, ["STRIPE_SECRET_KEY": "sk_test_1"])
+        let card: ProviderCapabilities.Method? = found.first?.capabilities.methods.first { $0.type == "card" }
+        #expect(card?.multipleCapture == expected)
+    }
+
+    @Test("whether Stripe captures in parts is true or false, and nothing starts with anything else") func noFlag() {
+        let invalid: ServiceConfiguration.Invalid? = #expect(throws: ServiceConfiguration.Invalid.self) {
+            try providers(["payment.stripe_multiple_capture": "yes"], [:])
+        }
+        #expect(invalid?.faults == ["payment.stripe_multiple_capture must be true or false"])
     }
 
     @Test(

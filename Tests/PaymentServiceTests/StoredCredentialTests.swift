@@ -112,6 +112,33 @@ import Testing
         }
     }
 
+    /// A card whose owner agreed from an address.
+    private func agreed(from address: String, type: String = "online") throws -> CreatePaymentMethodInput {
+        let body: String =
+            #"{"customer_id":"\#(CustomerID.new(at: PaymentWorld.start))","type":"card","card":{"number":"#
+            + #""4242424242424242","exp_month":12,"exp_year":2030,"cvc":"123"},"acceptance":{"type":"\#(type)","#
+            + #""ip_address":"\#(address)","user_agent":"Mozilla/5.0"}}"#
+        return try decode(CreatePaymentMethodInput.self, from: parseJSON(body))
+    }
+
+    @Test(
+        "what is no address of IPv4 or IPv6 is no proof of where the customer agreed from",
+        arguments: [
+            "unknown", "localhost", "192.0.2", "192.0.2.256", "192.0.2.7:443", "10.0.0.1, 192.0.2.7", "2001:db8::g",
+            "fe80::1%eth0", " 192.0.2.7",
+        ])
+    func noAddress(_ text: String) {
+        for type in ["online", "offline"] {
+            let invalid: InvalidInput? = #expect(throws: InvalidInput.self) { try agreed(from: text, type: type) }
+            #expect(invalid?.faults.map(\.param) == ["acceptance.ip_address"])
+        }
+    }
+
+    @Test(
+        "both kinds of address are taken",
+        arguments: ["192.0.2.7", "2001:db8::7", "::ffff:192.0.2.7", "2001:0db8:0000:0000:0000:0000:192.0.2.133"])
+    func address(_ text: String) throws { _ = try agreed(from: text) }
+
     @Test("a payment with which the customer agrees gives its method the mandate that later charges refer to")
     func agreedWithPayment() async throws {
         try await withPayments { world in

@@ -85,15 +85,84 @@ import Testing
         }
     }
 
+    /// Work that takes nothing for stopped before a minute is over.
+    private static func patient(_ world: PaymentWorld) -> PaymentUseCases {
+        PaymentUseCases(
+            pool: world.database, providers: PaymentProviders([world.provider]), clock: SystemClock(),
+            policy: SweepPolicy(silenceSeconds: 60, offSessionSilenceSeconds: 60, lostSeconds: 60, fallback: .block),
+            logger: world.logger)
+    }
+
+    /// How long ago the last look was, in seconds, and whether that brings another one.
+    private static let waits: [(seconds: Int, isOver: Bool)] = [
+        (61, true), (61, false), (121, true), (121, false), (241, true), (241, false),
+    ]
+
+    @Test("a provider that goes on failing is asked ever more rarely about a charge, and by whoever wants to know")
+    func failingLookUps() async throws {
+        try await withPayments { world in
+            let customer: CustomerID = try await world.payer()
+            world.provider.turn(.away)
+            let payment: PaymentRecord = try await world.created(customer)
+            await world.decide(payment)
+            try await eventually(within: .seconds(10), "it is asked") { world.provider.asked.count == 2 }
+            let patient: PaymentUseCases = Self.patient(world)
+            var asked = 2
+            for wait in Self.waits {
+                try await world.execute(
+                    "UPDATE payments SET stepped_at = now() - make_interval(secs => \(wait.seconds))")
+                try await patient.sweep.pass()
+                try await patient.sweep.pass()
+                if wait.isOver { asked += 1 }
+                #expect(world.provider.asked.count == asked, "\(wait)")
+            }
+            #expect(try await world.inFlight() == 1, "time does not go on without it")
+            world.provider.turn(.well)
+            #expect(try await patient.sync(payment.id).payment.status == .succeeded)
+            #expect(try await world.booked(payment.id) == ["payment"])
+        }
+    }
+
+    @Test("captures and refunds are asked about ever more rarely, too") func failingFollowUps() async throws {
+        try await withPayments { world in
+            let customer: CustomerID = try await world.payer()
+            let held: PaymentRecord = try await world.authorized(customer)
+            let paid: PaymentRecord = try await world.paid(customer)
+            world.provider.turn(.away)
+            #expect(try await world.capture(held.id).status == 202)
+            #expect(try await world.refund(paid.id, 300).status == 202)
+            let patient: PaymentUseCases = Self.patient(world)
+            let tables: [SQL] = ["captures", "refunds"]
+            func step(back seconds: Int) async throws {
+                for table in tables {
+                    try await world.execute(
+                        "UPDATE \(table) SET stepped_at = now() - make_interval(secs => \(seconds))")
+                }
+            }
+            for wait in Self.waits {
+                try await step(back: wait.seconds)
+                try await patient.sweep.pass()
+                for table in tables {
+                    let taken: Int = try await world.number(
+                        "SELECT count(*) FROM \(table) WHERE stepped_at > now() - interval '1 minute'")
+                    #expect(taken == (wait.isOver ? 1 : 0), "\(table) \(wait)")
+                }
+            }
+            world.provider.turn(.well)
+            try await step(back: 481)
+            try await patient.sweep.pass()
+            #expect(
+                try await world.texts("SELECT status FROM captures UNION ALL SELECT status FROM refunds") == [
+                    "succeeded", "succeeded",
+                ])
+        }
+    }
+
     @Test("whoever is not late is left alone") func notLate() async throws {
         try await withPayments { world in
             let customer: CustomerID = try await world.payer()
             let payment: PaymentRecord = try await world.created(customer)
-            let patient = PaymentUseCases(
-                pool: world.database, providers: PaymentProviders([world.provider]), clock: SystemClock(),
-                policy: SweepPolicy(
-                    silenceSeconds: 60, offSessionSilenceSeconds: 60, lostSeconds: 60, fallback: .block),
-                logger: .init(label: "test"))
+            let patient: PaymentUseCases = Self.patient(world)
             try await patient.sweep.pass()
             #expect(try await world.payment(payment.id).status == .created)
             try await world.execute("UPDATE payments SET stepped_at = now() - interval '61 seconds'")

@@ -1,4 +1,5 @@
 import BillingCore
+import BillingEvents
 import HTTPKit
 import JSON
 import PaymentContract
@@ -54,6 +55,32 @@ import Testing
                 }
                 #expect(paid?["count"]?.intValue == 0, "the invoice is void, as Invoice has it")
             }
+        }
+    }
+
+    @Test("what paid an invoice when its subscription had just ended is given back once; the invoice stays paid")
+    func endedSubscription() async throws {
+        try await withPayments { world in
+            let customer: CustomerID = try await world.payer()
+            let invoice = InvoiceID.new(at: PaymentWorld.start)
+            let payment: PaymentRecord = try await collected(world, invoice, customer)
+            await world.decide(payment)
+            #expect(try await world.settled(payment.id).status == .succeeded)
+            for _ in 0..<2 {
+                await world.deliver([
+                    SubscriptionRefundDueV1(
+                        subscriptionID: .new(at: PaymentWorld.start), customerID: customer,
+                        billingID: .new(at: PaymentWorld.start), invoiceID: invoice)
+                ])
+            }
+            for _ in 0..<3 { try await world.work.sweep.pass() }
+            #expect(try await refunds(world) == ["1299|succeeded|invoice_voided"])
+            #expect(try await world.published("payment.refunded.v1") == 1)
+            #expect(try await world.violations() == [])
+            let paid: JSONValue? = try await world.database.transaction { db in
+                try PaymentConsistency.facts(in: db).facts.first { $0.0 == "paid_invoices" }?.1
+            }
+            #expect(paid?["count"]?.intValue == 1, "the invoice is paid, as Invoice has it")
         }
     }
 

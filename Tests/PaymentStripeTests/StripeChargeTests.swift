@@ -115,10 +115,11 @@ import Testing
     }
 
     @Test(
-        "a method that is gone at Stripe, or whose mandate is over, is refused for good: it is not asked again",
+        "a method that is gone at Stripe, or its customer, or its mandate, is refused for good: it is not asked again",
         arguments: [
             ("resource_missing", "payment_method", "token_gone"),
             ("resource_missing", "mandate", "token_gone"),
+            ("resource_missing", "customer", "token_gone"),
             ("payment_intent_mandate_invalid", "payment_method", "mandate_invalid"),
         ])
     func goneMethod(code: String, parameter: String, reason: String) async throws {

@@ -108,14 +108,28 @@ import Testing
             ([illegal, ok(partly)], .refused(code: "payment_intent_unexpected_state")),
             ([missing, missing], .refused(code: "resource_missing")),
             ([StripeFaultTests.stored, ok(canceled)], .released),
-            ([StripeFaultTests.stored, illegal, ok(canceled)], .released),
         ] as [([FakeTransport.Step], ReleaseAnswer)])
     func releases(steps: [FakeTransport.Step], answer: ReleaseAnswer) async throws {
         let world = StripeWorld(steps: steps)
         let asked = ReleaseRequest(idempotencyKey: Self.asked.idempotencyKey, reference: "pi_1")
         #expect(try await world.adapter.release(asked) == answer)
         #expect(world.transport.left == 0)
-        #expect(world.transport.requests[0].header("Idempotency-Key") == "\(Self.asked.idempotencyKey):release")
+        #expect(world.transport.requests[0].header("Idempotency-Key") == "\(Self.asked.idempotencyKey):release:0")
+    }
+
+    @Test(
+        "a release that failed is asked for again a minute later, under a key that has not kept the failure",
+        arguments: [illegal, StripeFaultTests.stored])
+    func releasedLater(failure: FakeTransport.Step) async throws {
+        let world = StripeWorld(failure, Self.ok(Self.held), Self.ok(Self.canceled))
+        let asked = ReleaseRequest(idempotencyKey: Self.asked.idempotencyKey, reference: "pi_1")
+        let first: ReleaseAnswer? = try? await world.adapter.release(asked)
+        #expect(first != .released)
+        world.clock.advance(by: .seconds(61))
+        #expect(try await world.adapter.release(asked) == .released)
+        let keys: [String?] = world.transport.requests.map { $0.header("Idempotency-Key") }
+        let key = "\(Self.asked.idempotencyKey):release"
+        #expect(keys == ["\(key):0", nil, "\(key):1"])
     }
 
     @Test("a release that leaves something held is unusable") func stillHeld() async throws {

@@ -1,6 +1,7 @@
 import BillingCore
 import JSON
 import PaymentContract
+import PaymentDomain
 import PaymentStripe
 import Testing
 
@@ -46,12 +47,60 @@ import Testing
 
     @Test("says that nothing was charged once the list has none and nothing can be on its way")
     func neverBooked() async throws {
-        for (refused, code) in [(Self.gone, "resource_missing"), (Self.mismatch, "never_charged")] {
-            let old = Self.world(Self.nothing, refused, Self.page([]))
-            #expect(try await old.adapter.outcome(of: Self.asked) == .declined(ProviderDecline(code: code)))
-            let young = Self.world(Self.nothing, refused, Self.page([]), seconds: 60)
-            await #expect(throws: ProviderFault.timedOut) { try await young.adapter.outcome(of: Self.asked) }
+        let old = Self.world(Self.nothing, Self.gone, Self.page([]))
+        #expect(
+            try await old.adapter.outcome(of: Self.asked) == .declined(ProviderDecline(code: "resource_missing")))
+        let young = Self.world(Self.nothing, Self.gone, Self.page([]), seconds: 60)
+        await #expect(throws: ProviderFault.timedOut) { try await young.adapter.outcome(of: Self.asked) }
+    }
+
+    @Test("of a key that stands for other parameters says nothing for a day: Stripe may put the first request right")
+    func otherParameters() async throws {
+        for seconds in [60, 180, 22 * 3_600] as [Int64] {
+            let world = Self.world(Self.nothing, Self.mismatch, Self.page([]), seconds: seconds)
+            await #expect(throws: ProviderFault.timedOut) { try await world.adapter.outcome(of: Self.asked) }
+            #expect(world.methods == ["GET", "POST", "GET"])
         }
+        let settled = Self.world(Self.nothing, seconds: 25 * 3_600)
+        #expect(
+            try await settled.adapter.outcome(of: Self.asked) == .declined(ProviderDecline(code: "never_charged")))
+    }
+
+    @Test("of a customer who is gone at Stripe is answered by the whole account's list, and declined for good")
+    func goneCustomer() async throws {
+        let parameter = JSONMember(name: "param", value: "customer")
+        let gone: FakeTransport.Step = .answer(
+            400, refusal("invalid_request_error", code: "resource_missing", more: [parameter]))
+        let world = Self.world(Self.nothing, gone, Self.page([]))
+        let answer: ChargeAnswer = try await world.adapter.outcome(of: Self.asked)
+        #expect(answer == .declined(ProviderDecline(code: "resource_missing")))
+        #expect(world.transport.requests.last?.url.contains("customer=") == false)
+    }
+
+    @Test("is not even sent where Stripe could not do it: what happened before counts, else it is declined")
+    func neverSent() async throws {
+        let small: ChargeRequest = request(minor: 49)
+        let none = Self.world(Self.nothing, Self.page([]))
+        #expect(
+            try await none.adapter.outcome(of: small) == .declined(ProviderDecline(code: "amount_too_small")))
+        #expect(none.methods == ["GET", "GET"])
+        let young = Self.world(Self.nothing, Self.page([]), seconds: 60)
+        await #expect(throws: ProviderFault.timedOut) { try await young.adapter.outcome(of: small) }
+        let taken: JSONValue = intent("succeeded", for: small, amount: 49)
+        let found = Self.world(.answer(200, searchResult(taken)), .answer(200, taken.description))
+        #expect(try await found.adapter.outcome(of: small) == .captured(ProviderCharge(reference: "pi_1")))
+        let known = Self.world(.answer(200, taken.description))
+        #expect(
+            try await known.adapter.outcome(of: small.known(as: "pi_1"))
+                == .captured(ProviderCharge(reference: "pi_1")))
+    }
+
+    @Test(
+        "what the connector itself refuses is a fault of the configuration, not of the customer's",
+        arguments: ["currency_unsupported", "capture_unsupported", "invalid_charge_amount"])
+    func ownRefusal(code: String) {
+        let reading: DeclineReading = StripeWorld().adapter.reading(of: ProviderDecline(code: code))
+        #expect(reading.decline == Decline(code: "provider_configuration"))
     }
 
     @Test("says nothing where the list cannot be read; one that was never confirmed is canceled first") func open()

@@ -73,6 +73,14 @@ import Testing
         }
     }
 
+    @Test("a bank account has one name at Stripe, with its mandate and without") func names() {
+        let vault: StripeAdapter = StripeWorld().adapter
+        for token in ["pm_1", "sepa_debit/pm_1", "sepa_debit/pm_1/mandate_2"] {
+            #expect(vault.name(of: token) == "pm_1")
+        }
+        #expect(vault.name(of: "tok_1") == "tok_1", "no method yet")
+    }
+
     @Test("an id tells the millisecond it was made") func made() {
         let now: Instant = AttemptID.made(at: StripeWorld.now).madeAt ?? .epoch
         #expect(now == StripeWorld.now)
@@ -101,5 +109,20 @@ import Testing
         #expect(methods.allSatisfy { $0.currencies?.isSubset(of: world.adapter.capabilities.currencies) ?? true })
         let several = StripeWorld(multipleCapture: true).adapter.capabilities.methods
         #expect(several.filter(\.multipleCapture).map(\.type) == ["card", "google_pay", "apple_pay"])
+    }
+
+    @Test(
+        "lenders take the currency of the customer's country alone",
+        arguments: [
+            ("klarna", "USD", "DE", .currency), ("klarna", "EUR", "DE", nil), ("klarna", "EUR", "SE", .currency),
+            ("klarna", "SEK", "SE", nil), ("klarna", "EUR", "JP", .country), ("klarna", "USD", nil, nil),
+            ("afterpay_clearpay", "AUD", "US", .currency), ("afterpay_clearpay", "AUD", "AU", nil),
+            ("affirm", "USD", "CA", .currency), ("affirm", "CAD", "CA", nil), ("card", "USD", "DE", nil),
+        ] as [(String, String, String?, ProviderCapabilities.Obstacle?)])
+    func localCurrency(
+        type: String, currency: String, country: String?, obstacle: ProviderCapabilities.Obstacle?
+    ) {
+        let wish = ProviderCapabilities.Wish(type: type, currency: currency, amount: 10_000, country: country)
+        #expect(StripeWorld().adapter.capabilities.obstacle(to: wish) == obstacle)
     }
 }

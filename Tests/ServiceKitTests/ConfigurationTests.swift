@@ -81,6 +81,33 @@ import Testing
     }
 
     @Test(
+        "the public address is the same with a slash at its end and without",
+        arguments: [
+            ("https://billing.example", "https://billing.example"),
+            ("https://billing.example/", "https://billing.example"),
+            ("http://127.0.0.1:8001/", "http://127.0.0.1:8001"), ("http://[::1]:8001", "http://[::1]:8001"),
+        ])
+    func publicURL(given: String, read: String) throws {
+        let environment: [String: String] = Self.least.merging(["REFRAIN_PUBLIC_URL": given]) { $1 }
+        #expect(try ServiceConfiguration(service: "payment", environment: environment).publicURL == read)
+    }
+
+    @Test(
+        "a public address that is more than scheme, host and port is one fault, in live mode too",
+        arguments: [
+            "billing.example", "billing.example:8001", "https://", "https:///", "ftp://billing.example",
+            "https://billing.example/billing", "https://billing.example//", "https://billing.example?a=b",
+            "https://billing.example/#a", "https://ada@billing.example", "https://ada:secret@billing.example/",
+            "https://billing example",
+        ])
+    func noOrigin(given: String) {
+        for surroundings in [[:], Self.live] {
+            let found: [String] = faults(surroundings.merging(["REFRAIN_PUBLIC_URL": given]) { $1 })
+            #expect(found.count == 1 && found[0].contains("REFRAIN_PUBLIC_URL must be scheme"), "\(found)")
+        }
+    }
+
+    @Test(
         "live mode sends nothing in plain text beyond the machine",
         arguments: [
             ("REDIS_BILLING_URL", "redis://cache.internal:6379", "rediss://cache.internal:6379"),

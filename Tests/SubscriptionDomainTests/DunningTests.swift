@@ -43,6 +43,51 @@ import Testing
         #expect(!subscription.names.contains { $0.hasPrefix("collect") })
     }
 
+    @Test("a failure that is heard by a clock which is behind leads to the next retry, not to the same one again")
+    func clockBehind() throws {
+        var subscription = renewing()
+        subscription.failOpen(.soft, at: due)
+        subscription.performDue(policy: policy, at: due.adding(days(1)))
+        subscription.failOpen(.soft, at: due.adding(days(1)).adding(.seconds(-3)))
+        #expect(subscription.nextActionAt == due.adding(days(3)))
+        var upgrade = Subscription.active()
+        let now: Instant = start.adding(days(5))
+        try upgrade.changePlanNow(to: plan("pro", 2_000), at: now)
+        upgrade.failOpen(.soft, at: now)
+        upgrade.performDue(policy: policy, at: now.adding(days(1)))
+        upgrade.failOpen(.soft, at: now.adding(days(1)).adding(.seconds(-3)))
+        #expect(upgrade.plan.id.rawValue == "pro" && upgrade.nextActionAt == now.adding(days(3)))
+    }
+
+    @Test("a provider's own time holds a retry back, and leads to one attempt after the last that is planned")
+    func heldBack() {
+        var subscription = renewing()
+        subscription.failOpen(.soft, notBefore: due.adding(days(2)), at: due)
+        for day in [2, 3, 5, 7] {
+            #expect(subscription.nextActionAt == due.adding(days(day)))
+            subscription.act()
+            subscription.failOpen(.soft, notBefore: day == 7 ? due.adding(days(9)) : nil, at: due.adding(days(day)))
+        }
+        #expect(subscription.status == .pastDue && subscription.nextActionAt == due.adding(days(9)))
+        subscription.act()
+        #expect(subscription.names.last == "collect 6 retry")
+        subscription.failOpen(.soft, notBefore: due.adding(days(11)), at: due.adding(days(9)))
+        #expect(subscription.status == .unpaid && subscription.nextActionAt == due.adding(days(14)))
+    }
+
+    @Test("a change of plan waits for the provider's own time, if that lies within the old period") func heldUpgrade()
+        throws
+    {
+        let now: Instant = start.adding(days(5))
+        for (day, isKept) in [(9, true), (30, false)] {
+            var subscription = Subscription.active()
+            try subscription.changePlanNow(to: plan("pro", 2_000), at: now)
+            subscription.failOpen(.soft, notBefore: now.adding(days(day)), at: now)
+            #expect(subscription.plan.id.rawValue == (isKept ? "pro" : "basic"))
+            #expect(subscription.nextActionAt == (isKept ? now.adding(days(9)) : due))
+        }
+    }
+
     @Test("a hard decline on a retry ends the retries") func hardOnRetry() {
         var subscription = renewing()
         subscription.failOpen(.soft, at: due)

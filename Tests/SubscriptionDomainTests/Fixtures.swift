@@ -29,6 +29,8 @@ func plan(
 let policy = DunningPolicy.standard
 let collectable = CollectableAmounts.standard
 let invoice = InvoiceID(unchecked: "inv_1")
+let ownMethod = PaymentMethodID(unchecked: "pm_own")
+let newMethod = PaymentMethodID(unchecked: "pm_new")
 let start = time("2027-01-31T10:30:00Z")
 
 func signUp(_ plan: Plan = plan(), zone: TimeZoneID = .utc, trial: Int? = nil, at now: Instant = start) -> Subscription
@@ -61,10 +63,19 @@ extension Subscription {
         paid(billing.id, invoiceID: invoice, at: now)
     }
 
-    mutating func failOpen(_ decline: DeclineClass, at now: Instant) {
+    mutating func failOpen(_ decline: DeclineClass, notBefore: Instant? = nil, at now: Instant) {
         guard let billing = open else { return }
         collectionFailed(
-            billing.id, invoiceID: invoice, attempt: billing.attempts, as: decline, policy: policy, at: now)
+            billing.id, invoiceID: invoice, attempt: billing.attempts, as: decline, notBefore: notBefore,
+            policy: policy, at: now)
+    }
+
+    mutating func attemptBegun(_ invoiceID: InvoiceID, attempt: Int64, at begunAt: Instant) {
+        attemptBegun(invoiceID, attempt: attempt, with: ownMethod, at: begunAt)
+    }
+
+    mutating func methodAttached(at attachedAt: Instant, policy: DunningPolicy, now: Instant) {
+        methodAttached(newMethod, at: attachedAt, policy: policy, now: now)
     }
 
     /// Lets the scheduler act at the planned time.
@@ -91,6 +102,7 @@ extension Subscription {
             case .billed(let billing): "billed \(billing.reason.rawValue) \(billing.amount.minor)"
             case .collectionDue(_, _, let attempt, let reason): "collect \(attempt) \(reason.rawValue)"
             case .withdrawn(_, let reason): "withdrawn \(reason.rawValue)"
+            case .refundDue: "refund due"
             }
         }
     }

@@ -18,6 +18,25 @@ import Testing
         }
     }
 
+    @Test("a provider's own time holds the next attempt back, beyond the last that is planned, but not to the end")
+    func notBefore() {
+        let end: Instant = failed.adding(days(14))
+        let expected: [(failedOn: Int, notBefore: Int, step: DunningPolicy.Step)] = [
+            (0, 0, .retry(at: failed.adding(days(1)))), (0, 1, .retry(at: failed.adding(days(1)))),
+            (0, 2, .retry(at: failed.adding(days(2)))), (5, 6, .retry(at: failed.adding(days(7)))),
+            (5, 9, .retry(at: failed.adding(days(9)))), (7, 9, .retry(at: failed.adding(days(9)))),
+            (7, 6, .exhausted(endsAt: end)), (7, 14, .exhausted(endsAt: end)), (0, 20, .exhausted(endsAt: end)),
+        ]
+        for (day, notBefore, step) in expected {
+            let found = policy.step(
+                after: .soft, firstFailedAt: failed, now: failed.adding(days(day)),
+                notBefore: failed.adding(days(notBefore)))
+            #expect(found == step, "failed on day \(day), not before day \(notBefore)")
+        }
+        let hard = policy.step(after: .hard, firstFailedAt: failed, now: failed, notBefore: failed.adding(days(2)))
+        #expect(hard == .waitForMethod(endsAt: end))
+    }
+
     @Test(
         "hard, fraud and unfinished authentication wait for a new payment method",
         arguments: [

@@ -61,6 +61,54 @@ import Testing
         }
     }
 
+    @Test("a card that the attempt used is not charged again; another is, though Payment's clock is behind")
+    func cardOfAttempt() async throws {
+        try await withSubscriptions { world in
+            let own = PaymentMethodID(unchecked: "pm_own")
+            let subscription = try await renewing(world)
+            try await world.attachCard(subscription.customerID, own)
+            try await world.begin(subscription, attempt: 1, with: own)
+            let failed = try await world.fail(subscription, "hard")
+            try await world.attachCard(subscription.customerID, own)
+            #expect(failed.status == .pastDue)
+            #expect(try await world.published(SubscriptionCollectionDueV1.self).isEmpty)
+            try await world.attachCard(subscription.customerID, toldAt: world.now.adding(.seconds(-600)))
+            let asked = try await world.published(SubscriptionCollectionDueV1.self)
+            #expect(asked.map(\.reason) == ["new_payment_method"])
+        }
+    }
+
+    @Test("a retry waits for the time before which the card's network wants none") func heldBack() async throws {
+        try await withSubscriptions { world in
+            let subscription = try await renewing(world)
+            let due: Instant = world.now
+            let failed = try await world.fail(subscription, "soft", retryAt: due.adding(.seconds(2 * 86_400)))
+            #expect(failed.nextActionAt == due.adding(.seconds(2 * 86_400)))
+            world.ticker.set(due.adding(.seconds(8 * 86_400)))
+            #expect(try await world.runDue() == 1)
+            let last = try await world.fail(
+                world.subscription(failed.id), "soft", retryAt: due.adding(.seconds(10 * 86_400)))
+            #expect(last.status == .pastDue)
+            world.ticker.set(due.adding(.seconds(10 * 86_400)))
+            #expect(try await world.runDue() == 1)
+            let over = try await world.fail(
+                world.subscription(failed.id), "soft", retryAt: due.adding(.seconds(12 * 86_400)))
+            #expect(over.status == .unpaid)
+        }
+    }
+
+    @Test("books are in order while a bank takes weeks over a debit; an outcome that never comes is told of")
+    func slowOutcome() async throws {
+        try await withSubscriptions { world in
+            let subscription = try await renewing(world)
+            let due: Instant = world.now
+            world.ticker.set(due.adding(.seconds(30 * 86_400)))
+            #expect(try await world.violations() == [])
+            world.ticker.set(due.adding(.seconds(36 * 86_400)))
+            #expect(try await world.violations() == ["\(subscription.id): the outcome of an attempt is overdue"])
+        }
+    }
+
     @Test("a card of a customer without anything unpaid changes nothing") func idleCard() async throws {
         try await withSubscriptions { world in
             try await world.customer()

@@ -39,7 +39,8 @@ import Testing
             let subscription = try await world.active()
             world.ticker.set(time("2027-02-15T10:00:00Z"))
             struct Killed: Error {}
-            let (work, now) = (RunDueWork(policy: .standard, collectable: .standard), world.now)
+            let work = RunDueWork(policy: .standard, collectable: .standard, logger: SubscriptionWorld.logger)
+            let now: Instant = world.now
             await #expect(throws: Killed.self) {
                 try await world.database.transaction { db in
                     _ = try work(at: now, in: db)
@@ -50,6 +51,26 @@ import Testing
             #expect(try await world.runDue() == 1)
             #expect(try await world.runDue() == 0)
             #expect(try await world.subscription(subscription.id).open?.reason == .cycle)
+        }
+    }
+
+    @Test("a subscription that cannot be read keeps no other from being renewed, and is tried again later")
+    func unreadable() async throws {
+        try await withSubscriptions { world in
+            try await world.customer()
+            try await world.plan()
+            let (gone, fine) = (try await world.active(), try await world.active())
+            try await world.execute("UPDATE subscriptions SET time_zone = 'Nowhere/Gone' WHERE id = \(gone.id)")
+            world.ticker.set(fine.period.end)
+            #expect(try await world.runDue() == 2)
+            #expect(try await world.subscription(fine.id).open?.reason == .cycle)
+            #expect(try await world.runDue() == 0, "it is not taken again at once")
+            #expect(try await world.violations() == ["\(gone.id): its time zone is not known here"])
+            try await world.execute("UPDATE subscriptions SET time_zone = 'UTC' WHERE id = \(gone.id)")
+            world.ticker.advance(by: RunDueWork.pause)
+            #expect(try await world.runDue() == 1)
+            let renewed = try await world.subscription(gone.id)
+            #expect(renewed.open?.period.start == gone.period.end)
         }
     }
 

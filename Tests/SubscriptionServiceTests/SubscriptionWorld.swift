@@ -13,6 +13,7 @@ import TestKit
 /// The service's use cases and handlers on a database of their own, with a clock that stands still.
 struct SubscriptionWorld: Sendable {
     static let start = time("2027-01-15T10:00:00Z")
+    static let logger = Logger(label: "test.subscription") { _ in SwiftLogNoOpLogHandler() }
 
     let database: PostgresPool
     let clock = OffsetClock()
@@ -96,7 +97,7 @@ struct SubscriptionWorld: Sendable {
     /// Runs due work at a time, as one scheduler would.
     @discardableResult
     func runDue(limit: Int = RunDueWork.batchLimit) async throws -> Int {
-        let (work, now) = (RunDueWork(policy: policy, collectable: collectable), now)
+        let (work, now) = (RunDueWork(policy: policy, collectable: collectable, logger: Self.logger), now)
         return try await database.transaction { db in try work(at: now, limit: limit, in: db) }
     }
 
@@ -137,11 +138,13 @@ struct SubscriptionWorld: Sendable {
 
 extension SubscriptionWorld {
     private func handle<Body: EventBody>(
-        _ bodies: [Body],
+        _ bodies: [Body], toldAt: Instant? = nil,
         _ handler: @escaping @Sendable ([Envelope<Body>], borrowing PostgresTransaction, EventContext) throws -> Void
     ) async throws {
         let now: Instant = now
-        let events: [Envelope<Body>] = bodies.map { Envelope(id: .new(at: now), time: now, key: "customer", body: $0) }
+        let events: [Envelope<Body>] = bodies.map {
+            Envelope(id: .new(at: now), time: toldAt ?? now, key: "customer", body: $0)
+        }
         try await database.transaction { db in try handler(events, db, EventContext(now: now)) }
     }
 
@@ -171,12 +174,12 @@ extension SubscriptionWorld {
 
     /// Invoice says that an attempt failed.
     @discardableResult
-    func fail(_ subscription: Subscription, _ decline: String) async throws -> Subscription {
+    func fail(_ subscription: Subscription, _ decline: String, retryAt: Instant? = nil) async throws -> Subscription {
         guard let billing = subscription.open else { throw Absent() }
         let body = InvoicePaymentFailedV1(
             invoiceID: Self.invoice(of: billing.id), billingID: billing.id, subscriptionID: subscription.id,
             customerID: subscription.customerID, paymentID: .new(at: now), attempt: billing.attempts,
-            declineCode: "declined", declineClass: decline, failedAt: now)
+            declineCode: "declined", declineClass: decline, retryAt: retryAt, failedAt: now)
         let handler = InvoicePaymentFailed(policy: policy, afterCommit: notice)
         try await handle([body]) { events, db, context in try handler.handle(events, in: db, context) }
         return try await self.subscription(subscription.id)
@@ -184,11 +187,14 @@ extension SubscriptionWorld {
 
     /// Payment says that an attempt has begun.
     @discardableResult
-    func begin(_ subscription: Subscription, attempt: Int64) async throws -> Subscription {
+    func begin(
+        _ subscription: Subscription, attempt: Int64,
+        with method: PaymentMethodID = PaymentMethodID(unchecked: "pm_own")
+    ) async throws -> Subscription {
         guard let billing = subscription.open else { throw Absent() }
         let body = PaymentCreatedV1(
             paymentID: .new(at: now), attemptID: .new(at: now), attempt: attempt, customerID: subscription.customerID,
-            paymentMethodID: .new(at: now), fingerprint: "f", amount: billing.amount,
+            paymentMethodID: method, fingerprint: "f", amount: billing.amount,
             invoiceID: Self.invoice(of: billing.id), subscriptionID: subscription.id, offSession: false, createdAt: now)
         try await handle([body]) { events, db, context in try PaymentCreated.handle(events, in: db, context) }
         return try await self.subscription(subscription.id)
@@ -212,12 +218,37 @@ extension SubscriptionWorld {
         try await handle([body]) { events, db, context in try handler.handle(events, in: db, context) }
     }
 
-    func attachCard(_ customer: CustomerID, isDefault: Bool = true) async throws {
+    /// Payment says that a card is there, as of `toldAt` by its clock.
+    func attachCard(
+        _ customer: CustomerID, _ id: PaymentMethodID? = nil, isDefault: Bool = true, toldAt: Instant? = nil
+    ) async throws {
         let body = PaymentMethodAttachedV1(
-            paymentMethodID: .new(at: now), customerID: customer, brand: "visa", last4: "4242", expMonth: 12,
+            paymentMethodID: id ?? .new(at: now), customerID: customer, brand: "visa", last4: "4242", expMonth: 12,
             expYear: 2030, fingerprint: "f", isDefault: isDefault)
         let handler = PaymentMethodAttached(policy: policy)
-        try await handle([body]) { events, db, context in try handler.handle(events, in: db, context) }
+        try await handle([body], toldAt: toldAt) { events, db, context in
+            try handler.handle(events, in: db, context)
+        }
+    }
+
+    /// Invoice says that so much of a billing's invoice was given back so far.
+    func refunded(_ billing: BillingID, _ customer: CustomerID, total: Int64) async throws {
+        let body = InvoiceRefundedV1(
+            invoiceID: Self.invoice(of: billing), customerID: customer, paymentID: .new(at: now),
+            refundID: .new(at: now), amount: Money(minor: total, currency: .usd), refundedTotal: total)
+        try await handle([body]) { events, db, _ in try InvoiceRefunded.handle(events, in: db) }
+    }
+
+    /// Invoice says that a refund did not arrive, and what is left of all.
+    func refundFailed(_ billing: BillingID, _ customer: CustomerID, left: Int64) async throws {
+        let body = InvoiceRefundFailedV1(
+            invoiceID: Self.invoice(of: billing), customerID: customer, paymentID: .new(at: now),
+            refundID: .new(at: now), amount: Money(minor: 1, currency: .usd), refundedTotal: left)
+        try await handle([body]) { events, db, _ in try InvoiceRefunded.handle(events, in: db) }
+    }
+
+    func execute(_ sql: SQL) async throws {
+        try await database.transaction { db in _ = try db.execute(sql) }
     }
 }
 

@@ -17,6 +17,9 @@ package struct ProviderCapabilities: Sendable {
         package let currencies: Set<String>?
         /// ISO 3166 countries of the customer; `nil` for all.
         package let countries: Set<String>?
+        /// The one currency that customers of a country pay in; those of a country that is not here pay in any of
+        /// ``currencies``.
+        package let currencyOf: [String: String]
         /// The smallest and the largest amount in minor units, by currency; a currency that is not here has no limits.
         package let amounts: [String: ClosedRange<Int64>]
         /// What the provider must be told of who pays.
@@ -36,12 +39,14 @@ package struct ProviderCapabilities: Sendable {
 
         package init(
             type: String, currencies: Set<String>? = nil, countries: Set<String>? = nil,
-            amounts: [String: ClosedRange<Int64>] = [:], payer: [PayerDetail] = [], separateCapture: Bool,
-            partialCapture: Bool, multipleCapture: Bool, partialRefund: Bool, offSession: Bool, tokenOnly: Bool = false
+            currencyOf: [String: String] = [:], amounts: [String: ClosedRange<Int64>] = [:],
+            payer: [PayerDetail] = [], separateCapture: Bool, partialCapture: Bool, multipleCapture: Bool,
+            partialRefund: Bool, offSession: Bool, tokenOnly: Bool = false
         ) {
             self.type = type
             self.currencies = currencies
             self.countries = countries
+            self.currencyOf = currencyOf
             self.amounts = amounts
             self.payer = payer
             self.separateCapture = separateCapture
@@ -163,6 +168,9 @@ extension ProviderCapabilities {
         if let amount: Int64 = wish.amount, !takes(amount, wish.currency, by: method) { return .amount }
         if let country: String = wish.country, let taken: Set<String> = method.countries, !taken.contains(country) {
             return .country
+        }
+        if let local: String = wish.country.flatMap({ method.currencyOf[$0] }), local != wish.currency {
+            return .currency
         }
         if wish.separateCapture, !method.separateCapture { return .separateCapture }
         if wish.offSession, !method.offSession { return .offSession }

@@ -10,6 +10,14 @@ package protocol ProviderVault: PaymentProvider {
     /// Removes a kept method, so that nobody can charge it any more. One that is gone already counts as removed, so a
     /// repeat is harmless at any time.
     func forget(_ request: ForgetMethodRequest) async throws(ProviderFault) -> ForgetMethodAnswer
+    /// What the provider itself calls the method of a token. Tokens that differ may be of one method: what its form
+    /// gave, and what charges name it by.
+    func name(of token: String) -> String
+}
+
+extension ProviderVault {
+    /// For a provider whose tokens are its own names.
+    package func name(of token: String) -> String { token }
 }
 
 /// One wish to remove a kept method.

@@ -2,6 +2,7 @@ package import BillingCore
 import Logging
 import PaymentChains
 package import PaymentContract
+package import PaymentDomain
 package import Postgres
 
 /// Takes payments in one asset: every attempt gets an address of its own, and the chain says what came of it.
@@ -76,6 +77,10 @@ package struct CryptoProvider: PaymentProvider {
             }
             return .released
         }
+    }
+
+    package func reading(of decline: ProviderDecline) -> DeclineReading {
+        DeclineReading(CryptoDecline.meaning(of: decline.code))
     }
 
     /// Stores what a person is to send back; the chain says when it has arrived.

@@ -21,7 +21,7 @@ package struct LinkSettings: Sendable {
         }
     }
 
-    /// Scheme, host and port customers reach the pages under.
+    /// Scheme, host and port customers reach the pages under, without a slash at their end.
     package let publicURL: String
     /// Whether return addresses may lead to this machine, without TLS.
     package let isSandbox: Bool
@@ -48,7 +48,7 @@ package struct LinkSettings: Sendable {
         instalments: InstalmentSettings? = nil, appleAssociation: [UInt8]? = nil,
         qr: (@Sendable (String) throws -> String)? = nil
     ) {
-        self.publicURL = publicURL.hasSuffix("/") ? String(publicURL.dropLast()) : publicURL
+        self.publicURL = publicURL
         self.isSandbox = isSandbox
         self.offered = offered
         self.providers = providers
@@ -124,4 +124,10 @@ package struct LinkSettings: Sendable {
 
     /// The address of a link's page.
     package func address(of code: LinkCode) -> String { "\(publicURL)/pay/\(code.text)" }
+
+    /// Where a provider leads back to whoever paid there, maybe in another tab or browser: the page, and which payment it is
+    /// to show. The payment's id lets nobody do more than see how it stands; the provider knows it anyway.
+    package func returnAddress(of code: LinkCode, from payment: PaymentID) -> String {
+        "\(address(of: code))?payment_id=\(payment.rawValue)"
+    }
 }

@@ -5,7 +5,7 @@ import PaymentChains
 import PaymentContract
 import PaymentDomain
 import PaymentInstalments
-import PaymentRecords
+package import PaymentRecords
 package import Postgres
 
 /// What a page is told of its link and its payment: no more than who pays should see.
@@ -13,17 +13,21 @@ package struct LinkStatusResource: JSONOutput {
     let status: LinkStatus
     let payment: LinkPaymentResource?
 
-    /// - Parameter session: The page's visit. On a link for one payment every visitor learns how that stands, and may finish
-    ///   what it waits for; its method is shown only to the visit that gave it.
+    /// - Parameters:
+    ///   - session: The page's visit. On a link for one payment every visitor learns how that stands, and may finish or give
+    ///     up what it waits for; its method is shown only to the visit that gave it.
+    ///   - origin: Which payment somebody came back from, perhaps in another tab or browser: a visit without a payment
+    ///     learns how that one stands, and may finish it. It may do nothing else with it.
     package init(
-        _ standing: LinkStanding, session: LinkSession, settings: LinkSettings, at now: Instant,
-        in db: borrowing PostgresTransaction
+        _ standing: LinkStanding, session: LinkSession, cameFrom origin: PaymentID? = nil, settings: LinkSettings,
+        at now: Instant, in db: borrowing PostgresTransaction
     ) throws {
         status = standing.status(at: now)
         let link: LinkRecord = standing.link
-        guard let use = try LinkUseStore.payment(of: link.id, slot: link.slot(of: session), in: db),
-            let payment: PaymentRecord = try PaymentStore.find(use.paymentID, in: db)
-        else {
+        let own: LinkUse? = try LinkUseStore.payment(of: link.id, slot: link.slot(of: session), in: db)
+        var shown: LinkUse? = own
+        if own == nil, let origin { shown = try LinkUseStore.payment(inPlaceOf: origin, of: link.id, in: db) }
+        guard let use: LinkUse = shown, let payment: PaymentRecord = try PaymentStore.find(use.paymentID, in: db) else {
             self.payment = nil
             return
         }
@@ -34,11 +38,19 @@ package struct LinkStatusResource: JSONOutput {
             try method.map { try LinkUseStore.isBound($0.id, to: link.id, session: session, in: db) } ?? false
         let action = LinkActionResource(
             payment, decimals: settings.assets.first { $0.type == method?.type }?.decimals,
-            qrPath: settings.qr == nil ? nil : "/pay/\(link.code.text)/transfer.svg?session=\(session.text)")
+            qrPath: settings.qr == nil || own == nil
+                ? nil : "/pay/\(link.code.text)/transfer.svg?session=\(session.text)")
         let plan: PlanRecord? =
-            try isMine && link.methods.contains(.instalments) ? PlanStore.find(of: payment.id, in: db) : nil
+            try link.methods.contains(.instalments) ? PlanStore.find(of: payment.id, in: db) : nil
         self.payment = LinkPaymentResource(
-            payment: payment, method: isMine ? method : nil, action: action, plan: plan.map(PagePlanResource.init))
+            payment: payment, method: isMine ? method : nil, action: action,
+            plan: isMine ? plan.map(PagePlanResource.init) : nil,
+            canBeGivenUp: own != nil && plan == nil && payment.waitsElsewhere)
+    }
+
+    /// The payment, where it waits for its customer elsewhere: whoever shows it asks the provider first.
+    package var waitingElsewhere: PaymentID? {
+        payment.flatMap { $0.payment.waitsElsewhere ? $0.payment.id : nil }
     }
 
     init(status: LinkStatus, payment: LinkPaymentResource?) {
@@ -72,12 +84,14 @@ struct LinkPaymentResource: JSONOutput {
     let action: LinkActionResource?
     /// What this visit has agreed to pay in instalments, of which the payment is the first.
     let plan: PagePlanResource?
+    /// Whether this visit may give the payment up, to pay in another way.
+    let canBeGivenUp: Bool
 
     private var phase: Phase {
         switch payment.status {
-        case .created, .processing, .canceling: .processing
+        case .created, .processing, .canceling, .authorized: .processing
         case .requiresAction: .requiresAction
-        case .authorized, .succeeded: .succeeded
+        case .succeeded: .succeeded
         case .failed: .failed
         // A refusal is shown as one whoever gave the payment up since: the first of a plan is, at once.
         case .canceled: payment.wasRefused ? .failed : .canceled
@@ -87,6 +101,9 @@ struct LinkPaymentResource: JSONOutput {
     func write(to o: inout ObjectWriter) {
         o.field("id", payment.id, doc: "For the receipt")
         o.field("status", phase)
+        o.field(
+            "held", payment.status == .authorized,
+            doc: "Whether the money is held and not taken: somebody looks at the payment first")
         o.money("amount", payment.amount, doc: "Minor units")
         o.field("attempts", payment.attempts, doc: "How often it was tried; a page names it to try in another way")
         o.field("method", method?.type, doc: "What it is paid with; for the visit that chose it only")
@@ -94,12 +111,13 @@ struct LinkPaymentResource: JSONOutput {
         o.field("card_last4", method?.last4)
         o.field("failure", payment.decline.map(LinkFailureResource.init))
         o.field("next_action", action, doc: "What the customer does now")
+        o.field("cancelable", canBeGivenUp, doc: "Whether this visit may give it up, to pay in another way")
         o.field("instalments", plan, doc: "The plan whose first payment it is; for the visit that agreed only")
         o.field("created_at", payment.createdAt)
     }
 
     static var sample: Self {
-        Self(payment: .sample, method: nil, action: .sample, plan: .sample)
+        Self(payment: .sample, method: nil, action: .sample, plan: .sample, canBeGivenUp: false)
     }
 }
 
@@ -150,6 +168,12 @@ struct LinkActionResource: JSONOutput {
     }
 
     static var sample: Self { Self(action: .redirect(url: "https://provider.example/authorize")) }
+}
+
+extension PaymentRecord {
+    /// Whether it waits for its customer at the provider, or in a wallet of theirs; the provider must let go of it before it
+    /// can be paid in another way.
+    package var waitsElsewhere: Bool { status == .requiresAction && canBeReleased }
 }
 
 extension CryptoTransfer {

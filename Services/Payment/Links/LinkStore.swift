@@ -4,7 +4,8 @@ package import Postgres
 /// A link with how often it was paid, when that is limited.
 package struct LinkStanding: Sendable {
     package let link: LinkRecord
-    /// Payments that went through; counted only for a link with a limit.
+    /// Payments that went through; counted only for a link with a limit. Money that is held is not taken yet: a link asks
+    /// for it at once, so that holding it means that somebody is to look at the payment first.
     package let uses: Int
 
     package init(link: LinkRecord, uses: Int) {
@@ -80,7 +81,7 @@ package enum LinkStore {
             """
             SELECT \(LinkRecord.columns), CASE WHEN max_uses IS NULL THEN 0 ELSE (
                 SELECT count(*) FROM payment_link_payments u JOIN payments p ON p.id = u.payment_id
-                WHERE u.link_id = payment_links.id AND NOT u.replaced AND p.status IN ('succeeded', 'authorized')
+                WHERE u.link_id = payment_links.id AND NOT u.replaced AND p.status = 'succeeded'
                     AND \(LinkUseStore.counts))::int END
             FROM payment_links \(rest)
             """

@@ -40,14 +40,17 @@ package enum LinkUseStore {
             """)
     }
 
-    /// How many cards and other methods a link took in the last hour.
-    package static func recentMethods(of link: PaymentLinkID, in db: borrowing PostgresTransaction) throws -> Int {
+    /// For how many seconds a link takes no further card or other method; `nil`: it takes one now.
+    package static func secondsUntilNextMethod(
+        of link: PaymentLinkID, in db: borrowing PostgresTransaction
+    ) throws -> Int? {
         try db.first(
             """
-            SELECT count(*)::int FROM payment_link_cards
+            SELECT ceil(extract(epoch FROM stored_at + interval '1 hour' - now()))::int FROM payment_link_cards
             WHERE link_id = \(link) AND stored_at > now() - interval '1 hour'
+            ORDER BY stored_at DESC OFFSET \(methodsPerHour - 1) LIMIT 1
             """
-        ) { row in try row.next() } ?? 0
+        ) { row in try row.next() }
     }
 
     /// Whether a method was given on this link's page in this visit.
@@ -72,6 +75,18 @@ package enum LinkUseStore {
             WHERE u.link_id = \(link) AND u.slot = \(slot) AND NOT u.replaced AND \(counts)
             """
         ) { row in LinkUse(paymentID: try row.next(), session: try row.next()) }
+    }
+
+    /// The payment of the slot that a payment of a link was made in: that payment, or the one in its place since; `nil`
+    /// when it is not this link's.
+    package static func payment(
+        inPlaceOf payment: PaymentID, of link: PaymentLinkID, in db: borrowing PostgresTransaction
+    ) throws -> LinkUse? {
+        let found: String? = try db.first(
+            "SELECT slot FROM payment_link_payments WHERE payment_id = \(payment) AND link_id = \(link)"
+        ) { row in try row.next() }
+        guard let slot: String = found else { return nil }
+        return try self.payment(of: link, slot: slot, in: db)
     }
 
     /// How many payments of other slots went through or still may; the link's row is locked.

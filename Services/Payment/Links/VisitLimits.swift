@@ -66,7 +66,17 @@ package struct VisitLimits: Sendable {
     }
 
     /// 429: wait a minute.
-    package static let tooMany = Problem(
-        429, code: "rate_limited", title: "Too many requests", detail: "Wait a minute and try again.",
-        headers: [HeaderField("Retry-After", "60")])
+    package static let tooMany = Self.refusal("Wait a minute and try again.", seconds: 60)
+
+    /// 429: a link has taken as many cards and other methods as it takes in an hour.
+    /// - Parameter seconds: When it takes the next one.
+    package static func tooManyMethods(seconds: Int) -> Problem {
+        refusal("This link has taken too many methods within an hour. Try again later.", seconds: seconds)
+    }
+
+    private static func refusal(_ detail: String, seconds: Int) -> Problem {
+        Problem(
+            429, code: "rate_limited", title: "Too many requests", detail: detail,
+            headers: [HeaderField("Retry-After", String(seconds))])
+    }
 }

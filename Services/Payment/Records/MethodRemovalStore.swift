@@ -47,18 +47,17 @@ package enum MethodRemovalStore {
             """, as: Due.self)
     }
 
-    /// Whether the customer still has the same thing kept under another method, which the provider does not tell apart: then
-    /// it stays.
-    package static func isStillWanted(
+    /// The tokens of the other methods that the customer has at the same provider, kept or about to be.
+    package static func tokensBeside(
         _ id: PaymentMethodID, in db: borrowing PostgresTransaction
-    ) throws -> Bool {
-        try db.first(
+    ) throws -> [String] {
+        try db.query(
             """
-            SELECT true FROM payment_methods m JOIN payment_methods o ON o.customer_id = m.customer_id
-            WHERE m.id = \(id) AND o.id <> m.id AND o.provider = m.provider AND o.provider_token = m.provider_token
-                AND o.status IN ('active', 'pending', 'requires_action') LIMIT 1
+            SELECT o.provider_token FROM payment_methods m JOIN payment_methods o ON o.customer_id = m.customer_id
+            WHERE m.id = \(id) AND o.id <> m.id AND o.provider = m.provider
+                AND o.status IN ('active', 'pending', 'requires_action')
             """
-        ) { row in try row.next() } ?? false
+        ) { row in try row.next() }
     }
 
     /// Records that a method is removed, or why it never will be.

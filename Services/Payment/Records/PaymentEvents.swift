@@ -38,11 +38,14 @@ package enum PaymentEvents {
     }
 
     /// The last attempt of a payment failed.
-    package static func failed(_ payment: PaymentRecord, _ decline: Decline, at now: Instant) -> OutboxEvent {
+    /// - Parameter retryAt: Before when the card's network wants no other; `nil` where it has not said.
+    package static func failed(
+        _ payment: PaymentRecord, _ decline: Decline, retryAt: Instant? = nil, at now: Instant
+    ) -> OutboxEvent {
         let body = PaymentFailedV1(
             paymentID: payment.id, attempt: Int64(payment.attempts), customerID: payment.customerID,
             amount: payment.amount, invoiceID: payment.invoiceID, subscriptionID: payment.subscriptionID,
-            declineCode: decline.code, declineClass: decline.declineClass.rawValue, failedAt: now)
+            declineCode: decline.code, declineClass: decline.declineClass.rawValue, retryAt: retryAt, failedAt: now)
         return OutboxEvent(body, key: payment.key, at: now)
     }
 

@@ -261,16 +261,17 @@ package enum PaymentStore {
     }
 
     /// Notes that outcomes are still to come: when they are looked for next, after waits that double from five seconds
-    /// to an hour, and what the provider knows the charges by.
+    /// to an hour, and what the provider knows the charges by. Looks before the first answer lengthen no wait.
     /// - Returns: The payments that wait for a bank; those that wait for their customer have been told of.
     package static func lookAgain(
         _ looks: [PaymentLook], in db: borrowing PostgresTransaction
     ) throws -> [PaymentRecord] {
         let waiting: [String] = [PaymentStatus.processing.rawValue, PaymentStatus.requiresAction.rawValue]
+        let answers: SQL = "(CASE WHEN p.look_at IS NULL THEN 0 ELSE p.looks END)"
         let seen: [PaymentRecord] = try db.query(
             """
-            UPDATE payments p SET looks = p.looks + 1, stepped_at = now(),
-                look_at = now() + make_interval(secs => least(5 * 2 ^ least(p.looks, 20), 3600)),
+            UPDATE payments p SET looks = \(answers) + 1, stepped_at = now(),
+                look_at = now() + make_interval(secs => least(5 * 2 ^ least(\(answers), 20), 3600)),
                 next_action = CASE WHEN p.status = 'requires_action'
                     THEN coalesce(l.next_action::jsonb, p.next_action) END,
                 provider_reference = coalesce(l.reference, p.provider_reference)

@@ -39,8 +39,16 @@ package struct ProviderProfile: Sendable {
             MethodFacts(
                 type: method.type,
                 currencies: method.currencies.map { Set($0.compactMap { Currency($0) }) } ?? all,
-                countries: method.countries, offSession: method.offSession)
+                countries: method.countries,
+                currencyOf: method.currencyOf.compactMapValues { Currency($0) }, amounts: Self.amounts(method.amounts),
+                offSession: method.offSession)
         }
+    }
+
+    private static func amounts(_ amounts: [String: ClosedRange<Int64>]) -> [Currency: ClosedRange<Int64>] {
+        var known: [Currency: ClosedRange<Int64>] = [:]
+        for (code, range) in amounts { if let currency = Currency(code) { known[currency] = range } }
+        return known
     }
 }
 

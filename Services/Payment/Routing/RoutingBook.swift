@@ -1,6 +1,7 @@
 package import BillingCore
 import HTTPKit
 package import Logging
+import PaymentContract
 package import PaymentDomain
 package import Postgres
 package import ServiceKit
@@ -8,7 +9,8 @@ import Synchronization
 
 /// The rules that count and the providers there are, in memory: a decision waits for nothing.
 ///
-/// Another instance's new rules are here after ``refreshInterval`` at the latest.
+/// Another instance's new rules are here after ``refreshInterval`` at the latest. Before they have been read once, whoever
+/// needs them reads them.
 package final class RoutingBook: Sendable {
     /// How often it looks for new rules.
     static let refreshInterval: Duration = .milliseconds(500)
@@ -16,17 +18,20 @@ package final class RoutingBook: Sendable {
     /// What counts at a moment.
     struct Page: Sendable {
         /// Zero when there has never been a version.
-        var version: Int64 = 0
+        let version: Int64
         /// `nil`: every payment goes to the provider of its method.
-        var rules: RoutingRules?
+        let rules: RoutingRules?
+        /// Why the version's rules do not count, for people; `nil` where they do.
+        let fault: String?
         /// Providers that an operator took out.
-        var down: Set<String> = []
+        let down: Set<String>
     }
 
     package let catalogue: ProviderCatalogue
     package let health: ProviderHealth
     private let logger: Logger
-    private let state = Mutex(Page())
+    /// `nil` until it has been read.
+    private let state = Mutex<Page?>(nil)
 
     package init(catalogue: ProviderCatalogue, health: ProviderHealth, logger: Logger) {
         self.catalogue = catalogue
@@ -34,7 +39,13 @@ package final class RoutingBook: Sendable {
         self.logger = logger
     }
 
-    var page: Page { state.withLock { $0 } }
+    /// What counts now: out of memory, or read in the transaction that asks where nobody has read it before.
+    func page(in db: borrowing PostgresTransaction) throws -> Page {
+        if let known: Page = state.withLock({ $0 }) { return known }
+        let page: Page = try read(in: db)
+        state.withLock { known in known = known ?? page }
+        return page
+    }
 
     /// Keeps up with the database.
     package func loop(_ pool: PostgresPool) -> BackgroundLoop {
@@ -78,24 +89,28 @@ package final class RoutingBook: Sendable {
 
     private func read(in db: borrowing PostgresTransaction) throws -> Page {
         let version: RoutingVersion? = try RoutingDocumentStore.current(in: db)
-        var page = Page(version: version?.number ?? 0, down: try ProviderDownStore.all(in: db))
-        guard let document: RoutingDocument = version?.document else { return page }
-        do { page.rules = try RoutingRules(document, providers: catalogue.names) } catch {
-            // A provider that the rules name is no longer configured: better no rules than half of them.
+        let page = Page(
+            version: version?.number ?? 0, rules: version?.rules, fault: version?.fault,
+            down: try ProviderDownStore.all(in: db))
+        if let fault: String = page.fault, state.withLock({ $0?.version }) != page.version {
+            // Better no rules than half of them.
             logger.error(
-                "the routing rules do not fit the configured providers",
-                metadata: ["version": "\(page.version)", "faults": "\(error.faults.map(\.path))"])
+                "the routing rules cannot be gone by", metadata: ["version": "\(page.version)", "fault": "\(fault)"])
         }
         return page
     }
 
     /// The providers as routing sees them now, out of memory.
-    /// - Parameter names: Those that can charge the method; `nil` for all.
-    package func candidates(for request: RoutingRequest, among names: Set<String>? = nil) -> [RoutingCandidate] {
-        let down: Set<String> = page.down
-        return catalogue.profiles.filter { names?.contains($0.name) ?? true }.map { profile in
+    /// - Parameters:
+    ///   - names: Those that can charge the method; `nil` for all.
+    ///   - down: Those that an operator took out.
+    package func candidates(
+        for request: RoutingRequest, among names: Set<String>? = nil, down: Set<String>
+    ) -> [RoutingCandidate] {
+        catalogue.profiles.filter { names?.contains($0.name) ?? true }.map { profile in
             RoutingCandidate(
-                provider: profile.name, methods: profile.methods, fees: profile.fees,
+                provider: profile.name, methods: profile.methods,
+                refuses: { profile.capabilities.refusal($0) != nil }, fees: profile.fees,
                 isDown: down.contains(profile.name), circuit: health.admission(profile.name),
                 success: health.successes(of: request.segment, at: profile.name))
         }

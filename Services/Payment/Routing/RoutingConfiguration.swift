@@ -74,7 +74,7 @@ package struct RoutingConfiguration: Sendable {
         return fallback
     }
 
-    /// `fee_rate: "0.029"` and `fee_fixed: {USD: 30}`; `nil` when neither is there.
+    /// `fee_rate: "0.029"` and `fee_fixed: {USD: 30}`, or one of them; `nil` when neither is there.
     private func fees(of name: String) throws(Invalid) -> FeeModel? {
         let path = "payment.providers.\(name)"
         let prefix = "\(path).fee_fixed."

@@ -119,6 +119,9 @@ struct RoutingVersionResource: JSONOutput {
         o.field(
             "document", version.document.map(RoutingDocumentResource.init),
             doc: "null: every payment goes to the provider of its method")
+        o.field(
+            "fault", version.fault,
+            doc: "Why no rule of the document counts; null where it does. A provider that has gone is no fault")
         o.field("created_at", version.number == 0 ? nil : version.createdAt)
         o.field("created_by", version.number == 0 ? nil : version.createdBy)
     }

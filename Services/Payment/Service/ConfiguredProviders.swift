@@ -11,7 +11,7 @@ package struct ConfiguredProviders {
     package let all: [any PaymentProvider]
 
     /// - Parameters:
-    ///   - tunables: `payment.return_url`, `payment.paypal_wallets`.
+    ///   - tunables: `payment.return_url`, `payment.stripe_multiple_capture`, `payment.paypal_wallets`.
     ///   - environment: `STRIPE_SECRET_KEY`, `STRIPE_API_URL`, `PAYPAL_CLIENT_ID`, `PAYPAL_CLIENT_SECRET`,
     ///     `PAYPAL_API_URL`.
     ///   - publicURL: Where customers reach this service: they come back to `/pay/return/` there, see
@@ -25,7 +25,8 @@ package struct ConfiguredProviders {
         var reading = Reading(mode: mode, environment: environment)
         var all: [any PaymentProvider] = []
         let returnURL: String = reading.returnURL(tunables["payment.return_url"] ?? "", publicURL: publicURL)
-        if let stripe = reading.stripe(returnURL: returnURL) {
+        let multipleCapture: Bool = reading.flag("payment.stripe_multiple_capture", in: tunables)
+        if let stripe = reading.stripe(returnURL: returnURL, multipleCapture: multipleCapture) {
             all.append(StripeAdapter(configuration: stripe, transport: transport))
         }
         let wallets: Set<Wallet> = reading.wallets(tunables["payment.paypal_wallets"] ?? "")
@@ -57,16 +58,21 @@ package struct ConfiguredProviders {
 
         /// Where customers come back to from their banks; the payment's id is appended.
         mutating func returnURL(_ given: String, publicURL: String) -> String {
-            guard !given.isEmpty else {
-                return (publicURL.hasSuffix("/") ? String(publicURL.dropLast()) : publicURL) + "/pay/return/"
-            }
+            guard !given.isEmpty else { return publicURL + "/pay/return/" }
             if mode == .live, !given.hasPrefix("https://") || !ReturnURL.isSafe(given) {
                 faults.append("payment.return_url must be an https address in live mode")
             }
             return given
         }
 
-        mutating func stripe(returnURL: String) -> StripeConfiguration? {
+        /// `false` where it is not set.
+        mutating func flag(_ name: String, in tunables: [String: String]) -> Bool {
+            let text: String = tunables[name] ?? ""
+            if !["", "true", "false"].contains(text) { faults.append("\(name) must be true or false") }
+            return text == "true"
+        }
+
+        mutating func stripe(returnURL: String, multipleCapture: Bool) -> StripeConfiguration? {
             guard let key: String = value("STRIPE_SECRET_KEY") else { return nil }
             let isTest: Bool = key.hasPrefix("sk_test_") || key.hasPrefix("rk_test_")
             if isTest == (mode == .live) {
@@ -74,7 +80,8 @@ package struct ConfiguredProviders {
                     "STRIPE_SECRET_KEY must be a \(mode == .live ? "live" : "test") key in \(mode.rawValue) mode")
             }
             let url: String = address("STRIPE_API_URL", default: "https://api.stripe.com")
-            return StripeConfiguration(baseURL: url, secretKey: Secret(key), returnURL: returnURL)
+            return StripeConfiguration(
+                baseURL: url, secretKey: Secret(key), returnURL: returnURL, multipleCapture: multipleCapture)
         }
 
         /// Wallets out of a list of names.

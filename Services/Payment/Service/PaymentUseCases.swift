@@ -62,7 +62,8 @@ package struct PaymentUseCases: Sendable {
             pool: pool, waiters: waiters, clock: clock, policy: actions, cascade: cascade, exchange: exchange,
             pages: directory == nil ? nil : pages)
         let charge = ChargePayments(
-            providers: providers, record: outcomes, waiters: waiters, seal: seal, logger: logger)
+            providers: providers, record: outcomes, waiters: waiters, seal: seal, pool: pool, clock: clock,
+            logger: logger)
         let verdicts = ApplyVerdicts(
             charge: charge, waiters: waiters, policy: risk, assess: sca, route: route, providers: providers)
         capture = CapturePayment(providers: providers, exchange: exchange, pool: pool, clock: clock)

@@ -110,8 +110,12 @@ public struct Billing: Hashable, Sendable {
     public internal(set) var firstFailedAt: Instant?
     /// How the latest attempt failed.
     public internal(set) var lastDecline: DeclineClass?
-    /// Whether a new payment method came while an attempt was under way.
-    public internal(set) var hasNewMethod: Bool
+    /// The payment method of the latest attempt that is known to have begun.
+    public internal(set) var paymentMethodID: PaymentMethodID?
+    /// The default payment method that came while an attempt was under way, as long as no attempt is known to use it.
+    public internal(set) var newMethodID: PaymentMethodID?
+    /// Whether an attempt was planned after the last one of the policy, for a provider that takes none before.
+    public internal(set) var hasExtraRetry: Bool
     /// What to go back to when an upgrade is not paid.
     public let origin: UpgradeOrigin?
     /// When it was billed.
@@ -126,9 +130,9 @@ public struct Billing: Hashable, Sendable {
         id: BillingID, reason: BillingReason, status: BillingStatus = .open, amount: Money, lines: [BillingLine],
         period: BillingPeriod, creditApplied: Int64 = 0, creditAdded: Int64 = 0, invoiceID: InvoiceID? = nil,
         attempts: Int64 = 1, begunAttempt: Int64? = nil, isCollecting: Bool = true, requestedAt: Instant? = nil,
-        firstFailedAt: Instant? = nil,
-        lastDecline: DeclineClass? = nil, hasNewMethod: Bool = false, origin: UpgradeOrigin? = nil, billedAt: Instant,
-        settledAt: Instant? = nil, isPaidLate: Bool = false
+        firstFailedAt: Instant? = nil, lastDecline: DeclineClass? = nil, paymentMethodID: PaymentMethodID? = nil,
+        newMethodID: PaymentMethodID? = nil, hasExtraRetry: Bool = false, origin: UpgradeOrigin? = nil,
+        billedAt: Instant, settledAt: Instant? = nil, isPaidLate: Bool = false
     ) {
         self.id = id
         self.reason = reason
@@ -145,7 +149,9 @@ public struct Billing: Hashable, Sendable {
         self.requestedAt = requestedAt ?? billedAt
         self.firstFailedAt = firstFailedAt
         self.lastDecline = lastDecline
-        self.hasNewMethod = hasNewMethod
+        self.paymentMethodID = paymentMethodID
+        self.newMethodID = newMethodID
+        self.hasExtraRetry = hasExtraRetry
         self.origin = origin
         self.billedAt = billedAt
         self.settledAt = settledAt
@@ -159,5 +165,31 @@ public struct Billing: Hashable, Sendable {
     func isNews(of attempt: Int64) -> Bool {
         guard let begunAttempt else { return isCollecting || attempt >= attempts }
         return attempt >= begunAttempt
+    }
+}
+
+extension Billing {
+    /// Whether a new payment method came that no attempt is known to use.
+    var hasNewMethod: Bool { newMethodID != nil && newMethodID != paymentMethodID }
+
+    /// Whether a default payment method is newer than the latest attempt, and worth another one.
+    ///
+    /// Payment's own order decides: the method that the attempt uses is not new, any other is. Times are those of two
+    /// clocks and bound it only: by a day, against old news that is told again, and by ``clockTolerance`` where the
+    /// attempt's method is not known. It is not where an attempt never began for want of a method, and where its
+    /// beginning is told of after its failure.
+    func isNew(_ method: PaymentMethodID, attachedAt: Instant) -> Bool {
+        guard method != paymentMethodID else { return false }
+        let tolerance: Duration = paymentMethodID == nil ? Self.clockTolerance : .seconds(86_400)
+        return attachedAt.adding(tolerance) > requestedAt
+    }
+
+    /// How far Payment's clock may be behind ours without a new payment method being missed.
+    private static let clockTolerance: Duration = .seconds(30)
+
+    /// Notes the payment method of the latest attempt.
+    mutating func use(_ method: PaymentMethodID) {
+        paymentMethodID = method
+        if newMethodID == method { newMethodID = nil }
     }
 }

@@ -54,18 +54,29 @@ public struct DunningPolicy: Hashable, Sendable {
     /// Decides what follows an attempt that failed.
     ///
     /// The plan is kept by time and not by counting: attempts that were missed while nothing ran are not made up for in
-    /// a burst, and an extra attempt with a new payment method uses up no planned one.
+    /// a burst, and an extra attempt with a new payment method uses up no planned one. Where the provider takes no
+    /// attempt before some time, the next one waits for it, be it later than the last that is planned. A time that is
+    /// not before the end leaves no attempt.
     /// - Parameters:
     ///   - declineClass: How the attempt failed.
     ///   - firstFailedAt: When the first attempt of this invoice failed.
     ///   - now: When this attempt failed, not before the time it was planned for.
-    public func step(after declineClass: DeclineClass, firstFailedAt: Instant, now: Instant) -> Step {
+    ///   - notBefore: When the provider takes another attempt; none when it did not say.
+    public func step(
+        after declineClass: DeclineClass, firstFailedAt: Instant, now: Instant, notBefore: Instant? = nil
+    ) -> Step {
         let endsAt: Instant = firstFailedAt.adding(givesUpAfter)
         guard declineClass.isRetried else { return .waitForMethod(endsAt: endsAt) }
-        for retry in retries {
-            let time: Instant = firstFailedAt.adding(retry)
-            if time > now { return .retry(at: time) }
+        let planned: Instant? = retries.lazy.map { firstFailedAt.adding($0) }.first(where: { $0 > now })
+        if let planned, planned >= notBefore ?? planned { return .retry(at: planned) }
+        guard let notBefore, notBefore > now, notBefore < endsAt, !retries.isEmpty else {
+            return .exhausted(endsAt: endsAt)
         }
-        return .exhausted(endsAt: endsAt)
+        return .retry(at: notBefore)
+    }
+
+    /// Whether an attempt at a time comes after the last that is planned.
+    func isBeyondPlan(_ time: Instant, firstFailedAt: Instant) -> Bool {
+        retries.last.map { time > firstFailedAt.adding($0) } ?? true
     }
 }

@@ -107,7 +107,7 @@ extension Subscription {
         updateOpen { billing in
             billing.attempts += 1
             billing.isCollecting = true
-            billing.hasNewMethod = false
+            billing.newMethodID = nil
             billing.requestedAt = now
         }
         nextActionAt = status == .incomplete ? createdAt.adding(policy.signupExpiresAfter) : nil

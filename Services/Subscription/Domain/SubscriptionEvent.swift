@@ -33,6 +33,8 @@ public enum SubscriptionEvent: Hashable, Sendable {
     case collectionDue(BillingID, InvoiceID, attempt: Int64, reason: CollectionReason)
     /// Money is not asked for any more.
     case withdrawn(BillingID, reason: WithdrawalReason)
+    /// Money came after the end, and is to be given back.
+    case refundDue(BillingID, InvoiceID)
 }
 
 /// What is to be stored and told beside the subscription itself.

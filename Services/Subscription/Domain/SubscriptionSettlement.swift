@@ -31,7 +31,7 @@ extension Subscription {
     }
 
     /// Money came for a billing that had been given up. While the subscription lives it becomes credit; after its end
-    /// nothing is restored and the payment stays marked for a refund.
+    /// nothing is restored, and the money is to be given back.
     public mutating func paidLate(_ withdrawn: Billing, invoiceID: InvoiceID, at now: Instant) {
         guard withdrawn.status == .withdrawn else { return }
         var billing: Billing = withdrawn
@@ -43,22 +43,30 @@ extension Subscription {
         billing.creditAdded = status.isFinal ? 0 : billing.amount.minor
         credit += billing.creditAdded
         effects.billings[billing.id] = billing
+        if status.isFinal, billing.amount.isPositive { effects.events.append(.refundDue(billing.id, invoiceID)) }
     }
 
     /// Payment has begun an attempt to collect: asked for here, or made by the customer, who authenticates. Its outcome
     /// is awaited from here on; nothing is given up before.
     ///
     /// Attempts and their failures are told of on different topics, in no order between them: an attempt whose outcome,
-    /// or whose successor, is known already changes nothing. Neither does one of an invoice that is not the open
-    /// billing's, or not known yet.
+    /// or whose successor, is known already is not awaited. One of an invoice that is not the open billing's, or not
+    /// known yet, changes nothing.
     /// - Parameters:
     ///   - attempt: Its number at Payment.
-    ///   - begunAt: When it began; it does not use a payment method that came later.
-    public mutating func attemptBegun(_ invoiceID: InvoiceID, attempt: Int64, at begunAt: Instant) {
-        guard let billing = open, billing.invoiceID == invoiceID,
-            attempt > billing.begunAttempt ?? billing.attempts
-        else { return }
+    ///   - method: The payment method it uses; that one is not new any more.
+    ///   - begunAt: When it began.
+    public mutating func attemptBegun(
+        _ invoiceID: InvoiceID, attempt: Int64, with method: PaymentMethodID, at begunAt: Instant
+    ) {
+        guard let billing = open, billing.invoiceID == invoiceID else { return }
+        let latest: Int64 = billing.begunAttempt ?? billing.attempts
+        guard attempt > latest else {
+            if attempt == latest, billing.paymentMethodID != method { updateOpen { $0.use(method) } }
+            return
+        }
         updateOpen { billing in
+            billing.use(method)
             billing.begunAttempt = attempt
             billing.attempts = max(billing.attempts, attempt)
             guard !billing.isCollecting else { return }
@@ -72,11 +80,15 @@ extension Subscription {
     /// - Parameters:
     ///   - attempt: Number of the attempt; an outcome of one that another has followed is ignored.
     ///   - reason: ``StatusReason/paymentFailed`` or ``StatusReason/actionRequired``.
+    ///   - notBefore: When the provider takes another attempt; none when it did not say.
+    ///   - heardAt: The time of whoever hears of it, whose clock may be behind that of whoever asked for the attempt.
+    ///     What follows is planned from the later of both, or a retry would be asked for again as long as it is behind.
     public mutating func collectionFailed(
         _ billingID: BillingID, invoiceID: InvoiceID, attempt: Int64, as declineClass: DeclineClass,
-        reason: StatusReason = .paymentFailed, policy: DunningPolicy, at now: Instant
+        reason: StatusReason = .paymentFailed, notBefore: Instant? = nil, policy: DunningPolicy, at heardAt: Instant
     ) {
         guard let billing = open, billing.id == billingID, billing.isNews(of: attempt) else { return }
+        let now: Instant = max(heardAt, billing.requestedAt)
         let firstFailedAt: Instant = billing.firstFailedAt ?? now
         updateOpen { billing in
             billing.invoiceID = invoiceID
@@ -97,21 +109,19 @@ extension Subscription {
             nextActionAt = max(now, createdAt.adding(policy.signupExpiresAfter))
             return
         }
-        let step: DunningPolicy.Step = policy.step(after: declineClass, firstFailedAt: firstFailedAt, now: now)
-        if let origin = billing.origin {
-            planUpgrade(step, origin: origin, waitsForCustomer: declineClass == .action, policy: policy, at: now)
-        } else {
-            plan(step, at: now)
-        }
+        planNext(after: declineClass, firstFailedAt: firstFailedAt, notBefore: notBefore, policy: policy, at: now)
     }
 
-    /// The customer has a new default payment method: what is unpaid is collected with it at once.
-    /// - Parameter attachedAt: When it was attached; a method older than the attempt under way was used by that attempt.
-    public mutating func methodAttached(at attachedAt: Instant, policy: DunningPolicy, now: Instant) {
-        guard let billing = open, !status.isFinal else { return }
+    /// The customer has a new default payment method: what is unpaid is collected with it at once, or once the attempt
+    /// under way has failed. One that the latest attempt used is not new; see ``Billing/isNew(_:attachedAt:)``.
+    /// - Parameter attachedAt: When it was attached, by Payment's clock.
+    public mutating func methodAttached(
+        _ method: PaymentMethodID, at attachedAt: Instant, policy: DunningPolicy, now: Instant
+    ) {
+        guard let billing = open, !status.isFinal, billing.isNew(method, attachedAt: attachedAt) else { return }
         if billing.isCollecting {
-            if attachedAt > billing.requestedAt { updateOpen { $0.hasNewMethod = true } }
-        } else if attachedAt >= billing.requestedAt {
+            updateOpen { $0.newMethodID = method }
+        } else {
             collect(.newPaymentMethod, policy: policy, at: now)
         }
     }
@@ -129,6 +139,26 @@ extension Subscription {
 }
 
 extension Subscription {
+    /// Plans what follows a failed attempt. A provider's own time may lead to one attempt after the last that is
+    /// planned, not to a chain of them.
+    private mutating func planNext(
+        after declineClass: DeclineClass, firstFailedAt: Instant, notBefore: Instant?, policy: DunningPolicy,
+        at now: Instant
+    ) {
+        guard let billing = open else { return }
+        let mayWait: Bool = !billing.hasExtraRetry && status != .unpaid
+        let step: DunningPolicy.Step = policy.step(
+            after: declineClass, firstFailedAt: firstFailedAt, now: now, notBefore: mayWait ? notBefore : nil)
+        if case .retry(let time) = step, policy.isBeyondPlan(time, firstFailedAt: firstFailedAt) {
+            updateOpen { $0.hasExtraRetry = true }
+        }
+        if let origin = billing.origin {
+            planUpgrade(step, origin: origin, waitsForCustomer: declineClass == .action, policy: policy, at: now)
+        } else {
+            plan(step, at: now)
+        }
+    }
+
     private mutating func plan(_ step: DunningPolicy.Step, at now: Instant) {
         switch step {
         case .retry(let time): nextActionAt = time

@@ -56,7 +56,7 @@ public struct SubscriptionAssembly: ServiceAssembly {
                     PaymentCreated.route,
                     PaymentRequiresAction(policy: policy, afterCommit: notice).route,
                     PaymentMethodAttached(policy: policy).route,
-                ])
+                ] + InvoiceRefunded.routes)
         ]
     }
 
@@ -64,7 +64,9 @@ public struct SubscriptionAssembly: ServiceAssembly {
     public var loops: [BackgroundLoop] {
         let scheduler = Scheduler(
             pool: parts.pool, clock: parts.clock,
-            runDueWork: RunDueWork(policy: settings.policy, collectable: settings.collectable), logger: parts.logger)
+            runDueWork: RunDueWork(
+                policy: settings.policy, collectable: settings.collectable, logger: parts.logger),
+            logger: parts.logger)
         return (1...settings.schedulerWorkers).map { number in
             BackgroundLoop(name: "scheduler-\(number)") { try await scheduler.pass() }
         }

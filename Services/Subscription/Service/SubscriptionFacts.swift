@@ -5,8 +5,10 @@ import SubscriptionDomain
 
 /// What Subscription knows to be true of its own tables, and what would be wrong if it were found there.
 package enum SubscriptionFacts {
-    /// How long an outcome may be awaited, or something due may wait, before it counts as stuck.
+    /// How long something due may wait before it counts as stuck.
     static let patience: Duration = .seconds(3_600)
+    /// How long the outcome of an attempt may be awaited: longer than a debit takes or a hold lasts.
+    static let outcomePatience: Duration = .seconds(35 * 86_400)
 
     /// The figures that other services' figures must equal.
     package static func facts(in db: borrowing PostgresTransaction) throws -> [(String, JSONValue)] {
@@ -94,9 +96,10 @@ package enum SubscriptionFacts {
         return sums.map { JSONMember(name: $0, value: .number($1)) }
     }
 
+    /// Payments that came after the end and were not given back in full.
     private static func latePayments(in db: borrowing PostgresTransaction) throws -> Int64 {
         try db.first(
-            "SELECT count(*) FROM billings WHERE is_paid_late AND credit_added = 0 AND amount > 0"
+            "SELECT count(*) FROM billings WHERE is_paid_late AND credit_added = 0 AND amount > amount_refunded"
         ) { row in try row.next() } ?? 0
     }
 }
@@ -104,8 +107,15 @@ package enum SubscriptionFacts {
 extension SubscriptionFacts {
     /// Every rule with the ids that break it.
     package static func violations(now: Instant, in db: borrowing PostgresTransaction) throws -> [String] {
+        let all: [(rule: String, sql: SQL)] = overdue(now: now) + rules
+        return try all.flatMap { try broken($0.rule, $0.sql, in: db) } + unknownZones(in: db)
+    }
+
+    /// What should have happened by now.
+    private static func overdue(now: Instant) -> [(rule: String, sql: SQL)] {
         let stuckSince: Instant = now.adding(.zero - patience)
-        let rules: [(String, SQL)] = [
+        let askedBefore: Instant = now.adding(.zero - outcomePatience)
+        return [
             (
                 "the period is over and nothing is billed or planned",
                 """
@@ -116,8 +126,17 @@ extension SubscriptionFacts {
             ("something due was not done", "SELECT id FROM subscriptions WHERE next_action_at < \(stuckSince)"),
             (
                 "the outcome of an attempt is overdue",
-                "SELECT subscription_id FROM billings WHERE status = 'open' AND is_collecting AND requested_at < \(stuckSince)"
+                """
+                SELECT subscription_id FROM billings
+                WHERE status = 'open' AND is_collecting AND requested_at < \(askedBefore)
+                """
             ),
+        ]
+    }
+
+    /// What holds at any time.
+    private static var rules: [(rule: String, sql: SQL)] {
+        [
             (
                 "there is nothing to wait for and nothing planned",
                 """
@@ -169,7 +188,16 @@ extension SubscriptionFacts {
                 """
             ),
         ]
-        return try rules.flatMap { rule, sql in try broken(rule, sql, in: db) }
+    }
+
+    /// Subscriptions that cannot be read, and so not be worked on, because their time zone's name has gone.
+    private static func unknownZones(in db: borrowing PostgresTransaction) throws -> [String] {
+        let zones: [String] = try db.query("SELECT DISTINCT time_zone FROM subscriptions") { row in try row.next() }
+        let unknown: [String] = zones.filter { TimeZoneID($0) == nil }
+        guard !unknown.isEmpty else { return [] }
+        return try broken(
+            "its time zone is not known here",
+            "SELECT id FROM subscriptions WHERE time_zone = ANY(\(unknown)::text[])", in: db)
     }
 
     private static func broken(

@@ -195,6 +195,7 @@ import Testing
         arguments: [
             (nil, "5120", "insufficient_funds"), ("INSTRUMENT_DECLINED", "9500", "fraudulent"),
             ("INSTRUMENT_DECLINED", nil, "generic_decline"), ("INSTRUMENT_DECLINED", "????", "generic_decline"),
+            ("DECLINED_BY_RISK_FRAUD_FILTERS", nil, "blocked_by_risk"), ("DECLINED", nil, "generic_decline"),
             ("PAYER_ACTION_REQUIRED", nil, "authentication_required"), (nil, "5650", "authentication_required"),
             (nil, "5400", "expired_card"), (nil, "9520", "stolen_card"), (nil, "PPRN", "do_not_try_again"),
             (nil, "00N7", "incorrect_cvc"), (nil, "0000", "unknown"), (nil, "7600", "unknown"), (nil, nil, "unknown"),

@@ -49,7 +49,7 @@ import Testing
     @Test("every mapping leads to a row") func targets() {
         let maps: [[String: String]] = [
             NetworkDeclines.codes, StripeDeclines.codes, PayPalDeclines.processorCodes, PayPalDeclines.issues,
-            PayPalDeclines.statuses, PayPalDeclines.visaAdvice,
+            PayPalDeclines.reasons, PayPalDeclines.statuses, PayPalDeclines.visaAdvice,
         ]
         for (code, target) in maps.flatMap({ $0 }) {
             #expect(DeclineReason.table[target] != nil, "\(code) leads to \(target)")

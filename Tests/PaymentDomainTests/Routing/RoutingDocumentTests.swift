@@ -29,6 +29,18 @@ import Testing
         #expect(faults(.successRate(floor: 5_000)).isEmpty)
     }
 
+    @Test("rules of old may name providers that have gone; their other faults are told all the same") func gone() {
+        let document = RoutingDocument(
+            rules: [
+                .init(name: "r", then: .only(["gone"])), .init(name: "s", then: .exclude(["gone"])),
+                .init(name: "t", then: .order(.volumeSplit([VolumeShare(provider: "gone", weight: 1)]))),
+            ], order: .listed(["gone", "gone"]))
+        let faults: RoutingFaults? = #expect(throws: RoutingFaults.self) {
+            try RoutingRules(document, providers: nil)
+        }
+        #expect(faults?.faults.map(\.path) == ["order.listed[1]"])
+    }
+
     @Test("every fault is reported at once, in the order of the document") func all() {
         let document = RoutingDocument(
             rules: [

@@ -64,6 +64,9 @@ import Testing
             #expect(decision.explanations.map(\.verdict) == [expected], "\(request.amount)")
             #expect(decision.cascade == (gap == nil ? ["a"] : []))
         }
+        let choosy = RoutingCandidate(provider: "a", methods: [Given.card], refuses: { $0.minor < 50 })
+        #expect(rules.decide(Given.request(49), among: [choosy]).explanations.map(\.verdict) == [.lacks(.amount)])
+        #expect(rules.decide(Given.request(50), among: [choosy]).cascade == ["a"])
     }
 
     @Test("health and circuits take candidates out, a probe lets one in") func health() throws {

@@ -54,7 +54,9 @@ struct InstalmentWorld: Sendable {
         let input: AgreePlanInput = try payments.read(
             #"{"customer_id":"\#(customer)","terms":"\#(terms)","amount":\#(amount),"currency":"\#(currency)"\#(method)}"#
         )
-        return try await write { db in try AgreePlan(settings: settings, providers: payments.providers)(input.order, at: now, in: db) }
+        return try await write { db in
+            try AgreePlan(settings: settings, providers: payments.providers)(input.order, at: now, in: db)
+        }
     }
 
     /// A plan whose first payment went through.

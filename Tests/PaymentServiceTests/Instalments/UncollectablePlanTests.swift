@@ -86,7 +86,8 @@ import Testing
                     terms: "any", offer: nil, description: nil, metadata: "{}")
                 let agree: @Sendable () async throws -> Void = {
                     try await world.database.transaction { db in
-                        _ = try AgreePlan(settings: settings, providers: world.payments.providers)(order, at: now, in: db)
+                        _ = try AgreePlan(settings: settings, providers: world.payments.providers)(
+                            order, at: now, in: db)
                     }
                 }
                 if isTaken { try await agree() } else { try await expectRefused(agree) }

@@ -219,13 +219,15 @@ extension PayPalAdapter {
     ) throws(ProviderFault) -> ChargeAnswer {
         try PayPalCheck.equal(capture.amount, request.amount, "amount of the capture")
         try PayPalCheck.equal(capture.ours.invoiceID, request.idempotencyKey.rawValue, "attempt id")
-        if let payment = capture.ours.customID { try PayPalCheck.equal(payment, request.paymentID.rawValue, "payment id") }
+        if let payment = capture.ours.customID {
+            try PayPalCheck.equal(payment, request.paymentID.rawValue, "payment id")
+        }
         switch capture.status {
         case .completed, .partiallyRefunded, .refunded:
             return .captured(capture.charge(order.authentication))
         case .pending: return .pending(reference: order.id)
         case .declined, .failed:
-            let code: String = capture.reason ?? capture.status.rawValue
+            let code: String = PayPalDeclines.word(capture.reason, status: capture.status.rawValue)
             return .declined(
                 ProviderDecline(
                     code: code, networkCode: capture.processorCode, networkAdvice: capture.adviceCode,
@@ -244,9 +246,10 @@ extension PayPalAdapter {
             return .authorized(held.charge(order.authentication))
         case .pending: return .pending(reference: order.id)
         case .denied, .voided:
+            let code: String = PayPalDeclines.word(held.reason, status: held.status.rawValue)
             return .declined(
                 ProviderDecline(
-                    code: held.reason ?? held.status.rawValue, networkCode: held.processorCode,
+                    code: code, networkCode: held.processorCode,
                     networkAdvice: held.adviceCode, brand: order.cardBrand, reference: held.id))
         }
     }

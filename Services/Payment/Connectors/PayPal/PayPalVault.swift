@@ -23,6 +23,8 @@ extension PayPalAdapter: ProviderVault {
         }
     }
 
+    package func name(of token: String) -> String { (try? PayPalToken(token))?.id ?? token }
+
     package func saved(
         _ request: SaveMethodRequest, reference: String
     ) async throws(ProviderFault) -> SaveMethodAnswer { try await save(request) }

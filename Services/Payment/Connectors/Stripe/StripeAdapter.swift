@@ -44,22 +44,26 @@ package struct StripeAdapter: PaymentProvider {
     /// - Note: After ``ChargeAnswer/actionRequired(reference:_:)`` Stripe goes on by itself once the customer has
     ///   authenticated. What became of it is ``outcome(of:)`` of the same request; another attempt would charge again.
     package func charge(_ request: ChargeRequest) async throws(ProviderFault) -> ChargeAnswer {
-        let form: StripeForm = try chargeForm(request)
         let age: Duration = try age(of: request)
         // An id from the future was made by a clock that has gone back since: its age is not known.
         guard age < Self.keyLifetime, age + Self.clockTolerance > .zero else { return try await outcome(of: request) }
-        return try await submit(request, form, mayHaveHappened: false)
+        return try await submit(request, try chargeForm(request), mayHaveHappened: false)
     }
 
-    /// Finds the charge by its metadata; where there is none, asks again under the same key while that is safe. A repeat
-    /// that Stripe refuses has the account's list read, which shows at once whether there is a PaymentIntent.
+    /// Finds the charge by its metadata; where there is none, asks again under the same key while that is safe. Where
+    /// Stripe refuses the repeat, or could not do it so that it is not sent, the account's list is read, which shows at
+    /// once whether there is a PaymentIntent.
     /// - Returns: The refusal, or ``DeclineCode/neverCharged``, when it cannot have happened any more.
     /// - Throws: ``ProviderFault`` while that is not known.
     package func outcome(of request: ChargeRequest) async throws(ProviderFault) -> ChargeAnswer {
-        let form: StripeForm = try chargeForm(request)
         let age: Duration = try age(of: request)
         if let known = request.reference, let answer = try await finished(readIntent(known), request) { return answer }
         if let answer = try await find(request) { return answer }
+        let form: StripeForm
+        do throws(ProviderFault) { form = try chargeForm(request) } catch {
+            guard case .rejected(let code) = error else { throw error }
+            return try await readBack(request, of: nil, otherwise: ProviderDecline(code: code))
+        }
         if age < Self.keyLifetime { return try await submit(request, form, mayHaveHappened: true) }
         guard age >= Self.certainAfter else { throw .timedOut }
         return .declined(ProviderDecline(code: DeclineCode.neverCharged))
@@ -70,6 +74,10 @@ package struct StripeAdapter: PaymentProvider {
         case DeclineCode.neverCharged: DeclineReading(Decline(code: "processing_error"))
         case DeclineCode.canceled: DeclineReading(Decline(code: "action_expired"))
         case DeclineCode.notAuthenticated: DeclineReading(.authenticationFailed)
+        // The connector's own refusals of a request, which Stripe has no decline for.
+        case "currency_unsupported", "capture_unsupported", "invalid_charge_amount", "method_unsupported",
+            "off_session_unsupported", "payer_country_missing", "payer_address_missing", "token_malformed":
+            DeclineReading(Decline(code: "provider_configuration"))
         default:
             DeclineReading(
                 stripe: decline.code, networkCode: decline.networkCode, adviceCode: decline.adviceCode,
@@ -85,7 +93,9 @@ package struct StripeAdapter: PaymentProvider {
         let reply: StripeReply
         do throws(ProviderFault) { reply = try await client.send(call, mayHaveHappened: mayHaveHappened) } catch {
             guard mayHaveHappened, error == StripeClient.mismatched else { throw error }
-            return try await readBack(request, of: nil, otherwise: ProviderDecline(code: DeclineCode.neverCharged))
+            return try await readBack(
+                request, of: nil, absentAfter: Self.certainAfter,
+                otherwise: ProviderDecline(code: DeclineCode.neverCharged))
         }
         switch reply {
         case .object(let fields, let isReplay):
@@ -96,13 +106,20 @@ package struct StripeAdapter: PaymentProvider {
             if let answer = try await finished(standing, request) { return answer }
             throw fields.unusable("status", "is \(intent.status.rawValue) after the confirmation")
         case .refused(let refusal) where refusal.followsDoubt && refusal.status != 402 && refusal.intent == nil:
-            let customer: String? = if case .stored(_, let name) = request.source { name } else { nil }
-            return try await readBack(request, of: customer, otherwise: ProviderDecline(refusal, reference: nil))
+            return try await readBack(
+                request, of: Self.customer(of: request, unless: refusal),
+                otherwise: ProviderDecline(refusal, reference: nil))
         case .refused(let refusal): return try Self.answer(to: request, refused: refusal)
         case .stuck(let status):
             if let answer = try await find(request) { return answer }
             throw .unavailable(status)
         }
+    }
+
+    /// Whose list shows the attempt; `nil` for the whole account's, as where the customer is gone at Stripe.
+    private static func customer(of request: ChargeRequest, unless refusal: StripeRefusal) -> String? {
+        guard case .stored(_, let name) = request.source, refusal.parameter != "customer" else { return nil }
+        return name
     }
 
     /// Looks for the attempt's PaymentIntent. Search may lag behind, so finding none means nothing by itself, and what

@@ -13,12 +13,12 @@ extension ProviderCapabilities {
                     type: "sepa_debit", currencies: ["EUR"], countries: sepaCountries, separateCapture: false,
                     partialCapture: false, multipleCapture: false, partialRefund: true, offSession: true,
                     tokenOnly: true),
-                redirect("ideal", ["EUR"], ["NL"], separateCapture: false),
-                redirect("klarna", klarnaCurrencies, klarnaCountries, payer: [.country], separateCapture: true),
+                redirect("ideal", ["NL": "EUR"], separateCapture: false),
+                redirect("klarna", klarnaCurrencies, payer: [.country], separateCapture: true),
                 redirect(
-                    "afterpay_clearpay", ["AUD", "CAD", "GBP", "NZD", "USD"], ["AU", "CA", "GB", "NZ", "US"],
+                    "afterpay_clearpay", ["AU": "AUD", "CA": "CAD", "GB": "GBP", "NZ": "NZD", "US": "USD"],
                     amounts: afterpayAmounts, payer: PayerDetail.allCases, separateCapture: true),
-                redirect("affirm", ["CAD", "USD"], ["CA", "US"], amounts: affirmAmounts, separateCapture: true),
+                redirect("affirm", ["CA": "CAD", "US": "USD"], amounts: affirmAmounts, separateCapture: true),
             ],
             currencies: Set(StripeAmount.currencies.map(\.code)),
             // An exemption goes with an authentication only, as what its issuer has agreed to; without one Stripe claims
@@ -38,14 +38,15 @@ extension ProviderCapabilities {
     }
 
     /// A method on a page of its own, which cannot be charged again without the customer.
+    /// - Parameter local: The countries it is for, each with the currency that its customers pay in.
     private static func redirect(
-        _ type: String, _ currencies: Set<String>, _ countries: Set<String>,
-        amounts: [String: ClosedRange<Int64>] = [:], payer: [PayerDetail] = [], separateCapture: Bool
+        _ type: String, _ local: [String: String], amounts: [String: ClosedRange<Int64>] = [:],
+        payer: [PayerDetail] = [], separateCapture: Bool
     ) -> Method {
         Method(
-            type: type, currencies: currencies, countries: countries, amounts: amounts, payer: payer,
-            separateCapture: separateCapture,
-            partialCapture: separateCapture, multipleCapture: false, partialRefund: true, offSession: false)
+            type: type, currencies: Set(local.values), countries: Set(local.keys), currencyOf: local, amounts: amounts,
+            payer: payer, separateCapture: separateCapture, partialCapture: separateCapture, multipleCapture: false,
+            partialRefund: true, offSession: false)
     }
 
     /// The countries of the SEPA schemes that Stripe takes accounts of: European Economic Area, Switzerland, the United
@@ -63,11 +64,11 @@ extension ProviderCapabilities {
     private static let affirmAmounts: [String: ClosedRange<Int64>] = [
         "CAD": 5_000...3_000_000, "USD": 5_000...3_000_000,
     ]
-    private static let klarnaCurrencies: Set<String> = [
-        "AUD", "CAD", "CHF", "CZK", "DKK", "EUR", "GBP", "NOK", "NZD", "PLN", "RON", "SEK", "USD",
-    ]
-    private static let klarnaCountries: Set<String> = [
-        "AT", "AU", "BE", "CA", "CH", "CZ", "DE", "DK", "ES", "FI", "FR", "GB", "GR", "IE", "IT", "NL", "NO", "NZ",
-        "PL", "PT", "RO", "SE", "US",
+    /// Stripe's customer locations (docs.stripe.com/payments/klarna), each with its local currency, the only one that
+    /// Klarna takes there (docs.klarna.com/klarna-payments, purchase countries and currencies).
+    private static let klarnaCurrencies: [String: String] = [
+        "AT": "EUR", "AU": "AUD", "BE": "EUR", "CA": "CAD", "CH": "CHF", "CZ": "CZK", "DE": "EUR", "DK": "DKK",
+        "ES": "EUR", "FI": "EUR", "FR": "EUR", "GB": "GBP", "GR": "EUR", "IE": "EUR", "IT": "EUR", "NL": "EUR",
+        "NO": "NOK", "NZ": "NZD", "PL": "PLN", "PT": "EUR", "RO": "RON", "SE": "SEK", "US": "USD",
     ]
 }

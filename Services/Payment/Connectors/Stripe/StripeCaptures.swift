@@ -84,20 +84,13 @@ extension StripeAdapter {
         return "\(key):\(now.duration(since: made ?? now).wholeMicroseconds / 60_000_000)"
     }
 
-    /// Cancels a PaymentIntent that is not captured: what it holds goes back to the customer.
+    /// Cancels a PaymentIntent that is not captured: what it holds goes back to the customer. Each minute has a key of
+    /// its own: canceling twice is canceling once, and a refusal stored under one key does not hold it up for a day.
     package func release(_ request: ReleaseRequest) async throws(ProviderFault) -> ReleaseAnswer {
         guard isStripeID(request.reference) else { return .refused(code: "reference_malformed") }
         let path: String = "/v1/payment_intents/\(request.reference)/cancel"
-        let key: String = "\(request.idempotencyKey):release"
-        var reply: StripeReply = try await client.send(
-            StripeCall(kind: .post(key: key), path: path, form: StripeForm()))
-        if case .stuck = reply {
-            // Canceling twice is canceling once, whatever the key.
-            let next: String = nextKey(after: key, made: request.idempotencyKey.madeAt)
-            let again = StripeCall(kind: .post(key: next), path: path, form: StripeForm())
-            reply = try await client.send(again, mayHaveHappened: true)
-        }
-        switch reply {
+        let key: String = nextKey(after: "\(request.idempotencyKey):release", made: request.idempotencyKey.madeAt)
+        switch try await client.send(StripeCall(kind: .post(key: key), path: path, form: StripeForm())) {
         case .object(let fields, _):
             let intent = try StripeIntent(fields)
             guard intent.id == request.reference else { throw fields.unusable("id", "is another") }

@@ -15,12 +15,17 @@ extension StripeAdapter {
     /// begun, or it has ended and left a PaymentIntent or none. The list of PaymentIntents, unlike the search, shows one as
     /// soon as it is there (docs.stripe.com/search#data-freshness), and no copy of the request can make one later: it
     /// would be refused as this one was.
+    ///
+    /// That the key stands for other parameters is no such refusal: the first request may have ended in a failure that
+    /// Stripe puts right later, so that its PaymentIntent may yet appear.
     /// - Parameters:
     ///   - customer: Whose list is read; `nil` for the whole account's.
+    ///   - absentAfter: How old the attempt is before a list without it says that there is none.
     ///   - decline: The answer when the list has none.
     /// - Throws: ``ProviderFault`` while a copy may be on its way, or the list cannot be read to its end.
     func readBack(
-        _ request: ChargeRequest, of customer: String?, otherwise decline: ProviderDecline
+        _ request: ChargeRequest, of customer: String?, absentAfter: Duration = Self.quietAfter,
+        otherwise decline: ProviderDecline
     ) async throws(ProviderFault) -> ChargeAnswer {
         if let id = try await listed(request, of: customer) {
             if let answer = try await finished(readIntent(id), request) { return answer }
@@ -30,7 +35,7 @@ extension StripeAdapter {
             guard try await self.release(release) == .released else { throw .unusable("\(id) was never confirmed") }
             return .declined(decline)
         }
-        guard try age(of: request) >= Self.quietAfter else { throw .timedOut }
+        guard try age(of: request) >= absentAfter else { throw .timedOut }
         return .declined(decline)
     }
 

@@ -68,6 +68,8 @@ extension StripeAdapter: ProviderVault {
         }
     }
 
+    package func name(of token: String) -> String { StripeToken(token)?.method ?? token }
+
     private func isAttached(_ token: StripeToken) async throws(ProviderFault) -> Bool {
         guard let fields = try await client.get("/v1/payment_methods/\(token.method)") else { return false }
         guard try fields.id(of: "payment_method") == token.method else { throw fields.unusable("id", "is another") }

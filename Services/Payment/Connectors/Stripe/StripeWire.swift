@@ -68,11 +68,12 @@ struct StripeRefusal: Sendable, Equatable {
     /// An earlier request under the key ended without an answer.
     var followsDoubt = false
 
-    /// The stored method is not there any more, or what its owner agreed to is over: no fault of the request.
+    /// The stored method or its customer is not there any more, or what the owner agreed to is over: no fault of the
+    /// request.
     var isOfGoneMethod: Bool {
         switch code {
         case "payment_intent_mandate_invalid": true
-        case "resource_missing": parameter == "payment_method" || parameter == "mandate"
+        case "resource_missing": parameter == "payment_method" || parameter == "mandate" || parameter == "customer"
         default: false
         }
     }

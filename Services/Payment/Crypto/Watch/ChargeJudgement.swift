@@ -1,6 +1,7 @@
 import BillingCore
 import Logging
 import PaymentChains
+import PaymentDomain
 import Postgres
 
 /// Decides what a charge comes to, from what its address amounts to.
@@ -66,6 +67,17 @@ package enum CryptoDecline {
     package static let amountUnsupported = "amount_unsupported"
     /// A source or a separate capture that crypto does not have.
     package static let methodUnsupported = "payment_method_unsupported"
+
+    /// What a code means in the common table; how the time for a payment ended has rows of its own there.
+    static func meaning(of code: String) -> Decline {
+        switch code {
+        case canceled: Decline(code: "customer_declined")
+        case rateUnavailable, chainUnavailable: Decline(code: "processing_error")
+        case amountUnsupported: Decline(code: "invalid_amount")
+        case methodUnsupported: Decline(code: "provider_configuration")
+        default: Decline(code: code)
+        }
+    }
 }
 
 extension ChainWatcher {

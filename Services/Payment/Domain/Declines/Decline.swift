@@ -40,6 +40,14 @@ public struct Decline: Hashable, Sendable {
     public static let authenticationFailed = Decline(code: "authentication_failed")
     /// The network wants other data before the card is tried again.
     public static let otherDataRequired = Decline(code: "other_data_required")
+    /// The customer did not finish in time.
+    public static let actionExpired = Decline(code: "action_expired")
+    /// The network forbids another attempt with the card.
+    public static let doNotTryAgain = Decline(code: "do_not_try_again")
+    /// The bank asks to try again later.
+    public static let retryLater = Decline(code: "retry_later")
+    /// The network's count of attempts with the card is used up.
+    public static let tooManyAttempts = Decline(code: "too_many_attempts")
     /// The risk rules blocked it.
     public static let blockedByRisk = Decline(code: "blocked_by_risk")
     /// A person looked at the held payment and refused it.

@@ -70,7 +70,11 @@ public struct DeclineReading: Hashable, Sendable {
         paypal issue: String?, processorCode: String? = nil, adviceCode: String? = nil, brand: String? = nil
     ) {
         let processor: String? = processorCode.flatMap { PayPalDeclines.processorCodes[$0] }
-        let code: String? = processor ?? issue.flatMap { PayPalDeclines.issues[$0] ?? PayPalDeclines.statuses[$0] }
+        let code: String? =
+            processor
+            ?? issue.flatMap {
+                PayPalDeclines.issues[$0] ?? PayPalDeclines.reasons[$0] ?? PayPalDeclines.statuses[$0]
+            }
         let decline: Decline = code.map(Decline.init(code:)) ?? .unknown
         if brand == "visa", let stopped = adviceCode.flatMap({ PayPalDeclines.visaAdvice[$0] }) {
             self.init(decline, retry: decline.reason.retry, word: .never, reason: Decline(code: stopped))

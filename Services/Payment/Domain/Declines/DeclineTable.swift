@@ -170,5 +170,16 @@ extension DeclineReason {
         DeclineReason(
             "approval_needed", .action, .onceCorrected, "The payer has to approve, or to choose another source.",
             "The payer has to approve the payment again."),
+        DeclineReason(
+            "quote_expired", .action, .onceCorrected, "Nothing arrived in time: let the payer start again.",
+            "The price was no longer valid before the payment arrived."),
+        DeclineReason(
+            "underpaid", .action, .onceCorrected,
+            "Less than the price arrived in time, and goes back or is held: let the payer start again.",
+            "Less than the price arrived in time."),
+        DeclineReason(
+            "paid_late", .action, .onceCorrected,
+            "The money arrived too late, and goes back or is held: let it count, or let the payer start again.",
+            "The payment arrived too late."),
     ]
 }

@@ -107,6 +107,21 @@ package enum PayPalDeclines {
         "TRANSACTION_REFUSED": "generic_decline",
     ]
 
+    /// Why captures and authorizations did not come about, by their `status_details.reason`; the other reasons tell why one
+    /// waits or was given back.
+    ///
+    /// Source: the reasons of captures and authorizations in PayPal's OpenAPI document of Payments v2.
+    package static let reasons: [String: String] = ["DECLINED_BY_RISK_FRAUD_FILTERS": "blocked_by_risk"]
+
+    /// The word that says most of a capture or an authorization that did not come about.
+    /// - Parameters:
+    ///   - reason: Its `status_details.reason`, which counts where it is known to tell something.
+    ///   - status: Its `status`.
+    package static func word(_ reason: String?, status: String) -> String {
+        guard let reason, reasons[reason] != nil || issues[reason] != nil else { return status }
+        return reason
+    }
+
     /// How captures and authorizations that did not come about are called in their `status`, where nothing says why: a
     /// refusal of the payer's means, for this time.
     ///

@@ -4,13 +4,13 @@ public import BillingCore
 public struct FeeModel: Sendable, Hashable {
     /// The share in billionths.
     let billionths: Int64
-    /// The fixed part in minor units, by the currency charged.
+    /// The fixed part in minor units, by the currency charged; empty where there is none in any.
     public let fixed: [Currency: Int64]
 
     /// Makes a model.
     /// - Parameters:
     ///   - rate: The share of the amount: `0.029` for 2.9 %. Zero to one, at most nine decimals.
-    ///   - fixed: The fixed part in minor units by currency, none below zero.
+    ///   - fixed: The fixed part in minor units by currency, none below zero; empty for a share alone.
     /// - Throws: ``FeeFault``.
     public init(rate: ExactDecimal, fixed: [Currency: Int64]) throws(FeeFault) {
         guard !rate.isNegative, rate <= .one, rate.scale <= 9 else { throw .rate }
@@ -21,10 +21,10 @@ public struct FeeModel: Sendable, Hashable {
         self.fixed = fixed
     }
 
-    /// The exact cost of a payment, before any rounding by the provider; `nil` when the fixed part is not known in the
-    /// payment's currency.
+    /// The exact cost of a payment, before any rounding by the provider; `nil` when the fixed part is known in other
+    /// currencies than the payment's alone.
     public func cost(of amount: Money) -> FeeCost? {
-        guard let fixed = fixed[amount.currency] else { return nil }
+        guard let fixed = fixed.isEmpty ? 0 : fixed[amount.currency] else { return nil }
         // 63 bits times 30 bits, twice: far from the 127 bits there are.
         let share: Int128 = Int128(amount.minor) * Int128(billionths)
         return FeeCost(billionths: share + Int128(fixed) * 1_000_000_000)

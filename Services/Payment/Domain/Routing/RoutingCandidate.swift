@@ -6,6 +6,8 @@ public struct RoutingCandidate: Sendable {
     public let provider: String
     /// The kinds of methods it takes, one entry each.
     public let methods: [MethodFacts]
+    /// Whether it never charges an amount, whatever the method: one that it cannot express, or that is below its least.
+    public let refuses: @Sendable (Money) -> Bool
     /// What it charges; `nil` where nobody wrote it down: least cost puts it last.
     public let fees: FeeModel?
     /// An operator or a health check took it out.
@@ -17,11 +19,13 @@ public struct RoutingCandidate: Sendable {
 
     /// Gathers the facts.
     public init(
-        provider: String, methods: [MethodFacts], fees: FeeModel? = nil, isDown: Bool = false,
-        circuit: CircuitBreaker.Admission = .allowed, success: SuccessCounts = SuccessCounts()
+        provider: String, methods: [MethodFacts], refuses: @escaping @Sendable (Money) -> Bool = { _ in false },
+        fees: FeeModel? = nil, isDown: Bool = false, circuit: CircuitBreaker.Admission = .allowed,
+        success: SuccessCounts = SuccessCounts()
     ) {
         self.provider = provider
         self.methods = methods
+        self.refuses = refuses
         self.fees = fees
         self.isDown = isDown
         self.circuit = circuit
@@ -35,7 +39,11 @@ public struct RoutingCandidate: Sendable {
         if let countries = facts.countries, let country = request.country, !countries.contains(country) {
             return .country
         }
+        if let local = request.country.flatMap({ facts.currencyOf[$0] }), local != request.amount.currency {
+            return .currency
+        }
         if let range = facts.amounts[request.amount.currency], !range.contains(request.amount.minor) { return .amount }
+        if refuses(request.amount) { return .amount }
         if request.offSession, !facts.offSession { return .offSession }
         return nil
     }
@@ -49,7 +57,7 @@ public enum RoutingGap: String, Sendable, CaseIterable {
     case currency
     /// It does not take the method from the country.
     case country
-    /// The amount is below its least or above its most.
+    /// The amount is below its least or above its most, or one that it never charges.
     case amount
     /// It cannot charge the method without the customer.
     case offSession = "off_session"
@@ -63,6 +71,8 @@ public struct MethodFacts: Sendable, Hashable {
     public let currencies: Set<Currency>?
     /// ISO 3166 countries of the customer; `nil` for all. A customer whose country is not known passes.
     public let countries: Set<String>?
+    /// The only currency that customers of a country pay in, by country; one that is not here has none of its own.
+    public let currencyOf: [String: Currency]
     /// The least and the most, in minor units, where there are such limits.
     public let amounts: [Currency: ClosedRange<Int64>]
     /// Whether it can be charged without the customer.
@@ -71,11 +81,12 @@ public struct MethodFacts: Sendable, Hashable {
     /// Gathers the facts.
     public init(
         type: String, currencies: Set<Currency>? = nil, countries: Set<String>? = nil,
-        amounts: [Currency: ClosedRange<Int64>] = [:], offSession: Bool = true
+        currencyOf: [String: Currency] = [:], amounts: [Currency: ClosedRange<Int64>] = [:], offSession: Bool = true
     ) {
         self.type = type
         self.currencies = currencies
         self.countries = countries
+        self.currencyOf = currencyOf
         self.amounts = amounts
         self.offSession = offSession
     }

@@ -8,10 +8,11 @@ struct RoutingCheck {
     static let longestName = 64
     static let largestWeight: Int64 = 1_000_000
 
-    let providers: Set<String>
+    /// `nil` where every name will do.
+    let providers: Set<String>?
     private(set) var faults: [RoutingFaults.Fault] = []
 
-    init(providers: Set<String>) { self.providers = providers }
+    init(providers: Set<String>?) { self.providers = providers }
 
     private mutating func fault(_ path: String, _ reason: String) {
         faults.append(RoutingFaults.Fault(path: path, reason: reason))
@@ -72,7 +73,7 @@ struct RoutingCheck {
         if names.isEmpty { fault(path, "must name a provider") }
         var seen: Set<String> = []
         for (index, name) in names.enumerated() {
-            if !providers.contains(name) { fault("\(path)[\(index)]", "is no provider") }
+            if let providers, !providers.contains(name) { fault("\(path)[\(index)]", "is no provider") }
             if !seen.insert(name).inserted { fault("\(path)[\(index)]", "is named twice") }
         }
     }

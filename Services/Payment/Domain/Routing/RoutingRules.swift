@@ -10,9 +10,10 @@ public struct RoutingRules: Sendable {
     /// Checks a document.
     /// - Parameters:
     ///   - document: The rules as written.
-    ///   - providers: The providers there are.
+    ///   - providers: The providers there are. `nil` for rules that were checked when they were written: they may name
+    ///     one that has gone since, which is no candidate any more, and everything else that they say still counts.
     /// - Throws: ``RoutingFaults`` with every fault.
-    public init(_ document: RoutingDocument, providers: Set<String>) throws(RoutingFaults) {
+    public init(_ document: RoutingDocument, providers: Set<String>?) throws(RoutingFaults) {
         var check = RoutingCheck(providers: providers)
         rules = check.rules(document.rules)
         check.order(document.order, at: "order")

@@ -3,42 +3,46 @@
 
 let code = "";
 let session = "";
+/** The payment that somebody came back from, as the address says; empty where it says none. */
+let origin = "";
 
 function drawn() {
   const bytes = crypto.getRandomValues(new Uint8Array(18));
   return btoa(String.fromCharCode(...bytes)).replaceAll("+", "-").replaceAll("/", "_");
 }
 
-/** Finds this tab's visit to a link, or begins one. */
-export function visit(linkCode) {
+/**
+ * Finds this tab's visit to a link, or begins one. A provider leads back with the payment's id, perhaps in another tab or
+ * browser: there the visit has no payment of its own, and is shown that one.
+ */
+export function visit(linkCode, cameFrom) {
   code = linkCode;
-  const key = `pay ${code}`;
+  origin = /^pay_[0-9a-z]{26}$/.test(cameFrom ?? "") ? cameFrom : "";
   try {
-    session = sessionStorage.getItem(key) ?? drawn();
-    sessionStorage.setItem(key, session);
+    session = kept(`pay ${code}`, "") || drawn();
+    kept(`pay ${code}`, session);
+    origin = kept(`from ${code}`, origin);
   } catch {
     // Storage is switched off: then the visit lasts until the page is closed.
-    session = drawn();
+    session ||= drawn();
   }
 }
 
-/** Whether this tab leaves for an address for the first time. Where storage is switched off nobody knows, and nobody is led away. */
-export function isFirst(url) {
-  const key = `left ${code}`;
-  try {
-    if (sessionStorage.getItem(key) === url) return false;
-    sessionStorage.setItem(key, url);
-    return true;
-  } catch {
-    return false;
-  }
+/** Keeps a text in this tab, unless it is empty: then what was kept before. */
+function kept(key, text) {
+  if (text) sessionStorage.setItem(key, text);
+  return text || (sessionStorage.getItem(key) ?? "");
 }
 
-/** An answer that is not what was asked for. `faults` maps fields to the service's words for what is wrong. */
+/**
+ * An answer that is not what was asked for. `faults` maps fields to the service's words for what is wrong; `isForLong` says
+ * that it is no use to try again in a minute.
+ */
 export class Refusal extends Error {
-  constructor(status, problem) {
+  constructor(status, problem, seconds = 0) {
     super(problem?.code ?? String(status));
     this.status = status;
+    this.isForLong = seconds > 60;
     this.code = problem?.code ?? "";
     this.faults = Object.fromEntries((problem?.errors ?? []).map((fault) => [fault.param, fault.code]));
   }
@@ -47,7 +51,7 @@ export class Refusal extends Error {
 async function answerOf(request) {
   const answer = await request;
   const body = await answer.json().catch(() => null);
-  if (!answer.ok || body === null) throw new Refusal(answer.status, body);
+  if (!answer.ok || body === null) throw new Refusal(answer.status, body, Number(answer.headers.get("Retry-After")));
   return body;
 }
 
@@ -66,16 +70,21 @@ async function patiently(ask, onTrouble) {
     try {
       return await ask();
     } catch (error) {
-      if (error instanceof Refusal && error.status < 500 && error.status !== 429) throw error;
+      if (error instanceof Refusal && error.status < 500) throw error;
       onTrouble(error);
       await pause(wait);
     }
   }
 }
 
+/** Reads, until there is an answer of the service. What is only read also waits until there is room for it again. */
+function read(path, onTrouble) {
+  const ask = () => answerOf(fetch(`/pay/${code}/${path}`, { credentials: "omit", cache: "no-store" }));
+  return patiently(() => ask().catch((error) => { throw error.status === 429 ? new Error("busy") : error; }), onTrouble);
+}
+
 export function status(onTrouble = () => {}) {
-  const address = `/pay/${code}/status?session=${session}`;
-  return patiently(() => answerOf(fetch(address, { credentials: "omit", cache: "no-store" })), onTrouble);
+  return read(`status?session=${session}${origin ? `&payment_id=${origin}` : ""}`, onTrouble);
 }
 
 /** Hands the card to the vault; the number goes nowhere else and is not kept here. */
@@ -95,7 +104,7 @@ export function keepAccount(account, language) {
 
 /** What the amount comes to in instalments, from today on; asking begins nothing. */
 export function plans(onTrouble) {
-  return patiently(() => answerOf(fetch(`/pay/${code}/instalments`, { credentials: "omit", cache: "no-store" })), onTrouble);
+  return read("instalments", onTrouble);
 }
 
 /** Pays with a card the vault knows: all, or the first part of a plan agreed to. Repeating it begins nothing new. */
@@ -106,6 +115,11 @@ export function pay(method, onTrouble, instalments) {
 /** Pays in another way. `attempts`: how many the page has seen fail, so that repeating it begins nothing new. */
 export function payBy(method, attempts, onTrouble) {
   return patiently(() => post("pay", { session, method, attempts }), onTrouble);
+}
+
+/** Gives up what waits for the reader elsewhere, so that they can pay in another way; how it went, the status says. */
+export function cancel(onTrouble) {
+  return patiently(() => post("cancel", { session }), onTrouble);
 }
 
 export function confirm(challenge) {

@@ -19,6 +19,10 @@ const nameOfMethod = (method) => (link.crypto?.[method] ? `${t("method_crypto")}
 let redraw = () => {};
 /** Attempts that this page has seen fail. */
 let attempts = 0;
+/** Whether this page leads away by itself once it is told where to: it has begun an attempt, and has not left yet. */
+let leads = false;
+/** Whether a wallet's sheet is open; there can be one. */
+let hasSheet = false;
 
 function foot() {
   const choice = h("select", { id: "language", onchange: async (event) => {
@@ -47,15 +51,22 @@ function settle(seen) {
   if (!payment || payment.status === "canceled") return standing(seen.status);
   if (payment.status === "succeeded") return outcome(seen, payment);
   if (payment.status === "failed") return seen.status === "active" ? form(payment.failure) : draw(() => views.state(seen.status));
-  if (action?.type === "three_d_secure") return action.url ? leave(action.url) : draw(() => views.challenge(answerChallenge));
-  if (action?.type === "redirect") return leave(action.url);
+  if (action?.type === "three_d_secure") return action.url ? leave(action.url, payment) : draw(() => views.challenge(answerChallenge));
+  if (action?.type === "redirect") return leave(action.url, payment);
   if (action?.type === "transfer") {
-    draw(() => (action.uri ? views.transfer(action, () => {}) : views.waiting("processing_transfer")));
+    draw(() => (action.uri ? views.transfer(action, () => {}, payment.cancelable ? giveUp : null) : views.waiting("processing_transfer")));
     return follow((now) => JSON.stringify(now.payment?.next_action) !== JSON.stringify(action));
   }
+  if (payment.held) {
+    draw(() => views.waiting("processing_held"));
+    return follow((now) => !now.payment?.held);
+  }
   draw(() => views.waiting(payment.method === "sepa_debit" ? "processing_debit" : "processing_text"));
-  return follow((now) => now.payment?.status !== "processing");
+  return follow((now) => !isUnderWay(now));
 }
+
+/** Whether it will go on in a while by itself; what is held waits for somebody to look at it. */
+const isUnderWay = (seen) => seen.payment?.status === "processing" && !seen.payment.held;
 
 function standing(status) {
   if (status !== "active") return draw(() => views.state(status));
@@ -83,11 +94,25 @@ async function look(ask = () => flow.status(views.trouble)) {
   }
 }
 
-/** Leaves for another site once; who comes back unfinished finds the way there as a button. */
-function leave(url) {
-  draw(() => views.redirect(url));
-  if (flow.isFirst(url)) window.location.assign(url);
+/** Leaves for another site, once, from the page that began the attempt; whoever comes back, or only looks, finds a button. */
+function leave(url, payment) {
+  draw(() => views.redirect(url, payment.cancelable ? giveUp : null));
+  if (leads) window.location.assign(url);
+  leads = false;
   return follow((now) => now.payment?.status !== "requires_action");
+}
+
+/** Gives up what waits elsewhere; what follows the payment already sees how that went. */
+async function giveUp() {
+  try {
+    await flow.cancel(views.trouble);
+    return true;
+  } catch (error) {
+    // It waits no more: the reader has finished meanwhile.
+    if (error.status === 409) return true;
+    views.note(error.status === 429 ? "busy_text" : "server");
+    return false;
+  }
 }
 
 async function answerChallenge(word) {
@@ -98,11 +123,16 @@ async function answerChallenge(word) {
   }
 }
 
+/** Goes where an attempt stands that this page has begun. */
+function begun(seen) {
+  leads = true;
+  settle(seen);
+}
+
 /** Hands over what pays and follows the payment; a refusal leads back to the form. */
 async function begin(ask) {
   try {
-    const seen = await ask();
-    settle(seen);
+    begun(await ask());
   } catch (error) {
     await refused(error);
   }
@@ -112,7 +142,8 @@ async function refused(error) {
   if (error instanceof flow.Refusal && error.code === "instalment_offer_changed") return form(null, views.alertBox(t("failed_title"), t("plan_changed")));
   if (error instanceof flow.Refusal && error.status === 409) return look();
   const isBusy = error instanceof flow.Refusal && error.status === 429;
-  form(null, views.alertBox(t("failed_title"), t(isBusy ? "busy_text" : "server")));
+  const text = isBusy ? (error.isForLong ? "busy_later" : "busy_text") : "server";
+  form(null, views.alertBox(t("failed_title"), t(text)));
 }
 
 function form(failure, box = failure ? views.alertBox(t("failed_title"), views.failureText(failure)) : null) {
@@ -181,7 +212,7 @@ function formOf(method) {
   }
   const form = new PayerForm(label, asked, link, async (payer) => {
     try {
-      settle(await flow.payBy({ type: method, payer }, attempts, () => announce(t("network"))));
+      begun(await flow.payBy({ type: method, payer }, attempts, () => announce(t("network"))));
     } catch (error) {
       if (error instanceof flow.Refusal && error.status === 422 && form.tellFaults(error.faults)) return;
       await refused(error);
@@ -195,7 +226,7 @@ function debitForm() {
   const form = new DebitForm(t("pay", { amount }), link.creditor, async (account, language) => {
     try {
       const method = (await flow.keepAccount(account, language)).payment_method_id;
-      settle(await flow.pay(method, () => announce(t("network"))));
+      begun(await flow.pay(method, () => announce(t("network"))));
     } catch (error) {
       if (error instanceof flow.Refusal && error.status === 422 && form.tellFaults(error.faults)) return;
       await refused(error);
@@ -219,18 +250,29 @@ async function offerWallets(place, hasOthers) {
   place.hidden = false;
 }
 
+/** What a wallet's sheet gives; `null` where the reader closes it, or another one is open. */
+async function openSheet(wallet) {
+  if (hasSheet) return null;
+  hasSheet = true;
+  try {
+    return await wallet.open();
+  } finally {
+    hasSheet = false;
+  }
+}
+
 /** Opens a wallet's sheet, hands its token to the service, and tells the sheet how it went as soon as that is known. */
 async function payWith(wallet) {
   let given = null;
   try {
-    given = await wallet.open();
+    given = await openSheet(wallet);
     if (given === null) return;
     draw(() => views.waiting());
     const method = (await flow.keepWallet(wallet.name, given.token)).payment_method_id;
     let seen = await flow.pay(method, views.trouble);
-    if (seen.payment?.status === "processing") seen = await flow.follow((now) => now.payment?.status !== "processing", views.trouble);
+    if (isUnderWay(seen)) seen = await flow.follow((now) => !isUnderWay(now), views.trouble);
     given.done(seen.payment?.status !== "failed");
-    settle(seen);
+    begun(seen);
   } catch (error) {
     given?.done(false);
     if (error instanceof flow.Refusal && error.status === 422) return form({ decline_class: "hard" });
@@ -263,7 +305,7 @@ function ask() {
 async function start() {
   await speak(link.assets, link.language ?? preferred(navigator.languages));
   if (!link.code) return draw(link.state === "ask" ? ask : () => views.state(link.state));
-  flow.visit(link.code);
+  flow.visit(link.code, new URLSearchParams(window.location.search).get("payment_id"));
   // Who comes back from a provider's page brings its marks along; they are nobody's business.
   if (window.location.search) window.history.replaceState(null, "", window.location.pathname);
   draw(views.looking);

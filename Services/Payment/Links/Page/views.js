@@ -50,11 +50,16 @@ export function waiting(text = "processing_text") {
     h("p", { class: "note", id: "wait-note" }, t(text))));
 }
 
+/** Says something beside what is shown. */
+export function note(key) {
+  const place = document.getElementById("wait-note");
+  if (place) place.textContent = t(key);
+  announce(t(key));
+}
+
 /** Says so while nobody answers. */
 export function trouble() {
-  const note = document.getElementById("wait-note");
-  if (note) note.textContent = t("network");
-  announce(t("network"));
+  note("network");
 }
 
 /** The sandbox's 3-D Secure challenge. */
@@ -69,27 +74,40 @@ export function challenge(onAnswer) {
     h("button", { type: "button", class: "second", id: "challenge-fail", onclick: answer("failed") }, t("challenge_fail"))));
 }
 
+/** The way to pay otherwise; nothing where this visit has none. `onGiveUp` says whether what waits elsewhere is given up. */
+function otherWay(text, onGiveUp) {
+  if (!onGiveUp) return null;
+  return h("button", { type: "button", class: "second", id: "other-way", onclick: async (event) => {
+    const button = event.currentTarget;
+    button.disabled = true;
+    button.disabled = await onGiveUp();
+  } }, t(text));
+}
+
 /** A step on another site, which leads back here. */
-export function redirect(url) {
+export function redirect(url, onGiveUp) {
   const host = new URL(url).host;
   show(h("div", { class: "stack" }, heading(t("redirect_title")), h("p", { class: "note" }, t("redirect_text", { host })),
-    h("a", { class: "button", id: "redirect", href: url, rel: "noreferrer" }, t("redirect_go"))));
+    h("a", { class: "button", id: "redirect", href: url, rel: "noreferrer" }, t("redirect_go")), otherWay("other_way", onGiveUp),
+    h("p", { class: "note small", id: "wait-note" })));
 }
 
 /** A transfer the reader makes from a wallet of their own. */
-export function transfer(action, onTrouble) {
+export function transfer(action, onTrouble, onGiveUp) {
   const copy = (text) => h("button", { type: "button", class: "second copy", onclick: async (event) => {
     const button = event.currentTarget;
     await navigator.clipboard.writeText(text).then(() => { button.textContent = t("copied"); announce(t("copied")); }, onTrouble);
   } }, t("copy"));
   const until = action.expires_at ? new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" }).format(new Date(action.expires_at)) : null;
   show(h("div", { class: "stack" }, heading(t("transfer_title")), h("p", { class: "note" }, t("transfer_text")),
-    action.qr ? h("img", { class: "qr", src: action.qr, alt: t("qr_label") }) : null,
+    // What is asked for changes under one address: a browser shows a picture that it has anew.
+    action.qr ? h("img", { class: "qr", src: `${action.qr}&v=${encodeURIComponent(action.uri)}`, alt: t("qr_label") }) : null,
     h("dl", { class: "facts" },
       fact(t("receipt_amount"), h("bdi", {}, [action.amount, action.asset].filter(Boolean).join(" "))),
       fact(t("transfer_address"), h("bdi", { class: "mono" }, action.address)),
       until ? fact(t("transfer_until"), until) : null),
     h("a", { class: "button", href: action.uri }, t("transfer_open")), copy(action.address),
+    otherWay("other_way_transfer", onGiveUp),
     h("p", { class: "note small", id: "wait-note" })));
 }
 

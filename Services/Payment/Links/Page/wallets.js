@@ -80,7 +80,13 @@ async function applePay(link, appleSession) {
     };
     session.onpaymentauthorized = (event) => resolve({
       token: event.payment.token.paymentData,
-      done: (isPaid) => session.completePayment({ status: isPaid ? Session.STATUS_SUCCESS : Session.STATUS_FAILURE }),
+      done: (isPaid) => {
+        try {
+          session.completePayment({ status: isPaid ? Session.STATUS_SUCCESS : Session.STATUS_FAILURE });
+        } catch {
+          // The reader, or the time that it has, closed the sheet: the page alone says how it went.
+        }
+      },
     });
     session.oncancel = () => resolve(null);
     session.begin();

@@ -129,14 +129,15 @@ package struct GuardedProvider: PaymentProvider {
 }
 
 extension ProviderFault {
-    /// Whether the provider can be worked with; `nil` where the fault says nothing of it. Credentials that are not let in
-    /// somewhere may be good elsewhere: what counts is whether they may charge. A request that it, or the connector before it,
-    /// rejects is at fault itself, and often nobody was asked. An answer that makes no sense counts where a charge is first
-    /// asked for: the same question about one charge, again and again, would speak for all others.
+    /// Whether the provider can be worked with; `nil` where the fault says nothing of it. A provider that cannot be reached
+    /// fails whoever asks. Every other fault counts where a charge is first asked for: the same question about one charge,
+    /// again and again, would speak for all others, and a provider may keep an error for one question. Credentials that are
+    /// not let in somewhere may be good elsewhere: what counts is whether they may charge. A request that it, or the
+    /// connector before it, rejects is at fault itself, and often nobody was asked.
     fileprivate func isAnswer(isFirst: Bool) -> Bool? {
         switch self {
-        case .notSent, .timedOut, .unavailable, .rateLimited: false
-        case .unusable, .unauthorized: isFirst ? false : nil
+        case .notSent: false
+        case .timedOut, .unavailable, .rateLimited, .unusable, .unauthorized: isFirst ? false : nil
         case .rejected: nil
         }
     }

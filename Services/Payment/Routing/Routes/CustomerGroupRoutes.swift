@@ -10,7 +10,7 @@ package struct CustomerGroupRoutes: Sendable {
     package var endpoints: [Endpoint] {
         [
             .write(
-                .put, "/v1/payments/routing/customers/{id}", scope: "payments:write",
+                .put, "/v1/payments/routing/customers/{id}", scope: "routing:write",
                 summary: "Say which groups a customer belongs to, for routing rules", body: CustomerGroupsInput.self,
                 answers: CustomerGroupsResource.self, problems: ["404 not_found"]
             ) { db, call, input in

@@ -16,7 +16,7 @@ package struct ProviderRoutes: Sendable {
     private var list: Endpoint {
         let book: RoutingBook = book
         return .read(
-            "/v1/payment_providers", scope: "payments:read",
+            "/v1/payment_providers", scope: "routing:read",
             summary: "List the configured providers: what they can do, and how they are",
             answers: ProviderListResource.self
         ) { db, _ in
@@ -28,7 +28,7 @@ package struct ProviderRoutes: Sendable {
     private var change: Endpoint {
         let book: RoutingBook = book
         return .write(
-            .put, "/v1/payment_providers/{name}", scope: "payments:write",
+            .put, "/v1/payment_providers/{name}", scope: "routing:write",
             summary: "Take a provider out of routing, or in again", body: ChangeProviderInput.self,
             answers: ProviderResource.self, problems: ["404 not_found"]
         ) { db, call, input in

@@ -18,7 +18,7 @@ package struct RoutingRoutes: Sendable {
 
     private var read: Endpoint {
         .read(
-            "/v1/payments/routing", scope: "payments:read", summary: "Read the routing rules that count",
+            "/v1/payments/routing", scope: "routing:read", summary: "Read the routing rules that count",
             answers: RoutingVersionResource.self
         ) { db, call in
             let none = RoutingVersion(number: 0, document: nil, createdAt: call.now, createdBy: "")
@@ -28,7 +28,7 @@ package struct RoutingRoutes: Sendable {
 
     private var versions: Endpoint {
         .list(
-            "/v1/payments/routing/versions", scope: "payments:read",
+            "/v1/payments/routing/versions", scope: "routing:read",
             summary: "List the versions of the routing rules, newest first; starting_after is a version's number",
             item: RoutingVersionResource.self
         ) { db, _, request in
@@ -44,7 +44,7 @@ package struct RoutingRoutes: Sendable {
     private var replace: Endpoint {
         let book: RoutingBook = book
         return .write(
-            .put, "/v1/payments/routing", scope: "payments:write", summary: "Put new routing rules in place",
+            .put, "/v1/payments/routing", scope: "routing:write", summary: "Put new routing rules in place",
             body: PutRoutingInput.self, answers: RoutingVersionResource.self,
             problems: ["422 invalid_request", "409 routing_version"]
         ) { db, call, input in
@@ -57,7 +57,7 @@ package struct RoutingRoutes: Sendable {
     private var remove: Endpoint {
         let book: RoutingBook = book
         return .write(
-            .delete, "/v1/payments/routing", scope: "payments:write",
+            .delete, "/v1/payments/routing", scope: "routing:write",
             summary: "Send every payment to the provider of its method again", body: NoInput.self,
             answers: RoutingVersionResource.self
         ) { db, call, _ in
@@ -70,7 +70,7 @@ package struct RoutingRoutes: Sendable {
     private var evaluation: Endpoint {
         let evaluate: EvaluateRouting = evaluate
         return .task(
-            .post, "/v1/payments/routing/evaluate", scope: "payments:read",
+            .post, "/v1/payments/routing/evaluate", scope: "routing:read",
             summary: "Explain where a payment would go; nothing is stored", body: EvaluateRoutingInput.self,
             answers: RoutingEvaluationResource.self, statuses: [200], needsKey: false,
             problems: ["422 invalid_request"]

@@ -74,25 +74,52 @@ struct CascadingPayment: PostgresRecord, Sendable {
 enum CardHistory {
     /// Attempts looked back at for one card.
     static let limit = 500
+    /// How attempts ended that reached no network.
+    private static let unsent: [String] = ["blocked_by_risk", "outage", "provider_credentials", "token_gone"]
 
-    /// A customer's attempts with the card of each payment, the ended one as it ended. Attempts that reached no network
-    /// (blocked, or an outage) do not count.
+    /// A payment with a customer's card.
+    struct Question: Sendable {
+        let payment: PaymentID
+        let customer: CustomerID
+        /// The card as it was entered.
+        let method: PaymentMethodID
+        let fingerprint: String
+        let brand: String?
+    }
+
+    /// A customer's attempts with the card of each payment, the ended one as it ended.
     static func read(
         _ payments: [CascadingPayment], _ ends: [AttemptID: EndedAttempt], in db: borrowing PostgresTransaction
     ) throws -> [PaymentID: [CardAttempt]] {
-        let brands: [PaymentID: String?] = Dictionary(payments.map { ($0.id, $0.brand) }) { first, _ in first }
-        let rows: [(PaymentID, CardAttempt)] = try db.query(
+        try read(payments.map(\.question), ends: ends, in: db)
+    }
+
+    /// A customer's attempts with the card of each payment. Attempts that reached no network (blocked, not sent, or an
+    /// outage) do not count, nor do those that wait for their assessment.
+    /// - Parameters:
+    ///   - ends: How attempts have ended of which that is not stored yet.
+    ///   - unmade: Attempts that are not made yet.
+    static func read(
+        _ questions: [Question], ends: [AttemptID: EndedAttempt] = [:], without unmade: [AttemptID] = [],
+        in db: borrowing PostgresTransaction
+    ) throws -> [PaymentID: [CardAttempt]] {
+        let brands: [PaymentID: String?] = Dictionary(questions.map { ($0.payment, $0.brand) }) { first, _ in first }
+        let rows: [(PaymentID, CardAttempt)?] = try db.query(
             """
-            SELECT q.id, h.id, h.started_at, h.amount, h.currency, h.status, h.network_code, h.advice_code
-            FROM unnest(\(payments.map(\.id.rawValue))::text[], \(payments.map(\.customerID.rawValue))::text[],
-                \(payments.map(\.fingerprint))::text[]) AS q(id, customer_id, fingerprint)
+            SELECT q.id, h.id, h.started_at, h.amount, h.currency, h.status, h.network_code, h.advice_code,
+                h.payment_method_id = q.method_id
+            FROM unnest(\(questions.map(\.payment.rawValue))::text[], \(questions.map(\.customer.rawValue))::text[],
+                \(questions.map(\.method.rawValue))::text[], \(questions.map(\.fingerprint))::text[]
+            ) AS q(id, customer_id, method_id, fingerprint)
             CROSS JOIN LATERAL (
-                SELECT a.id, a.started_at, b.amount, b.currency, a.status, a.network_code, a.advice_code
+                SELECT a.id, a.started_at, b.amount, b.currency, a.status, a.network_code, a.advice_code,
+                    a.payment_method_id
                 FROM payments b JOIN payment_attempts a ON a.payment_id = b.id
                 JOIN payment_methods m ON m.id = a.payment_method_id AND m.fingerprint = q.fingerprint
-                WHERE b.customer_id = q.customer_id AND a.status <> 'canceled'
-                    AND coalesce(a.decline_code, '') NOT IN
-                        ('blocked_by_risk', 'outage', 'provider_credentials', 'token_gone')
+                WHERE b.customer_id = q.customer_id AND a.status <> 'canceled' AND NOT a.unsent
+                    AND a.id <> ALL(\(unmade.map(\.rawValue))::text[])
+                    AND (b.status <> 'created' OR b.attempt_id <> a.id)
+                    AND coalesce(a.decline_code, '') <> ALL(\(unsent)::text[])
                 ORDER BY b.id DESC, a.number DESC LIMIT \(limit)) AS h
             """
         ) { row in
@@ -102,14 +129,16 @@ enum CardHistory {
             let amount = Money(minor: try row.next(), currency: try row.next())
             let status: String = try row.next()
             let code: String? = try row.next()
-            let advice: String? = try row.next()
+            let told: String? = try row.next()
+            let isAsEntered: Bool = try row.next()
+            let advice: MerchantAdviceCode? = told.flatMap { MerchantAdviceCode($0, brand: brands[payment] ?? nil) }
+            if let end: EndedAttempt = ends[attempt], unsent.contains(end.code) { return nil }
             let outcome: CardAttempt.Outcome =
                 ends[attempt].map(Self.outcome)
-                ?? Self.outcome(
-                    status, code, advice.flatMap { MerchantAdviceCode($0, brand: brands[payment] ?? nil) })
+                ?? Self.outcome(status, code, isAsEntered || advice?.isOfDetails != true ? advice : nil)
             return (payment, CardAttempt(at: at, amount: amount, outcome: outcome))
         }
-        return Dictionary(grouping: rows) { $0.0 }.mapValues { $0.map(\.1) }
+        return Dictionary(grouping: rows.compactMap(\.self)) { $0.0 }.mapValues { $0.map(\.1) }
     }
 
     private static func outcome(_ end: EndedAttempt) -> CardAttempt.Outcome {
@@ -125,6 +154,18 @@ enum CardHistory {
         default: .unknown
         }
     }
+}
+
+extension CascadingPayment {
+    fileprivate var question: CardHistory.Question {
+        CardHistory.Question(
+            payment: id, customer: customerID, method: methodID, fingerprint: fingerprint, brand: brand)
+    }
+}
+
+extension MerchantAdviceCode {
+    /// Whether it is about the details as they were entered: it says nothing of the same card once it is entered anew.
+    fileprivate var isOfDetails: Bool { self == .newAccountInformation || retry == .onceCorrected }
 }
 
 /// SQL that moves payments to their following attempts.

@@ -1,4 +1,5 @@
 package import BillingCore
+import HTTPKit
 import JSON
 package import PaymentDomain
 package import Postgres
@@ -8,14 +9,24 @@ package struct RoutingVersion: Sendable {
     package let number: Int64
     /// `nil`: every payment goes to the provider of its method.
     package let document: RoutingDocument?
+    /// Why the document cannot be gone by, for people: no rule of it counts. `nil` where it can.
+    package let fault: String?
     package let createdAt: Instant
     package let createdBy: String
 
-    package init(number: Int64, document: RoutingDocument?, createdAt: Instant, createdBy: String) {
+    package init(
+        number: Int64, document: RoutingDocument?, fault: String? = nil, createdAt: Instant, createdBy: String
+    ) {
         self.number = number
         self.document = document
+        self.fault = fault
         self.createdAt = createdAt
         self.createdBy = createdBy
+    }
+
+    /// The rules of the document; `nil` where it has none that can be gone by.
+    var rules: RoutingRules? {
+        do { return try document.map { try RoutingRules($0, providers: nil) } } catch { return nil }
     }
 }
 
@@ -69,10 +80,27 @@ package enum RoutingDocumentStore {
     private static func read(_ row: inout PostgresRow) throws -> RoutingVersion {
         let number: Int64 = try row.next()
         let text: String? = try row.next()
-        let document: RoutingDocument? = try text.map {
-            try decode(RoutingDocumentInput.self, from: parseJSON($0)).document
-        }
+        var stored: (document: RoutingDocument?, fault: String?) = (nil, nil)
+        if let text { stored = document(of: text) }
         return RoutingVersion(
-            number: number, document: document, createdAt: try row.next(), createdBy: try row.next())
+            number: number, document: stored.document, fault: stored.fault, createdAt: try row.next(),
+            createdBy: try row.next())
+    }
+
+    /// A document as it was stored, perhaps by another release of the service.
+    private static func document(of text: String) -> (document: RoutingDocument?, fault: String?) {
+        let document: RoutingDocument
+        do { document = try decode(RoutingDocumentInput.self, from: parseJSON(text)).document } catch {
+            return (nil, sentence((error as? InvalidInput)?.faults ?? []))
+        }
+        do throws(RoutingFaults) { _ = try RoutingRules(document, providers: nil) } catch {
+            return (document, sentence(Problem.invalid(error).errors))
+        }
+        return (document, nil)
+    }
+
+    private static func sentence(_ faults: [Fault]) -> String {
+        guard !faults.isEmpty else { return "it cannot be read" }
+        return faults.map { "\($0.param) \($0.message)" }.joined(separator: "; ")
     }
 }

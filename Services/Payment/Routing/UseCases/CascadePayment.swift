@@ -84,11 +84,13 @@ package struct CascadePayment: Sendable {
         let tokens: [PaymentMethodID: [MethodToken]] = try MethodTokenStore.all(
             of: Array(Set(standing.map(\.methodID))), in: db)
         let past: [PaymentID: [CardAttempt]] = try CardHistory.read(standing, ends, in: db)
+        let down: Set<String> = try book.page(in: db).down
         var steps: [CascadeStepTaken] = []
         for payment in standing {
             guard let end: EndedAttempt = ends[payment.attemptID], payment.isStill(at: end) else { continue }
             let step: CascadeStepTaken.Way = way(
-                payment, end, known: tokens[payment.methodID] ?? [], past: past[payment.id] ?? [], at: now)
+                payment, end, known: tokens[payment.methodID] ?? [], down: down, past: past[payment.id] ?? [],
+                at: now)
             steps.append(CascadeStepTaken(payment: payment, end: end, way: step, next: AttemptID.new(at: now)))
         }
         let stepped: [PaymentID: Instant] = try CascadeStore.store(steps, at: now, in: db)
@@ -107,13 +109,13 @@ package struct CascadePayment: Sendable {
 
     /// The next provider that can be asked now, or why there is none.
     private func way(
-        _ payment: CascadingPayment, _ end: EndedAttempt, known: [MethodToken], past: [CardAttempt], at now: Instant
+        _ payment: CascadingPayment, _ end: EndedAttempt, known: [MethodToken], down: Set<String>,
+        past: [CardAttempt], at now: Instant
     ) -> CascadeStepTaken.Way {
         // What a bank has seen of a wallet's card it does not take again; one that reached nobody is as good as new.
         if payment.isOfWallet, case .declined = end.end { return .stop("single_use") }
         let cascade = Cascade(payment.cascade)
         var step: CascadeStep = cascade.step(after: end.outcome, at: payment.provider)
-        let down: Set<String> = book.page.down
         while case .next(let name) = step {
             if let token: MethodToken = known.first(where: { $0.provider == name }), !down.contains(name),
                 book.health.isOpen(name)

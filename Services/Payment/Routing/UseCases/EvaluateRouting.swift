@@ -21,21 +21,22 @@ package struct EvaluateRouting: Sendable {
         let subject: (facts: MethodSubject?, page: RoutingBook.Page) = try await pool.transaction(
             readOnly: true, deadline: call.deadline
         ) { db in
-            guard let id: PaymentMethodID = input.paymentMethodID else { return (nil, book.page) }
+            let page: RoutingBook.Page = try book.page(in: db)
+            guard let id: PaymentMethodID = input.paymentMethodID else { return (nil, page) }
             guard let facts: MethodSubject = try MethodSubject.find(id, in: db) else {
                 throw Problem.invalid("payment_method_id", code: "unknown_payment_method", "there is no such method")
             }
-            return (facts, book.page)
+            return (facts, page)
         }
         let request: RoutingRequest = input.request(subject.facts, at: call.now)
         let candidates: [RoutingCandidate] = book.candidates(
-            for: request, among: subject.facts.map { Set($0.providers) })
+            for: request, among: subject.facts.map { Set($0.providers) }, down: subject.page.down)
         let (rules, version): (RoutingRules?, Int64) = try rules(input, subject.page)
         let decision: RoutingDecision? = rules?.decide(request, among: candidates)
         return .ok(
             RoutingEvaluationResource(
                 paymentID: request.paymentID, provider: decision?.cascade.first ?? subject.facts?.provider,
-                version: version, decision: decision))
+                version: version, decision: decision, fault: input.document == nil ? subject.page.fault : nil))
     }
 
     /// The draft's, or those that count.
@@ -137,6 +138,8 @@ package struct RoutingEvaluationResource: JSONOutput {
     let provider: String?
     let version: Int64
     let decision: RoutingDecision?
+    /// Why the rules that are in place do not count.
+    let fault: String?
 
     package func write(to o: inout ObjectWriter) {
         o.field("object", "routing_evaluation")
@@ -145,10 +148,12 @@ package struct RoutingEvaluationResource: JSONOutput {
         o.field(
             "routing", decision.map { RoutingDecisionResource(version: version, decision: $0) },
             doc: "null without rules: the payment goes to the provider of its method")
+        o.field("fault", fault, doc: "Why the rules that are in place do not count; null where they do")
     }
 
     package static var sample: Self {
         Self(
-            paymentID: .sample, provider: "sandbox_b", version: 3, decision: RoutingDecisionResource.sample.decision)
+            paymentID: .sample, provider: "sandbox_b", version: 3, decision: RoutingDecisionResource.sample.decision,
+            fault: nil)
     }
 }

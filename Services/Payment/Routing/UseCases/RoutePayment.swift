@@ -22,7 +22,8 @@ package struct Route: Sendable, Hashable {
 
 /// Decides for approved attempts which provider is asked, and writes down why.
 ///
-/// Runs in the transaction that moves them to `processing`, before anybody is asked. Without rules it costs nothing.
+/// Runs in the transaction that moves them to `processing`, before anybody is asked. Without rules it costs nothing, once
+/// it is known that there are none.
 package struct RoutePayment: Sendable {
     private let book: RoutingBook
 
@@ -36,8 +37,9 @@ package struct RoutePayment: Sendable {
     package func callAsFunction(
         _ payments: [PaymentID], in db: borrowing PostgresTransaction
     ) throws -> [PaymentID: Route] {
-        let page: RoutingBook.Page = book.page
-        guard let rules: RoutingRules = page.rules, !payments.isEmpty else { return [:] }
+        guard !payments.isEmpty else { return [:] }
+        let page: RoutingBook.Page = try book.page(in: db)
+        guard let rules: RoutingRules = page.rules else { return [:] }
         let questions: [RoutingQuestion] = try RoutingQuestion.read(payments, in: db)
         let tokens: [PaymentMethodID: [MethodToken]] = try MethodTokenStore.all(
             of: Array(Set(questions.map(\.methodID))), in: db)
@@ -47,7 +49,7 @@ package struct RoutePayment: Sendable {
             let known: [MethodToken] = tokens[question.methodID] ?? []
             let request: RoutingRequest = question.request
             let decision: RoutingDecision = rules.decide(
-                request, among: book.candidates(for: request, among: Set(known.map(\.provider))))
+                request, among: book.candidates(for: request, among: Set(known.map(\.provider)), down: page.down))
             let chosen: MethodToken? = decision.cascade.first.flatMap { name in known.first { $0.provider == name } }
             let provider: String = chosen?.provider ?? question.provider
             if let chosen, chosen.provider != question.provider {

@@ -78,6 +78,9 @@ package struct AuthenticatePaymentInput: JSONInput {
         let accept: String = f.string("accept_header", min: 1, max: 2_048, doc: "The browser's Accept header")
         let agent: String = f.string("user_agent", min: 1, max: 2_048, doc: "The browser's User-Agent header")
         let address: String? = f.optionalString("ip_address", min: 2, max: 45, doc: "The browser's address")
+        if !f.isDescribing, let address, !AcceptanceInput.isAddress(address) {
+            f.refuse("ip_address", code: "invalid_ip_address", message: "must be an IPv4 or IPv6 address")
+        }
         let language: String = f.string("language", min: 1, max: 35, doc: "navigator.language")
         let depth: Int64 = f.int("color_depth", range: 1...48, doc: "screen.colorDepth")
         let height: Int64 = f.int("screen_height", range: 0...999_999, doc: "screen.height")

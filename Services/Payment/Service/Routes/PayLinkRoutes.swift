@@ -5,13 +5,14 @@ import PaymentContract
 import PaymentLinks
 import PaymentRecords
 
-/// What a link's page asks for: to keep a card, to pay, to say how a challenge ended, and where the payment stands.
+/// What a link's page asks for: to keep a card, to pay, to say how a challenge ended, to pay in another way, and where the
+/// payment stands.
 package struct PayLinkRoutes: Sendable {
     let pay: PayLink
 
     package init(pay: PayLink) { self.pay = pay }
 
-    package var endpoints: [Endpoint] { [card, account, payment, confirm, status] }
+    package var endpoints: [Endpoint] { [card, account, payment, confirm, cancel, status] }
 
     private var card: Endpoint {
         let pay: PayLink = pay
@@ -52,17 +53,30 @@ package struct PayLinkRoutes: Sendable {
         ) { call, input in try await pay.confirm(call, input) }
     }
 
+    private var cancel: Endpoint {
+        let pay: PayLink = pay
+        return .task(
+            .post, "/pay/{code}/cancel", scope: nil,
+            summary: "Give up what waits for the customer elsewhere, to pay in another way, from a link's page",
+            body: CancelLinkInput.self, answers: LinkStatusResource.self, statuses: [202], needsKey: false,
+            problems: ["404 not_found", "409 payment_state", "429 rate_limited"]
+        ) { call, input in try await pay.cancel(call, input) }
+    }
+
     private var status: Endpoint {
         let pay: PayLink = pay
         return .task(
             .get, "/pay/{code}/status", scope: nil, summary: "Where a link and its payment stand, for its page",
-            query: [.string("session", max: 64, required: true, doc: "What the page calls its visit")],
+            query: [
+                .string("session", max: 64, required: true, doc: "What the page calls its visit"),
+                .id("payment_id", as: PaymentID.self, doc: "Which payment the customer came back from"),
+            ],
             body: NoInput.self, answers: LinkStatusResource.self, problems: ["404 not_found", "429 rate_limited"]
         ) { call, _ in
             guard let session = call.query.string("session").flatMap(LinkSession.init(_:)) else {
                 throw Problem.invalid("session", code: "invalid_session", LinkSession.rule)
             }
-            return .ok(try await pay.status(call, session))
+            return .ok(try await pay.status(call, session, cameFrom: call.query.id("payment_id")))
         }
     }
 }
@@ -172,41 +186,6 @@ struct PageChoice: JSONInput {
             f.optionalObject(
                 "payer", as: PayerInput.self, doc: "Who pays; the customer's country when left out")?.payer
     }
-
-    /// - Throws: ``Problem`` that names what the provider must be told and is not there.
-    func require(_ details: [PayerDetail], of payer: ChargePayer?) throws {
-        var faults: [Fault] = details.filter { payer?[$0] == nil }.map { detail in
-            Fault(
-                param: "method.payer.\(detail.rawValue)", code: FaultCode.required,
-                message: "is needed by the provider of this method")
-        }
-        if let email: String = payer?.email, !Self.isAddress(email) {
-            faults.append(
-                Fault(param: "method.payer.email", code: "invalid_email", message: "must be an e-mail address"))
-        }
-        guard faults.isEmpty else { throw Problem.invalid(faults) }
-    }
-
-    /// Whether text has the form of a mailbox: whether it is one, only a message to it can tell.
-    static func isAddress(_ text: String) -> Bool {
-        let parts: [Substring] = text.split(separator: "@", omittingEmptySubsequences: false)
-        return parts.count == 2 && !parts[0].isEmpty && parts[1].contains(".") && !parts[1].hasPrefix(".")
-            && !parts[1].hasSuffix(".") && !text.contains(where: \.isWhitespace)
-    }
-}
-
-extension ChargePayer {
-    /// One detail; `nil` where it is not known.
-    fileprivate subscript(detail: PayerDetail) -> String? {
-        switch detail {
-        case .name: name
-        case .email: email
-        case .country: country
-        case .line1: line1
-        case .city: city
-        case .postalCode: postalCode
-        }
-    }
 }
 
 /// `POST /pay/{code}/confirm`.
@@ -218,6 +197,13 @@ package struct ConfirmLinkInput: JSONInput {
         session = f.linkSession()
         challenge = f.enumeration("challenge", of: ConfirmPaymentInput.Challenge.self, doc: "How it ended")
     }
+}
+
+/// `POST /pay/{code}/cancel`.
+package struct CancelLinkInput: JSONInput {
+    let session: LinkSession
+
+    package init(_ f: inout InputFields) { session = f.linkSession() }
 }
 
 extension InputFields {

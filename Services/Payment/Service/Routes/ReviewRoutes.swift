@@ -13,7 +13,7 @@ struct ReviewRoutes: Sendable {
         let review: ReviewPayment = review
         return [
             .list(
-                "/v1/payments/reviews", scope: "payments:read",
+                "/v1/payments/reviews", scope: "reviews:read",
                 summary: "List payments that wait for a person's review, newest first", item: PaymentResource.self
             ) { db, _, request in
                 let rows: [PaymentRecord] = try PaymentStore.inReview(
@@ -21,7 +21,7 @@ struct ReviewRoutes: Sendable {
                 return request.page(try PaymentResource.settled(rows, in: db))
             },
             .task(
-                .post, "/v1/payments/{id}/review", scope: "payments:write",
+                .post, "/v1/payments/{id}/review", scope: "reviews:write",
                 summary: "Decide about a payment that is held for review", body: ReviewPaymentInput.self,
                 answers: PaymentResource.self, statuses: [200, 202],
                 problems: ["404 not_found", "409 payment_state", "409 review_decided"]

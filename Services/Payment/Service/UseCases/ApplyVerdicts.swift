@@ -22,7 +22,7 @@ package struct Verdict: Sendable {
 }
 
 /// Lets attempts go on to the provider, has the customer authenticate or a person look first, or fails them: by Fraud's
-/// word or the fallback's, and the policy made of it.
+/// word or the fallback's, and the policy made of it. Without the customer a card is tried only as its network allows.
 ///
 /// `processing` is stored before the provider is asked: after a crash the sweeper reads the outcome back.
 package struct ApplyVerdicts: Sendable {
@@ -43,6 +43,7 @@ package struct ApplyVerdicts: Sendable {
         }
         var approved: [ApprovedAttempt] = try approve(unique.filter { !isBlocked($0) }, in: db)
         try block(unique.filter(isBlocked), at: now, in: db)
+        approved = try withinBudgets(approved, at: now, in: db)
         guard !approved.isEmpty else { return }
         if let route {
             let routes: [PaymentID: Route] = try route(approved.map(\.paymentID), in: db)
@@ -121,6 +122,40 @@ package struct ApplyVerdicts: Sendable {
             """)
         try Outbox.append(blocked.map { PaymentEvents.failed($0, decline, at: now) }, in: db)
         try waiters.answer(blocked, in: db)
+    }
+
+    /// Fails the attempts without the customer that the networks of their cards do not allow now; nobody is asked.
+    /// - Returns: The others.
+    private func withinBudgets(
+        _ approved: [ApprovedAttempt], at now: Instant, in db: borrowing PostgresTransaction
+    ) throws -> [ApprovedAttempt] {
+        let alone: [PaymentID] = approved.filter { $0.request.initiation != .customer }.map(\.paymentID)
+        guard !alone.isEmpty else { return approved }
+        let refusals: [PaymentID: BudgetRefusal] = try RetryBudgets.refusals(of: alone, at: now, in: db)
+        guard !refusals.isEmpty else { return approved }
+        let refused: [PaymentID] = refusals.keys.sorted()
+        let declines: [Decline] = refused.compactMap { refusals[$0]?.decline }
+        let failed: [PaymentRecord] = try db.query(
+            """
+            UPDATE payments p SET status = 'failed', stepped_at = now(), decline_code = r.code, decline_class = r.class
+            FROM unnest(\(refused.map(\.rawValue))::text[], \(declines.map(\.code))::text[],
+                \(declines.map(\.declineClass.rawValue))::text[]) AS r(id, code, class)
+            WHERE p.id = r.id
+            RETURNING \(PaymentRecord.columns)
+            """, as: PaymentRecord.self)
+        try db.enqueue(
+            """
+            UPDATE payment_attempts a SET status = 'failed', decline_code = p.decline_code, unsent = true,
+                ended_at = \(now)::timestamptz
+            FROM payments p WHERE p.id = ANY(\(refused.map(\.rawValue))::text[]) AND a.id = p.attempt_id
+            """)
+        let events: [OutboxEvent] = failed.map { payment in
+            PaymentEvents.failed(
+                payment, payment.decline ?? .doNotTryAgain, retryAt: refusals[payment.id]?.retryAt, at: now)
+        }
+        try Outbox.append(events, in: db)
+        try waiters.answer(failed, in: db)
+        return approved.filter { refusals[$0.paymentID] == nil }
     }
 
     private static func rows(_ verdicts: [Verdict]) -> SQL {

@@ -62,7 +62,7 @@ package struct BookOutcomes: Sendable {
             // Callers hear of their payments from this process; an invoice's is waited for elsewhere.
             let isAwaited: Bool = moved.contains { $0.invoiceID != nil || !$0.status.isSettled }
             try Outbox.append(
-                moved.compactMap { goingOn.contains($0.id) ? nil : Self.event($0, now) },
+                moved.compactMap { goingOn.contains($0.id) ? nil : Self.event($0, byAttempt[$0.attemptID], now) },
                 urgency: isAwaited ? .waitedFor : .background, in: db)
         }
         try waiters.answer(moved.filter(\.status.isSettled), in: db)
@@ -222,13 +222,16 @@ package struct BookOutcomes: Sendable {
             """)
     }
 
-    private static func event(_ payment: PaymentRecord, _ now: Instant) -> OutboxEvent? {
+    private static func event(_ payment: PaymentRecord, _ outcome: Outcome?, _ now: Instant) -> OutboxEvent? {
         switch payment.status {
         case .succeeded: PaymentEvents.succeeded(payment, payment.amountCaptured, at: now)
         case .requiresAction: PaymentEvents.requiresAction(payment, at: now)
         case .processing: nil
         case .authorized: PaymentEvents.authorized(payment, at: now)
-        default: PaymentEvents.failed(payment, payment.decline ?? .genericDecline, at: now)
+        default:
+            PaymentEvents.failed(
+                payment, payment.decline ?? .genericDecline, retryAt: outcome?.advisedWait.map { now.adding($0) },
+                at: now)
         }
     }
 }
@@ -242,6 +245,12 @@ extension Outcome {
             end: .declined(
                 reading ?? DeclineReading(Decline(code: refusal.code), advice: refusal.advice), refusal),
             reference: refusal.reference)
+    }
+
+    /// How long the card's network wants it to be left alone; `nil` where it has not said, or waiting does not help.
+    fileprivate var advisedWait: Duration? {
+        guard case .after? = reading?.retry, case .after(let wait)? = refusal?.advice?.retry else { return nil }
+        return wait
     }
 
     /// What is kept of an open one until it is looked at again.

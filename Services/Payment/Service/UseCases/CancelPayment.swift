@@ -47,7 +47,7 @@ package struct CancelPayment: Sendable {
         let status: PaymentStatus = found.payment.status
         guard status != .authorized else { throw Failure.refused }
         let reply = Reply(status: status.isSettled ? 200 : 202, found)
-        try await claim.complete(reply.stored, in: pool)
+        try await intent.keep(reply.stored, under: claim, in: pool)
         return reply
     }
 
@@ -99,7 +99,8 @@ package struct CancelPayment: Sendable {
         guard isOver else { throw ProviderFault.unusable("a hold that is over is not released: \(answer)") }
     }
 
-    /// Records what became of a release; one of an earlier attempt says nothing of the payment's hold now.
+    /// Records what became of a release; one of an earlier attempt says nothing of the payment's hold now. Money that is
+    /// still held is looked at a day later, and released again where nobody wants it any more (``FollowReleases``).
     /// - Returns: `false` for an authorization whose time is over and that the provider has not let go: it is asked about
     ///   again, after waits that double from a minute to a day.
     private func record(_ isReleased: Bool, _ asked: PaymentRecord) async throws -> Bool {

@@ -24,6 +24,8 @@ package struct CapturePayment: Sendable {
         case partOfInvoice
         /// So is an instalment, and what pays off a plan.
         case partOfInstalment
+        /// The provider captures the payment's method once.
+        case singleCapture
     }
 
     let providers: PaymentProviders
@@ -39,15 +41,16 @@ package struct CapturePayment: Sendable {
         let claim: IdempotencyClaim? = call.claim()
         let now: Instant = call.now
         let intent: ProviderIntent<CaptureID> = try await .store(claim, in: pool) { db in
-            try Self.reserve(payment, input, at: now, in: db)
+            try reserve(payment, input, at: now, in: db)
         }
-        guard case .stored(let id) = intent else {
-            guard case .replay(let stored) = intent else { throw Problem.idempotencyTwin }
-            return Reply(replaying: stored)
+        let id: CaptureID
+        switch intent {
+        case .stored(let known), .resumed(let known): id = known
+        case .replay(let stored): return Reply(replaying: stored)
         }
         let capture: CaptureRecord = try await finishIfPossible(id)
         let reply = Reply(status: capture.status == .processing ? 202 : 201, CaptureResource(capture))
-        try await claim.complete(reply.stored, in: pool)
+        try await intent.keep(reply.stored, under: claim, in: pool)
         return reply
     }
 
@@ -63,7 +66,7 @@ package struct CapturePayment: Sendable {
     }
 
     /// Stores the intent. One capture at a time: what is left is known to the next.
-    private static func reserve(
+    private func reserve(
         _ id: PaymentID, _ input: CapturePaymentInput, at now: Instant, in db: borrowing PostgresTransaction
     ) throws -> CaptureID {
         guard let payment: PaymentRecord = try PaymentStore.lock(id, in: db) else { throw Failure.notFound(id) }
@@ -73,7 +76,22 @@ package struct CapturePayment: Sendable {
             guard payment.invoiceID == nil else { throw Failure.partOfInvoice }
             guard try !PaymentStore.isOfPlan(id, in: db) else { throw Failure.partOfInstalment }
         }
-        return try reserve(payment, input.amount, isFinal: input.isFinal, at: now, in: db)
+        if !input.isFinal, let amount: Int64 = input.amount, amount < payment.amountCapturable,
+            try !takesParts(of: payment, in: db)
+        {
+            throw Failure.singleCapture
+        }
+        return try Self.reserve(payment, input.amount, isFinal: input.isFinal, at: now, in: db)
+    }
+
+    /// Whether the provider captures an authorization of the payment's method in several parts; where that is not known
+    /// here, it says so itself.
+    private func takesParts(of payment: PaymentRecord, in db: borrowing PostgresTransaction) throws -> Bool {
+        guard let id: PaymentMethodID = payment.paymentMethodID,
+            let method: PaymentMethodRecord = try PaymentMethodStore.find(id, in: db)
+        else { return true }
+        let able: ProviderCapabilities? = providers.capabilities(of: payment.provider)
+        return able?.methods.first(where: { $0.type == method.type })?.multipleCapture ?? true
     }
 
     /// Stores the intent to take a part of an authorized payment, or all that is left, whose row is locked.
@@ -153,8 +171,8 @@ package struct CapturePayment: Sendable {
         return try standing(id, in: db)
     }
 
-    /// The provider refused for good: the payment stays authorized, unless its invoice was withdrawn meanwhile. Then what is
-    /// still held is released.
+    /// The provider refused for good: the payment stays authorized, and its merchant decides. An invoice's or a plan's is
+    /// released: nobody else would take what it holds, and whoever collects waits for its end.
     private static func fail(
         _ id: CaptureID, code: String, in db: borrowing PostgresTransaction
     ) throws -> CaptureRecord {
@@ -165,8 +183,8 @@ package struct CapturePayment: Sendable {
             UPDATE captures SET status = 'failed', failure_code = \(code), stepped_at = now()
             WHERE id = \(id) AND status = 'processing' RETURNING \(CaptureRecord.columns)
             """, as: CaptureRecord.self)
-        if moved != nil, let payment, payment.canBeReleased, payment.invoiceID != nil,
-            try !PaymentStore.isOwed(payment, in: db)
+        if moved?.isFinal == true, let payment, payment.canBeReleased,
+            try payment.invoiceID != nil || PaymentStore.isOfPlan(paymentID, in: db)
         {
             try PaymentStore.release([payment], in: db)
         }
@@ -229,6 +247,9 @@ extension CapturePayment.Failure: ProblemConvertible {
             .invalid(
                 "amount", code: "part_of_instalment",
                 "a payment of an instalment plan is captured whole, in one final capture")
+        case .singleCapture:
+            .invalid(
+                "final", code: "unsupported_multiple_capture", "must be true: the method is captured once")
         }
     }
 }

@@ -4,6 +4,7 @@ import PaymentRouting
 import Logging
 import PaymentAuthentication
 import PaymentDomain
+import Postgres
 import Synchronization
 import Telemetry
 
@@ -72,6 +73,14 @@ package struct ApprovedAttempt: Sendable {
         }
     }
 
+    /// The same attempt, taken now; as another where that takes its place.
+    func taken(at now: Instant, as next: AttemptID? = nil) -> ApprovedAttempt {
+        with { taken in
+            taken.steppedAt = now
+            if let next { taken.request = request.again(as: next, from: request.source) }
+        }
+    }
+
     /// The attempt with what is sealed of it opened, for the length of a call.
     /// - Throws: ``CredentialSeal/Broken``: the key is another one than when it was sealed.
     func opened(by seal: CredentialSeal) throws -> ApprovedAttempt {
@@ -111,6 +120,8 @@ final class ChargePayments: Sendable {
     private let record: RecordOutcomes
     private let waiters: PaymentWaiters
     private let seal: CredentialSeal
+    private let pool: PostgresPool
+    private let clock: any WallClock
     private let logger: Logger
     private let inFlight = Atomic<Int>(0)
     private let unknown: Counter = Metrics.shared.counter(
@@ -120,12 +131,14 @@ final class ChargePayments: Sendable {
 
     init(
         providers: PaymentProviders, record: RecordOutcomes, waiters: PaymentWaiters, seal: CredentialSeal,
-        logger: Logger
+        pool: PostgresPool, clock: any WallClock, logger: Logger
     ) {
         self.providers = providers
         self.record = record
         self.waiters = waiters
         self.seal = seal
+        self.pool = pool
+        self.clock = clock
         self.logger = logger
     }
 
@@ -154,9 +167,11 @@ final class ChargePayments: Sendable {
         }
     }
 
-    /// Asks the provider and has its answer recorded; after a fault it is read back, never guessed. Only a refused request
-    /// is certain not to have happened, and would be rejected again; and only as long as nobody else has asked meanwhile.
+    /// Asks the provider and has its answer recorded; after a fault it is read back, never guessed. A refused request is
+    /// certain not to have happened, and would be rejected again; one that was not sent is asked for anew later
+    /// (``UnsentAttempts``); both only as long as nobody else has asked meanwhile.
     /// - Returns: The attempt that follows at another provider, where one does.
+    /// - Throws: ``ProviderFault`` while the outcome is not known, or nobody was asked.
     private func ask(_ sealed: ApprovedAttempt) async throws -> ApprovedAttempt? {
         let attempt: ApprovedAttempt = try sealed.opened(by: seal)
         let provider: any PaymentProvider = try providers.named(attempt.provider)
@@ -174,8 +189,13 @@ final class ChargePayments: Sendable {
                     attempt: attempt, answer: .declined(ProviderDecline(code: code)),
                     reading: DeclineReading(fault.refusal), since: attempt.steppedAt))
         }
+        if CascadeOutcome(fault) == .outage, try await isMarked(unsent: sealed) { throw fault }
         let answer: ChargeAnswer = try await provider.outcome(of: attempt.request)
         return try await record.following(Outcome(attempt: attempt, answer: answer, by: provider))
+    }
+
+    private func isMarked(unsent attempt: ApprovedAttempt) async throws -> Bool {
+        try await pool.transactionRetrying { db in try UnsentAttempts.mark(attempt, in: db) }
     }
 
     private static func word(
@@ -196,9 +216,18 @@ final class ChargePayments: Sendable {
     }
 
     /// Reads an attempt's outcome back from the provider and records it: one that was lost, one that waits for the
-    /// customer or the bank. An attempt that follows at another provider is started.
+    /// customer or the bank. One that was never sent is asked for instead. An attempt that follows at another provider is
+    /// started.
     /// - Throws: ``ProviderFault`` while it is not known; nothing is recorded then.
     func resume(_ sealed: ApprovedAttempt) async throws {
+        let now: Instant = clock.now
+        let unsent: ApprovedAttempt? = try await pool.transactionRetrying { db in
+            try UnsentAttempts.take(sealed, at: now, in: db)
+        }
+        if let unsent {
+            if let next: ApprovedAttempt = try await ask(unsent) { start([next]) }
+            return
+        }
         let attempt: ApprovedAttempt = try sealed.opened(by: seal)
         let provider: any PaymentProvider = try providers.named(attempt.provider)
         let answer: ChargeAnswer = try await provider.outcome(of: attempt.request)

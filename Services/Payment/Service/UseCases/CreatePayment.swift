@@ -48,7 +48,7 @@ package struct CreatePayment: Sendable {
     }
 
     /// The page method of a provider that can do what is asked.
-    /// - Throws: ``Problem`` that names the field which no provider can serve.
+    /// - Throws: ``Problem`` that names the field which no provider can serve, or what is missing of who pays.
     private func page(
         _ page: PageMethodInput, of input: CreatePaymentInput, at now: Instant
     ) throws(Problem) -> SingleUseMethod {
@@ -58,6 +58,8 @@ package struct CreatePayment: Sendable {
         guard let provider: any PaymentProvider = providers.first(that: wish) else {
             throw ProviderCapabilities.Obstacle.problem(providers.obstacle(to: wish))
         }
+        let method: ProviderCapabilities.Method? = provider.capabilities.methods.first { $0.type == page.type }
+        try ChargePayer.require(method?.payer ?? [], of: page.payer?.payer, at: "payer")
         return SingleUseMethod(
             id: PaymentMethodID.new(at: now), customerID: input.customerID, type: page.type, provider: provider.name,
             returnURL: page.returnURL, payer: page.payer?.payer)

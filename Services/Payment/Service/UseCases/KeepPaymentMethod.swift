@@ -40,13 +40,14 @@ package struct KeepPaymentMethod: Sendable {
             try KeptMethodStore.note(wish, of: method.id, in: db)
             return method.id
         }
-        guard case .stored(let id) = intent else {
-            guard case .replay(let stored) = intent else { throw Problem.idempotencyTwin }
-            return Reply(replaying: stored)
+        let known: PaymentMethodID
+        switch intent {
+        case .stored(let id), .resumed(let id): known = id
+        case .replay(let stored): return Reply(replaying: stored)
         }
-        do { try await finish(id) } catch is ProviderFault {}  // The sweeper asks again.
-        let reply = try await answer(id)
-        try await claim.complete(reply.stored, in: pool)
+        do { try await finish(known) } catch is ProviderFault {}  // The sweeper asks again.
+        let reply = try await answer(known)
+        try await intent.keep(reply.stored, under: claim, in: pool)
         return reply
     }
 

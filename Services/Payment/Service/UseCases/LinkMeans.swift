@@ -14,24 +14,26 @@ struct LinkMeans: Sendable {
     /// A method that is used once, on a page of its provider's.
     let page: SingleUseMethod?
     let chargeable: ChargeableMethod
+    /// The payment that it pays: the slot's, which is tried again, or a new one. That of a plan has an id of its own.
+    let payment: PaymentID
 
-    init(card: ChargeableMethod) {
+    init(card: ChargeableMethod, for payment: PaymentID) {
         self.card = card
         page = nil
         chargeable = card
+        self.payment = payment
     }
 
-    init(page: SingleUseMethod) {
+    init(page: SingleUseMethod, for payment: PaymentID) {
         card = nil
         self.page = page
         chargeable = page.chargeable
+        self.payment = payment
     }
 
     /// Takes a wallet's card for the one payment that it pays.
     /// - Throws: ``Problem`` when it is not to be had any more.
-    func take(
-        for payment: PaymentID, of amount: Money, at now: Instant, in db: borrowing PostgresTransaction
-    ) throws {
+    func take(of amount: Money, at now: Instant, in db: borrowing PostgresTransaction) throws {
         guard chargeable.isOfWallet,
             let obstacle = try WalletStore.take(chargeable.id, for: payment, of: amount, at: now, in: db)
         else { return }
@@ -42,9 +44,10 @@ struct LinkMeans: Sendable {
 extension PayLink {
     /// What a new attempt is paid with; it needs an active link with room for one more success.
     func means(
-        of input: PayLinkInput, _ standing: LinkStanding, _ slot: String, _ call: Call,
+        of input: PayLinkInput, after current: LinkAttempt?, _ standing: LinkStanding, _ call: Call,
         in db: borrowing PostgresTransaction
     ) throws -> LinkMeans {
+        let payment: PaymentID = current?.triedAgain(by: input)?.id ?? PaymentID.new(at: call.now)
         let means: LinkMeans
         switch input.choice {
         case .card(let id):
@@ -55,10 +58,13 @@ extension PayLink {
                 throw Problem.notFound("payment method", id.rawValue)
             }
             try requireActive(standing, at: call.now)
-            means = LinkMeans(card: card)
-        case .page(let choice): means = LinkMeans(page: try page(choice, standing, input.session, call, in: db))
+            means = LinkMeans(card: card, for: payment)
+        case .page(let choice):
+            let once: SingleUseMethod = try page(choice, for: payment, standing, input.session, call, in: db)
+            means = LinkMeans(page: once, for: payment)
         }
         if let maxUses: Int = standing.link.maxUses {
+            let slot: String = standing.link.slot(of: input.session)
             let others: Int = try LinkUseStore.othersAlive(than: slot, of: standing.link.id, in: db)
             guard others < maxUses else { throw Problem.linkState(.completed) }
         }
@@ -67,7 +73,7 @@ extension PayLink {
 
     /// The method of the first provider that can, bound to this visit; the customer comes back to the link's page.
     private func page(
-        _ choice: PageChoice, _ standing: LinkStanding, _ session: LinkSession, _ call: Call,
+        _ choice: PageChoice, for payment: PaymentID, _ standing: LinkStanding, _ session: LinkSession, _ call: Call,
         in db: borrowing PostgresTransaction
     ) throws -> SingleUseMethod {
         let link: LinkRecord = standing.link
@@ -75,7 +81,7 @@ extension PayLink {
         let payer: ChargePayer? = choice.payer ?? known.map { ChargePayer(country: $0) }
         let offer: LinkOffer = try require(standing, choice.type, country: payer?.country, at: call.now, in: db)
         guard !offer.isHandedOver else { throw Self.unsupported }
-        try choice.require(offer.payer, of: payer)
+        try ChargePayer.require(offer.payer, of: payer, at: "method.payer")
         try Self.requirePatience(link, in: db)
         guard
             let provider: any PaymentProvider = settings.providers.first(
@@ -83,8 +89,7 @@ extension PayLink {
         else { throw Self.unsupported }
         let method = SingleUseMethod(
             id: PaymentMethodID.new(at: call.now), customerID: link.customerID, type: choice.type,
-            provider: provider.name, returnURL: settings.address(of: link.code),
-            payer: payer)
+            provider: provider.name, returnURL: settings.returnAddress(of: link.code, from: payment), payer: payer)
         try LinkUseStore.bind(method.id, to: link.id, session: session, in: db)
         return method
     }
@@ -111,9 +116,8 @@ extension PayLink {
 
     /// Thieves try many methods, customers few.
     static func requirePatience(_ link: LinkRecord, in db: borrowing PostgresTransaction) throws {
-        guard try LinkUseStore.recentMethods(of: link.id, in: db) < LinkUseStore.methodsPerHour else {
-            throw VisitLimits.tooMany
-        }
+        guard let seconds: Int = try LinkUseStore.secondsUntilNextMethod(of: link.id, in: db) else { return }
+        throw VisitLimits.tooManyMethods(seconds: seconds)
     }
 
     /// Only a card that was given on this page in this visit pays.

@@ -1,4 +1,4 @@
-import BillingCore
+package import BillingCore
 import BillingEvents
 package import HTTPKit
 import Messaging
@@ -19,6 +19,7 @@ package struct PayLink: Sendable {
     let pool: PostgresPool
     let attach: AttachPaymentMethod
     let sync: SyncPayment
+    let cancelPayment: CancelPayment
     let settings: LinkSettings
     let limits: VisitLimits
     /// Whether issuers are asked by 3-D Secure here.
@@ -33,6 +34,7 @@ package struct PayLink: Sendable {
         self.pool = pool
         attach = work.attach
         sync = work.sync
+        cancelPayment = work.cancel
         asksIssuers = work.authenticate != nil
         self.settings = settings
         self.limits = limits
@@ -100,7 +102,7 @@ package struct PayLink: Sendable {
                 let slot: String = link.slot(of: input.session)
                 let current: LinkAttempt? = try LinkAttempt.lock(of: link.id, slot, in: db)
                 if current?.admits(input) ?? true {
-                    let means: LinkMeans = try means(of: input, standing, slot, call, in: db)
+                    let means: LinkMeans = try means(of: input, after: current, standing, call, in: db)
                     try begin(input, means, after: current, standing, call, in: db)
                 }
                 return try answer(code, input.session, call, in: db)
@@ -110,24 +112,23 @@ package struct PayLink: Sendable {
 
     /// Where a link and this visit's payment stand. A payment that waits for its customer or its bank is asked about first,
     /// so that who comes back from the provider's page sees how it ended; not with every look, though.
+    /// - Parameter origin: Which payment the customer came back from; shown to a visit that has none of its own.
     /// - Throws: ``Problem``.
-    package func status(_ call: Call, _ session: LinkSession) async throws -> LinkStatusResource {
-        let (code, payment): (LinkCode, PaymentRecord?) = try await limits.looking(call) {
+    package func status(
+        _ call: Call, _ session: LinkSession, cameFrom origin: PaymentID? = nil
+    ) async throws -> LinkStatusResource {
+        let (code, seen): (LinkCode, LinkStatusResource) = try await limits.looking(call) {
             let code: LinkCode = try limits.code(call)
-            let payment: PaymentRecord? = try await pool.transaction(readOnly: true, deadline: call.deadline) { db in
+            let seen: LinkStatusResource = try await pool.transaction(readOnly: true, deadline: call.deadline) { db in
                 guard let standing: LinkStanding = try LinkStore.find(code, in: db) else { throw VisitLimits.Missed() }
-                let link: LinkRecord = standing.link
-                return try LinkUseStore.payment(of: link.id, slot: link.slot(of: session), in: db).flatMap { use in
-                    try PaymentStore.find(use.paymentID, in: db)
-                }
+                return try resource(standing, session, cameFrom: origin, call, in: db)
             }
-            return (code, payment)
+            return (code, seen)
         }
-        if let payment, payment.status == .requiresAction, payment.isHeldAtProvider, pace.isDue(payment.id) {
-            _ = try await sync(payment.id)
-        }
+        guard let waiting: PaymentID = seen.waitingElsewhere, pace.isDue(waiting) else { return seen }
+        _ = try await sync(waiting)
         return try await pool.transaction(readOnly: true, deadline: call.deadline) { db in
-            try resource(code, session, call, in: db)
+            try resource(try find(code, in: db), session, cameFrom: origin, call, in: db)
         }
     }
 
@@ -166,12 +167,10 @@ package struct PayLink: Sendable {
         _ input: PayLinkInput, _ means: LinkMeans, after current: LinkAttempt?, _ standing: LinkStanding, _ call: Call,
         in db: borrowing PostgresTransaction
     ) throws {
-        if let current, current.payment.status == .failed {
-            if current.plan == nil, input.plan == nil {
-                return try Self.again(current.payment, means, at: call.now, in: db)
-            }
-            try current.giveUp(at: call.now, in: db)
+        if let refused: PaymentRecord = current?.triedAgain(by: input) {
+            return try Self.again(refused, means, at: call.now, in: db)
         }
+        if let current, current.payment.status == .failed { try current.giveUp(at: call.now, in: db) }
         if let plan: PlanChoice = input.plan {
             try agree(plan, means, standing, input.session, call, in: db)
         } else {
@@ -184,11 +183,11 @@ package struct PayLink: Sendable {
         in db: borrowing PostgresTransaction
     ) throws {
         let order = PaymentOrder(
-            id: PaymentID.new(at: call.now), customerID: link.customerID, paymentMethodID: means.card?.id,
+            id: means.payment, customerID: link.customerID, paymentMethodID: means.card?.id,
             page: means.page, amount: link.amount, captureMethod: .automatic, description: link.description,
             metadata: metadata(of: link), returnURL: settings.address(of: link.code), claim: nil,
             traceparent: call.trace.traceparent, now: call.now)
-        try means.take(for: order.id, of: link.amount, at: call.now, in: db)
+        try means.take(of: link.amount, at: call.now, in: db)
         try RecordPayments.insert(
             [(order, ResolvedMethod(customerIsKnown: true, method: means.chargeable))], in: db)
         try LinkUseStore.use(link.id, slot: link.slot(of: session), session: session, payment: order.id, in: db)
@@ -199,7 +198,7 @@ package struct PayLink: Sendable {
     private static func again(
         _ payment: PaymentRecord, _ means: LinkMeans, at now: Instant, in db: borrowing PostgresTransaction
     ) throws {
-        try means.take(for: payment.id, of: payment.amount, at: now, in: db)
+        try means.take(of: payment.amount, at: now, in: db)
         if let page: SingleUseMethod = means.page { try PaymentMethodStore.insertSingleUse([page], at: now, in: db) }
         let isEntered: Bool = means.card.map { $0.type == "card" && !$0.isOfWallet } ?? false
         let next = NextAttempt(
@@ -209,18 +208,24 @@ package struct PayLink: Sendable {
         try Outbox.append([PaymentEvents.created(next, at: now)], in: db)
     }
 
-    private func answer(
+    func answer(
         _ code: LinkCode, _ session: LinkSession, _ call: Call, in db: borrowing PostgresTransaction
     ) throws -> Reply<LinkStatusResource> {
-        .accepted(try resource(code, session, call, in: db))
+        .accepted(try resource(try find(code, in: db), session, call, in: db))
     }
 
-    private func resource(
-        _ code: LinkCode, _ session: LinkSession, _ call: Call, in db: borrowing PostgresTransaction
-    ) throws -> LinkStatusResource {
+    private func find(_ code: LinkCode, in db: borrowing PostgresTransaction) throws -> LinkStanding {
         guard let standing: LinkStanding = try LinkStore.find(code, in: db) else {
             throw Problem.notFound("payment link")
         }
-        return try LinkStatusResource(standing, session: session, settings: settings, at: call.now, in: db)
+        return standing
+    }
+
+    private func resource(
+        _ standing: LinkStanding, _ session: LinkSession, cameFrom origin: PaymentID? = nil, _ call: Call,
+        in db: borrowing PostgresTransaction
+    ) throws -> LinkStatusResource {
+        try LinkStatusResource(
+            standing, session: session, cameFrom: origin, settings: settings, at: call.now, in: db)
     }
 }

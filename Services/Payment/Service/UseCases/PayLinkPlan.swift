@@ -30,6 +30,11 @@ struct LinkAttempt {
         return payment.status == .canceled
     }
 
+    /// The payment, where another attempt at it follows: a refused one of the whole amount, asked for in whole again.
+    func triedAgain(by input: PayLinkInput) -> PaymentRecord? {
+        payment.status == .failed && plan == nil && input.plan == nil ? payment : nil
+    }
+
     /// Makes room for a payment of another amount: the refused one, and its plan, are over for good.
     func giveUp(at now: Instant, in db: borrowing PostgresTransaction) throws {
         if let plan { return try PagePlan.giveUp(plan, payment.id, at: now, in: db) }

@@ -4,8 +4,10 @@ import Postgres
 
 /// The first of an operation's three steps: the intent is stored, with the caller's key, before the provider is asked.
 enum ProviderIntent<ID: TypedID>: Sendable {
-    /// Stored now, or by an earlier request under the same key that was not answered.
+    /// Stored now.
     case stored(ID)
+    /// Stored by an earlier request under the same key, which is not answered: it may be at it still, or be gone.
+    case resumed(ID)
     /// Answered before.
     case replay(StoredReply)
 
@@ -23,7 +25,7 @@ enum ProviderIntent<ID: TypedID>: Sendable {
             case .replay(let stored): return .replay(stored)
             case .open(let resource):
                 guard let id: ID = resource.flatMap({ ID($0) }) else { throw Problem.idempotencyTwin }
-                return .stored(id)
+                return .resumed(id)
             case .mismatch: throw Problem.idempotencyMismatch
             case .twin: throw Problem.idempotencyTwin
             }
@@ -34,10 +36,12 @@ enum ProviderIntent<ID: TypedID>: Sendable {
     }
 }
 
-extension IdempotencyClaim? {
-    /// Stores the answer for repeats; nothing to do without a key.
-    func complete(_ reply: StoredReply, in pool: PostgresPool) async throws {
-        guard let claim: IdempotencyClaim = self else { return }
+extension ProviderIntent {
+    /// Stores the answer for repeats; nothing to do without a key. That the outcome is not known is an answer of the request
+    /// that stored the intent: one that came upon it must not keep the real answer from being stored.
+    func keep(_ reply: StoredReply, under claim: IdempotencyClaim?, in pool: PostgresPool) async throws {
+        guard let claim else { return }
+        if case .resumed = self, reply.status == 202 { return }
         try await pool.transactionRetrying { db in try IdempotencyStore.complete([(claim, reply)], in: db) }
     }
 }

@@ -33,13 +33,14 @@ package struct RefundPayment: Sendable {
         let intent: ProviderIntent<RefundID> = try await .store(claim, in: pool) { db in
             try Self.reserve(input, at: now, in: db)
         }
-        guard case .stored(let id) = intent else {
-            guard case .replay(let stored) = intent else { throw Problem.idempotencyTwin }
-            return Reply(replaying: stored)
+        let id: RefundID
+        switch intent {
+        case .stored(let known), .resumed(let known): id = known
+        case .replay(let stored): return Reply(replaying: stored)
         }
         let refund: RefundRecord = try await finishIfPossible(id)
         let reply = Reply(status: refund.status == .processing ? 202 : 201, RefundResource(refund))
-        try await claim.complete(reply.stored, in: pool)
+        try await intent.keep(reply.stored, under: claim, in: pool)
         return reply
     }
 

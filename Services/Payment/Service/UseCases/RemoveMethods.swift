@@ -54,10 +54,13 @@ package struct RemoveMethods: Sendable {
 
     private func remove(_ removal: MethodRemovalStore.Due) async throws {
         let id: PaymentMethodID = removal.request.methodID
-        let isStillWanted: Bool = try await pool.transaction(readOnly: true) { db in
-            try MethodRemovalStore.isStillWanted(id, in: db)
-        }
         guard let vault: any ProviderVault = providers.vault(removal.provider) else { return }
+        let tokens: [String] = try await pool.transaction(readOnly: true) { db in
+            try MethodRemovalStore.tokensBeside(id, in: db)
+        }
+        // Under another method the customer may have the same thing kept, which the provider does not tell apart.
+        let name: String = vault.name(of: removal.request.token)
+        let isStillWanted: Bool = tokens.contains { vault.name(of: $0) == name }
         let answer: ForgetMethodAnswer = isStillWanted ? .forgotten : try await vault.forget(removal.request)
         var failure: String?
         if case .refused(let code) = answer {

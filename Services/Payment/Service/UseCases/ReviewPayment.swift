@@ -8,7 +8,8 @@ import PaymentRecords
 import Postgres
 
 /// A person decides about a payment whose money is held for review: it is captured, or released. Once. One of an invoice or
-/// an instalment that is still owed fails with its release, and is not tried again by itself.
+/// an instalment that is still owed fails with its release: a declined one is not tried again by itself, an approved one
+/// whose capture the provider refused is.
 ///
 /// The decision, what it begins, a `processing` capture or a `canceling` payment, and the event that tells Fraud of it are
 /// one transaction; the provider is asked after it, and the sweeper goes on where a crash stops it.
@@ -48,7 +49,7 @@ package struct ReviewPayment: Sendable {
         }
         guard let found else { throw Failure.notFound(id) }
         let reply = Reply(status: found.payment.status.isSettled && !isOpen ? 200 : 202, found)
-        try await claim.complete(reply.stored, in: pool)
+        try await intent.keep(reply.stored, under: claim, in: pool)
         return reply
     }
 

@@ -67,8 +67,7 @@ package struct SweepPayments: Sendable {
             (
                 "captures",
                 {
-                    let captures: [CaptureID] = try await stopped(
-                        "captures", in: "'processing' AND (look_at IS NULL OR look_at <= now())", as: CaptureID.self)
+                    let captures: [CaptureID] = try await unanswered("captures", as: CaptureID.self)
                     await each(captures, "capture", \.rawValue) { _ = try await capture.finish($0) }
                 }
             ),
@@ -106,8 +105,7 @@ package struct SweepPayments: Sendable {
     }
 
     @Sendable private func refundStopped() async throws {
-        let refunds: [RefundID] = try await stopped(
-            "refunds", in: "'processing' AND (look_at IS NULL OR look_at <= now())", as: RefundID.self)
+        let refunds: [RefundID] = try await unanswered("refunds", as: RefundID.self)
         await each(refunds, "refund", \.rawValue) { _ = try await refund.finish($0) }
     }
 
@@ -167,16 +165,33 @@ package struct SweepPayments: Sendable {
         return try await pool.transaction { db in
             try db.query(
                 """
-                UPDATE payments p SET stepped_at = now()
-                FROM (SELECT id FROM payments
-                      WHERE status = 'processing' AND stepped_at < now() - make_interval(secs => \(policy.lostSeconds))
-                          AND (look_at IS NULL OR look_at <= now())
+                UPDATE payments p SET looks = \(Self.looksTaken), stepped_at = now()
+                FROM (SELECT id FROM payments WHERE \(policy.isDue)
                       ORDER BY stepped_at LIMIT \(Self.passLimit) FOR UPDATE SKIP LOCKED) AS lost, payment_methods m
                 WHERE p.id = lost.id AND m.id = p.payment_method_id
                 RETURNING \(ApprovedAttempt.columns)
                 """, as: ApprovedAttempt.self)
         }
     }
+
+    /// Captures or refunds whose outcome nobody has recorded; taking them counts as a step, like that of a lost charge.
+    private func unanswered<ID: PostgresCodable & Sendable>(_ table: SQL, as id: ID.Type) async throws -> [ID] {
+        let policy: SweepPolicy = policy
+        return try await pool.transaction { db in
+            try db.query(
+                """
+                UPDATE \(table) p SET looks = \(Self.looksTaken), stepped_at = now() WHERE id IN (
+                    SELECT id FROM \(table) WHERE \(policy.isDue)
+                    ORDER BY stepped_at LIMIT \(Self.passLimit) FOR UPDATE SKIP LOCKED)
+                RETURNING id
+                """
+            ) { row in try row.next() }
+        }
+    }
+
+    /// How often the row `p` has been looked at once it is taken. A look that an answer asked for is counted by the answer
+    /// that it brings; every other look is counted before, since it may bring none.
+    private static var looksTaken: SQL { "p.looks + (p.look_at IS NULL OR p.look_at <= p.stepped_at)::integer" }
 
     /// Payments that wait for their customer on a page of the provider's, who may have finished without coming back.
     private func waitingForCustomers() async throws -> [ApprovedAttempt] {
@@ -273,7 +288,7 @@ package struct SweepPayments: Sendable {
 
     /// Rows of a table that stopped in a state; taking them counts as a step, so that no other instance does.
     private func stopped<ID: PostgresCodable & Sendable>(
-        _ table: SQL, in status: SQL = "'processing'", as id: ID.Type
+        _ table: SQL, in status: SQL, as id: ID.Type
     ) async throws -> [ID] {
         let policy: SweepPolicy = policy
         return try await pool.transaction { db in
@@ -314,6 +329,7 @@ package struct SweepPolicy: Sendable {
     /// Fraud is silent after this for renewals, which nobody waits for (`payment.fraud_timeout_off_session_seconds`).
     let offSessionSilenceSeconds: Int
     /// A provider call without an outcome is read back after this (`payment.lost_call_seconds`).
+    /// Looks without an answer are repeated after waits that double from there to an hour.
     let lostSeconds: Int
     /// What a silent Fraud means (`payment.fraud_fallback`).
     let fallback: FraudFallback
@@ -324,5 +340,15 @@ package struct SweepPolicy: Sendable {
         self.offSessionSilenceSeconds = offSessionSilenceSeconds
         self.lostSeconds = lostSeconds
         self.fallback = fallback
+    }
+
+    /// Whether it is time to ask the provider about a payment, a capture or a refund again.
+    fileprivate var isDue: SQL {
+        """
+        status = 'processing' AND (look_at IS NULL OR look_at <= now())
+            AND stepped_at < now() - make_interval(secs => \(lostSeconds))
+            AND stepped_at < now() - make_interval(secs =>
+                least(\(lostSeconds)::double precision * 2 ^ least(looks, 20), 3600))
+        """
     }
 }

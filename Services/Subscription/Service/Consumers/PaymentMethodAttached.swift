@@ -17,21 +17,20 @@ package struct PaymentMethodAttached: Sendable {
         .on(PaymentMethodAttachedV1.self) { events, db, context in try handle(events, in: db, context) }
     }
 
-    /// Handles a batch inside the transaction that claimed it.
+    /// Handles a batch inside the transaction that claimed it. Of a customer's several new ones the last is the default.
     package func handle(
         _ events: [Envelope<PaymentMethodAttachedV1>], in db: borrowing PostgresTransaction, _ context: EventContext
     ) throws {
-        var attachedAt: [CustomerID: Instant] = [:]
-        for event in events where event.body.isDefault {
-            attachedAt[event.body.customerID] = max(event.time, attachedAt[event.body.customerID] ?? event.time)
-        }
-        guard !attachedAt.isEmpty else { return }
-        let unpaid: [Subscription] = try SubscriptionStore.lockUnpaid(of: Array(attachedAt.keys), in: db)
+        var latest: [CustomerID: Envelope<PaymentMethodAttachedV1>] = [:]
+        for event in events where event.body.isDefault { latest[event.body.customerID] = event }
+        guard !latest.isEmpty else { return }
+        let unpaid: [Subscription] = try SubscriptionStore.lockUnpaid(of: Array(latest.keys), in: db)
         var batch = SubscriptionBatch(unpaid)
         for id in batch.ids {
             try batch.change(id) { subscription in
-                guard let time: Instant = attachedAt[subscription.customerID] else { return }
-                subscription.methodAttached(at: time, policy: policy, now: context.now)
+                guard let event = latest[subscription.customerID] else { return }
+                subscription.methodAttached(
+                    event.body.paymentMethodID, at: event.time, policy: policy, now: context.now)
             }
         }
         try batch.save(at: context.now, in: db)

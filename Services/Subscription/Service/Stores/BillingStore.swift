@@ -2,13 +2,21 @@ import BillingCore
 import Postgres
 import SubscriptionDomain
 
+/// An invoice's first attempt to collect, and the payment method it uses.
+struct FirstAttempt {
+    let subscription: SubscriptionID
+    let invoice: InvoiceID
+    let method: PaymentMethodID
+}
+
 enum BillingStore {
     /// The columns in the order of ``readOptional(_:)``; the origin's plan is joined as `o`, what was planned there as `w`.
     static let columns: SQL =
         """
         b.id, b.reason, b.status, b.amount, b.currency, b.lines, b.period_index, b.period_start, b.period_end,
         b.credit_applied, b.credit_added, b.invoice_id, b.attempts, b.begun_attempt, b.is_collecting,
-        b.requested_at, b.first_failed_at, b.last_decline, b.has_new_method, b.billed_at, b.settled_at, b.is_paid_late,
+        b.requested_at, b.first_failed_at, b.last_decline, b.payment_method_id, b.new_method_id, b.has_extra_retry,
+        b.billed_at, b.settled_at, b.is_paid_late,
         b.origin_anchor_date, b.origin_anchor_seconds, b.origin_period_index, b.origin_period_start,
         b.origin_period_end,
         o.id, o.name, o.amount, o.currency, o.billing_interval, o.interval_count, o.trial_days,
@@ -40,6 +48,35 @@ enum BillingStore {
             UPDATE billings b SET invoice_id = coalesce(b.invoice_id, e.invoice_id)
             FROM unnest(\(pairs.map(\.billing))::text[], \(pairs.map(\.invoice))::text[]) AS e(id, invoice_id)
             WHERE b.id = e.id
+            """)
+    }
+
+    /// Notes the payment methods of invoices' first attempts on the open billings, whose invoices may not be known yet.
+    /// A later attempt's method, known already, stays.
+    /// - Note: Enqueues one statement, which locks the billings' rows.
+    static func setFirstMethods(_ first: [FirstAttempt], in db: borrowing PostgresTransaction) throws {
+        guard !first.isEmpty else { return }
+        let methods: [PaymentMethodID] = first.map(\.method)
+        try db.enqueue(
+            """
+            UPDATE billings b SET payment_method_id = e.method_id, new_method_id = nullif(b.new_method_id, e.method_id)
+            FROM unnest(\(first.map(\.subscription))::text[], \(first.map(\.invoice))::text[], \(methods)::text[])
+                AS e(subscription_id, invoice_id, method_id)
+            WHERE b.subscription_id = e.subscription_id AND b.status = 'open'
+                AND coalesce(b.invoice_id, e.invoice_id) = e.invoice_id AND coalesce(b.begun_attempt, 1) = 1
+            """)
+    }
+
+    /// Notes how much was given back of invoices whose billings were paid late. Refunds of others are nobody's concern.
+    static func setRefunded(
+        _ totals: [(invoice: InvoiceID, refunded: Int64)], in db: borrowing PostgresTransaction
+    ) throws {
+        try db.enqueue(
+            """
+            UPDATE billings b SET amount_refunded = e.refunded
+            FROM unnest(\(totals.map(\.invoice))::text[], \(totals.map(\.refunded))::bigint[])
+                AS e(invoice_id, refunded)
+            WHERE b.is_paid_late AND b.invoice_id = e.invoice_id
             """)
     }
 
@@ -78,8 +115,9 @@ enum BillingStore {
         UPDATE billings b SET credit_applied = n.credit_applied, credit_added = n.credit_added, status = n.status,
             invoice_id = coalesce(n.invoice_id, b.invoice_id), attempts = n.attempts,
             begun_attempt = n.begun_attempt, is_collecting = n.is_collecting, requested_at = n.requested_at,
-            first_failed_at = n.first_failed_at, last_decline = n.last_decline, has_new_method = n.has_new_method,
-            settled_at = n.settled_at, is_paid_late = n.is_paid_late
+            first_failed_at = n.first_failed_at, last_decline = n.last_decline,
+            payment_method_id = coalesce(n.payment_method_id, b.payment_method_id), new_method_id = n.new_method_id,
+            has_extra_retry = n.has_extra_retry, settled_at = n.settled_at, is_paid_late = n.is_paid_late
         FROM unnest(\(billings.map(\.id))::text[], \(billings.map(\.creditApplied))::bigint[],
             \(billings.map(\.creditAdded))::bigint[], \(stateArrays(billings)))
             AS n(id, credit_applied, credit_added, \(stateColumns))
@@ -90,7 +128,7 @@ enum BillingStore {
     private static let stateColumns: SQL =
         """
         status, invoice_id, attempts, begun_attempt, is_collecting, requested_at, first_failed_at, last_decline,
-        has_new_method, settled_at, is_paid_late
+        payment_method_id, new_method_id, has_extra_retry, settled_at, is_paid_late
         """
 
     private static func stateArrays(_ all: [Billing]) -> SQL {
@@ -98,7 +136,8 @@ enum BillingStore {
         \(all.map(\.status))::text[], \(all.map(\.invoiceID))::text[], \(all.map(\.attempts))::bigint[],
         \(all.map(\.begunAttempt))::bigint[], \(all.map(\.isCollecting))::boolean[],
         \(all.map(\.requestedAt))::timestamptz[], \(all.map(\.firstFailedAt))::timestamptz[],
-        \(all.map(\.lastDecline))::text[], \(all.map(\.hasNewMethod))::boolean[],
+        \(all.map(\.lastDecline))::text[], \(all.map(\.paymentMethodID))::text[],
+        \(all.map(\.newMethodID))::text[], \(all.map(\.hasExtraRetry))::boolean[],
         \(all.map(\.settledAt))::timestamptz[], \(all.map(\.isPaidLate))::boolean[]
         """
     }
@@ -108,7 +147,7 @@ extension BillingStore {
     /// Reads the columns of an outer join; `nil` when there is no billing.
     static func readOptional(_ row: inout PostgresRow) throws -> Billing? {
         guard let id: BillingID = try row.next() else {
-            for _ in 0..<40 { row.skip() }
+            for _ in 0..<42 { row.skip() }
             return nil
         }
         let reason: BillingReason = try row.next()
@@ -126,7 +165,9 @@ extension BillingStore {
         let requestedAt: Instant = try row.next()
         let firstFailedAt: Instant? = try row.next()
         let lastDecline: DeclineClass? = try row.next()
-        let hasNewMethod: Bool = try row.next()
+        let paymentMethodID: PaymentMethodID? = try row.next()
+        let newMethodID: PaymentMethodID? = try row.next()
+        let hasExtraRetry: Bool = try row.next()
         let billedAt: Instant = try row.next()
         let settledAt: Instant? = try row.next()
         let isPaidLate: Bool = try row.next()
@@ -135,8 +176,9 @@ extension BillingStore {
             lines: try LinesColumn.decode(lines), period: period, creditApplied: creditApplied,
             creditAdded: creditAdded, invoiceID: invoiceID, attempts: attempts, begunAttempt: begunAttempt,
             isCollecting: isCollecting, requestedAt: requestedAt, firstFailedAt: firstFailedAt,
-            lastDecline: lastDecline, hasNewMethod: hasNewMethod, origin: try readOrigin(&row), billedAt: billedAt,
-            settledAt: settledAt, isPaidLate: isPaidLate)
+            lastDecline: lastDecline, paymentMethodID: paymentMethodID, newMethodID: newMethodID,
+            hasExtraRetry: hasExtraRetry, origin: try readOrigin(&row), billedAt: billedAt, settledAt: settledAt,
+            isPaidLate: isPaidLate)
     }
 
     static func readPeriod(_ row: inout PostgresRow) throws -> BillingPeriod {

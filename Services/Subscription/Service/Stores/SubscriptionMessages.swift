@@ -36,6 +36,11 @@ enum SubscriptionMessages {
                 billingID: billingID, subscriptionID: subscription.id, customerID: subscription.customerID,
                 reason: reason.rawValue)
             return OutboxEvent(body, key: key, at: now)
+        case .refundDue(let billingID, let invoiceID):
+            let body = SubscriptionRefundDueV1(
+                subscriptionID: subscription.id, customerID: subscription.customerID, billingID: billingID,
+                invoiceID: invoiceID)
+            return OutboxEvent(body, key: key, at: now)
         }
     }
 

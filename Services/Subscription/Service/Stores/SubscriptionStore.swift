@@ -35,15 +35,51 @@ package enum SubscriptionStore {
         return try read(ids, in: db)
     }
 
-    /// Locks what is due and free, the longest due first, and reads it. What another worker holds is passed over.
-    static func lockDue(by now: Instant, limit: Int, in db: borrowing PostgresTransaction) throws -> [Subscription] {
+    /// What is due: what could be read, and why the rest could not.
+    struct Due {
+        var subscriptions: [Subscription] = []
+        var unreadable: [(id: SubscriptionID, reason: String)] = []
+    }
+
+    /// Locks what is due and free, the longest due first, and reads it. What another worker holds is passed over. One
+    /// that cannot be read does not keep the others from being read.
+    /// - Throws: The database's failures only.
+    static func lockDue(by now: Instant, limit: Int, in db: borrowing PostgresTransaction) throws -> Due {
         let ids: [SubscriptionID] = try db.query(
             """
             SELECT id FROM subscriptions WHERE next_action_at <= \(now)
             ORDER BY next_action_at LIMIT \(limit) FOR UPDATE SKIP LOCKED
             """
         ) { row in try row.next() }
-        return try read(ids, in: db)
+        do {
+            return Due(subscriptions: try read(ids, in: db))
+        } catch let error where isOfRow(error) {
+            return try readEach(ids, in: db)
+        }
+    }
+
+    private static func readEach(_ ids: [SubscriptionID], in db: borrowing PostgresTransaction) throws -> Due {
+        var due = Due()
+        for id in ids {
+            do {
+                due.subscriptions += try read([id], in: db)
+            } catch let error where isOfRow(error) {
+                due.unreadable.append((id: id, reason: "\(error)"))
+            }
+        }
+        return due
+    }
+
+    /// Whether a failure is that of a row which cannot be read, and not the database's.
+    private static func isOfRow(_ error: any Error) -> Bool {
+        (error as? PostgresError).map { $0.kind == .decoding } ?? true
+    }
+
+    /// Moves the next look at locked subscriptions.
+    static func putOff(
+        _ ids: [SubscriptionID], until time: Instant, in db: borrowing PostgresTransaction
+    ) throws {
+        try db.enqueue("UPDATE subscriptions SET next_action_at = \(time) WHERE id = ANY(\(ids)::text[])")
     }
 
     /// When the scheduler has something to do next, if it is not later than a time.

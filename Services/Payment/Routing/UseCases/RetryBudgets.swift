@@ -1,0 +1,78 @@
+package import BillingCore
+package import PaymentDomain
+package import Postgres
+
+/// Why an attempt at a card is not made.
+package struct BudgetRefusal: Sendable, Equatable {
+    /// What the attempt ends with.
+    package let decline: Decline
+    /// When the card's network allows the next one; `nil` where it never does.
+    package let retryAt: Instant?
+
+    init(_ decline: Decline, retryAt: Instant? = nil) {
+        self.decline = decline
+        self.retryAt = retryAt
+    }
+}
+
+/// What the card networks allow of attempts without the customer.
+package enum RetryBudgets {
+    /// The payments, about to be asked for with their cards, that the cards' networks do not allow now. The history is
+    /// read of cards alone that were refused before, of all of them at once.
+    package static func refusals(
+        of payments: [PaymentID], at now: Instant, in db: borrowing PostgresTransaction
+    ) throws -> [PaymentID: BudgetRefusal] {
+        let cards: [RefusedCard] = try RefusedCard.read(payments, in: db)
+        guard !cards.isEmpty else { return [:] }
+        let past: [PaymentID: [CardAttempt]] = try CardHistory.read(
+            cards.map(\.question), without: cards.map(\.attemptID), in: db)
+        var refusals: [PaymentID: BudgetRefusal] = [:]
+        for card in cards {
+            let budget: RetryBudget = .of(brand: card.question.brand ?? "")
+            let history: [CardAttempt] = past[card.question.payment] ?? []
+            refusals[card.question.payment] = BudgetRefusal(
+                budget.permission(for: card.amount, at: now, after: history))
+        }
+        return refusals
+    }
+}
+
+extension BudgetRefusal {
+    /// `nil` for what is allowed.
+    fileprivate init?(_ permission: RetryPermission) {
+        switch permission {
+        case .allowed: return nil
+        case .refused(until: let until, .limit): self.init(.tooManyAttempts, retryAt: until)
+        case .refused(until: let until, _): self.init(.retryLater, retryAt: until)
+        case .refusedForGood: self.init(.doNotTryAgain)
+        }
+    }
+}
+
+/// A card that is about to be charged, and that was refused before.
+private struct RefusedCard: PostgresRecord, Sendable {
+    let question: CardHistory.Question
+    /// The attempt that is about to be made.
+    let attemptID: AttemptID
+    let amount: Money
+
+    static func read(_ payments: [PaymentID], in db: borrowing PostgresTransaction) throws -> [RefusedCard] {
+        try db.query(
+            """
+            SELECT p.id, p.customer_id, m.id, m.fingerprint, m.brand, p.attempt_id, p.amount, p.currency
+            FROM payments p JOIN payment_methods m ON m.id = p.payment_method_id
+            WHERE p.id = ANY(\(payments.map(\.rawValue))::text[]) AND m.type = 'card' AND EXISTS (
+                SELECT 1 FROM payment_methods k JOIN payment_attempts a ON a.payment_method_id = k.id
+                WHERE k.customer_id = p.customer_id AND k.fingerprint = m.fingerprint
+                    AND a.status = 'failed' AND NOT a.unsent)
+            """, as: RefusedCard.self)
+    }
+
+    init(row: inout PostgresRow) throws {
+        question = CardHistory.Question(
+            payment: try row.next(), customer: try row.next(), method: try row.next(), fingerprint: try row.next(),
+            brand: try row.next())
+        attemptID = try row.next()
+        amount = Money(minor: try row.next(), currency: try row.next())
+    }
+}

@@ -1,0 +1,86 @@
+import BillingCore
+import PaymentContract
+import PaymentDomain
+import Postgres
+
+/// Attempts of which no provider has heard, for certain: our own guard, a connection or a limit has stopped them. They
+/// are asked for again as if for the first time, however long that takes, and not read back.
+///
+/// The mark says that nobody has sent anything of the attempt. Whoever is about to send it, or to ask what became of it,
+/// takes the payment first, which clears the mark before anything leaves: a crash in between leaves an attempt like any
+/// other, whose outcome is read back. Only who has met the certain fault sets it, and only while the payment is at the
+/// step at which they set out: nobody else can have asked since.
+enum UnsentAttempts {
+    /// How old an attempt is before another takes its place. A key counts from its making, and has to live long enough
+    /// after it was sent for the outcome to be read back; PayPal's live shortest, six hours.
+    private static let keyAge: Duration = .seconds(3_600)
+
+    /// Marks an attempt.
+    /// - Returns: `false` where somebody has taken the payment meanwhile: it may have been sent.
+    static func mark(_ attempt: ApprovedAttempt, in db: borrowing PostgresTransaction) throws -> Bool {
+        guard let steppedAt: Instant = attempt.steppedAt else { return false }
+        let id: AttemptID = attempt.request.idempotencyKey
+        let isOurs: Bool? = try db.first(
+            """
+            SELECT true FROM payments WHERE id = \(attempt.paymentID) AND attempt_id = \(id)
+                AND status = \(PaymentStatus.processing.rawValue) AND stepped_at = \(steppedAt)::timestamptz FOR UPDATE
+            """
+        ) { row in try row.next() }
+        guard isOurs == true else { return false }
+        try db.enqueue("UPDATE payment_attempts SET unsent = true WHERE id = \(id)")
+        return true
+    }
+
+    /// Takes the payment of an attempt that is about to be sent or asked about, and clears the mark.
+    /// - Returns: What to charge, where nobody has sent it: the attempt itself, or the one in the place of an old one.
+    static func take(
+        _ attempt: ApprovedAttempt, at now: Instant, in db: borrowing PostgresTransaction
+    ) throws -> ApprovedAttempt? {
+        // Where a provider has a name for it, it was sent.
+        guard attempt.request.reference == nil else { return nil }
+        let id: AttemptID = attempt.request.idempotencyKey
+        let steppedAt: Instant? = try db.first(
+            """
+            UPDATE payments SET stepped_at = clock_timestamp() WHERE id = \(attempt.paymentID) AND attempt_id = \(id)
+                AND status = \(PaymentStatus.processing.rawValue) RETURNING stepped_at
+            """
+        ) { row in try row.next() }
+        guard let steppedAt else { return nil }
+        // A statement of its own: it sees a mark that was set while the first one waited for the row.
+        let cleared: Int = try db.execute("UPDATE payment_attempts SET unsent = false WHERE id = \(id) AND unsent")
+        guard cleared > 0 else { return nil }
+        guard let madeAt: Instant = id.madeAt, now - madeAt < keyAge else {
+            return try replace(attempt, at: now, in: db)
+        }
+        return attempt.taken(at: steppedAt)
+    }
+
+    /// Ends an attempt that was never sent, and stores the one that takes its place.
+    private static func replace(
+        _ attempt: ApprovedAttempt, at now: Instant, in db: borrowing PostgresTransaction
+    ) throws -> ApprovedAttempt? {
+        let (id, next): (AttemptID, AttemptID) = (attempt.request.idempotencyKey, AttemptID.new(at: now))
+        try db.enqueue(
+            """
+            UPDATE payment_attempts SET status = 'failed', decline_code = 'outage', unsent = true,
+                ended_at = \(now)::timestamptz WHERE id = \(id)
+            """)
+        try db.enqueue(
+            """
+            INSERT INTO payment_attempts
+                (id, payment_id, number, payment_method_id, provider, status, started_at, cascade_of, routing,
+                authentication)
+            SELECT \(next.rawValue)::text, p.id, p.attempts + 1, a.payment_method_id, a.provider, 'started',
+                \(now)::timestamptz, a.id, a.routing, a.authentication
+            FROM payment_attempts a JOIN payments p ON p.id = a.payment_id WHERE a.id = \(id)
+            """)
+        let steppedAt: Instant? = try db.first(
+            """
+            UPDATE payments SET attempt_id = \(next), attempts = attempts + 1, stepped_at = clock_timestamp(),
+                looks = 0, look_at = NULL
+            WHERE id = \(attempt.paymentID) RETURNING stepped_at
+            """
+        ) { row in try row.next() }
+        return steppedAt.map { attempt.taken(at: $0, as: next) }
+    }
+}

@@ -1,0 +1,81 @@
+import BillingCore
+import HTTPKit
+import JSON
+import PaymentContract
+import PaymentDomain
+import PaymentRecords
+import PaymentService
+import PaymentStripe
+import Postgres
+import Telemetry
+import Testing
+
+@Suite("What a provider must be told of who pays") struct PayerDetailTests {
+    private struct Deaf: ProviderTransport {
+        func send(_ request: ProviderHTTPRequest) async throws(ProviderFault) -> ProviderHTTPAnswer {
+            throw .notSent("nobody is to be asked")
+        }
+    }
+
+    private static var stripe: StripeAdapter {
+        StripeAdapter(
+            configuration: StripeConfiguration(secretKey: Secret("sk_test_x"), returnURL: "https://pay.example/"),
+            transport: Deaf())
+    }
+
+    private static func body(_ customer: CustomerID, _ type: String, _ currency: String, _ payer: String?) -> String {
+        #"{"amount":5000,"currency":"\#(currency)","customer_id":"\#(customer)","payment_method_type":"\#(type)","#
+            + #""return_url":"https://shop.example/back"\#(payer.map { #","payer":\#($0)"# } ?? "")}"#
+    }
+
+    @Test(
+        "each detail that is missing is named, and nothing is stored",
+        arguments: [
+            ("klarna", "EUR", nil, ["payer.country required"]),
+            ("klarna", "EUR", #"{"country":"DE","email":"ada@example"}"#, ["payer.email invalid_email"]),
+            (
+                "afterpay_clearpay", "USD", nil,
+                [
+                    "payer.name required", "payer.email required", "payer.country required", "payer.line1 required",
+                    "payer.city required", "payer.postal_code required",
+                ]
+            ),
+            (
+                "afterpay_clearpay", "USD", #"{"name":"Ada","line1":"1 Main St","city":"Reno","country":"US"}"#,
+                ["payer.email required", "payer.postal_code required"]
+            ),
+        ] as [(String, String, String?, [String])])
+    func missing(type: String, currency: String, payer: String?, faults: [String]) async throws {
+        try await withPayments(beside: [Self.stripe]) { (world: PaymentWorld) async throws -> Void in
+            let body: String = Self.body(await world.customer(), type, currency, payer)
+            let input: CreatePaymentInput = try world.read(body)
+            let problem: Problem? = await #expect(throws: Problem.self) {
+                try await world.work.create(world.call("/v1/payments", body: body), input)
+            }
+            #expect(problem?.status == 422)
+            #expect(problem?.errors.map { "\($0.param) \($0.code)" } == faults)
+            #expect(try await world.number("SELECT count(*) FROM payments") == 0)
+            #expect(try await world.number("SELECT count(*) FROM payment_methods") == 0)
+        }
+    }
+
+    @Test(
+        "a payment that says all that is asked for is taken",
+        arguments: [
+            ("klarna", "EUR", #"{"country":"DE"}"#),
+            (
+                "afterpay_clearpay", "USD",
+                #"{"name":"Ada","email":"ada@example.com","line1":"1 Main St","city":"Reno","postal_code":"89501","#
+                    + #""country":"US"}"#
+            ),
+            ("affirm", "USD", #"{"country":"US"}"#), ("affirm", "USD", nil),
+        ] as [(String, String, String?)])
+    func complete(type: String, currency: String, payer: String?) async throws {
+        try await withPayments(beside: [Self.stripe]) { (world: PaymentWorld) async throws -> Void in
+            let body: String = Self.body(await world.customer(), type, currency, payer)
+            let reply: Reply<PaymentResource> = try await world.work.create(
+                world.call("/v1/payments", body: body), world.read(body))
+            #expect(try await world.payment(world.id(reply)).status == .created)
+        }
+    }
+}

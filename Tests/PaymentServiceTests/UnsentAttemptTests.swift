@@ -1,0 +1,85 @@
+import BillingCore
+import PaymentContract
+import PaymentDomain
+import PaymentRecords
+import PaymentService
+import Postgres
+import TestKit
+import Testing
+
+@Suite("Charges that were not sent") struct UnsentAttemptTests {
+    /// A renewal whose provider cannot be reached.
+    private func unsent(_ world: PaymentWorld) async throws -> PaymentRecord {
+        let invoice = InvoiceID.new(at: PaymentWorld.start)
+        await world.deliver([world.finalized(invoice, try await world.payer())])
+        let payment: PaymentRecord = try await world.payment(of: invoice)
+        world.provider.turn(.unreachable)
+        await world.decide(payment)
+        try await eventually(within: .seconds(10), "it is known that nothing was sent") {
+            try await world.number("SELECT count(*) FROM payment_attempts WHERE unsent") == 1
+        }
+        return payment
+    }
+
+    @Test("are made once somebody can be asked, hours later too, under a key that providers still know")
+    func hoursLater() async throws {
+        try await withPayments { world in
+            let payment: PaymentRecord = try await unsent(world)
+            try await world.work.sweep.pass()
+            #expect(try await world.payment(payment.id).status == .processing)
+            // Ids of a process never go back in time, and this one's have seen other tests.
+            let madeAt: Instant = max(PaymentWorld.start, try #require(payment.attemptID.madeAt))
+            let sixHoursLater: Instant = madeAt.adding(.seconds(6 * 3_600))
+            world.clock.set(sixHoursLater)
+            world.provider.turn(.forgetful)
+            try await world.work.sweep.pass()
+            let paid: PaymentRecord = try await world.payment(payment.id)
+            #expect(paid.status == .succeeded && paid.attempts == 2)
+            #expect(try #require(paid.attemptID.madeAt) >= sixHoursLater, "the first key is too old to be sent")
+            #expect(world.provider.asked.count == world.provider.charges, "there is nothing to read back")
+            #expect(
+                try await world.texts("SELECT idempotency_key FROM sandbox_charges") == [paid.attemptID.rawValue])
+            #expect(
+                try await world.texts(
+                    "SELECT concat_ws(' ', status, decline_code) FROM payment_attempts ORDER BY number")
+                    == ["failed outage", "succeeded"])
+            #expect(try await world.booked(payment.id) == ["payment"])
+            #expect(try await world.published("payment.failed.v1") == 0)
+            #expect(try await world.violations() == [])
+        }
+    }
+
+    @Test("stay the same attempt while its key is young") func soon() async throws {
+        try await withPayments { world in
+            let payment: PaymentRecord = try await unsent(world)
+            world.provider.turn(.forgetful)
+            try await world.work.sweep.pass()
+            let paid: PaymentRecord = try await world.payment(payment.id)
+            #expect(paid.status == .succeeded && paid.attemptID == payment.attemptID)
+            #expect(try await world.booked(payment.id) == ["payment"])
+        }
+    }
+
+    @Test("are sent once: one whose answer is lost is read back from then on, whoever looks") func lostAnswer()
+        async throws
+    {
+        try await withPayments { world in
+            let payment: PaymentRecord = try await unsent(world)
+            world.clock.set(PaymentWorld.start.adding(.seconds(6 * 3_600)))
+            world.provider.turn(.booksAndVanishes)
+            let before: Int = world.provider.charges
+            for _ in 0..<3 { try await world.work.sweep.pass() }
+            #expect(world.provider.charges == before + 1)
+            #expect(try await world.payment(payment.id).status == .processing)
+            world.provider.turn(.well)
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for _ in 0..<4 { group.addTask { try await world.work.sweep.pass() } }
+                try await group.waitForAll()
+            }
+            #expect(try await world.settled(payment.id).status == .succeeded)
+            #expect(world.provider.charges == before + 1)
+            #expect(try await world.number("SELECT count(*) FROM sandbox_charges") == 1)
+            #expect(try await world.violations() == [])
+        }
+    }
+}

@@ -1,0 +1,45 @@
+import BillingCore
+import BillingEvents
+import JSON
+import SubscriptionDomain
+import SubscriptionService
+import TestKit
+import Testing
+
+@Suite("Money that comes after the end") struct LatePaymentTests {
+    @Test("an invoice that was being paid when its subscription was canceled is to be given back, once")
+    func canceled() async throws {
+        try await withSubscriptions { world in
+            try await world.customer()
+            try await world.plan()
+            let collecting = try await world.subscribe()
+            let billing = try #require(collecting.open)
+            #expect(try await world.cancel(collecting.id, atPeriodEnd: false).status == .canceled)
+            for _ in 0..<2 { try await world.pay(collecting) }
+            let due = try await world.published(SubscriptionRefundDueV1.self)
+            #expect(due.map(\.invoiceID) == [SubscriptionWorld.invoice(of: billing.id)])
+            #expect(due.map(\.billingID) == [billing.id] && due.map(\.subscriptionID) == [collecting.id])
+            #expect(try await world.facts()["late_payments_to_refund"]?.intValue == 1)
+            try await world.refunded(billing.id, collecting.customerID, total: 400)
+            #expect(try await world.facts()["late_payments_to_refund"]?.intValue == 1)
+            try await world.refunded(billing.id, collecting.customerID, total: 1_000)
+            #expect(try await world.facts()["late_payments_to_refund"]?.intValue == 0)
+            try await world.refundFailed(billing.id, collecting.customerID, left: 0)
+            #expect(try await world.facts()["late_payments_to_refund"]?.intValue == 1)
+            #expect(try await world.violations().isEmpty)
+        }
+    }
+
+    @Test("what a living subscription can use stays its credit") func living() async throws {
+        try await withSubscriptions { world in
+            try await world.customer()
+            try await world.plan()
+            try await world.plan("pro", 3_100)
+            let active = try await world.active()
+            let changed = try await world.change(active.id, #"{"plan_id":"pro"}"#)
+            #expect(try await world.fail(changed, "hard").plan.id.rawValue == "basic")
+            #expect(try await world.pay(changed).credit > 0)
+            #expect(try await world.published(SubscriptionRefundDueV1.self).isEmpty)
+        }
+    }
+}
