@@ -166,6 +166,8 @@ public struct InvoicePaymentFailedV1: EventBody, Equatable {
     public let declineCode: String
     /// hard, soft, fraud or action.
     public let declineClass: String
+    /// The payment method of the attempt; `nil` where there was none.
+    public let paymentMethodID: PaymentMethodID?
     /// Before when the card's network wants no other attempt with it; `nil` where it has not said.
     public let retryAt: Instant?
     /// Business time.
@@ -174,8 +176,8 @@ public struct InvoicePaymentFailedV1: EventBody, Equatable {
     /// The whole fact.
     public init(
         invoiceID: InvoiceID, billingID: BillingID, subscriptionID: SubscriptionID, customerID: CustomerID,
-        paymentID: PaymentID, attempt: Int64, declineCode: String, declineClass: String, retryAt: Instant? = nil,
-        failedAt: Instant
+        paymentID: PaymentID, attempt: Int64, declineCode: String, declineClass: String,
+        paymentMethodID: PaymentMethodID? = nil, retryAt: Instant? = nil, failedAt: Instant
     ) {
         self.invoiceID = invoiceID
         self.billingID = billingID
@@ -185,6 +187,7 @@ public struct InvoicePaymentFailedV1: EventBody, Equatable {
         self.attempt = attempt
         self.declineCode = declineCode
         self.declineClass = declineClass
+        self.paymentMethodID = paymentMethodID
         self.retryAt = retryAt
         self.failedAt = failedAt
     }
@@ -199,6 +202,8 @@ public struct InvoicePaymentFailedV1: EventBody, Equatable {
         attempt = f.int("attempt", doc: "Number of the attempt, from 1")
         declineCode = f.string("decline_code", doc: "Reason of the decline")
         declineClass = f.string("decline_class", doc: "hard, soft, fraud or action")
+        paymentMethodID = f.optionalID(
+            "payment_method_id", as: PaymentMethodID.self, doc: "The attempt's payment method, where it had one")
         retryAt = f.optionalInstant(
             "retry_at", doc: "Before when the card's network wants no other attempt with it, where it has said")
         failedAt = f.instant("failed_at", doc: "Business time")
@@ -214,6 +219,7 @@ public struct InvoicePaymentFailedV1: EventBody, Equatable {
         o.field("attempt", attempt)
         o.field("decline_code", declineCode)
         o.field("decline_class", declineClass)
+        o.field("payment_method_id", paymentMethodID?.rawValue)
         o.field("retry_at", retryAt?.rfc3339)
         o.field("failed_at", failedAt.rfc3339)
     }
@@ -222,7 +228,8 @@ public struct InvoicePaymentFailedV1: EventBody, Equatable {
     public static var sample: Self {
         Self(
             invoiceID: .sample, billingID: .sample, subscriptionID: .sample, customerID: .sample, paymentID: .sample,
-            attempt: 1, declineCode: "insufficient_funds", declineClass: "soft", retryAt: .sample, failedAt: .sample)
+            attempt: 1, declineCode: "insufficient_funds", declineClass: "soft", paymentMethodID: .sample,
+            retryAt: .sample, failedAt: .sample)
     }
 }
 

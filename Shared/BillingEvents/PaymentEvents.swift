@@ -250,6 +250,8 @@ public struct PaymentFailedV1: EventBody, Equatable {
     public let declineCode: String
     /// hard, soft, fraud or action.
     public let declineClass: String
+    /// The payment method of the attempt; `nil` where there was none.
+    public let paymentMethodID: PaymentMethodID?
     /// Before when the card's network wants no other attempt with it; `nil` where it has not said.
     public let retryAt: Instant?
     /// Business time.
@@ -258,8 +260,8 @@ public struct PaymentFailedV1: EventBody, Equatable {
     /// The whole fact.
     public init(
         paymentID: PaymentID, attempt: Int64, customerID: CustomerID, amount: Money, invoiceID: InvoiceID?,
-        subscriptionID: SubscriptionID?, declineCode: String, declineClass: String, retryAt: Instant? = nil,
-        failedAt: Instant
+        subscriptionID: SubscriptionID?, declineCode: String, declineClass: String,
+        paymentMethodID: PaymentMethodID? = nil, retryAt: Instant? = nil, failedAt: Instant
     ) {
         self.paymentID = paymentID
         self.attempt = attempt
@@ -269,6 +271,7 @@ public struct PaymentFailedV1: EventBody, Equatable {
         self.subscriptionID = subscriptionID
         self.declineCode = declineCode
         self.declineClass = declineClass
+        self.paymentMethodID = paymentMethodID
         self.retryAt = retryAt
         self.failedAt = failedAt
     }
@@ -283,6 +286,8 @@ public struct PaymentFailedV1: EventBody, Equatable {
         subscriptionID = f.optionalID("subscription_id", as: SubscriptionID.self)
         declineCode = f.string("decline_code", doc: "Reason of the decline")
         declineClass = f.string("decline_class", doc: "hard, soft, fraud or action")
+        paymentMethodID = f.optionalID(
+            "payment_method_id", as: PaymentMethodID.self, doc: "The attempt's payment method, where it had one")
         retryAt = f.optionalInstant(
             "retry_at", doc: "Before when the card's network wants no other attempt with it, where it has said")
         failedAt = f.instant("failed_at", doc: "Business time")
@@ -298,6 +303,7 @@ public struct PaymentFailedV1: EventBody, Equatable {
         o.field("subscription_id", subscriptionID?.rawValue)
         o.field("decline_code", declineCode)
         o.field("decline_class", declineClass)
+        o.field("payment_method_id", paymentMethodID?.rawValue)
         o.field("retry_at", retryAt?.rfc3339)
         o.field("failed_at", failedAt.rfc3339)
     }
@@ -307,7 +313,7 @@ public struct PaymentFailedV1: EventBody, Equatable {
         Self(
             paymentID: .sample, attempt: 1, customerID: .sample, amount: Money(minor: 999, currency: .usd),
             invoiceID: .sample, subscriptionID: .sample, declineCode: "insufficient_funds", declineClass: "soft",
-            retryAt: .sample, failedAt: .sample)
+            paymentMethodID: .sample, retryAt: .sample, failedAt: .sample)
     }
 }
 

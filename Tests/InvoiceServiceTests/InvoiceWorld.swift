@@ -157,11 +157,13 @@ enum Sample {
             succeededAt: start.adding(.seconds(5)))
     }
 
-    static func failed(_ invoice: InvoiceID?, attempt: Int64 = 1, retryAt: Instant? = nil) -> PaymentFailedV1 {
+    static func failed(
+        _ invoice: InvoiceID?, attempt: Int64 = 1, with method: PaymentMethodID? = nil, retryAt: Instant? = nil
+    ) -> PaymentFailedV1 {
         PaymentFailedV1(
             paymentID: .new(at: start), attempt: attempt, customerID: .new(at: start), amount: price,
             invoiceID: invoice, subscriptionID: nil, declineCode: "insufficient_funds", declineClass: "soft",
-            retryAt: retryAt, failedAt: start.adding(.seconds(5)))
+            paymentMethodID: method, retryAt: retryAt, failedAt: start.adding(.seconds(5)))
     }
 
     static func refunded(

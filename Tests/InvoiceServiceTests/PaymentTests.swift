@@ -85,7 +85,9 @@ extension InvoiceWorld {
     @Test("a failed attempt is passed on while the invoice is due, and only then") func failed() async throws {
         try await withInvoices { world in
             let ids = try await world.issue(2)
-            let failure = Sample.failed(ids[0], attempt: 2, retryAt: world.now.adding(.seconds(172_800)))
+            let method = PaymentMethodID.new(at: Sample.start)
+            let failure = Sample.failed(
+                ids[0], attempt: 2, with: method, retryAt: world.now.adding(.seconds(172_800)))
             try await world.receive(failure)
             let event = try #require(try await world.published(InvoicePaymentFailedV1.self).first)
             #expect(event.invoiceID == ids[0])
@@ -94,6 +96,7 @@ extension InvoiceWorld {
             #expect(event.declineCode == "insufficient_funds")
             #expect(event.declineClass == "soft")
             #expect(event.failedAt == failure.failedAt)
+            #expect(event.paymentMethodID == method)
             #expect(event.retryAt == world.now.adding(.seconds(172_800)))
             try await world.receive(Sample.succeeded(ids[1]))
             try await world.receive(Sample.failed(ids[1]))

@@ -13,8 +13,8 @@ extension CryptoWorld {
     /// A watcher that keeps 40 blocks: a reorganisation of 20 undoes what was final.
     fileprivate func shortWatcher() -> ChainWatcher {
         ChainWatcher(
-            chain: "bitcoin:regtest", scanner: chain, assets: [asset], pool: database, clock: clock, terms: terms,
-            depth: 40, logger: Logger(label: "test.crypto") { _ in SwiftLogNoOpLogHandler() })
+            chain: "bitcoin:regtest", scanner: chain, assets: [asset], pool: database, clock: clock, realTime: chain,
+            terms: terms, depth: 40, logger: Logger(label: "test.crypto") { _ in SwiftLogNoOpLogHandler() })
     }
 
     fileprivate func shortLook() async throws { while try await shortWatcher().look() == .behind {} }
@@ -182,6 +182,30 @@ extension CryptoWorld {
             #expect(try await count(world, request) == "not_found")
             #expect(try await world.number("SELECT count(*) FROM crypto_counted WHERE actor = 'key_bob'") == 2)
             #expect(try await world.violations().filter { !$0.contains("are not booked") } == [])
+        }
+    }
+
+    @Test("what came in time is in time, whatever comes to the address later") func inTime() async throws {
+        try await withCrypto { world in
+            let (request, address) = try await world.opened()
+            world.chain.smuggle(address, 200_000)
+            world.chain.mine(1)
+            try await world.look()
+            world.clock.advance(by: .seconds(1_000))
+            world.chain.smuggle(address, 5_000)
+            world.chain.mine(1)
+            try await world.look()
+            #expect(try await world.charge(request).unexplained == BaseUnits(205_000))
+            #expect(try await count(world, request, 200_000) == nil)
+            try await world.look()
+            #expect(try await world.answer(request) == .captured(ProviderCharge(reference: address)))
+            #expect(try await world.charge(request).standing.late == .zero)
+            let late: String = String(repeating: "12", count: 32)
+            #expect(try await count(world, request, nil, late) == nil)
+            world.chain.mine(1)
+            try await world.look()
+            #expect(try await world.charge(request).standing.late == BaseUnits(5_000))
+            #expect(try await world.charge(request).unexplained == .zero)
         }
     }
 

@@ -71,9 +71,10 @@ struct CryptoWorld: Sendable {
     }
 
     /// A watcher as each instance of the service has one.
-    func watcher() -> ChainWatcher {
+    func watcher(of assets: [AcceptedAsset]? = nil) -> ChainWatcher {
         ChainWatcher(
-            chain: "bitcoin:regtest", scanner: chain, assets: [asset], pool: database, clock: clock, terms: terms,
+            chain: "bitcoin:regtest", scanner: chain, assets: assets ?? [asset], pool: database, clock: clock,
+            realTime: chain, terms: terms,
             logger: Logger(label: "test.crypto") { _ in SwiftLogNoOpLogHandler() })
     }
 

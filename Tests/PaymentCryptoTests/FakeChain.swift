@@ -27,6 +27,8 @@ final class FakeChain: ChainScanner, ChainReader {
         var extent: Sighting.Extent = .whole
         /// Of what waits on an address only so many, the newest.
         var told = Int.max
+        /// Its last block grows old with the world's clock, which else jumps like a test clock.
+        var ageing = false
     }
 
     private struct State {
@@ -225,6 +227,14 @@ final class FakeChain: ChainScanner, ChainReader {
 
     private func check() throws(ChainFault) {
         if let fault = state.withLock({ $0.fault }) { throw fault }
+    }
+}
+
+/// Real time, as far as the age of blocks goes.
+extension FakeChain: WallClock {
+    var now: Instant {
+        let made: Instant? = state.withLock { $0.shows.ageing ? nil : $0.seen.last?.header.time }
+        return made ?? clock.now
     }
 }
 

@@ -25,8 +25,8 @@ extension CryptoWorld {
     /// Looks with a watcher that keeps 40 blocks.
     fileprivate func shortLook() async throws {
         let watcher = ChainWatcher(
-            chain: "bitcoin:regtest", scanner: chain, assets: [asset], pool: database, clock: clock, terms: terms,
-            depth: 40, logger: Logger(label: "test.crypto") { _ in SwiftLogNoOpLogHandler() })
+            chain: "bitcoin:regtest", scanner: chain, assets: [asset], pool: database, clock: clock, realTime: chain,
+            terms: terms, depth: 40, logger: Logger(label: "test.crypto") { _ in SwiftLogNoOpLogHandler() })
         while try await watcher.look() == .behind {}
     }
 }
@@ -63,6 +63,60 @@ extension CryptoWorld {
             try await world.look()
             #expect(try await world.answer(request) == Self.captured(address))
             #expect(try await world.goingBack(over) == ["overpaid 50000 open"])
+        }
+    }
+
+    @Test("a node that has stopped following its network declines nothing that may have been paid in time")
+    func standingStill() async throws {
+        try await withCrypto { world in
+            let (request, address) = try await world.opened()
+            world.chain.shows {
+                $0.ageing = true
+                $0.pool = false
+            }
+            world.clock.advance(by: .seconds(60))
+            world.chain.pay(address, CryptoWorld.due)
+            world.chain.lags(2)
+            world.chain.mine(2)
+            world.clock.advance(by: .seconds(86_400))
+            #expect(try await world.watcher().look() == .done)
+            #expect(try await world.charge(request).answer == nil)
+            #expect(
+                try await world.provider().release(
+                    ReleaseRequest(idempotencyKey: request.idempotencyKey, reference: address))
+                    == .refused(code: "payment_unclear"))
+            world.chain.lags(0)
+            try await world.look()
+            #expect(try await world.answer(request) == Self.captured(address))
+        }
+    }
+
+    @Test("nobody paid: declined once there is a block that was made after the quote's end") func blockAfter()
+        async throws
+    {
+        try await withCrypto { world in
+            let (request, address) = try await world.opened()
+            world.chain.shows { $0.ageing = true }
+            world.clock.advance(by: .seconds(86_400))
+            try await world.look()
+            #expect(try await world.charge(request).answer == nil)
+            world.chain.mine()
+            try await world.look()
+            #expect(try await world.answer(request) == Self.expired(address))
+        }
+    }
+
+    @Test("an instance without an asset does not move the chain past its payments") func unknownAsset() async throws {
+        try await withCrypto { world in
+            let (request, address) = try await world.opened()
+            world.chain.pay(address, CryptoWorld.due)
+            world.chain.mine(2)
+            let before: Int = try await world.number("SELECT version::int FROM crypto_chains")
+            let other = AcceptedAsset(name: "other", asset: world.asset.asset, policy: world.asset.policy)
+            await #expect(throws: UnknownAssets(names: ["bitcoin"])) { try await world.watcher(of: [other]).look() }
+            #expect(try await world.number("SELECT version::int FROM crypto_chains") == before)
+            #expect(try await world.watcher(of: [other, world.asset]).look() == .done)
+            #expect(try await world.answer(request) == Self.captured(address))
         }
     }
 
@@ -250,6 +304,20 @@ extension CryptoWorld {
             world.chain.mine()
             try await world.look()
             #expect(try await world.release(request, address) == .refused(code: "captured"))
+        }
+    }
+
+    @Test("not while not all that is on its address was read") func unread() async throws {
+        try await withCrypto { world in
+            let (request, address) = try await world.opened()
+            for extent: Sighting.Extent in [.partial, .truncated, .unread, .tooMuch] {
+                world.chain.shows { $0.extent = extent }
+                try await world.look()
+                #expect(try await world.release(request, address) == Self.refused)
+            }
+            world.chain.shows { $0.extent = .whole }
+            try await world.look()
+            #expect(try await world.release(request, address) == .released)
         }
     }
 

@@ -98,29 +98,56 @@ import Testing
         }
     }
 
-    @Test("what is signed off is what is sent: an instruction that changed since, or has no address, is refused")
+    @Test("what is signed off is what is sent: more that arrives meanwhile is an instruction of its own")
     func changed() async throws {
         try await withCrypto { world in
             let (request, address) = try await world.captured(250_000)
             let surplus: InstructionRecord = try #require(try await world.instructions(request).first)
-            let transaction = String(repeating: "ab", count: 32)
-            await #expect(throws: Problem.self) { try await world.send(surplus.id, transaction, transaction) }
+            let paid: String = world.chain.payOut(CryptoWorld.payer, 50_000)
+            await #expect(throws: Problem.self) { try await world.send(surplus.id, paid, paid) }
             let signed: String = try world.fingerprint(try await world.direct(surplus.id))
+            world.clock.advance(by: .seconds(1))
             world.chain.pay(address, 5_000)
             world.chain.mine(2)
             try await world.look()
-            await #expect(throws: Problem.self) { try await world.send(surplus.id, transaction, signed) }
-            let now: InstructionRecord = try #require(try await world.instructions(request).first)
-            #expect(now.address == CryptoWorld.payer)
+            #expect(try await world.goingBack(request) == ["overpaid 50000 open", "overpaid 5000 open"])
+            await #expect(throws: Problem.self) { try await world.send(surplus.id, paid, paid) }
             await #expect(throws: Problem.self) {
-                try await world.send(surplus.id, String(repeating: "zz", count: 32), world.fingerprint(now))
+                try await world.send(surplus.id, String(repeating: "zz", count: 32), signed)
             }
-            try await world.send(surplus.id, transaction, world.fingerprint(now))
-            // Sent is sent: more that arrives is an instruction of its own.
+            try await world.send(surplus.id, paid, signed)
+            try await world.look()
+            #expect(try await world.goingBack(request) == ["overpaid 50000 confirmed", "overpaid 5000 open"])
+            // Sent is sent, and what has no address yet grows.
             world.chain.pay(address, 9_000)
             world.chain.mine(2)
             try await world.look()
-            #expect(try await world.goingBack(request) == ["overpaid 55000 sent", "overpaid 9000 open"])
+            #expect(try await world.goingBack(request) == ["overpaid 50000 confirmed", "overpaid 14000 open"])
+            #expect(try await world.faults() == [])
+        }
+    }
+
+    @Test("an instruction with an address stays while it is covered, and is withdrawn when its money leaves the chain")
+    func uncovered() async throws {
+        try await withCrypto { world in
+            let (request, address) = try await world.captured()
+            world.chain.pay(address, 50_000)
+            world.chain.mine(2)
+            try await world.look()
+            let first: InstructionRecord = try #require(try await world.instructions(request).first)
+            _ = try await world.direct(first.id)
+            world.clock.advance(by: .seconds(1))
+            world.chain.pay(address, 7_000)
+            world.chain.mine(2)
+            try await world.look()
+            #expect(try await world.goingBack(request) == ["overpaid 50000 open", "overpaid 7000 open"])
+            world.chain.reorganise(depth: 2, dropping: true)
+            try await world.look()
+            #expect(try await world.goingBack(request) == ["overpaid 50000 open", "overpaid 7000 withdrawn"])
+            world.chain.reorganise(depth: 5, dropping: true)
+            try await world.look()
+            #expect(try await world.goingBack(request) == ["overpaid 50000 withdrawn", "overpaid 7000 withdrawn"])
+            #expect(try await world.faults() == [])
         }
     }
 

@@ -65,6 +65,7 @@ import Testing
             (["bitcoin.network": "moon"], "bitcoin.network"), (["bitcoin.node": "p2p"], "bitcoin.node"),
             (["bitcoin.confirmations": "0"], "bitcoin.confirmations"),
             (["bitcoin.confirmations": "10:3,1"], "bitcoin.confirmations"),
+            (["bitcoin.confirmations": "10:3,201"], "bitcoin.confirmations must be at most 200"),
             (["bitcoin.least_refund": "-1"], "bitcoin.least_refund"),
             (["bitcoin.rates.usd": "65000"], "bitcoin.rates must not be fixed"),
             (["ethereum.chain_id": "0"], "ethereum.chain_id"),

@@ -60,6 +60,30 @@ import Testing
         }
     }
 
+    @Test("when a part of what was captured leaves the chain, what is left pays: none of it is offered back")
+    func partLeaves() async throws {
+        try await withCrypto { world in
+            let (request, address) = try await world.opened()
+            world.chain.pay(address, 120_000)
+            world.chain.mine()
+            world.chain.pay(address, 80_000)
+            world.chain.mine(2)
+            try await world.look()
+            #expect(try await world.charge(request).answer == .captured)
+            world.chain.reorganise(depth: 2, dropping: true)
+            try await world.look()
+            let charge: CryptoCharge = try await world.charge(request)
+            #expect(charge.standing.received == BaseUnits(120_000))
+            #expect(charge.standing.applied == BaseUnits(120_000))
+            #expect(charge.standing.held == .zero && charge.standing.refundable == .zero)
+            #expect(try await world.goingBack(request) == [])
+            #expect(try await world.number("SELECT booked_surplus::int FROM crypto_charges") == 0)
+            #expect(try await world.books() == [0, 0])
+            let lost = "1 crypto payments whose money left the chain after they were booked"
+            #expect(try await world.faults() == [lost])
+        }
+    }
+
     @Test(
         "nothing is concluded from a node that does not answer, or lags behind",
         arguments: [

@@ -41,6 +41,27 @@ extension CryptoWorld {
         }
     }
 
+    @Test("what is there from an asset that is not configured any more is listed, without its symbol") func unknown()
+        async throws
+    {
+        try await withCryptoServer({ try $0.unconfigured().endpoints }) { server in
+            let world: CryptoWorld = server.world
+            let request: ChargeRequest = try await world.paidLate()
+            try await world.sendBack(request, 100_000)
+            let (_, address) = try await world.opened()
+            world.chain.smuggle(address, 5_000)
+            world.chain.mine()
+            try await world.look()
+            let ada: String = try await server.person(["crypto:*", "refunds:*"])
+            for path in ["held", "unexplained", "refund_instructions"] {
+                let listed = try await server.send(.GET, "/v1/crypto/\(path)", by: ada)
+                let one: JSONValue = listed.json["data"]?.arrayValue?.first ?? .null
+                #expect(listed.status == 200)
+                #expect(one["provider"] == "bitcoin" && one["asset"] == .null)
+            }
+        }
+    }
+
     @Test("it takes no payments and follows no chain") func idle() async throws {
         try await withCrypto { world in
             let part: CryptoPart = try world.unconfigured()

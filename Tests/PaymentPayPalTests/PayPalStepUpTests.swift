@@ -59,7 +59,18 @@ import Testing
             (Self.order("Y", "CAPTURED", captures: [Say.capture("PENDING")]), [], "pending"),
             (Self.order("Y", "VOIDED"), [], "VOIDED"), (Self.order("U", "VOIDED"), [], "not_authenticated"),
             (Self.order("U"), [.refusal(422, "PREVIOUSLY_VOIDED")], "not_authenticated"),
-            (Self.order("Y"), [.refusal(422, "INSTRUMENT_DECLINED"), .text(204)], "INSTRUMENT_DECLINED"),
+            (
+                Self.order("Y"), [.refusal(422, "INSTRUMENT_DECLINED"), .answer(200, Self.order("Y")), .text(204)],
+                "INSTRUMENT_DECLINED"
+            ),
+            // What can never be taken is not held on to.
+            (
+                Self.order("Y"), [.refusal(422, "AUTHORIZATION_EXPIRED"), .answer(200, Self.order("Y")), .text(204)],
+                "AUTHORIZATION_EXPIRED"
+            ),
+            (Self.order("Y"), [.answer(201, Say.capture("DECLINED")), .text(204)], "DECLINED"),
+            (Self.order("Y", captures: [Say.capture("DECLINED")]), [.text(204)], "DECLINED"),
+            (Self.order("Y", "CAPTURED", captures: [Say.capture("DECLINED")]), [], "DECLINED"),
             (
                 Self.order("Y"),
                 [
@@ -88,7 +99,7 @@ import Testing
     func uncertain(_ step: String) async throws {
         let order: JSONValue = Self.order(step == "capture" ? "Y" : "U")
         for (answers, reread) in [
-            ([.refusal(400, "INVALID_REQUEST")], true), ([.refusal(422, "AUTHORIZATION_EXPIRED")], true),
+            ([.refusal(422, "AUTHORIZATION_ALREADY_CAPTURED")], true), ([.text(429)], false),
             ([.answer(403, ["name": "NOT_AUTHORIZED"])], false), ([.fault(.notSent("no route"))], false),
         ] as [([FakePayPal.Step], Bool)] {
             let again: [FakePayPal.Step] = step == "capture" && reread ? [.answer(200, order)] : []
@@ -104,6 +115,19 @@ import Testing
             }
         }
     }
+
+    @Test("an order that was begun to be taken at once is finished so") func begunOtherwise() async throws {
+        let known: ChargeRequest = Self.asked.known(as: "ORDER1")
+        let done = FakeWorld([completed([Say.capture()])])
+        #expect(try await done.adapter.outcome(of: known) == .captured(ProviderCharge(reference: "CAP1")))
+        let word: JSONValue = ["card": ["authentication_result": ["three_d_secure": ["authentication_status": "Y"]]]]
+        let approved: JSONValue = Say.order("APPROVED", link: nil).setting(["payment_source"], to: word)
+        let world = FakeWorld([.answer(200, approved), completed([Say.capture()])])
+        guard case .captured = try await world.adapter.outcome(of: known) else { throw Surprise() }
+        #expect(world.fake.lines.last == "POST /v2/checkout/orders/ORDER1/capture")
+    }
+
+    private struct Surprise: Error {}
 
     @Test("news of what is held is read without taking it", arguments: [true, false])
     func lookedUp(_ isNamedByOrder: Bool) async throws {

@@ -91,6 +91,23 @@ import Testing
             let source: JSONValue? = world.fake.sent.first?.json?["payment_source"]
             #expect(source == Self.plastic("SCA_ALWAYS") && world.fake.sent.first?.json?["intent"] == "AUTHORIZE")
         }
+        // The order may stay as it was when its payer is back.
+        for (status, isFit) in [("Y", true), ("U", false), ("N", false)] {
+            let word: JSONValue = [
+                "authentication_result": ["three_d_secure": ["authentication_status": .string(status)]]
+            ]
+            let standing: JSONValue = Say.order("PAYER_ACTION_REQUIRED", intent: "AUTHORIZE", link: nil)
+                .setting(["payment_source"], to: ["google_pay": ["card": word]])
+            let world = FakeWorld(
+                [.answer(200, standing)] + (isFit ? [held([Say.authorization()]), .answer(201, Say.capture())] : []))
+            switch try await world.adapter.outcome(of: asked.known(as: "ORDER1")) {
+            case .captured: #expect(isFit)
+            case .declined(let decline):
+                #expect(!isFit && world.adapter.reading(of: decline).decline == .authenticationFailed)
+            case let other: Issue.record("\(other)")
+            }
+            #expect(world.fake.isOver)
+        }
         // What its bank has refused is not taken.
         let no: JSONValue = ["authentication_result": ["three_d_secure": ["authentication_status": "N"]]]
         let refused = FakeWorld([

@@ -125,6 +125,26 @@ import Testing
         }
     }
 
+    @Test("that a card is unknown to the directory says nothing of another attempt") func staleAttempt() async throws {
+        let directory = DirectoryDouble()
+        try await withPayments(directory: directory.server(.lenient)) { world in
+            let stale: PaymentRecord = try await world.challenged()
+            let next = AttemptID.new(at: PaymentWorld.start)
+            try await world.execute(
+                """
+                INSERT INTO payment_attempts (id, payment_id, number, payment_method_id, provider, status, started_at)
+                SELECT \(next), payment_id, 2, payment_method_id, provider, status, started_at FROM payment_attempts
+                """)
+            try await world.execute("UPDATE payments SET attempt_id = \(next), attempts = 2")
+            let authenticate: AuthenticatePayment = try #require(world.work.authenticate)
+            #expect(try await !authenticate.goOn(without: stale))
+            let payment: PaymentRecord = try await world.payment(stale.id)
+            #expect(payment.status == .requiresAction && payment.attemptID == next)
+            #expect(try await world.number("SELECT count(*) FROM three_d_secure") == 0)
+            #expect(try await authenticate.goOn(without: payment))
+        }
+    }
+
     @Test("a customer who never comes has said no when the time is over; one whose issuer was asked is waited for")
     func neverCame() async throws {
         let directory = DirectoryDouble()

@@ -41,6 +41,20 @@ import Testing
         }
     }
 
+    @Test("a failure tells the card of its attempt") func cardOfFailure() async throws {
+        try await withPayments { world in
+            let customer: CustomerID = try await world.payer()
+            let invoice = InvoiceID.new(at: PaymentWorld.start)
+            await world.deliver([world.finalized(invoice, customer)])
+            let payment: PaymentRecord = try await world.payment(of: invoice)
+            await world.decide(payment, "block")
+            let told: [String] = try await world.texts(
+                "SELECT body::jsonb->>'payment_method_id' FROM outbox WHERE type = 'payment.failed.v1'")
+            let card: PaymentMethodID = try #require(payment.paymentMethodID)
+            #expect(told == [card.rawValue])
+        }
+    }
+
     @Test("without a card the payment fails at once; with one later, collection goes on") func noCard() async throws {
         try await withPayments { world in
             let customer: CustomerID = await world.customer()

@@ -271,12 +271,13 @@ struct PaymentWorld: Sendable {
     }
 
     func verdict(
-        _ payment: PaymentRecord, _ decision: String = "approve", score: String = "0.1000"
+        _ payment: PaymentRecord, _ decision: String = "approve", score: String = "0.1000",
+        reasons: [String] = ["amount_high"]
     ) -> FraudAssessedV1 {
         FraudAssessedV1(
             assessmentID: .new(at: Self.start), paymentID: payment.id, attemptID: payment.attemptID,
             attempt: Int64(payment.attempts), customerID: payment.customerID, score: score, decision: decision,
-            reasons: ["amount_high"], model: "rules-1")
+            reasons: reasons, model: "rules-1")
     }
 
     /// Fraud's word.

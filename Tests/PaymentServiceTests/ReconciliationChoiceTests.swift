@@ -158,6 +158,38 @@ import Testing
         }
     }
 
+    @Test(
+        "a line that is not booked may have two bookings later: its case names them, and one is chosen",
+        arguments: [false, true])
+    func bookedLater(explained: Bool) async throws {
+        try await withPayments { world in
+            let customer: CustomerID = try await world.payer()
+            // Reports are read from the first booking on.
+            _ = try await world.paid(customer, amount: 700)
+            let provider = ScriptedSettlements()
+            provider.report([try world.line("t1", .charge, 500, fee: 45)])
+            let reconcile: ReconcileProviders = world.reconciliation([provider])
+            world.advance(days: 2)
+            try await reconcile.pass()
+            #expect(try await world.cases() == ["not_booked open 455"])
+            if explained { try await world.take(.explain, .notBooked) }
+            for _ in 0..<2 { _ = try await world.paid(customer, amount: 500) }
+            for _ in 0..<2 { try await reconcile.pass() }
+            #expect(try await world.cases() == ["ambiguous \(explained ? "explained" : "open") 455"])
+            let entries: [String] = try await world.texts(
+                """
+                SELECT e.id FROM journal_entries e JOIN payments p ON p.id = e.payment_id
+                WHERE e.kind = 'payment' AND p.amount = 500 ORDER BY e.id
+                """)
+            let riddle = Riddle(world: world, provider: provider, reconcile: reconcile, entries: entries)
+            let resolved: JSONValue = try await riddle.choose(.entry(entries[0]), for: "t1")
+            #expect(resolved["state"]?.stringValue == "resolved")
+            #expect(resolved["candidates"]?.arrayValue?.compactMap(\.stringValue) == entries)
+            #expect(try await world.lines() == ["t1 matched chosen"])
+            #expect(try await riddle.violations().isEmpty)
+        }
+    }
+
     @Test("a choice names an entry or none, and says why") func faults() throws {
         func faults(_ body: String) -> [String] {
             do {

@@ -76,6 +76,27 @@ import Testing
         }
     }
 
+    @Test("both sides are found however many lines wait between them") func farApart() async throws {
+        try await withPayments { world in
+            // Reports are read from the first booking on.
+            _ = try await world.paid(world.payer())
+            let provider = ScriptedSettlements(pageSize: 1_000)
+            let reconcile: ReconcileProviders = world.reconciliation([provider])
+            provider.report([try Self.line("CV1", .adjustment, -9_700, .gbp, taken: "CAP1", after: 61)])
+            world.advance(days: 2)
+            try await reconcile.pass()
+            provider.report([try Self.line("CV2", .adjustment, 12_100, .usd, taken: "CAP1", after: 3 * 86_400)])
+            provider.report(
+                try (1...500).map { try Self.line("F\($0)", .fee, -1, .usd, after: 3 * 86_400 + Int64($0)) })
+            world.advance(days: 2)
+            try await reconcile.pass()
+            #expect(
+                try await world.texts("SELECT DISTINCT state || ' ' || rule FROM settlement_lines")
+                    == ["matched booked_from_line"])
+            #expect(try await Exchange.held(world, "assets:provider:sandbox", "GBP") == -9_700)
+        }
+    }
+
     @Test("a settlement currency is refused for a provider that exchanges between balances")
     func configured() throws {
         let error = #expect(throws: ServiceConfiguration.Invalid.self) {

@@ -178,13 +178,13 @@ import Testing
                     postings: try Ledger.providerFee(Money(minor: 100, currency: .usd), provider: "alpha"))
                 try LedgerStore.book([entry], in: db)
             }
-            let head = "id,kind,currency,gross,fee,net,occurred_at,available_at"
+            let head = "id,kind,currency,gross,fee,net,occurred_at,available_at,source"
             for name in ["alpha", "beta"] {
                 try await world.load(
                     """
                     \(head)
-                    t1,fee,USD,-1.00,0,-1.00,2027-01-15T08:00:00Z,
-                    t2,payout,USD,-5.00,0,-5.00,2027-01-15T08:00:00Z,2027-01-15T08:00:00Z
+                    t1,fee,USD,-1.00,0,-1.00,2027-01-15T08:00:00Z,,
+                    t2,payout,USD,-5.00,0,-5.00,2027-01-15T08:00:00Z,2027-01-15T08:00:00Z,po_2
                     """, provider: name)
             }
             let reconcile: ReconcileProviders = world.reconciliation([])

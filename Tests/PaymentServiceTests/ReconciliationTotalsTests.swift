@@ -143,10 +143,10 @@ import Testing
         var entries: [JournalEntry] = []
         var lines: [String] = []
         func tell(
-            _ kind: String, _ currency: Currency, _ gross: Int64, _ fee: Int64, _ time: Instant, _ more: String = ""
+            _ kind: String, _ currency: Currency, _ gross: Int64, _ fee: Int64, _ time: Instant, source: String = ""
         ) {
             let figures: String = [gross, fee, gross - fee].map(Self.decimal).joined(separator: ",")
-            lines.append("\(provider)_\(lines.count),\(kind),\(currency.code),\(figures),\(time.rfc3339)\(more)")
+            lines.append("\(provider)_\(lines.count),\(kind),\(currency.code),\(figures),\(time.rfc3339),\(source)")
         }
         for number in 0..<120 {
             let time: Instant = PaymentWorld.start + .seconds(Int64.random(in: 0..<30 * 86_400, using: &random))
@@ -169,7 +169,7 @@ import Testing
                 tell(isRefund ? "refund" : "charge", currency, isRefund ? -amount : amount, fee, near)
             }
             if number % 10 == 3 { tell("fee", currency, -amount, 0, near) }
-            if number % 12 == 4 { tell("payout", currency, -amount, 0, near) }
+            if number % 12 == 4 { tell("payout", currency, -amount, 0, near, source: "po_\(number)") }
         }
         let booked: [JournalEntry] = entries
         try await world.database.transaction { db in try LedgerStore.book(booked, in: db) }
@@ -194,7 +194,7 @@ import Testing
                 for start in stride(from: 0, to: lines.count, by: 12) {
                     // Some lines come twice.
                     let part: ArraySlice<String> = lines[max(0, start - 3)..<min(lines.count, start + 12)]
-                    let head = "id,kind,currency,gross,fee,net,occurred_at"
+                    let head = "id,kind,currency,gross,fee,net,occurred_at,source"
                     files.append((provider, ([head] + part).joined(separator: "\n")))
                 }
             }

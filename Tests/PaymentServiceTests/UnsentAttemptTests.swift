@@ -60,6 +60,19 @@ import Testing
         }
     }
 
+    @Test("are not made for an invoice that was withdrawn meanwhile") func withdrawn() async throws {
+        try await withPayments { world in
+            let payment: PaymentRecord = try await unsent(world)
+            try await world.execute("UPDATE payments SET invoice_voided = true")
+            world.provider.turn(.well)
+            try await world.work.sweep.pass()
+            #expect(try await world.payment(payment.id).status == .canceled)
+            #expect(try await world.number("SELECT count(*) FROM sandbox_charges") == 0)
+            #expect(try await world.booked(payment.id) == [])
+            #expect(try await world.violations() == [])
+        }
+    }
+
     @Test("are sent once: one whose answer is lost is read back from then on, whoever looks") func lostAnswer()
         async throws
     {

@@ -291,6 +291,23 @@ import Testing
             #expect(try await world.number("SELECT count(*) FROM wallet_tokens") == 0)
         }
     }
+
+    @Test("what was given for a payment stays while its cancellation may come too late") func keptForLateWords()
+        async throws
+    {
+        let tokens = WalletTokens()
+        try await withPayments(wallets: tokens.reader()) { world in
+            let customer: CustomerID = await world.customer()
+            let method: String = try await world.attachWallet(tokens.token(), to: customer)
+            try await world.pay(customer, with: method)
+            let prune = PruneWallets(pool: world.database, clock: world.clock)
+            for (status, left) in [("created", 1), ("requires_action", 1), ("canceling", 1), ("canceled", 0)] {
+                try await world.execute("UPDATE payments SET status = \(status)")
+                try await prune.pass()
+                #expect(try await world.number("SELECT count(*) FROM wallet_credentials") == left, "\(status)")
+            }
+        }
+    }
 }
 
 extension PaymentWorld {

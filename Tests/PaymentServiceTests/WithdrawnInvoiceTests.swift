@@ -18,6 +18,13 @@ import Testing
         try await world.texts("SELECT concat_ws('|', amount, status, reason) FROM refunds ORDER BY id")
     }
 
+    /// Subscription says that an invoice was paid after the end of what it was for.
+    private func refundDue(_ invoice: InvoiceID, _ customer: CustomerID) -> SubscriptionRefundDueV1 {
+        SubscriptionRefundDueV1(
+            subscriptionID: .new(at: PaymentWorld.start), customerID: customer,
+            billingID: .new(at: PaymentWorld.start), invoiceID: invoice)
+    }
+
     private func collected(_ world: PaymentWorld, _ invoice: InvoiceID, _ customer: CustomerID) async throws
         -> PaymentRecord
     {
@@ -67,11 +74,7 @@ import Testing
             await world.decide(payment)
             #expect(try await world.settled(payment.id).status == .succeeded)
             for _ in 0..<2 {
-                await world.deliver([
-                    SubscriptionRefundDueV1(
-                        subscriptionID: .new(at: PaymentWorld.start), customerID: customer,
-                        billingID: .new(at: PaymentWorld.start), invoiceID: invoice)
-                ])
+                await world.deliver([refundDue(invoice, customer)])
             }
             for _ in 0..<3 { try await world.work.sweep.pass() }
             #expect(try await refunds(world) == ["1299|succeeded|invoice_voided"])
@@ -154,7 +157,10 @@ import Testing
         }
     }
 
-    @Test("what a dispute holds is given back once it is won, and only then") func disputed() async throws {
+    @Test(
+        "what a dispute holds is given back once it is won, and only then: of withdrawn and of late paid invoices",
+        arguments: [true, false])
+    func disputed(isVoided: Bool) async throws {
         try await withPayments { world in
             let customer: CustomerID = try await world.payer(Disputing.fraudulent)
             let invoice = InvoiceID.new(at: PaymentWorld.start)
@@ -163,7 +169,11 @@ import Testing
             #expect(try await world.settled(payment.id).status == .succeeded)
             try await world.pass(days: 1)
             let dispute: DisputeRecord = try #require(try await world.disputes(of: payment.id).first)
-            await world.deliver([world.voided(invoice, customer)])
+            if isVoided {
+                await world.deliver([world.voided(invoice, customer)])
+            } else {
+                await world.deliver([refundDue(invoice, customer)])
+            }
             for _ in 0..<2 { try await world.work.sweep.pass() }
             #expect(try await refunds(world).isEmpty, "the bank has it")
             try await world.contest(dispute.id)

@@ -63,11 +63,13 @@ extension Subscription {
         paid(billing.id, invoiceID: invoice, at: now)
     }
 
-    mutating func failOpen(_ decline: DeclineClass, notBefore: Instant? = nil, at now: Instant) {
+    mutating func failOpen(
+        _ decline: DeclineClass, with method: PaymentMethodID? = nil, notBefore: Instant? = nil, at now: Instant
+    ) {
         guard let billing = open else { return }
         collectionFailed(
-            billing.id, invoiceID: invoice, attempt: billing.attempts, as: decline, notBefore: notBefore,
-            policy: policy, at: now)
+            billing.id, invoiceID: invoice, attempt: billing.attempts, as: decline, with: method,
+            notBefore: notBefore, policy: policy, at: now)
     }
 
     mutating func attemptBegun(_ invoiceID: InvoiceID, attempt: Int64, at begunAt: Instant) {

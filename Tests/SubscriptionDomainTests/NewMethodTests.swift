@@ -61,6 +61,18 @@ import Testing
         #expect(subscription.names == ["status past_due"])
     }
 
+    @Test(
+        "one that was just refused is not charged again, though its attempt is told of last", arguments: [true, false])
+    func refused(isCollecting: Bool) throws {
+        var subscription = try renewing()
+        let attachedAt: Instant = due.adding(.seconds(-3))
+        if isCollecting { subscription.methodAttached(at: attachedAt, policy: policy, now: due) }
+        subscription.failOpen(.fraud, with: newMethod, at: due)
+        if !isCollecting { subscription.methodAttached(at: attachedAt, policy: policy, now: due) }
+        subscription.attemptBegun(invoice, attempt: 1, with: newMethod, at: due)
+        #expect(subscription.names == ["status past_due"])
+    }
+
     @Test("where the attempt's own is not known, a clock may be half a minute behind") func unknown() throws {
         let failure: String = "status past_due"
         for (seconds, events) in [(-20, [failure, "collect 2 new_payment_method"]), (-60, [failure])] {

@@ -78,6 +78,52 @@ import Testing
         }
     }
 
+    @Test(
+        "a card that was just refused is not charged again, though Payment's word of the attempt comes last",
+        arguments: [true, false])
+    func refusedCard(isCollecting: Bool) async throws {
+        try await withSubscriptions { world in
+            let card = PaymentMethodID(unchecked: "pm_refused")
+            let subscription = try await renewing(world)
+            let toldAt: Instant = world.now.adding(.seconds(-3))
+            if isCollecting { try await world.attachCard(subscription.customerID, card, toldAt: toldAt) }
+            try await world.fail(subscription, "fraud", with: card)
+            if !isCollecting { try await world.attachCard(subscription.customerID, card, toldAt: toldAt) }
+            try await world.begin(subscription, attempt: 1, with: card)
+            #expect(try await world.published(SubscriptionCollectionDueV1.self).isEmpty)
+            try await world.attachCard(subscription.customerID)
+            let asked = try await world.published(SubscriptionCollectionDueV1.self)
+            #expect(asked.map(\.reason) == ["new_payment_method"], "another card is worth an attempt")
+        }
+    }
+
+    @Test("instances of this release and of the one before tell each other of a new card") func mixedReleases()
+        async throws
+    {
+        try await withSubscriptions { world in
+            let subscription = try await renewing(world)
+            // The release before says only that there is one.
+            try await world.execute("UPDATE billings SET has_new_method = true WHERE status = 'open'")
+            let asked = try await world.fail(subscription, "hard")
+            #expect(try await world.published(SubscriptionCollectionDueV1.self).map(\.attempt) == [2])
+            #expect(try await hasNewMethod(world) == false)
+            let card = PaymentMethodID(unchecked: "pm_new")
+            try await world.attachCard(subscription.customerID, card)
+            #expect(try await hasNewMethod(world))
+            try await world.begin(asked, attempt: 2, with: card)
+            #expect(try await hasNewMethod(world) == false)
+            try await world.fail(asked, "hard", with: card)
+            #expect(try await world.published(SubscriptionCollectionDueV1.self).count == 1)
+        }
+    }
+
+    /// What an instance of the release before reads.
+    private func hasNewMethod(_ world: SubscriptionWorld) async throws -> Bool {
+        try await world.database.transaction { db in
+            try db.first("SELECT has_new_method FROM billings WHERE status = 'open'") { row in try row.next() } ?? false
+        }
+    }
+
     @Test("a retry waits for the time before which the card's network wants none") func heldBack() async throws {
         try await withSubscriptions { world in
             let subscription = try await renewing(world)

@@ -20,13 +20,32 @@ import Testing
             #expect(due.map(\.invoiceID) == [SubscriptionWorld.invoice(of: billing.id)])
             #expect(due.map(\.billingID) == [billing.id] && due.map(\.subscriptionID) == [collecting.id])
             #expect(try await world.facts()["late_payments_to_refund"]?.intValue == 1)
-            try await world.refunded(billing.id, collecting.customerID, total: 400)
+            try await world.refunded(billing.id, collecting.customerID, 400, total: 400)
             #expect(try await world.facts()["late_payments_to_refund"]?.intValue == 1)
-            try await world.refunded(billing.id, collecting.customerID, total: 1_000)
+            try await world.refunded(billing.id, collecting.customerID, 600, total: 1_000)
             #expect(try await world.facts()["late_payments_to_refund"]?.intValue == 0)
-            try await world.refundFailed(billing.id, collecting.customerID, left: 0)
+            try await world.refundFailed(billing.id, collecting.customerID, 600, left: 400)
             #expect(try await world.facts()["late_payments_to_refund"]?.intValue == 1)
             #expect(try await world.violations().isEmpty)
+        }
+    }
+
+    @Test("refunds told again after newer ones count once and undo nothing") func toldAgain() async throws {
+        try await withSubscriptions { world in
+            try await world.customer()
+            try await world.plan()
+            let collecting = try await world.subscribe()
+            let billing: BillingID = try #require(collecting.open).id
+            let customer: CustomerID = collecting.customerID
+            _ = try await world.cancel(collecting.id, atPeriodEnd: false)
+            try await world.pay(collecting)
+            // 400 and 600 were given back, the 600 failed and were given back once more.
+            try await world.refunded(billing, customer, 600, total: 1_000)
+            try await world.refundFailed(billing, customer, 600, left: 400)
+            try await world.refunded(billing, customer, 600, total: 1_000)
+            #expect(try await world.facts()["late_payments_to_refund"]?.intValue == 1)
+            try await world.refunded(billing, customer, 400, total: 400)
+            #expect(try await world.facts()["late_payments_to_refund"]?.intValue == 0)
         }
     }
 

@@ -174,12 +174,14 @@ extension SubscriptionWorld {
 
     /// Invoice says that an attempt failed.
     @discardableResult
-    func fail(_ subscription: Subscription, _ decline: String, retryAt: Instant? = nil) async throws -> Subscription {
+    func fail(
+        _ subscription: Subscription, _ decline: String, with method: PaymentMethodID? = nil, retryAt: Instant? = nil
+    ) async throws -> Subscription {
         guard let billing = subscription.open else { throw Absent() }
         let body = InvoicePaymentFailedV1(
             invoiceID: Self.invoice(of: billing.id), billingID: billing.id, subscriptionID: subscription.id,
             customerID: subscription.customerID, paymentID: .new(at: now), attempt: billing.attempts,
-            declineCode: "declined", declineClass: decline, retryAt: retryAt, failedAt: now)
+            declineCode: "declined", declineClass: decline, paymentMethodID: method, retryAt: retryAt, failedAt: now)
         let handler = InvoicePaymentFailed(policy: policy, afterCommit: notice)
         try await handle([body]) { events, db, context in try handler.handle(events, in: db, context) }
         return try await self.subscription(subscription.id)
@@ -231,19 +233,19 @@ extension SubscriptionWorld {
         }
     }
 
-    /// Invoice says that so much of a billing's invoice was given back so far.
-    func refunded(_ billing: BillingID, _ customer: CustomerID, total: Int64) async throws {
+    /// Invoice says that so much of a billing's invoice was given back, `total` so far.
+    func refunded(_ billing: BillingID, _ customer: CustomerID, _ amount: Int64, total: Int64) async throws {
         let body = InvoiceRefundedV1(
             invoiceID: Self.invoice(of: billing), customerID: customer, paymentID: .new(at: now),
-            refundID: .new(at: now), amount: Money(minor: total, currency: .usd), refundedTotal: total)
+            refundID: .new(at: now), amount: Money(minor: amount, currency: .usd), refundedTotal: total)
         try await handle([body]) { events, db, _ in try InvoiceRefunded.handle(events, in: db) }
     }
 
     /// Invoice says that a refund did not arrive, and what is left of all.
-    func refundFailed(_ billing: BillingID, _ customer: CustomerID, left: Int64) async throws {
+    func refundFailed(_ billing: BillingID, _ customer: CustomerID, _ amount: Int64, left: Int64) async throws {
         let body = InvoiceRefundFailedV1(
             invoiceID: Self.invoice(of: billing), customerID: customer, paymentID: .new(at: now),
-            refundID: .new(at: now), amount: Money(minor: 1, currency: .usd), refundedTotal: left)
+            refundID: .new(at: now), amount: Money(minor: amount, currency: .usd), refundedTotal: left)
         try await handle([body]) { events, db, _ in try InvoiceRefunded.handle(events, in: db) }
     }
 

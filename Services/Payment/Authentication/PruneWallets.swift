@@ -10,6 +10,8 @@ package struct PruneWallets: Sendable {
     /// Beyond the end of a token's time: machines' clocks differ.
     private static let slack: Duration = .seconds(3_600)
     private static let refusalsKept: Duration = .seconds(90 * 86_400)
+    /// The states in which a provider may be asked about a charge again: a cancellation that comes too late is one.
+    private static let asked: [String] = ["created", "processing", "requires_action", "canceling"]
 
     let pool: PostgresPool
     let clock: any WallClock
@@ -36,14 +38,14 @@ package struct PruneWallets: Sendable {
                     SELECT w.payment_method_id FROM wallet_credentials w
                     WHERE (w.payment_id IS NULL AND w.usable_until <= \(now)) OR EXISTS (
                         SELECT 1 FROM payments p WHERE p.id = w.payment_id
-                            AND p.status NOT IN ('created', 'processing', 'requires_action'))
+                            AND p.status <> ALL(\(Self.asked)::text[]))
                     LIMIT \(Self.passLimit) FOR UPDATE SKIP LOCKED)
                 """)
             try db.enqueue(
                 """
                 UPDATE three_d_secure SET proof = NULL WHERE id IN (
                     SELECT t.id FROM three_d_secure t JOIN payments p ON p.id = t.payment_id
-                    WHERE t.proof IS NOT NULL AND p.status NOT IN ('created', 'processing', 'requires_action')
+                    WHERE t.proof IS NOT NULL AND p.status <> ALL(\(Self.asked)::text[])
                     LIMIT \(Self.passLimit) FOR UPDATE OF t SKIP LOCKED)
                 """)
             try db.enqueue(

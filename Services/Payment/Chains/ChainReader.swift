@@ -1,4 +1,4 @@
-import BillingCore
+package import BillingCore
 
 /// Reads a chain from a node, whichever chain it is.
 ///
@@ -23,6 +23,8 @@ package struct TrailAdvance: Hashable, Sendable {
     package let undone: [BlockRef]
     /// The blocks that joined it, the lowest first.
     package let added: [BlockHeader]
+    /// When its last block says it was made; `nil` when it is empty.
+    package let tipTime: Instant?
 }
 
 extension ChainReader {
@@ -41,13 +43,17 @@ extension ChainReader {
         guard top < 1 << 48 else { throw .unusable("height") }
         var next: ChainTrail = trail
         var undone: [BlockRef] = []
+        var last: BlockHeader?
         if let tip = trail.tip {
             var height: UInt64 = min(tip.height, top)
-            while try await header(at: height).ref.hash != trail.hash(at: height) {
+            var known: BlockHeader = try await header(at: height)
+            while known.ref.hash != trail.hash(at: height) {
                 guard let floor = trail.floor, height > floor.height, trail.peak - height < trail.finalConfirmations
                 else { throw .reorganisedTooDeep }
                 height -= 1
+                known = try await header(at: height)
             }
+            last = known
             do throws(ChainTrail.Failure) {
                 undone = try next.rewind(to: height)
             } catch {
@@ -65,9 +71,10 @@ extension ChainReader {
                 throw .moved
             }
             added.append(header)
+            last = header
             height += 1
         }
-        return TrailAdvance(trail: next, undone: undone, added: added)
+        return TrailAdvance(trail: next, undone: undone, added: added, tipTime: last?.time)
     }
 }
 

@@ -41,6 +41,8 @@ package struct CryptoCharge: PostgresRecord, Sendable {
     package let closedAt: Instant?
     /// What is on the address beyond the transfers that were seen.
     package let unexplained: BaseUnits
+    /// Whether the last look that judged it read all that can have been paid in time.
+    package let isAllRead: Bool
     /// Whether the ledger has all that is owed to the payer.
     package let isSurplusBooked: Bool
 
@@ -49,7 +51,7 @@ package struct CryptoCharge: PostgresRecord, Sendable {
         c.expected, c.quoted_at, c.expires_at, c.tolerance_basis_points, c.late_rule, c.least_refund, \
         c.confirmations, c.decline_at, c.watch_until, c.outcome, c.received, c.pending, c.late, c.applied, c.held, \
         c.refundable, c.missing, c.answer, c.answered_at, c.captured_units, c.closed_at, c.unexplained, \
-        c.booked_surplus = c.held + c.refundable
+        c.is_all_read, c.booked_surplus = c.held + c.refundable
         """
 
     /// Takes a charge over as it is.
@@ -77,6 +79,7 @@ package struct CryptoCharge: PostgresRecord, Sendable {
         capturedUnits = nil
         closedAt = nil
         unexplained = .zero
+        isAllRead = true
         isSurplusBooked = true
     }
 
@@ -101,6 +104,7 @@ package struct CryptoCharge: PostgresRecord, Sendable {
         capturedUnits = try row.next()
         closedAt = try row.next()
         unexplained = try row.next()
+        isAllRead = try row.next()
         isSurplusBooked = try row.next()
     }
 

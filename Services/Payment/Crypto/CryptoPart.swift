@@ -91,6 +91,9 @@ package struct AcceptedAssets: Sendable {
 
     package var names: [String] { byName.keys.sorted() }
 
+    /// One by its name; `nil` for one that is not configured, any more or here.
+    package func find(_ name: String) -> AcceptedAsset? { byName[name] }
+
     /// - Throws: ``Problem`` with 409 for one that was accepted under another configuration.
     package func named(_ name: String) throws -> AcceptedAsset {
         guard let asset = byName[name] else {

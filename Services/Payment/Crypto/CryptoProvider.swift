@@ -61,7 +61,7 @@ package struct CryptoProvider: PaymentProvider {
     }
 
     /// Gives an attempt up: what arrives from now on is not for it. Not while money is on its way, something on the address
-    /// is unexplained, or nobody can see what has come: the chain decides then, in its time.
+    /// is unexplained, not all of it was read, or nobody can see what has come: the chain decides then, in its time.
     package func release(_ request: ReleaseRequest) async throws(ProviderFault) -> ReleaseAnswer {
         try await stored { db in
             guard let charge = try CryptoChargeStore.lock(address: request.reference, of: name, in: db) else {
@@ -69,7 +69,7 @@ package struct CryptoProvider: PaymentProvider {
             }
             if charge.answer == .captured { return .refused(code: "captured") }
             if charge.answer == nil {
-                guard charge.standing.pending.isZero, charge.unexplained.isZero,
+                guard charge.standing.pending.isZero, charge.unexplained.isZero, charge.isAllRead,
                     try ChainStore.isInSight(accepted.asset.chain, seconds: terms.blindSeconds, in: db)
                 else { return .refused(code: CryptoDecline.unclear) }
                 try CryptoChargeStore.answer(

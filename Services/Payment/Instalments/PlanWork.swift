@@ -61,19 +61,10 @@ struct PlanWork {
             if new.status == .late { try tellLate(new) }
             if new.status == .paid, let payment { try tellPaid(new, payment) }
         }
-        record.status = PlanStatus(record.plan.status)
-        if record.status != before.status { try tellEnd() }
+        // One that is taken back is canceled, also where some of it was paid.
+        if case .canceled = event { record.status = .canceled } else { record.status = PlanStatus(record.plan.status) }
+        if record.status != before.status { try tellEnd(of: before.plan) }
         change { _ in }
-    }
-
-    /// All that is open is taken back.
-    mutating func cancel(on day: CivilDate) throws {
-        let open: Money = try record.plan.openPrincipal()
-        try apply(.canceled(on: day))
-        endAs(.canceled)
-        tell(
-            InstalmentPlanCanceledV1(
-                planID: record.id, customerID: record.customerID, amount: open, canceledAt: now))
     }
 
     /// Ends a plan that never began, of which nothing is booked.
@@ -116,7 +107,8 @@ struct PlanWork {
                 amount: part.paid, owed: try record.plan.owed().minor, paidAt: now))
     }
 
-    private mutating func tellEnd() throws {
+    /// - Parameter before: The plan before its last step.
+    private mutating func tellEnd(of before: InstalmentPlan) throws {
         switch record.status {
         case .completed:
             tell(
@@ -127,7 +119,12 @@ struct PlanWork {
                 InstalmentPlanDefaultedV1(
                     planID: record.id, customerID: record.customerID, amount: try record.plan.lost(),
                     defaultedAt: now))
-        case .pending, .active, .late, .settled, .canceled, .failed: break
+        case .canceled:
+            tell(
+                InstalmentPlanCanceledV1(
+                    planID: record.id, customerID: record.customerID, amount: try before.openPrincipal(),
+                    canceledAt: now))
+        case .pending, .active, .late, .settled, .failed: break
         }
     }
 

@@ -76,7 +76,7 @@ package enum KeptMethodStore {
         in db: borrowing PostgresTransaction
     ) throws -> Bool {
         switch answer {
-        case .saved(let method): return try keep(method, as: id, in: db)
+        case .saved(let method): return try keep(method, as: id, at: now, in: db)
         case .actionRequired(let reference, let action):
             guard try wait(id, reference: reference, for: action.stored, until: actionEnd, in: db) else { return false }
             _ = try fail(id, code: "action_expired", where: "action_expires_at <= \(now)", in: db)
@@ -143,7 +143,7 @@ package enum KeptMethodStore {
 
     /// A fingerprint of the provider's is the provider's own: it carries its name.
     private static func keep(
-        _ method: SavedMethod, as id: PaymentMethodID, in db: borrowing PostgresTransaction
+        _ method: SavedMethod, as id: PaymentMethodID, at now: Instant, in db: borrowing PostgresTransaction
     ) throws -> Bool {
         try db.enqueue(
             """
@@ -155,6 +155,7 @@ package enum KeptMethodStore {
         return try db.execute(
             """
             UPDATE payment_methods SET status = 'active', setup_action = NULL, is_default = wants_default,
+                default_since = CASE WHEN wants_default THEN \(now)::timestamptz END,
                 provider_token = \(method.token), provider_customer = \(method.customer), brand = \(method.brand),
                 last4 = \(method.last4), exp_month = \(method.expMonth), exp_year = \(method.expYear),
                 fingerprint = coalesce(provider || ':' || \(method.fingerprint), id)

@@ -45,7 +45,8 @@ package enum PaymentEvents {
         let body = PaymentFailedV1(
             paymentID: payment.id, attempt: Int64(payment.attempts), customerID: payment.customerID,
             amount: payment.amount, invoiceID: payment.invoiceID, subscriptionID: payment.subscriptionID,
-            declineCode: decline.code, declineClass: decline.declineClass.rawValue, retryAt: retryAt, failedAt: now)
+            declineCode: decline.code, declineClass: decline.declineClass.rawValue,
+            paymentMethodID: payment.paymentMethodID, retryAt: retryAt, failedAt: now)
         return OutboxEvent(body, key: payment.key, at: now)
     }
 

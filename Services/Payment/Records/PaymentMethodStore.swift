@@ -180,14 +180,16 @@ package enum PaymentMethodStore {
                 UPDATE payment_methods SET is_default = false WHERE customer_id = \(method.customerID) AND is_default
                 """)
         }
+        let defaultSince: Instant? = method.isDefault ? method.createdAt : nil
         _ = try db.execute(
             """
             INSERT INTO payment_methods (id, customer_id, type, brand, bin, last4, exp_month, exp_year, fingerprint,
-                provider, provider_token, provider_customer, is_default, status, setup_action, failure_code,
-                return_url, country, created_at)
+                provider, provider_token, provider_customer, is_default, default_since, status, setup_action,
+                failure_code, return_url, country, created_at)
             VALUES (\(method.id), \(method.customerID), \(method.type), \(method.brand), \(method.bin), \(method.last4),
                 \(method.expMonth), \(method.expYear), \(method.fingerprint), \(method.provider),
-                \(method.providerToken), \(method.providerCustomer), \(method.isDefault), \(method.status.rawValue),
+                \(method.providerToken), \(method.providerCustomer), \(method.isDefault),
+                \(defaultSince), \(method.status.rawValue),
                 \(method.setupAction?.stored)::jsonb, \(method.failureCode), \(method.returnURL),
                 \(method.country), \(method.createdAt))
             """)

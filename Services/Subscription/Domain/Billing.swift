@@ -176,8 +176,8 @@ extension Billing {
     ///
     /// Payment's own order decides: the method that the attempt uses is not new, any other is. Times are those of two
     /// clocks and bound it only: by a day, against old news that is told again, and by ``clockTolerance`` where the
-    /// attempt's method is not known. It is not where an attempt never began for want of a method, and where its
-    /// beginning is told of after its failure.
+    /// attempt's method is not known. It is not where an attempt never began for want of a method, nor before anything
+    /// is told of it: its beginning and its failure both say what it uses.
     func isNew(_ method: PaymentMethodID, attachedAt: Instant) -> Bool {
         guard method != paymentMethodID else { return false }
         let tolerance: Duration = paymentMethodID == nil ? Self.clockTolerance : .seconds(86_400)

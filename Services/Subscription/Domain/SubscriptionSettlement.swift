@@ -79,13 +79,15 @@ extension Subscription {
     /// An attempt to collect failed, or cannot go on without the customer.
     /// - Parameters:
     ///   - attempt: Number of the attempt; an outcome of one that another has followed is ignored.
+    ///   - method: The payment method of the attempt: that one is not new any more. None when nobody said.
     ///   - reason: ``StatusReason/paymentFailed`` or ``StatusReason/actionRequired``.
     ///   - notBefore: When the provider takes another attempt; none when it did not say.
     ///   - heardAt: The time of whoever hears of it, whose clock may be behind that of whoever asked for the attempt.
     ///     What follows is planned from the later of both, or a retry would be asked for again as long as it is behind.
     public mutating func collectionFailed(
         _ billingID: BillingID, invoiceID: InvoiceID, attempt: Int64, as declineClass: DeclineClass,
-        reason: StatusReason = .paymentFailed, notBefore: Instant? = nil, policy: DunningPolicy, at heardAt: Instant
+        with method: PaymentMethodID? = nil, reason: StatusReason = .paymentFailed, notBefore: Instant? = nil,
+        policy: DunningPolicy, at heardAt: Instant
     ) {
         guard let billing = open, billing.id == billingID, billing.isNews(of: attempt) else { return }
         let now: Instant = max(heardAt, billing.requestedAt)
@@ -97,11 +99,12 @@ extension Subscription {
             billing.isCollecting = false
             billing.firstFailedAt = firstFailedAt
             billing.lastDecline = declineClass
+            if let method { billing.use(method) }
         }
         if status == .active || status == .trialing, billing.origin == nil {
             move(to: .pastDue, because: reason, at: now)
         }
-        if billing.hasNewMethod {
+        if open?.hasNewMethod == true {
             collect(.newPaymentMethod, policy: policy, at: now)
             return
         }

@@ -1,6 +1,6 @@
 -- The payment method of the latest attempt that is known to have begun, and the default method that came since: which
--- one is new is told by their ids, not by two services' clocks. `pm_unknown` stands for one whose id was not kept.
--- `has_new_method` is not written any more; older instances still may.
+-- one is new is told by their ids, not by two services' clocks. `has_new_method` still says whether there is a new one:
+-- older instances read and write that only, and the id of theirs is not kept.
 ALTER TABLE billings
     ADD COLUMN payment_method_id text,
     ADD COLUMN new_method_id text,
@@ -9,7 +9,6 @@ ALTER TABLE billings
     -- What was given back of a payment that came after the end, minor units.
     ADD COLUMN amount_refunded bigint NOT NULL DEFAULT 0,
     ALTER COLUMN has_new_method SET DEFAULT false;
-UPDATE billings SET new_method_id = 'pm_unknown' WHERE status = 'open' AND has_new_method;
 
 -- The few billings that were paid late. Not by invoice: noting an invoice stays an update within the page.
 CREATE INDEX billings_paid_late ON billings (id) WHERE is_paid_late;

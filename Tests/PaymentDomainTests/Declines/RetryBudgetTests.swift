@@ -97,12 +97,20 @@ import Testing
         #expect(budget.permission(for: Self.amount, at: end, after: [attempt]) == .allowed(left: 9))
     }
 
-    @Test("an approval clears the count before it, not a final code; an unknown end counts") func approval() {
+    @Test("an approval clears what was before it, final codes too; an unknown end counts") func approval() {
         let approved = CardAttempt(at: Self.now - .seconds(100), amount: Self.amount, outcome: .approved)
         let before: [CardAttempt] = (0..<20).map { failed(200 + Int64($0)) }
         #expect(permission(.visa, before + [approved]) == .allowed(left: 15))
         #expect(permission(.visa, before + [approved, failed(50)]) == .allowed(left: 14))
-        #expect(permission(.visa, [failed(200, code: "41"), approved]) == .refusedForGood(.code("41")))
+        // The bank has spoken since; what it says after that counts again.
+        #expect(permission(.visa, [failed(200, code: "57"), approved]) == .allowed(left: 15))
+        #expect(permission(.visa, [failed(200, code: "57"), approved, failed(50)]) == .allowed(left: 14))
+        #expect(permission(.visa, [approved, failed(50, code: "41")]) == .refusedForGood(.code("41")))
+        let told = CardAttempt(
+            at: Self.now - .seconds(200), amount: Self.amount,
+            outcome: .declined(networkCode: nil, advice: MerchantAdviceCode("21", brand: "mastercard")))
+        #expect(permission(.mastercard, [told]) != permission(.mastercard, [told, approved]))
+        #expect(permission(.mastercard, [told, approved]) == .allowed(left: 10))
         let unknown = CardAttempt(at: Self.now, amount: Self.amount, outcome: .unknown)
         #expect(permission(.visa, [unknown]) == .allowed(left: 14))
     }

@@ -93,4 +93,43 @@ import Testing
             ),
         ])
     func refused(text: String, fault: String) { #expect(Self.faults(text).contains(fault), "\(Self.faults(text))") }
+
+    @Test("a head of more fields than there are columns is one fault, however many they are") func longHead() {
+        let head = String(repeating: "x,", count: 100_000)
+        #expect(Self.faults(head) == ["1 - has 100001 fields, and there are only 14 columns"])
+    }
+
+    @Test("a payout and its failure have a name, as one is found by the other's") func payouts() {
+        let text = """
+            \(Self.head),source
+            t1,payout,USD,-10.00,0,-10.00,2027-01-15T08:00:00Z,po_1
+            t2,payout,USD,-10.00,0,-10.00,2027-01-15T08:00:00Z,
+            t3,payout_failure,USD,10.00,0,10.00,2027-01-15T08:00:00Z,
+            t4,fee,USD,-1.00,0,-1.00,2027-01-15T08:00:00Z,
+            """
+        #expect(
+            Self.faults(text) == [
+                "3 source is needed for a payout: a payout and its failure are known by it",
+                "4 source is needed for a payout_failure: a payout and its failure are known by it",
+            ])
+    }
+
+    @Test("what a line was before its conversion is in another currency and has its sign") func presentments() throws {
+        let head = "\(Self.head),presentment_amount,presentment_currency,rate"
+        let start = "charge,USD,10.00,0,10.00,2027-01-15T08:00:00Z"
+        let text = """
+            \(head)
+            t1,\(start),9.00,USD,
+            t2,\(start),-9.00,EUR,
+            t3,adjustment,USD,-10.00,0,-10.00,2027-01-15T08:00:00Z,9.00,EUR,1.1
+            """
+        #expect(
+            Self.faults(text) == [
+                "2 presentment_amount is in the currency of settlement and not the gross",
+                "3 presentment_amount has another sign than the gross",
+                "4 presentment_amount has another sign than the gross",
+            ])
+        let same = try SettlementFile.read("\(head)\nt1,\(start),10.00,USD,1", provider: "bank")
+        #expect(same.map(\.presentment) == [nil])
+    }
 }

@@ -197,8 +197,16 @@ import Testing
             try await world.payments.attach(InstalmentWorld.challenges, to: customer)
             try await world.go(days: 14)
             let id: PaymentID = try await payment(world, plan, 1)
+            try await world.payments.attach(InstalmentWorld.good, to: customer)
+            _ = try await world.settle(plan)
             _ = try await world.payments.confirm(id, passed: true)
-            try await world.cancel(plan)
+            let settlement = PaymentID(
+                unchecked: try await world.payments.texts(
+                    "SELECT id FROM payments WHERE status = 'created' AND id <> \(id)")[0])
+            await world.payments.decide(try await world.payments.payment(settlement))
+            #expect(try await world.payments.settled(settlement).status == .succeeded)
+            _ = try await world.hear(at: world.now)
+            #expect(try await world.status(plan) == "settled")
             await world.payments.decide(try await world.payments.payment(id), "block", score: "0.9900")
             #expect(try await world.payments.payment(id).status == .failed)
             try await world.rest()

@@ -1,6 +1,9 @@
 import BillingCore
+import HTTPKit
 import JSON
+import PaymentContract
 import PaymentDomain
+import PaymentInstalments
 import PaymentRecords
 import PaymentService
 import Postgres
@@ -146,6 +149,68 @@ import Testing
             #expect(try await world.status(id) == "active")
             #expect(try await world.parts(id)[1] == "paid")
             #expect(try await world.violations().isEmpty)
+        }
+    }
+
+    @Test("while what the customer has confirmed is under way no day counts, and the plan cannot be changed")
+    func confirmedInTime() async throws {
+        try await withInstalments { world in
+            let customer: CustomerID = try await world.payments.payer()
+            let id: InstalmentPlanID = try await world.running(customer, "pay_in_4", 40_000)
+            try await world.payments.attach(InstalmentWorld.challenges, to: customer)
+            try await world.go(days: 14)
+            let payment: PaymentID = try #require(
+                try await world.read(id).list("schedule")[1]["payment_id"]?.stringValue.flatMap { PaymentID($0) })
+            _ = try await world.payments.confirm(payment, passed: true)
+            for _ in 0..<2 {
+                let busy: ChangePlan.Failure = .underWay(.active)
+                await #expect(throws: busy) { _ = try await world.settle(id) }
+                await #expect(throws: busy) { _ = try await world.cancel(id) }
+                await #expect(throws: busy) { _ = try await world.reduce(id, by: 1_000) }
+                world.wake(on: CivilDate(dayNumber: InstalmentWorld.today + 20))
+                try await world.runDue()
+            }
+            #expect(try await world.runDue() == 0, "it waits for the outcome")
+            #expect(try await world.parts(id) == ["paid", "due", "scheduled", "scheduled"])
+            try await world.rest()
+            #expect(try await world.parts(id) == ["paid", "paid", "scheduled", "scheduled"])
+            #expect(try await world.read(id).list("schedule")[1].int("paid") == 10_000)
+            #expect(try await world.balance(InstalmentLedger.lateFees) == 0)
+            #expect(try await world.violations().isEmpty)
+        }
+    }
+
+    @Test("a new default method that is kept only while an attempt with the old one is under way is tried after it")
+    func keptMeanwhile() async throws {
+        let pages = PagesProvider()
+        pages.begin(with: .captured(ProviderCharge(reference: "pg_1")))
+        pages.save(as: .actionRequired(reference: "seti_1", .redirect(url: "https://pages.example/3ds")))
+        try await withInstalments(beside: [pages]) { world in
+            let payments: PaymentWorld = world.payments
+            let customer: CustomerID = try await payments.payer()
+            let plan: InstalmentPlanID = try await world.running(customer, "pay_in_4", 40_000)
+            let body =
+                #"{"customer_id":"\#(customer)","type":"sepa_debit","provider":"pages","token":"pm_1","#
+                + #""acceptance":{"ip_address":"192.0.2.1","user_agent":"x"}}"#
+            let reply: Reply<PaymentMethodResource> = try await payments.work.attach(
+                payments.call("/v1/payment_methods", body: body), payments.read(body))
+            let kept = PaymentMethodID(unchecked: try parseJSON(reply.body)["id"]?.stringValue ?? "")
+            world.wake(on: CivilDate(dayNumber: InstalmentWorld.today + 14))
+            #expect(try await world.runDue() == 1)
+            pages.save(
+                as: .saved(
+                    SavedMethod(
+                        token: "sepa_debit/pm_1/mandate_1", customer: "cus_p", brand: nil, last4: "3000",
+                        expMonth: nil, expYear: nil, fingerprint: "f1")))
+            _ = try await payments.work.keep.sync(kept)
+            _ = try await world.hear(at: world.now)
+            payments.provider.refuse(with: ProviderDecline(code: "expired_card"))
+            try await world.rest()
+            #expect(try await world.parts(plan) == ["paid", "paid", "scheduled", "scheduled"])
+            #expect(
+                try await payments.texts(
+                    "SELECT provider || ' ' || status FROM payment_attempts WHERE started_at > \(PaymentWorld.start) ORDER BY number"
+                ) == ["sandbox failed", "pages succeeded"])
         }
     }
 

@@ -27,8 +27,8 @@ extension Invoice {
         InvoicePaymentFailedV1(
             invoiceID: id, billingID: billing.id, subscriptionID: billing.subscriptionID,
             customerID: billing.customerID, paymentID: failure.paymentID, attempt: failure.attempt,
-            declineCode: failure.declineCode, declineClass: failure.declineClass, retryAt: failure.retryAt,
-            failedAt: failure.failedAt)
+            declineCode: failure.declineCode, declineClass: failure.declineClass,
+            paymentMethodID: failure.paymentMethodID, retryAt: failure.retryAt, failedAt: failure.failedAt)
     }
 
     /// Some of what was paid went back.

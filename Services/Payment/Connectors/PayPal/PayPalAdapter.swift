@@ -117,7 +117,9 @@ extension PayPalAdapter {
     func answer(
         _ order: PayPalOrder, to request: ChargeRequest, mayComplete: Bool
     ) async throws(ProviderFault) -> ChargeAnswer {
-        try PayPalCheck.equal(order.intent, PayPalWire.intent(request), "intent")
+        // One that was made to be taken at once, before its kind was held first, is finished as it was begun.
+        let isBegunOtherwise: Bool = request.isForAuthenticated && request.capture && order.isTakenAtOnce
+        if !isBegunOtherwise { try PayPalCheck.equal(order.intent, PayPalWire.intent(request), "intent") }
         try PayPalCheck.equal(order.amount, request.amount, "amount of the order")
         try check(order.ours, request)
         switch order.status {
@@ -126,14 +128,16 @@ extension PayPalAdapter {
             guard order.authentication?.result != .notAuthenticated else { return unauthenticated(order.id) }
             return try await complete(order, request)
         case .created where mayComplete && request.isOfCard && order.isAuthenticationOver,
-            .payerActionRequired where mayComplete && request.isOfCard && order.isAuthenticationOver:
+            .payerActionRequired
+        where mayComplete && (request.isOfCard || request.isOfWallet) && order.isAuthenticationOver:
             return try await authenticated(order, request)
         case .created, .payerActionRequired:
             return .actionRequired(reference: order.id, .redirect(url: try payerURL(order.payerAction)))
         case .approved:
             guard mayComplete else { throw .unusable("order.status") }
             return try await authenticated(order, request)
-        case .completed where request.isForAuthenticated: return try await finished(order, request)
+        case .completed where request.isForAuthenticated && !order.isTakenAtOnce:
+            return try await finished(order, request)
         case .completed: return try request.capture ? captured(order, request) : authorized(order, request)
         case .voided: return .declined(ProviderDecline(code: "ORDER_VOIDED", reference: order.id))
         case .saved: throw .unusable("order.status")
@@ -154,7 +158,7 @@ extension PayPalAdapter {
         _ approved: PayPalOrder, _ request: ChargeRequest
     ) async throws(ProviderFault) -> ChargeAnswer {
         let reply: PayPalReply = try await client.send(
-            .take(approved.id, capture: PayPalWire.isTakenAtOnce(request), request.idempotencyKey))
+            .take(approved.id, capture: approved.isTakenAtOnce, request.idempotencyKey))
         return try await taken(reply, approved.id, approved.authentication, request)
     }
 
@@ -185,7 +189,7 @@ extension PayPalAdapter {
             case .payerAction where refusal.payerAction != nil:
                 return .actionRequired(reference: id, .redirect(url: try payerURL(refusal.payerAction)))
             case .payerAction, .done:
-                let order: PayPalOrder = try await order(id)
+                let order: PayPalOrder = try await standing(of: id)
                 return try await answer(order, to: request, mayComplete: false)
             case .declined, .running, .duplicate, .conflict, .ours: return try refused(refusal, reference: id)
             }
@@ -288,6 +292,12 @@ extension PayPalAuthorization {
 }
 
 extension ProviderFault {
+    /// The fault of a step of a charge after which money may be held or taken: none of them says that nothing happened.
+    var afterwards: ProviderFault {
+        if case .rateLimited = self { return .timedOut }
+        return aboutTheQuestion
+    }
+
     /// The fault of a question about a charge: what is certain of the question is not certain of the charge.
     var aboutTheQuestion: ProviderFault {
         switch self {

@@ -24,6 +24,8 @@ package struct PayPalOrder: Sendable, Equatable {
     package let amount: Money
     /// Our payment and our attempt, as text.
     package let ours: PayPalOurIDs
+    /// Whether what its payer approves is captured, and not held.
+    var isTakenAtOnce: Bool { intent == "CAPTURE" }
     /// What was taken.
     package let captures: [PayPalCapture]
     /// What was authorized.

@@ -25,19 +25,28 @@ extension PayPalAdapter {
     /// neither happens twice, and PayPal does not void what was captured.
     /// - Throws: ``ProviderFault``, never one that is certain: the money may be held or taken.
     func finished(_ order: PayPalOrder, _ request: ChargeRequest) async throws(ProviderFault) -> ChargeAnswer {
-        guard order.captures.isEmpty else { return try captured(order, request) }
-        let answer: ChargeAnswer = try authorized(order, request)
-        guard let held: PayPalAuthorization = order.authorizations.first else { return answer }
         do throws(ProviderFault) {
+            guard let held: PayPalAuthorization = order.authorizations.first, order.captures.isEmpty else {
+                return try await ended(try captured(order, request), order.authorizations.first, request)
+            }
+            let answer: ChargeAnswer = try authorized(order, request)
             switch answer {
-            case .authorized where !order.isFit(for: request): return try await letGo(held, request)
+            case .authorized where !order.isFit(for: request):
+                try await letGo(held, request)
+                return unauthenticated(held.id)
             case .authorized where request.capture: return try await taken(held, of: order, request)
             case .declined where held.status == .voided && !order.isFit(for: request): return unauthenticated(held.id)
             case .authorized, .captured, .declined, .actionRequired, .pending: return answer
             }
         } catch {
-            throw error.aboutTheQuestion
+            throw error.afterwards
         }
+    }
+
+    /// Reads an order of which something may have been taken.
+    /// - Throws: ``ProviderFault``, never one that is certain.
+    func standing(of id: String) async throws(ProviderFault) -> PayPalOrder {
+        do throws(ProviderFault) { return try await order(id) } catch { throw error.afterwards }
     }
 
     /// Says that the customer's bank did not authenticate them.
@@ -58,26 +67,34 @@ extension PayPalAdapter {
         case .done(let json):
             let capture = try PayPalCapture(try json.required())
             if let parent = capture.parent { try PayPalCheck.equal(parent, held.id, "authorization") }
-            return try answer(capture, of: order, request)
-        case .refused(let refusal) where refusal.issue == .declined && refusal.doubt == nil:
-            _ = try await letGo(held, request)
-            return .declined(ProviderDecline(code: refusal.code, reference: held.id))
+            return try await ended(try answer(capture, of: order, request), held, request)
         // Somebody else may have taken it, or let it go.
         case .refused(let refusal):
             let standing: PayPalOrder = try await self.order(order.id)
             guard standing.captures.isEmpty else { return try captured(standing, request) }
-            guard case .declined(let decline) = try authorized(standing, request) else { throw refusal.rejection }
+            if case .declined(let decline) = try authorized(standing, request) { return .declined(decline) }
+            // It contradicts what PayPal shows.
+            if refusal.issue == .conflict { throw .unusable("the capture is refused: \(refusal.code)") }
+            let decline = ProviderDecline(code: try refusal.finalCode(), reference: held.id)
+            try await letGo(held, request)
             return .declined(decline)
         }
     }
 
-    private func letGo(
-        _ held: PayPalAuthorization, _ request: ChargeRequest
+    /// The answer of a capture; where it was declined, what is still held is let go first.
+    private func ended(
+        _ answer: ChargeAnswer, _ held: PayPalAuthorization?, _ request: ChargeRequest
     ) async throws(ProviderFault) -> ChargeAnswer {
+        if case .declined = answer, let held, held.status == .created { try await letGo(held, request) }
+        return answer
+    }
+
+    /// Voids an authorization. One whose time is over holds nothing.
+    private func letGo(_ held: PayPalAuthorization, _ request: ChargeRequest) async throws(ProviderFault) {
         let path = "/v2/payments/authorizations/\(held.id)/void"
         switch try await client.send(.post(path, key: request.idempotencyKey.rawValue + "-void")) {
-        case .done: return unauthenticated(held.id)
-        case .refused(let refusal) where refusal.code == "PREVIOUSLY_VOIDED": return unauthenticated(held.id)
+        case .done: return
+        case .refused(let refusal) where ["PREVIOUSLY_VOIDED", "AUTHORIZATION_EXPIRED"].contains(refusal.code): return
         case .refused(let refusal): throw .unusable("what is held was not let go: \(refusal.code)")
         }
     }

@@ -107,6 +107,11 @@ struct CryptoSettingsReader {
         let late: WatchPolicy.LateRule? = WatchPolicy.LateRule(rawValue: text("late") ?? "refund")
         if late == nil { faults.append("\(Self.prefix)late must be one of accept, hold, refund") }
         let tiers: [WatchPolicy.Tier]? = ConfirmationTiers.parse(text("\(path).confirmations") ?? confirmations)
+        // A block is final, and asked for no more, at half of those that are kept.
+        let most = UInt64(ChainStore.depth / 2)
+        if tiers?.contains(where: { $0.confirmations > most }) == true {
+            faults.append("\(Self.prefix)\(path).confirmations must be at most \(most)")
+        }
         let least = BaseUnits(text("\(path).least_refund") ?? "1")
         if least == nil { faults.append("\(Self.prefix)\(path).least_refund must be a number of base units") }
         let fee = BaseUnits(text("\(path).refund_fee") ?? "0")

@@ -62,33 +62,22 @@ package struct Unexplained: PostgresRecord, Sendable {
             """, as: Unexplained.self)
     }
 
-    /// Stores what a balance has beyond the transfers that were seen; the charge's row is locked. When an amount was seen
-    /// first stays, and in which block, while that is known.
+    /// Stores what a balance has beyond the transfers that were seen; the charge's row is locked. When an amount was
+    /// seen first stays, whatever comes later, and in which block, while that is known.
     static func note(
         _ amount: BaseUnits, of attempt: AttemptID, in block: BlockRef, at now: Instant,
         in db: borrowing PostgresTransaction
     ) throws {
-        guard !amount.isZero else {
-            try db.enqueue(
-                """
-                UPDATE crypto_charges SET unexplained = 0, unexplained_height = NULL, unexplained_hash = NULL,
-                    unexplained_at = NULL
-                WHERE attempt_id = \(attempt) AND unexplained > 0
-                """)
-            return
-        }
-        try db.enqueue(
-            """
-            UPDATE crypto_charges SET unexplained = \(amount), unexplained_height = \(Int64(block.height)),
-                unexplained_hash = \(block.hash),
-                unexplained_at = CASE WHEN unexplained = \(amount) THEN unexplained_at ELSE \(now)::timestamptz END
-            WHERE attempt_id = \(attempt) AND (unexplained <> \(amount) OR NOT EXISTS (SELECT FROM crypto_blocks b
-                WHERE b.chain = crypto_charges.chain AND b.height = unexplained_height AND b.hash = unexplained_hash))
-            """)
+        var lines = try UnexplainedLines(of: attempt, in: db)
+        let (before, standing): ([UnexplainedLines.Line], Set<BlockRef>) = (
+            lines.lines, try lines.standing(of: attempt, in: db)
+        )
+        try lines.follow(amount, in: block, at: now, standing: standing)
+        if lines.lines != before { try lines.save(of: attempt, in: db) }
     }
 
-    /// Counts some of it as a transfer, in the block in which it was seen first: it gets confirmations there, and is
-    /// judged like any other by the next look.
+    /// Counts some of it as a transfer, where and when the oldest of it was seen that covers the amount: it gets
+    /// confirmations there, and is judged like any other by the next look.
     /// - Parameter amount: All of it when `nil`.
     /// - Throws: ``Problem``: 404 when nothing is unexplained, 409 when the block is on the chain no more or the
     ///   transaction is counted already, 422 for no transaction's hash and an amount that is more than there is.
@@ -107,12 +96,16 @@ package struct Unexplained: PostgresRecord, Sendable {
         guard !amount.isZero, amount <= found.amount else {
             throw Problem.invalid("amount", code: "out_of_range", "must be from 1 to \(found.amount)")
         }
+        var lines = try UnexplainedLines(of: attempt, in: db)
+        guard let line = try lines.covering(amount) else {
+            throw UnreadableRecord("unexplained money without its lines")
+        }
         let trail: ChainTrail = try ChainStore.trail(of: asset.chain, depth: ChainStore.depth, in: db)
-        let isBelow: Bool = trail.floor.map { found.block.height < $0.height } ?? false
-        guard isBelow || trail.contains(found.block) else {
+        let isBelow: Bool = trail.floor.map { line.block.height < $0.height } ?? false
+        guard isBelow || trail.contains(line.block) else {
             throw Problem.conflict("block_left", "The block it was seen in is on the chain no more: look again later.")
         }
-        guard try insert(found, transaction, amount, isFinal: isBelow, in: db) else {
+        guard try insert(line, of: attempt, transaction, amount, isFinal: isBelow, in: db) else {
             throw Problem.conflict("transaction_counted", "The transaction is counted for this attempt already.")
         }
         try db.enqueue(
@@ -120,22 +113,21 @@ package struct Unexplained: PostgresRecord, Sendable {
             INSERT INTO crypto_counted (attempt_id, transaction_id, amount, reason, actor, counted_at)
             VALUES (\(attempt), \(transaction), \(amount), \(input.reason), \(actor), \(now))
             """)
-        let left: BaseUnits = try found.amount.subtracting(amount)
-        try note(left, of: attempt, in: found.block, at: found.foundAt, in: db)
+        try lines.take(amount)
+        try lines.save(of: attempt, in: db)
         return found
     }
 
     /// - Returns: `false` when the transaction has a transfer to the address already.
     private static func insert(
-        _ found: Unexplained, _ transaction: String, _ amount: BaseUnits, isFinal: Bool,
+        _ line: UnexplainedLines.Line, of attempt: AttemptID, _ transaction: String, _ amount: BaseUnits, isFinal: Bool,
         in db: borrowing PostgresTransaction
     ) throws -> Bool {
-        let attempt: AttemptID = found.attemptID
         let isNew: Bool? = try db.first(
             """
             INSERT INTO crypto_transfers (attempt_id, transaction_id, position, block_hash, block_height, amount,
                 succeeded, is_final)
-            SELECT \(attempt), \(transaction), 0, \(found.block.hash), \(Int64(found.block.height)),
+            SELECT \(attempt), \(transaction), 0, \(line.block.hash), \(Int64(line.block.height)),
                 \(amount)::numeric, true, \(isFinal)
             WHERE NOT EXISTS (SELECT FROM crypto_transfers
                 WHERE attempt_id = \(attempt) AND transaction_id = \(transaction))
@@ -146,7 +138,7 @@ package struct Unexplained: PostgresRecord, Sendable {
         try db.enqueue(
             """
             INSERT INTO crypto_arrivals (attempt_id, transaction_id, reported_at, arrived_at)
-            VALUES (\(attempt), \(transaction), \(found.foundAt), \(found.foundAt))
+            VALUES (\(attempt), \(transaction), \(line.foundAt), \(line.foundAt))
             ON CONFLICT DO NOTHING
             """)
         return true

@@ -31,7 +31,7 @@ package struct HeldRoutes: Sendable {
         ) { db, call, request in
             let rows: [HeldMoney] = try HeldStore.list(
                 payment: call.query.id("payment_id"), after: try request.cursor(), limit: request.fetchLimit, in: db)
-            return request.page(try rows.map { try HeldMoneyResource($0, accepted) })
+            return request.page(rows.map { HeldMoneyResource($0, accepted) })
         }
     }
 
@@ -59,8 +59,8 @@ package struct HeldRoutes: Sendable {
             problems: Self.problems + ["409 payment_not_made", "409 surplus_not_kept"]
         ) { db, call, input in
             .ok(
-                try HeldMoneyResource(
-                    decide.keep(
+                HeldMoneyResource(
+                    try decide.keep(
                         try call.id("attempt_id"), input.amount, reason: input.reason, by: call.principal.id,
                         at: call.now, in: db), accepted))
         }
@@ -154,13 +154,14 @@ extension InputFields {
 /// Money that waits for a person, as callers see it.
 package struct HeldMoneyResource: JSONOutput {
     let held: HeldMoney
-    let asset: AcceptedAsset
+    /// `nil` for one that is not configured.
+    let asset: AcceptedAsset?
 
-    init(_ held: HeldMoney, _ accepted: AcceptedAssets) throws {
-        self.init(held: held, asset: try accepted.named(held.provider))
+    init(_ held: HeldMoney, _ accepted: AcceptedAssets) {
+        self.init(held: held, asset: accepted.find(held.provider))
     }
 
-    private init(held: HeldMoney, asset: AcceptedAsset) {
+    private init(held: HeldMoney, asset: AcceptedAsset?) {
         self.held = held
         self.asset = asset
     }
@@ -170,13 +171,13 @@ package struct HeldMoneyResource: JSONOutput {
         o.field("id", held.attemptID, doc: "The attempt whose address it is on")
         o.field("payment_id", held.paymentID)
         o.field("provider", held.provider)
-        o.field("asset", asset.symbol)
-        o.field("decimals", asset.decimals)
+        o.field("asset", asset?.symbol, doc: "Null where it is not configured")
+        o.field("decimals", asset?.decimals)
         o.field("answer", held.answer, doc: "captured, or why the attempt was declined")
         o.field("amount", held.free.description, doc: "Base units that nobody has decided on")
         o.field("under_way", held.underWay.description, doc: "Base units in open instructions")
         o.field("accepted", held.accepted.description, doc: "Base units that were kept")
-        o.field("refund_fee", asset.refundFee.description, doc: "Base units kept back when it is sent")
+        o.field("refund_fee", asset?.refundFee.description, doc: "Base units kept back when it is sent")
         o.field("answered_at", held.answeredAt)
     }
 

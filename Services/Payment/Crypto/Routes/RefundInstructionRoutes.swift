@@ -127,15 +127,18 @@ package struct InstructionSentInput: JSONInput {
 /// What is to be sent back, as callers see it.
 package struct RefundInstructionResource: JSONOutput {
     let record: InstructionRecord
-    let symbol: String
+    /// `nil` for an asset that is not configured; there is no text to sign off then.
+    let symbol: String?
     let instruction: RefundInstruction?
 
     init(_ record: InstructionRecord, _ accepted: AcceptedAssets) throws {
-        let asset: CryptoAsset = try accepted.named(record.provider).asset
-        self.init(record: record, symbol: asset.symbol, instruction: try record.instruction(asset))
+        let asset: CryptoAsset? = accepted.find(record.provider)?.asset
+        var instruction: RefundInstruction?
+        if let asset { instruction = try record.instruction(asset) }
+        self.init(record: record, symbol: asset?.symbol, instruction: instruction)
     }
 
-    private init(record: InstructionRecord, symbol: String, instruction: RefundInstruction?) {
+    private init(record: InstructionRecord, symbol: String?, instruction: RefundInstruction?) {
         self.record = record
         self.symbol = symbol
         self.instruction = instruction
@@ -146,7 +149,7 @@ package struct RefundInstructionResource: JSONOutput {
         o.field("id", record.id)
         o.field("payment_id", record.paymentID)
         o.field("provider", record.provider)
-        o.field("asset", symbol)
+        o.field("asset", symbol, doc: "Null where it is not configured")
         o.field("reason", record.reason, doc: "overpaid, late, underpaid, held, or merchant for a refund of ours")
         o.field("amount", record.amount.description, doc: "Base units")
         o.field("fee", record.fee.description, doc: "Base units kept back of held money for sending it")

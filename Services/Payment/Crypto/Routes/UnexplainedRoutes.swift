@@ -22,7 +22,7 @@ package struct UnexplainedRoutes: Sendable {
         ) { db, _, request in
             let rows: [Unexplained] = try Unexplained.list(
                 after: try request.cursor(), limit: request.fetchLimit, in: db)
-            return request.page(try rows.map { try UnexplainedResource($0, accepted) })
+            return request.page(rows.map { UnexplainedResource($0, accepted) })
         }
     }
 
@@ -35,8 +35,8 @@ package struct UnexplainedRoutes: Sendable {
             problems: ["404 not_found", "409 block_left", "409 transaction_counted", "422 invalid_request"]
         ) { db, call, input in
             .ok(
-                try UnexplainedResource(
-                    Unexplained.count(
+                UnexplainedResource(
+                    try Unexplained.count(
                         try call.id("attempt_id"), input, by: call.principal.id, at: call.now, accepted, in: db),
                     accepted))
         }
@@ -65,13 +65,14 @@ package struct UnexplainedInput: JSONInput {
 /// Money that no transfer explains, as callers see it.
 package struct UnexplainedResource: JSONOutput {
     let found: Unexplained
-    let asset: AcceptedAsset
+    /// `nil` for one that is not configured.
+    let asset: AcceptedAsset?
 
-    init(_ found: Unexplained, _ accepted: AcceptedAssets) throws {
-        self.init(found: found, asset: try accepted.named(found.provider))
+    init(_ found: Unexplained, _ accepted: AcceptedAssets) {
+        self.init(found: found, asset: accepted.find(found.provider))
     }
 
-    private init(found: Unexplained, asset: AcceptedAsset) {
+    private init(found: Unexplained, asset: AcceptedAsset?) {
         self.found = found
         self.asset = asset
     }
@@ -81,8 +82,8 @@ package struct UnexplainedResource: JSONOutput {
         o.field("id", found.attemptID, doc: "The attempt whose address it is on")
         o.field("payment_id", found.paymentID)
         o.field("provider", found.provider)
-        o.field("asset", asset.symbol)
-        o.field("decimals", asset.decimals)
+        o.field("asset", asset?.symbol, doc: "Null where it is not configured")
+        o.field("decimals", asset?.decimals)
         o.field("address", found.address)
         o.field("answer", found.answer, doc: "Of the attempt; null while it is open, which it stays")
         o.field("amount", found.amount.description, doc: "Base units")

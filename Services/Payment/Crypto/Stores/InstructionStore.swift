@@ -169,8 +169,9 @@ package enum InstructionStore {
         ) { row in try row.next() } ?? 0
     }
 
-    /// Makes what the payer sent too much of a charge, whose row is locked, one open instruction over what of it has
-    /// not been sent back; a smaller one than before shrinks it, none withdraws it.
+    /// Offers back what the payer sent too much of a charge, whose row is locked, as far as it has not been sent. An
+    /// open instruction with an address keeps its amount, since somebody may be sending it: what is more is one without
+    /// an address, which grows and shrinks. What is not there any more withdraws them.
     package static func offerBack(
         _ refundable: BaseUnits, of charge: CryptoCharge, reason: RefundInstruction.Reason, at now: Instant,
         in db: borrowing PostgresTransaction
@@ -186,22 +187,47 @@ package enum InstructionStore {
                 WHERE c.attempt_id = \(attempt) GROUP BY c.attempt_id
                 """
             ) { row in try row.next() } ?? .zero
-        guard refundable > sent else {
+        let open: BaseUnits = refundable > sent ? try refundable.subtracting(sent) : .zero
+        let addressed: BaseUnits = try keepAddressed(open, of: attempt, in: db)
+        guard open > addressed else {
             try db.enqueue(
                 """
                 UPDATE crypto_refund_instructions SET status = 'withdrawn'
                 WHERE attempt_id = \(attempt) AND reason NOT IN ('merchant', 'held') AND status = 'open'
+                    AND address IS NULL
                 """)
             return
         }
-        let open: BaseUnits = try refundable.subtracting(sent)
+        let rest: BaseUnits = try open.subtracting(addressed)
         try db.enqueue(
             """
             INSERT INTO crypto_refund_instructions AS r (id, attempt_id, payment_id, reason, amount, created_at)
-            VALUES (\(RefundID.new(at: now)), \(attempt), \(charge.paymentID), \(reason.rawValue), \(open), \(now))
-            ON CONFLICT (attempt_id) WHERE status = 'open' AND reason NOT IN ('merchant', 'held')
+            VALUES (\(RefundID.new(at: now)), \(attempt), \(charge.paymentID), \(reason.rawValue), \(rest), \(now))
+            ON CONFLICT (attempt_id) WHERE status = 'open' AND reason NOT IN ('merchant', 'held') AND address IS NULL
             DO UPDATE SET amount = excluded.amount WHERE r.amount <> excluded.amount
             """)
+    }
+
+    /// Withdraws of the open instructions with an address those that are not covered any more, the newest first.
+    /// - Returns: What the others amount to.
+    private static func keepAddressed(
+        _ open: BaseUnits, of attempt: AttemptID, in db: borrowing PostgresTransaction
+    ) throws -> BaseUnits {
+        try db.enqueue(
+            """
+            UPDATE crypto_refund_instructions r SET status = 'withdrawn'
+            FROM (SELECT id, sum(amount) OVER (ORDER BY id) AS total FROM crypto_refund_instructions
+                WHERE attempt_id = \(attempt) AND reason NOT IN ('merchant', 'held') AND status = 'open'
+                    AND address IS NOT NULL) AS o
+            WHERE r.id = o.id AND o.total > \(open)
+            """)
+        return try db.first(
+            """
+            SELECT coalesce(sum(amount), 0) FROM crypto_refund_instructions
+            WHERE attempt_id = \(attempt) AND reason NOT IN ('merchant', 'held') AND status = 'open'
+                AND address IS NOT NULL
+            """
+        ) { row in try row.next() } ?? .zero
     }
 
     /// What was sent on a chain and is not confirmed yet.

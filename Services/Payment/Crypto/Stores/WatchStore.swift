@@ -181,6 +181,18 @@ package enum WatchStore {
             """)
     }
 
+    /// Stores of charges, whose rows are locked, whether the last look read all there was.
+    package static func markRead(
+        _ attempts: [AttemptID], _ isAllRead: Bool, in db: borrowing PostgresTransaction
+    ) throws {
+        guard !attempts.isEmpty else { return }
+        try db.enqueue(
+            """
+            UPDATE crypto_charges SET is_all_read = \(isAllRead)
+            WHERE attempt_id = ANY(\(attempts.map(\.rawValue))::text[])
+            """)
+    }
+
     private static func transfers(
         of attempts: [String], in db: borrowing PostgresTransaction
     ) throws -> [SeenTransfer] {

@@ -32,6 +32,8 @@ package final class ChainWatcher: Sendable {
     let assets: [String: AcceptedAsset]
     let pool: PostgresPool
     let clock: any WallClock
+    /// The time that blocks are made by, whatever a test clock says.
+    private let realTime: any WallClock
     let terms: CryptoTerms
     /// Blocks that are kept; half of them are final.
     let depth: Int
@@ -43,13 +45,14 @@ package final class ChainWatcher: Sendable {
 
     package init(
         chain: String, scanner: any ChainScanner, assets: [AcceptedAsset], pool: PostgresPool, clock: any WallClock,
-        terms: CryptoTerms, depth: Int = ChainStore.depth, logger: Logger
+        realTime: any WallClock = SystemClock(), terms: CryptoTerms, depth: Int = ChainStore.depth, logger: Logger
     ) {
         self.chain = chain
         self.scanner = scanner
         self.assets = Dictionary(uniqueKeysWithValues: assets.map { ($0.name, $0) })
         self.pool = pool
         self.clock = clock
+        self.realTime = realTime
         self.terms = terms
         self.depth = depth
         self.logger = logger
@@ -154,6 +157,9 @@ package final class ChainWatcher: Sendable {
             db in
             (try WatchStore.addresses(of: chain, in: db), try InstructionStore.sent(on: chain, limit: 100, in: db))
         }
+        // The chain must not move on past payments in an asset that is not looked for here.
+        let unknown: Set<String> = Set(addresses.map(\.provider)).subtracting(assets.keys)
+        guard unknown.isEmpty else { throw UnknownAssets(names: unknown.sorted()) }
         let seen: [AttemptID: Sighting] = try await scanner.sightings(of: addresses, after: step, isWhole: isWhole)
         let unread: Int = seen.values.count { $0.extent == .unread }
         if unread > 0 {
@@ -162,7 +168,13 @@ package final class ChainWatcher: Sendable {
         }
         let confirmed: [InstructionRecord] = isWhole ? await self.confirmed(sent, on: step.trail) : []
         return Findings(
-            step: step, restart: restart, isCaughtUp: isCaughtUp, isWhole: isWhole, seen: seen, confirmed: confirmed)
+            step: step, restart: restart, isCaughtUp: isCaughtUp, isWhole: isWhole, reach: reach(of: step), seen: seen,
+            confirmed: confirmed)
+    }
+
+    /// Until when the chain is known, by the business clock: when its last block was made.
+    private func reach(of step: TrailAdvance) -> Instant? {
+        step.tipTime.map { clock.now - (realTime.now - $0) }
     }
 
     /// The sent instructions that the chain has carried out beyond doubt.
@@ -217,11 +229,32 @@ struct Findings: Sendable {
     let isCaughtUp: Bool
     /// And the node is not behind what was seen of the chain: what was not seen is not there.
     let isWhole: Bool
+    /// Until when the chain is known: a node that has stopped following its network shows nothing later.
+    let reach: Instant?
     let seen: [AttemptID: Sighting]
     let confirmed: [InstructionRecord]
 
     /// How much of what there is for a charge was read.
-    func extent(of watched: WatchedCharge) -> Sighting.Extent { seen[watched.charge.attemptID]?.extent ?? .whole }
+    func extent(of charge: CryptoCharge) -> Sighting.Extent { seen[charge.attemptID]?.extent ?? .whole }
+
+    /// Whether all was read that can have been paid in time; of a quote that is over, by a node that has a block made
+    /// after its end.
+    func isAllRead(of charge: CryptoCharge, at now: Instant) -> Bool {
+        guard extent(of: charge) == .whole else { return false }
+        return now < charge.expiresAt || reach.map { $0 >= charge.expiresAt } ?? false
+    }
+}
+
+/// A chain has open attempts in assets that this instance is not configured with. One that is goes on following it.
+package struct UnknownAssets: Error, Equatable, CustomStringConvertible {
+    /// By provider, in order.
+    package let names: [String]
+
+    package init(names: [String]) { self.names = names }
+
+    package var description: String {
+        "payments in \(names.joined(separator: ", ")) are watched, which is not configured here"
+    }
 }
 
 extension InstructionRecord {

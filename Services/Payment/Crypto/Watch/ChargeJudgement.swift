@@ -10,9 +10,9 @@ enum ChargeJudgement {
     /// - Parameters:
     ///   - isAbandoned: The payment goes on without it: what comes now is not for it.
     ///   - unexplained: What came in no transfer that was seen: a person finds out before anything is declined.
-    ///   - isPartial: Not all there is was read: what is missing may be there.
+    ///   - isAllRead: All was read that can have been paid in time; otherwise what is missing may be there.
     static func answer(
-        _ charge: CryptoCharge, _ standing: Standing, isAbandoned: Bool, unexplained: BaseUnits, isPartial: Bool,
+        _ charge: CryptoCharge, _ standing: Standing, isAbandoned: Bool, unexplained: BaseUnits, isAllRead: Bool,
         at now: Instant
     ) -> CryptoCharge.Answer? {
         if isAbandoned { return .declined(CryptoDecline.canceled) }
@@ -22,7 +22,7 @@ enum ChargeJudgement {
         case .expired, .partiallyPaid, .late: break
         }
         // What is on its way is waited for: it may complete the payment, or be taken back.
-        guard now >= charge.declineAt, !isPartial, standing.pending.isZero, unexplained.isZero else { return nil }
+        guard now >= charge.declineAt, isAllRead, standing.pending.isZero, unexplained.isZero else { return nil }
         switch standing.outcome {
         case .partiallyPaid: return .declined(CryptoDecline.underpaid)
         case .late: return .declined(CryptoDecline.paidLate)
@@ -30,17 +30,27 @@ enum ChargeJudgement {
         }
     }
 
-    /// The standing under an answer: of a declined charge nothing is applied, and all of it goes by the rule for late
-    /// money.
+    /// The standing under an answer. Of a declined charge nothing is applied, and all of it goes by the rule for late
+    /// money. Of a captured one what is there pays first, up to what was captured: when a part has left the chain, the
+    /// rest is not offered back.
     static func stored(
-        _ standing: Standing, _ answer: CryptoCharge.Answer?, _ policy: WatchPolicy
+        _ standing: Standing, _ answer: CryptoCharge.Answer?, of charge: CryptoCharge
     ) throws(MoneyError) -> StoredStanding {
         var stored = StoredStanding(standing)
-        guard case .declined = answer else { return stored }
-        let goesBack: Bool = policy.late == .refund && standing.received >= policy.leastRefund
-        stored.applied = .zero
-        stored.refundable = goesBack ? standing.received : .zero
-        stored.held = goesBack ? .zero : standing.received
+        let policy: WatchPolicy = charge.policy
+        switch answer {
+        case nil: break
+        case .declined:
+            let goesBack: Bool = policy.late == .refund && standing.received >= policy.leastRefund
+            stored.applied = .zero
+            stored.refundable = goesBack ? standing.received : .zero
+            stored.held = goesBack ? .zero : standing.received
+        case .captured:
+            stored.applied = min(standing.received, max(standing.applied, charge.capturedUnits ?? .zero))
+            let rest: BaseUnits = try standing.received.subtracting(stored.applied)
+            stored.refundable = rest < policy.leastRefund ? .zero : min(standing.refundable, rest)
+            stored.held = try rest.subtracting(stored.refundable)
+        }
         return stored
     }
 
@@ -96,6 +106,18 @@ extension ChainWatcher {
         }
         try WatchStore.save(changed, in: db)
         try noteReadable(findings, at: now, in: db)
+        if findings.isWhole { try noteRead(charges.map(\.charge), findings, at: now, in: db) }
+    }
+
+    /// Remembers of which charges not all was read: they are not given up.
+    private func noteRead(
+        _ charges: [CryptoCharge], _ findings: Findings, at now: Instant, in db: borrowing PostgresTransaction
+    ) throws {
+        let changed: [CryptoCharge] = charges.filter { $0.isAllRead != findings.isAllRead(of: $0, at: now) }
+        for isAllRead in [true, false] {
+            try WatchStore.markRead(
+                changed.filter { $0.isAllRead != isAllRead }.map(\.attemptID), isAllRead, in: db)
+        }
     }
 
     /// Remembers which addresses have more on them than is read: a person must look whether all of it was paid to us.
@@ -162,7 +184,7 @@ extension ChainWatcher {
         in db: borrowing PostgresTransaction
     ) throws {
         let charge: CryptoCharge = watched.charge
-        let extent: Sighting.Extent = findings.extent(of: watched)
+        let extent: Sighting.Extent = findings.extent(of: charge)
         let trail: ChainTrail = findings.step.trail
         let standing: Standing = try watch.standing(on: trail, at: now)
         let unexplained: BaseUnits = try unexplained(charge, watch, findings, at: now, in: db)
@@ -170,13 +192,13 @@ extension ChainWatcher {
         if answer == nil {
             answer = ChargeJudgement.answer(
                 charge, standing, isAbandoned: watched.isAbandoned, unexplained: unexplained,
-                isPartial: extent != .whole, at: now)
+                isAllRead: findings.isAllRead(of: charge, at: now), at: now)
             if let answer {
                 let units: BaseUnits? = answer == .captured ? standing.applied : nil
                 try CryptoChargeStore.answer(charge.attemptID, answer, units: units, at: now, in: db)
             }
         }
-        let stored: StoredStanding = try ChargeJudgement.stored(standing, answer, charge.policy)
+        let stored: StoredStanding = try ChargeJudgement.stored(standing, answer, of: charge)
         let isOver: Bool =
             answer != nil && now >= charge.watchUntil && extent != .unread && standing.pending.isZero
             && unexplained.isZero

@@ -115,8 +115,8 @@ public enum RetryPermission: Sendable, Hashable {
 extension RetryBudget {
     /// Whether a card may be tried now.
     ///
-    /// An approval clears the count of failed attempts before it, as the networks count what follows one decline; it
-    /// does not clear a code or an advice that forbids further attempts.
+    /// An approval clears what was before it: the count of failed attempts, as the networks count what follows one decline,
+    /// and codes and advice that forbid further attempts, which the bank has disproved by saying yes since.
     /// - Parameters:
     ///   - amount: What would be asked for.
     ///   - now: The instant of the attempt.
@@ -124,7 +124,8 @@ extension RetryBudget {
     ///     ended with a final code or advice.
     public func permission(for amount: Money, at now: Instant, after past: [CardAttempt]) -> RetryPermission {
         var latest: (until: Instant, refusal: RetryPermission.Refusal)?
-        for attempt in past {
+        let approved: Instant? = past.filter { $0.outcome == .approved }.map(\.at).max()
+        for attempt in past where approved.map({ attempt.at > $0 }) ?? true {
             guard case .declined(let code, let advice) = attempt.outcome else { continue }
             if let code, finalCodes.contains(code) { return .refusedForGood(.code(code)) }
             guard let advice, let rule = advice.retry else { continue }

@@ -29,6 +29,9 @@ public struct SettlementConversion: Hashable, Sendable {
 }
 
 extension SettlementLine {
+    /// What it is about, where it may be one side of a conversion; `nil` for any other line.
+    public var convertedName: String? { isPartOfConversion ? references.taken : nil }
+
     /// Whether it may be one side of a conversion.
     fileprivate var isPartOfConversion: Bool {
         kind == .adjustment && references.own == nil && references.taken != nil && sourceName == nil

@@ -78,6 +78,11 @@ public enum SettlementFile {
     }
 
     private static func columns(of head: CommaSeparated.Record) throws(Refused) -> [Column] {
+        let most: Int = Column.allCases.count
+        guard head.fields.count <= most else {
+            let message = "has \(head.fields.count) fields, and there are only \(most) columns"
+            throw Refused(faults: [Fault(line: head.line, column: nil, message: message)])
+        }
         var columns: [Column] = []
         var faults: [Fault] = []
         for name in head.fields {

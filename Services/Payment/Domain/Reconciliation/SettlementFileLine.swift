@@ -30,7 +30,10 @@ struct SettlementFileLine {
         let availableAt: Instant? = instant(.availableAt)
         let references = SettlementLine.References(
             own: reference(.ownReference), source: reference(.source), taken: reference(.taken))
-        let presentment: SettlementLine.Presentment? = presentment()
+        if let kind, kind.isOfPayout, text(.source) == nil {
+            refuse(.source, "is needed for a \(kind.rawValue): a payout and its failure are known by it")
+        }
+        let presentment: SettlementLine.Presentment? = presentment(of: gross)
         guard faults.isEmpty, let id, let kind, let gross, let fee, let net, let occurredAt else { return nil }
         do throws(SettlementLine.Fault) {
             return try SettlementLine(
@@ -114,7 +117,8 @@ struct SettlementFileLine {
         return instant
     }
 
-    private mutating func presentment() -> SettlementLine.Presentment? {
+    /// What the line was before it was converted; `nil` where it says the amount of settlement once more.
+    private mutating func presentment(of gross: Money?) -> SettlementLine.Presentment? {
         let hasAmount: Bool = values[.presentmentAmount].map { !$0.isEmpty } ?? false
         let hasCurrency: Bool = values[.presentmentCurrency].map { !$0.isEmpty } ?? false
         guard hasAmount || hasCurrency else {
@@ -127,11 +131,28 @@ struct SettlementFileLine {
         }
         let currency: Currency? = currency(.presentmentCurrency)
         guard let amount: Money = money(.presentmentAmount, currency) else { return nil }
-        guard let text = text(.rate) else { return SettlementLine.Presentment(amount: amount, rate: nil) }
-        guard let rate = ExactDecimal(text), !rate.isNegative, !rate.isZero else {
-            refuse(.rate, "is not a plain decimal number above zero")
+        var rate: ExactDecimal?
+        if let text = text(.rate) {
+            guard let read = ExactDecimal(text), !read.isNegative, !read.isZero else {
+                refuse(.rate, "is not a plain decimal number above zero")
+                return nil
+            }
+            rate = read
+        }
+        guard let gross else { return nil }
+        guard amount.currency != gross.currency else {
+            if amount != gross { refuse(.presentmentAmount, "is in the currency of settlement and not the gross") }
+            return nil
+        }
+        guard !(amount.isNegative && gross.isPositive), !(amount.isPositive && gross.isNegative) else {
+            refuse(.presentmentAmount, "has another sign than the gross")
             return nil
         }
         return SettlementLine.Presentment(amount: amount, rate: rate)
     }
+}
+
+extension SettlementLine.Kind {
+    /// Whether it is a payout or what became of one.
+    fileprivate var isOfPayout: Bool { self == .payout || self == .payoutFailure }
 }

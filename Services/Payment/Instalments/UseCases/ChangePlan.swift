@@ -89,7 +89,7 @@ package struct ChangePlan: Sendable {
             }
             try work.end(.canceled)
         } else {
-            try work.cancel(on: work.record.plan.day)
+            try work.apply(.canceled(on: work.record.plan.day))
         }
         try PlanWriter.save([work], in: db)
         return try Self.reread(id, in: db)
@@ -125,8 +125,11 @@ package struct ChangePlan: Sendable {
     /// Brings a plan to today, where nothing is under way and nothing waits to be done first. One that stands still
     /// changes on the day that it has counted to.
     private static func count(_ work: inout PlanWork, at now: Instant) throws {
-        let isBusy: Bool = work.record.awaited != nil || work.record.nextStepAt.map { $0 <= now } ?? false
-        guard !isBusy else { throw Failure.underWay(work.record.status) }
+        let record: PlanRecord = work.record
+        let isDue: Bool = record.nextStepAt.map { $0 <= now } ?? false
+        guard record.awaited == nil, record.paymentUnderWay == nil, !isDue else {
+            throw Failure.underWay(record.status)
+        }
         guard !work.record.standsStill else { return }
         try work.apply(.day(max(CivilDate(of: now), work.record.plan.day)))
     }

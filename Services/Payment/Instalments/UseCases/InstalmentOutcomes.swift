@@ -28,7 +28,7 @@ enum InstalmentOutcomes {
         let attempts: Int
         let captured: Money
         let declineCode: String?
-        /// Whether the customer has a default method that came after the payment's last attempt began.
+        /// Whether the customer has a default method that became it after the payment's last attempt began.
         let hasNewDefault: Bool
         /// Of a settlement, how it stands; `nil` for an instalment.
         let settlement: FollowUpStatus?
@@ -62,7 +62,8 @@ enum InstalmentOutcomes {
             """
             SELECT p.id, coalesce(i.plan_id, s.plan_id), i.id, p.status, p.attempts, p.amount_captured, p.currency,
                 p.decline_code,
-                coalesce(m.id IS DISTINCT FROM p.payment_method_id AND m.created_at >= a.started_at, false), s.status
+                coalesce(m.id IS DISTINCT FROM p.payment_method_id
+                    AND coalesce(m.default_since, m.created_at) >= a.started_at, false), s.status
             FROM payments p JOIN payment_attempts a ON a.id = p.attempt_id
             LEFT JOIN instalments i ON i.id = p.instalment_id
             LEFT JOIN instalment_settlements s ON s.id = p.instalment_id

@@ -80,7 +80,7 @@ enum InstalmentPayments {
     }
 
     /// What is asked for follows what is owed, late fees included, wherever the last attempt failed: a further one, or
-    /// the customer's confirmation, then takes all of it.
+    /// the customer's confirmation, then takes all of it. Attempts keep what they asked for: its money may still come.
     static func amend(_ plans: [PlanRecord], in db: borrowing PostgresTransaction) throws {
         var ids: [String] = []
         var amounts: [Int64] = []
@@ -96,8 +96,14 @@ enum InstalmentPayments {
         guard !ids.isEmpty else { return }
         try db.enqueue(
             """
-            UPDATE payments p SET amount = n.amount FROM unnest(\(ids)::text[], \(amounts)::bigint[]) AS n(id, amount)
-            WHERE p.id = n.id AND p.status = 'failed' AND p.amount <> n.amount
+            WITH changed AS (
+                SELECT p.id, p.amount AS asked, n.amount
+                FROM payments p JOIN unnest(\(ids)::text[], \(amounts)::bigint[]) AS n(id, amount) ON n.id = p.id
+                WHERE p.status = 'failed' AND p.amount <> n.amount ORDER BY p.id FOR UPDATE OF p),
+            kept AS (
+                UPDATE payment_attempts a SET amount = c.asked FROM changed c
+                WHERE a.payment_id = c.id AND a.amount IS NULL)
+            UPDATE payments p SET amount = c.amount FROM changed c WHERE p.id = c.id
             """)
     }
 
@@ -157,6 +163,16 @@ extension PlanRecord {
     /// What the customer's statement says of a part.
     func describe(_ number: Int) -> String {
         number == 0 ? "Down payment" : "Instalment \(number) of \(plan.offer.terms.count.rawValue)"
+    }
+
+    /// The first instalment's payment that has an outcome to come, whoever began its last attempt; `nil` for none.
+    var paymentUnderWay: PaymentID? {
+        parts.compactMap(\.payment).first { payment in
+            switch payment.status {
+            case .created, .processing, .requiresAction, .authorized, .canceling: true
+            case .succeeded, .failed, .canceled: false
+            }
+        }?.id
     }
 
     /// Its payments whose last attempt failed.

@@ -28,6 +28,9 @@ package struct RunDueInstalments: Sendable {
         for index in works.indices {
             if works[index].record.awaited != nil {
                 try Self.giveUp(&works[index], at: now, in: db)
+            } else if let payment: PaymentID = works[index].record.paymentUnderWay {
+                // The customer has confirmed it, or come back to it.
+                works[index].change { $0.wait(for: payment) }
             } else if let part: Int = try works[index].catchUp(to: CivilDate(of: now)) {
                 wanted.append(InstalmentPayments.Wanted(work: index, part: part))
             }

@@ -84,6 +84,25 @@ enum ReconciliationCaseStore {
             """)
     }
 
+    /// Makes cases of lines that are not booked ambiguous ones, with the bookings that the lines may be now. Whether and how
+    /// a case was explained stays; one that is closed stays as it is.
+    static func offer(
+        _ provider: String, _ choices: [(line: String, candidates: [String])], in db: borrowing PostgresTransaction
+    ) throws {
+        guard !choices.isEmpty else { return }
+        let (from, to): (ReconciliationReason, ReconciliationReason) = (.notBooked, .ambiguous)
+        try db.enqueue(
+            """
+            UPDATE reconciliation_cases c SET reason = \(to), candidates = string_to_array(n.candidates, ',')
+            FROM unnest(\(choices.map(\.line))::text[],
+                \(choices.map { $0.candidates.joined(separator: ",") })::text[]) AS n(line, candidates)
+            WHERE c.provider = \(provider) AND c.line_id = n.line AND c.state IN ('open', 'explained')
+                AND (c.reason = \(to) AND c.candidates IS DISTINCT FROM string_to_array(n.candidates, ',')
+                    OR c.reason = \(from) AND NOT EXISTS (SELECT 1 FROM reconciliation_cases o
+                        WHERE o.provider = c.provider AND o.line_id = c.line_id AND o.reason = \(to)))
+            """)
+    }
+
     /// Adds to the notes of the cases of lines that cancel each other out by which line it is.
     static func explain(
         _ provider: String, _ offsets: [SettlementOffset], in db: borrowing PostgresTransaction

@@ -111,15 +111,18 @@ enum SettlementLineStore {
     }
 
     /// Other waiting lines of the provider about things of the names, and charges that are part of them.
+    /// - Parameter converted: Names of what was exchanged: other sides of that are told as well.
     static func waiting(
-        named names: [String], besides lines: [SettlementLine], provider: String, in db: borrowing PostgresTransaction
+        named names: [String], converting converted: [String], besides lines: [SettlementLine], provider: String,
+        in db: borrowing PostgresTransaction
     ) throws -> [SettlementLine] {
-        guard !names.isEmpty else { return [] }
+        guard !names.isEmpty || !converted.isEmpty else { return [] }
         return try db.query(
             """
             SELECT \(columns) FROM settlement_lines
             WHERE provider = \(provider) AND state IN ('open', 'unmatched')
-                AND (source = ANY(\(names)::text[]) OR kind = 'charge' AND taken = ANY(\(names)::text[]))
+                AND (source = ANY(\(names)::text[]) OR kind = 'charge' AND taken = ANY(\(names)::text[])
+                    OR kind = 'adjustment' AND taken = ANY(\(converted)::text[]))
                 AND line_id <> ALL(\(lines.map(\.id))::text[])
             LIMIT \(MatchSettlements.rivalLimit)
             """, read)

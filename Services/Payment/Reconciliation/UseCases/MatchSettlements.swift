@@ -53,11 +53,13 @@ package struct MatchSettlements: Sendable {
             let batch: [SettlementLine] = try SettlementLineStore.waiting(
                 provider, untriedSince: start, limit: Self.batch, in: db)
             guard !batch.isEmpty else { return 0 }
-            // What is given back comes with what was taken, which may have been tried long ago.
+            // What is given back comes with what was taken, and what a conversion gave with what it took; either may have
+            // been tried long ago.
             let waiting: [SettlementLine] =
                 try batch
                 + SettlementLineStore.waiting(
-                    named: batch.flatMap(\.offsetNames), besides: batch, provider: provider, in: db)
+                    named: batch.flatMap(\.offsetNames), converting: batch.compactMap(\.convertedName), besides: batch,
+                    provider: provider, in: db)
             let conversions: [SettlementConversion] = SettlementConversion.find(in: waiting)
             try Self.book(conversions, of: provider, at: now, in: db)
             let converted = Set(conversions.flatMap(\.lines).map(\.id))

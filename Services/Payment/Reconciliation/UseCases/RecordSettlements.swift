@@ -203,6 +203,7 @@ struct RecordSettlements {
         links.append((line.id, entry.id.rawValue, role))
     }
 
+    /// Opens cases of lines that have waited too long. What a case is open of may have candidates by now: it names them.
     private mutating func openCases(
         for waiting: [SettlementLine], _ outcome: SettlementMatching.Outcome, in db: borrowing PostgresTransaction
     ) throws {
@@ -216,6 +217,13 @@ struct RecordSettlements {
                     reason: outcome.ambiguous.contains(line.id) ? .ambiguous : .notBooked, lineID: line.id,
                     amount: line.net, openedAt: now, candidates: outcome.candidates[line.id, default: []].sorted()))
         }
+        let choices: [(line: String, candidates: [String])] = waiting.compactMap { line in
+            guard outcome.ambiguous.contains(line.id), let found: Set<String> = outcome.candidates[line.id] else {
+                return nil
+            }
+            return (line: line.id, candidates: found.sorted())
+        }
+        try ReconciliationCaseStore.offer(provider, choices, in: db)
     }
 }
 

@@ -17,6 +17,9 @@ package struct BudgetRefusal: Sendable, Equatable {
 
 /// What the card networks allow of attempts without the customer.
 package enum RetryBudgets {
+    /// How long an attempt may be under way before it counts as a failed one.
+    private static let underWay: Duration = .seconds(600)
+
     /// The payments, about to be asked for with their cards, that the cards' networks do not allow now. The history is
     /// read of cards alone that were refused before, of all of them at once.
     package static func refusals(
@@ -29,7 +32,10 @@ package enum RetryBudgets {
         var refusals: [PaymentID: BudgetRefusal] = [:]
         for card in cards {
             let budget: RetryBudget = .of(brand: card.question.brand ?? "")
-            let history: [CardAttempt] = past[card.question.payment] ?? []
+            // What other payments have under way is mostly about to be approved: it counts when it has taken long.
+            let history: [CardAttempt] = (past[card.question.payment] ?? []).filter {
+                $0.outcome != .unknown || $0.at < now - underWay
+            }
             refusals[card.question.payment] = BudgetRefusal(
                 budget.permission(for: card.amount, at: now, after: history))
         }

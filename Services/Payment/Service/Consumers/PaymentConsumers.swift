@@ -24,8 +24,8 @@ struct PaymentConsumers: Sendable {
                 .on(InvoiceVoidedV1.self) { events, db, context in
                     try CollectInvoices.stop(events, at: context.now, in: db)
                 },
-                .on(SubscriptionRefundDueV1.self) { events, db, context in
-                    try RefundEndedSubscriptions.begin(events, at: context.now, in: db)
+                .on(SubscriptionRefundDueV1.self) { events, db, _ in
+                    try RefundEndedSubscriptions.begin(events, in: db)
                 },
                 .on(FraudAssessedV1.self) { events, db, context in
                     try verdicts(events.map(Verdict.init), at: context.now, in: db)

@@ -172,8 +172,11 @@ extension ApprovedAttempt: PostgresRecord {
     /// The columns in the order ``init(row:)`` reads them, of payments `p` and payment methods `m`.
     static let columns: SQL = """
         p.customer_id, p.id, p.provider, p.attempt_id, m.type, m.single_use, \(MethodTokenStore.token), \
-        \(MethodTokenStore.providerCustomer), m.return_url, m.payer::text, p.amount, p.currency, p.capture_method, \
-        p.off_session, m.network_transaction_id, p.mandate_id, p.authenticated, p.step_up AND m.type = 'card', \
+        \(MethodTokenStore.providerCustomer), m.return_url, m.payer::text, \
+        CASE WHEN p.instalment_id IS NULL THEN p.amount ELSE coalesce(
+            (SELECT t.amount FROM payment_attempts t WHERE t.id = p.attempt_id), p.amount) END, \
+        p.currency, p.capture_method, p.off_session, m.network_transaction_id, p.mandate_id, p.authenticated, \
+        p.step_up AND m.type = 'card', \
         p.provider_reference, p.stepped_at, (m.country IS NOT NULL OR p.step_up) AND m.type = 'card', \
         CASE WHEN p.step_up_state = 'spent' AND NOT p.authenticated THEN 'unavailable'
             WHEN p.authentication->>'decision' = 'exempt' THEN p.authentication->>'reason' END, \

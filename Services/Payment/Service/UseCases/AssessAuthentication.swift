@@ -78,16 +78,17 @@ package struct AssessAuthentication: Sendable {
                 SCADecision(facts, SCAAssessment(outcome: .required($0), needsReview: false), counted: nil)
             }
         }
-        let payment: SCAPayment = try payment(facts, country, score: verdict?.score, known, in: db)
+        let payment: SCAPayment = try payment(facts, country, verdict, known, in: db)
         let engine: SCAEngine = policy.engine.claiming(only: exemptions)
         let assessment: SCAAssessment =
             try asked.map { SCAAssessment(outcome: .required($0), needsReview: false) } ?? engine.assess(payment)
         return SCADecision(facts, assessment, counted: try engine.counted(payment))
     }
 
-    /// Only a score below every threshold is an analysis to rely on; what is done with any other is not decided here.
+    /// Only a score below every threshold, ours and the law's, is an analysis to rely on, and only where the spending of
+    /// late was looked at (article 18 (2) (c) of the RTS); what is done with any other is not decided here.
     private func payment(
-        _ facts: SCAFacts, _ country: String, score: String?, _ known: Known,
+        _ facts: SCAFacts, _ country: String, _ verdict: RiskVerdict?, _ known: Known,
         in db: borrowing PostgresTransaction
     ) throws -> SCAPayment {
         var payment = SCAPayment(
@@ -103,7 +104,12 @@ package struct AssessAuthentication: Sendable {
             payment.series = facts.seriesAmount.map { .following(authenticated: $0) } ?? .setUp
         }
         if facts.keepsMethod, !facts.offSession { payment.series = .setUp }
-        payment.riskScore = score.flatMap { ExactDecimal($0) }.flatMap { $0 < risk.reviewFrom ? $0 : nil }
+        if let verdict, !verdict.reasons.contains("velocity_unavailable"),
+            let score: ExactDecimal = verdict.score.flatMap({ ExactDecimal($0) }),
+            score < risk.reviewFrom, RiskBand(score: score) == .low
+        {
+            payment.riskScore = score
+        }
         payment.acquirerFraudRate = known.fraudRate
         payment.isTrustedBeneficiary = facts.isTrusted
         guard let regime: SCARegime = SCARegion(country: payment.merchantCountry).regime else { return payment }

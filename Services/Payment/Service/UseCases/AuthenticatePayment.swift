@@ -4,7 +4,7 @@ import Logging
 import PaymentAuthentication
 import PaymentContract
 import PaymentDomain
-import PaymentRecords
+package import PaymentRecords
 import PaymentThreeDS
 import Postgres
 import ServiceKit
@@ -80,17 +80,17 @@ package struct AuthenticatePayment: Sendable {
     }
 
     /// Lets a payment go on whose issuer takes no part, where the policy allows it.
-    /// - Returns: Whether it goes on.
-    func goOn(without payment: PaymentRecord) async throws -> Bool {
+    /// - Returns: Whether it goes on; another attempt, which the payment has made meanwhile, does not.
+    package func goOn(without payment: PaymentRecord) async throws -> Bool {
         let now: Instant = clock.now
         let outcome: AuthenticationOutcome = .notEnrolled(at: now)
-        guard word(outcome, on: payment) == .unavailable else { return false }
         return try await pool.transactionRetrying { db in
-            guard let payment: PaymentRecord = try PaymentStore.lock(payment.id, in: db), payment.awaitsChallenge,
-                try !AuthenticationStore.has(payment.attemptID, in: db)
+            guard let current: PaymentRecord = try PaymentStore.lock(payment.id, in: db), current.awaitsChallenge,
+                current.attemptID == payment.attemptID, word(outcome, on: current) == .unavailable,
+                try !AuthenticationStore.has(current.attemptID, in: db)
             else { return false }
-            try AuthenticationStore.note(outcome, on: payment.attemptID, of: payment.id, in: db)
-            try ContinuePayment.decide(payment, .unavailable, at: now, in: db)
+            try AuthenticationStore.note(outcome, on: current.attemptID, of: current.id, in: db)
+            try ContinuePayment.decide(current, .unavailable, at: now, in: db)
             return true
         }
     }

@@ -216,17 +216,26 @@ final class ChargePayments: Sendable {
     }
 
     /// Reads an attempt's outcome back from the provider and records it: one that was lost, one that waits for the
-    /// customer or the bank. One that was never sent is asked for instead. An attempt that follows at another provider is
-    /// started.
+    /// customer or the bank. One that was never sent is asked for instead, or ended where nobody wants the money any more.
+    /// An attempt that follows at another provider is started; one that the payment has left behind is left alone.
     /// - Throws: ``ProviderFault`` while it is not known; nothing is recorded then.
     func resume(_ sealed: ApprovedAttempt) async throws {
         let now: Instant = clock.now
-        let unsent: ApprovedAttempt? = try await pool.transactionRetrying { db in
+        let turn: UnsentAttempts.Turn = try await pool.transactionRetrying { db in
             try UnsentAttempts.take(sealed, at: now, in: db)
         }
-        if let unsent {
+        switch turn {
+        case .movedOn: return
+        case .charge(let unsent):
             if let next: ApprovedAttempt = try await ask(unsent) { start([next]) }
             return
+        case .end(let unsent):
+            let decline = ProviderDecline(code: "processing_error")
+            return try await record(
+                Outcome(
+                    attempt: unsent, answer: .declined(decline),
+                    reading: DeclineReading(Decline(code: decline.code)), since: unsent.steppedAt))
+        case .readBack: break
         }
         let attempt: ApprovedAttempt = try sealed.opened(by: seal)
         let provider: any PaymentProvider = try providers.named(attempt.provider)

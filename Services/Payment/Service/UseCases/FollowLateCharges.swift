@@ -66,7 +66,8 @@ struct FollowLateCharges: Sendable {
         try await pool.transaction(readOnly: true) { db in
             try db.first(
                 """
-                SELECT p.id, p.amount, p.currency, coalesce(a.capture_method, p.capture_method), a.provider_reference, a.provider
+                SELECT p.id, coalesce(a.amount, p.amount), p.currency, coalesce(a.capture_method, p.capture_method),
+                    a.provider_reference, a.provider
                 FROM payment_attempts a JOIN payments p ON p.id = a.payment_id
                 WHERE a.id = \(id) AND p.attempt_id <> a.id AND a.status = ANY(\(LateOutcomes.ended)::text[])
                 """

@@ -5,7 +5,8 @@ import PaymentRecords
 import Postgres
 
 /// Gives back what was taken for invoices that were withdrawn: the charge was with its provider when the word came, or had
-/// just been taken. Invoice voids only what it has not heard to be paid, so that nobody owes any of that money.
+/// just been taken. Invoice voids only what it has not heard to be paid, so that nobody owes any of that money. What paid
+/// an invoice of a subscription that had ended goes the same way (``RefundEndedSubscriptions``); its invoice stays paid.
 ///
 /// What is left of a payment is reserved in the transaction that finds it; refunds that a crash then leaves alone are made
 /// as any other that stopped on its way. A refund that the provider refuses for good is not tried again; Invoice shows the
@@ -23,7 +24,8 @@ struct GiveBackWithdrawn: Sendable {
             let payments: [PaymentRecord] = try db.query(
                 """
                 SELECT \(PaymentRecord.columns) FROM payments p
-                WHERE p.invoice_voided AND p.amount_captured > p.amount_refunded + p.amount_disputed
+                WHERE (p.invoice_voided OR p.give_back)
+                    AND p.amount_captured > p.amount_refunded + p.amount_disputed
                     AND p.status = \(PaymentStatus.succeeded.rawValue)
                     AND NOT EXISTS (SELECT 1 FROM refunds r WHERE r.payment_id = p.id
                         AND r.reason = \(OwnRefund.ofWithdrawnInvoice) AND r.status = \(FollowUpStatus.failed.rawValue))
@@ -35,7 +37,7 @@ struct GiveBackWithdrawn: Sendable {
         }
         if !refunds.isEmpty {
             logger.warning(
-                "money was taken for withdrawn invoices and is given back", metadata: ["refunds": "\(refunds.count)"])
+                "money was taken that nobody owes and is given back", metadata: ["refunds": "\(refunds.count)"])
         }
         return refunds
     }

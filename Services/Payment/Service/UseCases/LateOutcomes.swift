@@ -46,23 +46,24 @@ enum LateOutcomes {
             """)
     }
 
-    /// Takes what was asked for and no other amount: an instalment may have grown since. Such money is nobody's yet, and
-    /// reconciliation shows it as a line without a booking.
+    /// Takes what was asked for and no other amount. That of an instalment's payment follows what is owed, so that an earlier
+    /// attempt may have asked for another one: the payment becomes one over what came in, and its plan takes that as far as it
+    /// is owed.
     private static func capture(
         _ outcomes: [Outcome], in db: borrowing PostgresTransaction
     ) throws -> [PaymentRecord] {
         guard !outcomes.isEmpty else { return [] }
         return try db.query(
             """
-            UPDATE payments p SET status = \(PaymentStatus.succeeded.rawValue), amount_captured = p.amount,
-                decline_code = NULL, decline_class = NULL, next_action = NULL, action_expires_at = NULL,
+            UPDATE payments p SET status = \(PaymentStatus.succeeded.rawValue), amount = o.amount,
+                amount_captured = o.amount, decline_code = NULL, decline_class = NULL, next_action = NULL, action_expires_at = NULL,
                 provider_reference = coalesce(o.reference, p.provider_reference), stepped_at = now()
             FROM unnest(\(outcomes.map(\.attempt.paymentID.rawValue))::text[],
                 \(outcomes.map(\.attempt.request.idempotencyKey.rawValue))::text[],
                 \(outcomes.map(\.attempt.request.amount.minor))::bigint[],
                 \(outcomes.map(\.reference))::text[]) AS o(id, attempt_id, amount, reference)
             WHERE p.id = o.id AND p.attempt_id = o.attempt_id AND p.status = ANY(\(ended)::text[])
-                AND p.amount = o.amount
+                AND (p.amount = o.amount OR p.instalment_id IS NOT NULL)
             RETURNING \(PaymentRecord.columns)
             """, as: PaymentRecord.self)
     }

@@ -11,6 +11,18 @@ import Postgres
 /// other, whose outcome is read back. Only who has met the certain fault sets it, and only while the payment is at the
 /// step at which they set out: nobody else can have asked since.
 enum UnsentAttempts {
+    /// What is to be done about an attempt that nobody has recorded an outcome of.
+    enum Turn {
+        /// It is charged: it, or the one in its place, was never sent.
+        case charge(ApprovedAttempt)
+        /// It was never sent, and its invoice is withdrawn: it ends without anybody being asked.
+        case end(ApprovedAttempt)
+        /// It may have been sent: its outcome is read back.
+        case readBack
+        /// The payment has gone on with another attempt, and nobody asks about this one: asking could make it.
+        case movedOn
+    }
+
     /// How old an attempt is before another takes its place. A key counts from its making, and has to live long enough
     /// after it was sent for the outcome to be read back; PayPal's live shortest, six hours.
     private static let keyAge: Duration = .seconds(3_600)
@@ -32,27 +44,33 @@ enum UnsentAttempts {
     }
 
     /// Takes the payment of an attempt that is about to be sent or asked about, and clears the mark.
-    /// - Returns: What to charge, where nobody has sent it: the attempt itself, or the one in the place of an old one.
+    /// - Returns: What to do: whoever comes late finds the payment at another attempt, or at another state.
     static func take(
         _ attempt: ApprovedAttempt, at now: Instant, in db: borrowing PostgresTransaction
-    ) throws -> ApprovedAttempt? {
+    ) throws -> Turn {
         // Where a provider has a name for it, it was sent.
-        guard attempt.request.reference == nil else { return nil }
+        guard attempt.request.reference == nil else { return .readBack }
         let id: AttemptID = attempt.request.idempotencyKey
-        let steppedAt: Instant? = try db.first(
+        let taken: (at: Instant, isWithdrawn: Bool)? = try db.first(
             """
             UPDATE payments SET stepped_at = clock_timestamp() WHERE id = \(attempt.paymentID) AND attempt_id = \(id)
-                AND status = \(PaymentStatus.processing.rawValue) RETURNING stepped_at
+                AND status = \(PaymentStatus.processing.rawValue) RETURNING stepped_at, invoice_voided
             """
-        ) { row in try row.next() }
-        guard let steppedAt else { return nil }
+        ) { row in (try row.next(), try row.next()) }
+        guard let taken else {
+            let isCurrent: Bool? = try db.first(
+                "SELECT attempt_id = \(id) FROM payments WHERE id = \(attempt.paymentID)"
+            ) { row in try row.next() }
+            return isCurrent == true ? .readBack : .movedOn
+        }
         // A statement of its own: it sees a mark that was set while the first one waited for the row.
         let cleared: Int = try db.execute("UPDATE payment_attempts SET unsent = false WHERE id = \(id) AND unsent")
-        guard cleared > 0 else { return nil }
+        guard cleared > 0 else { return .readBack }
+        if taken.isWithdrawn { return .end(attempt.taken(at: taken.at)) }
         guard let madeAt: Instant = id.madeAt, now - madeAt < keyAge else {
-            return try replace(attempt, at: now, in: db)
+            return try replace(attempt, at: now, in: db).map(Turn.charge) ?? .movedOn
         }
-        return attempt.taken(at: steppedAt)
+        return .charge(attempt.taken(at: taken.at))
     }
 
     /// Ends an attempt that was never sent, and stores the one that takes its place.
@@ -71,7 +89,7 @@ enum UnsentAttempts {
                 (id, payment_id, number, payment_method_id, provider, status, started_at, cascade_of, routing,
                 authentication)
             SELECT \(next.rawValue)::text, p.id, p.attempts + 1, a.payment_method_id, a.provider, 'started',
-                \(now)::timestamptz, a.id, a.routing, a.authentication
+                \(now)::timestamptz, a.id, a.routing - 'stopped', a.authentication
             FROM payment_attempts a JOIN payments p ON p.id = a.payment_id WHERE a.id = \(id)
             """)
         let steppedAt: Instant? = try db.first(

@@ -32,7 +32,7 @@ package struct InvoicePaymentFailed: Sendable {
             try batch.change(body.subscriptionID) { subscription in
                 subscription.collectionFailed(
                     body.billingID, invoiceID: body.invoiceID, attempt: body.attempt, as: declineClass,
-                    notBefore: body.retryAt, policy: policy, at: context.now)
+                    with: body.paymentMethodID, notBefore: body.retryAt, policy: policy, at: context.now)
             }
         }
         afterCommit.notify(of: try batch.save(at: context.now, in: db), at: context.now, in: db)

@@ -12,23 +12,23 @@ package enum InvoiceRefunded {
         ]
     }
 
-    /// Handles a batch inside the transaction that claimed it. The last total of an invoice counts.
+    /// Handles a batch inside the transaction that claimed it. Amounts are added up, not the totals taken over: each
+    /// event counts once, in whatever order events that are published again come.
     package static func handle(_ events: [Envelope<InvoiceRefundedV1>], in db: borrowing PostgresTransaction) throws {
-        try note(events.map { ($0.body.invoiceID, $0.body.refundedTotal) }, in: db)
+        try add(events.map { ($0.body.invoiceID, $0.body.amount.minor) }, in: db)
     }
 
     /// Handles a batch of refunds that failed after they were booked, inside the transaction that claimed it.
     package static func handle(
         _ events: [Envelope<InvoiceRefundFailedV1>], in db: borrowing PostgresTransaction
     ) throws {
-        try note(events.map { ($0.body.invoiceID, $0.body.refundedTotal) }, in: db)
+        try add(events.map { ($0.body.invoiceID, -$0.body.amount.minor) }, in: db)
     }
 
-    private static func note(
-        _ totals: [(invoice: InvoiceID, refunded: Int64)], in db: borrowing PostgresTransaction
+    private static func add(
+        _ amounts: [(invoice: InvoiceID, amount: Int64)], in db: borrowing PostgresTransaction
     ) throws {
-        let latest: [InvoiceID: Int64] = Dictionary(
-            totals.map { ($0.invoice, $0.refunded) }, uniquingKeysWith: { _, last in last })
-        try BillingStore.setRefunded(latest.map { (invoice: $0.key, refunded: $0.value) }, in: db)
+        let sums: [InvoiceID: Int64] = Dictionary(amounts.map { ($0.invoice, $0.amount) }, uniquingKeysWith: +)
+        try BillingStore.addRefunded(sums.map { (invoice: $0.key, amount: $0.value) }, in: db)
     }
 }

@@ -15,13 +15,17 @@ enum BillingStore {
         """
         b.id, b.reason, b.status, b.amount, b.currency, b.lines, b.period_index, b.period_start, b.period_end,
         b.credit_applied, b.credit_added, b.invoice_id, b.attempts, b.begun_attempt, b.is_collecting,
-        b.requested_at, b.first_failed_at, b.last_decline, b.payment_method_id, b.new_method_id, b.has_extra_retry,
+        b.requested_at, b.first_failed_at, b.last_decline, b.payment_method_id, \(newMethod), b.has_extra_retry,
         b.billed_at, b.settled_at, b.is_paid_late,
         b.origin_anchor_date, b.origin_anchor_seconds, b.origin_period_index, b.origin_period_start,
         b.origin_period_end,
         o.id, o.name, o.amount, o.currency, o.billing_interval, o.interval_count, o.trial_days,
         w.id, w.name, w.amount, w.currency, w.billing_interval, w.interval_count, w.trial_days
         """
+
+    /// The new method that no attempt is known to use. Instances of the release before say only that there is one.
+    private static let newMethod: SQL =
+        "CASE WHEN b.has_new_method THEN coalesce(b.new_method_id, 'pm_unknown') END"
 
     /// Reads billings by id; the subscriptions they belong to should be locked.
     static func load(_ ids: [BillingID], in db: borrowing PostgresTransaction) throws -> [BillingID: Billing] {
@@ -59,7 +63,9 @@ enum BillingStore {
         let methods: [PaymentMethodID] = first.map(\.method)
         try db.enqueue(
             """
-            UPDATE billings b SET payment_method_id = e.method_id, new_method_id = nullif(b.new_method_id, e.method_id)
+            UPDATE billings b SET payment_method_id = e.method_id,
+                new_method_id = nullif(b.new_method_id, e.method_id),
+                has_new_method = b.has_new_method AND b.new_method_id IS DISTINCT FROM e.method_id
             FROM unnest(\(first.map(\.subscription))::text[], \(first.map(\.invoice))::text[], \(methods)::text[])
                 AS e(subscription_id, invoice_id, method_id)
             WHERE b.subscription_id = e.subscription_id AND b.status = 'open'
@@ -67,15 +73,17 @@ enum BillingStore {
             """)
     }
 
-    /// Notes how much was given back of invoices whose billings were paid late. Refunds of others are nobody's concern.
-    static func setRefunded(
-        _ totals: [(invoice: InvoiceID, refunded: Int64)], in db: borrowing PostgresTransaction
+    /// Adds what was given back of invoices whose billings were paid late, and takes off what came back. Refunds of
+    /// others are nobody's concern.
+    /// - Parameter changes: One for each invoice: each change counts.
+    static func addRefunded(
+        _ changes: [(invoice: InvoiceID, amount: Int64)], in db: borrowing PostgresTransaction
     ) throws {
         try db.enqueue(
             """
-            UPDATE billings b SET amount_refunded = e.refunded
-            FROM unnest(\(totals.map(\.invoice))::text[], \(totals.map(\.refunded))::bigint[])
-                AS e(invoice_id, refunded)
+            UPDATE billings b SET amount_refunded = b.amount_refunded + e.amount
+            FROM unnest(\(changes.map(\.invoice))::text[], \(changes.map(\.amount))::bigint[])
+                AS e(invoice_id, amount)
             WHERE b.is_paid_late AND b.invoice_id = e.invoice_id
             """)
     }
@@ -116,7 +124,8 @@ enum BillingStore {
             invoice_id = coalesce(n.invoice_id, b.invoice_id), attempts = n.attempts,
             begun_attempt = n.begun_attempt, is_collecting = n.is_collecting, requested_at = n.requested_at,
             first_failed_at = n.first_failed_at, last_decline = n.last_decline,
-            payment_method_id = coalesce(n.payment_method_id, b.payment_method_id), new_method_id = n.new_method_id,
+            payment_method_id = coalesce(n.payment_method_id, b.payment_method_id),
+            new_method_id = n.new_method_id, has_new_method = n.new_method_id IS NOT NULL,
             has_extra_retry = n.has_extra_retry, settled_at = n.settled_at, is_paid_late = n.is_paid_late
         FROM unnest(\(billings.map(\.id))::text[], \(billings.map(\.creditApplied))::bigint[],
             \(billings.map(\.creditAdded))::bigint[], \(stateArrays(billings)))
