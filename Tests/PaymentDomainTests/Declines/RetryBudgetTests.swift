@@ -106,11 +106,16 @@ import Testing
         #expect(permission(.visa, [failed(200, code: "57"), approved]) == .allowed(left: 15))
         #expect(permission(.visa, [failed(200, code: "57"), approved, failed(50)]) == .allowed(left: 14))
         #expect(permission(.visa, [approved, failed(50, code: "41")]) == .refusedForGood(.code("41")))
-        let told = CardAttempt(
-            at: Self.now - .seconds(200), amount: Self.amount,
-            outcome: .declined(networkCode: nil, advice: MerchantAdviceCode("21", brand: "mastercard")))
-        #expect(permission(.mastercard, [told]) != permission(.mastercard, [told, approved]))
-        #expect(permission(.mastercard, [told, approved]) == .allowed(left: 10))
+        let advised: (MerchantAdviceCode) -> CardAttempt = { advice in
+            CardAttempt(
+                at: Self.now - .seconds(200), amount: Self.amount, outcome: .declined(networkCode: nil, advice: advice))
+        }
+        #expect(permission(.mastercard, [advised(.doNotTryAgain), approved]) == .allowed(left: 10))
+        // The cardholder's own orders stay.
+        #expect(permission(.visa, [failed(200, code: "R1"), approved]) == .refusedForGood(.code("R1")))
+        #expect(
+            permission(.mastercard, [advised(.paymentCancellation), approved])
+                == .refusedForGood(.advice(.paymentCancellation)))
         let unknown = CardAttempt(at: Self.now, amount: Self.amount, outcome: .unknown)
         #expect(permission(.visa, [unknown]) == .allowed(left: 14))
     }

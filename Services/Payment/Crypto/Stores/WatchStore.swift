@@ -73,7 +73,7 @@ package enum WatchStore {
                 c.attempt_id = ANY(\(seen.map(\.rawValue))::text[])
                 OR EXISTS (SELECT 1 FROM crypto_transfers t WHERE t.attempt_id = c.attempt_id)
                 OR c.outcome = 'waiting' AND c.expires_at <= \(now)
-                OR c.answer IS NULL AND (c.decline_at <= \(now) OR \(abandoned))
+                OR c.answer IS NULL AND (c.decline_at <= \(now) OR NOT c.is_all_read OR \(abandoned))
                 OR c.watch_until <= \(now))
             ORDER BY c.attempt_id FOR UPDATE OF c
             """

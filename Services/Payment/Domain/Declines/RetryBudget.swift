@@ -116,7 +116,8 @@ extension RetryBudget {
     /// Whether a card may be tried now.
     ///
     /// An approval clears what was before it: the count of failed attempts, as the networks count what follows one decline,
-    /// and codes and advice that forbid further attempts, which the bank has disproved by saying yes since.
+    /// and codes and advice on the card, which the bank has disproved by saying yes since. It clears no order of the
+    /// cardholder's to stop: who buys once more has not agreed to be charged again.
     /// - Parameters:
     ///   - amount: What would be asked for.
     ///   - now: The instant of the attempt.
@@ -125,10 +126,13 @@ extension RetryBudget {
     public func permission(for amount: Money, at now: Instant, after past: [CardAttempt]) -> RetryPermission {
         var latest: (until: Instant, refusal: RetryPermission.Refusal)?
         let approved: Instant? = past.filter { $0.outcome == .approved }.map(\.at).max()
-        for attempt in past where approved.map({ attempt.at > $0 }) ?? true {
+        for attempt in past {
             guard case .declined(let code, let advice) = attempt.outcome else { continue }
-            if let code, finalCodes.contains(code) { return .refusedForGood(.code(code)) }
-            guard let advice, let rule = advice.retry else { continue }
+            let isCleared: Bool = approved.map { attempt.at <= $0 } ?? false
+            if let code, finalCodes.contains(code), !isCleared || Self.stopOrders.contains(code) {
+                return .refusedForGood(.code(code))
+            }
+            guard let advice, let rule = advice.retry, !isCleared || advice == .paymentCancellation else { continue }
             switch rule {
             case .never, .onceCorrected: return .refusedForGood(.advice(advice))
             case .after(let wait):
@@ -150,6 +154,9 @@ extension RetryBudget {
         guard let latest else { return .allowed(left: left) }
         return .refused(until: latest.until, latest.refusal)
     }
+
+    /// The cardholder has the bank stop a charge, those of one agreement, or all of the merchant's.
+    private static let stopOrders: Set<String> = ["R0", "R1", "R3"]
 
     /// When attempts failed since the last approval, oldest first.
     private static func failures(_ past: [CardAttempt], over amount: Money?) -> [Instant] {

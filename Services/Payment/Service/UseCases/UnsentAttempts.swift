@@ -63,10 +63,16 @@ enum UnsentAttempts {
             ) { row in try row.next() }
             return isCurrent == true ? .readBack : .movedOn
         }
-        // A statement of its own: it sees a mark that was set while the first one waited for the row.
+        // Statements of their own: they see a mark that was set while the first one waited for the row.
+        if taken.isWithdrawn {
+            let isMarked: Bool? = try db.first("SELECT unsent FROM payment_attempts WHERE id = \(id)") { row in
+                try row.next()
+            }
+            // Nothing leaves, so the mark stays: after a crash the same is found.
+            return isMarked == true ? .end(attempt.taken(at: taken.at)) : .readBack
+        }
         let cleared: Int = try db.execute("UPDATE payment_attempts SET unsent = false WHERE id = \(id) AND unsent")
         guard cleared > 0 else { return .readBack }
-        if taken.isWithdrawn { return .end(attempt.taken(at: taken.at)) }
         guard let madeAt: Instant = id.madeAt, now - madeAt < keyAge else {
             return try replace(attempt, at: now, in: db).map(Turn.charge) ?? .movedOn
         }
