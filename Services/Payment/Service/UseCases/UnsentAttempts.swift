@@ -43,7 +43,7 @@ enum UnsentAttempts {
         return true
     }
 
-    /// Takes the payment of an attempt that is about to be sent or asked about, and clears the mark.
+    /// Takes the payment of an attempt that is about to be sent or asked about, and clears the mark where anything leaves.
     /// - Returns: What to do: whoever comes late finds the payment at another attempt, or at another state.
     static func take(
         _ attempt: ApprovedAttempt, at now: Instant, in db: borrowing PostgresTransaction
