@@ -218,7 +218,7 @@ extension AsyncAPIDocument {
         SubscriptionBilledV1.type: "A period or a change is due; priced lines for one invoice",
         SubscriptionCollectionDueV1.type: "An unpaid invoice is to be collected again",
         SubscriptionBillingWithdrawnV1.type: "A billing will not be collected any more; its invoice is to be voided",
-        SubscriptionRefundDueV1.type: "An invoice was paid after its subscription had ended; the money is due back",
+        SubscriptionRefundDueV1.type: "An invoice was paid when its subscription was over; the money is due back",
         InvoiceFinalizedV1.type: "An invoice has its number and cannot change; its total is to be collected",
         InvoicePaidV1.type: "An invoice is paid in full",
         InvoicePaymentFailedV1.type: "An attempt to collect an invoice failed",

@@ -188,7 +188,8 @@ public struct SubscriptionBillingWithdrawnV1: EventBody, Equatable {
     }
 }
 
-/// An invoice was paid after its subscription had ended: the money is to be given back.
+/// An invoice that had been given up was paid when its subscription had ended, or was to end with its period: the money is
+/// to be given back.
 public struct SubscriptionRefundDueV1: EventBody, Equatable {
     /// Its wire name.
     public static let type = "subscription.refund_due.v1"

@@ -18,6 +18,8 @@ public struct InvoiceFinalizedV1: EventBody, Equatable {
     public let subscriptionID: SubscriptionID
     /// The customer.
     public let customerID: CustomerID
+    /// signup, cycle, trial_end or upgrade; `nil` where nobody has said.
+    public let reason: String?
     /// Total.
     public let amount: Money
     /// Start of the period billed.
@@ -30,13 +32,15 @@ public struct InvoiceFinalizedV1: EventBody, Equatable {
     /// The whole fact.
     public init(
         invoiceID: InvoiceID, number: String, billingID: BillingID, subscriptionID: SubscriptionID,
-        customerID: CustomerID, amount: Money, periodStart: Instant, periodEnd: Instant, issuedAt: Instant
+        customerID: CustomerID, reason: String? = nil, amount: Money, periodStart: Instant, periodEnd: Instant,
+        issuedAt: Instant
     ) {
         self.invoiceID = invoiceID
         self.number = number
         self.billingID = billingID
         self.subscriptionID = subscriptionID
         self.customerID = customerID
+        self.reason = reason
         self.amount = amount
         self.periodStart = periodStart
         self.periodEnd = periodEnd
@@ -50,6 +54,7 @@ public struct InvoiceFinalizedV1: EventBody, Equatable {
         billingID = f.id("billing_id", as: BillingID.self)
         subscriptionID = f.id("subscription_id", as: SubscriptionID.self)
         customerID = f.id("customer_id", as: CustomerID.self)
+        reason = f.optionalString("reason", doc: "signup, cycle, trial_end or upgrade")
         amount = f.money("amount", doc: "Total")
         periodStart = f.instant("period_start", doc: "Start of the period billed")
         periodEnd = f.instant("period_end", doc: "End of the period billed")
@@ -63,6 +68,7 @@ public struct InvoiceFinalizedV1: EventBody, Equatable {
         o.field("billing_id", billingID.rawValue)
         o.field("subscription_id", subscriptionID.rawValue)
         o.field("customer_id", customerID.rawValue)
+        o.field("reason", reason)
         o.money("amount", amount)
         o.field("period_start", periodStart.rfc3339)
         o.field("period_end", periodEnd.rfc3339)
@@ -73,7 +79,8 @@ public struct InvoiceFinalizedV1: EventBody, Equatable {
     public static var sample: Self {
         Self(
             invoiceID: .sample, number: "INV-000001", billingID: .sample, subscriptionID: .sample, customerID: .sample,
-            amount: Money(minor: 999, currency: .usd), periodStart: .sample, periodEnd: .sample, issuedAt: .sample)
+            reason: "cycle", amount: Money(minor: 999, currency: .usd), periodStart: .sample, periodEnd: .sample,
+            issuedAt: .sample)
     }
 }
 

@@ -28,6 +28,9 @@ public struct PaymentCreatedV1: EventBody, Equatable {
     public let subscriptionID: SubscriptionID?
     /// Without the customer present.
     public let offSession: Bool
+    /// Whether something the customer has just done brought it about, such as a sign-up or a new card: one off session is
+    /// nobody's but the schedule's only where this is not so. `nil` where nobody has said.
+    public let customerStarted: Bool?
     /// Business time.
     public let createdAt: Instant
 
@@ -35,7 +38,7 @@ public struct PaymentCreatedV1: EventBody, Equatable {
     public init(
         paymentID: PaymentID, attemptID: AttemptID, attempt: Int64, customerID: CustomerID,
         paymentMethodID: PaymentMethodID, fingerprint: String, amount: Money, invoiceID: InvoiceID?,
-        subscriptionID: SubscriptionID?, offSession: Bool, createdAt: Instant
+        subscriptionID: SubscriptionID?, offSession: Bool, customerStarted: Bool? = nil, createdAt: Instant
     ) {
         self.paymentID = paymentID
         self.attemptID = attemptID
@@ -47,6 +50,7 @@ public struct PaymentCreatedV1: EventBody, Equatable {
         self.invoiceID = invoiceID
         self.subscriptionID = subscriptionID
         self.offSession = offSession
+        self.customerStarted = customerStarted
         self.createdAt = createdAt
     }
 
@@ -62,6 +66,8 @@ public struct PaymentCreatedV1: EventBody, Equatable {
         invoiceID = f.optionalID("invoice_id", as: InvoiceID.self)
         subscriptionID = f.optionalID("subscription_id", as: SubscriptionID.self)
         offSession = f.bool("off_session", doc: "Without the customer present")
+        customerStarted = f.optionalBool(
+            "customer_started", doc: "Whether something the customer has just done brought it about")
         createdAt = f.instant("created_at", doc: "Business time")
     }
 
@@ -77,6 +83,7 @@ public struct PaymentCreatedV1: EventBody, Equatable {
         o.field("invoice_id", invoiceID?.rawValue)
         o.field("subscription_id", subscriptionID?.rawValue)
         o.field("off_session", offSession)
+        o.field("customer_started", customerStarted)
         o.field("created_at", createdAt.rfc3339)
     }
 
@@ -85,7 +92,7 @@ public struct PaymentCreatedV1: EventBody, Equatable {
         Self(
             paymentID: .sample, attemptID: .sample, attempt: 1, customerID: .sample, paymentMethodID: .sample,
             fingerprint: "5f2a8c", amount: Money(minor: 999, currency: .usd), invoiceID: .sample,
-            subscriptionID: .sample, offSession: true, createdAt: .sample)
+            subscriptionID: .sample, offSession: true, customerStarted: false, createdAt: .sample)
     }
 }
 

@@ -2,6 +2,8 @@ import FraudDomain
 import Testing
 
 @Suite("Scores") struct RiskScoreTests {
+    private static let certain = RiskScore(clamping: 10_000)
+
     @Test("are exact text with four places, and read back, for all 10,001 of them") func text() {
         for basisPoints in 0...10_000 {
             let score = RiskScore(clamping: basisPoints)
@@ -10,9 +12,9 @@ import Testing
         }
         #expect(RiskScore(clamping: 1_200).description == "0.1200")
         #expect(RiskScore.none.description == "0.0000")
-        #expect(RiskScore.certain.description == "1.0000")
+        #expect(Self.certain.description == "1.0000")
         #expect(RiskScore(clamping: -1) == .none)
-        #expect(RiskScore(clamping: 10_001) == .certain)
+        #expect(RiskScore(clamping: 10_001) == Self.certain)
     }
 
     @Test(
@@ -28,14 +30,14 @@ import Testing
                 let (one, two) = (RiskScore(clamping: left), RiskScore(clamping: right))
                 let both = one.combined(with: two)
                 #expect(both == two.combined(with: one))
-                #expect(both >= max(one, two) && both <= .certain)
+                #expect(both >= max(one, two) && both <= Self.certain)
                 let exact = left * 10_000 + right * 10_000 - left * right
                 #expect(both.basisPoints == (exact + 5_000) / 10_000)
             }
         }
         let score = RiskScore(clamping: 4_321)
         #expect(score.combined(with: .none) == score)
-        #expect(score.combined(with: .certain) == .certain)
+        #expect(score.combined(with: Self.certain) == Self.certain)
     }
 }
 

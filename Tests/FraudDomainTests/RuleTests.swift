@@ -83,25 +83,25 @@ import Testing
             (1_000_000, .block),
         ]
         for (count, decision) in table {
-            let hour = rule.score(hour: count, day: count, offSession: false)
+            let hour = rule.score(hour: count, day: count, isUnattended: false)
             #expect(RiskLevel(of: hour).decision == decision, "\(count) in an hour")
-            let day = rule.score(hour: 1, day: count * VelocityLimits.dayFactor, offSession: false)
+            let day = rule.score(hour: 1, day: count * VelocityLimits.dayFactor, isUnattended: false)
             #expect(RiskLevel(of: day).decision == decision, "\(count * VelocityLimits.dayFactor) in a day")
         }
     }
 
     @Test("the first attempt scores nothing and no further one scores less") func monotonic() {
-        #expect(rule.score(hour: 1, day: 1, offSession: false) == .none)
+        #expect(rule.score(hour: 1, day: 1, isUnattended: false) == .none)
         var last = RiskScore.none
         for count in 1...300 {
-            let score = rule.score(hour: count, day: count, offSession: false)
+            let score = rule.score(hour: count, day: count, isUnattended: false)
             #expect(score >= last)
             last = score
         }
     }
 
-    @Test("a run of renewals is reviewed at most") func offSession() {
-        let score = rule.score(hour: 20_000, day: 20_000, offSession: true)
+    @Test("a run of renewals is reviewed at most") func unattended() {
+        let score = rule.score(hour: 20_000, day: 20_000, isUnattended: true)
         #expect(RiskLevel(of: score).decision == .review)
     }
 
@@ -120,10 +120,10 @@ import Testing
     init() throws { model = RiskModel(limits: try VelocityLimits(reviewPerHour: 60, blockPerHour: 200)) }
 
     private func assess(
-        _ amount: Money, card: Int = 1, customer: Int = 1, offSession: Bool = false
+        _ amount: Money, card: Int = 1, customer: Int = 1, isUnattended: Bool = false
     ) -> RiskVerdict {
         let counts = VelocityCounts(cardHour: card, cardDay: card, customerHour: customer, customerDay: customer)
-        return model.assess(AttemptFeatures(amount: amount, offSession: offSession, velocity: counts))
+        return model.assess(AttemptFeatures(amount: amount, isUnattended: isUnattended, velocity: counts))
     }
 
     @Test("a usual payment is approved without a word") func usual() {
@@ -149,7 +149,7 @@ import Testing
     }
 
     @Test("a rate does not block a renewal") func renewal() {
-        #expect(assess(price, card: 5_000, customer: 5_000, offSession: true).decision == .review)
+        #expect(assess(price, card: 5_000, customer: 5_000, isUnattended: true).decision == .review)
     }
 
     @Test("a high amount and a high rate together weigh more than each") func together() {
@@ -161,11 +161,11 @@ import Testing
     }
 
     @Test("without velocity the amount decides, and the verdict says so") func unavailable() {
-        let small = model.assess(AttemptFeatures(amount: price, offSession: false, velocity: nil))
+        let small = model.assess(AttemptFeatures(amount: price, isUnattended: false, velocity: nil))
         #expect(small.decision == .approve)
         #expect(small.reasons == [.velocityUnavailable])
         let high = Money(minor: 9_000_00, currency: .usd)
-        let large = model.assess(AttemptFeatures(amount: high, offSession: false, velocity: nil))
+        let large = model.assess(AttemptFeatures(amount: high, isUnattended: false, velocity: nil))
         #expect(large.decision == .review)
         #expect(large.reasons == [.amountHigh, .velocityUnavailable])
     }

@@ -21,7 +21,7 @@ import Testing
             #expect(event.score == "0.0200")
             #expect(event.decision == "approve")
             #expect(event.reasons.isEmpty)
-            #expect(event.model == "rules-2")
+            #expect(event.model == "rules-3")
             let stored = try #require(try await world.assessments().first)
             #expect(stored["id"]?.stringValue == event.assessmentID.rawValue)
             #expect(stored["score"]?.stringValue == "0.0200")
@@ -131,10 +131,19 @@ import Testing
         }
     }
 
-    @Test("of renewals are reviewed at most") func renewals() async throws {
+    @Test("of renewals are reviewed at most", arguments: [Bool?.none, false])
+    func renewals(_ customerStarted: Bool?) async throws {
         try await withFraud(review: 2, block: 4) { world in
-            try await world.receive(Sample.burst(10, offSession: true))
+            try await world.receive(Sample.burst(10, offSession: true, customerStarted: customerStarted))
             #expect(try await world.published().last?.decision == "review")
+        }
+    }
+
+    @Test("of sign-ups and new cards are blocked, though they are charged off session") func cardTesting() async throws
+    {
+        try await withFraud(review: 2, block: 4) { world in
+            try await world.receive(Sample.burst(10, offSession: true, customerStarted: true))
+            #expect(try await world.published().map(\.decision).suffix(6).allSatisfy { $0 == "block" })
         }
     }
 

@@ -104,15 +104,21 @@ enum Sample {
 
     static func attempt(
         _ amount: Money = price, customer: CustomerID = customer, card: String = "5f2a8c", after: Duration = .zero,
-        number: Int64 = 1, offSession: Bool = false, payment: PaymentID = .new(at: FraudWorld.start)
+        number: Int64 = 1, offSession: Bool = false, customerStarted: Bool? = nil,
+        payment: PaymentID = .new(at: FraudWorld.start)
     ) -> PaymentCreatedV1 {
         PaymentCreatedV1(
             paymentID: payment, attemptID: .new(at: FraudWorld.start), attempt: number, customerID: customer,
             paymentMethodID: .new(at: FraudWorld.start), fingerprint: card, amount: amount, invoiceID: nil,
-            subscriptionID: nil, offSession: offSession, createdAt: FraudWorld.start.adding(after))
+            subscriptionID: nil, offSession: offSession, customerStarted: customerStarted,
+            createdAt: FraudWorld.start.adding(after))
     }
 
-    static func burst(_ count: Int, card: String = "5f2a8c", offSession: Bool = false) -> [PaymentCreatedV1] {
-        (0..<count).map { attempt(card: card, after: .seconds($0), offSession: offSession) }
+    static func burst(
+        _ count: Int, card: String = "5f2a8c", offSession: Bool = false, customerStarted: Bool? = nil
+    ) -> [PaymentCreatedV1] {
+        (0..<count).map {
+            attempt(card: card, after: .seconds($0), offSession: offSession, customerStarted: customerStarted)
+        }
     }
 }

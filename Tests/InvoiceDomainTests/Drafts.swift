@@ -37,7 +37,10 @@ enum Given {
         case .paid where total.isZero: try invoice.settleZero(at: paidAt)
         case .paid: try invoice.pay(with: payment, amount: total, at: paidAt)
         case .void: try invoice.void(reason: "upgrade_failed", at: paidAt)
-        case .uncollectible: try invoice.giveUp()
+        case .uncollectible:
+            var state: Invoice.State = invoice.state
+            state.status = .uncollectible
+            return Invoice(id: invoice.id, billing: invoice.billing, subtotal: total, total: total, state: state)
         }
         return invoice
     }

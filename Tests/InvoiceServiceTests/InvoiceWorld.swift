@@ -48,6 +48,10 @@ struct InvoiceWorld: Sendable {
         try await database.transaction { db in try consumer.handle(body, in: db, at: now) }
     }
 
+    func receive(_ body: PaymentDisputeClosedV1) async throws {
+        try await database.transaction { db in try PaymentDisputeClosedConsumer().handle(body, in: db) }
+    }
+
     /// The failure of a refund.
     func failure(of refund: PaymentRefundedV1) -> PaymentRefundFailedV1 {
         PaymentRefundFailedV1(
@@ -173,6 +177,15 @@ enum Sample {
             refundID: id, paymentID: payment, customerID: .new(at: start),
             amount: Money(minor: minor, currency: .usd), refundedTotal: minor, invoiceID: invoice, reason: nil,
             refundedAt: end)
+    }
+
+    static func dispute(
+        _ outcome: String, of payment: PaymentID, _ invoice: InvoiceID?, _ amount: Money = price,
+        id: DisputeID = .new(at: start), at closedAt: Instant = end
+    ) -> PaymentDisputeClosedV1 {
+        PaymentDisputeClosedV1(
+            disputeID: id, paymentID: payment, customerID: .new(at: start), paymentMethodID: nil, amount: amount,
+            reason: "fraudulent", outcome: outcome, invoiceID: invoice, subscriptionID: nil, closedAt: closedAt)
     }
 
     static func withdrawn(_ billing: BillingID) -> SubscriptionBillingWithdrawnV1 {

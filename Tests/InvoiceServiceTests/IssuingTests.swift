@@ -28,7 +28,7 @@ import Testing
             let event = try #require(try await world.published(InvoiceFinalizedV1.self).first)
             #expect(event.invoiceID.rawValue == invoice["id"]?.stringValue)
             #expect(event.number == "INV-000001")
-            #expect(event.amount == Sample.price)
+            #expect(event.amount == Sample.price && event.reason == "cycle")
             #expect(event.customerID == billed.customerID)
             #expect(try await world.publishedTypes() == ["invoice.finalized.v1"])
             #expect(try await world.violations().isEmpty)

@@ -87,10 +87,38 @@ import Testing
         #expect(subscription.status == .incompleteExpired)
     }
 
+    @Test(
+        "a challenge that is told of after its failure changes nothing; before it, the failure decides",
+        arguments: [true, false])
+    func challenge(isLate: Bool) throws {
+        var subscription = renewing()
+        let billing = try #require(subscription.open)
+        let later: Instant = due.adding(.seconds(60))
+        func challenged(_ subscription: Subscription) -> Subscription {
+            var challenged: Subscription = subscription
+            challenged.collectionFailed(
+                billing.id, invoiceID: invoice, attempt: 2, as: .action, reason: .actionRequired, policy: policy,
+                at: later)
+            return challenged
+        }
+        subscription.failOpen(.soft, at: due)
+        subscription.attemptBegun(invoice, attempt: 2, at: due)
+        if !isLate {
+            subscription = challenged(subscription)
+            #expect(subscription.nextActionAt == due.adding(days(14)))
+        }
+        subscription.failOpen(.soft, at: later)
+        #expect(subscription.nextActionAt == due.adding(days(1)))
+        #expect(challenged(subscription) == subscription)
+        subscription.act()
+        #expect(subscription.names.last == "collect 3 retry")
+        #expect(challenged(subscription) == subscription)
+    }
+
     @Test("the failure before one, told after it, does not end the wait") func failureToldLate() throws {
         var subscription = signUp()
         let billing = try #require(subscription.open)
-        subscription.invoiceFinalized(billing.id, invoiceID: invoice)
+        subscription.learnInvoice()
         subscription.attemptBegun(invoice, attempt: 2, at: start)
         subscription.collectionFailed(
             billing.id, invoiceID: invoice, attempt: 1, as: .action, policy: policy, at: start)

@@ -136,6 +136,19 @@ import Testing
         #expect(subscription.status == .active)
     }
 
+    @Test("a new card that is refused softly takes over the retries that are left, also when unpaid")
+    func unpaidRetries() {
+        var subscription = renewing()
+        subscription.failOpen(.soft, notBefore: due.adding(days(20)), at: due)
+        #expect(subscription.status == .unpaid && subscription.nextActionAt == due.adding(days(14)))
+        let now: Instant = due.adding(days(2))
+        subscription.methodAttached(at: now, policy: policy, now: now)
+        subscription.failOpen(.soft, at: now)
+        #expect(subscription.nextActionAt == due.adding(days(3)))
+        subscription.act()
+        #expect(subscription.names.last == "collect 3 retry" && subscription.nextActionAt == nil)
+    }
+
     @Test("a card that came while an attempt was under way is used when that attempt fails") func cardDuringAttempt() {
         var subscription = renewing()
         subscription.methodAttached(at: due.adding(.seconds(1)), policy: policy, now: due.adding(.seconds(1)))

@@ -72,6 +72,17 @@ extension Subscription {
             notBefore: notBefore, policy: policy, at: now)
     }
 
+    /// Puts it together as it is read back once the invoice of its first attempt is known.
+    mutating func learnInvoice() {
+        guard let billing = open else { return }
+        let known = Billing(
+            id: billing.id, reason: billing.reason, amount: billing.amount, lines: billing.lines,
+            period: billing.period, invoiceID: invoice, billedAt: billing.billedAt)
+        self = Subscription(
+            id: id, customerID: customerID, zone: zone, plan: plan, status: status, anchor: anchor, period: period,
+            createdAt: createdAt, open: known, latestBillingID: known.id, nextActionAt: nextActionAt)
+    }
+
     mutating func attemptBegun(_ invoiceID: InvoiceID, attempt: Int64, at begunAt: Instant) {
         attemptBegun(invoiceID, attempt: attempt, with: ownMethod, at: begunAt)
     }

@@ -100,7 +100,6 @@ import Testing
         #expect(!isOurs)
         subscription.collectionFailed(
             BillingID(unchecked: "bil_other"), invoiceID: invoice, attempt: 9, as: .hard, policy: policy, at: start)
-        subscription.invoiceFinalized(BillingID(unchecked: "bil_other"), invoiceID: invoice)
         subscription.invoiceVoided(BillingID(unchecked: "bil_other"), at: start)
         #expect(subscription == before)
     }
@@ -123,6 +122,20 @@ import Testing
         let reverted = try #require(living.effects.billings[upgrade.id])
         living.paidLate(reverted, invoiceID: invoice, at: start.adding(days(14)))
         #expect(living.credit == upgrade.amount.minor && !living.names.contains("refund due"))
+    }
+
+    @Test("money for a billing given up is to be given back when the end is planned: no billing would use it")
+    func latePaymentBeforeTheEnd() throws {
+        var ending = Subscription.active()
+        let now: Instant = start.adding(days(14))
+        try ending.changePlanNow(to: plan("pro", 5_000), at: now)
+        let upgrade = try #require(ending.open)
+        ending.failOpen(.hard, at: now)
+        ending.cancelAtPeriodEnd(at: now)
+        let reverted = try #require(ending.effects.billings[upgrade.id])
+        ending.paidLate(reverted, invoiceID: invoice, at: now)
+        #expect(ending.status == .active && ending.credit == 0)
+        #expect(ending.names.last == "refund due")
     }
 
     @Test("a void invoice ends what it was for") func voided() throws {

@@ -9,9 +9,7 @@ import Testing
     func renewing() throws -> Subscription {
         var subscription = Subscription.active()
         subscription.act()
-        let billing = try #require(subscription.open)
-        subscription.invoiceFinalized(billing.id, invoiceID: invoice)
-        _ = subscription.takeEffects()
+        subscription.learnInvoice()
         return subscription
     }
 

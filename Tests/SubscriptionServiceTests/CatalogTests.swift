@@ -59,6 +59,19 @@ import Testing
         }
     }
 
+    @Test("customers are listed by their address, whatever its case") func byEmail() async throws {
+        try await withSubscriptions { world in
+            for name in ["ada", "bob", "eve"] { try await world.customer(name) }
+            let change: CustomerChangeInput = try world.read(#"{"email":"Bob@Example.com"}"#)
+            let now = world.now
+            let found = try await world.database.transaction { (db: borrowing PostgresTransaction) -> [Customer] in
+                _ = try UpdateCustomer()(CustomerID(unchecked: "bob"), change, at: now, in: db)
+                return try CustomerStore.list(email: "bob@example.COM", after: nil, limit: 9, in: db)
+            }
+            #expect(found.map(\.id.rawValue) == ["bob"])
+        }
+    }
+
     @Test("subscriptions are listed by customer and status") func filters() async throws {
         try await withSubscriptions { world in
             try await world.customer()

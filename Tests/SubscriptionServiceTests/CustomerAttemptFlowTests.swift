@@ -56,6 +56,57 @@ import Testing
         }
     }
 
+    /// Active, renewed, the first attempt failed and one of the customer's under way.
+    func returning(_ world: SubscriptionWorld) async throws -> Subscription {
+        let paid = try await world.pay(signedUp(world))
+        world.ticker.set(paid.period.end)
+        try await world.runDue()
+        let failed = try await world.fail(world.subscription(paid.id), "soft")
+        return try await world.begin(failed, attempt: 2)
+    }
+
+    @Test(
+        "a challenge leads to the same, told of before its failure or after it: the retries stay",
+        arguments: [true, false])
+    func challenge(isLate: Bool) async throws {
+        try await withSubscriptions { world in
+            let begun = try await returning(world)
+            let retryAt: Instant = world.now.adding(.seconds(86_400))
+            if !isLate { try await world.requireAction(begun) }
+            let failed = try await world.fail(begun, "soft")
+            #expect(failed.nextActionAt == retryAt && failed.open?.lastDecline == .soft)
+            #expect(try await world.requireAction(begun) == failed)
+            world.ticker.set(retryAt)
+            #expect(try await world.runDue() == 1)
+            #expect(try await world.published(SubscriptionCollectionDueV1.self).map(\.attempt) == [3])
+            let asked = try await world.subscription(begun.id)
+            #expect(try await world.requireAction(begun) == asked)
+            #expect(try await world.violations().isEmpty)
+        }
+    }
+
+    @Test(
+        "a challenge of an invoice that is paid is not taken for the next one's, whose invoice is not known yet",
+        arguments: [true, false])
+    func earlierInvoice(isLate: Bool) async throws {
+        try await withSubscriptions { world in
+            let begun = try await returning(world)
+            if !isLate { try await world.requireAction(begun) }
+            let paid = try await world.pay(begun)
+            #expect(paid.status == .active)
+            world.ticker.set(paid.period.end)
+            try await world.runDue()
+            let next = try await world.subscription(paid.id)
+            let billing = try #require(next.open)
+            if isLate { #expect(try await world.requireAction(begun) == next) }
+            try await world.finalize(next, billing: billing.id)
+            let failed = try await world.fail(next, "soft")
+            #expect(failed.open?.invoiceID == SubscriptionWorld.invoice(of: billing.id))
+            #expect(failed.status == .pastDue && failed.nextActionAt == world.now.adding(.seconds(86_400)))
+            #expect(try await world.violations().isEmpty)
+        }
+    }
+
     @Test("an upgrade whose customer has authenticated is not taken back before the outcome is known") func upgrade()
         async throws
     {

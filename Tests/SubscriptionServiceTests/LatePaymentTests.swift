@@ -49,6 +49,73 @@ import Testing
         }
     }
 
+    /// Active, with the credit of an upgrade that was given up and paid late; the snapshot from before that.
+    private func upgraded(_ world: SubscriptionWorld) async throws -> Subscription {
+        try await world.customer()
+        try await world.plan()
+        try await world.plan("pro", 3_100)
+        let active = try await world.active()
+        world.ticker.set(time("2027-01-31T10:00:00Z"))
+        let changed = try await world.change(active.id, #"{"plan_id":"pro"}"#)
+        try await world.fail(changed, "hard")
+        return changed
+    }
+
+    @Test("credit falls by what is refunded of its payment, and rises again when the refund fails")
+    func creditRefunded() async throws {
+        try await withSubscriptions { world in
+            let changed = try await upgraded(world)
+            let billing: BillingID = try #require(changed.open).id
+            #expect(try await world.pay(changed).credit == 1_016)
+            try await world.refunded(billing, changed.customerID, 1_000, total: 1_000)
+            #expect(try await world.subscription(changed.id).credit == 16)
+            try await world.refundFailed(billing, changed.customerID, 1_000, left: 0)
+            #expect(try await world.subscription(changed.id).credit == 1_016)
+            try await world.refunded(billing, changed.customerID, 1_016, total: 1_016)
+            let refunded = try await world.subscription(changed.id)
+            #expect(refunded.credit == 0)
+            #expect(try await world.violations().isEmpty)
+            world.ticker.set(refunded.period.end)
+            try await world.runDue()
+            #expect(try await world.subscription(changed.id).open?.amount.minor == 1_000)
+        }
+    }
+
+    @Test("credit that was used before its payment is refunded is asked for with the next billing")
+    func usedCreditRefunded() async throws {
+        try await withSubscriptions { world in
+            let changed = try await upgraded(world)
+            let billing: BillingID = try #require(changed.open).id
+            let credited = try await world.pay(changed)
+            world.ticker.set(credited.period.end)
+            try await world.runDue()
+            let renewed = try await world.pay(world.subscription(changed.id))
+            #expect(renewed.credit == 16)
+            try await world.refunded(billing, changed.customerID, 1_016, total: 1_016)
+            #expect(try await world.subscription(changed.id).credit == -1_000)
+            #expect(try await world.violations().isEmpty)
+            world.ticker.set(renewed.period.end)
+            try await world.runDue()
+            let next = try await world.subscription(changed.id)
+            #expect(next.open?.amount.minor == 2_000 && next.credit == 0)
+            #expect(try await world.violations().isEmpty)
+        }
+    }
+
+    @Test("where the end is planned, no billing would use it: it is to be given back") func ending() async throws {
+        try await withSubscriptions { world in
+            let changed = try await upgraded(world)
+            let billing: BillingID = try #require(changed.open).id
+            _ = try await world.cancel(changed.id, atPeriodEnd: true)
+            let paid = try await world.pay(changed)
+            #expect(paid.status == .active && paid.credit == 0)
+            let due = try await world.published(SubscriptionRefundDueV1.self)
+            #expect(due.map(\.billingID) == [billing])
+            #expect(try await world.facts()["late_payments_to_refund"]?.intValue == 1)
+            #expect(try await world.violations().isEmpty)
+        }
+    }
+
     @Test("what a living subscription can use stays its credit") func living() async throws {
         try await withSubscriptions { world in
             try await world.customer()

@@ -1,6 +1,7 @@
 import BillingCore
 import BillingEvents
 import HTTPKit
+import JSON
 import SubscriptionDomain
 import SubscriptionService
 import TestKit
@@ -134,6 +135,48 @@ import Testing
                 try await world.cancel(subscription.id, atPeriodEnd: false)
             }
             #expect(problem?.code == "subscription_ended")
+        }
+    }
+
+    @Test("a planned end can be taken back until it has come; then the period is renewed") func takenBack() async throws
+    {
+        try await withSubscriptions { world in
+            let subscription = try await prepared(world)
+            _ = try await world.cancel(subscription.id, atPeriodEnd: true)
+            let kept = try await world.change(subscription.id, #"{"cancel_at_period_end":false}"#)
+            #expect(!kept.cancelsAtPeriodEnd)
+            world.ticker.set(subscription.period.end)
+            try await world.runDue()
+            #expect(try await world.subscription(subscription.id).open?.amount.minor == 1_000)
+            _ = try await world.cancel(subscription.id, atPeriodEnd: false)
+            let problem = await #expect(throws: Problem.self) {
+                try await world.change(subscription.id, #"{"cancel_at_period_end":false}"#)
+            }
+            #expect(problem?.code == "subscription_ended")
+            let invalid = await #expect(throws: InvalidInput.self) {
+                try await world.change(subscription.id, #"{"cancel_at_period_end":true}"#)
+            }
+            #expect(invalid?.faults.map(\.param) == ["cancel_at_period_end"])
+        }
+    }
+
+    @Test("a plan that is not active is not subscribed or moved to; who is on it goes on") func inactive() async throws
+    {
+        try await withSubscriptions { world in
+            let subscription = try await prepared(world)
+            try await world.setPlan("pro", active: false)
+            try await world.setPlan("basic", active: false)
+            let moved = await #expect(throws: Problem.self) {
+                try await world.change(subscription.id, #"{"plan_id":"pro"}"#)
+            }
+            let signedUp = await #expect(throws: Problem.self) { try await world.subscribe("pro") }
+            #expect(moved?.code == "plan_inactive" && signedUp?.code == "plan_inactive")
+            #expect(try await world.change(subscription.id, #"{"plan_id":"basic"}"#).plan.id.rawValue == "basic")
+            world.ticker.set(subscription.period.end)
+            try await world.runDue()
+            #expect(try await world.subscription(subscription.id).open?.amount.minor == 1_000)
+            try await world.setPlan("pro", active: true)
+            #expect(try await world.subscribe("pro").plan.id.rawValue == "pro")
         }
     }
 

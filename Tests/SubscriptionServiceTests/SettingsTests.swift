@@ -41,7 +41,7 @@ import Testing
             line.split(separator: ",", omittingEmptySubsequences: false)
         }
         #expect(
-            rows.first.map { [$0[0], $0[1], $0[2], $0[3], $0[5]] } == [
+            rows.first == [
                 "code", "stripe_decimals", "stripe_multiple", "stripe_minimum", "paypal_decimals",
             ])
         var rules: [Currency: CollectableAmounts.Rule] = [:]
@@ -49,7 +49,7 @@ import Testing
             guard let currency = Currency(String(row[0])) else { continue }
             let (least, multiple): (Int64, Int64) = (Int64(row[3]) ?? 0, Int64(row[2]) ?? 1)
             let stripe: Int64 = multiple / Self.power((Int(row[1]) ?? currency.exponent) - currency.exponent)
-            let payPal: Int64 = Self.power(currency.exponent - (Int(row[5]) ?? currency.exponent))
+            let payPal: Int64 = Self.power(currency.exponent - (Int(row[4]) ?? currency.exponent))
             rules[currency] = CollectableAmounts.Rule(least: least > 1 ? least : 0, multiple: max(stripe, payPal, 1))
         }
         for currency in Currency.all {

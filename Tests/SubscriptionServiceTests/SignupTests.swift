@@ -43,6 +43,26 @@ import Testing
         }
     }
 
+    @Test("a caller who waits while the daemon stops gets 202 with how the sign-up stands, and a repeat the same")
+    func stopping() async throws {
+        try await withSubscriptions { world in
+            try await world.customer()
+            try await world.plan()
+            let began: ContinuousClock.Instant = .now
+            let request = try world.request(key: "k1", wait: .seconds(25))
+            async let reply: Reply<SubscriptionView> = world.signUp(request)
+            try await eventually(within: .seconds(10), "billed") {
+                try await !world.published(SubscriptionBilledV1.self).isEmpty
+            }
+            world.waiters.stop()
+            let answer = try await reply
+            #expect(answer.status == 202)
+            #expect(try world.json(answer)["status"]?.stringValue == "incomplete")
+            #expect(ContinuousClock.now - began < .seconds(15), "nobody waits their time out")
+            #expect(try await world.signUp(world.request(key: "k1")).body == answer.body)
+        }
+    }
+
     @Test("a declined first payment and a required authentication are answers too", arguments: [false, true])
     func unpaidAnswers(_ needsAction: Bool) async throws {
         try await withSubscriptions { world in
@@ -53,6 +73,8 @@ import Testing
                 try await !world.published(SubscriptionBilledV1.self).isEmpty
             }
             let open = try await world.subscription(SubscriptionID(unchecked: world.openID()))
+            let billing = try #require(open.open)
+            try await world.finalize(open, billing: billing.id)
             if needsAction { try await world.requireAction(open) } else { try await world.fail(open, "soft") }
             let answer = try await reply
             #expect(answer.status == 201)

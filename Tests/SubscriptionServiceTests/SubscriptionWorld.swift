@@ -44,6 +44,12 @@ struct SubscriptionWorld: Sendable {
         return try await database.transaction { db in try CreatePlan()(input, at: now, in: db).plan.id }
     }
 
+    func setPlan(_ id: String, active: Bool) async throws {
+        _ = try await database.transaction { db in
+            try ChangePlanActivity()(PlanID(unchecked: id), isActive: active, in: db)
+        }
+    }
+
     func request(
         _ plan: String = "basic", customer: String = "ada", key: String? = nil, wait: Duration = .zero,
         id: SubscriptionID? = nil
@@ -211,13 +217,16 @@ extension SubscriptionWorld {
         try await handle([body]) { events, db, _ in try InvoiceFinalized.handle(events, in: db) }
     }
 
-    func requireAction(_ subscription: Subscription) async throws {
+    /// Payment says that the latest attempt waits for the customer.
+    @discardableResult
+    func requireAction(_ subscription: Subscription) async throws -> Subscription {
         guard let billing = subscription.open else { throw Absent() }
         let body = PaymentRequiresActionV1(
             paymentID: .new(at: now), attempt: billing.attempts, customerID: subscription.customerID,
             amount: billing.amount, invoiceID: Self.invoice(of: billing.id), subscriptionID: subscription.id)
         let handler = PaymentRequiresAction(policy: policy, afterCommit: notice)
         try await handle([body]) { events, db, context in try handler.handle(events, in: db, context) }
+        return try await self.subscription(subscription.id)
     }
 
     /// Payment says that a card is there, as of `toldAt` by its clock.
@@ -238,7 +247,7 @@ extension SubscriptionWorld {
         let body = InvoiceRefundedV1(
             invoiceID: Self.invoice(of: billing), customerID: customer, paymentID: .new(at: now),
             refundID: .new(at: now), amount: Money(minor: amount, currency: .usd), refundedTotal: total)
-        try await handle([body]) { events, db, _ in try InvoiceRefunded.handle(events, in: db) }
+        try await handle([body]) { events, db, context in try InvoiceRefunded.handle(events, in: db, context) }
     }
 
     /// Invoice says that a refund did not arrive, and what is left of all.
@@ -246,7 +255,7 @@ extension SubscriptionWorld {
         let body = InvoiceRefundFailedV1(
             invoiceID: Self.invoice(of: billing), customerID: customer, paymentID: .new(at: now),
             refundID: .new(at: now), amount: Money(minor: amount, currency: .usd), refundedTotal: left)
-        try await handle([body]) { events, db, _ in try InvoiceRefunded.handle(events, in: db) }
+        try await handle([body]) { events, db, context in try InvoiceRefunded.handle(events, in: db, context) }
     }
 
     func execute(_ sql: SQL) async throws {

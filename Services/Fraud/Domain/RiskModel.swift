@@ -4,15 +4,15 @@ public import BillingCore
 public struct AttemptFeatures: Equatable, Sendable {
     /// What is to be taken.
     public let amount: Money
-    /// Whether the customer is not present.
-    public let offSession: Bool
+    /// Whether nobody is behind it: the customer is not present and has not just done what brought it about.
+    public let isUnattended: Bool
     /// Rates; `nil` when they could not be had.
     public let velocity: VelocityCounts?
 
     /// The whole set.
-    public init(amount: Money, offSession: Bool, velocity: VelocityCounts?) {
+    public init(amount: Money, isUnattended: Bool, velocity: VelocityCounts?) {
         self.amount = amount
-        self.offSession = offSession
+        self.isUnattended = isUnattended
         self.velocity = velocity
     }
 }
@@ -33,7 +33,7 @@ public struct RiskVerdict: Equatable, Sendable {
 /// The two rules and how they add up. The same features always give the same verdict.
 public struct RiskModel: Sendable {
     /// What verdicts are signed with; a change of rules is a new name.
-    public static let name = "rules-2"
+    public static let name = "rules-3"
 
     let velocity: VelocityRule
 
@@ -49,9 +49,9 @@ public struct RiskModel: Sendable {
             reasons.append(.velocityUnavailable)
             return RiskVerdict(score: score, level: RiskLevel(of: score), reasons: reasons)
         }
-        let offSession = features.offSession
-        let card = velocity.score(hour: counts.cardHour, day: counts.cardDay, offSession: offSession)
-        let customer = velocity.score(hour: counts.customerHour, day: counts.customerDay, offSession: offSession)
+        let isUnattended: Bool = features.isUnattended
+        let card = velocity.score(hour: counts.cardHour, day: counts.cardDay, isUnattended: isUnattended)
+        let customer = velocity.score(hour: counts.customerHour, day: counts.customerDay, isUnattended: isUnattended)
         // A card's attempts are mostly its customer's too: the higher of the two, so that they are not counted twice.
         score = score.combined(with: max(card, customer))
         let review = RiskLevel.elevated.floor

@@ -4,8 +4,6 @@ public struct RiskScore: Hashable, Comparable, Sendable {
     public let basisPoints: Int
     /// No risk.
     public static let none = RiskScore(clamping: 0)
-    /// Certain.
-    public static let certain = RiskScore(clamping: 10_000)
 
     /// Makes a score; below 0 is 0 and above 10,000 is 10,000.
     public init(clamping basisPoints: Int) { self.basisPoints = min(max(basisPoints, 0), 10_000) }

@@ -55,8 +55,8 @@ public struct VelocityRule: Sendable {
     static let atReview = 4_000
     /// The score of the first attempt over the review limit.
     static let overReview = 5_000
-    /// The score at the block limit, and the most an attempt without the customer present gets from its rate: a run of
-    /// renewals is the merchant's doing, a stolen card shows in attempts the customer makes.
+    /// The score at the block limit, and the most an attempt that nobody is behind gets from its rate: a run of renewals is
+    /// the merchant's doing, a stolen card shows in attempts that a customer makes or brings about.
     static let atBlock = 9_000
     /// The score of every attempt over the block limit.
     static let overBlock = 9_700
@@ -68,11 +68,12 @@ public struct VelocityRule: Sendable {
     public init(limits: VelocityLimits) { self.limits = limits }
 
     /// The score of a card's or a customer's counts: the higher of the hour's and the day's.
-    public func score(hour: Int, day: Int, offSession: Bool) -> RiskScore {
+    /// - Parameter isUnattended: Whether nobody is behind the attempt; its rate does not block it then.
+    public func score(hour: Int, day: Int, isUnattended: Bool) -> RiskScore {
         let byHour = score(hour, review: limits.reviewPerHour, block: limits.blockPerHour)
         let factor = VelocityLimits.dayFactor
         let byDay = score(day, review: limits.reviewPerHour * factor, block: limits.blockPerHour * factor)
-        return RiskScore(clamping: min(max(byHour, byDay), offSession ? Self.atBlock : 10_000))
+        return RiskScore(clamping: min(max(byHour, byDay), isUnattended ? Self.atBlock : 10_000))
     }
 
     private func score(_ count: Int, review: Int, block: Int) -> Int {

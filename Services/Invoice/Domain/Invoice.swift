@@ -137,9 +137,6 @@ extension Invoice {
         state.voidReason = reason
     }
 
-    /// finalized → uncollectible: given up, still due.
-    public mutating func giveUp() throws(InvoiceRefusal) { try move(to: .uncollectible) }
-
     /// Books a refund of what was paid; it stays paid.
     /// - Throws: ``InvoiceRefusal/otherPayment(_:)`` unless this payment paid it,
     ///   ``InvoiceRefusal/refundNotPositive(_:)``, ``InvoiceRefusal/refundExceedsPaid(left:asked:)``,

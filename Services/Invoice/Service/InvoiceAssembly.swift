@@ -19,7 +19,7 @@ public struct InvoiceAssembly: ServiceAssembly {
     /// `/v1/invoices`.
     public var endpoints: [Endpoint] { InvoiceRoutes.endpoints }
 
-    /// Billings and withdrawals, payments and their failures and refunds, and customers.
+    /// Billings and withdrawals, payments and their failures, refunds and disputes, and customers.
     public var consumers: [EventConsumer] {
         [
             EventConsumer(
@@ -31,6 +31,7 @@ public struct InvoiceAssembly: ServiceAssembly {
                     PaymentFailedConsumer(logger: logger).route,
                     PaymentRefundedConsumer(logger: logger).route,
                     PaymentRefundFailedConsumer(logger: logger).route,
+                    PaymentDisputeClosedConsumer().route,
                     CustomerCreatedConsumer().route,
                     CustomerUpdatedConsumer().route,
                 ])

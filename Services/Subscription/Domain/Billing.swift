@@ -102,6 +102,8 @@ public struct Billing: Hashable, Sendable {
     /// Payment's number of the latest attempt that is known to have begun there: numbers rise, so that what is told of
     /// earlier ones is old. None as long as nothing is known.
     public internal(set) var begunAttempt: Int64?
+    /// Payment's number of the latest attempt whose failure is told: word of its challenge that comes after is old.
+    public internal(set) var failedAttempt: Int64?
     /// Whether an attempt is under way whose outcome is not known yet.
     public internal(set) var isCollecting: Bool
     /// When the latest attempt was asked for, or the customer made it.
@@ -129,10 +131,10 @@ public struct Billing: Hashable, Sendable {
     public init(
         id: BillingID, reason: BillingReason, status: BillingStatus = .open, amount: Money, lines: [BillingLine],
         period: BillingPeriod, creditApplied: Int64 = 0, creditAdded: Int64 = 0, invoiceID: InvoiceID? = nil,
-        attempts: Int64 = 1, begunAttempt: Int64? = nil, isCollecting: Bool = true, requestedAt: Instant? = nil,
-        firstFailedAt: Instant? = nil, lastDecline: DeclineClass? = nil, paymentMethodID: PaymentMethodID? = nil,
-        newMethodID: PaymentMethodID? = nil, hasExtraRetry: Bool = false, origin: UpgradeOrigin? = nil,
-        billedAt: Instant, settledAt: Instant? = nil, isPaidLate: Bool = false
+        attempts: Int64 = 1, begunAttempt: Int64? = nil, failedAttempt: Int64? = nil, isCollecting: Bool = true,
+        requestedAt: Instant? = nil, firstFailedAt: Instant? = nil, lastDecline: DeclineClass? = nil,
+        paymentMethodID: PaymentMethodID? = nil, newMethodID: PaymentMethodID? = nil, hasExtraRetry: Bool = false,
+        origin: UpgradeOrigin? = nil, billedAt: Instant, settledAt: Instant? = nil, isPaidLate: Bool = false
     ) {
         self.id = id
         self.reason = reason
@@ -145,6 +147,7 @@ public struct Billing: Hashable, Sendable {
         self.invoiceID = invoiceID
         self.attempts = attempts
         self.begunAttempt = begunAttempt
+        self.failedAttempt = failedAttempt
         self.isCollecting = isCollecting
         self.requestedAt = requestedAt ?? billedAt
         self.firstFailedAt = firstFailedAt
@@ -158,11 +161,13 @@ public struct Billing: Hashable, Sendable {
         self.isPaidLate = isPaidLate
     }
 
-    /// Whether a failure with this number is news: of the latest attempt known to have begun, or of a later one.
+    /// Whether a failure with this number is news: of the latest attempt known to have begun, or of a later one. That the
+    /// customer is asked for is news only as long as the attempt is not known to have failed.
     ///
     /// An attempt that could not even begin, for want of a payment method, gets no number of its own: its failure bears
     /// the number of the one before. As long as no number is known, any outcome is that of the attempt under way.
-    func isNews(of attempt: Int64) -> Bool {
+    func isNews(of attempt: Int64, because reason: StatusReason) -> Bool {
+        if reason == .actionRequired, let failedAttempt, attempt <= failedAttempt { return false }
         guard let begunAttempt else { return isCollecting || attempt >= attempts }
         return attempt >= begunAttempt
     }

@@ -17,17 +17,6 @@ public enum Proration {
         return try Ratio(numerator: min(max(left, 0), whole), denominator: whole)
     }
 
-    /// The price of a service range within the full period it belongs to.
-    /// - Returns: The whole price when either range is empty or the range is longer than the period.
-    public static func price(
-        _ full: Money, from start: Instant, to end: Instant, ofPeriodFrom periodStart: Instant, to periodEnd: Instant
-    ) throws(MoneyError) -> Money {
-        let whole: Int64 = periodEnd.seconds - periodStart.seconds
-        let part: Int64 = end.seconds - start.seconds
-        guard whole > 0, part > 0, part < whole else { return full }
-        return try full.multiplied(by: Ratio(numerator: part, denominator: whole), rounding: .halfUp)
-    }
-
     /// What changing the price in the middle of a period costs and gives back.
     public struct Change: Hashable, Sendable {
         /// Unused time on the old plan; not negative.
@@ -40,9 +29,6 @@ public enum Proration {
             self.credit = credit
             self.charge = charge
         }
-
-        /// What is to be paid for the change; negative when the customer gets something back.
-        public func net() throws(MoneyError) -> Money { try charge.subtracting(credit) }
     }
 
     /// Prices the move from one price to another for the rest of the period.

@@ -29,8 +29,8 @@ public struct Subscription: Hashable, Sendable {
     public internal(set) var canceledAt: Instant?
     /// When it was made.
     public let createdAt: Instant
-    /// The balance, in minor units: above zero the next billings use it up, below zero it was too little to be asked for
-    /// and is added to the next one.
+    /// The balance, in minor units: above zero the next billings use it up, below zero it is still owed and is added to the
+    /// next one. It was too little to be asked for, or credit that was used before its money went back.
     public internal(set) var credit: Int64
     /// The billing being made or collected; there is at most one.
     public internal(set) var open: Billing?

@@ -71,6 +71,15 @@ extension Subscription {
         cancelsAtPeriodEnd = true
         return true
     }
+
+    /// Takes back an end that is planned, so that it is renewed after all; where none is planned nothing changes.
+    /// - Returns: `false` when it had ended before.
+    @discardableResult
+    public mutating func takeBackPlannedEnd() -> Bool {
+        guard !status.isFinal else { return false }
+        cancelsAtPeriodEnd = false
+        return true
+    }
 }
 
 extension Subscription {
@@ -114,7 +123,7 @@ extension Subscription {
         if now >= endsAt {
             withdrawOpen(.dunningExhausted, at: now)
             move(to: .canceled, because: .dunningExhausted, at: now)
-        } else if billing.lastDecline?.isRetried == true, status == .pastDue {
+        } else if billing.lastDecline?.isRetried == true {
             collect(.retry, policy: policy, at: now)
         } else {
             nextActionAt = endsAt

@@ -1,12 +1,6 @@
 public import BillingCore
 
 extension Subscription {
-    /// Notes the invoice that was made of a billing.
-    public mutating func invoiceFinalized(_ billingID: BillingID, invoiceID: InvoiceID) {
-        guard let billing = open, billing.id == billingID, billing.invoiceID == nil else { return }
-        updateOpen { $0.invoiceID = invoiceID }
-    }
-
     /// The open billing's invoice is paid: the period moves on and everything is as it should be, whatever was before.
     /// - Returns: `false` when the billing is not the open one; see ``paidLate(_:invoiceID:at:)``.
     @discardableResult
@@ -30,8 +24,9 @@ extension Subscription {
         return true
     }
 
-    /// Money came for a billing that had been given up. While the subscription lives it becomes credit; after its end
-    /// nothing is restored, and the money is to be given back.
+    /// Money came for a billing that had been given up. While the subscription goes on it becomes credit; where it has
+    /// ended, or ends with its period, no billing follows that would use it: nothing is restored, and the money is to be
+    /// given back.
     public mutating func paidLate(_ withdrawn: Billing, invoiceID: InvoiceID, at now: Instant) {
         guard withdrawn.status == .withdrawn else { return }
         var billing: Billing = withdrawn
@@ -40,11 +35,17 @@ extension Subscription {
         billing.invoiceID = invoiceID
         billing.settledAt = now
         billing.creditApplied = 0
-        billing.creditAdded = status.isFinal ? 0 : billing.amount.minor
+        let isOver: Bool = status.isFinal || cancelsAtPeriodEnd
+        billing.creditAdded = isOver ? 0 : billing.amount.minor
         credit += billing.creditAdded
         effects.billings[billing.id] = billing
-        if status.isFinal, billing.amount.isPositive { effects.events.append(.refundDue(billing.id, invoiceID)) }
+        if isOver, billing.amount.isPositive { effects.events.append(.refundDue(billing.id, invoiceID)) }
     }
+
+    /// Money that had become credit went back to the customer, who cannot have both: the balance falls by it. What was
+    /// used of it is carried to the next billing.
+    /// - Parameter minor: Minor units; below zero when they came back because their refund failed.
+    public mutating func creditReturned(_ minor: Int64) { credit -= minor }
 
     /// Payment has begun an attempt to collect: asked for here, or made by the customer, who authenticates. Its outcome
     /// is awaited from here on; nothing is given up before.
@@ -77,6 +78,9 @@ extension Subscription {
     }
 
     /// An attempt to collect failed, or cannot go on without the customer.
+    ///
+    /// Both are told on different topics, in no order between them: that an attempt waits for the customer changes nothing
+    /// once its failure is known.
     /// - Parameters:
     ///   - attempt: Number of the attempt; an outcome of one that another has followed is ignored.
     ///   - method: The payment method of the attempt: that one is not new any more. None when nobody said.
@@ -89,13 +93,16 @@ extension Subscription {
         with method: PaymentMethodID? = nil, reason: StatusReason = .paymentFailed, notBefore: Instant? = nil,
         policy: DunningPolicy, at heardAt: Instant
     ) {
-        guard let billing = open, billing.id == billingID, billing.isNews(of: attempt) else { return }
+        guard let billing = open, billing.id == billingID, billing.isNews(of: attempt, because: reason) else {
+            return
+        }
         let now: Instant = max(heardAt, billing.requestedAt)
         let firstFailedAt: Instant = billing.firstFailedAt ?? now
         updateOpen { billing in
             billing.invoiceID = invoiceID
             billing.attempts = max(billing.attempts, attempt)
             billing.begunAttempt = attempt
+            if reason != .actionRequired { billing.failedAttempt = attempt }
             billing.isCollecting = false
             billing.firstFailedAt = firstFailedAt
             billing.lastDecline = declineClass

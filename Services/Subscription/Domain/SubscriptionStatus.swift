@@ -17,9 +17,6 @@ public enum SubscriptionStatus: String, CaseIterable, Sendable, Hashable {
 
     /// Whether nothing can happen to it any more.
     public var isFinal: Bool { self == .canceled || self == .incompleteExpired }
-
-    /// Whether it counts towards recurring revenue.
-    public var isRecurringRevenue: Bool { self == .active || self == .pastDue }
 }
 
 /// Why a subscription moved from one status to another. The raw value travels in `subscription.status_changed.v1`.

@@ -75,6 +75,9 @@ public struct SubscriptionAssembly: ServiceAssembly {
     /// `keys`
     public static var commands: [any ParsableCommand.Type] { [KeysCommand.self] }
 
+    /// Callers who wait for a sign-up's first payment hear how it stands.
+    public func stopping() { waiters.stop() }
+
     /// Facts about customers' subscriptions and billings, and the rules they break.
     public static func consistency(_ db: borrowing PostgresTransaction, now: Instant) throws -> ConsistencyFacts {
         ConsistencyFacts(

@@ -182,8 +182,9 @@ extension SubscriptionFacts {
                 "the credit balance is not what its billings say",
                 """
                 SELECT s.id FROM subscriptions s LEFT JOIN (
-                    SELECT subscription_id, sum(credit_added - credit_applied) AS credit FROM billings
-                    WHERE status <> 'withdrawn' GROUP BY subscription_id) b ON b.subscription_id = s.id
+                    SELECT subscription_id, sum(credit_added - credit_applied - credit_returned) AS credit
+                    FROM billings WHERE status <> 'withdrawn' GROUP BY subscription_id
+                ) b ON b.subscription_id = s.id
                 WHERE s.credit <> coalesce(b.credit, 0)
                 """
             ),

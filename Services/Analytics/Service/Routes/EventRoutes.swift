@@ -3,14 +3,15 @@ import BillingEvents
 import HTTPKit
 import JSON
 
-/// `/v1/analytics/events`.
+/// `/v1/analytics/events`. Bodies of all services' events stand there, customers' e-mail addresses among them: reading figures
+/// is not enough for it.
 struct EventRoutes: Sendable {
     private static let types: [String] = EventCatalog.all.map { $0.type }
 
     var endpoints: [Endpoint] {
         [
             .list(
-                "/v1/analytics/events", scope: "analytics:read", summary: "Everything that happened, newest first",
+                "/v1/analytics/events", scope: "events:read", summary: "Everything that happened, newest first",
                 filters: [
                     .id("customer_id", as: CustomerID.self, doc: "Only what happened to this customer"),
                     Self.typeFilter,

@@ -10,21 +10,22 @@ struct MRRRoutes: Sendable {
     var endpoints: [Endpoint] {
         let months: ListMRRMonths = months
         return [
-            .read(
+            .whole(
                 "/v1/analytics/mrr", scope: "analytics:read",
                 summary: "Recurring revenue month by month and what moved it",
-                query: [
+                filters: [
                     Self.month("from", doc: "First month; eleven before `to` when left out"),
                     Self.month("to", doc: "Last month; the current one when left out"),
                     .currency("currency", doc: "One currency; all when left out"),
                 ],
-                answers: MRRListResource.self, problems: [ReportTooCostly.declared], snapshot: true
+                item: MRRMonthResource.self, problems: [ReportTooCostly.declared], snapshot: true
             ) { db, call in
-                MRRListResource(
-                    months: try months(
-                        from: call.query.string("from").flatMap { Month($0) },
-                        through: call.query.string("to").flatMap { Month($0) },
-                        currency: call.query.currency("currency"), now: call.now, in: db))
+                // The range a caller may ask for is bounded. In order of month, then currency.
+                try months(
+                    from: call.query.string("from").flatMap { Month($0) },
+                    through: call.query.string("to").flatMap { Month($0) },
+                    currency: call.query.currency("currency"), now: call.now, in: db
+                ).map(MRRMonthResource.init)
             }
         ]
     }
@@ -34,19 +35,6 @@ struct MRRRoutes: Sendable {
             Month(text) == nil ? Fault(code: "invalid_month", message: "is not a month such as 2027-01") : nil
         }
     }
-}
-
-/// The months as a list. It is never cut: the range a caller may ask for is bounded.
-struct MRRListResource: JSONOutput {
-    let months: [MRRReportMonth]
-
-    func write(to o: inout ObjectWriter) {
-        o.field("object", "list", doc: "Always `list`")
-        o.field("data", months.map(MRRMonthResource.init), doc: "In order of month, then currency")
-        o.field("has_more", false, doc: "Always false")
-    }
-
-    static var sample: Self { Self(months: [MRRMonthResource.sample.month]) }
 }
 
 /// One month in one currency as JSON.

@@ -68,29 +68,27 @@ enum FactStore {
     /// That the history holds nothing which was not handled is seen elsewhere: it is held against what was published, by
     /// counts and sums of ids that outlive the claims.
     static func violations(in db: borrowing PostgresTransaction) throws -> [String] {
-        var found: [String] = []
-        let broken: Int64 = try count(
+        try ConsistencyFacts.violations(promises, in: db)
+    }
+
+    private static let promises: [(SQL, String)] = [
+        (
             """
             SELECT count(*) FROM (
                 SELECT valid_to, lead(valid_from) OVER (PARTITION BY subscription_id
                                                         ORDER BY told_at, change <> 'created', seq) AS next
                 FROM subscription_values) v
             WHERE valid_to IS DISTINCT FROM next
-            """, in: db)
-        if broken > 0 { found.append("\(broken) values of subscriptions do not end where the next begins") }
-        let forgotten: Int64 = try count(
+            """, "values of subscriptions do not end where the next begins"
+        ),
+        (
             """
             SELECT count(*) FROM inbox i
             WHERE NOT EXISTS (SELECT 1 FROM event_history h WHERE h.event_id = i.event_id)
               AND NOT EXISTS (SELECT 1 FROM parked_events p WHERE p.event_id = i.event_id)
-            """, in: db)
-        if forgotten > 0 { found.append("\(forgotten) handled events are missing from the history") }
-        return found
-    }
-
-    private static func count(_ sql: SQL, in db: borrowing PostgresTransaction) throws -> Int64 {
-        try db.first(sql) { try $0.next() } ?? 0
-    }
+            """, "handled events are missing from the history"
+        ),
+    ]
 
     /// Fingerprint of the ids and amount by currency of rows of (id, currency, amount_minor).
     private static func total(ids sql: SQL, in db: borrowing PostgresTransaction) throws -> JSONValue {

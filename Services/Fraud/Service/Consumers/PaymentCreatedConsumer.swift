@@ -52,8 +52,9 @@ package struct PaymentCreatedConsumer: Sendable {
             let key = AttemptKey(created)
             guard seen.insert(key).inserted else { continue }
             let counts: VelocityCounts? = readings[key]
+            let isUnattended: Bool = created.offSession && created.customerStarted != true
             let verdict: RiskVerdict = model.assess(
-                AttemptFeatures(amount: created.amount, offSession: created.offSession, velocity: counts))
+                AttemptFeatures(amount: created.amount, isUnattended: isUnattended, velocity: counts))
             assessments.append(Assessment(of: created, verdict, velocity: counts, at: now))
         }
         guard !assessments.isEmpty else { return }

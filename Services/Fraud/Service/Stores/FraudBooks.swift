@@ -21,32 +21,25 @@ package enum FraudBooks {
 
     /// One sentence for each broken promise.
     package static func violations(in db: borrowing PostgresTransaction) throws -> [String] {
-        var found: [String] = []
-        for (what, sql) in promises {
-            let count: Int64 = try db.first(sql) { try $0.next() } ?? 0
-            if count > 0 { found.append("\(count) \(what)") }
-        }
-        return found
+        try ConsistencyFacts.violations(promises, in: db)
     }
 
-    private static let promises: [(String, SQL)] = [
+    private static let promises: [(SQL, String)] = [
         (
-            "attempts were assessed twice",
-            "SELECT count(*) FROM (SELECT 1 FROM assessments GROUP BY payment_id, attempt HAVING count(*) > 1) t"
+            "SELECT count(*) FROM (SELECT 1 FROM assessments GROUP BY payment_id, attempt HAVING count(*) > 1) t",
+            "attempts were assessed twice"
         ),
         (
-            "assessments decide otherwise than their score",
             """
             SELECT count(*) FROM assessments WHERE decision <> CASE
                 WHEN score >= 0.95 THEN 'block' WHEN score >= 0.50 THEN 'review' ELSE 'approve' END
-            """
+            """, "assessments decide otherwise than their score"
         ),
         (
-            "assessments lack velocity without saying so",
             """
             SELECT count(*) FROM assessments
             WHERE (card_hour IS NULL) <> ('velocity_unavailable' = ANY(reasons))
-            """
+            """, "assessments lack velocity without saying so"
         ),
     ]
 }

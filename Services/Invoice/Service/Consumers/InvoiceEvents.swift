@@ -11,7 +11,7 @@ extension Invoice {
     func finalizedEvent(_ number: InvoiceNumber, at: Instant) -> InvoiceFinalizedV1 {
         InvoiceFinalizedV1(
             invoiceID: id, number: number.description, billingID: billing.id, subscriptionID: billing.subscriptionID,
-            customerID: billing.customerID, amount: total, periodStart: billing.periodStart,
+            customerID: billing.customerID, reason: billing.reason, amount: total, periodStart: billing.periodStart,
             periodEnd: billing.periodEnd, issuedAt: at)
     }
 

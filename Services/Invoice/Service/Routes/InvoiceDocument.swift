@@ -8,6 +8,8 @@ package struct InvoiceDocument: JSONOutput {
     package let invoice: Invoice
     /// The lines, in order.
     package let lines: [InvoiceLine]
+    /// Minor units that the customer's bank has taken back for good.
+    let disputedMinor: Int64
     let customer: BilledCustomer?
 
     package func write(to o: inout ObjectWriter) {
@@ -25,6 +27,7 @@ package struct InvoiceDocument: JSONOutput {
         o.field("total", invoice.total.minor, doc: "What is due in all, minor units")
         o.field("amount_paid", invoice.amountPaid.minor, doc: "Minor units")
         o.field("amount_refunded", invoice.amountRefunded.minor, doc: "Minor units; never more than was paid")
+        o.field("amount_disputed", disputedMinor, doc: "Minor units; lost in disputes of what was paid")
         o.field("lines", lines.map(LineDocument.init))
         o.field("period_start", billing.periodStart)
         o.field("period_end", billing.periodEnd)
@@ -50,6 +53,7 @@ package struct InvoiceDocument: JSONOutput {
             periodEnd: .sample, proration: false)
         return Self(
             invoice: Invoice(id: .sample, billing: billing, subtotal: price, total: price, state: state), lines: [line],
+            disputedMinor: 0,
             customer: BilledCustomer(
                 id: .sample, name: "Ada", email: "ada@example.com", country: "DE", timeZone: "Europe/Berlin"))
     }

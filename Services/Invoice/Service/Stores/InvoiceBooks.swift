@@ -83,7 +83,12 @@ package enum InvoiceBooks {
         ),
         (
             "payments whose invoice could not accept them were not given back",
-            "SELECT payment_id AS id FROM unapplied_payments WHERE amount_refunded < amount"
+            """
+            SELECT u.payment_id AS id FROM unapplied_payments u
+            WHERE u.amount_refunded < u.amount AND u.amount_refunded + COALESCE((
+                SELECT sum(d.amount) FROM invoice_disputes d
+                WHERE d.payment_id = u.payment_id AND d.currency = u.currency AND d.outcome = 'lost'), 0) < u.amount
+            """
         ),
     ]
 

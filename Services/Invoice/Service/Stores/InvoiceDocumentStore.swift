@@ -51,10 +51,13 @@ package enum InvoiceDocumentStore {
     ) throws -> [InvoiceDocument] {
         guard !invoices.isEmpty else { return [] }
         let lines: [InvoiceID: [InvoiceLine]] = try InvoiceLineStore.lines(of: invoices, in: db)
+        let disputed: [InvoiceID: Int64] = try DisputeStore.lost(of: invoices.map(\.id), in: db)
         let customers: [CustomerID: BilledCustomer] = try CustomerStore.find(
             Array(Set(invoices.map(\.billing.customerID))), in: db)
         return invoices.map {
-            InvoiceDocument(invoice: $0, lines: lines[$0.id] ?? [], customer: customers[$0.billing.customerID])
+            InvoiceDocument(
+                invoice: $0, lines: lines[$0.id] ?? [], disputedMinor: disputed[$0.id] ?? 0,
+                customer: customers[$0.billing.customerID])
         }
     }
 }

@@ -1,34 +1,45 @@
 import BillingCore
 package import BillingEvents
-import Messaging
+package import Messaging
 package import Postgres
+import SubscriptionDomain
 
-/// Follows what was given back of payments that came after the end of what they were for.
+/// Follows what was given back of payments that came after the end of what they were for. Where such a payment had become
+/// credit, the subscription's balance falls by it.
 package enum InvoiceRefunded {
     static var routes: [EventRoute] {
         [
-            .on(InvoiceRefundedV1.self) { events, db, _ in try handle(events, in: db) },
-            .on(InvoiceRefundFailedV1.self) { events, db, _ in try handle(events, in: db) },
+            .on(InvoiceRefundedV1.self) { events, db, context in try handle(events, in: db, context) },
+            .on(InvoiceRefundFailedV1.self) { events, db, context in try handle(events, in: db, context) },
         ]
     }
 
     /// Handles a batch inside the transaction that claimed it. Amounts are added up, not the totals taken over: each
     /// event counts once, in whatever order events that are published again come.
-    package static func handle(_ events: [Envelope<InvoiceRefundedV1>], in db: borrowing PostgresTransaction) throws {
-        try add(events.map { ($0.body.invoiceID, $0.body.amount.minor) }, in: db)
+    package static func handle(
+        _ events: [Envelope<InvoiceRefundedV1>], in db: borrowing PostgresTransaction, _ context: EventContext
+    ) throws {
+        try add(events.map { ($0.body.invoiceID, $0.body.amount.minor) }, in: db, context)
     }
 
     /// Handles a batch of refunds that failed after they were booked, inside the transaction that claimed it.
     package static func handle(
-        _ events: [Envelope<InvoiceRefundFailedV1>], in db: borrowing PostgresTransaction
+        _ events: [Envelope<InvoiceRefundFailedV1>], in db: borrowing PostgresTransaction, _ context: EventContext
     ) throws {
-        try add(events.map { ($0.body.invoiceID, -$0.body.amount.minor) }, in: db)
+        try add(events.map { ($0.body.invoiceID, -$0.body.amount.minor) }, in: db, context)
     }
 
     private static func add(
-        _ amounts: [(invoice: InvoiceID, amount: Int64)], in db: borrowing PostgresTransaction
+        _ amounts: [(invoice: InvoiceID, amount: Int64)], in db: borrowing PostgresTransaction, _ context: EventContext
     ) throws {
         let sums: [InvoiceID: Int64] = Dictionary(amounts.map { ($0.invoice, $0.amount) }, uniquingKeysWith: +)
+        let credited: [(subscription: SubscriptionID, invoice: InvoiceID)] = try BillingStore.credited(
+            Array(sums.keys), in: db)
+        var batch: SubscriptionBatch = try .lock(credited.map(\.subscription), in: db)
+        for late in credited {
+            try batch.change(late.subscription) { $0.creditReturned(sums[late.invoice] ?? 0) }
+        }
+        try batch.save(at: context.now, in: db)
         try BillingStore.addRefunded(sums.map { (invoice: $0.key, amount: $0.value) }, in: db)
     }
 }

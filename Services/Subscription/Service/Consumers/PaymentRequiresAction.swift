@@ -5,7 +5,8 @@ package import Postgres
 package import SubscriptionDomain
 
 /// Stops waiting for an attempt that only the customer can continue: a sign-up's answer is known then, a renewal is
-/// past due until the customer has authenticated.
+/// past due until the customer has authenticated. Word of an invoice that is not the open billing's, or not known yet,
+/// changes nothing: it may be of an earlier period.
 package struct PaymentRequiresAction: Sendable {
     let policy: DunningPolicy
     let afterCommit: SettlementNotice
@@ -29,10 +30,7 @@ package struct PaymentRequiresAction: Sendable {
         for body in ours {
             guard let subscriptionID = body.subscriptionID, let invoiceID = body.invoiceID else { continue }
             try batch.change(subscriptionID) { subscription in
-                // The invoice may still be unknown: it is told of on another topic.
-                guard let billing = subscription.open, billing.invoiceID == nil || billing.invoiceID == invoiceID else {
-                    return
-                }
+                guard let billing = subscription.open, billing.invoiceID == invoiceID else { return }
                 subscription.collectionFailed(
                     billing.id, invoiceID: invoiceID, attempt: body.attempt, as: .action, reason: .actionRequired,
                     policy: policy, at: context.now)

@@ -14,6 +14,7 @@ struct CustomerRoutes: Sendable {
                 body: NewCustomerInput.self, answers: CustomerView.self, problems: ["409 customer_exists"], post),
             .list(
                 "/v1/customers", scope: "customers:read", summary: "List customers, newest first",
+                filters: [.string("email", max: 254, doc: "With this address only, whatever its case")],
                 item: CustomerView.self, list),
             .read(
                 "/v1/customers/{id}", scope: "customers:read", summary: "Read a customer", answers: CustomerView.self,
@@ -35,7 +36,7 @@ struct CustomerRoutes: Sendable {
         _ db: borrowing PostgresTransaction, _ call: Call, _ request: ListRequest
     ) throws -> Page<CustomerView> {
         let found: [Customer] = try CustomerStore.list(
-            after: try request.cursor(), limit: request.fetchLimit, in: db)
+            email: call.query.string("email"), after: try request.cursor(), limit: request.fetchLimit, in: db)
         return request.page(found.map(CustomerView.init))
     }
 

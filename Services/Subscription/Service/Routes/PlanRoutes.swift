@@ -32,6 +32,15 @@ package struct NewPlanInput: JSONInput {
     }
 }
 
+/// What `PATCH /v1/plans/{id}` takes.
+struct PlanChangeInput: JSONInput {
+    let isActive: Bool?
+
+    init(_ f: inout InputFields) {
+        isActive = f.optionalBool("active", doc: "Whether it can be subscribed to; who is on it goes on either way")
+    }
+}
+
 /// A plan as the API shows it.
 struct PlanView: JSONOutput {
     let stored: StoredPlan
@@ -62,6 +71,7 @@ struct PlanView: JSONOutput {
 /// `/v1/plans`
 struct PlanRoutes: Sendable {
     let create = CreatePlan()
+    let changeActivity = ChangePlanActivity()
 
     var endpoints: [Endpoint] {
         [
@@ -72,6 +82,10 @@ struct PlanRoutes: Sendable {
             .read(
                 "/v1/plans/{id}", scope: "plans:read", summary: "Read a plan", answers: PlanView.self,
                 problems: ["404 not_found"], get),
+            .write(
+                .patch, "/v1/plans/{id}", scope: "plans:write",
+                summary: "Take a plan out of what can be subscribed to, or put it back", body: PlanChangeInput.self,
+                answers: PlanView.self, problems: ["404 not_found"], patch),
         ]
     }
 
@@ -80,6 +94,12 @@ struct PlanRoutes: Sendable {
     ) throws -> Reply<PlanView> {
         let stored: StoredPlan = try create(input, at: call.now, in: db)
         return .created(PlanView(stored), location: "/v1/plans/\(stored.plan.id)")
+    }
+
+    @Sendable func patch(
+        _ db: borrowing PostgresTransaction, _ call: Call, _ input: PlanChangeInput
+    ) throws -> Reply<PlanView> {
+        .ok(PlanView(try changeActivity(try call.id(), isActive: input.isActive, in: db)))
     }
 
     @Sendable func list(

@@ -16,7 +16,8 @@ struct SignupRoute: Sendable {
                 .post, "/v1/subscriptions", scope: "subscriptions:write",
                 summary: "Subscribe a customer; answers when the first invoice is settled",
                 body: NewSubscriptionInput.self, answers: SubscriptionView.self, statuses: [201, 202],
-                prefersWait: true, timeout: Self.longestWait + .seconds(10), problems: ["422 invalid_request"], post)
+                prefersWait: true, timeout: Self.longestWait + .seconds(10),
+                problems: ["422 invalid_request", "422 plan_inactive"], post)
         ]
     }
 

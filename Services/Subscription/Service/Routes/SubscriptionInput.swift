@@ -31,6 +31,7 @@ enum ProrationChoice: String, CaseIterable, Sendable {
 package struct SubscriptionChangeInput: JSONInput {
     let planID: PlanID?
     let proration: ProrationChoice
+    let takesBackEnd: Bool
 
     package init(_ f: inout InputFields) {
         planID = f.optionalID(
@@ -38,6 +39,12 @@ package struct SubscriptionChangeInput: JSONInput {
         proration = f.enumeration(
             "proration", of: ProrationChoice.self, default: .immediate,
             doc: "`immediate` bills the difference now, `none` waits for the end of the period")
+        let ends: Bool? = f.optionalBool(
+            "cancel_at_period_end", doc: "`false` takes back an end that is planned; one is planned by canceling")
+        takesBackEnd = ends == false
+        if ends == true {
+            f.refuse("cancel_at_period_end", code: "invalid_value", message: "can only be false: cancel instead")
+        }
     }
 }
 

@@ -20,11 +20,12 @@ struct SubscriptionRoutes: Sendable {
                 "/v1/subscriptions/{id}", scope: "subscriptions:read", summary: "Read a subscription",
                 answers: SubscriptionView.self, problems: ["404 not_found"], get),
             .write(
-                .patch, "/v1/subscriptions/{id}", scope: "subscriptions:write", summary: "Move to another plan",
-                body: SubscriptionChangeInput.self, answers: SubscriptionView.self,
+                .patch, "/v1/subscriptions/{id}", scope: "subscriptions:write",
+                summary: "Move to another plan, or take back a planned end", body: SubscriptionChangeInput.self,
+                answers: SubscriptionView.self,
                 problems: [
-                    "404 not_found", "409 subscription_not_active", "409 billing_open", "409 renewal_due",
-                    "422 currency_mismatch",
+                    "404 not_found", "409 subscription_not_active", "409 subscription_ended", "409 billing_open",
+                    "409 renewal_due", "422 currency_mismatch", "422 amount_too_large", "422 plan_inactive",
                 ], patch),
             .write(
                 .post, "/v1/subscriptions/{id}/cancel", scope: "subscriptions:write",

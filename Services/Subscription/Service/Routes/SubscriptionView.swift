@@ -25,7 +25,7 @@ package struct SubscriptionView: JSONOutput {
         o.field("latest_billing_id", subscription.latestBillingID?.rawValue)
         o.field(
             "credit_balance", subscription.credit,
-            doc: "Minor units that the next billings use up; below zero too little to collect, added to the next one")
+            doc: "Minor units that the next billings use up; below zero still owed, added to the next one")
         o.field("metadata", subscription.metadata)
     }
 

@@ -36,8 +36,8 @@ struct TestClockView: JSONOutput {
 struct TestClockRoutes: Sendable {
     /// How long a caller waits who says nothing.
     static let defaultWait: Duration = .seconds(60)
-    /// The longest wait a caller may ask for.
-    static let longestWait: Duration = .seconds(600)
+    /// The longest wait a caller may ask for; no request waits longer.
+    static let longestWait: Duration = .seconds(120)
 
     let pool: PostgresPool
     let clock: any ServiceClock

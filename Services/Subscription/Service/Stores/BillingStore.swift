@@ -14,7 +14,7 @@ enum BillingStore {
     static let columns: SQL =
         """
         b.id, b.reason, b.status, b.amount, b.currency, b.lines, b.period_index, b.period_start, b.period_end,
-        b.credit_applied, b.credit_added, b.invoice_id, b.attempts, b.begun_attempt, b.is_collecting,
+        b.credit_applied, b.credit_added, b.invoice_id, b.attempts, b.begun_attempt, b.failed_attempt, b.is_collecting,
         b.requested_at, b.first_failed_at, b.last_decline, b.payment_method_id, \(newMethod), b.has_extra_retry,
         b.billed_at, b.settled_at, b.is_paid_late,
         b.origin_anchor_date, b.origin_anchor_seconds, b.origin_period_index, b.origin_period_start,
@@ -73,15 +73,28 @@ enum BillingStore {
             """)
     }
 
-    /// Adds what was given back of invoices whose billings were paid late, and takes off what came back. Refunds of
-    /// others are nobody's concern.
+    /// The invoices among these whose late payments became credit, and the subscriptions that have it.
+    static func credited(
+        _ invoices: [InvoiceID], in db: borrowing PostgresTransaction
+    ) throws -> [(subscription: SubscriptionID, invoice: InvoiceID)] {
+        try db.query(
+            """
+            SELECT subscription_id, invoice_id FROM billings
+            WHERE is_paid_late AND credit_added > 0 AND invoice_id = ANY(\(invoices)::text[])
+            """
+        ) { row in (subscription: try row.next(), invoice: try row.next()) }
+    }
+
+    /// Adds what was given back of invoices whose billings were paid late, and takes off what came back; where they had
+    /// become credit, that is returned. Refunds of others are nobody's concern.
     /// - Parameter changes: One for each invoice: each change counts.
     static func addRefunded(
         _ changes: [(invoice: InvoiceID, amount: Int64)], in db: borrowing PostgresTransaction
     ) throws {
         try db.enqueue(
             """
-            UPDATE billings b SET amount_refunded = b.amount_refunded + e.amount
+            UPDATE billings b SET amount_refunded = b.amount_refunded + e.amount,
+                credit_returned = b.credit_returned + CASE WHEN b.credit_added > 0 THEN e.amount ELSE 0 END
             FROM unnest(\(changes.map(\.invoice))::text[], \(changes.map(\.amount))::bigint[])
                 AS e(invoice_id, amount)
             WHERE b.is_paid_late AND b.invoice_id = e.invoice_id
@@ -122,8 +135,8 @@ enum BillingStore {
         """
         UPDATE billings b SET credit_applied = n.credit_applied, credit_added = n.credit_added, status = n.status,
             invoice_id = coalesce(n.invoice_id, b.invoice_id), attempts = n.attempts,
-            begun_attempt = n.begun_attempt, is_collecting = n.is_collecting, requested_at = n.requested_at,
-            first_failed_at = n.first_failed_at, last_decline = n.last_decline,
+            begun_attempt = n.begun_attempt, failed_attempt = n.failed_attempt, is_collecting = n.is_collecting,
+            requested_at = n.requested_at, first_failed_at = n.first_failed_at, last_decline = n.last_decline,
             payment_method_id = coalesce(n.payment_method_id, b.payment_method_id),
             new_method_id = n.new_method_id, has_new_method = n.new_method_id IS NOT NULL,
             has_extra_retry = n.has_extra_retry, settled_at = n.settled_at, is_paid_late = n.is_paid_late
@@ -136,18 +149,19 @@ enum BillingStore {
 
     private static let stateColumns: SQL =
         """
-        status, invoice_id, attempts, begun_attempt, is_collecting, requested_at, first_failed_at, last_decline,
-        payment_method_id, new_method_id, has_extra_retry, settled_at, is_paid_late
+        status, invoice_id, attempts, begun_attempt, failed_attempt, is_collecting, requested_at, first_failed_at,
+        last_decline, payment_method_id, new_method_id, has_extra_retry, settled_at, is_paid_late
         """
 
     private static func stateArrays(_ all: [Billing]) -> SQL {
         """
         \(all.map(\.status))::text[], \(all.map(\.invoiceID))::text[], \(all.map(\.attempts))::bigint[],
-        \(all.map(\.begunAttempt))::bigint[], \(all.map(\.isCollecting))::boolean[],
-        \(all.map(\.requestedAt))::timestamptz[], \(all.map(\.firstFailedAt))::timestamptz[],
-        \(all.map(\.lastDecline))::text[], \(all.map(\.paymentMethodID))::text[],
-        \(all.map(\.newMethodID))::text[], \(all.map(\.hasExtraRetry))::boolean[],
-        \(all.map(\.settledAt))::timestamptz[], \(all.map(\.isPaidLate))::boolean[]
+        \(all.map(\.begunAttempt))::bigint[], \(all.map(\.failedAttempt))::bigint[],
+        \(all.map(\.isCollecting))::boolean[], \(all.map(\.requestedAt))::timestamptz[],
+        \(all.map(\.firstFailedAt))::timestamptz[], \(all.map(\.lastDecline))::text[],
+        \(all.map(\.paymentMethodID))::text[], \(all.map(\.newMethodID))::text[],
+        \(all.map(\.hasExtraRetry))::boolean[], \(all.map(\.settledAt))::timestamptz[],
+        \(all.map(\.isPaidLate))::boolean[]
         """
     }
 }
@@ -156,7 +170,7 @@ extension BillingStore {
     /// Reads the columns of an outer join; `nil` when there is no billing.
     static func readOptional(_ row: inout PostgresRow) throws -> Billing? {
         guard let id: BillingID = try row.next() else {
-            for _ in 0..<42 { row.skip() }
+            for _ in 0..<43 { row.skip() }
             return nil
         }
         let reason: BillingReason = try row.next()
@@ -170,6 +184,7 @@ extension BillingStore {
         let invoiceID: InvoiceID? = try row.next()
         let attempts: Int64 = try row.next()
         let begunAttempt: Int64? = try row.next()
+        let failedAttempt: Int64? = try row.next()
         let isCollecting: Bool = try row.next()
         let requestedAt: Instant = try row.next()
         let firstFailedAt: Instant? = try row.next()
@@ -184,10 +199,10 @@ extension BillingStore {
             id: id, reason: reason, status: status, amount: Money(minor: amount, currency: currency),
             lines: try LinesColumn.decode(lines), period: period, creditApplied: creditApplied,
             creditAdded: creditAdded, invoiceID: invoiceID, attempts: attempts, begunAttempt: begunAttempt,
-            isCollecting: isCollecting, requestedAt: requestedAt, firstFailedAt: firstFailedAt,
-            lastDecline: lastDecline, paymentMethodID: paymentMethodID, newMethodID: newMethodID,
-            hasExtraRetry: hasExtraRetry, origin: try readOrigin(&row), billedAt: billedAt, settledAt: settledAt,
-            isPaidLate: isPaidLate)
+            failedAttempt: failedAttempt, isCollecting: isCollecting, requestedAt: requestedAt,
+            firstFailedAt: firstFailedAt, lastDecline: lastDecline, paymentMethodID: paymentMethodID,
+            newMethodID: newMethodID, hasExtraRetry: hasExtraRetry, origin: try readOrigin(&row), billedAt: billedAt,
+            settledAt: settledAt, isPaidLate: isPaidLate)
     }
 
     static func readPeriod(_ row: inout PostgresRow) throws -> BillingPeriod {

@@ -50,12 +50,14 @@ package enum CustomerStore {
     }
 
     /// A page, newest first.
+    /// - Parameter email: Of customers with this address only, whatever its case.
     package static func list(
-        after cursor: CustomerID?, limit: Int, in db: borrowing PostgresTransaction
+        email: String? = nil, after cursor: CustomerID?, limit: Int, in db: borrowing PostgresTransaction
     ) throws -> [Customer] {
-        var sql: SQL = "SELECT \(columns) FROM customers"
+        var sql: SQL = "SELECT \(columns) FROM customers WHERE true"
+        if let email { sql += " AND lower(email) = lower(\(email))" }
         if let cursor {
-            sql += " WHERE (created_at, id) < (SELECT c.created_at, c.id FROM customers c WHERE c.id = \(cursor))"
+            sql += " AND (created_at, id) < (SELECT c.created_at, c.id FROM customers c WHERE c.id = \(cursor))"
         }
         return try db.query(sql + " ORDER BY created_at DESC, id DESC LIMIT \(limit)", read)
     }

@@ -30,6 +30,11 @@ package enum PlanStore {
             """) == 1
     }
 
+    /// Sets whether a plan can be subscribed to.
+    static func setActive(_ isActive: Bool, _ id: PlanID, in db: borrowing PostgresTransaction) throws {
+        _ = try db.execute("UPDATE plans SET active = \(isActive) WHERE id = \(id)")
+    }
+
     /// Reads one plan; `nil` when there is none.
     static func find(_ id: PlanID, in db: borrowing PostgresTransaction) throws -> StoredPlan? {
         try db.first("SELECT \(columns) FROM plans WHERE id = \(id)", read)

@@ -18,7 +18,12 @@ package struct CancelSubscription: Sendable {
             throw Problem.notFound("subscription", id.rawValue)
         }
         let isDone: Bool = atPeriodEnd ? subscription.cancelAtPeriodEnd(at: now) : subscription.cancelNow(at: now)
-        guard isDone else { throw Problem.conflict("subscription_ended", "The subscription has ended before.") }
+        guard isDone else { throw Problem.subscriptionEnded }
         return try SubscriptionWriter.save([subscription], at: now, in: db).first ?? subscription
     }
+}
+
+extension Problem {
+    /// 409: nothing brings back a subscription that has ended.
+    static var subscriptionEnded: Problem { .conflict("subscription_ended", "The subscription has ended before.") }
 }

@@ -3,7 +3,8 @@ public import HTTPKit
 package import Postgres
 public import SubscriptionDomain
 
-/// Moves a subscription to another plan, at once with proration or at the end of the period.
+/// Moves a subscription to another plan, at once with proration or at the end of the period, and takes back an end that is
+/// planned.
 /// - Note: At once: emits `subscription.plan_changed.v1` and `subscription.billed.v1`. Locks the subscription's row.
 package struct ChangePlan: Sendable {
     private let collectable: CollectableAmounts
@@ -11,20 +12,26 @@ package struct ChangePlan: Sendable {
     /// Bills what can be collected.
     package init(collectable: CollectableAmounts) { self.collectable = collectable }
 
-    /// Runs in the caller's transaction.
+    /// Runs in the caller's transaction. Moving to the plan it is on only takes back a move, so that plan need not be active.
+    /// - Throws: ``Problem`` or `PlanChangeRefusal`; nothing is changed then.
     package func callAsFunction(
         _ id: SubscriptionID, _ input: SubscriptionChangeInput, at now: Instant, in db: borrowing PostgresTransaction
     ) throws -> Subscription {
         guard var subscription: Subscription = try SubscriptionStore.lock([id], in: db).first else {
             throw Problem.notFound("subscription", id.rawValue)
         }
-        guard let planID: PlanID = input.planID else { return subscription }
-        guard let stored: StoredPlan = try PlanStore.find(planID, in: db) else {
-            throw Problem.invalid([.unknownID("plan_id", "there is no such plan")])
+        if input.takesBackEnd {
+            guard subscription.takeBackPlannedEnd() else { throw Problem.subscriptionEnded }
         }
-        switch input.proration {
-        case .immediate: try subscription.changePlanNow(to: stored.plan, collectable: collectable, at: now)
-        case .none: try subscription.changePlanAtPeriodEnd(to: stored.plan)
+        if let planID: PlanID = input.planID {
+            guard let stored: StoredPlan = try PlanStore.find(planID, in: db) else {
+                throw Problem.invalid([.unknownID("plan_id", "there is no such plan")])
+            }
+            if planID != subscription.plan.id { try stored.requireActive() }
+            switch input.proration {
+            case .immediate: try subscription.changePlanNow(to: stored.plan, collectable: collectable, at: now)
+            case .none: try subscription.changePlanAtPeriodEnd(to: stored.plan)
+            }
         }
         return try SubscriptionWriter.save([subscription], at: now, in: db).first ?? subscription
     }

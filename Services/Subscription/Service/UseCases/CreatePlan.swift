@@ -5,7 +5,8 @@ import Messaging
 package import Postgres
 import SubscriptionDomain
 
-/// Adds a plan under the caller's own id or a new one. It can be subscribed to at once and never changes.
+/// Adds a plan under the caller's own id or a new one. It can be subscribed to at once; only ``ChangePlanActivity``
+/// changes it.
 /// - Note: Emits `plan.created.v1`, keyed by the plan, in the same transaction.
 package struct CreatePlan: Sendable {
     /// Needs nothing.

@@ -10,6 +10,8 @@ package final class SettlementWaiters: Sendable {
     private struct State {
         var nextID: Int = 0
         var waiters: [SubscriptionID: [Int: Signal]] = [:]
+        /// Nobody waits any more.
+        var isStopping = false
     }
 
     private let state = Mutex(State())
@@ -25,7 +27,16 @@ package final class SettlementWaiters: Sendable {
         for signal in signals { signal.fire() }
     }
 
-    /// Looks at a subscription until what is found satisfies, or the time is over.
+    /// Ends all waits, and those to come, with what is found then: the process is about to end.
+    package func stop() {
+        let signals: [Signal] = state.withLock { state in
+            state.isStopping = true
+            return state.waiters.values.flatMap(\.values)
+        }
+        for signal in signals { signal.fire() }
+    }
+
+    /// Looks at a subscription until what is found satisfies, the time is over, or the process is about to end.
     /// - Parameters:
     ///   - limit: How long to wait at most.
     ///   - look: Reads the present state.
@@ -42,11 +53,13 @@ package final class SettlementWaiters: Sendable {
             defer { unregister(id, ticket) }
             let found: Found = try await look()
             let left: Duration = ContinuousClock.now.duration(to: deadline)
-            if isSettled(found) || left <= .zero { return found }
+            if isSettled(found) || left <= .zero || isStopping { return found }
             await signal.wait(atMost: min(left, Self.pollInterval))
             try Task.checkCancellation()
         }
     }
+
+    private var isStopping: Bool { state.withLock { $0.isStopping } }
 
     private func register(_ id: SubscriptionID) -> (Int, Signal) {
         let signal = Signal()

@@ -17,7 +17,7 @@ package struct SubscribeCustomer: Sendable {
     }
 
     /// - Parameter id: The new subscription's id, drawn before so that a repeated request finds it.
-    /// - Throws: ``Problem`` naming the customer and the plan when they do not exist.
+    /// - Throws: ``Problem`` naming the customer and the plan when they do not exist, and for a plan that is not active.
     package func callAsFunction(
         _ id: SubscriptionID, _ input: NewSubscriptionInput, at now: Instant, in db: borrowing PostgresTransaction
     ) throws -> Subscription {
@@ -29,6 +29,7 @@ package struct SubscribeCustomer: Sendable {
             if stored == nil { faults.append(.unknownID("plan_id", "there is no such plan")) }
             throw Problem.invalid(faults)
         }
+        try stored.requireActive()
         let subscription: Subscription = .signUp(
             id: id, customerID: customer.id, zone: customer.timeZone, plan: stored.plan,
             trialDays: input.trialDays ?? stored.plan.trialDays, metadata: input.metadata, policy: policy,
