@@ -23,6 +23,8 @@ import Testing
 
     @Test("every class has a row, and the payer of a stolen card learns nothing") func classes() {
         #expect(Set(DeclineReason.all.map(\.declineClass)) == Set(Decline.Class.allCases))
+        let told: Set<String> = Set(DeclineReason.all.map { Decline(code: $0.code).declineClass.rawValue })
+        #expect(told == ["hard", "soft", "fraud", "action"], "other services know these four words")
         for code in ["lost_card", "stolen_card", "pickup_card", "fraudulent", "security_violation", "unknown"] {
             #expect(Decline(code: code).message == "The charge was declined.")
         }
@@ -44,6 +46,11 @@ import Testing
                 #expect(rule.stricter(other) == rules[max(index, otherIndex)])
             }
         }
+    }
+
+    @Test("no code is both read and said to tell nothing") func silent() {
+        #expect(StripeDeclines.silent.isDisjoint(with: StripeDeclines.codes.keys))
+        #expect(PayPalDeclines.silent.isDisjoint(with: PayPalDeclines.processorCodes.keys))
     }
 
     @Test("every mapping leads to a row") func targets() {

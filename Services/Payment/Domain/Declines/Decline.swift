@@ -66,7 +66,9 @@ public struct Decline: Hashable, Sendable {
     /// The row of the table; a code that is not in it gets the row `unknown`.
     public var reason: DeclineReason { DeclineReason.table[code] ?? .unknown }
 
-    /// The class that dunning goes by, never ``Class/unknown``: a code nobody knows is soft.
+    /// The class that dunning goes by and that the API and events tell, never ``Class/unknown``: a code nobody knows is soft.
+    ///
+    /// Rule: docs/decisions/0016-declines-nobody-knows.md. What nobody knows is told by its code, `unknown`.
     public var declineClass: Class { reason.declineClass.forDunning }
 
     /// A sentence for the payer. Of a stolen card or a suspicion it says nothing: who holds the card may be the thief.

@@ -1,7 +1,4 @@
-/// PayPal's words for a refusal.
-///
-/// Codes that say nothing about the payer's means (`PPAR`, `PPDV`, `PPS0`…) and approvals (`0000`, `1000`, `7600`) have
-/// no entry: they read as ``Decline/unknown``.
+/// PayPal's words for a refusal. A processor's documented code is in ``processorCodes`` or in ``silent``.
 package enum PayPalDeclines {
     /// `processor_response.response_code` of Orders v2 and Payments v2.
     ///
@@ -14,6 +11,17 @@ package enum PayPalDeclines {
     /// Source: the payment advice codes in PayPal's OpenAPI documents and the server SDK's enumeration.
     package static let visaAdvice: [String: String] = [
         "02": "stop_payment_order", "03": "revocation_of_authorization", "21": "revocation_of_all_authorizations",
+    ]
+
+    /// Processor response codes that do not say why a charge was refused, so that the issue or the state beside them
+    /// counts: approvals; codes of refunds, reversals and other transactions; names that say no more than that there is an
+    /// answer, and those whose meaning is published nowhere.
+    ///
+    /// Source: as of ``processorCodes``.
+    package static let silent: Set<String> = [
+        "0000", "1000", "7600",
+        "5800", "PPCR", "PPFE", "PPGR", "PPLR", "PPRE", "PPRF", "PPUR",
+        "9600", "PPAR", "PPDV", "PPLS", "PPMD", "PPNC", "PPSD", "PPTE", "PPTR", "PPTV",
     ]
 
     private static let numeric: [String: String] = [
@@ -42,31 +50,38 @@ package enum PayPalDeclines {
     ]
 
     private static let lettered: [String: String] = [
-        "PCVV": "incorrect_cvc", "PP06": "account_closed", "PPRN": "do_not_try_again", "PPAD": "incorrect_address",
-        "PPAB": "restricted_card", "PPAE": "provider_configuration", "PPAG": "transaction_not_allowed",
+        "PCNR": "approval_needed", "PCVV": "incorrect_cvc", "PP06": "account_closed", "PPAB": "restricted_card",
+        "PPAD": "incorrect_address", "PPAE": "provider_configuration", "PPAG": "transaction_not_allowed",
         "PPAI": "invalid_amount", "PPAU": "provider_configuration", "PPAV": "incorrect_address",
         "PPAX": "limit_exceeded", "PPBG": "transaction_not_allowed", "PPC2": "incorrect_cvc",
         "PPCE": "provider_configuration", "PPCO": "transaction_not_allowed", "PPCT": "card_not_supported",
-        "PPCU": "currency_not_supported", "PPD3": "authentication_failed", "PPDI": "provider_configuration",
-        "PPDT": "too_many_attempts", "PPEF": "expired_card", "PPEL": "frequency_exceeded",
-        "PPER": "processing_error", "PPEX": "incorrect_expiry", "PPFI": "invalid_account",
-        "PPFR": "restricted_card", "PPFV": "processing_error", "PPH1": "processing_error",
-        "PPII": "processing_error", "PPMB": "provider_configuration", "PPMC": "provider_configuration",
-        "PPNL": "frequency_exceeded", "PPNM": "provider_configuration", "PPNT": "processing_error",
-        "PPPI": "provider_configuration", "PPPM": "card_not_supported", "PPQC": "transaction_not_allowed",
-        "PPRR": "provider_configuration", "PPSC": "fraudulent", "PPSE": "generic_decline",
-        "PPTT": "transaction_not_allowed", "PPUA": "provider_configuration", "PPUC": "currency_not_supported",
-        "PPUI": "provider_configuration", "PPVC": "currency_not_supported", "PPVE": "processing_error",
+        "PPCU": "currency_not_supported", "PPD3": "authentication_failed", "PPDC": "provider_configuration",
+        "PPDI": "provider_configuration", "PPDT": "too_many_attempts", "PPEF": "expired_card",
+        "PPEL": "frequency_exceeded", "PPER": "processing_error", "PPEX": "incorrect_expiry",
+        "PPFI": "invalid_account", "PPFR": "restricted_card", "PPFV": "processing_error",
+        "PPH1": "processing_error", "PPIF": "processing_error", "PPII": "processing_error",
+        "PPIM": "processing_error", "PPIT": "processing_error", "PPMB": "provider_configuration",
+        "PPMC": "provider_configuration", "PPNL": "frequency_exceeded", "PPNM": "provider_configuration",
+        "PPNT": "processing_error", "PPPH": "provider_configuration", "PPPI": "provider_configuration",
+        "PPPM": "card_not_supported", "PPQC": "transaction_not_allowed", "PPRN": "do_not_try_again",
+        "PPRR": "provider_configuration", "PPS0": "processing_error", "PPS1": "duplicate_transaction",
+        "PPS2": "hold_released", "PPS3": "hold_released", "PPS4": "processing_error", "PPS5": "processing_error",
+        "PPS6": "processing_error", "PPSC": "fraudulent", "PPSE": "generic_decline", "PPTF": "processing_error",
+        "PPTI": "processing_error", "PPTT": "transaction_not_allowed", "PPUA": "provider_configuration",
+        "PPUC": "currency_not_supported", "PPUE": "provider_configuration", "PPUI": "provider_configuration",
+        "PPUP": "provider_configuration", "PPVC": "currency_not_supported", "PPVE": "processing_error",
         "PPVT": "provider_configuration",
     ]
 
-    /// Issues of the error answers 422 that refuse a payer's means. The others tell of a faulty request or of a state,
-    /// and are no declines.
+    /// Issues of the error answers 422 that refuse a payer's means, or find that what was held is let go. The others tell of
+    /// a faulty request or of a state, and are no declines.
     ///
     /// Source: the issues listed in PayPal's OpenAPI documents of Orders v2 and Payments v2.
     package static let issues: [String: String] = [
         "ALIAS_DECLINED_BY_PROCESSOR": "invalid_account",
         "AUTHORIZATION_DENIED": "generic_decline",
+        "AUTHORIZATION_EXPIRED": "hold_released",
+        "AUTHORIZATION_VOIDED": "hold_released",
         "BILLING_ADDRESS_INVALID": "incorrect_address",
         "BILLING_AGREEMENT_NOT_FOUND": "mandate_invalid",
         "AGREEMENT_ALREADY_CANCELLED": "mandate_invalid",
@@ -97,6 +112,8 @@ package enum PayPalDeclines {
         "PAYMENT_SOURCE_CANNOT_BE_USED": "restricted_card",
         "PAYMENT_SOURCE_DECLINED_BY_PROCESSOR": "generic_decline",
         "PAYMENT_SOURCE_INFO_CANNOT_BE_VERIFIED": "incorrect_address",
+        "PREVIOUS_TRANSACTION_REFERENCE_HAS_CHARGEBACK": "mandate_invalid",
+        "PREVIOUS_TRANSACTION_REFERENCE_VOIDED": "mandate_invalid",
         "REDIRECT_PAYER_FOR_ALTERNATE_FUNDING": "approval_needed",
         "REFERENCED_CARD_EXPIRED": "expired_card",
         "TOKEN_EXPIRED": "mandate_invalid",
@@ -123,10 +140,11 @@ package enum PayPalDeclines {
     }
 
     /// How captures and authorizations that did not come about are called in their `status`, where nothing says why: a
-    /// refusal of the payer's means, for this time.
+    /// refusal of the payer's means, for this time, or a hold that is let go.
     ///
     /// Source: the status enumerations of captures and authorizations in PayPal's OpenAPI document of Payments v2.
     package static let statuses: [String: String] = [
         "DECLINED": "generic_decline", "DENIED": "generic_decline", "FAILED": "processing_error",
+        "VOIDED": "hold_released",
     ]
 }
