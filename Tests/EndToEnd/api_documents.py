@@ -44,9 +44,14 @@ def document_is_current(world: World) -> None:
 
 
 def check_references(document: dict[str, Any]) -> None:
-    """Every reference leads somewhere, every operation has a name of its own."""
+    """Every reference leads somewhere, every operation has a name of its own and tells of the gateway's answers."""
     names = [operation["operationId"] for path in document["paths"].values() for operation in path.values()]
     assert len(names) == len(set(names)) > 20, "operations share a name"
+    for path in document["paths"].values():
+        for operation in path.values():
+            told = [operation["responses"][status]["description"] for status in ("429", "502", "504")]
+            for code, words in zip(("rate_limited", "bad_gateway", "gateway_timeout"), told, strict=True):
+                assert f"`{code}`" in words, f"{operation['operationId']} does not tell of {code}"
 
     def walk(value: Any) -> None:
         if isinstance(value, dict):

@@ -35,6 +35,7 @@ class Behind(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Echo)
         self.may_answer = threading.Event()
         self.may_answer.set()
+        self.hangs_up = False
         self.asked = 0
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
@@ -47,6 +48,9 @@ class Echo(BaseHTTPRequestHandler):
         length = len(self.rfile.read(int(self.headers.get("Content-Length", "0"))))
         self.server.asked += 1
         self.server.may_answer.wait(30)
+        if self.server.hangs_up:
+            self.close_connection = True
+            return
         body = json.dumps({"forwarded_for": self.headers.get_all("X-Forwarded-For"), "length": length}).encode()
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
@@ -63,7 +67,7 @@ class Echo(BaseHTTPRequestHandler):
 class Gateway:
     """An nginx under the committed configuration."""
 
-    def __init__(self, directory: Path, proxies: str, connections: int) -> None:
+    def __init__(self, directory: Path, proxies: str, connections: int, rate: str) -> None:
         self.directory = directory
         self.behind = Behind()
         with socket.socket() as found:
@@ -73,23 +77,28 @@ class Gateway:
             "REFRAIN_GATEWAY_USER": "user www-data;" if os.getuid() == 0 else "",
             "REFRAIN_GATEWAY_WORKERS": "1",
             "REFRAIN_GATEWAY_DIRECTORY": str(directory),
-            "REFRAIN_GATEWAY_ACCESS_LOG": "off",
+            "REFRAIN_GATEWAY_ACCESS_LOG": f"{directory}/access.log brief",
             "REFRAIN_GATEWAY_DOCS": str(directory),
             "REFRAIN_GATEWAY_LISTEN": f"127.0.0.1:{self.port}",
             "REFRAIN_GATEWAY_PROXIES": proxies,
             "REFRAIN_GATEWAY_CONNECTIONS": str(connections),
+            "REFRAIN_GATEWAY_RATE": rate,
         }
         values |= {f"REFRAIN_UPSTREAM_{name.upper()}": f"server 127.0.0.1:{self.behind.server_port};" for name in SERVICES}
         (directory / "nginx.conf").write_text(fill(ROOT / "deploy/gateway/nginx.conf", values))
         command = ["/usr/sbin/nginx", "-p", str(directory), "-c", str(directory / "nginx.conf"), "-e", "stderr"]
-        self.process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+        with (directory / "error.log").open("wb") as errors:
+            self.process = subprocess.Popen(command, stderr=errors)
 
-    def ask(self, body: bytes = b"", forwarded_for: str | None = None) -> tuple[int, dict[str, str], dict[str, object]]:
+    def ask(
+        self, body: bytes = b"", forwarded_for: str | None = None, path: str = "/v1/payments", request_id: str | None = None
+    ) -> tuple[int, dict[str, str], dict[str, object]]:
         """Status, headers and object of an answer."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
-        headers = {"X-Forwarded-For": forwarded_for} if forwarded_for else {}
+        given = {"X-Forwarded-For": forwarded_for, "X-Request-Id": request_id}
+        headers = {name: value for name, value in given.items() if value}
         try:
-            connection.request("POST", "/v1/payments", body, headers)
+            connection.request("POST", path, body, headers)
             answer = connection.getresponse()
             return answer.status, dict(answer.getheaders()), json.loads(answer.read())
         finally:
@@ -119,11 +128,11 @@ class Gateway:
 
 
 @contextmanager
-def running(proxies: str = "", connections: int = 4096) -> Iterator[Gateway]:
+def running(proxies: str = "", connections: int = 4096, rate: str = "10000r/s") -> Iterator[Gateway]:
     with tempfile.TemporaryDirectory(prefix="refrain-gateway-") as folder:
         directory = Path(folder)
         directory.chmod(0o755)
-        gateway = Gateway(directory, proxies, connections)
+        gateway = Gateway(directory, proxies, connections, rate)
         try:
             eventually(lambda: accepts(gateway.port), bool, 10, "the gateway listens")
             yield gateway
@@ -166,6 +175,46 @@ def one_address_cannot_take_all(world: World) -> None:
         assert gateway.ask(b"{}", "203.0.113.7")[0] == 200, "it may go on when its requests have been answered"
 
 
+def pages_have_a_rate(world: World) -> None:
+    with running(PROXY, rate="1r/s") as gateway:
+        for path in ("/pay/H7KM3QXP/status", "/v1/three_d_secure/H7KM3QXP"):
+            answers = [gateway.ask(b"{}", "203.0.113.7", path) for _ in range(340)]
+            taken = [status for status, _, _ in answers].count(200)
+            # 300 at once, and one more for each second that it took; the second path finds the bucket as the first left it.
+            assert taken < 340 and (path.startswith("/v1") or taken >= 300), taken
+            assert {problem["code"] for status, _, problem in answers if status == 429} == {"rate_limited"}
+            assert {status for status, _, _ in answers} <= {200, 429}
+        assert gateway.ask(b"{}", "203.0.113.8", "/pay/H7KM3QXP/status")[0] == 200, "others have their own"
+        assert gateway.ask(b"{}", "203.0.113.7")[0] == 200, "who has a key is counted by it"
+
+
+def codes_are_in_no_log(world: World) -> None:
+    code = "H7KM3QXP"
+    paths = [f"/pay/{code}/status?session=5ecret", f"/pay/{code}", f"/v1/three_d_secure/{code}"]
+    paths.append(f"/pay/authentication/{code}/step")
+    with running() as gateway:
+        for path in paths:
+            # Long enough for a file, of which nginx warns.
+            assert gateway.ask(b"a" * (20 << 10), path=path)[0] == 200
+        gateway.ask(b"a" * (20 << 10))
+        gateway.behind.hangs_up = True
+        for path in [*paths, "/v1/payments"]:
+            assert gateway.ask(b"{}", path=path)[0] == 502
+        written, errors = ((gateway.directory / name).read_text() for name in ("access.log", "error.log"))
+        for log in (written, errors):
+            assert code not in log and "5ecret" not in log, log
+        for path in ("/pay/*/status", "/pay/*", "/v1/three_d_secure/*", "/pay/authentication/*/step", "/v1/payments"):
+            assert f"POST {path} 200" in written, written
+        assert errors.count("POST /v1/payments") == 2, errors
+
+
+def request_ids_are_the_daemons(world: World) -> None:
+    with running() as gateway:
+        for request_id, is_taken in (("a", True), ("a" * 64, True), ("a" * 65, False), ("a/b", False)):
+            problem = gateway.ask(path="/nowhere", request_id=request_id)[2]
+            assert problem["code"] == "not_found" and (problem["request_id"] == request_id) == is_taken, problem
+
+
 def slow_bodies_take_little_memory(world: World) -> None:
     count = 48
     head = f"POST /v1/payments HTTP/1.1\r\nHost: refrain\r\nContent-Length: {MEBIBYTE}\r\n\r\n".encode()
@@ -193,5 +242,8 @@ CASES: list[Case] = [
     ("the gateway takes addresses from the proxies that are named, and from nobody else", addresses_come_from_named_proxies_only),
     ("the gateway takes bodies as long as the daemons do, and no longer", bodies_have_a_limit),
     ("one address has so many requests under way, and others are served", one_address_cannot_take_all),
+    ("one address asks customers' pages so often, and others are served", pages_have_a_rate),
+    ("codes of pages are in no log of the gateway", codes_are_in_no_log),
+    ("the gateway keeps a request's id where the daemons do", request_ids_are_the_daemons),
     ("bodies that come slowly wait outside of the gateway's memory", slow_bodies_take_little_memory),
 ]

@@ -58,13 +58,15 @@ def keys_and_scopes(world: World) -> None:
         if "www-authenticate" not in answer.headers:
             faults.append(f"{title}: no WWW-Authenticate")
     assert not faults, "\n".join(faults)
-    reader = world.client_with("customers:read")
-    for method, path, data in (("GET", "/v1/payments", None), ("POST", "/v1/customers", body), ("POST", "/v1/payments", body)):
+    scopes = "customers:read,analytics:read"
+    reader = world.client_with(scopes)
+    refused = [("GET", "/v1/payments", None), ("POST", "/v1/customers", body), ("POST", "/v1/payments", body)]
+    for method, path, data in [*refused, ("GET", "/v1/analytics/events", None)]:
         answer = reader.send(method, path, headers, data)
         if answer.status == 401:  # the key travels as an event
             reader.patience = 20
             answer = wait_for_key(reader, method, path, headers, data)
-        faults += [f"{method} {path} with customers:read: {f}" for f in problem_faults(answer, (403,), ())]
+        faults += [f"{method} {path} with {scopes}: {f}" for f in problem_faults(answer, (403,), ())]
     assert not faults, "\n".join(faults)
     changed = set(stored(world).items()) ^ set(before.items())
     events = {name.split(".", 1)[1] for name, _ in changed}

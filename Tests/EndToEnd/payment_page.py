@@ -146,6 +146,30 @@ def challenged(world: World) -> None:
     paid_once(world, link, attempts=3)
 
 
+def with_a_lender(world: World) -> None:
+    link = new_link(world)
+
+    def leave(browser: Browser) -> None:
+        browser.click("input[value=klarna]")
+        browser.click("#form button[type=button]:not(.wallet)")
+        browser.wait_for("#authorize")
+
+    with Browser("en-GB") as browser:
+        browser.visit(link["url"])
+        leave(browser)
+        picture(world, browser, "sandbox-lender")
+        assert "€129.00" in browser.text("#summary") and "Klarna" in browser.text("#work")
+        assert not browser.run(FAINT), browser.run(FAINT)
+        assert not browser.run(NAMELESS), browser.run(NAMELESS)
+        browser.click("#fail")
+        browser.wait_for(".alert")
+        leave(browser)
+        browser.click("#authorize")
+        browser.wait_for("#success")
+        assert not browser.complaints(), browser.complaints()
+    paid_once(world, link, attempts=2)
+
+
 def faults(world: World) -> None:
     link = new_link(world)
     with Browser("en-GB") as browser:
@@ -222,6 +246,7 @@ CASES: list[Case] = [
     ("a customer pays by keyboard alone, and nothing leaves for elsewhere", by_keyboard),
     ("a refusal says why, another card pays, and pressing three times charges once", refused),
     ("a 3-D Secure challenge is answered on the page", challenged),
+    ("a lender's page of the sandbox fails a payment, then authorizes it, and leads back each time", with_a_lender),
     ("faults stand at their fields and are read out", faults),
     ("twelve languages, light and dark, wide and narrow, are complete and can be read", languages),
     ("a link that cannot be paid says so, and a code leads to its link", states),

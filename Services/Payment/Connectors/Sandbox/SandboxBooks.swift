@@ -14,21 +14,22 @@ enum SandboxBooks {
         let answers: [SandboxAnswer] = charges.map {
             acquirer.answer($0.card.answer(to: $0.request), to: $0.request)
         }
+        let courses: [String?] = charges.map { $0.card.refunds?.rawValue }
         let booked: Int = try db.execute(
             """
             INSERT INTO sandbox_charges
                 (provider, idempotency_key, reference, amount, currency, outcome, decline_code, captured, held_until,
-                    occurred_at, mandate_id, network_transaction_id, authentication)
+                    occurred_at, mandate_id, network_transaction_id, authentication, refund_course)
             SELECT \(acquirer.name), c.key, 'ch_' || c.key, c.amount, c.currency, c.outcome, c.decline_code,
                 CASE WHEN c.outcome = 'succeeded' THEN c.amount ELSE 0 END,
                 CASE WHEN c.outcome = 'authorized' THEN \(heldUntil)::timestamptz END, \(now)::timestamptz,
-                c.mandate_id, c.network_id, c.authentication
+                c.mandate_id, c.network_id, c.authentication, c.refund_course
             FROM unnest(\(keys.map(\.rawValue))::text[], \(charges.map(\.request.amount.minor))::bigint[],
                 \(charges.map(\.request.amount.currency.code))::text[], \(answers.map(\.outcome.rawValue))::text[],
                 \(answers.map(\.declineCode))::text[], \(charges.map(\.request.mandate))::text[],
                 \(charges.map(\.request.networkTransactionID))::text[],
-                \(charges.map(\.request.toldOfAuthentication))::text[]
-            ) AS c(key, amount, currency, outcome, decline_code, mandate_id, network_id, authentication)
+                \(charges.map(\.request.toldOfAuthentication))::text[], \(courses)::text[]
+            ) AS c(key, amount, currency, outcome, decline_code, mandate_id, network_id, authentication, refund_course)
             ON CONFLICT (idempotency_key) DO NOTHING
             """)
         if booked == charges.count {
@@ -66,12 +67,16 @@ enum SandboxBooks {
         let amount: Int64
         let captured: Int64
         let heldUntil: Instant?
+        /// What becomes of its refunds by itself.
+        let refunds: SandboxRefundCourse?
 
         init(row: inout PostgresRow) throws {
             key = try row.next()
             amount = try row.next()
             captured = try row.next()
             heldUntil = try row.next()
+            let course: String? = try row.next()
+            refunds = course.flatMap { SandboxRefundCourse(rawValue: $0) }
         }
     }
 
@@ -80,7 +85,7 @@ enum SandboxBooks {
     ) throws -> Charge? {
         try db.first(
             """
-            SELECT idempotency_key, amount, captured, held_until FROM sandbox_charges
+            SELECT idempotency_key, amount, captured, held_until, refund_course FROM sandbox_charges
             WHERE reference = \(reference) AND provider = \(acquirer) FOR UPDATE
             """, as: Charge.self)
     }
@@ -143,7 +148,8 @@ enum SandboxBooks {
     static func refund(named reference: String, in db: borrowing PostgresTransaction) throws -> ProviderRefund? {
         try db.first(
             """
-            SELECT r.idempotency_key, coalesce(r.refunded_reference, c.reference), r.amount, c.currency, r.failure_code
+            SELECT r.idempotency_key, coalesce(r.refunded_reference, c.reference), r.amount, c.currency, r.is_pending,
+                r.failure_code
             FROM sandbox_refunds r JOIN sandbox_charges c ON c.idempotency_key = r.charge_key
             WHERE r.reference = \(reference)
             """
@@ -151,10 +157,9 @@ enum SandboxBooks {
             let key: String = try row.next()
             let taken: String = try row.next()
             let amount = Money(minor: try row.next(), currency: try row.next())
-            let failure: String? = try row.next()
             return ProviderRefund(
                 reference: reference, taken: taken, refundID: RefundID(key), amount: amount,
-                state: failure.map { .failed(code: $0) } ?? .succeeded)
+                state: SandboxRefundCourse.state(isPending: try row.next(), failure: try row.next()))
         }
     }
 
@@ -174,11 +179,17 @@ enum SandboxBooks {
             return .refused(code: "charge_not_found")
         }
         let known: RefundAnswer? = try db.first(
-            "SELECT reference, failure_code FROM sandbox_refunds WHERE idempotency_key = \(request.idempotencyKey)"
+            """
+            SELECT reference, is_pending, failure_code FROM sandbox_refunds
+            WHERE idempotency_key = \(request.idempotencyKey)
+            """
         ) { row in
             let reference: String = try row.next()
-            let failure: String? = try row.next()
-            return failure.map { .refused(code: $0) } ?? .refunded(reference: reference)
+            switch SandboxRefundCourse.state(isPending: try row.next(), failure: try row.next()) {
+            case .pending: return .pending(reference: reference)
+            case .succeeded: return .refunded(reference: reference)
+            case .failed(let code): return .refused(code: code)
+            }
         }
         if let known { return known }
         let returned: (byPart: Int64, byCharge: Int64)? = try db.first(
@@ -195,15 +206,24 @@ enum SandboxBooks {
         guard charge.captured - returned.byCharge - disputed >= request.amount.minor else {
             return .refused(code: "charge_disputed")
         }
+        return try insert(request, of: charge, at: now, in: db)
+    }
+
+    /// What is pending has given nothing back yet, but is spoken for.
+    private static func insert(
+        _ request: RefundRequest, of charge: Charge, at now: Instant, in db: borrowing PostgresTransaction
+    ) throws -> RefundAnswer {
         let reference = "re_\(request.idempotencyKey.rawValue)"
+        let isPending: Bool = charge.refunds == .pendsFirst
+        let due: Instant? = charge.refunds.map { _ in now + SandboxRefundCourse.wait }
         _ = try db.execute(
             """
             INSERT INTO sandbox_refunds
-                (idempotency_key, reference, charge_key, refunded_reference, amount, occurred_at)
+                (idempotency_key, reference, charge_key, refunded_reference, amount, occurred_at, is_pending, due_at)
             VALUES (\(request.idempotencyKey), \(reference), \(charge.key), \(request.reference),
-                \(request.amount.minor), \(now))
+                \(request.amount.minor), \(now), \(isPending), \(due))
             """)
-        return .refunded(reference: reference)
+        return isPending ? .pending(reference: reference) : .refunded(reference: reference)
     }
 }
 

@@ -3,13 +3,21 @@ import BillingCore
 import PaymentDomain
 
 /// How a sandbox card behaves. The numbers follow Stripe's test cards (docs.stripe.com/testing) where Stripe has one;
-/// `slow`, `timeoutThenSuccess` and the banks that mind how a customer was authenticated are our own. Cards that the double
-/// of a 3-D Secure directory server knows want to be authenticated.
+/// `slow`, `timeoutThenSuccess`, the banks that mind how a customer was authenticated or forbid charges are our own. Cards that
+/// the double of a 3-D Secure directory server knows want to be authenticated: where Stripe's number for a meaning is one of
+/// those, the meaning has a number of ours.
 enum SandboxCard: String, CaseIterable, Sendable {
     case success
     case insufficientFunds = "insufficient_funds"
     case doNotHonor = "do_not_honor"
     case expired = "expired_card"
+    case lost = "lost_card"
+    case stolen = "stolen_card"
+    case fraudulent
+    case incorrectCode = "incorrect_cvc"
+    case processingError = "processing_error"
+    /// Its holder has had the bank stop charges under the agreement: the network forbids another.
+    case revoked = "revocation_of_authorization"
     /// Wants 3-D Secure on every charge.
     case authenticationRequired = "authentication_required"
     /// The same, but its bank cannot be reached for it: then a charge at the merchant's risk passes.
@@ -29,6 +37,10 @@ enum SandboxCard: String, CaseIterable, Sendable {
     case disputedAsNotReceived = "disputed_as_not_received"
     /// Charges, and the bank asks about it later.
     case inquired
+    /// Charges; a refund is pending first, and made later.
+    case refundsPendFirst = "refunds_pend_first"
+    /// Charges; a refund is made first, and comes back later.
+    case refundsFailLater = "refunds_fail_later"
 
     /// The behaviour of a number; any other valid number of a known brand succeeds, as in Stripe's test mode.
     init(_ number: CardNumber) {
@@ -36,6 +48,14 @@ enum SandboxCard: String, CaseIterable, Sendable {
         case "4000000000009995": self = .insufficientFunds
         case "4000000000000002": self = .doNotHonor
         case "4000000000000069": self = .expired
+        case "4000000000009987": self = .lost
+        case "4000000000009979": self = .stolen
+        case "4100000000000019": self = .fraudulent
+        case "4000009900000038": self = .incorrectCode
+        case "4000009900000046": self = .processingError
+        case "4000009900000053": self = .revoked
+        case "4000000000007726": self = .refundsPendFirst
+        case "4000000000005126": self = .refundsFailLater
         case "4000002500003155", "4000002760003184", "4000000000000010", "4000000000000028", "4000000000000044",
             "4000000000000051", "4000000000000077", "4000000000000085", "4000000000000101", "4000000000000127",
             "4000000000000135", "4000000000000143", "5200000000000007", "5200000000000015", "5200000000000023",
@@ -65,6 +85,15 @@ enum SandboxCard: String, CaseIterable, Sendable {
         }
     }
 
+    /// What becomes of its refunds by itself; `nil` where nothing does.
+    var refunds: SandboxRefundCourse? {
+        switch self {
+        case .refundsPendFirst: .pendsFirst
+        case .refundsFailLater: .failsLater
+        default: nil
+        }
+    }
+
     /// What an acquirer knows the card by.
     func token(at acquirer: String) -> String { "tok_\(acquirer)_\(rawValue)" }
 
@@ -83,9 +112,11 @@ enum SandboxCard: String, CaseIterable, Sendable {
         let taken: SandboxAnswer.Outcome = request.capture ? .succeeded : .authorized
         switch self {
         case _ where request.stepUp && !request.authenticated: return SandboxAnswer(outcome: .requiresAction)
-        case .success, .slow, .timeoutThenSuccess, .disputedAsFraudulent, .disputedAsNotReceived, .inquired:
+        case .success, .slow, .timeoutThenSuccess, .disputedAsFraudulent, .disputedAsNotReceived, .inquired,
+            .refundsPendFirst, .refundsFailLater:
             return SandboxAnswer(outcome: taken)
-        case .insufficientFunds, .doNotHonor, .expired, .failsOnCharge:
+        case .insufficientFunds, .doNotHonor, .expired, .failsOnCharge, .lost, .stolen, .fraudulent, .incorrectCode,
+            .processingError, .revoked:
             return SandboxAnswer(outcome: .declined, declineCode: rawValue)
         case .authenticationRequired:
             return SandboxAnswer(outcome: Self.isAuthenticated(request) ? taken : .requiresAction)
@@ -139,7 +170,20 @@ struct SandboxAnswer: Sendable {
         case .succeeded: .captured(ProviderCharge(reference: reference))
         case .authorized: .authorized(ProviderCharge(reference: reference, expiresAt: heldUntil))
         case .requiresAction: .actionRequired(reference: reference, .challenge)
-        case .declined: .declined(ProviderDecline(code: declineCode ?? Decline.genericDecline.code))
+        case .declined: .declined(Self.decline(declineCode ?? Decline.genericDecline.code))
         }
+    }
+
+    /// A refusal with the words that networks send beside it, where those of the code alone do not say what they forbid.
+    private static func decline(_ code: String) -> ProviderDecline {
+        let (network, advice): (String?, String?) =
+            switch SandboxCard(rawValue: code) {
+            case .lost: ("41", nil)
+            case .stolen: ("43", nil)
+            case .fraudulent: ("59", nil)
+            case .revoked: ("R1", MerchantAdviceCode.paymentCancellation.rawValue)
+            default: (nil, nil)
+            }
+        return ProviderDecline(code: code, networkCode: network, networkAdvice: advice)
     }
 }

@@ -1,8 +1,28 @@
-import BillingCore
+package import BillingCore
 package import PaymentContract
-import Postgres
+package import Postgres
 
-extension SandboxProvider: ProviderDisputes {
+/// An acquirer of the sandbox: its charges, disputes and payouts are in the sandbox's books, under its name.
+package protocol SandboxKeeper: ProviderDisputes, ProviderSettlements {
+    /// Its name in the books, in records and account names.
+    var name: String { get }
+    /// Where the books are.
+    var pool: PostgresPool { get }
+    /// The business clock.
+    var clock: any WallClock { get }
+}
+
+extension SandboxKeeper {
+    /// Whatever keeps the books from answering leaves the outcome unknown, as with an outside provider.
+    func reachable<Answer>(_ work: () async throws -> Answer) async throws(ProviderFault) -> Answer {
+        do { return try await work() } catch let fault as ProviderFault { throw fault } catch {
+            throw .unusable("the sandbox's books: \(error)")
+        }
+    }
+}
+
+/// Disputes are followed in the same way at every acquirer.
+extension SandboxKeeper {
     /// It is next door.
     package var disputesPolledEvery: Duration { .zero }
 
@@ -39,7 +59,7 @@ extension SandboxProvider: ProviderDisputes {
         let after: Int64 = cursor.flatMap { Int64($0) } ?? 0
         return try await reachable {
             try await pool.transactionRetrying { db in
-                try SandboxDisputeBooks.turn(at: now, in: db)
+                try SandboxDue.turn(at: now, in: db)
                 let changed: [(reference: String, number: Int64)] = try SandboxDisputeBooks.changed(
                     after: after, at: name, in: db)
                 return ChangedDisputes(

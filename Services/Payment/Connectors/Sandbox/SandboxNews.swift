@@ -25,12 +25,6 @@ package struct SandboxNews: NewsReader {
             return .charge(attempt)
         case "refund.updated": return .refund(try Self.refund(fields))
         case "dispute.updated": return .dispute(try Self.dispute(fields))
-        case "payout.updated":
-            guard let arrived = fields.json?["arrived"]?.boolValue else { throw .unusable("arrived") }
-            return .payout(
-                ProviderPayout(
-                    reference: try fields.text("reference"), amount: try fields.money(), arrived: arrived,
-                    at: try fields.instant("at")))
         default: return .nothing(type)
         }
     }

@@ -7,7 +7,7 @@ package import Postgres
 /// of them, by name.
 ///
 /// Whatever is asked under a key happens once, however often and from wherever it is asked for.
-package struct SandboxProvider: PaymentProvider {
+package struct SandboxProvider: SandboxKeeper {
     /// How long the `slow` card takes.
     static let slowAnswer: Duration = .seconds(3)
     /// How long an authorization is held; card networks hold one for about a week.
@@ -24,8 +24,8 @@ package struct SandboxProvider: PaymentProvider {
             exemptions: Set(SCAExemption.allCases), takesProof: true), wallets: Set(Wallet.allCases))
     private let acquirer: SandboxAcquirer
     private let charges: GroupCommit<SandboxCharge, ChargeAnswer>
-    let pool: PostgresPool
-    let clock: any WallClock
+    package let pool: PostgresPool
+    package let clock: any WallClock
 
     /// A provider whose books are in the pool's schema.
     /// - Parameter disputesAfter: How long after a charge a disputing card disputes it, by the business clock.
@@ -45,8 +45,10 @@ package struct SandboxProvider: PaymentProvider {
         }
     }
 
-    /// Whether a provider's name is one of the sandbox's.
-    package static func owns(_ provider: String) -> Bool { provider.hasPrefix("sandbox") }
+    /// Whether a provider's name is one of the sandbox's that take cards: their challenge is the service's own.
+    package static func owns(_ provider: String) -> Bool {
+        provider.hasPrefix("sandbox") && provider != SandboxLocalProvider.name
+    }
 
     /// What the sandbox knows a card by: the token says how the card behaves.
     package static func token(of number: CardNumber, at acquirer: String = "sandbox") -> String {
@@ -143,13 +145,6 @@ package struct SandboxProvider: PaymentProvider {
     /// A process that is told to stop does not wait for the slow card.
     private func pause() async {
         do { try await Task.sleep(for: Self.slowAnswer) } catch { return }
-    }
-
-    /// Whatever keeps the books from answering leaves the outcome unknown, as with an outside provider.
-    func reachable<Answer>(_ work: () async throws -> Answer) async throws(ProviderFault) -> Answer {
-        do { return try await work() } catch let fault as ProviderFault { throw fault } catch {
-            throw .unusable("the sandbox's books: \(error)")
-        }
     }
 }
 

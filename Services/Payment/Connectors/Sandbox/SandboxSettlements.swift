@@ -3,38 +3,37 @@ package import PaymentContract
 package import PaymentDomain
 import Postgres
 
-/// The sandbox settles by the day: when a day of the business clock is over, its movements are reported, and what the
-/// account holds then is paid out and arrives two days later.
-extension SandboxProvider: ProviderSettlements {
+/// The sandbox settles by the day, each acquirer for itself: when a day of the business clock is over, its movements are
+/// reported, and what the account holds then is paid out and arrives two days later.
+extension SandboxKeeper {
     /// Any span.
     package var longestSettlementSpan: Duration { .seconds(36_500 * 86_400) }
-    /// Lines of a page. Each page is sorted out of all that follows it, so that few long ones are read sooner than many short
-    /// ones.
-    static let settlementPageLimit = 5_000
-
-    /// How long a call may be under way: what it booked before midnight may be seen only after it.
-    static let settlementDelay: Duration = .seconds(60)
 
     /// The last midnight, UTC, once what was under way then has ended.
-    package func settlementHorizon(at now: Instant) -> Instant { SandboxDays.start(of: now - Self.settlementDelay) }
+    package func settlementHorizon(at now: Instant) -> Instant { SandboxDays.start(of: now - SandboxDays.delay) }
 
     package func settlementLines(in window: SettlementWindow) async throws(ProviderFault) -> ProviderSettlementPage {
-        let today: Instant = settlementHorizon(at: clock.now)
+        let (name, today): (String, Instant) = (name, settlementHorizon(at: clock.now))
         return try await reachable {
             try await pool.transactionRetrying { db in
                 // What is due and nobody has looked at since has happened on those days.
-                try SandboxDisputeBooks.turn(at: today, in: db)
-                try SandboxDays.payOut(before: today, in: db)
-                return try SandboxDays.lines(in: window, in: db)
+                try SandboxDue.turn(at: today, in: db)
+                try SandboxDays.payOut(of: name, before: today, in: db)
+                return try SandboxDays.lines(of: name, in: window, in: db)
             }
         }
     }
 }
 
-/// SQL over the sandbox provider's days.
+/// SQL over the days of the sandbox's acquirers.
 enum SandboxDays {
     /// How long a payout is on its way.
     static let transitDays: Int64 = 2
+    /// How long a call may be under way: what it booked before midnight may be seen only after it.
+    static let delay: Duration = .seconds(60)
+    /// Lines of a page. Each page is sorted out of all that follows it, so that few long ones are read sooner than many short
+    /// ones.
+    private static let pageLimit = 5_000
     private static let daySeconds: Int64 = 86_400
 
     /// The midnight at which a moment's day began.
@@ -43,51 +42,62 @@ enum SandboxDays {
         return Instant(seconds: day * daySeconds)
     }
 
-    /// Pays out what every day that is over and not paid out yet has left in the account.
-    static func payOut(before today: Instant, in db: borrowing PostgresTransaction) throws {
-        let last: CivilDate? = try db.first("SELECT day FROM sandbox_paid_days FOR UPDATE") { row in try row.next() }
+    /// Pays out what every day that is over and not paid out yet has left in an acquirer's account.
+    static func payOut(
+        of provider: String, before today: Instant, in db: borrowing PostgresTransaction
+    ) throws {
+        try db.enqueue(
+            """
+            INSERT INTO sandbox_paid_days (provider, day) VALUES (\(provider), '1970-01-01')
+            ON CONFLICT (provider) DO NOTHING
+            """)
+        let last: CivilDate? = try db.first(
+            "SELECT day FROM sandbox_paid_days WHERE provider = \(provider) FOR UPDATE"
+        ) { row in try row.next() }
         let yesterday = CivilDate(dayNumber: Int(today.seconds / daySeconds) - 1)
         guard let last, last < yesterday else { return }
         let movements: [SandboxDay] = try db.query(
             """
             SELECT currency, greatest((occurred_at AT TIME ZONE 'UTC')::date, \(last)::date) AS day,
                 sum(gross - fee)::bigint
-            FROM sandbox_settlement WHERE kind <> 'payout' AND occurred_at < \(today) GROUP BY 1, 2 ORDER BY 1, 2
+            FROM sandbox_settlement WHERE provider = \(provider) AND kind <> 'payout' AND occurred_at < \(today)
+            GROUP BY 1, 2 ORDER BY 1, 2
             """, as: SandboxDay.self)
         let paid: [(String, Int64)] = try db.query(
-            "SELECT currency, sum(amount)::bigint FROM sandbox_payouts GROUP BY currency"
+            "SELECT currency, sum(amount)::bigint FROM sandbox_payouts WHERE provider = \(provider) GROUP BY currency"
         ) { row in (try row.next(), try row.next()) }
         let due: [SandboxDay] = SandboxDay.payouts(movements, after: last, paid: Dictionary(paid) { $0 + $1 })
-        for payout in due { try insert(payout, in: db) }
-        _ = try db.execute("UPDATE sandbox_paid_days SET day = \(yesterday)")
+        for payout in due { try insert(payout, of: provider, in: db) }
+        _ = try db.execute("UPDATE sandbox_paid_days SET day = \(yesterday) WHERE provider = \(provider)")
     }
 
-    private static func insert(_ payout: SandboxDay, in db: borrowing PostgresTransaction) throws {
+    private static func insert(
+        _ payout: SandboxDay, of provider: String, in db: borrowing PostgresTransaction
+    ) throws {
         let over = Instant(seconds: Int64(payout.day.dayNumber + 1) * daySeconds)
         try db.enqueue(
             """
-            INSERT INTO sandbox_payouts (reference, currency, day, amount, occurred_at, arrives_at)
-            VALUES (\("po_\(payout.currency)_\(payout.day)"), \(payout.currency), \(payout.day), \(payout.net), \(over),
-                \(over + .seconds(transitDays * daySeconds)))
+            INSERT INTO sandbox_payouts (reference, provider, currency, day, amount, occurred_at, arrives_at)
+            VALUES (\("po_\(provider)_\(payout.currency)_\(payout.day)"), \(provider), \(payout.currency),
+                \(payout.day), \(payout.net), \(over), \(over + .seconds(transitDays * daySeconds)))
             """)
     }
 
-    /// A page of the account's movements, in the order of time.
+    /// A page of the movements of an acquirer's account, in the order of time.
     static func lines(
-        in window: SettlementWindow, in db: borrowing PostgresTransaction
+        of provider: String, in window: SettlementWindow, in db: borrowing PostgresTransaction
     ) throws -> ProviderSettlementPage {
-        let limit: Int = SandboxProvider.settlementPageLimit
         let after: (at: Instant, id: String) = place(window)
         let lines: [SettlementLine] = try db.query(
             """
             SELECT line_id, kind, currency, gross, fee, own_reference, source, taken, occurred_at, available_at
             FROM sandbox_settlement
-            WHERE occurred_at >= \(after.at) AND occurred_at < \(window.to)
+            WHERE provider = \(provider) AND occurred_at >= \(after.at) AND occurred_at < \(window.to)
                 AND (occurred_at, line_id) > (\(after.at)::timestamptz, \(after.id))
-            ORDER BY occurred_at, line_id LIMIT \(limit)
+            ORDER BY occurred_at, line_id LIMIT \(pageLimit)
             """
-        ) { row in try line(&row) }
-        guard lines.count == limit, let last: SettlementLine = lines.last else {
+        ) { row in try line(&row, of: provider) }
+        guard lines.count == pageLimit, let last: SettlementLine = lines.last else {
             return ProviderSettlementPage(lines: lines, next: nil)
         }
         return ProviderSettlementPage(lines: lines, next: "\(last.occurredAt.microseconds)/\(last.id)")
@@ -100,14 +110,14 @@ enum SandboxDays {
         return (Instant(microseconds: microseconds), String(parts[1]))
     }
 
-    private static func line(_ row: inout PostgresRow) throws -> SettlementLine {
+    private static func line(_ row: inout PostgresRow, of provider: String) throws -> SettlementLine {
         let id: String = try row.next()
         let kind: SettlementLine.Kind = try row.nextCase()
         let currency: Currency = try row.next()
         let gross = Money(minor: try row.next(), currency: currency)
         let fee = Money(minor: try row.next(), currency: currency)
         return try SettlementLine(
-            provider: "sandbox", id: id, kind: kind, gross: gross, fee: fee, net: gross.subtracting(fee),
+            provider: provider, id: id, kind: kind, gross: gross, fee: fee, net: gross.subtracting(fee),
             references: SettlementLine.References(own: try row.next(), source: try row.next(), taken: try row.next()),
             occurredAt: try row.next(), availableAt: try row.next())
     }
