@@ -5,7 +5,7 @@
     scripts/generate_provider_units.py PATH/currencies.json           take over a new list first, then regenerate
 
 Only currencies that at least one provider takes have a row; an empty field is a provider that does not take it, or a
-minimum or payout rule that the provider does not publish. Amounts are in the provider's own units.
+minimum that the provider does not publish. Amounts are in the provider's own units.
 """
 
 import csv
@@ -17,7 +17,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 FACTS = ROOT / "docs/data/provider-units.csv"
 TABLE = ROOT / "Services/Payment/Domain/Units/ProviderUnitTable.swift"
 SOURCE = "docs.stripe.com/currencies; developer.paypal.com, supported currencies"
-COLUMNS = ["code", "stripe_decimals", "stripe_multiple", "stripe_minimum", "stripe_payout_multiple", "paypal_decimals"]
+COLUMNS = ["code", "stripe_decimals", "stripe_multiple", "stripe_minimum", "paypal_decimals"]
 
 
 def take_over(path: pathlib.Path) -> None:
@@ -27,7 +27,7 @@ def take_over(path: pathlib.Path) -> None:
     for currency in listing["currencies"]:
         stripe, paypal = currency.get("stripe") or {}, currency.get("paypal") or {}
         if currency["kind"] == "money" and (stripe or paypal):
-            fields = ("decimals", "amountMultipleOf", "minAmount", "payoutMultipleOf")
+            fields = ("decimals", "amountMultipleOf", "minAmount")
             rows.append([currency["code"], *(stripe.get(field, "") for field in fields), paypal.get("decimals", "")])
     rows.sort()
     with FACTS.open("w", newline="") as out:
@@ -49,7 +49,7 @@ def read_facts() -> tuple[str, list[dict[str, str]]]:
         assert list(row) == COLUMNS, "the columns must be the known ones"
         assert all(value == "" or value.isdigit() for value in list(row.values())[1:]), f"{row['code']}: whole numbers"
         assert (row["stripe_decimals"] == "") == (row["stripe_multiple"] == ""), f"{row['code']}: not both"
-        assert row["stripe_multiple"] != "0" and row["stripe_payout_multiple"] != "0", f"{row['code']}: zero"
+        assert row["stripe_multiple"] != "0", f"{row['code']}: zero"
     return source, rows
 
 
@@ -61,7 +61,6 @@ def stripe_entry(row: dict[str, str]) -> str:
     for label, column, usual in (
         ("multiple", "stripe_multiple", "1"),
         ("minimum", "stripe_minimum", ""),
-        ("payoutMultiple", "stripe_payout_multiple", ""),
     ):
         if row[column] != usual:
             parts.append(f"{label}: {row[column]}")

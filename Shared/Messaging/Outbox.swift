@@ -48,6 +48,9 @@ public enum Outbox {
         }
     }
 
+    /// The tables of every service that are read in the order of their transactions, see `TransactionCounter`.
+    package static let orderedTables = ["outbox", "outbox_relay"]
+
     /// Bytes of an event's body and key: the brokers' limit of 1,000,000 for a record, less its headers.
     public static let sizeLimit = 990_000
 
@@ -65,7 +68,8 @@ public enum Outbox {
     /// Writes events in the given order with one statement, which travels with the next one or with COMMIT, and wakes the
     /// relay when the transaction has committed.
     /// - Throws: ``Failure/tooLarge(type:bytes:)`` before anything is written, or ``PostgresError``.
-    /// - Note: Per key, events are published in the order of their transactions and, inside one, in this order.
+    /// - Note: Per key, events are published in the order in which they were written. Whoever tells of a thing holds its row's
+    ///   lock by then, so that this is the order in which it changed.
     public static func append(
         _ events: [OutboxEvent], urgency: Urgency = .waitedFor, in db: borrowing PostgresTransaction
     ) throws {

@@ -11,7 +11,9 @@ import Threads
 ///
 /// One relay at a time holds a service's advisory lock and publishes; the others stand by and pass their wake-ups on with
 /// NOTIFY. It reads rows behind the snapshot horizon (older than every running transaction) in (transaction, sequence)
-/// order, so that a row which commits late is never passed by, and moves its cursor only after the broker has confirmed.
+/// order, so that a row which commits late is never passed by, and moves its cursor only after the broker has confirmed. What
+/// it has read it publishes in the order in which it was written: a transaction may have got its id, and then waited for the
+/// row of what another one wrote of first.
 ///
 /// Crash safety: what the stored cursor does not cover is published again, and the inboxes drop it. The leader goes by a
 /// cursor of its own and stores it when it comes to rest, or five times a second, with `synchronous_commit` off: losing it
@@ -171,7 +173,7 @@ public final class OutboxRelay: Sendable {
                 alsoFor: session.socketDescriptor,
                 milliseconds: cursor.isStored ? rest : min(rest, Self.restMilliseconds))
             // `outbox replay` says so when it has set the cursor back; storing notices as well.
-            if try !session.consumeNotifications().isEmpty {
+            if try session.consumeNotifications() {
                 if cursor.isStored { cursor = try storedCursor(session) } else { try store(&cursor, session) }
             } else if more != .horizon {
                 gather()
@@ -264,7 +266,8 @@ public final class OutboxRelay: Sendable {
             """, OutboxRow.init(row:))
         let ready: ArraySlice<OutboxRow> = rows.prefix { $0.isBehindHorizon }
         guard let last: OutboxRow = ready.last else { return rows.isEmpty ? .done : .horizon }
-        let sent: ArraySlice<OutboxRow> = try publisher.publish(ready)
+        let written: [OutboxRow] = ready.sorted { $0.seq < $1.seq }
+        let sent: ArraySlice<OutboxRow> = try publisher.publish(written[...])
         cursor.move(to: RelayPosition(xid: last.xid, seq: last.seq))
         published.increment(by: sent.count)
         batches.observe(Double(ready.count))

@@ -100,7 +100,7 @@ extension Connection {
         case PGRES_COPY_IN, PGRES_COPY_OUT, PGRES_COPY_BOTH:
             PQclear(result)
             close()
-            throw .misuse("COPY goes through copyIn only")
+            throw .misuse("COPY is not supported")
         default:
             try note(result, text, &failure)
             return false

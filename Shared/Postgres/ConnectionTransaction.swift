@@ -35,7 +35,6 @@ enum Control {
     static let begin: SQL = "BEGIN"
     static let beginReadOnly: SQL = "BEGIN READ ONLY"
     static let beginSnapshot: SQL = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
-    static let beginSerializable: SQL = "BEGIN ISOLATION LEVEL SERIALIZABLE"
     static let commit: SQL = "COMMIT"
     static let rollback: SQL = "ROLLBACK"
 }

@@ -1,3 +1,4 @@
+import Glibc
 import Logging
 import Threads
 
@@ -9,8 +10,14 @@ public struct Migrator: Sendable {
     private let directory: String
     private let schema: String
     private let set: String
-    /// How long a migration may wait for a table's lock, so that a busy table delays the migration and not its users.
-    public var lockTimeout: Duration = .seconds(10)
+    /// How long one try of a file may wait for a table's lock. Whoever wants the table meanwhile waits behind it, so it is
+    /// short, and shorter than what daemons wait for locks.
+    public var lockTimeout: Duration = .seconds(1)
+    /// How often a file is tried that does not get its locks, and how long the table's users have it to themselves before
+    /// the next try.
+    public var tries = 60
+    /// See ``tries``.
+    public var pause: Duration = .seconds(1)
 
     /// Prepares migrations.
     /// - Parameters:
@@ -30,7 +37,8 @@ public struct Migrator: Sendable {
     ///   - password: The role's password, in place of the URL's.
     /// - Returns: The names of the files applied now.
     /// - Throws: ``PostgresError`` of kind `migrationRefused` when an applied file was edited, removed or overtaken, or
-    ///   has transaction commands of its own; any other kind when a file fails. Files before it stay applied.
+    ///   has transaction commands of its own; `lockTimeout` when no try of a file got its locks; any other kind when a file
+    ///   fails. Files before it stay applied.
     @discardableResult
     public func run(url: String, role: String? = nil, password: String? = nil) throws -> [String] {
         let files: [MigrationFile] = try MigrationFile.read(directory: directory)
@@ -92,7 +100,7 @@ public struct Migrator: Sendable {
             """
         ) { row in try row.next() }
         let pending: [(MigrationFile, String)] = try check(zip(files, checksums).map { ($0, $1) }, against: applied)
-        for (file, checksum) in pending { try apply(file, checksum, session) }
+        for (file, checksum) in pending { try applyPatiently(file, checksum, session) }
         return pending.map(\.0.name)
     }
 
@@ -122,6 +130,18 @@ public struct Migrator: Sendable {
             throw .migration("\(missing.name) is applied but its file is missing")
         }
         return pending
+    }
+
+    /// Tries a file until it gets its locks: a table that is busy for long delays the migration, and its users never for
+    /// longer than ``lockTimeout``.
+    private func applyPatiently(_ file: MigrationFile, _ checksum: String, _ session: PostgresSession) throws {
+        for _ in 1..<max(1, tries) {
+            do { return try apply(file, checksum, session) } catch let error as PostgresError {
+                guard error.kind == .lockTimeout else { throw error }
+                usleep(UInt32(pause / .microseconds(1)))
+            }
+        }
+        try apply(file, checksum, session)
     }
 
     private func apply(_ file: MigrationFile, _ checksum: String, _ session: PostgresSession) throws {

@@ -1,14 +1,6 @@
 import CPostgres
 package import Logging
 
-/// Something another session sent with NOTIFY.
-public struct PostgresNotification: Sendable, Hashable {
-    /// The channel it was sent on.
-    public let channel: String
-    /// The text sent with it, possibly empty.
-    public let payload: String
-}
-
 /// A session for code that has a thread of its own and may block on it: the outbox relay, migrations, maintenance.
 ///
 /// It is not `Sendable`: open, use and close it on one thread. Nothing is retried; after a lost connection, call
@@ -41,9 +33,6 @@ package final class PostgresSession {
         connection.close()
     }
 
-    /// Whether the session is open and the server has not hung up. Asks the socket, not the server.
-    package var isHealthy: Bool { connection.isAlive }
-
     /// The socket to poll for notifications; -1 while closed. It changes with every ``connect()``.
     package var socketDescriptor: Int32 { connection.socket }
 
@@ -51,11 +40,9 @@ package final class PostgresSession {
     package var isInTransaction: Bool { connection.work.phase != .none }
 
     /// Begins a transaction; BEGIN travels with the first statement.
-    package func begin(readOnly: Bool = false, serializable: Bool = false) throws(PostgresError) {
+    package func begin(readOnly: Bool = false) throws(PostgresError) {
         guard !isInTransaction else { throw .misuse("a transaction is open already") }
-        let begin: SQL =
-            serializable ? Control.beginSerializable : readOnly ? Control.beginReadOnly : Control.begin
-        try connection.start(begin, readOnly: readOnly, deadline: nil)
+        try connection.start(readOnly ? Control.beginReadOnly : Control.begin, readOnly: readOnly, deadline: nil)
     }
 
     /// Commits, then runs the actions left with `onCommit`.
@@ -98,23 +85,6 @@ package final class PostgresSession {
         return try answer.first(decode)
     }
 
-    /// Runs statements in one round trip; without an open transaction they are one implicit transaction.
-    /// - Returns: The affected rows of each.
-    @discardableResult
-    package func pipeline(_ statements: [SQL]) throws(PostgresError) -> [Int] {
-        let answer: Answer = try send(statements)
-        return answer.affected
-    }
-
-    /// Loads rows with COPY, in the open transaction or on its own.
-    @discardableResult
-    package func copyIn(
-        _ table: String, columns: [String], rows: some Sequence<[PostgresValue?]>
-    ) throws(PostgresError) -> Int {
-        if isInTransaction { return try connection.copyInTransaction(table, columns: columns, rows: rows) }
-        return try connection.copyIn(table, columns: columns, rows: rows)
-    }
-
     /// Runs a text of several statements, which takes no parameters. Outside a transaction it is one implicit
     /// transaction, unless the text has transaction commands or is a single statement that cannot be in one.
     package func script(_ text: String) throws(PostgresError) {
@@ -128,21 +98,19 @@ package final class PostgresSession {
     }
 
     /// Takes the notifications that have arrived, without waiting.
+    /// - Returns: Whether there was any.
     /// - Throws: ``PostgresError`` of kind `connectionLost` when the server has hung up.
-    package func consumeNotifications() throws(PostgresError) -> [PostgresNotification] {
+    package func consumeNotifications() throws(PostgresError) -> Bool {
         guard connection.isAlive, let handle = connection.handle else {
             connection.close()
             throw .lost("the server has hung up")
         }
-        var found: [PostgresNotification] = []
+        var isAny: Bool = false
         while let notification = PQnotifies(handle) {
-            found.append(
-                PostgresNotification(
-                    channel: String(cString: notification.pointee.relname),
-                    payload: notification.pointee.extra.map { String(cString: $0) } ?? ""))
+            isAny = true
             PQfreemem(notification)
         }
-        return found
+        return isAny
     }
 
     private func send(_ statements: [SQL]) throws(PostgresError) -> Answer {

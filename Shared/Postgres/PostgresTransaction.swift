@@ -82,18 +82,6 @@ public struct PostgresTransaction: ~Copyable {
         try connection.deferStatement(sql)
     }
 
-    /// Loads rows with COPY.
-    /// - Parameters:
-    ///   - table: The table, as `name` or `schema.name`.
-    ///   - rows: Each row has a value per column; `nil` is NULL.
-    /// - Returns: The number of rows loaded.
-    @discardableResult
-    public func copyIn(
-        _ table: String, columns: [String], rows: some Sequence<[PostgresValue?]>
-    ) throws -> Int {
-        try connection.copyInTransaction(table, columns: columns, rows: rows)
-    }
-
     /// Runs `body` so that its failure undoes only what it did itself, and is thrown on.
     ///
     /// Actions that `body` left for after COMMIT go with it.
@@ -106,20 +94,5 @@ public struct PostgresTransaction: ~Copyable {
     /// has not. Keep it short.
     public func onCommit(_ action: @escaping @Sendable () -> Void) {
         connection.work.actions.append(action)
-    }
-}
-
-extension Connection {
-    /// COPY, after what must come before it.
-    func copyInTransaction(
-        _ table: String, columns: [String], rows: some Sequence<[PostgresValue?]>
-    ) throws(PostgresError) -> Int {
-        if work.phase == .pending || !work.deferred.isEmpty { _ = try run([]) }
-        do {
-            return try copyIn(table, columns: columns, rows: rows)
-        } catch {
-            if work.failure == nil { work.failure = error }
-            throw error
-        }
     }
 }

@@ -172,11 +172,6 @@ enum Identifier {
         wrapped(name, in: "\"")
     }
 
-    /// Quotes each part of `schema.table`.
-    static func quotedPath(_ path: String) -> String {
-        path.split(separator: ".", omittingEmptySubsequences: false).map { quoted(String($0)) }.joined(separator: ".")
-    }
-
     /// A string literal for utility statements; backslashes are plain because the session's strings conform.
     static func literal(_ text: String) -> String {
         wrapped(text, in: "'")

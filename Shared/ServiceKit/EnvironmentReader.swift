@@ -201,6 +201,16 @@ struct EnvironmentReader {
         }
     }
 
+    /// Tunables of all services that are true or false.
+    private static let flags = ["http.access_log", "kafka.static_membership"]
+
+    /// A flag that is neither is a fault: `True` and `yes` would otherwise be no.
+    mutating func checkFlags(_ tunables: [String: String]) {
+        for name in Self.flags where !["true", "false"].contains(tunables[name] ?? "true") {
+            faults.append("\(name) must be true or false")
+        }
+    }
+
     /// `REFRAIN_HOME`, or the nearest directory above the executable that holds the migrations.
     mutating func home() -> String {
         if let text: String = value("REFRAIN_HOME") { return text }

@@ -57,7 +57,7 @@ final class EventPlumbing<Assembly: ServiceAssembly>: Sendable {
         let configuration: ServiceConfiguration = parts.configuration
         var options = KafkaConsumerOptions()
         options.sessionTimeout = .seconds(configuration.int("kafka.session_timeout_seconds", default: 10))
-        options.staticMembership = configuration.text("kafka.static_membership", default: "true") == "true"
+        options.staticMembership = configuration.flag("kafka.static_membership")
         options.maxBatch = configuration.int("kafka.max_batch", default: 500)
         return RunningConsumer(
             consumer, kafka: configuration.kafka, options: options, group: "refrain.\(consumer.name)",

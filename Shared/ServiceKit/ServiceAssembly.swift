@@ -49,10 +49,14 @@ public protocol ServiceAssembly: Sendable {
     static var issuesAPIKeys: Bool { get }
     /// Subcommands of its own, beside those every daemon has.
     static var commands: [any ParsableCommand.Type] { get }
+    /// Tables beside the outbox that are read in the order of their transactions' ids, which are in their column `xid`.
+    static var orderedTables: [String] { get }
     /// Work that is under way outside the event flow, such as provider calls.
     static func inFlight(_ db: borrowing PostgresTransaction) throws -> Int64
     /// What the service says of its own data, and which of its invariants do not hold.
     static func consistency(_ db: borrowing PostgresTransaction, now: Instant) throws -> ConsistencyFacts
+    /// The daemon is about to stop: whoever waits for something is to hear now how it stands.
+    func stopping()
 }
 
 extension ServiceAssembly {
@@ -60,8 +64,12 @@ extension ServiceAssembly {
     public static var issuesAPIKeys: Bool { false }
     /// None.
     public static var commands: [any ParsableCommand.Type] { [] }
+    /// None.
+    public static var orderedTables: [String] { [] }
     /// Work under way outside the event flow.
     public static func inFlight(_ db: borrowing PostgresTransaction) throws -> Int64 { 0 }
+    /// Nobody waits.
+    public func stopping() {}
 }
 
 /// A service's part of the consistency check.
@@ -75,6 +83,19 @@ public struct ConsistencyFacts: Sendable {
     public init(facts: [(String, JSONValue)], violations: [String]) {
         self.facts = facts
         self.violations = violations
+    }
+
+    /// Which invariants do not hold, one sentence each: how many rows break it, and what they are.
+    /// - Parameter checks: Statements that count rows which must not be there, each with what they are.
+    public static func violations(
+        _ checks: [(SQL, String)], in db: borrowing PostgresTransaction
+    ) throws -> [String] {
+        var found: [String] = []
+        for (sql, what) in checks {
+            let number: Int64 = try db.first(sql) { row in try row.next() } ?? 0
+            if number > 0 { found.append("\(number) \(what)") }
+        }
+        return found
     }
 }
 

@@ -87,10 +87,21 @@ struct Migrate<Assembly: ServiceAssembly>: AsyncParsableCommand {
             try configuration.checkAdmin(admin)
             try SchemaProvisioner(url: admin).provision(schema: name, role: name, password: password)
         }
+        try Self.checkCounter(configuration)
         for (set, directory) in Self.sets(name, configuration.home) {
             let applied: [String] = try Migrator(directory: directory, schema: name, set: set)
                 .run(url: configuration.databaseURL, role: name, password: password.isEmpty ? nil : password)
             for file in applied { print("\(name): applied \(set)/\(file)") }
+        }
+    }
+
+    /// Refuses a database whose transaction ids stand before those that are kept in it; nothing has been written then.
+    private static func checkCounter(_ configuration: ServiceConfiguration) throws {
+        let session = PostgresSession(configuration.postgres, logger: Logger(label: "refrain.\(Assembly.name)"))
+        try session.connect()
+        defer { session.close() }
+        try session.transaction(readOnly: true) { db in
+            try TransactionCounter.check(Assembly.tablesByTransaction, in: db)
         }
     }
 

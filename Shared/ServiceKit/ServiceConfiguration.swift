@@ -80,6 +80,9 @@ public struct ServiceConfiguration: Sendable {
     /// - Returns: The default when it is not set or not a number.
     public func int(_ name: String, default fallback: Int) -> Int { tunables[name].flatMap(Int.init) ?? fallback }
 
+    /// A tunable that is true or false; true when it is not set.
+    func flag(_ name: String) -> Bool { tunables[name] != "false" }
+
     /// A text tunable.
     public func text(_ name: String, default fallback: String) -> String { tunables[name] ?? fallback }
 }
@@ -114,6 +117,7 @@ extension ServiceConfiguration {
         tunables = reader.yaml("REFRAIN_CONFIG")
         home = reader.home()
         reader.checkNumbers(tunables)
+        reader.checkFlags(tunables)
         if mode == .live, databasePassword.isEmpty {
             reader.faults.append("REFRAIN_DB_PASSWORD must be set in live mode")
         }

@@ -13,8 +13,10 @@ struct ServiceDaemon<Assembly: ServiceAssembly>: Sendable {
     let configuration: ServiceConfiguration
     let logger: Logger
 
-    /// Runs until SIGTERM or SIGINT, then ends in order: no new requests, batches under way finished, relay drained.
-    /// - Throws: What keeps it from running, as an address that cannot be had; that is logged before the rest is ended.
+    /// Runs until SIGTERM or SIGINT, then ends in order: no new requests, those under way answered, batches under way
+    /// finished, relay drained.
+    /// - Throws: What keeps it from running, as an address that cannot be had or a database that was put back without its
+    ///   transaction counter; that is logged before the rest is ended.
     func run() async throws {
         let signal = StopSignal()
         let pool = PostgresPool(configuration.postgres, logger: logger)
@@ -25,22 +27,17 @@ struct ServiceDaemon<Assembly: ServiceAssembly>: Sendable {
             peers: PeerClient(urls: configuration.peers))
         let assembly = try Assembly(parts)
         let events = EventPlumbing<Assembly>(parts: parts, consumers: consumers(of: assembly), clock: clock)
-        let server: HTTPServer = server(assembly, events, parts, clock)
+        let requests = RequestService(server(assembly, events, parts, clock), logger: logger)
         Metrics.shared.registerProcess()
         try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await server.run() }
+            group.addTask {
+                try await requests(until: { await signal.wait() }, stopping: { assembly.stopping() })
+            }
             group.addTask { try await events.run() }
+            group.addTask { try await CounterWatch(pool: pool, tables: Assembly.tablesByTransaction).run() }
             group.addTask {
                 let loops: [BackgroundLoop] = assembly.loops + [Self.prune(pool), SpareMemory().loop]
                 await BackgroundLoop.run(loops, on: clock, self.logger)
-            }
-            group.addTask {
-                await signal.wait()
-                // Where another part cannot run, the server is not ended in order: it may never have listened.
-                try Task.checkCancellation()
-                self.logger.info("stopping")
-                try await server.shutdown()
-                throw CancellationError()
             }
             do { try await group.next() } catch is CancellationError {} catch {
                 logger.critical("the service cannot run", metadata: ["error": "\(error)"])

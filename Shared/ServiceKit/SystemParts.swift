@@ -33,7 +33,7 @@ extension ServiceConfiguration {
         return HTTPServerConfiguration(
             host: httpHost, port: httpPort, serviceName: service,
             maxConcurrentRequests: int("http.max_concurrent_requests", default: 512),
-            accessLog: text("http.access_log", default: "true") == "true", keyMode: mode.rawValue, rateLimit: limit,
+            accessLog: flag("http.access_log"), keyMode: mode.rawValue, rateLimit: limit,
             tokens: tokens)
     }
 }

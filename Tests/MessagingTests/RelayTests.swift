@@ -75,6 +75,28 @@ import Testing
         }
     }
 
+    @Test("of two transactions that tell of one thing the one that wrote first is published first, whoever began first")
+    func writtenFirst() async throws {
+        try await withStage { stage in
+            let relay: OutboxRelay = stage.relay()
+            let (opened, release): (Flag, Flag) = (Flag(), Flag())
+            let topic: String = stage.topic
+            async let waiting: Void = stage.world.database.transaction { db in
+                // It has written of something else, and waits for the row that the other one holds.
+                try db.execute("SELECT pg_current_xact_id()")
+                opened.raise()
+                release.block()
+                try Stage.insert(["second"], "k", topic, db)
+            }
+            try await eventually(within: .seconds(10), "the older transaction is open") { opened.isRaised }
+            try await stage.append(["first"])
+            release.raise()
+            try await waiting
+            try await stage.arrives(["first", "second"])
+            await relay.stop()
+        }
+    }
+
     @Test("a long transaction of somebody else, who cannot write to this outbox, holds nothing up") func stranger()
         async throws
     {

@@ -160,7 +160,7 @@ private struct MigrationFolder {
     @Test("a migration gives up on a lock that a busy table holds") func lockTimeout() async throws {
         try await withFolder(["0001_songs.sql": first]) { database, folder, migrator in
             var migrator: Migrator = migrator
-            migrator.lockTimeout = .milliseconds(100)
+            (migrator.lockTimeout, migrator.tries, migrator.pause) = (.milliseconds(50), 2, .milliseconds(1))
             _ = try await migrator.migrate(url: database.url)
             try folder.write("0002_alter.sql", "ALTER TABLE songs ADD COLUMN year int;")
             let pool: PostgresPool = database.pool(schema: "music")
@@ -176,6 +176,41 @@ private struct MigrationFolder {
             gate.open()
             try await holder.value
             #expect(try await migrator.migrate(url: database.url) == ["0002_alter"])
+            await pool.shutdown()
+        }
+    }
+
+    @Test("a migration that does not get its lock lets the table's users by, and tries again") func lockTries()
+        async throws
+    {
+        try await withFolder(["0001_songs.sql": first]) { database, folder, migrator in
+            var patient: Migrator = migrator
+            (patient.lockTimeout, patient.tries, patient.pause) = (.milliseconds(50), 10_000, .milliseconds(10))
+            _ = try await patient.migrate(url: database.url)
+            try folder.write("0002_alter.sql", "ALTER TABLE songs ADD COLUMN year int;")
+            let pool: PostgresPool = database.pool(schema: "music")
+            let gate = Gate()
+            let holder = Task {
+                try await pool.transaction { db in
+                    try db.execute("LOCK TABLE songs IN ACCESS SHARE MODE")
+                    gate.pass()
+                }
+            }
+            try await gate.awaitVisitor()
+            let migration: Task<[String], any Error> = Task { [patient] in
+                try await patient.migrate(url: database.url)
+            }
+            try await eventually(within: .seconds(10), "the migration waits for the table") {
+                try await pool.count(
+                    """
+                    SELECT count(*) FROM pg_locks
+                    WHERE relation = 'songs'::regclass AND mode = 'AccessExclusiveLock' AND NOT granted
+                    """) > 0
+            }
+            #expect(try await pool.count("SELECT count(*) FROM songs") == 1, "a reader comes in behind it")
+            gate.open()
+            try await holder.value
+            #expect(try await migration.value == ["0002_alter"])
             await pool.shutdown()
         }
     }

@@ -1,31 +1,7 @@
-import Dispatch
 import Logging
 import Postgres
 import Synchronization
 import TestKit
-
-/// Holds a pool's thread inside a transaction until the test lets it go.
-final class Gate: Sendable {
-    private let entered = DispatchSemaphore(value: 0)
-    private let opened = DispatchSemaphore(value: 0)
-    private let visits = Mutex(0)
-
-    var visitors: Int { visits.withLock { $0 } }
-
-    /// Called on the pool's thread: waits for `open`.
-    func pass() {
-        visits.withLock { $0 += 1 }
-        entered.signal()
-        _ = opened.wait(timeout: .now() + 20)
-    }
-
-    func open() { opened.signal() }
-
-    /// Waits until somebody stands at the gate.
-    func awaitVisitor(_ count: Int = 1) async throws {
-        try await eventually(within: .seconds(10), "visitor at the gate") { self.visitors >= count }
-    }
-}
 
 /// A list that several threads add to.
 final class Ledger<Element: Sendable>: Sendable {

@@ -174,25 +174,6 @@ import Testing
         }
     }
 
-    @Test("a failed COPY leaves nothing and the session usable") func failedCopy() async throws {
-        try await withPool(connections: 1) { pool, _ in
-            try await pool.prepare("CREATE TABLE t (n int)")
-            for rows: [[PostgresValue?]] in [
-                [["1".postgresValue], ["x".postgresValue]], [[nil, nil]], [["\0".postgresValue]],
-            ] {
-                let error = await failure {
-                    try await pool.transaction { db in try db.copyIn("t", columns: ["n"], rows: rows) }
-                }
-                #expect(error != nil)
-            }
-            let missing = await failure {
-                try await pool.transaction { db in try db.copyIn("missing", columns: ["n"], rows: [[nil]]) }
-            }
-            #expect(missing?.code == "42P01")
-            #expect(try await pool.count("SELECT count(*) FROM t") == 0)
-        }
-    }
-
     @Test("losers of a race are retried and in the end all have their way") func serialization() async throws {
         try await withPool(connections: 4) { pool, _ in
             try await pool.prepare("CREATE TABLE t (id int PRIMARY KEY, n int)", "INSERT INTO t VALUES (1, 0)")

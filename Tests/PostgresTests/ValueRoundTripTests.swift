@@ -186,25 +186,4 @@ private let hostile: [String] = [
             #expect(try await pool.count("SELECT count(*) FROM victims") == attacks.count)
         }
     }
-
-    @Test("COPY carries hostile text, NULL and bytes unharmed") func copy() async throws {
-        try await withPool { pool, _ in
-            try await pool.prepare("CREATE TABLE things (n int, name text, data bytea)")
-            let rows: [[PostgresValue?]] = hostile.enumerated().map { index, text in
-                [index.postgresValue, text.postgresValue, Array(text.utf8).postgresValue]
-            }
-            let copied: Int = try await pool.transaction { db in
-                try db.copyIn("public.things", columns: ["n", "name", "data"], rows: rows + [[nil, .null, nil]])
-            }
-            #expect(copied == rows.count + 1)
-            let found: [(String?, [UInt8]?)] = try await pool.transaction { db in
-                try db.query("SELECT name, data FROM things ORDER BY n NULLS LAST") { row in
-                    (try row.next(String?.self), try row.next([UInt8]?.self))
-                }
-            }
-            #expect(found.dropLast().map(\.0) == hostile)
-            #expect(found.dropLast().map(\.1) == hostile.map { Array($0.utf8) })
-            #expect(found.last?.0 == nil && found.last?.1 == nil)
-        }
-    }
 }

@@ -68,6 +68,19 @@ import Testing
         #expect(found == ["events.keep_days must be a whole number, zero or more"])
     }
 
+    @Test(
+        "a tunable that must be true or false and is neither is a fault", arguments: ["True", "yes", "1", "\"\""],
+        [("http", "access_log"), ("kafka", "static_membership")])
+    func flags(value: String, name: (String, String)) throws {
+        let file: URL = FileManager.default.temporaryDirectory.appendingPathComponent("\(UUID()).yaml")
+        defer { try? FileManager.default.removeItem(at: file) }
+        for (given, isTaken) in [(value, false), ("false", true), ("true", true)] {
+            try Data("\(name.0):\n  \(name.1): \(given)\n".utf8).write(to: file)
+            let expected: [String] = isTaken ? [] : ["\(name.0).\(name.1) must be true or false"]
+            #expect(faults(["REFRAIN_CONFIG": file.path]) == expected)
+        }
+    }
+
     private static let live: [String: String] = [
         "REFRAIN_MODE": "live", "REFRAIN_DB_PASSWORD": "s3cret-enough", "REFRAIN_PUBLIC_URL": "https://billing.example",
     ]

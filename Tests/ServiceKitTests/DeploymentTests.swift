@@ -1,5 +1,7 @@
 import Foundation
 import HTTPKit
+import Kafka
+import ServiceKit
 import Testing
 import Yams
 
@@ -76,9 +78,31 @@ private struct Part {
             let pod: Part = try Self.kubernetes(name, kind)["spec"]["template"]["spec"]
             let command: Part = pod["containers"].named(container)["lifecycle"]["preStop"]["exec"]["command"]
             #expect(command.parts.map(\.text) == ["sleep", "5"], "\(name)")
-            // 30 s for requests, 20 s for a consumer.
-            let needed: Int = try name == "gateway" ? 5 + Self.gatewayPatience() : 55
-            #expect(pod["terminationGracePeriodSeconds"].number ?? 0 >= needed, "\(name)")
+            let needed: Duration = try name == "gateway" ? .seconds(Self.gatewayPatience()) : Self.daemonsEnd
+            let given: Int = try #require(pod["terminationGracePeriodSeconds"].number)
+            #expect(Duration.seconds(given) >= .seconds(5) + needed, "\(name)")
+        }
+        let composed: String = try #require(try Self.compose()["services"][service]["stop_grace_period"].text)
+        let seconds: Int = try #require(composed.hasSuffix("s") ? Int(composed.dropLast()) : nil)
+        #expect(Duration.seconds(seconds) >= Self.daemonsEnd)
+    }
+
+    /// How long a daemon may take to end: requests, then batches of events, then offsets and what is being published.
+    private static let daemonsEnd: Duration =
+        RequestService.patience + KafkaConsumerOptions().stopTimeout + .seconds(15)
+
+    @Test("one release runs: every image is named without a tag and gets the same one, which no build moves")
+    func release() throws {
+        let whole: Part = try #require(try Self.documents("kubernetes/kustomization.yaml").first)
+        let images: [Part] = whole["images"].parts
+        #expect(images.compactMap { $0["name"].text } == (Self.services + ["gateway"]).map { "refrain/\($0)" })
+        let tags: Set<String?> = Set(images.map { $0["newTag"].text })
+        #expect(tags.count == 1 && !tags.contains(nil) && !tags.contains("latest"))
+        for name in Self.services + ["gateway"] {
+            let pod: Part = try Self.kubernetes(name, name == "gateway" ? "Deployment" : "StatefulSet")["spec"]
+            let spec: Part = pod["template"]["spec"]
+            let containers: [Part] = spec["initContainers"].parts + spec["containers"].parts
+            #expect(containers.allSatisfy { $0["image"].text == "refrain/\(name)" }, "\(name)")
         }
     }
 

@@ -1,5 +1,6 @@
 import BillingCore
 import ServiceKit
+import TestKit
 import Testing
 
 @Suite("The sandbox's clock") struct OffsetClockTests {

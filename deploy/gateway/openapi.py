@@ -6,9 +6,17 @@ import json
 from typing import Any
 
 DESCRIPTION = (
-    "Recurring billing in five services behind one address. Every write takes an `Idempotency-Key`; lists page by "
-    "cursor; every fault is a problem of RFC 9457 that names all faulty fields."
+    "Recurring billing in five services behind one address. Every write that is not harmless to repeat takes an "
+    "`Idempotency-Key`; lists page by cursor; every fault is a problem of RFC 9457 that names all faulty fields."
 )
+
+PROBLEM = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+# What the gateway says where a service says nothing, beside HTTP's own refusals (nginx.conf).
+ITS_OWN = {
+    "429": ("rate_limited", "Too many requests"),
+    "502": ("bad_gateway", "The service is not reachable or broke off"),
+    "504": ("gateway_timeout", "The service did not answer in time"),
+}
 
 
 def merge(documents: dict[str, dict[str, Any]]) -> dict[str, Any]:
@@ -23,7 +31,7 @@ def merge(documents: dict[str, dict[str, Any]]) -> dict[str, Any]:
         for path, operations in document["paths"].items():
             if path in paths:
                 raise ValueError(f"{path} is served by {service} and by another service")
-            paths[path] = operations
+            paths[path] = {method: through_gateway(operation) for method, operation in operations.items()}
         for kind, members in document["components"].items():
             for name, member in members.items():
                 if components.setdefault(kind, {}).setdefault(name, member) != member:
@@ -35,6 +43,18 @@ def merge(documents: dict[str, dict[str, Any]]) -> dict[str, Any]:
         "paths": dict(sorted(paths.items())),
         "components": components,
     }
+
+
+def through_gateway(operation: dict[str, Any]) -> dict[str, Any]:
+    """The operation with the gateway's own answers among its own."""
+    responses = dict(operation["responses"])
+    for status, (code, title) in ITS_OWN.items():
+        told = responses.get(status, {"description": f"{title}:", "content": PROBLEM})
+        words = told["description"]
+        if f"`{code}`" not in words:
+            words += f"{'' if words.endswith(':') else ','} `{code}`"
+        responses[status] = told | {"description": words}
+    return operation | {"responses": dict(sorted(responses.items()))}
 
 
 def render(document: dict[str, Any]) -> str:

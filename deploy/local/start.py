@@ -170,6 +170,7 @@ def _write_gateway(stack: Stack) -> None:
         "REFRAIN_GATEWAY_PROXIES": "",
         # Everybody is this machine: no limit of its own.
         "REFRAIN_GATEWAY_CONNECTIONS": "4096",
+        "REFRAIN_GATEWAY_RATE": "10000r/s",
     }
     for service in SERVICES:
         servers = [
