@@ -41,10 +41,9 @@ func paymentConnector(_ name: String, _ dependencies: [Target.Dependency]) -> Ta
 
 let log: Target.Dependency = external("Logging", "swift-log")
 
-/// A part with tables and routes of its own.
+/// A part with tables of its own.
 func paymentArea(_ name: String, _ dependencies: [Target.Dependency], exclude: [String] = []) -> Target {
-    let always: [Target.Dependency] = ["BillingCore", "HTTPKit", "JSON", "Postgres", "ServiceKit", log]
-    return paymentPart(name, always + dependencies, exclude: exclude)
+    paymentPart(name, ["BillingCore", "JSON", "Postgres"] + dependencies, exclude: exclude)
 }
 
 let argumentParser: Target.Dependency = external("ArgumentParser", "swift-argument-parser")
@@ -55,7 +54,7 @@ let paymentParts: [Target] = [
     paymentPart("QR", ["BillingCore"]),
     paymentPart("ThreeDS", ["BillingCore", "JSON"]),
     paymentPart("Webhooks", ["BillingCore", "JSON", crypto, cryptoExtras] + certificates),
-    paymentPart("Contract", ["BillingCore", "PaymentDomain"]),
+    paymentPart("Contract", ["BillingCore", "PaymentDomain", "Telemetry", log]),
     paymentConnector("Stripe", ["JSON", "Telemetry"]),
     paymentConnector("PayPal", ["JSON", "Telemetry"]),
     paymentConnector("Sandbox", ["JSON", "Postgres"]),
@@ -64,28 +63,47 @@ let paymentParts: [Target] = [
         ["BillingCore", "BillingEvents", "JSON", "Messaging", "PaymentContract", "PaymentDomain", "Postgres"]),
     paymentArea(
         "Authentication",
-        ["PaymentContract", "PaymentDomain", "PaymentThreeDS", "PaymentWallets", "PKI", "Telemetry", crypto]),
-    paymentArea("Crypto", ["PaymentChains", "PaymentContract", "PaymentDomain", "PaymentRecords", "Telemetry"]),
+        ["PaymentContract", "PaymentDomain", "PaymentThreeDS", "PaymentWallets", "PKI", "ServiceKit", crypto]),
+    paymentArea(
+        "Crypto",
+        [
+            "HTTPKit", "PaymentChains", "PaymentContract", "PaymentDomain", "PaymentRecords", "ServiceKit", "Telemetry",
+            log,
+        ]),
     paymentArea(
         "Disputes",
-        ["BillingEvents", "Messaging", "PaymentContract", "PaymentDomain", "PaymentExchange", "PaymentRecords"]),
-    paymentArea("Exchange", ["PaymentContract", "PaymentDomain", "PaymentRecords"]),
+        [
+            "BillingEvents", "HTTPKit", "Messaging", "PaymentContract", "PaymentDomain", "PaymentExchange",
+            "PaymentRecords", "ServiceKit", log,
+        ]),
+    paymentArea("Exchange", ["HTTPKit", "PaymentContract", "PaymentDomain", "PaymentRecords", "ServiceKit", log]),
     paymentArea(
-        "Inbound", ["Messaging", "PaymentContract", "PaymentWebhooks", "Telemetry", argumentParser, crypto]),
+        "Inbound",
+        [
+            "HTTPKit", "Messaging", "PaymentContract", "PaymentWebhooks", "ServiceKit", "Telemetry", argumentParser,
+            crypto, log,
+        ]),
     paymentArea(
         "Instalments",
-        ["BillingEvents", "Messaging", "PaymentContract", "PaymentDomain", "PaymentRecords", "Telemetry", crypto]),
-    paymentArea("Ledger", ["PaymentDomain", "PaymentRecords", "Telemetry", argumentParser]),
+        [
+            "BillingEvents", "HTTPKit", "Messaging", "PaymentContract", "PaymentDomain", "PaymentRecords", "ServiceKit",
+            "Telemetry", crypto, log,
+        ]),
+    paymentArea("Ledger", ["HTTPKit", "PaymentDomain", "PaymentRecords", "ServiceKit", "Telemetry", argumentParser]),
     paymentArea(
         "Links",
         [
-            "PaymentChains", "PaymentContract", "PaymentDomain", "PaymentInstalments", "PaymentRecords", "Redis",
-            "Telemetry", crypto,
+            "HTTPKit", "PaymentChains", "PaymentContract", "PaymentDomain", "PaymentInstalments", "PaymentRecords",
+            "Redis", crypto,
         ],
         exclude: ["Page"]),
-    paymentArea("Routing", ["Redis", "Telemetry", "PaymentDomain", "PaymentContract"]),
+    paymentArea("Routing", ["HTTPKit", "PaymentContract", "PaymentDomain", "Redis", "ServiceKit", "Telemetry", log]),
     paymentArea(
-        "Reconciliation", ["PaymentContract", "PaymentDomain", "PaymentExchange", "PaymentRecords", argumentParser]),
+        "Reconciliation",
+        [
+            "HTTPKit", "PaymentContract", "PaymentDomain", "PaymentExchange", "PaymentRecords", "ServiceKit",
+            argumentParser, log,
+        ]),
 ]
 
 /// The parts that a service is wired from, beside its Domain.
@@ -130,7 +148,7 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 
 let services: [String] = ["Payment", "Subscription", "Invoice", "Fraud", "Analytics"]
 
-/// Every test target; `REFRAIN_ONLY_TESTS=Name,Name` builds just those (`make test ONLY=…`).
+/// Every test target; `REFRAIN_ONLY_TESTS=Name,Name` builds just those, for `make test` too.
 func testTargets() -> [Target] {
     // What every connector's tests hold it against.
     let suite: [Target] = [
@@ -142,7 +160,7 @@ func testTargets() -> [Target] {
     let all: [Target] = [
         tests("BillingCoreTests", ["BillingCore", "TestKit"]),
         tests("JSONTests", ["JSON", "BillingCore", "TestKit"]),
-        tests("TelemetryTests", ["Telemetry", "JSON", external("Logging", "swift-log")]),
+        tests("TelemetryTests", ["Telemetry", external("Logging", "swift-log")]),
         tests("PostgresTests", ["Postgres", "BillingCore", "TestKit", "Threads", external("Logging", "swift-log")]),
         tests("KafkaTests", ["Kafka", "TestKit", external("Logging", "swift-log")]),
         tests("BrokerFrontTests", ["BrokerFront", "TestKit", "Threads"]),
@@ -278,11 +296,11 @@ let package = Package(
         shared("PKI", ["COpenSSL", "BillingCore"]),
         shared("JSON", ["BillingCore"]),
         shared("BillingEvents", ["BillingCore", "JSON"]),
-        shared("Telemetry", [external("Logging", "swift-log"), "JSON"]),
+        shared("Telemetry", [external("Logging", "swift-log")]),
         system("CPostgres", pkgConfig: "libpq", apt: "libpq-dev"),
         shared("Postgres", ["CPostgres", "BillingCore", "Telemetry", "Threads", external("Logging", "swift-log")]),
         system("CKafka", pkgConfig: "rdkafka", apt: "librdkafka-dev"),
-        shared("Kafka", ["CKafka", "Telemetry", "Threads", external("Logging", "swift-log")]),
+        shared("Kafka", ["CKafka", "Threads", external("Logging", "swift-log")]),
         system("CHiredis", pkgConfig: "hiredis", apt: "libhiredis-dev"),
         system("COpenSSLTLS", pkgConfig: "libssl", apt: "libssl-dev"),
         shared("Redis", ["CHiredis", "COpenSSLTLS", "Telemetry", "Threads", external("Logging", "swift-log")]),
@@ -299,7 +317,7 @@ let package = Package(
             "Messaging",
             [
                 "BillingCore", "BillingEvents", "JSON", "Postgres", "Kafka", "Telemetry", "Threads",
-                external("Logging", "swift-log"), external("ServiceLifecycle", "swift-service-lifecycle"),
+                external("Logging", "swift-log"),
             ]),
         shared(
             "HTTPKit",
@@ -319,13 +337,12 @@ let package = Package(
                 "Telemetry",
                 external("Logging", "swift-log"), external("ArgumentParser", "swift-argument-parser"),
                 external("AsyncHTTPClient", "async-http-client"), external("NIOCore", "swift-nio"),
-                external("NIOHTTP1", "swift-nio"), external("ServiceLifecycle", "swift-service-lifecycle"),
-                external("Yams", "Yams"),
+                external("NIOHTTP1", "swift-nio"), external("Yams", "Yams"),
             ]),
         shared(
             "TestKit",
             [
-                "BillingCore", "JSON", "Postgres", "Kafka", "Redis", "Telemetry", "Threads",
+                "BillingCore", "Postgres", "Kafka", "Redis", "Telemetry", "Threads",
                 external("Logging", "swift-log"),
             ]),
     ] + services.flatMap(service) + paymentParts + testTargets(),

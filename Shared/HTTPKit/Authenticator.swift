@@ -9,6 +9,8 @@ struct Authenticator: Sendable {
     private let realm: String
     private let tokens: TokenVerifier?
     private let cache: CredentialCache
+    /// Keys that nobody has, by who sends them: each costs a transaction, and none is like another for the cache.
+    private let strangers: LocalBuckets
     private let clock: any WallClock
 
     /// - Parameter clock: The real time; business time does not end credentials.
@@ -21,12 +23,16 @@ struct Authenticator: Sendable {
         realm = configuration.serviceName
         tokens = configuration.tokens.map { TokenVerifier($0, logger: logger) }
         cache = CredentialCache(lifetime: configuration.credentialCacheTime)
+        strangers = LocalBuckets(configuration.unknownKeys)
     }
 
     /// Checks a credential.
-    /// - Throws: ``Problem`` 401 when it is missing, malformed or worthless; ``PostgresError`` when it cannot be
-    ///   checked.
-    func principal(_ header: String?, deadline: ContinuousClock.Instant) async throws -> Principal {
+    /// - Parameter address: The caller's; read for what is not known here.
+    /// - Throws: ``Problem`` 401 when it is missing, malformed or worthless, 429 when too many keys that nobody has came from
+    ///   this address; ``PostgresError`` when it cannot be checked.
+    func principal(
+        _ header: String?, from address: @autoclosure () -> String, deadline: ContinuousClock.Instant
+    ) async throws -> Principal {
         guard let header else {
             throw unauthorized(
                 "authentication_required", "Send a secret API key as: Authorization: Bearer sk_…", error: nil)
@@ -37,12 +43,13 @@ struct Authenticator: Sendable {
         let hash = RequestHash(secret: credential)
         let changes = APIKeys.changes
         let now = ContinuousClock.now
+        let stranger: String?
         switch cache.look(hash, changes: changes, now: now) {
         case .known(let principal?): return principal
         case .known(nil): throw worthless
-        case .ask: break
+        case .ask(let isKnown): stranger = isKnown ? nil : Visitor.of(address())
         }
-        let found = try await ask(credential, hash, deadline)
+        let found = try await ask(credential, hash, stranger, deadline)
         let life = found?.validUntil.map { $0 - clock.now }
         cache.store(found?.principal, for: hash, changes: changes, validFor: life, now: now)
         guard let found else { throw worthless }
@@ -67,14 +74,16 @@ struct Authenticator: Sendable {
     }
 
     private func ask(
-        _ credential: String, _ hash: RequestHash, _ deadline: ContinuousClock.Instant
+        _ credential: String, _ hash: RequestHash, _ stranger: String?, _ deadline: ContinuousClock.Instant
     ) async throws -> Found? {
         if credential.hasPrefix("sk_") {
             guard let secret = APIKeySecret(credential), keyMode == nil || secret.mode == keyMode else { return nil }
+            if let stranger, strangers.isOut(stranger, .now) { throw Self.tooManyUnknown }
             let now = clock.now
             let record = try await pool.transaction(deadline: deadline) { (db: borrowing PostgresTransaction) in
                 try APIKeys.find(hash: hash, now: now, in: db)
             }
+            if let stranger, record == nil { _ = strangers.take(stranger, .now) }
             return record.map { (record: APIKeyRecord) -> Found in
                 let principal = Principal(
                     id: record.id.rawValue, lineage: record.lineage.rawValue, keyID: record.id,
@@ -85,6 +94,10 @@ struct Authenticator: Sendable {
         guard let tokens else { return nil }
         return await tokens.verify(credential, now: clock.now)
     }
+
+    private static let tooManyUnknown = Problem(
+        429, code: "rate_limited", title: "Too many requests",
+        detail: "Too many keys that nobody has came from this address.", headers: [HeaderField("Retry-After", "1")])
 
     private var worthless: Problem {
         unauthorized("invalid_token", "The key or token is unknown, malformed, expired or revoked.")

@@ -40,7 +40,7 @@ public struct Call: Sendable {
     public let now: Instant
     /// The real time at which the request arrived; expiry of keys goes by it.
     public let receivedAt: Instant
-    /// The caller's idempotency key; always present on POST.
+    /// The caller's idempotency key; always present where the endpoint demands one, `nil` where it takes none.
     public let idempotencyKey: IdempotencyKey?
     /// How long the caller is willing to wait for a settled result (`Prefer: wait=N`).
     public let preferWait: Duration?

@@ -9,8 +9,8 @@ final class CredentialCache: Sendable {
     enum Look {
         /// Known, and still fresh enough. `nil` is a credential known to be worthless.
         case known(Principal?)
-        /// Ask, then ``CredentialCache/store(_:for:seen:)``.
-        case ask
+        /// Ask, then ``CredentialCache/store(_:for:changes:validFor:now:)``. Whether it was good when it was asked for last.
+        case ask(isKnown: Bool)
     }
 
     private struct Entry {
@@ -43,13 +43,14 @@ final class CredentialCache: Sendable {
                 state.entries.removeAll(keepingCapacity: true)
                 state.changes = changes
             }
-            guard var entry = state.entries[hash] else { return .ask }
+            guard var entry = state.entries[hash] else { return .ask(isKnown: false) }
             if now < entry.freshUntil { return .known(entry.principal) }
             if entry.isBeingAsked, now < entry.usableUntil { return .known(entry.principal) }
-            if entry.isBeingAsked { return .ask }
-            entry.isBeingAsked = true
-            state.entries[hash] = entry
-            return .ask
+            if !entry.isBeingAsked {
+                entry.isBeingAsked = true
+                state.entries[hash] = entry
+            }
+            return .ask(isKnown: entry.principal != nil)
         }
     }
 

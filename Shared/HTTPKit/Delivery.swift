@@ -32,6 +32,22 @@ extension Endpoint {
             .post, path, scope: nil, needsKey: false, operation: operation,
             handling: .delivery(maxBodyBytes: maxBodyBytes) { call, delivery in try await body(call, delivery).raw })
     }
+
+    /// The same for one whose answer is a message of another protocol, or sends a browser on.
+    /// - Parameters:
+    ///   - statuses: The statuses it returns, for the document; 303 has no body.
+    ///   - mediaType: What its bodies are, for the document.
+    public static func delivery(
+        _ path: String, summary: String, maxBodyBytes: Int, statuses: [Int], mediaType: String = "application/json",
+        problems: [String] = [], _ body: @escaping @Sendable (Call, Delivery) async throws -> PageReply
+    ) -> Endpoint {
+        let operation = OperationDocument(
+            summary: summary, statuses: statuses, problems: problems, mediaType: mediaType, requestSchema: nil,
+            answerSchema: { [:] }, answerExample: { [] })
+        return Endpoint(
+            .post, path, scope: nil, needsKey: false, operation: operation,
+            handling: .delivery(maxBodyBytes: maxBodyBytes) { call, delivery in try await body(call, delivery).raw })
+    }
 }
 
 extension Problem {

@@ -3,7 +3,7 @@ import Postgres
 
 /// A route, declared once: the router's entry and the operation in the OpenAPI document both come from it.
 ///
-/// Make one with `Endpoint.read`, `.list`, `.write`, `.task` or `.delivery`.
+/// Make one with `Endpoint.read`, `.list`, `.whole`, `.write`, `.task` or `.delivery`.
 public struct Endpoint: Sendable {
     /// The HTTP methods that endpoints answer.
     public enum Method: String, Sendable, CaseIterable {
@@ -29,6 +29,8 @@ public struct Endpoint: Sendable {
     /// Whether parameters that are not declared are passed over: browsers arrive with other sites' own.
     let ignoresUnknownQuery: Bool
     let needsKey: Bool
+    /// Whether an idempotency key is honoured; where it is not, one that comes along is passed over.
+    let takesKey: Bool
     let timeout: Duration?
     let operation: OperationDocument
     let handling: Handling
@@ -45,19 +47,20 @@ public struct Endpoint: Sendable {
 
     init(
         _ method: Method, _ path: String, scope: String?, isInternal: Bool = false, query: [QueryParameter] = [],
-        ignoresUnknownQuery: Bool = false, needsKey: Bool, timeout: Duration? = nil, operation: OperationDocument,
+        ignoresUnknownQuery: Bool = false, needsKey: Bool, takesKey: Bool? = nil, timeout: Duration? = nil,
+        operation: OperationDocument,
         run: @escaping @Sendable (Call, JSONValue, PostgresPool) async throws -> RawReply
     ) {
         self.init(
             method, path, scope: scope, isInternal: isInternal, query: query,
-            ignoresUnknownQuery: ignoresUnknownQuery, needsKey: needsKey, timeout: timeout, operation: operation,
-            handling: .json(run))
+            ignoresUnknownQuery: ignoresUnknownQuery, needsKey: needsKey, takesKey: takesKey, timeout: timeout,
+            operation: operation, handling: .json(run))
     }
 
     init(
         _ method: Method, _ path: String, scope: String?, isInternal: Bool = false, query: [QueryParameter] = [],
-        ignoresUnknownQuery: Bool = false, needsKey: Bool, timeout: Duration? = nil, operation: OperationDocument,
-        handling: Handling
+        ignoresUnknownQuery: Bool = false, needsKey: Bool, takesKey: Bool? = nil, timeout: Duration? = nil,
+        operation: OperationDocument, handling: Handling
     ) {
         precondition(path.utf8.first == UInt8(ascii: "/"), "a path starts with a slash: \(path)")
         if let scope { precondition(Scopes.isScope(scope) && scope != "*", "\(scope) is not a scope") }
@@ -68,6 +71,7 @@ public struct Endpoint: Sendable {
         self.query = query
         self.ignoresUnknownQuery = ignoresUnknownQuery
         self.needsKey = needsKey
+        self.takesKey = takesKey ?? needsKey
         self.timeout = timeout
         self.operation = operation
         self.handling = handling

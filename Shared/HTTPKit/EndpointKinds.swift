@@ -39,22 +39,29 @@ extension Endpoint {
         problems: [String] = [], snapshot: Bool = false,
         _ body: @escaping @Sendable (borrowing PostgresTransaction, Call, ListRequest) throws -> Page<Item>
     ) -> Endpoint {
-        let operation = OperationDocument(
-            summary: summary, statuses: [200], problems: problems, requestSchema: nil,
-            answerSchema: { outputSchema(of: ListAnswer<Item>.self) },
-            answerExample: { encode(ListAnswer<Item>.sample) })
-        let query = filters + Self.paging
-        return Endpoint(.get, path, scope: scope, query: query, needsKey: false, operation: operation) {
-            call, _, pool in
+        read(
+            path, scope: scope, summary: summary, query: filters + Self.paging, answers: ListAnswer<Item>.self,
+            problems: problems, snapshot: snapshot
+        ) { db, call in
             let request = ListRequest(
                 limit: call.query.int("limit") ?? 20, startingAfter: call.query.string("starting_after"))
-            let bytes = try await pool.transaction(readOnly: true, snapshot: snapshot, deadline: call.deadline) {
-                (db: borrowing PostgresTransaction) -> [UInt8] in
-                let page = try TraceContext.$current.withValue(call.trace) { try body(db, call, request) }
-                return encode(ListAnswer(items: page.items, hasMore: page.hasMore))
-            }
-            return RawReply(status: 200, body: bytes)
+            let page = try body(db, call, request)
+            return ListAnswer(items: page.items, hasMore: page.hasMore)
         }
+    }
+
+    /// A GET that answers with all of a list that is short by nature: it takes no `limit`, and `has_more` is always false.
+    /// - Parameters:
+    ///   - snapshot: Whether all its statements see one state; for answers that need several.
+    public static func whole<Item: JSONOutput>(
+        _ path: String, scope: String?, summary: String, filters: [QueryParameter] = [], item: Item.Type,
+        problems: [String] = [], snapshot: Bool = false,
+        _ body: @escaping @Sendable (borrowing PostgresTransaction, Call) throws -> [Item]
+    ) -> Endpoint {
+        read(
+            path, scope: scope, summary: summary, query: filters, answers: ListAnswer<Item>.self, problems: problems,
+            snapshot: snapshot
+        ) { db, call in ListAnswer(items: try body(db, call), hasMore: false) }
     }
 
     /// A change whose idempotency key, effect and stored answer commit in one transaction.
@@ -73,7 +80,7 @@ extension Endpoint {
         let operation = document(
             method, summary, In.self, Out.self, statuses ?? [method == .post ? 201 : 200], problems)
         return Endpoint(
-            method, path, scope: scope, query: query, needsKey: method == .post, operation: operation
+            method, path, scope: scope, query: query, needsKey: method == .post, takesKey: true, operation: operation
         ) { call, json, pool in
             let input = try Self.input(In.self, json)
             do {
@@ -108,7 +115,8 @@ extension Endpoint {
     /// - Parameters:
     ///   - prefersWait: Whether it heeds `Prefer: wait=N`; the document then says so.
     ///   - timeout: The deadline in place of the configured one.
-    ///   - needsKey: Whether an `Idempotency-Key` is demanded; by default on POST.
+    ///   - needsKey: Whether an `Idempotency-Key` is demanded; by default on POST. `false` for what is harmless to repeat or
+    ///     is safe by other means: a key is passed over there.
     ///   - isInternal: Whether only our own services call it; it is left out of the document.
     public static func task<In: JSONInput, Out: JSONOutput>(
         _ method: Method, _ path: String, scope: String?, summary: String, query: [QueryParameter] = [],

@@ -27,6 +27,13 @@ public struct PageReply: Sendable {
         self.headers = headers
     }
 
+    /// 303: the browser goes on to an address, with a GET.
+    public static func seeOther(_ location: String) -> PageReply {
+        PageReply(
+            status: 303, contentType: "text/plain; charset=utf-8", body: [],
+            headers: [HeaderField("Location", location)])
+    }
+
     var raw: RawReply {
         RawReply(status: status, body: body, headers: headers, contentType: contentType, cacheControl: cacheControl)
     }

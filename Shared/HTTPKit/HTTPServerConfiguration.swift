@@ -30,8 +30,14 @@ public struct HTTPServerConfiguration: Sendable {
     public var rateLimit: RateLimit?
     /// How long Redis may take over a rate limit before this instance decides by itself.
     public var rateLimitTimeout: Duration
+    /// How many keys that nobody has one address may try at an instance; past that, keys from there that the instance does not
+    /// know already get 429.
+    public var unknownKeys: RateLimit
     /// How JSON web tokens are checked; `nil` accepts none.
     public var tokens: TokenConfiguration?
+    /// Whether a problem that its route does not declare is answered as 500 and logged: for tests, so that the document tells
+    /// every problem there is.
+    public var refusesUndeclaredProblems: Bool
 
     /// Makes a configuration; what is left out has its default.
     public init(
@@ -40,8 +46,8 @@ public struct HTTPServerConfiguration: Sendable {
         requestTimeout: Duration = .seconds(30), maxRequestTimeout: Duration = .seconds(120),
         idleTimeout: Duration = .seconds(75), accessLog: Bool = true, keyMode: String? = nil,
         credentialCacheTime: Duration = .seconds(5), rateLimit: RateLimit? = RateLimit(),
-        rateLimitTimeout: Duration = .milliseconds(50),
-        tokens: TokenConfiguration? = nil
+        rateLimitTimeout: Duration = .milliseconds(50), unknownKeys: RateLimit = RateLimit(perSecond: 10, burst: 600),
+        tokens: TokenConfiguration? = nil, refusesUndeclaredProblems: Bool = false
     ) {
         self.host = host
         self.port = port
@@ -58,7 +64,9 @@ public struct HTTPServerConfiguration: Sendable {
         self.credentialCacheTime = credentialCacheTime
         self.rateLimit = rateLimit
         self.rateLimitTimeout = rateLimitTimeout
+        self.unknownKeys = unknownKeys
         self.tokens = tokens
+        self.refusesUndeclaredProblems = refusesUndeclaredProblems
     }
 }
 

@@ -96,7 +96,7 @@ private struct OpenAPIOperation {
 
     private var headerParameters: [JSONValue] {
         var headers: [JSONValue] = []
-        if endpoint.method != .get, !endpoint.handling.isDelivery {
+        if endpoint.takesKey {
             headers.append(
                 OpenAPIParts.header(
                     "Idempotency-Key", JSONSchema.string(min: 1, max: 255), required: endpoint.needsKey,
@@ -116,6 +116,9 @@ private struct OpenAPIOperation {
         let schema = endpoint.operation.answerSchema()
         let mediaType = endpoint.operation.mediaType ?? "application/json"
         return endpoint.operation.statuses.map { (status: Int) -> JSONMember in
+            if (300...399).contains(status) {
+                return JSONMember(name: String(status), value: ["description": .string(OpenAPIParts.reason(status))])
+            }
             var content: JSONValue = ["schema": schema]
             if let example { content = JSONSchema.adding(content, "example", example) }
             return JSONMember(

@@ -4,24 +4,34 @@ import JSON
 enum OpenAPIParts {
     /// What any endpoint may answer by its nature, without declaring it.
     static func commonProblems(_ endpoint: Endpoint) -> [String] {
-        var problems = ["500 internal_error", "503 unavailable"]
+        var problems = ["400 invalid_header", "500 internal_error", "503 unavailable"]
         if endpoint.scope != nil {
             problems += [
                 "401 authentication_required", "401 invalid_token", "403 insufficient_scope", "429 rate_limited",
             ]
         }
-        if endpoint.operation.requestSchema != nil {
-            problems += ["400 invalid_json", "413 body_too_large", "415 unsupported_media_type", "422 invalid_request"]
-        }
-        if endpoint.needsKey { problems += ["400 idempotency_key_required", "400 idempotency_key_invalid"] }
         if endpoint.handling.isDelivery {
             problems.append("413 body_too_large")
-        } else if endpoint.method != .get {
-            problems += ["409 idempotency_key_in_use", "422 idempotency_key_reused"]
+        } else if endpoint.method.hasBody {
+            problems += [
+                "400 invalid_json", "413 body_too_large", "415 unsupported_media_type",
+                "415 unsupported_content_encoding", "422 invalid_request",
+            ]
+        }
+        if endpoint.needsKey { problems.append("400 idempotency_key_required") }
+        if endpoint.takesKey {
+            problems += ["400 idempotency_key_invalid", "409 idempotency_key_in_use", "422 idempotency_key_reused"]
         }
         if !endpoint.query.isEmpty { problems.append("422 invalid_request") }
         if !endpoint.parameterNames.isEmpty { problems.append("404 not_found") }
         return problems
+    }
+
+    /// Whether an endpoint's operation tells of a problem.
+    static func declares(_ endpoint: Endpoint, _ problem: Problem) -> Bool {
+        (commonProblems(endpoint) + endpoint.operation.problems).contains {
+            Self.problem($0) == (problem.status, problem.code)
+        }
     }
 
     /// Reads `404 not_found`; a code without a status is 422.
@@ -45,6 +55,7 @@ enum OpenAPIParts {
         case 200: "Done"
         case 201: "Created"
         case 202: "Accepted; the work goes on"
+        case 303: "Go on at the address in `Location`"
         case 400: "The request cannot be read"
         case 401: "The caller is not known"
         case 403: "The caller may not do this"

@@ -23,7 +23,8 @@ package final class RateLimiter: Sendable {
         var refusedUntil: ContinuousClock.Instant?
     }
 
-    /// Takes tokens out of a shared bucket: how many were taken, how many are left, milliseconds until the next.
+    /// Takes tokens out of a shared bucket: how many were taken, how many are left, milliseconds until the next. A negative
+    /// number is put back.
     typealias SharedBucket = @Sendable (_ principal: String, _ wanted: Int) async throws -> (Int, Int, Int)
 
     let limit: RateLimit
@@ -69,11 +70,16 @@ package final class RateLimiter: Sendable {
         }
     }
 
-    /// Whether a principal is known here to have no token now; nobody is asked, and none is taken.
-    package func isOut(_ principal: String) -> Bool {
-        let now = ContinuousClock.now
-        let isRefused: Bool = leases.withLock { leases in leases[principal]?.refusedUntil.map { now < $0 } ?? false }
-        return isRefused || local.isOut(principal, now)
+    /// Puts back a token that was taken, for what turned out not to count. A bucket gets no fuller than it was at first.
+    package func giveBack(_ principal: String) async {
+        guard let shared else { return local.giveBack(principal, .now) }
+        do {
+            _ = try await shared(principal, -1)
+            leases.withLock { (leases: inout [String: Lease]) -> Void in leases[principal]?.refusedUntil = nil }
+        } catch {
+            fallbacks.increment()
+            local.giveBack(principal, .now)
+        }
     }
 
     /// Decides out of what is known here; `nil` when Redis has to be asked.
@@ -149,7 +155,17 @@ final class LocalBuckets: Sendable {
         }
     }
 
-    /// Whether a bucket has no whole token.
+    /// Puts a token back.
+    func giveBack(_ principal: String, _ now: ContinuousClock.Instant) {
+        buckets.withLock { (buckets: inout [String: Bucket]) in
+            guard let bucket = buckets[principal] else { return }
+            var fuller = refilled(bucket, now)
+            fuller.tokens = min(Double(limit.burst), fuller.tokens + 1)
+            buckets[principal] = fuller
+        }
+    }
+
+    /// Whether a bucket has no whole token; none is taken.
     func isOut(_ principal: String, _ now: ContinuousClock.Instant) -> Bool {
         buckets.withLock { buckets in buckets[principal].map { refilled($0, now).tokens < 1 } ?? false }
     }

@@ -22,7 +22,8 @@ struct RedisBucket: Sendable {
     /// An answer of another shape than the script's.
     struct Unexpected: Error {}
 
-    /// Refills by the server's clock, takes up to ARGV[3] tokens, answers {taken, left, milliseconds until the next}.
+    /// Refills by the server's clock, takes up to ARGV[3] tokens (puts back what is below zero), answers
+    /// {taken, left, milliseconds until the next}.
     private static let script = """
         local rate, burst, wanted = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
         local time = redis.call('TIME')
@@ -31,7 +32,7 @@ struct RedisBucket: Sendable {
         local tokens, at = tonumber(bucket[1]) or burst, tonumber(bucket[2]) or now
         tokens = math.min(burst, tokens + math.max(0, now - at) * rate / 1000000)
         local taken = math.min(wanted, math.floor(tokens))
-        tokens = tokens - taken
+        tokens = math.min(burst, tokens - taken)
         redis.call('HSET', KEYS[1], 't', string.format('%.6f', tokens), 'at', string.format('%.0f', now))
         redis.call('PEXPIRE', KEYS[1], math.ceil(burst / rate * 1000) + 1000)
         local wait = 0

@@ -104,9 +104,9 @@ final class RequestPipeline: Sendable {
         if !isDelivery { try reading.checkHead(headers) }
         let wait = reading.preferredWait(headers)
         let deadline = frame.started + (try reading.timeout(headers, endpoint: endpoint.timeout, wait: wait))
-        let principal = try await caller(endpoint, headers, deadline)
+        let principal = try await caller(endpoint, frame, deadline)
         let left = try await takeToken(principal)
-        let key = isDelivery ? nil : try reading.idempotencyKey(headers, isNeeded: endpoint.needsKey)
+        let key = endpoint.takesKey ? try reading.idempotencyKey(headers, isNeeded: endpoint.needsKey) : nil
         let queryValues = try QueryReading.read(
             query, endpoint.query, ignoringUnknown: endpoint.ignoresUnknownQuery)
         let fullPath = query.isEmpty ? String(path) : "\(path)?\(query)"
@@ -124,20 +124,37 @@ final class RequestPipeline: Sendable {
         case .json(let run):
             let bytes = try await reading.body(frame.request)
             let json = try reading.json(bytes)
-            reply = try await run(call(bytes), json, pool)
+            reply = try await declaring(endpoint) { try await run(call(bytes), json, pool) }
         case .delivery(let maxBodyBytes, let run):
             let delivery = try await reading.delivery(frame, maxBodyBytes: maxBodyBytes)
-            reply = try await run(call([]), delivery)
+            reply = try await declaring(endpoint) { try await run(call([]), delivery) }
         }
         if let left, let limiter { reply.headers.append(HeaderField("RateLimit", limiter.header(left))) }
         return reply
     }
 
+    /// What an endpoint answers. Where the configuration says so, a problem that its operation does not tell of is a fault of
+    /// ours.
+    private func declaring(_ endpoint: Endpoint, _ answer: () async throws -> RawReply) async throws -> RawReply {
+        guard configuration.refusesUndeclaredProblems, !endpoint.isInternal else { return try await answer() }
+        do {
+            return try await answer()
+        } catch let error as any ProblemConvertible {
+            let problem = error.problem
+            guard OpenAPIParts.declares(endpoint, problem) else {
+                throw UndeclaredProblem(problem: "\(problem.status) \(problem.code)")
+            }
+            throw problem
+        }
+    }
+
     private func caller(
-        _ endpoint: Endpoint, _ headers: RequestHeaders, _ deadline: ContinuousClock.Instant
+        _ endpoint: Endpoint, _ frame: Frame, _ deadline: ContinuousClock.Instant
     ) async throws -> Principal {
         guard let scope = endpoint.scope else { return .anonymous }
-        let principal = try await authenticator.principal(headers.authorization, deadline: deadline)
+        let principal = try await authenticator.principal(
+            frame.headers.authorization, from: RequestReading.clientAddress(frame.headers, frame.socket),
+            deadline: deadline)
         guard principal.scopes.allows(scope) else { throw authenticator.forbidden(scope) }
         return principal
     }
@@ -167,7 +184,7 @@ final class RequestPipeline: Sendable {
     private func response(_ reply: RawReply, _ frame: Frame) -> Response {
         var headers = HTTPFields()
         headers.reserveCapacity(reply.headers.count + 6)
-        headers.append(HTTPField(name: .contentType, value: reply.contentType))
+        if !reply.body.isEmpty { headers.append(HTTPField(name: .contentType, value: reply.contentType)) }
         headers.append(HTTPField(name: .contentLength, value: String(reply.body.count)))
         headers.append(HTTPField(name: .cacheControl, value: reply.cacheControl))
         headers.append(HTTPField(name: .date, value: date.text))
@@ -181,6 +198,11 @@ final class RequestPipeline: Sendable {
         let body = isHead ? ResponseBody() : ResponseBody(byteBuffer: ByteBuffer(bytes: reply.body))
         return Response(status: HTTPResponse.Status(code: reply.status), headers: headers, body: body)
     }
+}
+
+/// A problem that the document of its route does not tell of.
+private struct UndeclaredProblem: Error {
+    let problem: String
 }
 
 /// What a pipeline is made of.

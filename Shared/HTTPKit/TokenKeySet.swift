@@ -79,12 +79,17 @@ actor TokenKeySet {
         }
     }
 
+    /// An issuer's address that leads elsewhere is not followed: whoever answers there would say which tokens are good, over
+    /// plain HTTP even.
+    private static let client = HTTPClient(
+        eventLoopGroupProvider: .singleton, configuration: HTTPClient.Configuration(redirectConfiguration: .disallow))
+
     private func fetch() async throws -> [UInt8] {
         switch configuration.keys {
         case .file(let path):
             return Array(try Data(contentsOf: URL(filePath: path)))
         case .url(let url):
-            let answer = try await HTTPClient.shared.exchange(
+            let answer = try await Self.client.exchange(
                 HTTPClientRequest(url: url), upTo: Self.maximumBytes, within: .seconds(5))
             guard answer.head.status == .ok else { throw FetchFailure.status(Int(answer.head.status.code)) }
             return Array(buffer: answer.body)

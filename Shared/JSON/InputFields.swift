@@ -39,9 +39,6 @@ public struct InputFields: Sendable {
     /// Whether any fault has been found so far; a cross-field check may be skipped then.
     public var hasFaults: Bool { !faults.isEmpty }
 
-    /// Whether the input has this member, even as `null`. Does not count as reading it.
-    public func isPresent(_ name: String) -> Bool { members.contains { $0.name == name } }
-
     /// Whether the input has this member as an explicit `null`, which asks to clear a field. Does not count as reading.
     public func isNull(_ name: String) -> Bool { members.contains { $0.name == name && $0.value.isNull } }
 

@@ -69,16 +69,6 @@ extension InputFields {
         guard !isDescribing, let value = takeRequired(name) else { return "0" }
         return decimal(value, name, format) ?? "0"
     }
-
-    /// Reads an exact decimal that may be left out; see ``decimal(_:maxDigits:maxScale:allowsNegative:doc:)``.
-    public mutating func optionalDecimal(
-        _ name: String, maxDigits: Int = 30, maxScale: Int = 12, allowsNegative: Bool = false, doc: String = ""
-    ) -> String? {
-        let format = DecimalFormat(maxDigits: maxDigits, maxScale: maxScale, allowsNegative: allowsNegative)
-        if isDescribing { record(name, required: false, doc: doc, format.schema) }
-        guard !isDescribing, let value = take(name) else { return nil }
-        return decimal(value, name, format)
-    }
 }
 
 /// Checks behind the readers: each returns the value, or reports a fault under `path` and returns nothing.

@@ -62,9 +62,6 @@ public struct TraceContext: Sendable, Hashable {
         }
     }
 
-    /// The span id as 16 lower-case hexadecimal digits.
-    public var spanID: String { hexText { appendHex(span, to: &$0) } }
-
     /// The header value that carries this context to the next process.
     public var traceparent: String {
         hexText { (bytes: inout [UInt8]) in

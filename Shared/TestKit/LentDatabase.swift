@@ -52,15 +52,7 @@ public struct LentDatabase: Sendable {
 /// Lends a fresh, empty database and drops it afterwards, together with the roles made for it.
 ///
 /// The server is the one `REFRAIN_TEST_POSTGRES` names: a libpq URL of a superuser.
-/// - Parameter body: Gets the superuser's URL of the database.
 /// - Throws: ``MissingInfrastructure`` when the variable is not set or the server is away; what `body` throws.
-public func withDatabase<R>(
-    isolation: isolated (any Actor)? = #isolation, _ body: (String) async throws -> R
-) async throws -> R {
-    try await withLentDatabase { database in try await body(database.url) }
-}
-
-/// Lends a fresh, empty database like ``withDatabase(isolation:_:)``, with helpers for pools and roles.
 public func withLentDatabase<R>(
     isolation: isolated (any Actor)? = #isolation, _ body: (LentDatabase) async throws -> R
 ) async throws -> R {

@@ -2,6 +2,7 @@ import BillingCore
 import HTTPKit
 import NIOHTTP1
 import Postgres
+import TestKit
 import Testing
 
 @Suite("API keys") struct APIKeyTests {
@@ -29,6 +30,37 @@ import Testing
             }
             let bearer = try await world.send(.GET, "/v1/widgets", headers: [("Authorization", "bEARER \(world.key)")])
             #expect(bearer.status == 200)
+        }
+    }
+
+    @Test("an address that tries many keys is stopped before the database is asked, and others are not")
+    func unknown() async throws {
+        try await withServer({
+            $0.unknownKeys = RateLimit(perMinute: 3)
+            $0.credentialCacheTime = .zero
+        }) { world in
+            func ask(_ key: String, from address: String) async throws -> Answer {
+                let headers: [(String, String?)] = [
+                    ("Authorization", "Bearer \(key)"), ("X-Forwarded-For", address),
+                ]
+                return try await world.send(.GET, "/v1/widgets", headers: headers)
+            }
+            func guess() -> String { "sk_sandbox_" + (0..<40).map { _ in String(Int.random(in: 0...9)) }.joined() }
+            for host in 1...3 { #expect(try await ask(guess(), from: "2001:db8::\(host)").status == 401) }
+            let stopped: Answer = try await ask(guess(), from: "2001:db8::4")
+            #expect(try stopped.problem(429) == "rate_limited")
+            #expect(stopped["Retry-After"] == "1")
+            #expect(try await ask(try await world.makeKey(["*"]).secret, from: "192.0.2.1").status == 200)
+            #expect(try await ask(guess(), from: "192.0.2.1").status == 401)
+            // A key that was good a moment ago goes on; another test's change of keys makes it unknown, so more than once.
+            var statuses: [Int] = []
+            while !statuses.contains(200), statuses.count < 20 {
+                let address = "2001:db8:1:\(statuses.count)::1"
+                #expect(try await ask(world.key, from: address).status == 200)
+                for _ in 1...3 { _ = try await ask(guess(), from: address) }
+                statuses.append(try await ask(world.key, from: address).status)
+            }
+            #expect(statuses.last == 200)
         }
     }
 

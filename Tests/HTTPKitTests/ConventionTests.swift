@@ -2,6 +2,7 @@ import BillingCore
 import HTTPKit
 import JSON
 import NIOHTTP1
+import TestKit
 import Testing
 
 @Suite("HTTP conventions") struct ConventionTests {

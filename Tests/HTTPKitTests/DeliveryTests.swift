@@ -88,6 +88,25 @@ private struct Arrived: JSONOutput {
         }
     }
 
+    @Test("a delivery may send a browser on: no body, no replay, and the document says so") func onward() async throws {
+        let endpoints: [Endpoint] = [
+            .delivery("/v1/back", summary: "Come back", maxBodyBytes: 1_000, statuses: [303]) { _, _ in
+                .seeOther("/there")
+            }
+        ]
+        try await withServer(endpoints: endpoints) { world in
+            let answer = try await rawRequest(
+                port: world.port,
+                "POST /v1/back HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+            #expect(answer.hasPrefix("HTTP/1.1 303 ") && answer.lowercased().contains("location: /there"), "\(answer)")
+            for header in ["content-type", "idempotency-replayed"] {
+                #expect(!answer.lowercased().contains(header), "\(answer)")
+            }
+        }
+        let answers = openAPIDocument(title: "Hooks", endpoints: endpoints)["paths"]?["/v1/back"]?["post"]?["responses"]
+        #expect(answers?["303"]?["description"] != nil && answers?["303"]?["content"] == nil && answers?["200"] == nil)
+    }
+
     @Test("the document tells a body of any kind, no key and no credential") func document() throws {
         let document = openAPIDocument(title: "Hooks", endpoints: Self.endpoints)
         let hook = try #require(document["paths"]?["/v1/hooks/{source}"]?["post"])
@@ -96,6 +115,6 @@ private struct Arrived: JSONOutput {
         #expect(hook["requestBody"]?["content"]?["*/*"] != nil)
         #expect(hook["parameters"]?.arrayValue?.compactMap { $0["name"]?.stringValue } == ["source"])
         let statuses: Set<String> = Set(hook["responses"]?.objectValue?.map(\.name) ?? [])
-        #expect(statuses == ["200", "401", "404", "413", "500", "503"])
+        #expect(statuses == ["200", "400", "401", "404", "413", "500", "503"])
     }
 }

@@ -70,6 +70,40 @@ import Testing
         #expect(listed?["data"]?["items"]?["properties"]?["amount"] != nil)
     }
 
+    @Test("a key is asked for where it is taken, pages where there are some, and every POST may have a faulty body")
+    func asked() throws {
+        let endpoints: [Endpoint] = [
+            .task(
+                .post, "/v1/looks", scope: "widgets:read", summary: "Look", body: NoInput.self, answers: Widget.self,
+                statuses: [200], needsKey: false
+            ) { _, _ in .ok(.sample) },
+            .whole("/v1/kinds", scope: "widgets:read", summary: "List kinds", item: Widget.self) { _, _ in [.sample] },
+        ]
+        let paths = openAPIDocument(title: "Widgets", endpoints: endpoints)["paths"]
+        let look = try #require(paths?["/v1/looks"]?["post"])
+        #expect(look["parameters"] == nil && look["responses"]?["409"] == nil)
+        let unreadable = look["responses"]?["422"]?["description"]?.stringValue ?? ""
+        #expect(unreadable.contains("`invalid_request`") && !unreadable.contains("idempotency_key_reused"))
+        #expect(
+            look["responses"]?["415"]?["description"]?.stringValue?.contains("`unsupported_content_encoding`") == true)
+        let kinds = try #require(paths?["/v1/kinds"]?["get"])
+        #expect(kinds["parameters"] == nil)
+        #expect(kinds["responses"]?["200"]?["content"]?["application/json"]?["example"]?["has_more"] == false)
+    }
+
+    @Test("in tests a problem that its route does not declare is a fault of ours") func undeclared() async throws {
+        let endpoints: [Endpoint] = ["stated", "unstated"].map { (code: String) -> Endpoint in
+            .read(
+                "/v1/\(code)", scope: "widgets:read", summary: "Fail", answers: Widget.self, problems: ["409 stated"]
+            ) { _, _ in throw Problem.conflict(code, "It fails.") }
+        }
+        try await withServer(endpoints: endpoints, { $0.refusesUndeclaredProblems = true }) { world in
+            let stated: String = try await world.send(.GET, "/v1/stated").problem(409)
+            let unstated: String = try await world.send(.GET, "/v1/unstated").problem(500)
+            #expect(stated == "stated" && unstated == "internal_error")
+        }
+    }
+
     @Test("references lead somewhere and operation ids are unique") func structure() throws {
         let document = openAPIDocument(title: "Widgets", endpoints: Widgets.endpoints)
         var ids: [String] = []

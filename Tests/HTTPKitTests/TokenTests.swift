@@ -208,6 +208,31 @@ struct KeySetAnswer: JSONOutput {
         }
     }
 
+    @Test("an address of keys that leads to another one gives none") func redirected() async throws {
+        var issuer = Issuer()
+        try await issuer.addES256("one")
+        let published = PublishedKeys(issuer.set)
+        let keySet = Endpoint.task(
+            .get, "/jwks", scope: nil, summary: "Keys", body: NoInput.self, answers: KeySetAnswer.self, isInternal: true
+        ) { _, _ in
+            .ok(KeySetAnswer(keys: try published.fetch()))
+        }
+        let moved: Endpoint = .asset("/moved", summary: "Where the keys were") { _ in .seeOther("/jwks") }
+        try await withServer(endpoints: [keySet, moved]) { keyServer in
+            for (path, status) in [("/moved", 401), ("/jwks", 200)] {
+                let configuration = TokenConfiguration(
+                    issuer: "https://issuer.test/", audience: "refrain",
+                    keys: .url("http://127.0.0.1:\(keyServer.port)\(path)"))
+                let token: String = try await issuer.token(Self.good(), "one")
+                try await withServer({ $0.tokens = configuration }) { world in
+                    let seen: Int = try await Self.status(world, token)
+                    #expect(seen == status)
+                }
+            }
+            #expect(published.fetches == 1)
+        }
+    }
+
     @Test("keys are fetched from a URL, again for an unknown key id, and the old ones stay when that fails")
     func refresh() async throws {
         var issuer = Issuer()

@@ -7,7 +7,7 @@ import Testing
     @Test("a header is read and written back unchanged") func roundTrip() throws {
         let context = try #require(TraceContext(traceparent: Self.example))
         #expect(context.traceID == "0af7651916cd43dd8448eb211c80319c")
-        #expect(context.spanID == "b7ad6b7169203331")
+        #expect(context.span == 0xb7ad_6b71_6920_3331)
         #expect(context.flags == 1)
         #expect(context.traceparent == Self.example)
     }
@@ -16,7 +16,7 @@ import Testing
         let parent = TraceContext.new()
         let child = parent.child()
         #expect(child.traceID == parent.traceID)
-        #expect(child.spanID != parent.spanID)
+        #expect(child.span != parent.span)
         #expect(TraceContext(traceparent: child.traceparent) == child)
         #expect(TraceContext.new().traceID != parent.traceID)
     }
