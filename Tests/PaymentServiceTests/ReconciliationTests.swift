@@ -307,4 +307,28 @@ import Testing
             #expect(try await world.violations().isEmpty)
         }
     }
+
+    @Test("0055: payouts are the first acquirer's; what the others have done is read from its beginning") func apart()
+        async throws
+    {
+        try await withMigratedDatabase(service: "Payment", before: "0055") { lent in
+            let world = PaymentWorld(lent.pool)
+            try await world.execute(
+                """
+                INSERT INTO settlement_cursors (provider, window_from, window_to, checked_until)
+                SELECT p, now(), now(), now() FROM unnest('{sandbox,sandbox_b,stripe}'::text[]) AS p
+                """)
+            try await world.execute(
+                """
+                INSERT INTO sandbox_payouts (reference, currency, day, amount, occurred_at, arrives_at)
+                VALUES ('po_USD_2027-01-15', 'USD', '2027-01-15', 941, '2027-01-16T00:00:00Z', '2027-01-18T00:00:00Z')
+                """)
+            try await lent.applyRest(of: "Payment")
+            #expect(
+                try await world.texts("SELECT provider FROM settlement_cursors ORDER BY 1") == ["sandbox", "stripe"])
+            #expect(
+                try await world.texts("SELECT provider || ' ' || gross FROM sandbox_settlement") == ["sandbox -941"])
+            #expect(try await world.texts("SELECT provider FROM sandbox_paid_days") == ["sandbox"])
+        }
+    }
 }

@@ -1,14 +1,15 @@
 import PaymentDomain
 package import Postgres
+import ServiceKit
 
 /// What reconciliation says of itself in the consistency check.
 package enum ReconciliationConsistency {
-    /// What the sandbox provider has settled beyond charges and refunds, by its own books, as far as it is recorded here:
-    /// the fees it kept and the payouts it made. Rows of account, currency and amount; disputes are told elsewhere.
+    /// What the sandbox's acquirers have settled beyond charges and refunds, by their own books, as far as it is recorded here:
+    /// the fees they kept and the payouts they made. Rows of account, currency and amount; disputes are told elsewhere.
     package static let sandboxSettled: SQL = """
-        SELECT 'assets:provider:sandbox', v.currency, CASE WHEN v.kind = 'payout' THEN v.gross ELSE -v.fee END \
+        SELECT 'assets:provider:' || v.provider, v.currency, CASE WHEN v.kind = 'payout' THEN v.gross ELSE -v.fee END \
         FROM sandbox_settlement v \
-        JOIN settlement_lines s ON s.provider = 'sandbox' AND s.line_id = v.line_id \
+        JOIN settlement_lines s ON s.provider = v.provider AND s.line_id = v.line_id \
         AND s.state IN ('matched', 'different', 'written_off') \
         WHERE v.kind NOT IN ('dispute', 'dispute_reversal')
         """
@@ -94,22 +95,18 @@ package enum ReconciliationConsistency {
 
     /// Own invariants that do not hold, one sentence each.
     package static func violations(in db: borrowing PostgresTransaction) throws -> [String] {
-        var found: [String] = []
-        for (sql, what) in checks {
-            let number: Int64 = try db.first(sql) { row in try row.next() } ?? 0
-            if number > 0 { found.append("\(number) \(what)") }
-        }
-        return found
+        try ConsistencyFacts.violations(checks, in: db)
     }
 
     /// Work that is due by the business clock: days of the sandbox that are over and not read, lines nobody has looked at,
-    /// payouts that have arrived.
+    /// payouts that have arrived. Further acquirers are read with the first, as long as they are configured.
     package static func inFlight(_ db: borrowing PostgresTransaction) throws -> Int64 {
         try db.first(
             """
             WITH clock AS (SELECT now() + offset_microseconds * interval '1 microsecond' AS now FROM test_clock)
             SELECT (SELECT count(*) FROM settlement_cursors, clock
-                    WHERE provider = 'sandbox' AND window_from < date_trunc('day', clock.now - interval '60 s', 'UTC'))
+                    WHERE provider IN ('sandbox', 'sandbox_local')
+                        AND window_from < date_trunc('day', clock.now - interval '60 s', 'UTC'))
                  + (SELECT count(*) FROM settlement_lines WHERE state = 'open' AND tried_at IS NULL)
                  + (SELECT count(*) FROM settlement_lines, clock
                     WHERE arrival = 'awaited' AND coalesce(available_at, occurred_at) <= clock.now)

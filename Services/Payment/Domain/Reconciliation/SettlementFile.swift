@@ -1,4 +1,4 @@
-import BillingCore
+public import BillingCore
 
 /// Settlement lines in a file of comma-separated values, for providers whose reports come by mail or by hand.
 ///
@@ -43,12 +43,17 @@ public enum SettlementFile {
 
     /// How many faults are told at most.
     public static let limit = 1_000
+    /// How far ahead of its import a line may be dated: whoever knows the day alone may write its end, in any time zone.
+    static let furthestAhead: Duration = .seconds(86_400)
     /// The longest id or reference.
     static let longestReference = 255
 
     /// Reads a file.
+    /// - Parameter now: When it is imported; a line that is dated more than a day later is a fault.
     /// - Throws: ``Refused``.
-    public static func read(_ text: String, provider: String) throws(Refused) -> [SettlementLine] {
+    public static func read(
+        _ text: String, provider: String, at now: Instant
+    ) throws(Refused) -> [SettlementLine] {
         let records: [CommaSeparated.Record]
         do throws(CommaSeparated.Fault) {
             records = try CommaSeparated.records(text)
@@ -64,7 +69,7 @@ public enum SettlementFile {
         var seen: [String: Int] = [:]
         for record in records.dropFirst() where faults.count < limit {
             var reader = SettlementFileLine(record, columns)
-            guard let line: SettlementLine = reader.read(provider: provider) else {
+            guard let line: SettlementLine = reader.read(provider: provider, at: now) else {
                 faults += reader.faults
                 continue
             }

@@ -18,7 +18,7 @@ struct SettlementFileLine {
     }
 
     /// The line; `nil` when there are faults.
-    mutating func read(provider: String) -> SettlementLine? {
+    mutating func read(provider: String, at now: Instant) -> SettlementLine? {
         guard faults.isEmpty else { return nil }
         let id: String? = reference(.id)
         let kind: SettlementLine.Kind? = word(.kind)
@@ -27,6 +27,9 @@ struct SettlementFileLine {
         let fee: Money? = money(.fee, currency)
         let net: Money? = money(.net, currency)
         let occurredAt: Instant? = instant(.occurredAt)
+        if let occurredAt, occurredAt - now > SettlementFile.furthestAhead {
+            refuse(.occurredAt, "is more than a day in the future")
+        }
         let availableAt: Instant? = instant(.availableAt)
         let references = SettlementLine.References(
             own: reference(.ownReference), source: reference(.source), taken: reference(.taken))

@@ -108,7 +108,8 @@ public struct SettlementLine: Hashable, Sendable {
         self.availableAt = availableAt
     }
 
-    /// Whether every amount is one that somebody can have meant. What comes from outside is taken in only then.
+    /// Whether every amount is one that somebody can have meant. A line that is not is neither matched nor booked: a person
+    /// looks at it.
     public var isWithinBounds: Bool {
         [gross, fee, net, asked].allSatisfy { $0.minor.magnitude <= Self.largestAmount.magnitude }
     }

@@ -7,6 +7,9 @@ import BillingCore
 /// amount (which is a difference to be looked at). Between two candidates nothing is guessed, and what the provider calls by
 /// another name is none. The result depends on the sets of lines and bookings alone, not on their order.
 public struct SettlementMatching: Sendable {
+    /// How many bookings of its amount an ambiguous line names at most: those nearest in time, as a person looks them through.
+    public static let mostCandidates = 100
+
     /// How far apart in time a line and a booking may be that have nothing but amount and currency in common.
     public let window: Duration
 
@@ -25,7 +28,7 @@ public struct SettlementMatching: Sendable {
         public var matches: Set<SettlementMatch> = []
         /// Lines that had candidates, but more than one, or one that another line wants too.
         public var ambiguous: Set<String> = []
-        /// The bookings that each of those may be.
+        /// The bookings that each of those may be; by amount and time the ``mostCandidates`` nearest.
         public var candidates: [String: Set<String>] = [:]
 
         /// Pairs, and nothing else.
@@ -135,23 +138,39 @@ private struct Round {
         return rule == .ownReference || !booking.isAnother(than: line)
     }
 
-    /// Pairs what has nothing in common but amount, currency and about the time.
+    /// Pairs what has nothing in common but amount, currency and about the time. Thousands of equal amounts make millions of
+    /// pairs: all are counted, and of each line the nearest are kept.
     mutating func pairByAmount(within window: Duration) {
-        var byAmount: [Money: [Int]] = [:]
-        for (index, booking) in bookings.enumerated() { byAmount[booking.gross, default: []].append(index) }
+        bookings.sort { ($0.occurredAt, $0.id) < ($1.occurredAt, $1.id) }
+        let byAmount: [Money: [Int]] = Dictionary(grouping: bookings.indices) { bookings[$0].gross }
+        var wanted: [Int] = Array(repeating: 0, count: bookings.count)
+        var single: [Pair] = []
         var pairs: [Pair] = []
         for (index, line) in lines.enumerated() {
             let amounts: Set<Money> = [line.asked, line.gross]
-            for candidate in amounts.flatMap({ byAmount[$0, default: []] }) {
-                let booking: SettlementBooking = bookings[candidate]
-                let apart: Duration = booking.occurredAt - line.occurredAt
-                guard line.amount(beside: booking.gross.currency) == booking.gross,
-                    mayBe(line, booking, by: .amountAndTime), apart <= window, apart >= .zero - window
-                else { continue }
-                pairs.append(Pair(line: index, booking: candidate))
-            }
+            let alike: [Int] = amounts.flatMap { byAmount[$0, default: []] }
+            let found: [Int] = alike.filter { isAlike(line, bookings[$0], within: window) }.sorted()
+            for candidate in found { wanted[candidate] += 1 }
+            if found.count == 1 { single.append(Pair(line: index, booking: found[0])) }
+            pairs += nearest(found, to: line).map { Pair(line: index, booking: $0) }
         }
-        take(Pair.alone(in: pairs), .amountAndTime, outOf: pairs)
+        take(single.filter { wanted[$0.booking] == 1 }, .amountAndTime, outOf: pairs)
+    }
+
+    private func isAlike(_ line: SettlementLine, _ booking: SettlementBooking, within window: Duration) -> Bool {
+        let apart: Duration = booking.occurredAt - line.occurredAt
+        return apart <= window && apart >= .zero - window
+            && line.amount(beside: booking.gross.currency) == booking.gross && mayBe(line, booking, by: .amountAndTime)
+    }
+
+    /// Of bookings in the order of time, those that a line names.
+    private func nearest(_ found: [Int], to line: SettlementLine) -> ArraySlice<Int> {
+        var kept: ArraySlice<Int> = found[...]
+        while kept.count > SettlementMatching.mostCandidates, let first: Int = kept.first, let last: Int = kept.last {
+            let before: Duration = line.occurredAt - bookings[first].occurredAt
+            kept = before > bookings[last].occurredAt - line.occurredAt ? kept.dropFirst() : kept.dropLast()
+        }
+        return kept
     }
 
     private mutating func take(_ taken: [Pair], _ rule: SettlementRule, outOf pairs: [Pair]) {

@@ -66,7 +66,7 @@ struct PayoutResource: JSONOutput {
     func write(to o: inout ObjectWriter) {
         o.field("line_id", payout.lineID, doc: "The provider's line")
         o.field("reference", payout.reference, doc: "The provider's name of the payout")
-        o.field("amount", payout.amount, doc: "Minor units; negative for one that came back")
+        o.sum("amount", payout.amount, doc: "Minor units; negative for one that came back")
         o.field("occurred_at", payout.occurredAt)
         o.field("arrives_at", payout.arrivesAt, doc: "null where the provider does not tell: booked at once")
         o.field("arrival", payout.arrival, doc: "awaited, booked, or failed; null before it is booked, or back")

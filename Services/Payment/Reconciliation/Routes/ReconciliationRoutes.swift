@@ -11,7 +11,7 @@ package struct ReconciliationRoutes: Sendable {
     /// - Parameter policy: What a chosen match is booked by.
     package init(policy: ReconciliationPolicy) { self.policy = policy }
 
-    package var endpoints: [Endpoint] { [list, read, importFile, cases, resolve, choose, reports, balances] }
+    package var endpoints: [Endpoint] { [list, read, importFile, cases, readCase, resolve, choose, reports, balances] }
 
     private static let provider: QueryParameter = .string("provider", max: 32)
 
@@ -75,11 +75,25 @@ package struct ReconciliationRoutes: Sendable {
         }
     }
 
+    private var readCase: Endpoint {
+        .read(
+            "/v1/reconciliations/cases/{id}", scope: "reconciliations:read", summary: "Read a difference",
+            answers: ReconciliationCaseRecord.self, problems: ["404 not_found"]
+        ) { db, call in
+            let id: ReconciliationCaseID = try call.id()
+            guard let found: ReconciliationCaseRecord = try ReconciliationCaseStore.find(id, in: db) else {
+                throw Problem.notFound("reconciliation case", id.rawValue)
+            }
+            return found
+        }
+    }
+
     private var resolve: Endpoint {
         .write(
             .post, "/v1/reconciliations/cases/{id}/resolve", scope: "reconciliations:write",
             summary: "Explain, resolve or write off a difference", body: ResolveCaseInput.self,
-            answers: ReconciliationCaseRecord.self, statuses: [200], problems: ["404 not_found", "409 case_state"]
+            answers: ReconciliationCaseRecord.self, statuses: [200],
+            problems: ["404 not_found", "409 case_state", "409 fee_booked", "409 amount_too_large"]
         ) { db, call, input in
             .ok(
                 try ResolveReconciliationCase.take(
@@ -103,30 +117,27 @@ package struct ReconciliationRoutes: Sendable {
     }
 
     private var reports: Endpoint {
-        .list(
+        .whole(
             "/v1/reconciliations/reports", scope: "reconciliations:read",
             summary: "A day by provider and currency: what matched, what differs, what is open",
             filters: [.civilDate("date", required: true), Self.provider], item: ReconciliationReport.self
-        ) { db, call, _ in
-            guard let date: CivilDate = call.query.civilDate("date") else { return Page(items: [], hasMore: false) }
-            let reports: [ReconciliationReport] = try ReconciliationReportStore.reports(
-                of: date, provider: call.query.string("provider"), in: db)
-            return Page(items: reports, hasMore: false)
+        ) { db, call in
+            guard let date: CivilDate = call.query.civilDate("date") else { return [] }
+            return try ReconciliationReportStore.reports(of: date, provider: call.query.string("provider"), in: db)
         }
     }
 
     private var balances: Endpoint {
-        .list(
+        .whole(
             "/v1/reconciliations/balances", scope: "reconciliations:read",
             summary: "A provider's account by its reports and by our books, at the end of a day",
             filters: [.string("provider", max: 32, required: true), .civilDate("date", required: true)],
             item: SettlementBalance.self, snapshot: true
-        ) { db, call, _ in
+        ) { db, call in
             guard let provider: String = call.query.string("provider"),
                 let date: CivilDate = call.query.civilDate("date")
-            else { return Page(items: [], hasMore: false) }
-            return Page(
-                items: try ReconciliationReportStore.balances(of: provider, at: date, in: db), hasMore: false)
+            else { return [] }
+            return try ReconciliationReportStore.balances(of: provider, at: date, in: db)
         }
     }
 }

@@ -32,8 +32,8 @@ package struct ReconciliationReport: Sendable {
 struct SettlementPayout: Sendable {
     let lineID: String
     let reference: String?
-    /// Minor units; negative for one that came back.
-    let amount: Int64
+    /// Minor units; negative for one that came back. The smallest of 64 bits has no opposite in them.
+    let amount: Int128
     let occurredAt: Instant
     let arrivesAt: Instant?
     let arrival: String?
@@ -101,7 +101,7 @@ package enum ReconciliationReportStore {
         let tallies: [(Key, SettlementState, SettlementTally, Int128)] = try db.query(
             """
             SELECT provider, currency, state, count(*), sum(gross), sum(fee), sum(net),
-                coalesce(sum(-gross) FILTER (WHERE kind = 'payout'), 0)
+                coalesce(-sum(gross) FILTER (WHERE kind = 'payout'), 0)
             FROM settlement_lines
             WHERE occurred_at >= \(from) AND occurred_at < \(to) AND \(of(provider)) GROUP BY 1, 2, 3
             """
@@ -155,7 +155,8 @@ package enum ReconciliationReportStore {
     ) throws -> [(Key, SettlementPayout)] {
         try db.query(
             """
-            SELECT provider, currency, line_id, source, -gross, occurred_at, available_at, arrival FROM settlement_lines
+            SELECT provider, currency, line_id, source, -gross::numeric, occurred_at, available_at, arrival
+            FROM settlement_lines
             WHERE kind IN ('payout', 'payout_failure') AND occurred_at >= \(from) AND occurred_at < \(to)
                 AND \(of(provider))
             ORDER BY occurred_at, line_id LIMIT \(payoutLimit)

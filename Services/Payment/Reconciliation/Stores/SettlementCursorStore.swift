@@ -10,7 +10,7 @@ struct SettlementCursor: PostgresRecord, Sendable, Equatable {
     let run: ReconciliationRunID?
     /// Bookings up to here have been looked for at the provider.
     let checkedUntil: Instant
-    /// The time of the latest line that came in a file.
+    /// The time of the latest line that came in a file; not later than its import.
     private let filesUntil: Instant?
 
     static let columns: SQL = "window_from, window_to, page, run_id, checked_until, files_until"
@@ -82,11 +82,15 @@ enum SettlementCursorStore {
             """) == 1
     }
 
-    /// Notes up to when a provider, whose cursor is locked, has reported in files.
-    static func cover(_ provider: String, until: Instant, in db: borrowing PostgresTransaction) throws {
+    /// Notes up to when a provider, whose cursor is locked, has reported in files. A line that is dated ahead does not say that
+    /// all before it are here: nothing is known beyond now.
+    static func cover(
+        _ provider: String, until: Instant, at now: Instant, in db: borrowing PostgresTransaction
+    ) throws {
         try db.enqueue(
             """
-            UPDATE settlement_cursors SET files_until = greatest(files_until, \(until)::timestamptz)
+            UPDATE settlement_cursors
+            SET files_until = least(greatest(files_until, \(until)::timestamptz), \(now)::timestamptz)
             WHERE provider = \(provider)
             """)
     }

@@ -9,13 +9,13 @@ package enum ImportSettlementFile {
     package static func store(
         _ text: String, provider: String, at now: Instant, in db: borrowing PostgresTransaction
     ) throws -> (run: ReconciliationRunID, read: Int, new: Int) {
-        let lines: [SettlementLine] = try SettlementFile.read(text, provider: provider)
+        let lines: [SettlementLine] = try SettlementFile.read(text, provider: provider, at: now)
         let run = ReconciliationRunID.new(at: now)
         try SettlementCursorStore.begin(provider, at: now, in: db)
         // As whoever reads or matches does: a provider's lines, and the totals of them, are written by one at a time.
         _ = try SettlementCursorStore.lock(provider, skipping: false, in: db)
         if let last: Instant = lines.map(\.occurredAt).max() {
-            try SettlementCursorStore.cover(provider, until: last, in: db)
+            try SettlementCursorStore.cover(provider, until: last, at: now, in: db)
         }
         try SettlementCursorStore.begin(run: run, provider: provider, source: .file, at: now, in: db)
         return (run, lines.count, try SettlementLineStore.insert(lines, run: run, in: db))

@@ -29,9 +29,10 @@ package struct ImportSettlements: Sendable {
         }
     }
 
+    /// Reads a page. A line with amounts that nobody can have meant is stored as any other, and raises the provider's alarm:
+    /// matching sets it aside.
     /// - Returns: Whether there may be more.
-    /// - Throws: ``ProviderFault``; `unusable` for a line with amounts that nobody can have meant, and nothing of the page is
-    ///   kept then: it is read again until a person has seen to it.
+    /// - Throws: ``ProviderFault``.
     private func readPage(of provider: any ProviderSettlements) async throws -> Bool {
         let name: String = provider.name
         let now: Instant = clock.now
@@ -44,8 +45,9 @@ package struct ImportSettlements: Sendable {
             upTo: provider.settlementHorizon(at: now), longest: provider.longestSettlementSpan)
         guard !window.isOver else { return false }
         let page: ProviderSettlementPage = try await provider.settlementLines(in: window)
-        if let absurd: SettlementLine = page.lines.first(where: { !$0.isWithinBounds }) {
-            throw ProviderFault.unusable("the amounts of line \(absurd.id) are too large")
+        for absurd in page.lines where !absurd.isWithinBounds {
+            ProviderAlarms.shared.note(
+                .unusable("the amounts of line \(absurd.id) are too large"), of: name, on: .settlement)
         }
         let run: ReconciliationRunID = (window.page == nil ? nil : cursor.run) ?? .new(at: now)
         return try await pool.transactionRetrying { db in

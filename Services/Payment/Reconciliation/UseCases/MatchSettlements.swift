@@ -61,14 +61,16 @@ package struct MatchSettlements: Sendable {
                     named: batch.flatMap(\.offsetNames), converting: batch.compactMap(\.convertedName), besides: batch,
                     provider: provider, in: db)
             let conversions: [SettlementConversion] = SettlementConversion.find(in: waiting)
+                .filter { $0.lines.allSatisfy(\.isWithinBounds) }
             try Self.book(conversions, of: provider, at: now, in: db)
             let converted = Set(conversions.flatMap(\.lines).map(\.id))
-            let lines: [SettlementLine] = waiting.filter { !converted.contains($0.id) }
+            let rest: [SettlementLine] = waiting.filter { !converted.contains($0.id) }
+            let lines: [SettlementLine] = rest.filter(\.isWithinBounds)
             let found: FoundBookings = try Self.match(lines, provider, policy, cursor, in: db)
             let offsets: [SettlementOffset] = SettlementOffset.find(
                 in: lines.filter { found.partner(of: $0) == nil }, waitingSince: now - policy.grace)
             var record = RecordSettlements(provider: provider, policy: policy, now: now)
-            try record(lines, found, offsets: offsets, in: db)
+            try record(rest, found, offsets: offsets, in: db)
             return batch.count
         }
     }

@@ -38,6 +38,7 @@ struct RecordSettlements {
         var failures: [SettlementLine] = []
         for line in lines.sorted(by: { ($0.occurredAt, $0.id) < ($1.occurredAt, $1.id) }) {
             switch line.kind {
+            case _ where !line.isWithinBounds: waiting.append(line)
             case .fee, .payout: try book(line)
             case .payoutFailure: failures.append(line)
             case .charge, .refund, .dispute, .disputeReversal, .adjustment:
@@ -203,11 +204,12 @@ struct RecordSettlements {
         links.append((line.id, entry.id.rawValue, role))
     }
 
-    /// Opens cases of lines that have waited too long. What a case is open of may have candidates by now: it names them.
+    /// Opens cases of lines that have waited too long, and of those that no time mends. What a case is open of may have
+    /// candidates by now: it names them.
     private mutating func openCases(
         for waiting: [SettlementLine], _ outcome: SettlementMatching.Outcome, in db: borrowing PostgresTransaction
     ) throws {
-        let overdue: [SettlementLine] = waiting.filter { now - $0.occurredAt >= policy.grace }
+        let overdue: [SettlementLine] = waiting.filter { !$0.isWithinBounds || now - $0.occurredAt >= policy.grace }
         let late: Set<String> = try SettlementLineStore.late(
             provider, overdue.map(\.id), endedBefore: now - policy.grace, in: db)
         for line in overdue where late.contains(line.id) {

@@ -12,6 +12,8 @@ package enum ResolveReconciliationCase {
         case state(ReconciliationCaseState)
         /// There is nothing to book away: the books have what the provider kept.
         case booked
+        /// It is of a line with amounts that nobody can have meant, which are not booked.
+        case absurd
     }
 
     /// - Returns: The case as it stands then.
@@ -43,6 +45,9 @@ package enum ResolveReconciliationCase {
     private static func bookAway(
         _ open: ReconciliationCaseRecord, at now: Instant, in db: borrowing PostgresTransaction
     ) throws -> String {
+        if let id: String = open.lineID, let line = try SettlementLineStore.lock(open.provider, id, in: db) {
+            guard line.isWithinBounds else { throw Failure.absurd }
+        }
         var postings: [Posting] = try Ledger.writeOff(open.amount, provider: open.provider)
         if open.reason == .currency, let entry: String = open.entryID {
             for booked in try SettlementBookingStore.effects(of: entry, provider: open.provider, in: db) {
@@ -69,6 +74,8 @@ extension ResolveReconciliationCase.Failure: ProblemConvertible {
             .conflict("case_state", "A case that is \(state.rawValue) cannot be moved on like this.")
         case .booked:
             .conflict("fee_booked", "The fee is booked as the provider kept it: claim it back, and explain or resolve.")
+        case .absurd:
+            .conflict("amount_too_large", "The provider cannot have meant the amount: ask it, and explain or resolve.")
         }
     }
 }
