@@ -36,8 +36,9 @@ struct InstalmentLoop: Sendable {
 
     private func runBatch() async throws -> Int {
         let now: Instant = clock.now
+        let runDue = RunDueInstalments(logger: logger)
         let count: Int = try await pool.transactionRetrying { (db: borrowing PostgresTransaction) in
-            try RunDueInstalments()(at: now, in: db)
+            try runDue(at: now, in: db)
         }
         if count > 0 {
             Self.handled.increment(by: count)

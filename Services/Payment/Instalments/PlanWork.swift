@@ -19,7 +19,7 @@ struct PlanWork {
     /// Changes what the domain knows nothing of: what is waited for, and when it is tried again.
     mutating func change(_ body: (inout PlanRecord) -> Void) {
         body(&record)
-        if record.awaited == nil { record.nextStepAt = record.nextDay?.start }
+        if record.awaited == nil { record.nextStepAt = record.nextStep?.from }
     }
 
     /// Has a part tried again at a moment, and on the day that the plan has counted to: no other day counts before. What

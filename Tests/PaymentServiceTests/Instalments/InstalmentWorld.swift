@@ -126,7 +126,7 @@ struct InstalmentWorld: Sendable {
     @discardableResult
     func runDue(limit: Int = RunDueInstalments.batchLimit) async throws -> Int {
         let now: Instant = now
-        return try await database.transaction { db in try RunDueInstalments()(at: now, limit: limit, in: db) }
+        return try await database.transaction { db in try Self.dueSteps(at: now, limit: limit, in: db) }
     }
 
     /// Lets everything happen that happens by itself.
@@ -180,7 +180,9 @@ struct InstalmentWorld: Sendable {
         try await database.transaction { db in try Self.hearNews(at: now, in: db) }
     }
 
-    static let hearNews = HearNews(logger: Logger(label: "test.instalments") { _ in SwiftLogNoOpLogHandler() })
+    static let hearNews = HearNews(logger: logger)
+    private static let dueSteps = RunDueInstalments(logger: logger)
+    private static let logger = Logger(label: "test.instalments") { _ in SwiftLogNoOpLogHandler() }
 
     // MARK: What is seen
 

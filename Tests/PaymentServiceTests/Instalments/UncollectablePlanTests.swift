@@ -14,14 +14,8 @@ import Testing
     /// Providers that count amounts as Stripe and PayPal do.
     private static var providers: [any PaymentProvider] {
         [
-            PagesProvider(name: "stripe") { amount in
-                do throws(UnitRefusal) { _ = try StripeAmount.units(of: amount) } catch { return error }
-                return nil
-            },
-            PagesProvider(name: "paypal") { amount in
-                do throws(UnitRefusal) { _ = try PayPalAmount.text(of: amount) } catch { return error }
-                return nil
-            },
+            PagesProvider(name: "stripe", refusal: StripeAmount.refusal),
+            PagesProvider(name: "paypal", refusal: PayPalAmount.refusal),
         ]
     }
 

@@ -8,18 +8,23 @@ public struct InstalmentDunning: Hashable, Sendable {
     /// Days that grow and are at least 1.
     public init(retryDays: [Int]) { self.retryDays = retryDays }
 
-    /// Whether a provider has judged the charge. One that refuses our credentials or our account has not: that the instalment is not paid
-    /// then is not the customer's doing.
+    /// Whether a provider has judged the charge. One that refuses our credentials or our account has not: that the instalment
+    /// is not paid then is not the customer's doing.
     public static func isJudged(_ decline: Decline) -> Bool { decline != .providerCredentials }
 
-    /// The day of the next attempt after a decline.
+    /// The day of the next attempt after a decline, as the terms go; the card's network may want it later.
     /// - Parameters:
+    ///   - isForbidden: Whether nobody was asked, since the card's network did not allow it: the attempt is still to be made.
     ///   - due: The instalment's day.
     ///   - day: The day of the declined attempt.
     /// - Returns: `nil` when nothing is tried until there is another method: the days are over, or waiting does not help;
-    ///   and after a charge that nobody has judged, which uses up none of the days.
-    public func nextAttempt(after decline: Decline, due: CivilDate, on day: CivilDate) -> CivilDate? {
+    ///   and after a charge that nobody has judged, which uses up none of the days. One that was forbidden uses up none,
+    ///   either: its day is the same.
+    public func nextAttempt(
+        after decline: Decline, isForbidden: Bool = false, due: CivilDate, on day: CivilDate
+    ) -> CivilDate? {
         guard decline.declineClass == .soft, decline != .noPaymentMethod, Self.isJudged(decline) else { return nil }
+        if isForbidden { return day }
         return retryDays.map { due.adding(days: $0) }.first { $0 > day }
     }
 }

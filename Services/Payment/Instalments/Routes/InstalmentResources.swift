@@ -68,7 +68,7 @@ struct PlanPartResource: JSONOutput {
         o.field("late_fee", instalment.lateFee.minor, doc: "Minor units")
         o.field("paid", instalment.paid.minor, doc: "Minor units")
         o.field("payment_id", part.payment?.id, doc: "Its one payment")
-        o.field("next_attempt_on", part.nextAttempt?.description, doc: "When it is charged next, as things stand")
+        o.field("next_attempt_on", part.nextDay?.description, doc: "When it is charged next, as things stand")
     }
 
     static var sample: Self { PlanPartResource(part: PlanRecord.samplePart, instalment: PlanRecord.sampleInstalment) }
@@ -104,6 +104,7 @@ package struct OffersResource: JSONOutput {
     package func write(to o: inout ObjectWriter) {
         o.field("object", "list")
         o.field("data", offers)
+        o.field("has_more", false, doc: "Always false")
     }
 
     package static var sample: Self { Self(offers: [.sample]) }

@@ -29,14 +29,16 @@ package struct PlanRecord: Sendable {
 
     var key: String { customerID.rawValue }
 
-    /// The part that is to be charged next, with its day: the earliest, of one day the lowest number.
-    var nextAttempt: (index: Int, day: CivilDate)? {
-        var next: (index: Int, day: CivilDate)?
+    /// The part that is to be charged next, its day, and the moment of it from which it may be: the earliest, of one moment
+    /// the lowest number.
+    var nextAttempt: (index: Int, day: CivilDate, from: Instant)? {
+        var next: (index: Int, day: CivilDate, from: Instant)?
         for (index, part) in parts.enumerated() where plan.instalments[index].status.isOpen {
-            guard let day: CivilDate = part.nextAttempt else { continue }
-            let from: CivilDate = max(day, plan.day)
-            if let found = next, found.day <= from { continue }
-            next = (index, from)
+            guard let planned: CivilDate = part.nextDay else { continue }
+            let day: CivilDate = max(planned, plan.day)
+            let from: Instant = max(day.start, part.notBefore ?? day.start)
+            if let found = next, found.from <= from { continue }
+            next = (index, day, from)
         }
         return next
     }
@@ -44,11 +46,16 @@ package struct PlanRecord: Sendable {
     /// Whether a charge of the day it has counted to is still to be tried: no other day counts before.
     var standsStill: Bool { nextAttempt?.day == plan.day }
 
-    /// The day on which something happens next, if nothing is waited for.
-    var nextDay: CivilDate? {
+    /// What happens next, if nothing is waited for: the day it belongs to, the moment it happens, and the part that is to be
+    /// charged; `nil` for what a day brings by itself, which comes before its charges.
+    var nextStep: (day: CivilDate, from: Instant, part: Int?)? {
         guard status.isRunning else { return nil }
-        guard let attempt: CivilDate = nextAttempt?.day else { return plan.nextDay }
-        return plan.nextDay.map { min($0, attempt) } ?? attempt
+        let change: CivilDate? = plan.nextDay
+        guard let attempt = nextAttempt, change.map({ attempt.day < $0 }) ?? true else {
+            guard let change else { return nil }
+            return (change, change.start, nil)
+        }
+        return (attempt.day, attempt.from, attempt.index)
     }
 
     /// All that was paid under it.
@@ -67,10 +74,17 @@ package struct PlanRecord: Sendable {
 /// An instalment as stored, beside what the domain knows of it.
 struct PlanPart: Sendable {
     let id: InstalmentID
-    /// The day it is charged on next; `nil` while it waits for its day, an outcome or another method.
+    /// The day it is charged on next by its terms; `nil` while it waits for its day, an outcome or another method.
     var nextAttempt: CivilDate?
+    /// Before when the network of what would be charged wants no other attempt; `nil` where it has not said.
+    var notBefore: Instant?
     /// Its one payment; `nil` before the first attempt.
     var payment: PartPayment?
+
+    /// The day it is charged on next: the later one.
+    var nextDay: CivilDate? {
+        nextAttempt.map { day in max(day, notBefore.map { CivilDate(of: $0) } ?? day) }
+    }
 }
 
 /// What a plan knows of one of its payments.

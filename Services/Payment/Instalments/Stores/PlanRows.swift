@@ -118,7 +118,9 @@ struct PartRow: PostgresRecord {
         earnedBefore = try row.next()
         earningFrom = try row.next()
         let nextAttempt: CivilDate? = try row.next()
-        part = PlanPart(id: id, nextAttempt: nextAttempt, payment: try PartPayment.read(&row))
+        let notBefore: Instant? = try row.next()
+        part = PlanPart(
+            id: id, nextAttempt: nextAttempt, notBefore: notBefore, payment: try PartPayment.read(&row))
     }
 
     func instalment(_ currency: Currency) -> Instalment {

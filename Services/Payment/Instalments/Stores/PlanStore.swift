@@ -61,8 +61,18 @@ package enum PlanStore {
 
     /// Plans with something to do, their rows locked; those that another instance works on are passed over.
     static func lockDue(by now: Instant, limit: Int, in db: borrowing PostgresTransaction) throws -> [PlanRecord] {
-        try read(
-            "WHERE p.next_step_at <= \(now) ORDER BY p.next_step_at LIMIT \(limit) FOR UPDATE OF p SKIP LOCKED", in: db)
+        try read(due(by: now, limit: limit), in: db)
+    }
+
+    /// The ids of the same, for whoever reads them one by one.
+    static func lockDueIDs(
+        by now: Instant, limit: Int, in db: borrowing PostgresTransaction
+    ) throws -> [InstalmentPlanID] {
+        try db.query("SELECT p.id FROM instalment_plans p \(due(by: now, limit: limit))") { row in try row.next() }
+    }
+
+    private static func due(by now: Instant, limit: Int) -> SQL {
+        "WHERE p.next_step_at <= \(now) ORDER BY p.next_step_at LIMIT \(limit) FOR UPDATE OF p SKIP LOCKED"
     }
 
     /// When the next plan has something to do.
@@ -81,8 +91,12 @@ package enum PlanStore {
         let parts: [PartRow] = try db.query(
             """
             SELECT i.plan_id, i.id, i.number, i.due_on, i.status, i.principal, i.charge, i.late_fee, i.paid,
-                i.earned_before, i.earning_from, i.next_attempt_on, y.id, y.status, y.amount_refunded
-            FROM instalments i LEFT JOIN payments y ON y.instalment_id = i.id
+                i.earned_before, i.earning_from, i.next_attempt_on,
+                CASE WHEN a.payment_method_id = coalesce(p.payment_method_id, m.id) THEN a.retry_at END,
+                y.id, y.status, y.amount_refunded
+            FROM instalments i JOIN instalment_plans p ON p.id = i.plan_id
+            LEFT JOIN payments y ON y.instalment_id = i.id LEFT JOIN payment_attempts a ON a.id = y.attempt_id
+            LEFT JOIN payment_methods m ON m.customer_id = p.customer_id AND m.is_default
             WHERE i.plan_id = ANY(\(ids)::text[]) ORDER BY i.plan_id, i.number
             """, as: PartRow.self)
         let settlements: [SettlementRow] = try db.query(

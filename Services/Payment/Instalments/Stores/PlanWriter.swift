@@ -67,6 +67,11 @@ enum PlanWriter {
         try Outbox.append(works.flatMap(\.events), in: db)
     }
 
+    /// Has a plan whose row is locked wait for its next step, and leaves it as it is otherwise.
+    static func putOff(_ id: InstalmentPlanID, until moment: Instant, in db: borrowing PostgresTransaction) throws {
+        try db.enqueue("UPDATE instalment_plans SET next_step_at = \(moment) WHERE id = \(id)")
+    }
+
     private static func update(_ plans: [PlanRecord], in db: borrowing PostgresTransaction) throws {
         try db.enqueue(
             """

@@ -78,7 +78,7 @@ package struct AgreePlan: Sendable {
             throw Failure.otherOffer
         }
         let method: ChargeableMethod = try Self.method(order, in: db)
-        try check(offer, product, at: method.provider)
+        try check(offer, at: method.provider)
         var record: PlanRecord = try Self.record(order, product, offer, at: now)
         guard let first = record.plan.instalments.firstIndex(where: { $0.status == .due }) else {
             try PlanWriter.insert(record, product, in: db)
@@ -110,7 +110,7 @@ package struct AgreePlan: Sendable {
     }
 
     /// Every part is one that the provider charges, on its day and with the fee for coming late.
-    private func check(_ offer: InstalmentOffer, _ product: InstalmentProduct, at provider: String) throws {
+    private func check(_ offer: InstalmentOffer, at provider: String) throws {
         var parts: [(number: Int?, amount: Money)] = []
         for part in offer.schedule {
             let amount: Money = try part.amount()

@@ -66,7 +66,7 @@ package struct HearNews: Sendable {
     }
 
     /// Whether everything is to be heard again later. A row that somebody holds for long holds up its own plan only.
-    private static func isWorthAll(_ error: PostgresError) -> Bool { error.isRetryable && error.kind != .lockTimeout }
+    static func isWorthAll(_ error: PostgresError) -> Bool { error.isRetryable && error.kind != .lockTimeout }
 
     private static func take(_ items: [Item], at now: Instant, in db: borrowing PostgresTransaction) throws {
         try InstalmentOutcomes.apply(items.compactMap(\.outcome), at: now, in: db)
@@ -94,6 +94,7 @@ package struct HearNews: Sendable {
                 record.methodID = nil
                 for index in waiting where record.awaited == nil || record.awaited != record.parts[index].payment?.id {
                     record.parts[index].nextAttempt = record.plan.day
+                    record.parts[index].notBefore = nil
                 }
             }
             works.append(work)

@@ -30,6 +30,8 @@ enum InstalmentOutcomes {
         let declineCode: String?
         /// Whether the customer has a default method that became it after the payment's last attempt began.
         let hasNewDefault: Bool
+        /// Whether nobody was asked in the last attempt, since its card's network does not allow it yet.
+        let isForbidden: Bool
         /// Of a settlement, how it stands; `nil` for an instalment.
         let settlement: FollowUpStatus?
     }
@@ -63,7 +65,8 @@ enum InstalmentOutcomes {
             SELECT p.id, coalesce(i.plan_id, s.plan_id), i.id, p.status, p.attempts, p.amount_captured, p.currency,
                 p.decline_code,
                 coalesce(m.id IS DISTINCT FROM p.payment_method_id
-                    AND coalesce(m.default_since, m.created_at) >= a.started_at, false), s.status
+                    AND coalesce(m.default_since, m.created_at) >= a.started_at, false),
+                a.unsent AND a.retry_at IS NOT NULL, s.status
             FROM payments p JOIN payment_attempts a ON a.id = p.attempt_id
             LEFT JOIN instalments i ON i.id = p.instalment_id
             LEFT JOIN instalment_settlements s ON s.id = p.instalment_id
@@ -74,7 +77,7 @@ enum InstalmentOutcomes {
             Purpose(
                 payment: try row.next(), plan: try row.next(), instalment: try row.next(), status: try row.nextCase(),
                 attempts: try row.next(), captured: Money(minor: try row.next(), currency: try row.next()),
-                declineCode: try row.next(), hasNewDefault: try row.next(),
+                declineCode: try row.next(), hasNewDefault: try row.next(), isForbidden: try row.next(),
                 settlement: (try row.next() as String?).flatMap(FollowUpStatus.init))
         }
         return Dictionary(found.map { ($0.payment, $0) }) { first, _ in first }
@@ -134,8 +137,9 @@ enum InstalmentOutcomes {
         try InstalmentPayments.giveBack(rest.minor, of: purpose.payment, at: now, in: db)
     }
 
-    /// It is tried again as the terms say; one that no provider has judged is tried again soon, before another day
-    /// counts. One whose part was closed meanwhile is given up: nothing is left to ask for.
+    /// It is tried again as the terms say, and not before the card's network allows it; one that no provider has judged is
+    /// tried again soon, before another day counts. One whose part was closed meanwhile is given up: nothing is left to ask
+    /// for.
     private static func failed(
         _ decline: Decline, _ index: Int, _ purpose: Purpose, _ work: inout PlanWork, at now: Instant,
         in db: borrowing PostgresTransaction
@@ -150,12 +154,14 @@ enum InstalmentOutcomes {
             return work.standStill(for: index, until: now.adding(repairWait))
         }
         let day: CivilDate = work.record.plan.day
-        let next: CivilDate? = work.record.dunning.nextAttempt(after: decline, due: part.due, on: day)
+        let next: CivilDate? = work.record.dunning.nextAttempt(
+            after: decline, isForbidden: purpose.isForbidden, due: part.due, on: day)
         work.change { record in
             record.parts[index].nextAttempt = next
-            if next == nil, purpose.hasNewDefault {
+            if purpose.hasNewDefault, next == nil || record.parts[index].notBefore != nil {
                 record.methodID = nil
                 record.parts[index].nextAttempt = day
+                record.parts[index].notBefore = nil
             }
         }
     }

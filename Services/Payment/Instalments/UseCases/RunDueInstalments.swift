@@ -1,4 +1,5 @@
 package import BillingCore
+package import Logging
 import PaymentDomain
 import PaymentRecords
 package import Postgres
@@ -10,28 +11,63 @@ package import Postgres
 ///
 /// A plan counts its days one after the other and stands still while one of its payments is under way, so that an
 /// outage of ours, or a leap of the test clock, makes nobody late: each day is tried before the next one is counted.
+///
+/// A plan that cannot take its step, or whose payment somebody holds for long, is put off, told of in the log, and holds up no
+/// other.
 package struct RunDueInstalments: Sendable {
     /// Plans in one transaction at most.
     package static let batchLimit = 200
     /// How long a payment that does not wait for the customer is left alone.
     private static let patience: Duration = .seconds(3_600)
 
-    package init() {}
+    /// How long a plan is put off that could not take its step.
+    private static let setback: Duration = .seconds(60)
+
+    let logger: Logger
+
+    /// - Parameter logger: Told what is put off.
+    package init(logger: Logger) { self.logger = logger }
 
     /// Runs one batch.
     /// - Returns: How many plans were due; fewer than `limit` means that nothing free is left.
     package func callAsFunction(
         at now: Instant, limit: Int = RunDueInstalments.batchLimit, in db: borrowing PostgresTransaction
     ) throws -> Int {
-        var works: [PlanWork] = try PlanStore.lockDue(by: now, limit: limit, in: db).map { PlanWork($0, at: now) }
+        do {
+            return try db.savepoint {
+                try Self.run(PlanStore.lockDue(by: now, limit: limit, in: db), at: now, in: db)
+            }
+        } catch let error as PostgresError where HearNews.isWorthAll(error) { throw error } catch {
+            return try oneByOne(at: now, limit: limit, in: db)
+        }
+    }
+
+    private func oneByOne(at now: Instant, limit: Int, in db: borrowing PostgresTransaction) throws -> Int {
+        let due: [InstalmentPlanID] = try PlanStore.lockDueIDs(by: now, limit: limit, in: db)
+        for id in due {
+            do {
+                _ = try db.savepoint { try Self.run(PlanStore.lock([id], in: db), at: now, in: db) }
+            } catch let error as PostgresError where HearNews.isWorthAll(error) { throw error } catch {
+                logger.error(
+                    "a plan cannot do what is due", metadata: ["plan_id": "\(id)", "error": "\(error)"])
+                try PlanWriter.putOff(id, until: now.adding(Self.setback), in: db)
+            }
+        }
+        return due.count
+    }
+
+    private static func run(
+        _ plans: [PlanRecord], at now: Instant, in db: borrowing PostgresTransaction
+    ) throws -> Int {
+        var works: [PlanWork] = plans.map { PlanWork($0, at: now) }
         var wanted: [InstalmentPayments.Wanted] = []
         for index in works.indices {
             if works[index].record.awaited != nil {
-                try Self.giveUp(&works[index], at: now, in: db)
+                try giveUp(&works[index], at: now, in: db)
             } else if let payment: PaymentID = works[index].record.paymentUnderWay {
                 // The customer has confirmed it, or come back to it.
                 works[index].change { $0.wait(for: payment) }
-            } else if let part: Int = try works[index].catchUp(to: CivilDate(of: now)) {
+            } else if let part: Int = try works[index].catchUp() {
                 wanted.append(InstalmentPayments.Wanted(work: index, part: part))
             }
         }
@@ -60,17 +96,15 @@ package struct RunDueInstalments: Sendable {
 }
 
 extension PlanWork {
-    /// Counts days up to today, or to the one on which a part is to be charged.
+    /// Counts days up to now, or to the one on which a part is to be charged.
     /// - Returns: The part to be charged, if any.
-    mutating func catchUp(to today: CivilDate) throws -> Int? {
-        while let day: CivilDate = record.nextDay, day <= today {
-            if let change: CivilDate = record.plan.nextDay, change <= day {
-                try apply(.day(change))
-            } else {
-                try apply(.day(day))
-                return record.nextAttempt?.index
-            }
+    mutating func catchUp() throws -> Int? {
+        while let step = record.nextStep, step.from <= now {
+            try apply(.day(step.day))
+            if let part: Int = step.part { return part }
         }
+        // Nothing may be due any more: what would be charged may be another method, which has to wait.
+        change { _ in }
         return nil
     }
 }
