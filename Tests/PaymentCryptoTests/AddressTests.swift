@@ -4,6 +4,7 @@ import PaymentContract
 import PaymentCrypto
 import PaymentDomain
 import Postgres
+import TestKit
 import Testing
 
 @Suite("Addresses and quotes") struct AddressTests {

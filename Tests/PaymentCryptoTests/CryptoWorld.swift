@@ -64,10 +64,10 @@ struct CryptoWorld: Sendable {
     }
 
     /// A provider as each instance of the service has one.
-    func provider(rates: any RateSource = ToldRates(), asset: AcceptedAsset? = nil) throws -> CryptoProvider {
+    func provider(asset: AcceptedAsset? = nil) throws -> CryptoProvider {
         CryptoProvider(
             asset ?? self.asset, addresses: try AddressSource(extendedKey: Self.account, network: .regtest),
-            rates: rates, pool: database, clock: clock, terms: terms)
+            pool: database, clock: clock, terms: terms)
     }
 
     /// A watcher as each instance of the service has one.

@@ -2,6 +2,7 @@ import BillingCore
 import PaymentChains
 import PaymentCrypto
 import Synchronization
+import TestKit
 
 /// A chain in the process: payers pay into its memory pool, blocks take payments up, branches take over.
 final class FakeChain: ChainScanner, ChainReader {

@@ -69,7 +69,8 @@ func withCryptoServer(
     try await withCrypto(connections: 8, late: .hold) { world in
         let server = HTTPServer(
             endpoints: try endpoints(world),
-            configuration: HTTPServerConfiguration(port: 0, serviceName: "payment", rateLimit: nil),
+            configuration: HTTPServerConfiguration(
+                port: 0, serviceName: "payment", rateLimit: nil, refusesUndeclaredProblems: true),
             pool: world.database, clock: world.clock,
             logger: Logger(label: "test.crypto") { _ in SwiftLogNoOpLogHandler() })
         let running = Task { try await server.run() }
@@ -162,6 +163,24 @@ func withCryptoServer(
         }
     }
 
+    @Test("rates in force are listed: those of the configuration, and what was told last of the others") func rates()
+        async throws
+    {
+        try await withCryptoServer({ CryptoRoutes(accepted: $0.accepted).endpoints }) { server in
+            let bob: String = try await server.person()
+            for (currency, rate) in [("USD", "1"), ("EUR", "40000"), ("EUR", "41000")] {
+                let told = try await server.send(
+                    .POST, "/v1/crypto/rates", #"{"asset":"bitcoin","currency":"\#(currency)","rate":"\#(rate)"}"#,
+                    by: bob)
+                #expect(told.status == 201)
+            }
+            let listed = try await server.send(.GET, "/v1/crypto/rates", by: bob)
+            let rates: [JSONValue] = listed.json["data"]?.arrayValue ?? []
+            #expect(rates.map { $0["currency"] } == ["EUR", "USD"] && rates.map { $0["rate"] } == ["41000", "50000"])
+            #expect(rates.first?["as_of"]?.stringValue != nil && rates.last?["as_of"] == .null)
+        }
+    }
+
     @Test("chains and unexplained money are listed; what does not stand still, and what is not there, is refused")
     func chains() async throws {
         try await withCryptoServer { server in
@@ -170,6 +189,7 @@ func withCryptoServer(
             let chains = try await server.send(.GET, "/v1/crypto/chains", by: bob)
             let chain: JSONValue = chains.json["data"]?.arrayValue?.first ?? .null
             #expect(chain["id"] == "bitcoin:regtest" && chain["stopped_at"] == .null)
+            #expect(try await server.send(.GET, "/v1/crypto/chains?limit=1", by: bob).status == 422)
             let body = #"{"height":1010,"reason":"looked at"}"#
             let followed = try await server.send(.POST, "/v1/crypto/chains/bitcoin:regtest/restart", body, by: bob)
             #expect(followed.status == 409 && followed.json["code"] == "chain_followed")

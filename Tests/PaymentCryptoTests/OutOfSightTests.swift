@@ -8,6 +8,7 @@ import PaymentDomain
 import PaymentRecords
 import PaymentService
 import Postgres
+import TestKit
 import Testing
 
 extension CryptoWorld {

@@ -98,5 +98,7 @@ import Testing
         plain["CRYPTO_BITCOIN_URL"] = "http://node.test"
         #expect(throws: ServiceConfiguration.Invalid.self) { try read([:], plain) }
         #expect(throws: Never.self) { try read([:], plain, .sandbox) }
+        plain["CRYPTO_BITCOIN_URL"] = "http://localhost.node.test"
+        #expect(throws: ServiceConfiguration.Invalid.self) { try read([:], plain) }
     }
 }

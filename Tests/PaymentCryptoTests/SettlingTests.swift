@@ -2,6 +2,7 @@ import BillingCore
 import PaymentChains
 import PaymentContract
 import PaymentCrypto
+import TestKit
 import Testing
 
 @Suite("What a chain makes of a payment") struct SettlingTests {

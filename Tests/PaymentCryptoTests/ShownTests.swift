@@ -5,6 +5,7 @@ import PaymentChains
 import PaymentContract
 import PaymentCrypto
 import Postgres
+import TestKit
 import Testing
 
 @Suite("Crypto as callers see it") struct ShownTests {

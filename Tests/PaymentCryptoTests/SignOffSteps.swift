@@ -5,6 +5,7 @@ import PaymentChains
 import PaymentContract
 import PaymentCrypto
 import Postgres
+import TestKit
 
 extension Principal {
     static let ada = Principal(id: "key_ada", scopes: .none)

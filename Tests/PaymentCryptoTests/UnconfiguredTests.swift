@@ -26,7 +26,7 @@ extension CryptoWorld {
     @Test("the API is the same; nothing is listed, decided on or taken in") func routes() async throws {
         try await withCryptoServer({ try $0.unconfigured().endpoints }) { server in
             let ada: String = try await server.person(["crypto:*", "refunds:*", "payments:*"])
-            for path in ["held", "chains", "unexplained", "refund_instructions"] {
+            for path in ["held", "chains", "unexplained", "refund_instructions", "rates"] {
                 let listed = try await server.send(.GET, "/v1/crypto/\(path)", by: ada)
                 #expect(listed.status == 200 && listed.json["data"] == [])
             }

@@ -42,7 +42,8 @@ private struct BooksServer: Sendable {
 
 private func withBooks(_ body: (BooksServer) async throws -> Void) async throws {
     try await withExchange { world in
-        let configuration = HTTPServerConfiguration(port: 0, serviceName: "payment", rateLimit: nil)
+        let configuration = HTTPServerConfiguration(
+            port: 0, serviceName: "payment", rateLimit: nil, refusesUndeclaredProblems: true)
         let server = HTTPServer(
             endpoints: LedgerRoutes().endpoints + ExchangeRoutes(rates: RatesInForce()).endpoints,
             configuration: configuration, pool: world.database, clock: world.clock, logger: ExchangeWorld.silent)
@@ -98,6 +99,18 @@ private func withBooks(_ body: (BooksServer) async throws -> Void) async throws 
             let accounts = try await books.send(.GET, "/v1/ledger/accounts?limit=100")
             let names: [String] = accounts.json["data"]?.arrayValue?.compactMap { $0["account"]?.stringValue } ?? []
             #expect(names == names.sorted() && names.contains("assets:provider:stripe"))
+        }
+    }
+
+    @Test("what is told whole takes no page, and says that there is no more", arguments: ["balances", "entries"])
+    func whole(_ list: String) async throws {
+        try await withBooks { books in
+            _ = try await books.send(.POST, "/v1/ledger/adjustments", Self.adjustment)
+            let filter: String = list == "entries" ? "payment_id=\(PaymentID.sample)" : "currency=USD"
+            let all = try await books.send(.GET, "/v1/ledger/\(list)?\(filter)")
+            #expect(all.status == 200 && all.json["has_more"] == false)
+            let page = try await books.send(.GET, "/v1/ledger/\(list)?\(filter)&limit=1")
+            #expect(page.status == 422 && page.json["param"] == "limit")
         }
     }
 

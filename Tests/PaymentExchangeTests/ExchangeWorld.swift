@@ -74,7 +74,11 @@ struct ExchangeWorld: Sendable {
 
     func settle(_ settlement: ProviderSettlement) async throws -> [Posting] {
         let now: Instant = clock.now
-        return try await database.transaction { db in try SettleExchange.book(settlement, at: now, in: db) }
+        return try await database.transaction { db in
+            guard let entry = try SettleExchange.record(settlement, occurredAt: now, at: now, in: db) else { return [] }
+            try LedgerStore.book([entry], in: db)
+            return entry.postings
+        }
     }
 
     /// What stands on every account: `account currency`.

@@ -1,5 +1,4 @@
 import BillingCore
-import Foundation
 import PaymentLedger
 import PaymentRecords
 import Postgres
@@ -10,20 +9,8 @@ import Testing
     @Test("keeps every entry, is summed up and sealed like any other, and stays append only") func carriedOver()
         async throws
     {
-        try await withLentDatabase { lent in
-            let owner: PostgresConfiguration = try await lent.provision(schema: "payment", connections: 2)
-            let path = "/Tests/PaymentLedgerTests/MigrationTests.swift"
-            let now: String = #filePath.prefix(#filePath.count - path.count) + "/Services/Payment/Migrations"
-            let then: URL = FileManager.default.temporaryDirectory.appending(path: "refrain-\(UUID().uuidString)")
-            try FileManager.default.createDirectory(at: then, withIntermediateDirectories: true)
-            defer { try? FileManager.default.removeItem(at: then) }
-            for file in try FileManager.default.contentsOfDirectory(atPath: now) where file < "0008" {
-                try FileManager.default.copyItem(atPath: "\(now)/\(file)", toPath: then.appending(path: file).path)
-            }
-            try await Migrator(directory: then.path, schema: "payment").migrate(
-                url: lent.url, role: owner.role, password: owner.password)
-            let pool = PostgresPool(owner, logger: LedgerWorld.silent)
-            let world = LedgerWorld(database: pool, configuration: owner)
+        try await withMigratedDatabase(service: "Payment", before: "0008", connections: 2) { lent in
+            let world = LedgerWorld(database: lent.pool, configuration: lent.configuration)
             try await world.execute(
                 """
                 WITH e AS (INSERT INTO journal_entries (id, kind, reference, occurred_at)
@@ -33,17 +20,15 @@ import Testing
                 SELECT 'je_' || n, p, CASE p WHEN 1 THEN 'assets:provider:old' ELSE 'income:customer_payments' END, 'USD',
                     CASE p WHEN 1 THEN n ELSE -n END FROM generate_series(1, 50) AS n, generate_series(1, 2) AS p
                 """)
-            try await Migrator(directory: now, schema: "payment").migrate(
-                url: lent.url, role: owner.role, password: owner.password)
+            try await lent.applyRest(of: "Payment")
             #expect(try await world.balances() == world.summed())
             try await world.sealAll(limit: 7)
             #expect(try await world.balances() == world.summed())
             let early = Instant(seconds: 10 * 3_600)
             #expect(try await world.balances(before: early) == world.summed(before: early))
-            let report: VerifyLedger.Report = try await VerifyLedger(pool: pool)()
+            let report: VerifyLedger.Report = try await VerifyLedger(pool: lent.pool)()
             #expect(report.faults.isEmpty && report.entries == 50 && report.last?.number == 8)
             await #expect(throws: PostgresError.self) { try await world.execute("UPDATE journal_lines SET amount = 1") }
-            await pool.shutdown()
         }
     }
 }

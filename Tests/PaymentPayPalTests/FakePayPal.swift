@@ -5,6 +5,7 @@ import JSON
 import PaymentDomain
 import Synchronization
 import Telemetry
+import TestKit
 
 /// A transport that answers from a script and keeps what it was sent. Tokens are handed out beside the script.
 final class FakePayPal: ProviderTransport {
@@ -114,11 +115,13 @@ struct FakeWorld {
         retry: ProviderRetryPolicy = .payPal
     ) {
         fake = FakePayPal(script, tokens: tokens)
+        var retry = retry
+        retry.sleep = { [waits] in waits.add($0) }
+        retry.draw = { $0.upperBound }
         let configuration = PayPalConfiguration(
             baseURL: FakePayPal.base, clientID: "client", clientSecret: Secret("s3cret"),
             returnURL: "https://pay.test/back/", wallets: wallets, retry: retry)
-        let surroundings = PayPalSurroundings(
-            transport: fake, clock: clock, sleep: { [waits] in waits.add($0) }, draw: { $0.upperBound })
+        let surroundings = PayPalSurroundings(transport: fake, clock: clock)
         adapter = PayPalAdapter(configuration: configuration, surroundings: surroundings)
     }
 }

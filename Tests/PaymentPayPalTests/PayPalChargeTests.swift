@@ -291,7 +291,11 @@ private typealias Step = FakePayPal.Step
             reference: "AUTH1", networkTransactionID: "123456789012345", expiresAt: Say.heldUntil)
         switch isHeld {
         case true?: #expect(answer == .authorized(charge))
-        case false?: #expect(answer == .declined(ProviderDecline(code: status, reference: "AUTH1")))
+        case false?:
+            let decline = ProviderDecline(code: status, reference: "AUTH1")
+            #expect(answer == .declined(decline))
+            let expected: Decline = status == "VOIDED" ? .holdReleased : .genericDecline
+            #expect(world.adapter.reading(of: decline).decline == expected)
         case nil: #expect(answer == .pending(reference: "ORDER1"))
         }
         #expect(world.fake.sent.first?.json?["intent"] == "AUTHORIZE")
@@ -306,17 +310,22 @@ private typealias Step = FakePayPal.Step
     func orderStates(status: String, answer: ChargeAnswer) async throws {
         let world = FakeWorld([.answer(201, Say.order(status, link: "approve"))])
         #expect(try await world.adapter.charge(Ask.charge()) == answer)
+        guard case .declined(let decline) = answer else { return }
+        #expect(world.adapter.reading(of: decline).decline == .holdReleased)
     }
 
     @Test(
-        "is declined in PayPal's words",
+        "is declined in PayPal's words, which are read",
         arguments: [
             "INSTRUMENT_DECLINED", "PAYER_CANNOT_PAY", "TRANSACTION_REFUSED", "CARD_EXPIRED", "COMPLIANCE_VIOLATION",
             "TOKEN_ID_NOT_FOUND", "PAYER_ACCOUNT_RESTRICTED", "AGREEMENT_ALREADY_CANCELLED",
+            "PREVIOUS_TRANSACTION_REFERENCE_HAS_CHARGEBACK", "PREVIOUS_TRANSACTION_REFERENCE_VOIDED",
         ])
     func declines(code: String) async throws {
         let world = FakeWorld([.refusal(422, code)])
-        #expect(try await world.adapter.charge(Ask.stored()) == .declined(ProviderDecline(code: code)))
+        let decline = ProviderDecline(code: code)
+        #expect(try await world.adapter.charge(Ask.stored()) == .declined(decline))
+        #expect(world.adapter.reading(of: decline).decline != .unknown)
     }
 
     @Test(

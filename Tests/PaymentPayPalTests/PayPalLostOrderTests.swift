@@ -3,6 +3,7 @@ import JSON
 import PaymentContract
 import PaymentDomain
 import PaymentPayPal
+import TestKit
 import Testing
 
 private let gone = FakePayPal.Step.refusal(404, "INVALID_RESOURCE_ID", name: "RESOURCE_NOT_FOUND")

@@ -2,6 +2,7 @@ import PaymentPayPal
 import PaymentContract
 import BillingCore
 import JSON
+import TestKit
 import Testing
 
 @Suite("Capturing an authorization at PayPal") struct PayPalCaptureTests {

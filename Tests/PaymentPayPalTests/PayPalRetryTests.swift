@@ -95,11 +95,13 @@ import Testing
 
     @Test("stops when the caller gives up") func givenUp() async {
         let fake = FakePayPal([.text(503)])
+        var retry = ProviderRetryPolicy.payPal
+        retry.sleep = { _ in throw CancellationError() }
         let configuration = PayPalConfiguration(
-            baseURL: FakePayPal.base, clientID: "c", clientSecret: Secret("s"), returnURL: "https://pay.test/back/")
+            baseURL: FakePayPal.base, clientID: "c", clientSecret: Secret("s"), returnURL: "https://pay.test/back/",
+            retry: retry)
         let surroundings = PayPalSurroundings(
-            transport: fake, clock: ManualClock(Instant(seconds: 1_800_000_000)),
-            sleep: { _ in throw CancellationError() })
+            transport: fake, clock: ManualClock(Instant(seconds: 1_800_000_000)))
         let adapter = PayPalAdapter(configuration: configuration, surroundings: surroundings)
         await #expect(throws: ProviderFault.unavailable(503)) { try await adapter.charge(Ask.charge()) }
         #expect(fake.isOver)
@@ -107,17 +109,18 @@ import Testing
 
     @Test("waits are drawn between half and all of a doubling span, capped") func jitter() async {
         let spans = Mutex<[ClosedRange<Int64>]>([])
-        let retry = ProviderRetryPolicy(retries: 7, firstWait: .milliseconds(100), longestWait: .seconds(2))
+        var retry = ProviderRetryPolicy(retries: 7, firstWait: .milliseconds(100), longestWait: .seconds(2))
+        retry.sleep = { _ in }
+        retry.draw = { span in
+            spans.withLock { $0.append(span) }
+            return span.lowerBound
+        }
         let configuration = PayPalConfiguration(
             baseURL: FakePayPal.base, clientID: "c", clientSecret: Secret("s"), returnURL: "https://pay.test/back/",
             retry: retry)
         let surroundings = PayPalSurroundings(
             transport: FakePayPal(Array(repeating: .text(500), count: 8)),
-            clock: ManualClock(Instant(seconds: 1_800_000_000)), sleep: { _ in },
-            draw: { span in
-                spans.withLock { $0.append(span) }
-                return span.lowerBound
-            })
+            clock: ManualClock(Instant(seconds: 1_800_000_000)))
         let adapter = PayPalAdapter(configuration: configuration, surroundings: surroundings)
         await #expect(throws: ProviderFault.unavailable(500)) { try await adapter.charge(Ask.charge()) }
         let upper = spans.withLock { $0.map(\.upperBound) }

@@ -3,6 +3,7 @@ import PaymentContract
 import BillingCore
 import JSON
 import Telemetry
+import TestKit
 import Testing
 
 @Suite("PayPal access tokens") struct TokenTests {

@@ -170,7 +170,8 @@ func withAuthenticationPeer(
         let page = try AuthenticationPage(assets: try PageAssets(home: String(home)), isSandbox: true)
         let http = HTTPServer(
             endpoints: work.authenticationEndpoints + work.authenticationPages(page),
-            configuration: HTTPServerConfiguration(port: port, serviceName: "payment", rateLimit: nil), pool: lent.pool,
+            configuration: HTTPServerConfiguration(
+                port: port, serviceName: "payment", rateLimit: nil, refusesUndeclaredProblems: true), pool: lent.pool,
             clock: clock, metrics: Metrics(), logger: logger)
         let running = Task { try await http.run() }
         _ = try await http.listeningPort()

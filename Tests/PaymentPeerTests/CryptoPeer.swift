@@ -39,8 +39,7 @@ struct CryptoPeer: Sendable {
 
     func provider(_ name: String) throws -> CryptoProvider {
         guard let asset = assets.first(where: { $0.name == name }) else { throw MissingInfrastructure("no \(name)") }
-        return CryptoProvider(
-            asset, addresses: addresses, rates: ToldRates(), pool: pool, clock: clock, terms: terms)
+        return CryptoProvider(asset, addresses: addresses, pool: pool, clock: clock, terms: terms)
     }
 
     /// Looks until the chain is caught up, and tells the news.

@@ -25,12 +25,14 @@ struct PayPalMatrixPeer: MatrixPeer {
     ]
 
     func provider(_ life: MatrixLife, clock: any WallClock, patience: Int) -> any PaymentProvider {
+        var retry = ProviderRetryPolicy.payPal
+        retry.sleep = { _ in await Task.yield() }
         let configuration = PayPalConfiguration(
             baseURL: peer.base, clientID: "mock-client-id", clientSecret: Secret("mock-client-secret"),
-            returnURL: "https://pay.test/back/")
+            returnURL: "https://pay.test/back/", retry: retry)
         let socket = SocketTransport(port: peer.transport.port, limitMilliseconds: patience)
         let surroundings = PayPalSurroundings(
-            transport: MortalTransport(life: life, transport: socket), clock: clock, sleep: { _ in await Task.yield() })
+            transport: MortalTransport(life: life, transport: socket), clock: clock)
         return PayPalAdapter(configuration: configuration, surroundings: surroundings)
     }
 
@@ -48,7 +50,7 @@ struct PayPalMatrixPeer: MatrixPeer {
         _ = try await control("config", ["mode": "hold", "duplicate": 0])
         let verifier = PayPalVerifier(
             webhookID: id, origins: [origin],
-            certificates: CertificateCache(
+            certificates: SignerKeys(
                 transport: ProviderCertificates(transport: peer.transport),
                 roots: try TrustedRoots(pem: try await peer.root())))
         return WebhookSource(verifier, reader: PayPalNews())

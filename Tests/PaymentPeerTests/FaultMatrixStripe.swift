@@ -26,10 +26,12 @@ struct StripeMatrixPeer: MatrixPeer {
     }
 
     func provider(_ life: MatrixLife, clock: any WallClock, patience: Int) -> any PaymentProvider {
+        var retries = ProviderRetryPolicy()
+        retries.sleep = { _ in }
         let configuration = StripeConfiguration(
             baseURL: "http://127.0.0.1:\(double.port)",
             secretKey: Secret("sk_test_" + String(repeating: "x", count: 12)),
-            returnURL: "https://pay.test/back/", clock: clock, sleep: { _ in })
+            returnURL: "https://pay.test/back/", retries: retries, clock: clock)
         let socket = SocketTransport(port: double.port, limitMilliseconds: patience)
         return StripeAdapter(configuration: configuration, transport: MortalTransport(life: life, transport: socket))
     }

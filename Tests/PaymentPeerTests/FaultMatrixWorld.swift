@@ -37,7 +37,8 @@ struct MatrixDaemon: Sendable {
 /// Two daemons over one database against one double. One that is dead is replaced by a new one.
 final class FaultMatrixWorld: Sendable {
     static let logger = Logger(label: "test.matrix") { _ in SwiftLogNoOpLogHandler() }
-    static let policy = InboundPolicy(delaySeconds: 0, firstWaitSeconds: 0, longestWaitSeconds: 1, attemptsLimit: 500)
+    static let policy = InboundPolicy(
+        delaySeconds: 0, leaseSeconds: 0, firstWaitSeconds: 0, longestWaitSeconds: 1, attemptsLimit: 500)
 
     let peer: any MatrixPeer
     /// Looks on; nothing of the storm's reaches it.

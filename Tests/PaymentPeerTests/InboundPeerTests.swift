@@ -105,7 +105,7 @@ import Testing
         let webhookID: String = try #require(hook["id"]?.stringValue, "\(hook)")
         let verifier = PayPalVerifier(
             webhookID: webhookID, origins: [try #require(CertificateOrigin(peer.base))],
-            certificates: CertificateCache(
+            certificates: SignerKeys(
                 transport: ProviderCertificates(transport: peer.transport),
                 roots: try TrustedRoots(pem: try await peer.root())))
         let adapter: PayPalAdapter = peer.adapter(limitMilliseconds: 5_000)

@@ -68,11 +68,13 @@ func withInbound(
             pool: pool, providers: PaymentProviders([provider]), clock: SystemClock(),
             policy: SweepPolicy(silenceSeconds: 60, offSessionSilenceSeconds: 60, lostSeconds: 60, fallback: .review),
             logger: logger)
-        let policy = InboundPolicy(delaySeconds: 0, firstWaitSeconds: 0, longestWaitSeconds: 0, attemptsLimit: 50)
+        let policy = InboundPolicy(
+            delaySeconds: 0, leaseSeconds: 0, firstWaitSeconds: 0, longestWaitSeconds: 0, attemptsLimit: 50)
         let receive = ReceiveWebhook(sources: [source], pool: pool, policy: policy)
         let server = HTTPServer(
             endpoints: WebhookRoutes(receive: receive).endpoints,
-            configuration: HTTPServerConfiguration(port: port, serviceName: "inbound", rateLimit: nil), pool: pool,
+            configuration: HTTPServerConfiguration(
+                port: port, serviceName: "inbound", rateLimit: nil, refusesUndeclaredProblems: true), pool: pool,
             clock: SystemClock(), metrics: Metrics(), logger: logger)
         let running = Task { try await server.run() }
         _ = try await server.listeningPort()

@@ -40,12 +40,13 @@ final class LivePeer: Sendable {
 
     /// A connector to the double whose repeats wait for nothing.
     func adapter(limitMilliseconds: Int = 250) -> PayPalAdapter {
+        var retry = ProviderRetryPolicy.payPal
+        retry.sleep = { _ in await Task.yield() }
         let configuration = PayPalConfiguration(
             baseURL: base, clientID: "mock-client-id", clientSecret: Secret("mock-client-secret"),
-            returnURL: "https://pay.test/back/")
+            returnURL: "https://pay.test/back/", retry: retry)
         let surroundings = PayPalSurroundings(
-            transport: SocketTransport(port: port, limitMilliseconds: limitMilliseconds), clock: SystemClock(),
-            sleep: { _ in await Task.yield() })
+            transport: SocketTransport(port: port, limitMilliseconds: limitMilliseconds), clock: SystemClock())
         return PayPalAdapter(configuration: configuration, surroundings: surroundings)
     }
 }

@@ -39,9 +39,11 @@ final class StripeDouble: Sendable {
     func adapter(
         limitMilliseconds: Int = 10_000, returnURL: String = "https://pay.test/back/", searchLags: Bool = false
     ) -> StripeAdapter {
+        var retries = ProviderRetryPolicy()
+        retries.sleep = { _ in }
         let configuration = StripeConfiguration(
-            baseURL: "http://127.0.0.1:\(port)", secretKey: Secret(secretKey), returnURL: returnURL, clock: clock,
-            sleep: { _ in })
+            baseURL: "http://127.0.0.1:\(port)", secretKey: Secret(secretKey), returnURL: returnURL, retries: retries,
+            clock: clock)
         let socket = SocketTransport(port: port, limitMilliseconds: limitMilliseconds)
         return StripeAdapter(
             configuration: configuration, transport: searchLags ? LaggingSearch(transport: socket) : socket)

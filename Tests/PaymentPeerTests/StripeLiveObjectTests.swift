@@ -7,35 +7,48 @@ import TestKit
 import Testing
 
 @Suite("Customers, methods, disputes and balance at the Stripe double", .serialized) struct StripeLiveObjectTests {
+    private static func wish(
+        _ double: StripeDouble, _ token: String, of customer: CustomerID, as method: PaymentMethodID? = nil
+    ) -> SaveMethodRequest {
+        SaveMethodRequest(
+            methodID: method ?? .made(at: double.clock.now), customerID: customer, type: "card", token: token,
+            returnURL: "https://shop.test/back", acceptance: nil)
+    }
+
+    private static func visa(
+        _ double: StripeDouble, of customer: CustomerID, as method: PaymentMethodID
+    ) async throws -> SavedMethod {
+        let wish: SaveMethodRequest = Self.wish(double, "pm_card_visa", of: customer, as: method)
+        guard case .saved(let saved) = try await double.adapter().save(wish) else {
+            throw MissingInfrastructure("the double saved nothing")
+        }
+        return saved
+    }
+
     @Test("a card is saved for a customer, with 3-D Secure, and charged without the customer") func save() async throws
     {
         try await withStripe { double in
             let adapter = double.adapter()
-            let id = CustomerID.made(at: double.clock.now)
-            let customer = try await adapter.createCustomer(id, email: "ü@shop.test", name: "Ada & Co")
-            #expect(try await adapter.createCustomer(id, email: "ü@shop.test", name: "Ada & Co") == customer)
-            let attached = try await adapter.attach(
-                .card("pm_card_visa"), to: customer, as: .made(at: double.clock.now))
-            guard case .saved(let plain) = attached else {
-                Issue.record("\(attached)")
-                return
-            }
-            #expect(plain.last4 == "4242" && plain.brand == "visa" && plain.customer == customer)
-            let wish = StripeSetupRequest(
-                methodID: .made(at: double.clock.now), token: .card("pm_card_authenticationRequiredOnSetup"),
-                customer: customer, returnURL: "https://shop.test/back")
+            let customer = CustomerID.made(at: double.clock.now)
+            let plain: SavedMethod = try await Self.visa(double, of: customer, as: .made(at: double.clock.now))
+            #expect(plain.last4 == "4242" && plain.brand == "visa" && plain.customer?.hasPrefix("cus_") == true)
+            let shown: VaultedCard? = try await adapter.look(at: plain.token)?.card
+            #expect(shown?.brand == "visa" && shown?.last4 == "4242")
+            #expect(shown?.expYear == plain.expYear)
+            let wish = Self.wish(double, "pm_card_authenticationRequiredOnSetup", of: customer)
             guard case .actionRequired(let reference, .redirect) = try await adapter.save(wish) else {
                 Issue.record("no action")
                 return
             }
             try await double.control("authenticate/\(reference)", [:])
             let answer = try await adapter.save(wish)
-            guard case .saved(let saved) = answer, try await adapter.setup(reference) == answer else {
+            guard case .saved(let saved) = answer, try await adapter.saved(wish, reference: reference) == answer else {
                 Issue.record("\(answer)")
                 return
             }
+            #expect(saved.customer == plain.customer, "one customer at Stripe for each of ours")
             for token in [plain.token, saved.token] {
-                let asked = double.request(token.description, customer: customer, offSession: true)
+                let asked = double.request(token, customer: plain.customer, offSession: true)
                 #expect(outline(try await adapter.charge(asked)) == .captured)
             }
             #expect(try await double.complaints().isEmpty)
@@ -74,12 +87,11 @@ import Testing
     func forget() async throws {
         try await withStripe { double in
             let adapter = double.adapter()
-            let customer = try await adapter.createCustomer(.made(at: double.clock.now))
+            let customer = CustomerID.made(at: double.clock.now)
             for kind in [nil, "500_after", "reset_after", "409", "503"] as [String?] {
                 let id = PaymentMethodID.made(at: double.clock.now)
-                guard case .saved(let saved) = try await adapter.attach(.card("pm_card_visa"), to: customer, as: id)
-                else { throw MissingInfrastructure("the double attached nothing") }
-                let asked = ForgetMethodRequest(methodID: id, token: saved.token.description)
+                let saved: SavedMethod = try await Self.visa(double, of: customer, as: id)
+                let asked = ForgetMethodRequest(methodID: id, token: saved.token)
                 if let kind {
                     try await double.control(
                         "faults", ["kind": .string(kind), "path": "/detach$", "method": "POST", "times": 1])
@@ -128,19 +140,15 @@ import Testing
     @Test("a card that its bank refuses is not saved") func refused() async throws {
         try await withStripe { double in
             let adapter = double.adapter()
-            let customer = try await adapter.createCustomer(.made(at: double.clock.now))
-            let token = StripeToken.card("pm_card_visa_chargeDeclinedLostCard")
-            let attached = try await adapter.attach(token, to: customer, as: .made(at: double.clock.now))
-            #expect(attached == .declined(ProviderDecline(code: "lost_card")))
-            let wish = StripeSetupRequest(
-                methodID: .made(at: double.clock.now), token: token, customer: customer, returnURL: "https://a.test")
+            let customer = CustomerID.made(at: double.clock.now)
+            let wish = Self.wish(double, "pm_card_visa_chargeDeclinedLostCard", of: customer)
             guard case .declined(let decline) = try await adapter.save(wish) else {
                 Issue.record("saved")
                 return
             }
             #expect(decline.code == "lost_card" && decline.reference?.hasPrefix("seti_") == true)
             await #expect(throws: ProviderFault.rejected(code: "resource_missing")) {
-                try await adapter.attach(.card("pm_card_visa"), to: "cus_unknown", as: .made(at: double.clock.now))
+                try await adapter.saved(wish, reference: "seti_unknown")
             }
             #expect(try await double.complaints().isEmpty)
         }

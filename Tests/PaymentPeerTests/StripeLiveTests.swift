@@ -194,6 +194,7 @@ extension ChargeAnswer {
             let failed = ProviderDecline(code: "payment_intent_payment_attempt_failed", reference: reference)
             let done: ChargeAnswer = .captured(ProviderCharge(reference: reference))
             #expect(try await adapter.outcome(of: asked) == (result == "success" ? done : .declined(failed)))
+            #expect(adapter.reading(of: failed).decline == .genericDecline)
             #expect(try await double.complaints().isEmpty)
         }
     }

@@ -110,12 +110,13 @@ private final class Merchant: Sendable {
 
         /// Runs the method URL as a browser would.
         func runMethod(_ authentication: inout Authentication) async throws -> Bool {
-            let form = try authentication.startMethod(
+            let (form, _) = try authentication.methodForm(
                 notificationURL: "http://127.0.0.1:\(server.port)/method", at: now)
             let fields = form.fields.map { ($0.name, $0.value) }
             let page = try await exchange(peer.port, "POST", "/acs/method", body: Form.encode(fields)).text
             let value = page.components(between: "value=\"", and: "\"")
-            return authentication.methodReturned(try MethodNotification(value), at: now)
+            try authentication.resumeMethod(.completed)
+            return try MethodNotification(value).id == authentication.id
         }
 
         /// From the card number to the issuer's first word.

@@ -131,7 +131,7 @@ private final class PeerCertificates: CertificateTransport {
         let origin = try #require(CertificateOrigin("http://127.0.0.1:\(peer.port)"))
         let verifier = PayPalVerifier(
             webhookID: webhookID, origins: [origin],
-            certificates: CertificateCache(transport: certificates, roots: try TrustedRoots(pem: root)))
+            certificates: SignerKeys(transport: certificates, roots: try TrustedRoots(pem: root)))
         var events: [IncomingWebhook] = []
         try await eventually(within: .seconds(10), "an event arrives") {
             events += inbox.drain()

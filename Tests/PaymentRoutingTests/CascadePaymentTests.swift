@@ -240,6 +240,32 @@ import Testing
         }
     }
 
+    @Test(
+        "the cardholder's order to stop lets no attempt follow, unless the agreement that it is charged under is newer",
+        arguments: [(-60, "mdt_1", false), (60, "mdt_1", true), (60, nil, false)] as [(Int64, String?, Bool)])
+    func stopped(agreedAfter seconds: Int64, charged: String?, follows: Bool) async throws {
+        try await withRouting { world in
+            try await world.rules(Self.rules)
+            let payer = try await world.payer()
+            let first: PaymentRecord = try await world.approved(payer)[0]
+            try await world.execute(
+                """
+                UPDATE payment_attempts SET status = 'failed', decline_code = 'revocation_of_authorization',
+                    network_code = 'R1' WHERE id = \(first.attemptID)
+                """)
+            try await world.execute(
+                """
+                UPDATE payment_methods SET mandate_id = 'mdt_1', mandate_type = 'offline',
+                    mandate_accepted_at = \(RoutingWorld.start + .seconds(seconds))
+                """)
+            let second: PaymentRecord = try await world.approved(payer)[0]
+            try await world.execute("UPDATE payments SET mandate_id = \(charged) WHERE id = \(second.id)")
+            _ = try await world.routed([second])
+            let next: FollowingAttempt? = try await world.ended(second.id, RoutingWorld.declined("do_not_honor"))
+            #expect((next != nil) == follows)
+        }
+    }
+
     @Test("what is followed keeps the network's words as they came") func words() async throws {
         try await withRouting { world in
             let payment: PaymentRecord = try await routed(world)

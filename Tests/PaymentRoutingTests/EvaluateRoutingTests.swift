@@ -28,6 +28,7 @@ import Testing
             let answer: JSONValue = try await evaluate(
                 world, #"{"amount":5000,"currency":"EUR","brand":"visa","country":"DE"}"#)
             #expect(answer["provider"]?.stringValue == "sandbox_b")
+            #expect(answer["needs_token"]?.boolValue == true, "a stored method is charged only where it is kept")
             #expect(answer["routing"]?["version"]?.intValue == 1)
             #expect(answer["routing"]?["cascade"]?.arrayValue == ["sandbox_b"])
             let candidates: [JSONValue] = answer["routing"]?["candidates"]?.arrayValue ?? []
@@ -49,6 +50,7 @@ import Testing
             let answer: JSONValue = try await evaluate(
                 world, #"{"amount":5000,"currency":"EUR","payment_method_id":"\#(payer.method.id)"}"#)
             #expect(answer["provider"]?.stringValue == "sandbox")
+            #expect(answer["needs_token"]?.boolValue == false)
             #expect(answer["routing"] == .null)
         }
     }

@@ -74,7 +74,7 @@ import Testing
         func names(_ text: String?) throws -> [String] {
             try RoutingConfiguration(
                 tunables: text.map { ["payment.sandbox.acquirers": $0] } ?? [:]
-            ).sandboxAcquirers()
+            ).sandboxAcquirers(beside: "sandbox_local")
         }
         #expect(try names(nil) == [])
         #expect(try names("sandbox_b,sandbox_a1") == ["sandbox_b", "sandbox_a1"])
@@ -82,6 +82,9 @@ import Testing
             #expect(Self.fault { try names(wrong) } == "payment.sandbox.acquirers: \(wrong) is no sandbox_… name")
         }
         #expect(Self.fault { try names("sandbox_b,sandbox_b") } == "payment.sandbox.acquirers names one twice")
+        #expect(
+            Self.fault { try names("sandbox_local") }
+                == "payment.sandbox.acquirers: sandbox_local is there anyway, and takes no cards")
     }
 
     @Test("an acquirer's words and percentages are told when they are none") func acquirer() throws {

@@ -6,6 +6,7 @@ import Messaging
 import PaymentAuthentication
 import PaymentContract
 import PaymentDomain
+import PaymentReconciliation
 import PaymentRecords
 import PaymentRouting
 import PaymentSandbox
@@ -18,6 +19,7 @@ import Testing
 private struct Acquirers: Sendable {
     let world: PaymentWorld
     let work: PaymentUseCases
+    private let names: [String]
     private let dispatcher: EventDispatcher
 
     init(
@@ -38,6 +40,7 @@ private struct Acquirers: Sendable {
                 with: RoutingDocument(order: order), replaces: nil, at: PaymentWorld.start, by: "key_test", in: db)
         }
         self.world = world
+        names = acquirers.map(\.name)
         work = PaymentUseCases(
             pool: world.database,
             providers: PaymentProviders(
@@ -61,6 +64,7 @@ private struct Acquirers: Sendable {
             #"{"customer_id":"\#(customer)","type":"card",\#(method)}"#)
         let attached: JSONValue = try parseJSON(
             try await work.attach(world.call("/v1/payment_methods"), input).body)
+        #expect(attached["providers"]?.arrayValue?.compactMap(\.stringValue) == names)
         let id: String = attached["id"]?.stringValue ?? ""
         let body =
             #"{"amount":1299,"currency":"USD","customer_id":"\#(customer)","payment_method_id":"\#(id)"}"#
@@ -192,6 +196,29 @@ private struct Acquirers: Sendable {
                 try await c.release(ReleaseRequest(idempotencyKey: held.idempotencyKey, reference: charge.reference))
                     == .refused(code: "charge_not_found"))
             #expect(try await b.capture(capture) != .refused(code: "charge_not_found"))
+        }
+    }
+
+    @Test("each acquirer reports its own days, and pays out for itself") func settled() async throws {
+        try await withPayments { world in
+            let acquirers = try await Acquirers(
+                world, [SandboxAcquirer(), SandboxAcquirer("sandbox_b")], order: .listed(["sandbox_b", "sandbox"]))
+            #expect(try await acquirers.pay("4242424242424242").provider == "sandbox_b")
+            _ = try await world.paid(world.payer(), amount: 10_000)
+            world.advance(days: 4)
+            let b = SandboxProvider(pool: world.database, clock: world.clock, acquirer: SandboxAcquirer("sandbox_b"))
+            let reconcile: ReconcileProviders = world.reconciliation([world.provider.sandbox, b])
+            try await reconcile.pass()
+            #expect(
+                try await world.texts("SELECT concat_ws(' ', provider, kind, gross, state) FROM settlement_lines")
+                    .sorted()
+                    == [
+                        "sandbox charge 10000 matched", "sandbox payout -9680 matched", "sandbox_b charge 1299 matched",
+                        "sandbox_b payout -1231 matched",
+                    ])
+            #expect(try await world.cases().isEmpty)
+            #expect(try await world.balance("assets:bank") == 9_680 + 1_231)
+            #expect(try await world.violations() == [])
         }
     }
 

@@ -7,6 +7,7 @@ import PaymentReconciliation
 import PaymentRecords
 import PaymentService
 import Postgres
+import Telemetry
 import TestKit
 import Testing
 
@@ -38,10 +39,12 @@ import Testing
     private static let absurd: [(SettlementLine.Kind, Int64, fee: Int64, shown: Int64?)] = [
         (.charge, SettlementLine.largestAmount + 1, 0, nil), (.charge, .max, 0, nil), (.refund, .min, 0, nil),
         (.adjustment, -1, .max, nil), (.fee, 0, .max, nil), (.payout, -SettlementLine.largestAmount, 1, nil),
-        (.adjustment, 10, 0, .min), (.charge, 10, 0, .max),
+        (.adjustment, 10, 0, .min), (.charge, 10, 0, .max), (.payout, .min, 0, nil),
     ]
 
-    @Test("a provider's page with one is kept out whole, and other providers' are read", arguments: absurd.indices)
+    @Test(
+        "a provider's line with one is a case at once and booked by nobody, and all other lines are read",
+        arguments: absurd.indices)
     func reported(index: Int) async throws {
         let (kind, gross, fee, shown) = Self.absurd[index]
         try await withPayments { world in
@@ -55,21 +58,35 @@ import Testing
                 presentment: shown.map {
                     SettlementLine.Presentment(amount: Money(minor: $0, currency: .eur), rate: nil)
                 }, occurredAt: PaymentWorld.start)
-            hostile.report([line])
+            let beside = try SettlementLine(
+                provider: "hostile", id: "beside", kind: .fee, gross: Money(minor: -25, currency: .usd),
+                fee: .zero(.usd), net: Money(minor: -25, currency: .usd), occurredAt: PaymentWorld.start)
+            hostile.report([line, beside])
             sound.report([
                 try world.line("sound", .payout, -SettlementLine.largestAmount), try world.line("fee", .fee, -25),
             ])
             let reconcile: ReconcileProviders = world.reconciliation([hostile, sound])
             // From the first look on nothing is left out.
             try await reconcile.pass()
-            world.advance(days: 2)
+            world.clock.advance(by: .seconds(3_600))
             for _ in 0..<2 { try await reconcile.pass() }
-            let lines: [String] = try await world.lines()
-            #expect(lines == ["fee matched booked_from_line", "sound matched booked_from_line"])
+            #expect(
+                try await world.lines() == [
+                    "absurd unmatched", "beside matched booked_from_line", "fee matched booked_from_line",
+                    "sound matched booked_from_line",
+                ])
+            #expect(try await world.cases() == ["not_booked open \(line.net.minor)"])
+            #expect(try await world.report(CivilDate(dayNumber: 20_833)).count == 2)
+            await #expect(throws: ResolveReconciliationCase.Failure.absurd) {
+                try await world.take(.writeOff, .notBooked)
+            }
+            try await world.take(.resolve, .notBooked)
             let violations: [String] = try await world.database.transaction { db in
                 try ReconciliationConsistency.violations(in: db)
             }
             #expect(violations.isEmpty)
+            let labels: [String: String] = ["provider": "hostile", "call": "settlement"]
+            #expect(Metrics.shared.counter("provider_alarms_total", labels: labels).value > 0)
         }
     }
 

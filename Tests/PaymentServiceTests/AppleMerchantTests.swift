@@ -12,9 +12,12 @@ import ServiceKit
 import Testing
 
 @Suite("Apple's merchant validation") struct AppleMerchantTests {
-    private static func client(_ pair: TestPair, trusting roots: TestPair = .gateway) throws -> AppleMerchantClient {
+    private static func client(
+        _ pair: TestPair, trusting roots: TestPair = .gateway, timeout: Duration = .seconds(10)
+    ) throws -> AppleMerchantClient {
         try AppleMerchantClient(
-            identifier: "merchant.example", certificate: pair.certificate, key: pair.key, roots: roots.certificate)
+            identifier: "merchant.example", certificate: pair.certificate, key: pair.key, roots: roots.certificate,
+            timeout: timeout)
     }
 
     /// What a client is told, its connections closed.
@@ -61,6 +64,15 @@ import Testing
         }
         #expect(throws: (any Error).self) {
             try AppleMerchantClient(identifier: "m", certificate: "nothing", key: TestPair.merchant.key)
+        }
+    }
+
+    @Test("a gateway that begins to answer and falls silent is given up", .timeLimit(.minutes(1))) func silent()
+        async throws
+    {
+        try await Self.withGateway(status: .ok, isSilent: true) { port in
+            let given = try await Self.session(of: Self.client(.merchant, timeout: .seconds(1)), at: port)
+            #expect(throws: Problem.self) { try given.get() }
         }
     }
 
@@ -175,7 +187,10 @@ import Testing
     }
 
     /// A gateway that talks to the merchant's certificate only, and answers with what it was told.
-    private static func withGateway(status: HTTPResponseStatus, _ body: (Int) async throws -> Void) async throws {
+    /// - Parameter isSilent: Whether nothing follows on the answer's head.
+    private static func withGateway(
+        status: HTTPResponseStatus, isSilent: Bool = false, _ body: (Int) async throws -> Void
+    ) async throws {
         var tls: TLSConfiguration = .makeServerConfiguration(
             certificateChain: try NIOSSLCertificate.fromPEMBytes(Array(TestPair.gateway.certificate.utf8)).map {
                 .certificate($0)
@@ -190,7 +205,7 @@ import Testing
                 channel.eventLoop.makeCompletedFuture {
                     try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: context))
                     try channel.pipeline.syncOperations.configureHTTPServerPipeline()
-                    try channel.pipeline.syncOperations.addHandler(Echo(status: status))
+                    try channel.pipeline.syncOperations.addHandler(Echo(status: status, isSilent: isSilent))
                 }
             }.bind(host: "localhost", port: 0).get()
         let result: Result<Void, any Error>
@@ -203,9 +218,13 @@ import Testing
         typealias InboundIn = HTTPServerRequestPart
         typealias OutboundOut = HTTPServerResponsePart
         private let status: HTTPResponseStatus
+        private let isSilent: Bool
         private var body = ByteBuffer()
 
-        init(status: HTTPResponseStatus) { self.status = status }
+        init(status: HTTPResponseStatus, isSilent: Bool) {
+            self.status = status
+            self.isSilent = isSilent
+        }
 
         func channelRead(context: ChannelHandlerContext, data: NIOAny) {
             switch unwrapInboundIn(data) {
@@ -216,6 +235,7 @@ import Testing
                 let head = HTTPResponseHead(
                     version: .http1_1, status: status, headers: ["Content-Length": "\(answer.readableBytes)"])
                 context.write(wrapOutboundOut(.head(head)), promise: nil)
+                guard !isSilent else { return context.flush() }
                 context.write(wrapOutboundOut(.body(.byteBuffer(answer))), promise: nil)
                 context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
             }

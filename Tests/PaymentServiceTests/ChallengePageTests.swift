@@ -125,6 +125,25 @@ import Testing
         }
     }
 
+    @Test(
+        "while a directory has told of no ranges it has not answered, whatever the policy makes of that",
+        arguments: [true, false])
+    func unheard(_ charges: Bool) async throws {
+        let directory = DirectoryDouble()
+        directory.hideRanges()
+        try await withPayments(directory: directory.server(charges ? .lenient : .strict)) { world in
+            let payment: PaymentRecord = try await world.created(try await world.payer("5200000000000031"))
+            await world.decide(payment)
+            let code: String = try #require(try await world.settled(payment.id).pageCode)
+            let page: AuthenticateOnPage = try #require(world.work.authenticateOnPage)
+            _ = try await page.advance(code, Self.browser)
+            if charges { await world.decide(try await world.payment(payment.id)) }
+            let settled: PaymentRecord = try await world.settled(payment.id)
+            #expect(settled.status == (charges ? .succeeded : .failed))
+            #expect(settled.authentication?.result == "unavailable/no_answer" && directory.asked.isEmpty)
+        }
+    }
+
     @Test("that a card is unknown to the directory says nothing of another attempt") func staleAttempt() async throws {
         let directory = DirectoryDouble()
         try await withPayments(directory: directory.server(.lenient)) { world in

@@ -55,6 +55,33 @@ import Testing
         }
     }
 
+    @Test("Fraud is told who is behind an attempt: a sign-up, an upgrade and a new card are the customer's doing")
+    func customerStarted() async throws {
+        try await withPayments { world in
+            let customer: CustomerID = try await world.payer()
+            let reasons: [String?] = ["signup", "upgrade", "cycle", "trial_end", nil]
+            let invoices: [InvoiceID] = reasons.map { _ in .new(at: PaymentWorld.start) }
+            await world.deliver(zip(invoices, reasons).map { world.finalized($0, customer, reason: $1) })
+            func told(_ attempt: String, _ invoice: InvoiceID) async throws -> [String] {
+                try await world.texts(
+                    """
+                    SELECT body::jsonb->>'customer_started' FROM outbox WHERE type = 'payment.created.v1'
+                        AND body::jsonb->>'invoice_id' = \(invoice.rawValue) AND body::jsonb->>'attempt' = \(attempt)
+                    """)
+            }
+            for (invoice, expected) in zip(invoices, ["true", "true", "false", "false", "false"]) {
+                #expect(try await told("1", invoice) == [expected])
+                let payment: PaymentRecord = try await world.payment(of: invoice)
+                await world.decide(payment, "block")
+            }
+            await world.deliver([
+                world.due(invoices[0], customer), world.due(invoices[2], customer, reason: "new_payment_method"),
+            ])
+            #expect(try await told("2", invoices[0]) == ["false"])
+            #expect(try await told("2", invoices[2]) == ["true"])
+        }
+    }
+
     @Test("without a card the payment fails at once; with one later, collection goes on") func noCard() async throws {
         try await withPayments { world in
             let customer: CustomerID = await world.customer()

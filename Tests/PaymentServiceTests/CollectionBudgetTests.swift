@@ -1,4 +1,6 @@
 import BillingCore
+import HTTPKit
+import JSON
 import PaymentContract
 import PaymentDomain
 import PaymentRecords
@@ -122,6 +124,100 @@ import Testing
             #expect(world.provider.charges == 1)
             try await world.attach("5555555555554444", to: customer)
             #expect(try await again(world, customer, invoice).status == .succeeded)
+        }
+    }
+
+    /// How the cardholder's order to stop comes: to Visa cards as a response code, to Mastercard's as an advice.
+    private static let orders: [(card: String, decline: ProviderDecline)] = [
+        ("4242424242424242", ProviderDecline(code: "revocation_of_authorization", networkCode: "R1")),
+        ("5555555555554444", ProviderDecline(code: "do_not_honor", networkCode: "05", networkAdvice: "21")),
+    ]
+    private static let agreed = #","acceptance":{"type":"offline"}"#
+
+    private func call(_ path: String, _ body: String, on day: Int64) -> Call {
+        let now: Instant = Self.after(days: day)
+        return Call(post: path, body: Array(body.utf8), key: nil, preferWait: .zero, now: now, receivedAt: now)
+    }
+
+    /// `POST /v1/payments`, and Fraud's approval.
+    private func pay(
+        _ world: PaymentWorld, _ customer: CustomerID, on day: Int64, _ more: String = ""
+    ) async throws -> PaymentRecord {
+        let body = #"{"amount":1299,"currency":"USD","customer_id":"\#(customer)"\#(more)}"#
+        let input: CreatePaymentInput = try world.read(body)
+        world.clock.set(Self.after(days: day))
+        let payment: PaymentRecord = try await world.payment(
+            world.id(try await world.work.create(call("/v1/payments", body, on: day), input)))
+        await world.decide(payment)
+        return try await world.settled(payment.id)
+    }
+
+    /// A card, entered anew.
+    private func enter(
+        _ world: PaymentWorld, _ card: String, of customer: CustomerID, on day: Int64, _ more: String = ""
+    ) async throws {
+        let body: String =
+            #"{"customer_id":"\#(customer)","type":"card","card":{"number":"\#(card)","exp_month":12,"exp_year":2030,"#
+            + #""cvc":"123"}\#(more)}"#
+        let input: CreatePaymentMethodInput = try world.read(body)
+        world.clock.set(Self.after(days: day))
+        _ = try await world.work.attach(call("/v1/payment_methods", body, on: day), input)
+    }
+
+    /// An invoice whose charge comes back with the cardholder's order to stop.
+    private func stop(
+        _ world: PaymentWorld, _ customer: CustomerID, with order: ProviderDecline, on day: Int64
+    ) async throws -> InvoiceID {
+        let invoice = InvoiceID.new(at: PaymentWorld.start)
+        world.clock.set(Self.after(days: day))
+        world.provider.refuse(with: order)
+        #expect(try await collected(world, customer, invoice).decline?.code == "revocation_of_authorization")
+        world.provider.refuse(with: nil)
+        return invoice
+    }
+
+    @Test(
+        "an order to stop outlives an approval and ends what was agreed before; what is agreed afterwards it does not bind",
+        arguments: 0..<orders.count)
+    func agreedAnew(index: Int) async throws {
+        let (card, order) = Self.orders[index]
+        try await withPayments { world in
+            let customer: CustomerID = try await world.payer(card)
+            #expect(try await pay(world, customer, on: 1, Self.agreed).status == .succeeded)
+            let invoice: InvoiceID = try await stop(world, customer, with: order, on: 2)
+            #expect(try await pay(world, customer, on: 3).status == .succeeded)
+            #expect(try await again(world, customer, invoice).decline == .doNotTryAgain)
+            #expect(world.provider.charges == 3)
+            #expect(try await pay(world, customer, on: 4, Self.agreed).status == .succeeded)
+            #expect(try await again(world, customer, invoice).status == .succeeded)
+            // One that nothing came between stays, with the proof of its time.
+            #expect(try await pay(world, customer, on: 5, Self.agreed).status == .succeeded)
+            #expect(
+                try await world.number(
+                    "SELECT count(*) FROM payment_methods WHERE mandate_accepted_at = \(Self.after(days: 4))") == 1)
+            let stopped: InvoiceID = try await stop(world, customer, with: order, on: 6)
+            #expect(try await again(world, customer, stopped).decline == .doNotTryAgain)
+            #expect(try await world.violations() == [])
+        }
+    }
+
+    @Test(
+        "a card that is entered anew is charged again under what is agreed with it, and only there",
+        arguments: 0..<orders.count)
+    func agreedWithMethod(index: Int) async throws {
+        let (card, order) = Self.orders[index]
+        try await withPayments { world in
+            let customer: CustomerID = try await world.payer(card)
+            let first: String = try #require(try await world.texts("SELECT id FROM payment_methods").first)
+            let invoice: InvoiceID = try await stop(world, customer, with: order, on: 1)
+            try await enter(world, card, of: customer, on: 2)
+            #expect(try await again(world, customer, invoice).decline == .doNotTryAgain)
+            try await enter(world, card, of: customer, on: 3, Self.agreed)
+            #expect(try await again(world, customer, invoice).status == .succeeded)
+            let other: PaymentRecord = try await pay(
+                world, customer, on: 4, #","payment_method_id":"\#(first)","off_session":true"#)
+            #expect(other.decline == .doNotTryAgain)
+            #expect(world.provider.charges == 2)
         }
     }
 }

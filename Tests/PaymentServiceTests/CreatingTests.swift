@@ -47,6 +47,30 @@ import Testing
         }
     }
 
+    @Test("a caller who waits is answered soon though another instance settles the payment, as is a repeat")
+    func elsewhere()
+        async throws
+    {
+        try await withPayments { world in
+            let customer: CustomerID = try await world.payer()
+            let other = PaymentWorld(world.database)
+            let began: ContinuousClock.Instant = .now
+            async let reply = world.create(customer, key: "once", wait: .seconds(20))
+            try await eventually(within: .seconds(10), "it is recorded") {
+                try await world.published("payment.created.v1") == 1
+            }
+            let id = PaymentID(unchecked: try await world.texts("SELECT id FROM payments")[0])
+            await other.decide(try await world.payment(id))
+            let answered: Reply<PaymentResource> = try await reply
+            #expect(
+                answered.status == 201 && ContinuousClock.now - began < .seconds(10), "it did not wait its time out")
+            #expect(try parseJSON(answered.body)["status"]?.stringValue == "succeeded")
+            #expect(world.provider.charges == 0 && other.provider.charges == 1)
+            let again: Reply<PaymentResource> = try await world.create(customer, key: "once", wait: .seconds(20))
+            #expect(again.isReplay && again.body == answered.body)
+        }
+    }
+
     @Test("a caller who waits for a payment that is cancelled meanwhile is answered with it") func canceled()
         async throws
     {
@@ -62,6 +86,23 @@ import Testing
             #expect(try parseJSON(answered.body)["status"]?.stringValue == "canceled")
             #expect(ContinuousClock.now - began < .seconds(10), "it did not wait its time out")
             #expect(try await world.create(customer, key: "once", wait: .seconds(20)).body == answered.body)
+        }
+    }
+
+    @Test("a caller who waits while the daemon stops gets 202 with how the payment stands, and a repeat the same")
+    func stopping() async throws {
+        try await withPayments { world in
+            let customer: CustomerID = try await world.payer()
+            let began: ContinuousClock.Instant = .now
+            async let reply = world.create(customer, key: "once", wait: .seconds(60))
+            try await eventually(within: .seconds(10), "the caller waits") { world.work.waiters.waiting == 1 }
+            world.work.waiters.stop()
+            let answered: Reply<PaymentResource> = try await reply
+            #expect(answered.status == 202)
+            #expect(try parseJSON(answered.body)["status"]?.stringValue == "created")
+            #expect(try await world.create(customer, key: "next", wait: .seconds(60)).status == 202)
+            #expect(ContinuousClock.now - began < .seconds(30), "nobody waits their time out")
+            #expect(try await world.create(customer, key: "once", wait: .seconds(60)).body == answered.body)
         }
     }
 

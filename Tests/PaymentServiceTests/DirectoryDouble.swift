@@ -21,6 +21,8 @@ final class DirectoryDouble: ProviderTransport {
         var prepared: [String?] = []
         /// Whether it has begun anew, with one more range, and knows no serial number of before.
         var hasBegunAnew = false
+        /// Whether PReqs get no answer.
+        var hidesRanges = false
     }
 
     private let book = Mutex(Book())
@@ -36,6 +38,9 @@ final class DirectoryDouble: ProviderTransport {
 
     /// Knows one more range from now on, and no serial number of before.
     func beginAnew() { book.withLock { $0.hasBegunAnew = true } }
+
+    /// Tells of its ranges from now on, or does not.
+    func hideRanges(_ hides: Bool = true) { book.withLock { $0.hidesRanges = hides } }
 
     /// The serial numbers that it was asked with.
     var prepared: [String?] { book.withLock { $0.prepared } }
@@ -60,7 +65,10 @@ final class DirectoryDouble: ProviderTransport {
         let message: JSONValue
         do { message = try parseJSON(request.body) } catch { throw .timedOut }
         let id: JSONValue = message["threeDSServerTransID"] ?? .null
-        if request.url.hasSuffix("/preq") { return ranges(since: message["serialNum"]?.stringValue, id) }
+        if request.url.hasSuffix("/preq") {
+            if book.withLock({ $0.hidesRanges }) { throw .timedOut }
+            return ranges(since: message["serialNum"]?.stringValue, id)
+        }
         let (status, trust): (String?, String?) = book.withLock { book in
             book.asked.append(message)
             return (book.status, book.trust)

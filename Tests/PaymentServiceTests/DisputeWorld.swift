@@ -45,6 +45,11 @@ extension PaymentWorld {
         for _ in 0..<2 { try await disputes.follow.pass() }
     }
 
+    /// What the sandbox says by itself of refunds and debits.
+    var sandboxWords: FollowSandbox {
+        FollowSandbox(due: SandboxDue(pool: database, clock: clock), news: work.news, logger: logger)
+    }
+
     func disputes(of payment: PaymentID? = nil) async throws -> [DisputeRecord] {
         try await database.transaction(readOnly: true) { db in
             try DisputeStore.list(payment: payment, customer: nil, status: nil, after: nil, limit: 100, in: db)

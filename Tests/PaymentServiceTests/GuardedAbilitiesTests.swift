@@ -8,7 +8,7 @@ import Postgres
 import Testing
 
 @Suite("Providers behind their guards") struct GuardedAbilitiesTests {
-    @Test("a guard hides neither what a provider keeps, nor its disputes, nor its settlements") func abilities()
+    @Test("guard and alarm hide neither what a provider keeps, nor its disputes, nor its settlements") func abilities()
         async throws
     {
         try await withPayments { world in
@@ -16,16 +16,16 @@ import Testing
             let health = ProviderHealth(
                 ProviderCatalogue([]), redis: nil, instance: "test", clock: world.clock,
                 logger: Logger(label: "test.guards") { _ in SwiftLogNoOpLogHandler() })
-            let providers = PaymentProviders(
-                bare.map { GuardedProvider($0, health: health, timeout: .seconds(30)) }, beneath: bare)
+            let providers = PaymentProviders(guarding: bare, as: ProviderCatalogue([]), health: health)
             let charging: any PaymentProvider = try providers.named("pages")
             #expect(charging is GuardedProvider, "charges go through the guard")
             #expect(providers.vault("pages") != nil && providers.vault("sandbox") == nil)
+            #expect(providers.bankAccounts("pages") != nil && providers.bankAccounts("sandbox") == nil)
             #expect(providers.disputing.map(\.name) == ["sandbox"])
             let disputing: any ProviderDisputes = try providers.disputing("sandbox")
             #expect(disputing.name == "sandbox")
             #expect(throws: ProviderFault.self) { _ = try providers.disputing("pages") }
-            #expect(providers.beneath.contains { $0 is any ProviderSettlements })
+            #expect(providers.beneath.map { $0 is any ProviderSettlements } == [true, false])
             // What is read back, and what refusals mean, comes through the guard.
             let payment: PaymentRecord = try await world.authorized(world.payer())
             let sandbox: any PaymentProvider = try providers.named("sandbox")

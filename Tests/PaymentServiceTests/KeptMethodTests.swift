@@ -6,6 +6,7 @@ import PaymentDomain
 import PaymentRecords
 import PaymentService
 import Postgres
+import TestKit
 import Testing
 
 @Suite("Methods that a provider keeps") struct KeptMethodTests {
@@ -57,6 +58,30 @@ import Testing
                 try await world.texts(
                     "SELECT network_transaction_id FROM payment_attempts WHERE id = \(done.attemptID)")
                     == ["n1"])
+        }
+    }
+
+    @Test("one that is not for the customer's country, where that is known, is not charged, and nothing is stored")
+    func country() async throws {
+        let pages = PagesProvider()
+        pages.save(as: Self.saved)
+        try await withPayments(beside: [pages]) { world in
+            let customer: CustomerID = await world.customer()
+            _ = try await Self.attach(world, customer)
+            try await world.execute("UPDATE payment_methods SET type = 'klarna'")
+            let order = #"{"amount":500,"currency":"EUR","customer_id":"\#(customer)"}"#
+            let problem: Problem? = await #expect(throws: Problem.self) {
+                try await world.work.create(world.call("/v1/payments", body: order), world.read(order))
+            }
+            #expect(problem?.errors.map(\.param) == ["payment_method_id"])
+            #expect(problem?.errors.map(\.code) == ["unsupported_country"])
+            #expect(try await world.number("SELECT count(*) FROM payments") == 0)
+            for country: String? in ["DE", nil] {
+                try await world.execute("UPDATE customers SET country = \(country)")
+                let made: Reply<PaymentResource> = try await world.work.create(
+                    world.call("/v1/payments", body: order), world.read(order))
+                #expect(made.status == 202)
+            }
         }
     }
 

@@ -186,7 +186,8 @@ import Testing
         let redis: RedisClient = try await TestRedis.client()
         let name: String = TestRedis.uniqueKey("page")
         try await withPayments { world in
-            let limits: [VisitLimits] = (0..<2).map { _ in
+            let code: String = world.code(try await world.link(await world.customer()))
+            let limits: [VisitLimits] = (0..<3).map { _ in
                 VisitLimits(missesPerMinute: 4, redis: redis, name: name)
             }
             var statuses: [Int] = []
@@ -196,6 +197,30 @@ import Testing
                 }
             }
             #expect(statuses == [404, 404, 404, 404, 429, 429])
+            try await world.serving(limits: limits[2]) { base in
+                let answer: Answer = try await Self.get(base, "/pay/\(code)")
+                #expect(answer.status == 429, "where nobody was refused yet, too")
+            }
+        }
+        await redis.shutdown()
+    }
+
+    @Test("of guesses made at once no more are looked up than wrong codes are allowed; right ones count for nothing")
+    func guessingAtOnce() async throws {
+        let redis: RedisClient = try await TestRedis.client()
+        let now = Instant(seconds: 1_800_000_000)
+        let call = Call(post: "/pay/22222222/pay", body: [], key: nil, now: now, receivedAt: now)
+        for shared: RedisClient? in [nil, redis] {
+            let name: String = TestRedis.uniqueKey("page")
+            let here = VisitLimits(missesPerMinute: 2, redis: shared, name: name)
+            let there: VisitLimits = shared == nil ? here : VisitLimits(missesPerMinute: 2, redis: shared, name: name)
+            try await here.looking(call) {
+                try await there.looking(call) {
+                    await #expect(throws: VisitLimits.tooMany) { try await here.looking(call) {} }
+                    await #expect(throws: VisitLimits.tooMany) { try await there.looking(call) {} }
+                }
+            }
+            try await here.looking(call) { try await there.looking(call) {} }
         }
         await redis.shutdown()
     }

@@ -71,6 +71,21 @@ import Testing
         }
     }
 
+    @Test("a token that the same visit hands over again, its answer lost, gives the same method") func repeated()
+        async throws
+    {
+        let tokens = WalletTokens()
+        try await withPayments(wallets: tokens.reader()) { world in
+            let visit: Visit = try await Self.visit(world)
+            let token: JSONValue = try tokens.token()
+            let method: String = try await Self.hand(world, visit, token)
+            #expect(try await Self.hand(world, visit, token) == method)
+            #expect(try await world.number("SELECT count(*) FROM payment_methods") == 1)
+            #expect(try await world.number("SELECT count(*) FROM wallet_refusals") == 0)
+            #expect(try await Self.paid(world, visit, method).status == .succeeded)
+        }
+    }
+
     @Test("after a refusal another token pays the same payment; a printed card waits for its bank's challenge")
     func again() async throws {
         let tokens = WalletTokens()

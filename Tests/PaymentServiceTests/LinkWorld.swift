@@ -154,7 +154,8 @@ extension PaymentWorld {
         let server = HTTPServer(
             endpoints: routes.endpoints
                 + PayLinkRoutes(pay: payLink(wallets: wallets, instalments: instalments)).endpoints,
-            configuration: HTTPServerConfiguration(port: 0, serviceName: "payment"),
+            configuration: HTTPServerConfiguration(
+                port: 0, serviceName: "payment", refusesUndeclaredProblems: true),
             pool: database, clock: clock, logger: Logger(label: "test.http") { _ in SwiftLogNoOpLogHandler() })
         let running = Task { try await server.run() }
         let port: Int = try await server.listeningPort()

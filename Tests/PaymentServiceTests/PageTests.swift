@@ -241,6 +241,8 @@ import Testing
                 (Self.body(await world.customer(), url: "http://evil.example/"), ["return_url"]),
                 (Self.body(await world.customer(), url: "javascript:alert(1)"), ["return_url"]),
                 (Self.body(await world.customer(), url: "http://127.0.0.1.evil.example/"), ["return_url"]),
+                (Self.body(await world.customer(), url: "http://localhost:x@evil.example/"), ["return_url"]),
+                (Self.body(await world.customer(), url: "https://%%%%"), ["return_url"]),
                 (Self.body(await world.customer(), country: "de"), ["payer.country"]),
             ]
             for (body, fields) in bodies {

@@ -13,10 +13,19 @@ final class PagesProvider: PaymentProvider, ProviderBankAccounts {
     let name: String
     let capabilities: ProviderCapabilities
 
-    /// - Parameter refusal: Why it never charges an amount.
-    init(name: String = "pages", refusal: @escaping @Sendable (Money) -> UnitRefusal? = { _ in nil }) {
+    /// - Parameters:
+    ///   - methods: What it takes; some of each kind when left out.
+    ///   - refusal: Why it never charges an amount.
+    ///   - refusalOfPart: Why it never captures or refunds an amount.
+    init(
+        name: String = "pages", methods: [ProviderCapabilities.Method]? = nil,
+        refusal: @escaping @Sendable (Money) -> UnitRefusal? = { _ in nil },
+        refusalOfPart: @escaping @Sendable (Money) -> UnitRefusal? = { _ in nil }
+    ) {
         self.name = name
-        capabilities = ProviderCapabilities(methods: Self.methods, currencies: Self.currencies, refusal: refusal)
+        capabilities = ProviderCapabilities(
+            methods: methods ?? Self.methods, currencies: Self.currencies, refusal: refusal,
+            refusalOfPart: refusalOfPart)
     }
 
     private static let currencies: Set<String> = ["EUR", "USD", "KWD", "HUF"]
@@ -49,6 +58,7 @@ final class PagesProvider: PaymentProvider, ProviderBankAccounts {
         var captures = 0
         var holds: Bool?
         var saving: SaveMethodAnswer?
+        var vaulted: [String: VaultedMethod] = [:]
         var isAway = false
         var fault: ProviderFault?
         var accounts: [String] = []
@@ -75,6 +85,8 @@ final class PagesProvider: PaymentProvider, ProviderBankAccounts {
     /// How often a capture was asked for.
     var captures: Int { state.withLock { $0.captures } }
     func save(as answer: SaveMethodAnswer?) { state.withLock { $0.saving = answer } }
+    /// What a token names.
+    func name(_ method: VaultedMethod, as token: String) { state.withLock { $0.vaulted[token] = method } }
     func forget(as answer: ForgetMethodAnswer) { state.withLock { $0.forgetting = answer } }
     /// What every question comes to; `nil` for an answer.
     func fail(with fault: ProviderFault?) { state.withLock { $0.fault = fault } }
@@ -129,6 +141,11 @@ final class PagesProvider: PaymentProvider, ProviderBankAccounts {
 
     func saved(_ request: SaveMethodRequest, reference: String) async throws(ProviderFault) -> SaveMethodAnswer {
         try await save(request)
+    }
+
+    func look(at token: String) async throws(ProviderFault) -> VaultedMethod? {
+        let name: String = name(of: token)
+        return try ask { $0.vaulted[name] }
     }
 
     func forget(_ request: ForgetMethodRequest) async throws(ProviderFault) -> ForgetMethodAnswer {

@@ -35,9 +35,11 @@ private final class HandTimer: Sendable {
         }
     }
 
-    func turn(_ seconds: Int) {
+    func turn(_ seconds: Int) { turn(by: .seconds(seconds)) }
+
+    func turn(by duration: Duration) {
         let over: [CheckedContinuation<Void, Never>] = state.withLock { state in
-            state.now += .seconds(seconds)
+            state.now += duration
             let now: ContinuousClock.Instant = state.now
             let over = state.asleep.filter { $0.until <= now }.map(\.waiting)
             state.asleep.removeAll { $0.until <= now }
@@ -52,7 +54,9 @@ private final class Callers: Sendable {
     let waiters: PaymentWaiters
     private let ended = Mutex<[PaymentID: PaymentID?]>([:])
 
-    init(_ timer: HandTimer) { waiters = PaymentWaiters(timer: timer.timer) }
+    init(_ timer: HandTimer, look: PaymentWaiters.Look? = nil) {
+        waiters = PaymentWaiters(timer: timer.timer, look: look)
+    }
 
     /// One more caller, announced.
     func expected() -> PaymentID {
@@ -70,6 +74,23 @@ private final class Callers: Sendable {
 
     /// The waits that have ended.
     var over: [PaymentID: PaymentID?] { ended.withLock { $0 } }
+}
+
+/// What is asked of the database, and what is said.
+private final class Looks: Sendable {
+    private let seen = Mutex<[Set<PaymentID>]>([])
+    private let settled = Mutex<[PaymentID]>([])
+
+    /// What each look was about.
+    var asked: [Set<PaymentID>] { seen.withLock { $0 } }
+
+    /// Another process settles a payment.
+    func settle(_ id: PaymentID) { settled.withLock { $0.append(id) } }
+
+    func look(_ payments: [PaymentID]) -> [PaymentID] {
+        seen.withLock { $0.append(Set(payments)) }
+        return settled.withLock { $0.filter(payments.contains) }
+    }
 }
 
 extension PaymentRecord {
@@ -159,6 +180,56 @@ extension PaymentRecord {
         callers.waiters.settled([.settled(other)])
         await tasks[2].value
         #expect(callers.over[other] == .some(other))
+    }
+
+    @Test("payments that others settle are looked for, those of all callers in one look, ever more rarely") func looks()
+        async throws
+    {
+        let (timer, looks) = (HandTimer(), Looks())
+        let callers = Callers(timer) { looks.look($0) }
+        let (here, elsewhere, nowhere) = (callers.expected(), callers.expected(), callers.expected())
+        let tasks = [here, elsewhere, nowhere].map { callers.wait($0, seconds: 1) }
+        try await eventually(within: .seconds(10), "they wait") {
+            callers.waiters.waiting == 3 && timer.asleep == 2
+        }
+        timer.turn(by: .milliseconds(20))
+        callers.waiters.settled([.settled(here)])
+        await tasks[0].value
+        #expect(looks.asked.isEmpty, "nothing is asked for while this process has its time")
+        looks.settle(elsewhere)
+        var sleeps: Int = timer.set
+        for waited in stride(from: 50, to: 1_000, by: 50) {
+            timer.turn(by: .milliseconds(waited == 50 ? 30 : 50))
+            sleeps += 1
+            try await eventually(within: .seconds(10), "the next look is set") { timer.set == sleeps }
+        }
+        await tasks[1].value
+        let later: [Set<PaymentID>] = Array(repeating: [nowhere], count: 4)
+        #expect(looks.asked == [[elsewhere, nowhere]] + later, "after 50, 150, 350, 600 and 850 ms")
+        timer.turn(by: .milliseconds(50))
+        await tasks[2].value
+        try await eventually(within: .seconds(10), "nobody is looked for any more") {
+            timer.turn(by: .milliseconds(50))
+            return timer.asleep == 0
+        }
+        #expect(callers.over == [here: here, elsewhere: nil, nowhere: nil] && looks.asked.count == 5)
+    }
+
+    @Test("when the process is about to end all waits end, and none begins; what has settled is still handed over")
+    func stopping() async throws {
+        let timer = HandTimer()
+        let callers = Callers(timer)
+        let (waiting, late, settled) = (callers.expected(), callers.expected(), callers.expected())
+        let task = callers.wait(waiting, seconds: 100)
+        try await eventually(within: .seconds(10), "one waits") { callers.waiters.waiting == 1 }
+        #expect(!callers.waiters.isStopping)
+        callers.waiters.settled([.settled(settled)])
+        callers.waiters.stop()
+        await task.value
+        await callers.wait(late, seconds: 100).value
+        await callers.wait(settled, seconds: 100).value
+        #expect(callers.waiters.isStopping && callers.waiters.waiting == 0)
+        #expect(callers.over == [waiting: nil, late: nil, settled: settled])
     }
 
     @Test("many at once end each in its own time or with its payment, whatever their order") func many() async throws {

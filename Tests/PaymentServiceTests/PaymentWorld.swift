@@ -85,6 +85,8 @@ final class ScriptedProvider: PaymentProvider {
         requests.withLock { $0.append(request) }
         if now == .silent { await hang() }
         if now != .well { throw .timedOut }
+        // Who asks first, the call itself or a sweeper, is told the same.
+        if let refusal: ProviderDecline = refusal.withLock({ $0 }) { return .declined(refusal) }
         return try await sandbox.outcome(of: request)
     }
 
@@ -161,10 +163,10 @@ struct PaymentWorld: Sendable {
 
     init(
         _ database: PostgresPool, fallback: FraudFallback = .review, beside others: [any PaymentProvider] = [],
-        wallets: any WalletReader = ConfiguredWallets(), directory: ThreeDSServer? = nil, sca: SCAPolicy = SCAPolicy()
+        wallets: any WalletReader = ConfiguredWallets(), directory: ThreeDSServer? = nil, sca: SCAPolicy = SCAPolicy(),
+        risk: RiskPolicy = .standard, clock: ManualClock = ManualClock(PaymentWorld.start)
     ) {
         let logger = Logger(label: "test.payment") { _ in SwiftLogNoOpLogHandler() }
-        let clock = ManualClock(Self.start)
         self.database = database
         self.logger = logger
         provider = ScriptedProvider(database, clock)
@@ -177,7 +179,7 @@ struct PaymentWorld: Sendable {
             policy: SweepPolicy(
                 silenceSeconds: 0, offSessionSilenceSeconds: 0, lostSeconds: 0, fallback: fallback),
             wallets: wallets, directory: directory, pages: ChallengePages(publicURL: "https://pay.test"),
-            sca: AssessAuthentication(policy: sca), logger: logger)
+            sca: AssessAuthentication(policy: sca, risk: risk), logger: logger)
         dispatcher = EventDispatcher(work.consumer, pool: database, clock: clock, logger: logger)
     }
 
@@ -285,17 +287,19 @@ struct PaymentWorld: Sendable {
         await deliver([verdict(payment, decision, score: score)])
     }
 
-    func finalized(_ invoice: InvoiceID, _ customer: CustomerID, amount: Money = price) -> InvoiceFinalizedV1 {
+    func finalized(
+        _ invoice: InvoiceID, _ customer: CustomerID, amount: Money = price, reason: String? = nil
+    ) -> InvoiceFinalizedV1 {
         InvoiceFinalizedV1(
             invoiceID: invoice, number: "INV-000001", billingID: .new(at: Self.start),
-            subscriptionID: .new(at: Self.start), customerID: customer, amount: amount, periodStart: Self.start,
-            periodEnd: Self.start, issuedAt: Self.start)
+            subscriptionID: .new(at: Self.start), customerID: customer, reason: reason, amount: amount,
+            periodStart: Self.start, periodEnd: Self.start, issuedAt: Self.start)
     }
 
-    func due(_ invoice: InvoiceID, _ customer: CustomerID) -> SubscriptionCollectionDueV1 {
+    func due(_ invoice: InvoiceID, _ customer: CustomerID, reason: String = "retry") -> SubscriptionCollectionDueV1 {
         SubscriptionCollectionDueV1(
             subscriptionID: .new(at: Self.start), customerID: customer, billingID: .new(at: Self.start),
-            invoiceID: invoice, attempt: 2, reason: "retry")
+            invoiceID: invoice, attempt: 2, reason: reason)
     }
 
     func voided(_ invoice: InvoiceID, _ customer: CustomerID) -> InvoiceVoidedV1 {

@@ -1,3 +1,4 @@
+import BillingCore
 import PaymentContract
 import PaymentDomain
 import PaymentService
@@ -37,6 +38,20 @@ import Testing
         let found: [any PaymentProvider] = try providers(tunables, ["STRIPE_SECRET_KEY": "sk_test_1"])
         let card: ProviderCapabilities.Method? = found.first?.capabilities.methods.first { $0.type == "card" }
         #expect(card?.multipleCapture == expected)
+    }
+
+    @Test(
+        "a part of a charge has no least amount, and no digits that its provider does not count",
+        arguments: [
+            ("stripe", "USD", 1, true), ("stripe", "KWD", 10, true), ("stripe", "KWD", 11, false),
+            ("paypal", "HUF", 100, true), ("paypal", "HUF", 150, false),
+        ] as [(String, String, Int64, Bool)])
+    func parts(name: String, code: String, minor: Int64, isTaken: Bool) throws {
+        let environment: [String: String] = Self.payPal.merging(["STRIPE_SECRET_KEY": "sk_test_1"]) { $1 }
+        let found: [any PaymentProvider] = try providers([:], environment)
+        let provider: any PaymentProvider = try #require(found.first { $0.name == name })
+        let part = Money(minor: minor, currency: try #require(Currency(code)))
+        #expect((provider.capabilities.refusalOfPart(part) == nil) == isTaken)
     }
 
     @Test("whether Stripe captures in parts is true or false, and nothing starts with anything else") func noFlag() {

@@ -43,6 +43,8 @@ import Testing
             let json: JSONValue = try parseJSON(reply.body)
             #expect(json["status"]?.stringValue == "succeeded")
             #expect(json["review_status"]?.stringValue == "approved")
+            #expect(json["review"]?["note"] == "called the customer" && json["review"]?["by"] == "key_test")
+            #expect(json["review"]?["at"]?.stringValue == PaymentWorld.start.rfc3339)
             #expect(json["amount_captured"]?.intValue == 1_299)
             #expect(try await world.booked(payment.id) == ["capture"])
             #expect(try await world.published("payment.succeeded.v1") == 1)

@@ -1,4 +1,5 @@
 import BillingCore
+import Foundation
 import PaymentDomain
 import PaymentService
 import ServiceKit
@@ -46,6 +47,28 @@ import Testing
     @Test("all malformed settings are named at once") func together() {
         let all: [String: String] = Dictionary(Self.malformed.map { ($0.0, $0.1) }) { $1 }
         #expect(Self.faults(all) == Self.malformed.map { "\($0.0) \($0.2)" })
+    }
+
+    @Test("what a silent Fraud means is one of the words, or the service does not start") func fallback() throws {
+        let file: URL = FileManager.default.temporaryDirectory.appendingPathComponent("fallback-\(UUID()).yaml")
+        defer { try? FileManager.default.removeItem(at: file) }
+        func policy(_ word: String) throws {
+            try Data("payment:\n  fraud_fallback: \"\(word)\"\n".utf8).write(to: file)
+            let configuration = try ServiceConfiguration(
+                service: "payment",
+                environment: [
+                    "BILLING_DB_URL": "postgres://", "KAFKA_BROKERS": "localhost:1",
+                    "REDIS_BILLING_URL": "redis://127.0.0.1", "REFRAIN_CONFIG": file.path,
+                ])
+            _ = try SweepPolicy(configuration)
+        }
+        for word in ["approve", "review", "block"] { #expect(throws: Never.self) { try policy(word) } }
+        for word in ["Block", "decline", ""] {
+            let fault: ServiceConfiguration.Invalid? = #expect(throws: ServiceConfiguration.Invalid.self) {
+                try policy(word)
+            }
+            #expect(fault?.faults == ["payment.fraud_fallback must be one of approve, review, block"])
+        }
     }
 
     @Test(

@@ -23,6 +23,7 @@ import Testing
         try await withPayments(beside: [pages]) { world in
             let customer: CustomerID = try await world.payer()
             try await world.execute("UPDATE payment_methods SET provider = 'pages', type = \(type)")
+            try await world.execute("UPDATE customers SET country = 'DE'")
             let payment: PaymentRecord = try await world.pay(customer, 12_000, "EUR", score: Self.risky)
             #expect(pages.charges.map(\.capture) == [!isHeld] && pages.charges.allSatisfy { !$0.stepUp })
             #expect(payment.status == (isHeld ? .authorized : .succeeded))

@@ -6,6 +6,7 @@ import PaymentDomain
 import PaymentRecords
 import PaymentService
 import Postgres
+import TestKit
 import Testing
 
 @Suite("Stored credentials") struct StoredCredentialTests {
@@ -19,18 +20,17 @@ import Testing
             let methods: [PaymentMethodID] = ids.map { PaymentMethodID(unchecked: $0) }
             let mandate = Mandate(
                 id: "mdt_1", type: .online, acceptedAt: PaymentWorld.start, ip: "192.0.2.7", userAgent: "Mozilla/5.0")
-            let found: [PaymentMethodID: StoredCredential] = try await world.database.transaction { db in
+            let kept: [Mandate?] = try await world.database.transaction { db in
                 try StoredCredentialStore.learn([(methods[0], "MCC123456789")], in: db)
                 try StoredCredentialStore.learn(
                     [(methods[0], "MCC000000000"), (.new(at: PaymentWorld.start), "MCC999999999")], in: db)
                 try StoredCredentialStore.agree(mandate, for: methods[0], in: db)
-                return try StoredCredentialStore.find(methods + [.new(at: PaymentWorld.start)], in: db)
+                return try methods.map { try PaymentMethodStore.find($0, in: db)?.mandate }
             }
+            #expect(kept == [mandate, nil])
             #expect(
-                found == [
-                    methods[0]: StoredCredential(networkTransactionID: "MCC123456789", mandate: mandate),
-                    methods[1]: StoredCredential(networkTransactionID: nil, mandate: nil),
-                ])
+                try await world.texts("SELECT coalesce(network_transaction_id, '') FROM payment_methods ORDER BY id")
+                    == ["MCC123456789", ""])
         }
     }
 
@@ -216,9 +216,6 @@ import Testing
 
     /// A charge without the customer that went through.
     private func renewal(_ world: PaymentWorld, _ customer: CustomerID) async throws -> PaymentRecord {
-        let payment: PaymentRecord = try await world.created(customer)
-        try await world.execute("UPDATE payments SET off_session = true WHERE id = \(payment.id)")
-        await world.decide(payment)
-        return try await world.settled(payment.id)
+        try await pay(world, customer, #","off_session":true"#)
     }
 }

@@ -6,6 +6,7 @@ import PaymentContract
 import PaymentDomain
 import PaymentRecords
 import PaymentService
+import PaymentThreeDS
 import Postgres
 import TestKit
 import Testing
@@ -85,6 +86,7 @@ import Testing
                 let payment: PaymentRecord = try await world.challenged()
                 let begun: JSONValue = try await world.authenticate(payment.id)
                 #expect(begun["status"] == "challenge")
+                #expect(begun["url"]?.stringValue?.hasPrefix("https://pay.test/v1/three_d_secure/") == true)
                 // Begun once, whoever asks again.
                 #expect(try await world.authenticate(payment.id) == begun)
                 #expect(directory.asked.count == 1)
@@ -103,6 +105,17 @@ import Testing
                     #expect(decided.decline == .authenticationFailed, "\(status)")
                 }
             }
+        }
+    }
+
+    @Test("what an issuer cannot be sent is told by the name that it was given under") func unsendable() async throws {
+        let directory = DirectoryDouble()
+        try await withPayments(directory: directory.server) { world in
+            let payment: PaymentRecord = try await world.challenged()
+            let problem: Problem? = await #expect(throws: Problem.self) {
+                try await world.authenticate(payment.id, language: "nonsensical")
+            }
+            #expect(problem?.status == 422 && problem?.param == "language" && directory.asked.isEmpty)
         }
     }
 
@@ -190,6 +203,25 @@ import Testing
         #expect(directory.prepared == [nil, "1", nil])
     }
 
+    @Test(
+        "a directory that has told of no ranges yet has not answered; a card in none of those it told of is not enrolled"
+    )
+    func unheard() async {
+        let directory = DirectoryDouble()
+        let server: ThreeDSServer = directory.server
+        let day: Instant = PaymentWorld.start + .seconds(86_400)
+        directory.hideRanges()
+        #expect(await server.range(of: "4000002500003155", at: PaymentWorld.start) == nil)
+        #expect(server.unasked(at: PaymentWorld.start).verdict == .unavailable(.noAnswer))
+        directory.hideRanges(false)
+        #expect(await server.range(of: "5200000000000007", at: PaymentWorld.start) == nil)
+        #expect(server.unasked(at: PaymentWorld.start).verdict == .unavailable(.notEnrolled))
+        // What it told of once is known for good, however long it is silent then.
+        directory.hideRanges()
+        #expect(await server.range(of: "5200000000000007", at: day) == nil)
+        #expect(server.unasked(at: day).verdict == .unavailable(.notEnrolled))
+    }
+
     @Test("a payment cancelled meanwhile stays so, whatever the issuer says later") func cancelled() async throws {
         let directory = DirectoryDouble()
         try await withPayments(directory: directory.server) { world in
@@ -227,11 +259,11 @@ extension PaymentWorld {
         return try await settled(payment.id)
     }
 
-    func authenticate(_ id: PaymentID) async throws -> JSONValue {
+    func authenticate(_ id: PaymentID, language: String = "de") async throws -> JSONValue {
         let input: AuthenticatePaymentInput = try read(
-            #"{"accept_header":"*/*","user_agent":"x","language":"de","color_depth":24,"screen_height":900,"screen_width":1600,"time_zone_minutes":-60}"#
+            #"{"accept_header":"*/*","user_agent":"x","language":"\#(language)","color_depth":24,"screen_height":900,"screen_width":1600,"time_zone_minutes":-60}"#
         )
         guard let authenticate: AuthenticatePayment = work.authenticate else { throw Absent() }
-        return try parseJSON(try await authenticate(call("/v1/payments/\(id)/authentication"), id, input).body)
+        return try parseJSON(try await authenticate(id, input).body)
     }
 }

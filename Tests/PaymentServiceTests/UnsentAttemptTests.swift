@@ -21,16 +21,22 @@ import Testing
         return payment
     }
 
+    /// Lets hours pass since an attempt was made: its key is too old to be sent.
+    private func letHoursPass(_ world: PaymentWorld, _ payment: PaymentRecord) throws -> Instant {
+        // Ids of a process never go back in time, and this one's have seen other tests.
+        let madeAt: Instant = max(PaymentWorld.start, try #require(payment.attemptID.madeAt))
+        let now: Instant = madeAt.adding(.seconds(6 * 3_600))
+        world.clock.set(now)
+        return now
+    }
+
     @Test("are made once somebody can be asked, hours later too, under a key that providers still know")
     func hoursLater() async throws {
         try await withPayments { world in
             let payment: PaymentRecord = try await unsent(world)
             try await world.work.sweep.pass()
             #expect(try await world.payment(payment.id).status == .processing)
-            // Ids of a process never go back in time, and this one's have seen other tests.
-            let madeAt: Instant = max(PaymentWorld.start, try #require(payment.attemptID.madeAt))
-            let sixHoursLater: Instant = madeAt.adding(.seconds(6 * 3_600))
-            world.clock.set(sixHoursLater)
+            let sixHoursLater: Instant = try letHoursPass(world, payment)
             world.provider.turn(.forgetful)
             try await world.work.sweep.pass()
             let paid: PaymentRecord = try await world.payment(payment.id)
@@ -93,6 +99,53 @@ import Testing
             #expect(world.provider.charges == before + 1)
             #expect(try await world.number("SELECT count(*) FROM sandbox_charges") == 1)
             #expect(try await world.violations() == [])
+        }
+    }
+
+    @Test(
+        "are not asked about by who still holds one that another has taken the place of: the payment is charged once",
+        arguments: [ScriptedProvider.Mood.forgetful, .booksAndVanishes])
+    func leftBehind(_ mood: ScriptedProvider.Mood) async throws {
+        try await withMigratedDatabase(service: "Payment") { lent in
+            let world = PaymentWorld(lent.pool)
+            let payment: PaymentRecord = try await unsent(world)
+            _ = try letHoursPass(world, payment)
+            var configuration: PostgresConfiguration = lent.configuration
+            configuration.connections = 1
+            configuration.queueTimeout = .seconds(30)
+            let narrow = PostgresPool(configuration, logger: world.logger)
+            let late = PaymentWorld(narrow, clock: world.clock)
+            // The other instance finds the attempt in one transaction and takes it in the next. What waits for its only
+            // connection gets it in turn, so that it holds the attempt as long as the second gate is closed.
+            let (first, second) = (Gate(), Gate())
+            func waiting(_ count: Int) async throws {
+                try await eventually(within: .seconds(5)) { narrow.statistics.queueDepth == count }
+            }
+            let before = Task { try await narrow.transaction { _ in first.pass() } }
+            try await first.awaitVisitor()
+            let look = Task { try await late.work.sync(payment.id) }
+            try await waiting(1)
+            let between = Task { try await narrow.transaction { _ in second.pass() } }
+            try await waiting(2)
+            first.open()
+            try await second.awaitVisitor()
+            try await waiting(1)
+            world.provider.turn(mood)
+            try await world.work.sweep.pass()
+            let moved: PaymentRecord = try await world.payment(payment.id)
+            #expect(moved.attempts == 2 && moved.attemptID != payment.attemptID)
+            second.open()
+            #expect(try await look.value.payment.status == moved.status)
+            #expect(late.provider.asked.isEmpty)
+            world.provider.turn(.well)
+            try await world.work.sweep.pass()
+            #expect(try await world.payment(payment.id).status == .succeeded)
+            #expect(
+                try await world.texts("SELECT idempotency_key FROM sandbox_charges") == [moved.attemptID.rawValue])
+            #expect(try await world.booked(payment.id) == ["payment"])
+            #expect(try await world.violations() == [])
+            for task in [before, between] { try await task.value }
+            await narrow.shutdown()
         }
     }
 }

@@ -150,11 +150,6 @@ import Testing
                 ("charge.updated", #"{"attempt_id":"\#(AttemptID.new(at: PaymentWorld.start))"}"#, "done"),
                 ("customer.deleted", "[]", "done no concern of ours: customer.deleted"),
                 (
-                    "payout.updated",
-                    #"{"reference":"po_1","amount":5,"currency":"USD","arrived":true,"at":"2027-01-01T00:00:00Z"}"#,
-                    "done"
-                ),
-                (
                     "dispute.updated",
                     #"{"reference":"dp_1","taken":"ch_1","amount":5,"currency":"USD","reason":"fraudulent","stage":"needs_response","opened_at":"2027-01-01T00:00:00Z"}"#,
                     "done"

@@ -18,7 +18,8 @@ struct WebhookWorld: Sendable {
     static let secret = WebhookSecret("whsec_sandbox_test_secret")
     static let retired = WebhookSecret("whsec_sandbox_old_secret")
     /// Nothing is waited for.
-    static let policy = InboundPolicy(delaySeconds: 0, firstWaitSeconds: 0, longestWaitSeconds: 0, attemptsLimit: 3)
+    static let policy = InboundPolicy(
+        delaySeconds: 0, leaseSeconds: 0, firstWaitSeconds: 0, longestWaitSeconds: 0, attemptsLimit: 3)
 
     let world: PaymentWorld
     let receive: ReceiveWebhook

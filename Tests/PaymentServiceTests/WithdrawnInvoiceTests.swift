@@ -87,6 +87,70 @@ import Testing
         }
     }
 
+    @Test(
+        "what a refund by hand held that comes back after the word of the end is given back, however often it is told")
+    func returnedByHand() async throws {
+        try await withPayments { world in
+            // Refunds of this card come back a day later.
+            let customer: CustomerID = try await world.payer("4000000000005126")
+            let invoice = InvoiceID.new(at: PaymentWorld.start)
+            let payment: PaymentRecord = try await collected(world, invoice, customer)
+            await world.decide(payment)
+            #expect(try await world.settled(payment.id).status == .succeeded)
+            #expect(try await world.refund(payment.id, nil).status == 201)
+            let told = world.message(refundDue(invoice, customer))
+            await world.deliver([told])
+            try await world.work.sweep.pass()
+            #expect(try await refunds(world) == ["1299|succeeded"], "nothing is left to give back")
+            world.clock.advance(by: .seconds(86_400))
+            try await world.sandboxWords.pass()
+            #expect(try await refunds(world) == ["1299|failed"])
+            await world.deliver([told, world.message(refundDue(invoice, customer))])
+            for _ in 0..<3 { try await world.work.sweep.pass() }
+            #expect(try await refunds(world) == ["1299|failed", "1299|succeeded|invoice_voided"])
+            #expect(try await world.booked(payment.id) == ["payment", "refund", "refund_failure", "refund"])
+            #expect(try await world.published("payment.refund_failed.v1") == 1)
+            #expect(try await world.published("payment.refunded.v1") == 2)
+            #expect(try await world.violations() == [])
+        }
+    }
+
+    @Test(
+        "what a refund by hand held that is refused after the word of the end follows the rest, however often it is told"
+    )
+    func refusedByHand() async throws {
+        try await withPayments { world in
+            let customer: CustomerID = try await world.payer()
+            let invoice = InvoiceID.new(at: PaymentWorld.start)
+            let payment: PaymentRecord = try await collected(world, invoice, customer)
+            await world.decide(payment)
+            #expect(try await world.settled(payment.id).status == .succeeded)
+            world.provider.turn(.away)
+            #expect(try await world.refund(payment.id, 500).status == 202)
+            world.provider.turn(.well)
+            // The sandbox's books know of a refund made behind our back, and refuse ours.
+            try await world.execute(
+                """
+                INSERT INTO sandbox_refunds (idempotency_key, reference, charge_key, amount)
+                VALUES ('elsewhere', 're_elsewhere', \(payment.attemptID.rawValue), 500)
+                """)
+            let told = world.message(refundDue(invoice, customer))
+            await world.deliver([told])
+            try await world.work.sweep.pass()
+            #expect(try await refunds(world) == ["500|failed", "799|succeeded|invoice_voided"])
+            // That one came back.
+            try await world.execute("DELETE FROM sandbox_refunds WHERE idempotency_key = 'elsewhere'")
+            await world.deliver([told, world.message(refundDue(invoice, customer))])
+            for _ in 0..<3 { try await world.work.sweep.pass() }
+            #expect(
+                try await refunds(world)
+                    == ["500|failed", "799|succeeded|invoice_voided", "500|succeeded|invoice_voided"])
+            #expect(try await world.booked(payment.id) == ["payment", "refund", "refund"])
+            #expect(try await world.published("payment.refunded.v1") == 2)
+            #expect(try await world.violations() == [])
+        }
+    }
+
     @Test("what was given back by hand is not given back again; what a review's capture took is refunded from it")
     func whatIsLeft() async throws {
         try await withPayments { world in

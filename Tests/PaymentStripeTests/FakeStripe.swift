@@ -66,10 +66,13 @@ struct StripeWorld {
     init(steps: [FakeTransport.Step], multipleCapture: Bool = false) {
         transport = FakeTransport(steps)
         let waits: Waits = waits
+        var retries = ProviderRetryPolicy()
+        retries.sleep = { waits.add($0) }
+        retries.draw = { $0.upperBound }
         let configuration = StripeConfiguration(
             baseURL: "https://api.test", secretKey: Secret("sk_test_\(String(repeating: "x", count: 12))"),
-            returnURL: "https://pay.test/back/", multipleCapture: multipleCapture, clock: clock,
-            sleep: { waits.add($0) }, jitter: { $0.upperBound })
+            returnURL: "https://pay.test/back/", multipleCapture: multipleCapture, retries: retries,
+            clock: clock)
         adapter = StripeAdapter(configuration: configuration, transport: transport)
     }
 

@@ -121,6 +121,7 @@ import Testing
             ("resource_missing", "mandate", "token_gone"),
             ("resource_missing", "customer", "token_gone"),
             ("payment_intent_mandate_invalid", "payment_method", "mandate_invalid"),
+            ("india_recurring_payment_mandate_canceled", "payment_method", "mandate_invalid"),
         ])
     func goneMethod(code: String, parameter: String, reason: String) async throws {
         let said: String = refusal(

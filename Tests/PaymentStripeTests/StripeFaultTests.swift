@@ -3,6 +3,7 @@ import PaymentContract
 import BillingCore
 import JSON
 import PaymentDomain
+import TestKit
 import Testing
 
 @Suite("Stripe does not answer") struct StripeFaultTests {
@@ -78,9 +79,10 @@ import Testing
     @Test("a canceled task gets no more tries") func canceled() async throws {
         let transport = FakeTransport([.fault(.timedOut), Self.captured])
         let configuration = StripeWorld().adapter.configuration
+        var retries = ProviderRetryPolicy()
+        retries.sleep = { _ in throw CancellationError() }
         let impatient = StripeConfiguration(
-            secretKey: configuration.secretKey, returnURL: "", clock: configuration.clock,
-            sleep: { _ in throw CancellationError() })
+            secretKey: configuration.secretKey, returnURL: "", retries: retries, clock: configuration.clock)
         let adapter = StripeAdapter(configuration: impatient, transport: transport)
         await #expect(throws: ProviderFault.timedOut) { try await adapter.charge(Self.asked) }
         #expect(transport.requests.count == 1)

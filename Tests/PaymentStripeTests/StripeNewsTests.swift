@@ -47,8 +47,6 @@ import Testing
         let ours = #""metadata":{"attempt_id":"\#(Self.attempt)"}"#
         let movement =
             #"{"object":"balance_transaction","amount":-500,"fee":1500,"currency":"usd","created":1899990060}"#
-        let payout =
-            #"{"id":"po_1","object":"payout","amount":900,"currency":"usd","arrival_date":1900086400,"status":"#
         let table: [(String, String, ProviderNews)] = [
             (
                 "payment_intent.succeeded", #"{"id":"pi_1","object":"payment_intent",\#(ours)}"#,
@@ -88,21 +86,7 @@ import Testing
             ("charge.dispute.closed", Self.dispute("won"), Self.told(.won)),
             ("charge.dispute.closed", Self.dispute("lost"), Self.told(.lost)),
             ("charge.dispute.closed", Self.dispute("warning_closed"), Self.told(.closed)),
-            (
-                "payout.paid", payout + #""paid"}"#,
-                .payout(
-                    ProviderPayout(
-                        reference: "po_1", amount: Money(minor: 900, currency: .usd), arrived: true,
-                        at: Instant(seconds: 1_900_086_400)))
-            ),
-            (
-                "payout.failed", payout + #""failed"}"#,
-                .payout(
-                    ProviderPayout(
-                        reference: "po_1", amount: Money(minor: 900, currency: .usd), arrived: false,
-                        at: StripeWorld.now))
-            ),
-            ("payout.created", payout + #""in_transit"}"#, .nothing("payout.created")),
+            ("payout.paid", #"{"id":"po_1","object":"payout","status":"a word of tomorrow"}"#, .nothing("payout.paid")),
             ("customer.created", "{}", .nothing("customer.created")), ("refund", "{}", .nothing("refund")),
             ("v2.core.event", "{}", .nothing("v2.core.event")),
         ]
@@ -130,7 +114,6 @@ import Testing
             ),
             ("charge.dispute.created", dispute("perhaps")),
             ("charge.dispute.created", dispute("won", #","balance_transactions":[{"fee":"1"}]"#)),
-            ("payout.paid", #"{"id":"po_1","object":"payout","amount":9,"currency":"usd","status":"lost"}"#),
         ])
     func hostile(type: String, object: String) {
         do throws(ProviderFault) {

@@ -3,6 +3,7 @@ import JSON
 import PaymentContract
 import PaymentDomain
 import PaymentStripe
+import TestKit
 import Testing
 
 @Suite("A refused repeat of a charge whose answer was lost") struct StripeReadBackTests {

@@ -48,17 +48,19 @@ import Testing
 
     @Test("waits double from half a second, vary down to their half, and heed the provider up to a limit")
     func waits() {
-        let policy = ProviderRetryPolicy()
-        let longest: [Duration?] = (1...4).map { policy.wait(before: $0, retryAfter: nil) { $0.upperBound } }
-        #expect(longest == [.milliseconds(500), .seconds(1), .seconds(2), nil])
-        let shortest: [Duration?] = (1...3).map { policy.wait(before: $0, retryAfter: nil) { $0.lowerBound } }
+        var policy = ProviderRetryPolicy()
+        policy.draw = { $0.lowerBound }
+        let shortest: [Duration?] = (1...3).map { policy.wait(before: $0) }
         #expect(shortest == [.milliseconds(250), .milliseconds(500), .seconds(1)])
-        #expect(policy.wait(before: 1, retryAfter: 5) { $0.upperBound } == .seconds(5))
-        #expect(policy.wait(before: 1, retryAfter: 9) { $0.upperBound } == nil)
-        let many = ProviderRetryPolicy(retries: 200)
-        #expect(many.wait(before: 200, retryAfter: nil) { $0.upperBound } == .seconds(8))
-        let none = ProviderRetryPolicy(firstWait: .zero)
-        #expect(none.wait(before: 3, retryAfter: nil) { $0.upperBound } == .zero)
+        policy.draw = { $0.upperBound }
+        let longest: [Duration?] = (1...4).map { policy.wait(before: $0) }
+        #expect(longest == [.milliseconds(500), .seconds(1), .seconds(2), nil])
+        #expect(policy.wait(before: 1, retryAfter: 5) == .seconds(5))
+        #expect(policy.wait(before: 1, retryAfter: 9) == nil)
+        var many = ProviderRetryPolicy(retries: 200)
+        many.draw = { $0.upperBound }
+        #expect(many.wait(before: 200) == .seconds(8))
+        #expect(ProviderRetryPolicy(firstWait: .zero).wait(before: 3) == .zero)
     }
 
     @Test("tokens read back as they were written, anything else is none")

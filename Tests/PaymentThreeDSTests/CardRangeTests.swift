@@ -54,6 +54,13 @@ import Testing
         }
     }
 
+    @Test("before the first answer nothing is known of a card; after it one in no range is not enrolled") func absence()
+        throws
+    {
+        #expect(CardRangeCache().absence == .noAnswer)
+        #expect(try filled([]).absence == .notEnrolled)
+    }
+
     @Test("a later answer adds, changes and takes away; one without a serial number starts anew") func changes() throws
     {
         let cache = try filled([

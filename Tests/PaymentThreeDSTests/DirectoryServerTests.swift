@@ -45,7 +45,7 @@ private final class FakeTransport: DirectoryTransport {
     }
 
     @Test("a card that is in no range is not asked about, and the policy decides") func notEnrolled() {
-        let outcome = AuthenticationOutcome.notEnrolled(at: start)
+        let outcome = AuthenticationOutcome.unavailable(.notEnrolled, at: start)
         #expect(outcome.permission(.strict) == .refuse)
         #expect(outcome.permission(.lenient) == .authorizeUnauthenticated && outcome.liability == .merchant)
     }

@@ -19,33 +19,29 @@ import Testing
         try parseJSON(authentication.ask(as: profile, cardholder, browser: browser, at: now))["threeDSCompInd"]
     }
 
-    @Test("a script that reports in time is Y; the question waits for it") func completed() throws {
+    @Test("a script that reports in the ten seconds that it has is Y") func completed() throws {
         var authentication = Authentication(terms: try terms(), range: methodRange)
-        let form = try authentication.startMethod(notificationURL: hook, at: start)
+        let (form, until): (BrowserForm, Instant) = try authentication.methodForm(notificationURL: hook, at: start)
+        #expect(until == start + .seconds(10))
         #expect(form.address == "https://acs.example/method" && form.fields.map(\.name) == ["threeDSMethodData"])
         let data = try parseJSON(try #require(Base64.url.decode(form.fields[0].value)))
         #expect(data["threeDSServerTransID"] == .string(authentication.id.description))
         #expect(data["threeDSMethodNotificationURL"] == .string(hook))
-        #expect(throws: AuthenticationFault.methodRunning(until: start + .seconds(10))) {
-            try completion(&authentication, at: start + .seconds(9))
-        }
-        let (foreign, own) = (try notification(otherID), try notification(authentication.id.description))
-        let counted: [Bool] = [foreign, own, own].map { authentication.methodReturned($0, at: start + .seconds(9)) }
-        #expect(counted == [false, true, false])
+        #expect(try notification(authentication.id.description).id == authentication.id)
+        try authentication.resumeMethod(.completed)
+        #expect(throws: AuthenticationFault.illegalStep) { try authentication.resumeMethod(.notCompleted) }
         #expect(try completion(&authentication, at: start + .seconds(9)) == "Y")
     }
 
-    @Test("a script that is silent for ten seconds, or never ran, is N; without one it is U") func silent() throws {
+    @Test("a script that was silent, or never ran, is N; without one it is U") func silent() throws {
         var silent = Authentication(terms: try terms(), range: methodRange)
-        _ = try silent.startMethod(notificationURL: hook, at: start)
-        let late = try notification(silent.id.description)
-        let isCounted = silent.methodReturned(late, at: start + .seconds(10))
-        #expect(!isCounted)
+        try silent.resumeMethod(.notCompleted)
         #expect(try completion(&silent, at: start + .seconds(10)) == "N")
         var skipped = Authentication(terms: try terms(), range: methodRange)
         #expect(try completion(&skipped, at: start) == "N")
         var none = Authentication(terms: try terms(), range: plainRange)
-        #expect(throws: AuthenticationFault.noMethod) { try none.startMethod(notificationURL: hook, at: start) }
+        #expect(throws: AuthenticationFault.noMethod) { try none.methodForm(notificationURL: hook, at: start) }
+        #expect(throws: AuthenticationFault.noMethod) { try none.resumeMethod(.completed) }
         #expect(try completion(&none, at: start) == "U")
     }
 
@@ -62,7 +58,7 @@ import Testing
             try authentication.ask(as: profile, cardholder, browser: browser, at: start)
         }
         #expect(throws: AuthenticationFault.illegalStep) {
-            try authentication.startMethod(notificationURL: hook, at: start)
+            try authentication.methodForm(notificationURL: hook, at: start)
         }
     }
 

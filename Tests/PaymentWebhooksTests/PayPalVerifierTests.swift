@@ -41,13 +41,13 @@ private func plainChecksum(_ bytes: [UInt8]) -> UInt32 {
     private func refusal(
         _ authority: TestAuthority, _ signer: TestAuthority.Signer, _ webhook: IncomingWebhook, at time: Instant = now
     ) async throws -> WebhookRefusal? {
-        let cache = CertificateCache(
+        let cache = SignerKeys(
             transport: FileTransport([address: signer.pem]), roots: try TrustedRoots(pem: authority.rootPEM))
         return await refusal(cache, webhook, at: time)
     }
 
     private func refusal(
-        _ cache: CertificateCache, _ webhook: IncomingWebhook, at time: Instant = now
+        _ cache: SignerKeys, _ webhook: IncomingWebhook, at time: Instant = now
     ) async -> WebhookRefusal? {
         do {
             _ = try await PayPalVerifier(webhookID: webhookID, origins: CertificateOrigin.payPal, certificates: cache)
@@ -62,7 +62,7 @@ private func plainChecksum(_ bytes: [UInt8]) -> UInt32 {
         let authority = try TestAuthority()
         let signer = try authority.signer()
         let transport = FileTransport([address: signer.pem])
-        let cache = CertificateCache(transport: transport, roots: try TrustedRoots(pem: authority.rootPEM))
+        let cache = SignerKeys(transport: transport, roots: try TrustedRoots(pem: authority.rootPEM))
         let verifier = PayPalVerifier(webhookID: webhookID, origins: CertificateOrigin.payPal, certificates: cache)
         let event = try await verifier.verify(try delivery(signer), at: now)
         #expect(event.source == .paypal && event.eventID == "WH-1" && event.type == "PAYMENT.CAPTURE.DENIED")
@@ -105,7 +105,7 @@ private func plainChecksum(_ bytes: [UInt8]) -> UInt32 {
         let authority = try TestAuthority()
         let signer = try authority.signer()
         let transport = FileTransport([address: signer.pem])
-        let cache = CertificateCache(transport: transport, roots: try TrustedRoots(pem: authority.rootPEM))
+        let cache = SignerKeys(transport: transport, roots: try TrustedRoots(pem: authority.rootPEM))
         let names = [
             "PAYPAL-AUTH-ALGO", "PAYPAL-CERT-URL", "PAYPAL-TRANSMISSION-ID", "PAYPAL-TRANSMISSION-TIME",
             "PAYPAL-TRANSMISSION-SIG",
@@ -140,7 +140,7 @@ private func plainChecksum(_ bytes: [UInt8]) -> UInt32 {
         let authority = try TestAuthority()
         let signer = try authority.signer()
         let transport = FileTransport([address: signer.pem])
-        let cache = CertificateCache(transport: transport, roots: try TrustedRoots(pem: authority.rootPEM))
+        let cache = SignerKeys(transport: transport, roots: try TrustedRoots(pem: authority.rootPEM))
         let table = [
             "http://api.paypal.com/v1/notifications/certs/CERT-1", "https://evil.example/v1/notifications/certs/CERT-1",
             "https://api.paypal.com@evil.example/v1/notifications/certs/CERT-1",
@@ -196,7 +196,7 @@ private func plainChecksum(_ bytes: [UInt8]) -> UInt32 {
             (try authority.signer(), nil), (try authority.signer(host: "www.example.com"), .certificateName),
         ]
         for (index, (signer, expected)) in table.enumerated() {
-            let cache = CertificateCache(transport: FileTransport([sandbox: signer.pem]), roots: roots)
+            let cache = SignerKeys(transport: FileTransport([sandbox: signer.pem]), roots: roots)
             let webhook = try delivery(signer, changes: ["PAYPAL-CERT-URL": sandbox])
             #expect(await refusal(cache, webhook) == expected, "\(index)")
         }
@@ -208,12 +208,12 @@ private func plainChecksum(_ bytes: [UInt8]) -> UInt32 {
         let roots = try TrustedRoots(pem: authority.rootPEM)
         let block: String = authority.rootPEM
         for text in ["", "x", String(block.dropLast(60)), String(repeating: block + "\n", count: 9), "<html></html>"] {
-            let cache = CertificateCache(transport: FileTransport([address: text]), roots: roots)
+            let cache = SignerKeys(transport: FileTransport([address: text]), roots: roots)
             #expect(await refusal(cache, try delivery(signer)) == .certificateMalformed)
             if text.hasPrefix(block) {
                 // Roots may be a system's whole bundle: many are no fault, and what is under one of them is believed.
                 let bundle = try TrustedRoots(pem: text + TestAuthority().rootPEM)
-                let cache = CertificateCache(transport: FileTransport([address: signer.pem]), roots: bundle)
+                let cache = SignerKeys(transport: FileTransport([address: signer.pem]), roots: bundle)
                 #expect(await refusal(cache, try delivery(signer)) == nil)
             } else {
                 #expect(throws: WebhookRefusal.certificateMalformed) { try TrustedRoots(pem: text) }
@@ -224,7 +224,7 @@ private func plainChecksum(_ bytes: [UInt8]) -> UInt32 {
         for _ in 0..<300 {
             var bytes = pem
             bytes[Int.random(in: 0..<pem.count, using: &random)] = UInt8.random(in: .min ... .max, using: &random)
-            let cache = CertificateCache(
+            let cache = SignerKeys(
                 transport: FileTransport([address: String(decoding: bytes, as: UTF8.self)]), roots: roots)
             _ = await refusal(cache, try delivery(signer))
         }
@@ -234,11 +234,11 @@ private func plainChecksum(_ bytes: [UInt8]) -> UInt32 {
         let authority = try TestAuthority()
         let signer = try authority.signer()
         let transport = FileTransport([:])
-        let cache = CertificateCache(transport: transport, roots: try TrustedRoots(pem: authority.rootPEM))
+        let cache = SignerKeys(transport: transport, roots: try TrustedRoots(pem: authority.rootPEM))
         for _ in 0..<100 { #expect(await refusal(cache, try delivery(signer)) == .certificateUnavailable) }
-        #expect(transport.requests == CertificateCache.maxFetchesPerMinute)
+        #expect(transport.requests == SignerKeys.maxFetchesPerMinute)
         #expect(await refusal(cache, try delivery(signer), at: now + .seconds(60)) == .certificateUnavailable)
-        #expect(transport.requests == CertificateCache.maxFetchesPerMinute + 1)
+        #expect(transport.requests == SignerKeys.maxFetchesPerMinute + 1)
     }
 
     @Test("while strangers have used up the fetches, what was trusted is believed, and its certificate fetched anew")
@@ -246,7 +246,7 @@ private func plainChecksum(_ bytes: [UInt8]) -> UInt32 {
         let authority = try TestAuthority()
         let signer = try authority.signer(to: 864_000)
         let transport = FileTransport([address: signer.pem])
-        let cache = CertificateCache(transport: transport, roots: try TrustedRoots(pem: authority.rootPEM))
+        let cache = SignerKeys(transport: transport, roots: try TrustedRoots(pem: authority.rootPEM))
         #expect(await refusal(cache, try delivery(signer)) == nil)
         let later: Instant = now + .seconds(86_400)
         let time = "2026-11-19T11:06:35Z"
@@ -256,7 +256,7 @@ private func plainChecksum(_ bytes: [UInt8]) -> UInt32 {
             #expect(await refusal(cache, webhook, at: later) == .certificateUnavailable)
         }
         let before: Int = transport.requests
-        #expect(before == 1 + CertificateCache.maxFetchesPerMinute)
+        #expect(before == 1 + SignerKeys.maxFetchesPerMinute)
         for _ in 0..<5 { #expect(await refusal(cache, try delivery(signer, time: time), at: later) == nil) }
         #expect(transport.requests == before + 1)
     }
@@ -267,7 +267,7 @@ private func plainChecksum(_ bytes: [UInt8]) -> UInt32 {
         let authority = try TestAuthority()
         let signer = try authority.signer(to: 172_800)
         let transport = FileTransport([address: signer.pem])
-        let cache = CertificateCache(transport: transport, roots: try TrustedRoots(pem: authority.rootPEM))
+        let cache = SignerKeys(transport: transport, roots: try TrustedRoots(pem: authority.rootPEM))
         #expect(await refusal(cache, try delivery(signer)) == nil)
         let time = "2026-11-19T11:06:35Z"
         let later: Instant = now + .seconds(86_400)
@@ -308,7 +308,7 @@ private func plainChecksum(_ bytes: [UInt8]) -> UInt32 {
         var random = Seeded()
         let authority = try TestAuthority()
         let signer = try authority.signer()
-        let cache = CertificateCache(
+        let cache = SignerKeys(
             transport: FileTransport([address: signer.pem]), roots: try TrustedRoots(pem: authority.rootPEM))
         let good = try delivery(signer)
         for _ in 0..<2_000 {

@@ -45,7 +45,7 @@ package enum AuthenticationStore {
             case .challenge: "challenge"
             case .decoupled: "decoupled"
             case .done: "done"
-            case .created, .methodRunning, .methodEnded, .asked: "asked"
+            case .created, .methodEnded, .asked: "asked"
             }
         try db.enqueue(
             """

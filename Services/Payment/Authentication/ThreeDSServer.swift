@@ -13,12 +13,15 @@ package final class ThreeDSServer: Sendable {
         func post(_ message: [UInt8], maxBytes: Int) async throws(DirectoryFault) -> DirectoryReply {
             let request = ProviderHTTPRequest(
                 method: "POST", url: url, headers: [(name: "content-type", value: "application/json;charset=UTF-8")],
-                body: message)
+                body: message, maxAnswerBytes: maxBytes)
             do throws(ProviderFault) {
                 let answer: ProviderHTTPAnswer = try await transport.send(request)
                 return DirectoryReply(status: answer.status, body: answer.body)
+            } catch .notSent {
+                throw .notSent
+            } catch .unusable {
+                throw .unusable
             } catch {
-                if case .notSent = error { throw .notSent }
                 throw .timedOut
             }
         }
@@ -49,6 +52,12 @@ package final class ThreeDSServer: Sendable {
     package func range(of number: String, at now: Instant) async -> CardRange? {
         if ranges.withLock({ $0.isStale(at: now) }) { await refresh(at: now) }
         return ranges.withLock { $0.range(of: number) }
+    }
+
+    /// What comes of a card that ``range(of:at:)`` does not know, so that nobody is asked about it: no answer where the
+    /// directory has never told of its ranges; else the card is not enrolled.
+    package func unasked(at now: Instant) -> AuthenticationOutcome {
+        .unavailable(ranges.withLock { $0.absence }, at: now)
     }
 
     /// Takes up what has changed; a directory that does not know our serial number any more tells everything anew.

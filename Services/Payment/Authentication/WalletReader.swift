@@ -61,7 +61,6 @@ extension WalletTokenError {
         case .gatewayMerchant, .unknownMerchantKey, .applicationData: "other_recipient"
         case .decryption: "decryption"
         case .unsupportedMethod: "unsupported_method"
-        case .currencyMismatch, .amountMismatch: "amount"
         }
     }
 }

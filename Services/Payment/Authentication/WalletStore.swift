@@ -30,13 +30,26 @@ package enum WalletStore {
     }
 
     /// Marks a token as seen, in the transaction that accepts it.
+    /// - Parameter method: What it becomes.
     /// - Returns: Whether it comes for the first time.
-    package static func see(_ token: SingleUse, in db: borrowing PostgresTransaction) throws -> Bool {
+    package static func see(
+        _ token: SingleUse, as method: PaymentMethodID, in db: borrowing PostgresTransaction
+    ) throws -> Bool {
         let kept: Int = try db.execute(
             """
-            INSERT INTO wallet_tokens (id, keep_until) VALUES (\(token.id), \(token.keepUntil)) ON CONFLICT DO NOTHING
+            INSERT INTO wallet_tokens (id, keep_until, payment_method_id)
+            VALUES (\(token.id), \(token.keepUntil), \(method)) ON CONFLICT DO NOTHING
             """)
         return kept == 1
+    }
+
+    /// What a token that was seen became; `nil` where that was not noted.
+    package static func method(
+        of token: SingleUse, in db: borrowing PostgresTransaction
+    ) throws -> PaymentMethodID? {
+        try db.first("SELECT payment_method_id FROM wallet_tokens WHERE id = \(token.id)") { row in
+            try row.next() as PaymentMethodID?
+        } ?? nil
     }
 
     /// Keeps what the charge needs, beside a payment method that is used once from here on.

@@ -346,9 +346,11 @@ package enum ProviderFault: Error, Sendable, Equatable {
     case unavailable(Int)
     /// It asks for patience, in seconds where it says so.
     case rateLimited(retryAfter: Int?)
-    /// An answer that makes no sense: not JSON, another amount, another currency, another id. Raises an alarm.
+    /// An answer that makes no sense: not JSON, another amount, another currency, another id. Raises an alarm:
+    /// see ``ProviderAlarms``.
     case unusable(String)
-    /// It refuses our request: nothing happened, and a repeat changes nothing. Raises an alarm.
+    /// It refuses our request: nothing happened, and a repeat changes nothing. Raises an alarm, unless a method was to be
+    /// kept: whoever gave it is told.
     case rejected(code: String)
     /// It refuses our credentials, what they may do, or our account: nothing happened, as with every call of the kind until
     /// somebody sees to that. Raises an alarm.

@@ -56,6 +56,15 @@ package struct ProviderCapabilities: Sendable {
             self.offSession = offSession
             self.tokenOnly = tokenOnly
         }
+
+        /// The countries whose customers may pay with it in a currency, in order; `nil` for all.
+        package func countries(payingIn currency: Currency) -> [String]? {
+            countries?.filter { currencyOf[$0] ?? currency.code == currency.code }.sorted()
+        }
+
+        /// Whether the country of a stored method's customer counts: for whom it is, or what they pay in. A bank account
+        /// that the provider has accepted pays from wherever its owner lives.
+        package var isLocal: Bool { type != "sepa_debit" && (countries != nil || !currencyOf.isEmpty) }
     }
 
     /// What the charge of a card can tell of its customer's authentication. What it cannot tell is not claimed here.
@@ -84,17 +93,25 @@ package struct ProviderCapabilities: Sendable {
     /// Why it never charges an amount of a currency that it takes, whatever the method and the customer: it is below the
     /// least, or has last digits that the provider does not count.
     package let refusal: @Sendable (Money) -> UnitRefusal?
+    /// Why it never captures or refunds an amount of a charge that it has made: no least binds these, but the last digits
+    /// that the provider does not count.
+    package let refusalOfPart: @Sendable (Money) -> UnitRefusal?
 
     package init(
         methods: [Method], currencies: Set<String>, authentication: Authentication = .ofProvider,
-        wallets: Set<Wallet> = [], refusal: @escaping @Sendable (Money) -> UnitRefusal? = { _ in nil }
+        wallets: Set<Wallet> = [], refusal: @escaping @Sendable (Money) -> UnitRefusal? = { _ in nil },
+        refusalOfPart: @escaping @Sendable (Money) -> UnitRefusal? = { _ in nil }
     ) {
         self.methods = methods
         self.currencies = currencies
         self.authentication = authentication
         self.wallets = wallets
         self.refusal = refusal
+        self.refusalOfPart = refusalOfPart
     }
+
+    /// What it can do with a kind of method; `nil` for one that it does not take.
+    package func method(_ type: String) -> Method? { methods.first { $0.type == type } }
 
     /// Whether all that a charge says of its customer's authentication reaches the bank.
     package func carries(_ request: ChargeRequest) -> Bool {
@@ -160,8 +177,7 @@ extension ProviderCapabilities {
 
     /// The first thing that stands in the way of a wish; `nil` when nothing does.
     package func obstacle(to wish: Wish) -> Obstacle? {
-        guard let method: Method = methods.first(where: { $0.type == wish.type }), !wish.onPage || !method.tokenOnly
-        else { return .method }
+        guard let method: Method = self.method(wish.type), !wish.onPage || !method.tokenOnly else { return .method }
         guard currencies.contains(wish.currency), method.currencies?.contains(wish.currency) ?? true else {
             return .currency
         }

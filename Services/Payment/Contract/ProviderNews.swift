@@ -16,8 +16,6 @@ package enum ProviderNews: Sendable, Equatable {
     case refund(ProviderRefund)
     /// A dispute was raised or moved on.
     case dispute(ProviderDispute)
-    /// Money was sent to our bank account, or failed to arrive there.
-    case payout(ProviderPayout)
     /// Something happened that the one who follows the provider's books had better look at soon.
     case activity
     /// Nothing that concerns us; the provider's name of the kind of news.
@@ -102,22 +100,5 @@ package struct ProviderDispute: Sendable, Equatable {
         ProviderDispute(
             reference: reference, taken: taken, paymentID: paymentID, amount: amount, fee: fee, reason: reason,
             stage: stage, openedAt: openedAt, evidenceDueBy: evidenceDueBy, changedAt: changedAt)
-    }
-}
-
-/// A transfer of the provider's to our bank account.
-package struct ProviderPayout: Sendable, Equatable {
-    /// The provider's name of it.
-    package let reference: String
-    package let amount: Money
-    /// `false`: it did not arrive, the money is back at the provider.
-    package let arrived: Bool
-    package let at: Instant
-
-    package init(reference: String, amount: Money, arrived: Bool, at: Instant) {
-        self.reference = reference
-        self.amount = amount
-        self.arrived = arrived
-        self.at = at
     }
 }

@@ -1,7 +1,8 @@
 /// Carries requests to a provider. One way out for all connectors: time limits, TLS, pools and metrics live behind it.
 package protocol ProviderTransport: Sendable {
     /// Sends one request and reads the whole answer, whatever its status.
-    /// - Throws: ``ProviderFault/notSent(_:)`` or ``ProviderFault/timedOut``.
+    /// - Throws: ``ProviderFault/notSent(_:)``, ``ProviderFault/timedOut``, or ``ProviderFault/unusable(_:)`` for an answer
+    ///   that is longer than the request takes.
     func send(_ request: ProviderHTTPRequest) async throws(ProviderFault) -> ProviderHTTPAnswer
 }
 
@@ -12,8 +13,14 @@ package struct ProviderHTTPRequest: Sendable {
     package let url: String
     package let headers: [(name: String, value: String)]
     package let body: [UInt8]
+    /// The longest answer that is read.
+    package let maxAnswerBytes: Int
 
-    package init(method: String, url: String, headers: [(name: String, value: String)], body: [UInt8] = []) {
+    package init(
+        method: String, url: String, headers: [(name: String, value: String)], body: [UInt8] = [],
+        maxAnswerBytes: Int = 4 << 20
+    ) {
+        self.maxAnswerBytes = maxAnswerBytes
         self.method = method
         self.url = url
         self.headers = headers

@@ -7,6 +7,9 @@ package protocol ProviderVault: PaymentProvider {
     func save(_ request: SaveMethodRequest) async throws(ProviderFault) -> SaveMethodAnswer
     /// How the saving of a method stands that was not over with the first answer.
     func saved(_ request: SaveMethodRequest, reference: String) async throws(ProviderFault) -> SaveMethodAnswer
+    /// What a token names, by what its form gave or by what charges name it; nothing is kept or changed by it.
+    /// - Returns: `nil` where the provider knows no such method.
+    func look(at token: String) async throws(ProviderFault) -> VaultedMethod?
     /// Removes a kept method, so that nobody can charge it any more. One that is gone already counts as removed, so a
     /// repeat is harmless at any time.
     func forget(_ request: ForgetMethodRequest) async throws(ProviderFault) -> ForgetMethodAnswer
@@ -113,5 +116,34 @@ package struct SavedMethod: Sendable, Equatable {
         self.expMonth = expMonth
         self.expYear = expYear
         self.fingerprint = fingerprint
+    }
+}
+
+/// What a provider says of a method that it holds.
+package struct VaultedMethod: Sendable, Equatable {
+    /// `card`, `sepa_debit`, `paypal`.
+    package let type: String
+    /// `nil` for anything else, and where the provider does not tell all of it.
+    package let card: VaultedCard?
+
+    package init(type: String, card: VaultedCard? = nil) {
+        self.type = type
+        self.card = card
+    }
+}
+
+/// What is shown of a card; two that are equal in it count as one.
+package struct VaultedCard: Sendable, Equatable {
+    /// By the names of `CardNumber.brand`.
+    package let brand: String
+    package let last4: String
+    package let expMonth: Int
+    package let expYear: Int
+
+    package init(brand: String, last4: String, expMonth: Int, expYear: Int) {
+        self.brand = brand
+        self.last4 = last4
+        self.expMonth = expMonth
+        self.expYear = expYear
     }
 }

@@ -28,8 +28,7 @@ package struct CryptoPart: Sendable {
             for asset in accepted {
                 providers.append(
                     CryptoProvider(
-                        asset, addresses: addresses, rates: ToldRates(), pool: pool, clock: clock,
-                        terms: settings.terms))
+                        asset, addresses: addresses, pool: pool, clock: clock, terms: settings.terms))
             }
             guard let chain = accepted.first?.asset.chain else { return }
             watchers.append(
@@ -90,6 +89,9 @@ package struct AcceptedAssets: Sendable {
     }
 
     package var names: [String] { byName.keys.sorted() }
+
+    /// All of them, by name.
+    package var all: [AcceptedAsset] { names.compactMap(find) }
 
     /// One by its name; `nil` for one that is not configured, any more or here.
     package func find(_ name: String) -> AcceptedAsset? { byName[name] }

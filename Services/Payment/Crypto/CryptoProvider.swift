@@ -14,14 +14,13 @@ package struct CryptoProvider: PaymentProvider {
     package let capabilities: ProviderCapabilities
     private let accepted: AcceptedAsset
     private let addresses: AddressSource
-    private let rates: any RateSource
     private let pool: PostgresPool
     private let clock: any WallClock
     private let terms: CryptoTerms
 
     package init(
-        _ accepted: AcceptedAsset, addresses: AddressSource, rates: any RateSource, pool: PostgresPool,
-        clock: any WallClock, terms: CryptoTerms
+        _ accepted: AcceptedAsset, addresses: AddressSource, pool: PostgresPool, clock: any WallClock,
+        terms: CryptoTerms
     ) {
         name = accepted.name
         capabilities = ProviderCapabilities(
@@ -32,7 +31,6 @@ package struct CryptoProvider: PaymentProvider {
             ], currencies: Set(Currency.all.map(\.code)))
         self.accepted = accepted
         self.addresses = addresses
-        self.rates = rates
         self.pool = pool
         self.clock = clock
         self.terms = terms
@@ -111,7 +109,7 @@ package struct CryptoProvider: PaymentProvider {
         guard try ChainStore.isInSight(accepted.asset.chain, seconds: terms.blindSeconds, in: db) else {
             return .declined(ProviderDecline(code: CryptoDecline.chainUnavailable))
         }
-        guard let rate = try rates.rate(of: accepted, in: request.amount.currency, db),
+        guard let rate = try ToldRates.rate(of: accepted, in: request.amount.currency, db),
             rate.isUsable(at: now, age: terms.rateAge)
         else { return .declined(ProviderDecline(code: CryptoDecline.rateUnavailable)) }
         guard let quote = quote(request.amount, at: rate.rate, now) else {

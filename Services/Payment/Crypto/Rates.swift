@@ -20,19 +20,10 @@ package struct DatedRate: Sendable, Equatable {
     }
 }
 
-/// Knows what coins cost.
-package protocol RateSource: Sendable {
+/// What coins cost: out of the configuration, and for what has no rate there as it was told (`POST /v1/crypto/rates`).
+package enum ToldRates {
     /// The newest rate, however old; `nil` when there is none. Asked for in the transaction that stores the quote.
-    func rate(
-        of asset: AcceptedAsset, in currency: Currency, _ db: borrowing PostgresTransaction
-    ) throws -> DatedRate?
-}
-
-/// Rates out of the configuration, and for what has none there the ones that were told (`POST /v1/crypto/rates`).
-package struct ToldRates: RateSource {
-    package init() {}
-
-    package func rate(
+    static func rate(
         of asset: AcceptedAsset, in currency: Currency, _ db: borrowing PostgresTransaction
     ) throws -> DatedRate? {
         if let fixed = asset.fixedRates[currency] { return DatedRate(rate: fixed, asOf: nil) }

@@ -6,7 +6,7 @@ package enum DisputeConsistency {
     package static let checks: [(SQL, String)] = [
         (
             """
-            SELECT count(*) FROM (SELECT * FROM disputes WHERE provider = 'sandbox') d
+            SELECT count(*) FROM (SELECT * FROM disputes WHERE provider ~ '^sandbox(_[a-z0-9_]+)?$') d
             FULL JOIN sandbox_disputes s ON s.reference = d.reference
             WHERE d.status IS DISTINCT FROM s.status OR d.amount <> s.amount OR d.fee IS DISTINCT FROM s.fee
                 OR d.payment_id <> s.payment_id

@@ -25,9 +25,4 @@ package struct Disputes: Sendable {
 
     /// Keeps up with them.
     package var loop: BackgroundLoop { follow.loop }
-
-    /// Work under way outside the event flow.
-    package static func inFlight(_ db: borrowing PostgresTransaction) throws -> Int64 {
-        try DisputeReadingStore.inFlight(in: db)
-    }
 }

@@ -1,10 +1,15 @@
 package import Postgres
+import ServiceKit
 
 /// What must hold of exchanged movements, whatever happened.
 package enum ExchangeChecks {
     /// What does not hold, a sentence each.
     package static func violations(in db: borrowing PostgresTransaction) throws -> [String] {
-        let differing: Int64? = try db.first(
+        try ConsistencyFacts.violations(checks, in: db)
+    }
+
+    private static let checks: [(SQL, String)] = [
+        (
             """
             SELECT count(*) FROM (
                 SELECT currency, sum(amount) AS amount FROM (
@@ -23,9 +28,7 @@ package enum ExchangeChecks {
                 SELECT currency, sum(amount) AS amount FROM journal_lines WHERE account = 'assets:exchange_position'
                 GROUP BY currency) AS l USING (currency)
             WHERE coalesce(m.amount, 0) <> coalesce(l.amount, 0)
-            """
-        ) { row in try row.next() }
-        guard let differing, differing > 0 else { return [] }
-        return ["\(differing) currencies in which the exchange account and what was exchanged differ"]
-    }
+            """, "currencies in which the exchange account and what was exchanged differ"
+        )
+    ]
 }

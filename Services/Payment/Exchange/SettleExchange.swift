@@ -1,5 +1,5 @@
 package import BillingCore
-package import PaymentDomain
+import PaymentDomain
 package import PaymentRecords
 package import Postgres
 
@@ -40,17 +40,6 @@ package enum SettleExchange {
         case settledOtherwise(Money)
         /// Another amount or currency than was booked: a case for reconciliation.
         case mismatch(booked: Money)
-    }
-
-    /// Records a settlement once, and books its entry; the same again changes nothing.
-    /// - Returns: What was booked; no lines when the provider settled just what was booked.
-    /// - Throws: ``Failure``; ``ExchangeError`` for a rate that is none.
-    package static func book(
-        _ settlement: ProviderSettlement, at now: Instant, in db: borrowing PostgresTransaction
-    ) throws -> [Posting] {
-        guard let entry: JournalEntry = try record(settlement, occurredAt: now, at: now, in: db) else { return [] }
-        try LedgerStore.book([entry], in: db)
-        return entry.postings
     }
 
     /// Records a settlement once; the same again changes nothing.

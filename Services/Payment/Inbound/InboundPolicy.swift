@@ -3,6 +3,9 @@ package struct InboundPolicy: Sendable {
     /// How long a webhook waits before it is processed: the answer to our own call, which tells the same, comes in
     /// meanwhile (`payment.webhook_delay_seconds`).
     let delaySeconds: Int
+    /// After so long another instance takes up what one has not brought to an end, as it may have died over it: longer than a
+    /// call of a provider may take, after which an attempt ends as a failure.
+    let leaseSeconds: Int
     /// How long it waits after the first failure; each later wait is twice as long.
     let firstWaitSeconds: Int
     /// No wait is longer.
@@ -14,10 +17,11 @@ package struct InboundPolicy: Sendable {
 
     /// Sets every limit.
     package init(
-        delaySeconds: Int = 1, firstWaitSeconds: Int = 10, longestWaitSeconds: Int = 3_600, attemptsLimit: Int = 16,
-        keepDays: Int = 90
+        delaySeconds: Int = 1, leaseSeconds: Int = 40, firstWaitSeconds: Int = 10, longestWaitSeconds: Int = 3_600,
+        attemptsLimit: Int = 16, keepDays: Int = 90
     ) {
         self.delaySeconds = delaySeconds
+        self.leaseSeconds = leaseSeconds
         self.firstWaitSeconds = firstWaitSeconds
         self.longestWaitSeconds = longestWaitSeconds
         self.attemptsLimit = attemptsLimit

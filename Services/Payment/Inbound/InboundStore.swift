@@ -11,8 +11,10 @@ struct InboundWebhook: PostgresRecord, Sendable {
     let body: [UInt8]
     /// This one included.
     let attempts: Int
+    /// When another instance may take it; every taking and every replay sets another time.
+    let takenUntil: Instant
 
-    static let columns: SQL = "w.id, w.provider, w.event_id, w.type, w.body, w.attempts"
+    static let columns: SQL = "w.id, w.provider, w.event_id, w.type, w.body, w.attempts, w.next_attempt_at"
 
     init(row: inout PostgresRow) throws {
         id = try row.next()
@@ -21,6 +23,7 @@ struct InboundWebhook: PostgresRecord, Sendable {
         type = try row.next()
         body = try row.next()
         attempts = try row.next()
+        takenUntil = try row.next()
     }
 }
 
@@ -72,28 +75,33 @@ enum InboundStore {
 
     /// Takes what is due. Taking counts as an attempt and sets the time of the next one, so that a process that dies over it
     /// leaves it to another, later; rows that another instance takes at the moment are skipped.
+    /// - Parameter whose: Which providers' are taken, a condition on `provider`.
     static func claim(
-        limit: Int, _ policy: InboundPolicy, in db: borrowing PostgresTransaction
+        _ whose: SQL, limit: Int, _ policy: InboundPolicy, in db: borrowing PostgresTransaction
     ) throws -> [InboundWebhook] {
         try db.query(
             """
-            UPDATE inbound_webhooks w SET attempts = w.attempts + 1, next_attempt_at = now() + make_interval(secs =>
-                least(\(policy.longestWaitSeconds)::bigint, \(policy.firstWaitSeconds)::bigint << least(w.attempts, 20)))
-            FROM (SELECT id FROM inbound_webhooks WHERE state = 'waiting' AND next_attempt_at <= now()
+            UPDATE inbound_webhooks w SET attempts = w.attempts + 1,
+                next_attempt_at = now() + make_interval(secs => \(policy.leaseSeconds))
+            FROM (SELECT id FROM inbound_webhooks WHERE state = 'waiting' AND next_attempt_at <= now() AND \(whose)
                   ORDER BY next_attempt_at LIMIT \(limit) FOR UPDATE SKIP LOCKED) AS due
             WHERE w.id = due.id
             RETURNING \(InboundWebhook.columns)
             """, as: InboundWebhook.self)
     }
 
-    /// Records how an attempt ended; one that has been overtaken by a replay or another instance changes nothing.
+    /// Records how an attempt ended, and when the next one is; one that has been overtaken by a replay or another instance
+    /// changes nothing.
     static func settle(
-        _ webhook: InboundWebhook, _ verdict: InboundVerdict, in db: borrowing PostgresTransaction
+        _ webhook: InboundWebhook, _ verdict: InboundVerdict, _ policy: InboundPolicy,
+        in db: borrowing PostgresTransaction
     ) throws {
         _ = try db.execute(
             """
-            UPDATE inbound_webhooks SET state = \(verdict.state), reason = \(verdict.reason)
-            WHERE id = \(webhook.id) AND state = 'waiting' AND attempts = \(webhook.attempts)
+            UPDATE inbound_webhooks SET state = \(verdict.state), reason = \(verdict.reason),
+                next_attempt_at = now() + make_interval(secs => least(\(policy.longestWaitSeconds)::bigint,
+                    \(policy.firstWaitSeconds)::bigint << least(attempts - 1, 20)))
+            WHERE id = \(webhook.id) AND state = 'waiting' AND next_attempt_at = \(webhook.takenUntil)::timestamptz
             """)
     }
 

@@ -12,13 +12,11 @@ package protocol NewsHandler: Sendable {
     /// Something became of a charge or capture that is told by the provider's name of it alone; perhaps not one of ours.
     func taken(_ reference: String, at provider: String) async throws
     /// Something became of a capture.
-    func capture(_ id: CaptureID, at provider: String) async throws
+    func capture(_ id: CaptureID) async throws
     /// A refund was made or changed, here or at the provider's own pages.
     func refund(_ refund: ProviderRefund, at provider: String) async throws
     /// A dispute was raised or moved on.
     func dispute(_ dispute: ProviderDispute, at provider: String) async throws
-    /// Money was sent to our bank account, or failed to arrive there.
-    func payout(_ payout: ProviderPayout, at provider: String) async throws
     /// Something happened on the chain that a node of ours follows.
     func activity(at provider: String) async throws
 }
@@ -30,10 +28,9 @@ extension NewsHandler {
         switch news {
         case .charge(let attempt, let reference): try await charge(attempt, known: reference, at: provider)
         case .taken(let reference): try await taken(reference, at: provider)
-        case .capture(let id): try await capture(id, at: provider)
+        case .capture(let id): try await capture(id)
         case .refund(let told): try await refund(told, at: provider)
         case .dispute(let told): try await dispute(told, at: provider)
-        case .payout(let told): try await payout(told, at: provider)
         case .activity: try await activity(at: provider)
         case .nothing(let kind): return "no concern of ours: \(kind)"
         }

@@ -5,11 +5,12 @@ package import Postgres
 package import ServiceKit
 import Telemetry
 
-/// Works off stored webhooks: what each tells is handed to who looks after it. Several instances share the work.
+/// Works off stored webhooks: what each tells is handed to who looks after it. Several instances share the work. Each
+/// provider's go by themselves: one that does not answer holds up nobody else's.
 package struct ProcessWebhooks: Sendable {
     /// How often it looks when nothing was due.
     static let interval: Duration = .milliseconds(500)
-    /// Webhooks handled at once; each may wait for its provider.
+    /// Webhooks of a provider handled at once; each may wait for it.
     static let batch = 32
     /// How often old rows are deleted, and how many by one statement.
     static let pruneInterval: Duration = .seconds(600)
@@ -35,21 +36,38 @@ package struct ProcessWebhooks: Sendable {
 
     /// Works webhooks off, and forgets old ones.
     package var loops: [BackgroundLoop] {
-        [
-            BackgroundLoop(name: "webhooks") { try await pass() < Self.batch ? .after(Self.interval) : .atOnce },
-            BackgroundLoop(name: "prune webhooks") {
-                try await pruneOnce() < Self.pruneLimit ? .after(Self.pruneInterval) : .atOnce
-            },
-        ]
+        let work: [BackgroundLoop] = queues.map { queue in
+            BackgroundLoop(name: "webhooks: \(queue.name)") {
+                try await pass(queue.whose) < Self.batch ? .after(Self.interval) : .atOnce
+            }
+        }
+        let prune = BackgroundLoop(name: "prune webhooks") {
+            try await pruneOnce() < Self.pruneLimit ? .after(Self.pruneInterval) : .atOnce
+        }
+        return work + [prune]
     }
 
-    /// Handles what is due, as much as fits in one batch.
+    /// What is worked off by itself: each provider's, and those of providers that are not configured any more.
+    private var queues: [(name: String, whose: SQL)] {
+        let names: [String] = sources.keys.sorted()
+        var queues: [(name: String, whose: SQL)] = names.map { (name: $0, whose: "provider = \($0)") }
+        queues.append((name: "others", whose: "provider <> ALL(\(names)::text[])"))
+        return queues
+    }
+
+    /// Handles what is due, as much as fits in one batch of each provider.
     /// - Returns: How many webhooks were taken.
     @discardableResult
     package func pass() async throws -> Int {
+        var taken: Int = 0
+        for queue in queues { taken += try await pass(queue.whose) }
+        return taken
+    }
+
+    private func pass(_ whose: SQL) async throws -> Int {
         let policy: InboundPolicy = policy
         let due: [InboundWebhook] = try await pool.transaction { db in
-            try InboundStore.claim(limit: Self.batch, policy, in: db)
+            try InboundStore.claim(whose, limit: Self.batch, policy, in: db)
         }
         try await withThrowingTaskGroup(of: Void.self) { group in
             for webhook in due { group.addTask { try await settle(webhook) } }
@@ -71,7 +89,8 @@ package struct ProcessWebhooks: Sendable {
             parked.increment()
             logger.error("a webhook is parked", metadata: facts)
         }
-        try await pool.transactionRetrying { db in try InboundStore.settle(webhook, verdict, in: db) }
+        let policy: InboundPolicy = policy
+        try await pool.transactionRetrying { db in try InboundStore.settle(webhook, verdict, policy, in: db) }
     }
 
     private func verdict(on webhook: InboundWebhook) async -> InboundVerdict {

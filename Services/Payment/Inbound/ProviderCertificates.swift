@@ -10,10 +10,11 @@ package struct ProviderCertificates: CertificateTransport {
     package init(transport: any ProviderTransport) { self.transport = transport }
 
     package func get(_ address: String, maxBytes: Int) async -> [UInt8]? {
-        let request = ProviderHTTPRequest(method: "GET", url: address, headers: [("Accept", "application/x-pem-file")])
+        let request = ProviderHTTPRequest(
+            method: "GET", url: address, headers: [("Accept", "application/x-pem-file")], maxAnswerBytes: maxBytes)
         do throws(ProviderFault) {
             let answer: ProviderHTTPAnswer = try await transport.send(request)
-            return answer.status == 200 && answer.body.count <= maxBytes ? answer.body : nil
+            return answer.status == 200 ? answer.body : nil
         } catch {
             return nil
         }

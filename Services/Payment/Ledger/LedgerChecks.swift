@@ -1,15 +1,11 @@
 package import Postgres
+import ServiceKit
 
 /// What must hold of the ledger, whatever happened.
 package enum LedgerChecks {
     /// What does not hold, a sentence each.
     package static func violations(in db: borrowing PostgresTransaction) throws -> [String] {
-        var found: [String] = []
-        for (sql, what) in entries + totals {
-            let number: Int64 = try db.first(sql) { row in try row.next() } ?? 0
-            if number > 0 { found.append("\(number) \(what)") }
-        }
-        return found
+        try ConsistencyFacts.violations(entries + totals, in: db)
     }
 
     private static let entries: [(SQL, String)] = [

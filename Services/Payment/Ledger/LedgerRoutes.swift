@@ -23,17 +23,17 @@ package struct LedgerRoutes: Sendable {
     }
 
     private var balances: Endpoint {
-        .list(
+        .whole(
             "/v1/ledger/balances", scope: "ledger:read", summary: "The balance of every account",
             filters: [
                 .instant("at", doc: "Counts what happened before this moment, whenever it was booked"),
                 .string("account", max: 56), .string("currency", max: 12),
             ], item: BalanceResource.self
-        ) { db, call, _ in
+        ) { db, call in
             let found: [AccountBalance] = try LedgerBalances.read(
                 before: call.query.instant("at"), account: call.query.string("account"),
                 currency: call.query.string("currency"), in: db)
-            return Page(items: found.map(BalanceResource.init), hasMore: false)
+            return found.map(BalanceResource.init)
         }
     }
 
@@ -75,12 +75,12 @@ package struct LedgerRoutes: Sendable {
     }
 
     private var entries: Endpoint {
-        .list(
+        .whole(
             "/v1/ledger/entries", scope: "ledger:read", summary: "The lines booked for a payment",
             filters: [.id("payment_id", as: PaymentID.self, required: true)], item: JournalLineRecord.self
-        ) { db, call, _ in
-            guard let payment: PaymentID = call.query.id("payment_id") else { return Page(items: [], hasMore: false) }
-            return Page(items: try LedgerStore.lines(of: payment, in: db), hasMore: false)
+        ) { db, call in
+            guard let payment: PaymentID = call.query.id("payment_id") else { return [] }
+            return try LedgerStore.lines(of: payment, in: db)
         }
     }
 

@@ -1,3 +1,4 @@
+import BillingCore
 import HTTPKit
 package import JSON
 

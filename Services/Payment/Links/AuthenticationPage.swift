@@ -77,7 +77,7 @@ extension PageHeaders {
     }
 
     /// Nothing is framed and nothing posted.
-    fileprivate static var ofReturn: [HeaderField] {
+    static var ofReturn: [HeaderField] {
         headers(["connect-src 'self'", "form-action 'none'"], ancestors: "'none'")
             + [HeaderField("X-Frame-Options", "DENY")]
     }

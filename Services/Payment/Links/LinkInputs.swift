@@ -90,7 +90,7 @@ extension InputFields {
     /// - Parameter loopback: Whether `http` to this machine passes too; ``CreateLink`` refuses it outside the sandbox.
     mutating func optionalURL(_ name: String, loopback: Bool = true, doc: String) -> String? {
         optional(name, schema: JSONSchema.string(max: WebAddress.maxLength, format: "uri"), doc: doc) { value in
-            guard let address = value.stringValue.flatMap(WebAddress.init(_:)), loopback || !address.isLoopback else {
+            guard let address = value.stringValue.flatMap({ WebAddress($0) }), loopback || !address.isLoopback else {
                 return .failure(Fault(code: "invalid_url", message: "must be an https address"))
             }
             return .success(address.text)

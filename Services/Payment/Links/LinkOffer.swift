@@ -6,7 +6,7 @@ package struct LinkOffer: Sendable, Equatable {
     package let type: String
     /// What the provider must be told of who pays.
     package let payer: [PayerDetail]
-    /// ISO 3166 countries that they may live in; `nil` for all.
+    /// ISO 3166 countries that they may live in, for the currency of the link; `nil` for all.
     package let countries: [String]?
 
     package init(type: String, payer: [PayerDetail] = [], countries: [String]? = nil) {

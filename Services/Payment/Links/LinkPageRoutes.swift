@@ -167,7 +167,7 @@ package struct LinkPageRoutes: Sendable {
         _ read: @escaping @Sendable (borrowing PostgresTransaction, LinkStanding) throws -> Answer
     ) async throws -> Answer {
         try await limits.looking(call) {
-            let code: LinkCode = try limits.code(call)
+            let code: LinkCode = try VisitLimits.code(call)
             return try await pool.transaction(readOnly: true, deadline: call.deadline) { db in
                 guard let standing: LinkStanding = try LinkStore.find(code, in: db) else { throw VisitLimits.Missed() }
                 return try read(db, standing)

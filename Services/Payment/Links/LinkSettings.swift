@@ -107,7 +107,7 @@ package struct LinkSettings: Sendable {
         guard let provider = providers.first(that: Self.wish(type, amount, country)),
             let method = provider.capabilities.methods.first(where: { $0.type == type })
         else { return nil }
-        return LinkOffer(type: type, payer: method.payer, countries: method.countries?.sorted())
+        return LinkOffer(type: type, payer: method.payer, countries: method.countries(payingIn: amount.currency))
     }
 
     /// What a payment of a link asks of a provider.

@@ -1,3 +1,4 @@
+import BillingCore
 import HTTPKit
 
 /// What browsers are told of a page: nothing runs, loads or frames but what it names, and nobody learns its address.
@@ -9,7 +10,7 @@ enum PageHeaders {
     ///   - googlePay: Whether the page loads Google's script, whose sheet is a window and frames of Google's. A script of
     ///     theirs keeps no trusted types.
     static func of(logo: String?, googlePay: Bool) -> [HeaderField] {
-        let image: String = logo.flatMap(WebAddress.init(_:)).map { " \($0.origin)" } ?? ""
+        let image: String = logo.flatMap { WebAddress($0) }.map { " \($0.origin)" } ?? ""
         let google: String = googlePay ? " https://pay.google.com" : ""
         var policy: [String] = [
             "default-src 'none'", "script-src 'self'\(google)", "style-src 'self'", "img-src 'self'\(image)",

@@ -1,14 +1,13 @@
-import Glibc
 package import HTTPKit
 package import Redis
 
 /// How much one visitor may do on pages in a minute, whichever instance they talk to: guessing codes and trying cards stay
 /// slow. While Redis is away each instance counts for itself.
 ///
-/// A visitor is an address, of IPv6 its first 64 bits: whoever has one address there has all of them. Nothing is counted for
-/// everybody together: who guesses much could shut all others out.
+/// A visitor is an address, see ``HTTPKit/Visitor``. Nothing is counted for everybody together: who guesses much could shut
+/// all others out.
 package struct VisitLimits: Sendable {
-    /// A code leads nowhere; ``VisitLimits/missed(_:)`` says what that is answered with.
+    /// A code leads nowhere; ``VisitLimits/looking(_:_:)`` says what that is answered with.
     package struct Missed: Error {
         package init() {}
     }
@@ -28,41 +27,35 @@ package struct VisitLimits: Sendable {
     }
 
     /// The code in a request's path.
-    /// - Throws: ``Problem`` 429 for an address that has guessed too much, ``Missed`` for what cannot be a code.
-    package func code(_ call: Call) throws -> LinkCode {
-        guard !misses.isOut(Self.visitor(call.clientAddress)) else { throw Self.tooMany }
+    /// - Throws: ``Missed`` for what cannot be a code.
+    package static func code(_ call: Call) throws(Missed) -> LinkCode {
         guard let code = LinkCode(call.parameter("code")) else { throw Missed() }
         return code
     }
 
-    /// Runs what looks a code up, and takes note of one that leads nowhere: 404, or 429 where there were too many.
+    /// Runs what looks a code up. A guess is counted before it is made, and a right one is taken back: of those that are made
+    /// at once, at whichever instances, no more learn anything than wrong codes are allowed.
+    /// - Throws: ``Problem``: 429, without a look, for an address that has guessed too much; 404 for a code that leads nowhere.
+    ///   What `work` throws.
     package func looking<Answer>(_ call: Call, _ work: () async throws -> Answer) async throws -> Answer {
-        do { return try await work() } catch is Missed {
-            let visitor: String = Self.visitor(call.clientAddress)
-            switch await misses.take(visitor) {
-            case .refused: throw Self.tooMany
-            // Being refused is remembered, so that a right guess after the last wrong one is none.
-            case .allowed(remaining: 0): _ = await misses.take(visitor)
-            case .allowed: break
-            }
+        let visitor: String = Visitor.of(call.clientAddress)
+        if case .refused = await misses.take(visitor) { throw Self.tooMany }
+        do {
+            let answer: Answer = try await work()
+            await misses.giveBack(visitor)
+            return answer
+        } catch is Missed {
             throw Problem.notFound("payment link")
+        } catch {
+            await misses.giveBack(visitor)
+            throw error
         }
     }
 
     /// Takes note of an action.
     /// - Throws: ``Problem`` 429 when there were too many.
     package func act(_ call: Call) async throws {
-        if case .refused = await actions.take(Self.visitor(call.clientAddress)) { throw Self.tooMany }
-    }
-
-    /// What an address counts as: IPv4 by itself, however it is written; of IPv6 the first 64 bits.
-    package static func visitor(_ address: String) -> String {
-        var bytes = [UInt8](repeating: 0, count: 16)
-        guard inet_pton(AF_INET6, address.prefix { $0 != "%" }.description, &bytes) == 1 else { return address }
-        // ::ffff:a.b.c.d
-        let isMapped: Bool = bytes[..<10].allSatisfy { $0 == 0 } && bytes[10] == 0xFF && bytes[11] == 0xFF
-        if isMapped { return bytes[12...].map { String($0) }.joined(separator: ".") }
-        return bytes[..<8].map(\.hexDigits).joined() + "/64"
+        if case .refused = await actions.take(Visitor.of(call.clientAddress)) { throw Self.tooMany }
     }
 
     /// 429: wait a minute.

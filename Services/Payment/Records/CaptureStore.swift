@@ -55,11 +55,14 @@ package enum CaptureStore {
         }
     }
 
-    /// Whether a capture of the payment, whose row is locked, is under way.
-    package static func isUnderWay(_ payment: PaymentID, in db: borrowing PostgresTransaction) throws -> Bool {
-        try db.first(
-            "SELECT true FROM captures WHERE payment_id = \(payment) AND status = 'processing'"
-        ) { row in try row.next() } ?? false
+    /// Notes what the provider calls a capture that has failed here, and that it says to have made, so that its news and its
+    /// settlement lines find the payment.
+    /// - Returns: `false` for a capture that has not failed.
+    package static func noteMade(
+        _ failed: CaptureID, reference: String, in db: borrowing PostgresTransaction
+    ) throws -> Bool {
+        try db.execute(
+            "UPDATE captures SET provider_reference = \(reference) WHERE id = \(failed) AND status = 'failed'") > 0
     }
 
     /// The capture of the payment that is under way; `nil` when none is.

@@ -1,21 +1,8 @@
 package import BillingCore
-package import PaymentContract
 package import Postgres
 
 /// SQL over methods that are to be removed at the providers that keep them.
 package enum MethodRemovalStore {
-    /// A removal that a provider is to be asked for now.
-    package struct Due: PostgresRecord, Sendable {
-        package let provider: String
-        package let request: ForgetMethodRequest
-
-        package init(row: inout PostgresRow) throws {
-            let id: PaymentMethodID = try row.next()
-            provider = try row.next()
-            request = ForgetMethodRequest(methodID: id, token: try row.next())
-        }
-    }
-
     /// Stores the intent to remove a method, in the transaction that takes it off its customer; once for a method.
     package static func intend(
         _ id: PaymentMethodID, at now: Instant, in db: borrowing PostgresTransaction
@@ -27,15 +14,31 @@ package enum MethodRemovalStore {
             """)
     }
 
+    /// Stores the intent to remove what a further provider keeps for a method that stays: as a detached method of its own,
+    /// which nobody is shown.
+    package static func intend(
+        _ token: String, at provider: String, of id: PaymentMethodID, at now: Instant,
+        in db: borrowing PostgresTransaction
+    ) throws {
+        let part = PaymentMethodID.new(at: now)
+        _ = try db.execute(
+            """
+            INSERT INTO payment_methods (id, customer_id, type, fingerprint, provider, provider_token, is_default, status,
+                single_use, created_at)
+            SELECT \(part), customer_id, type, \(part), \(provider), \(token), false, 'detached', true, \(now)
+            FROM payment_methods WHERE id = \(id)
+            """)
+        try intend(part, at: now, in: db)
+    }
+
     /// Takes removals that are due; nobody else asks for them before their next time, which is twice as far away after each.
     /// One whose method a payment still depends on is left alone.
-    package static func take(limit: Int, in db: borrowing PostgresTransaction) throws -> [Due] {
+    package static func take(limit: Int, in db: borrowing PostgresTransaction) throws -> [PaymentMethodID] {
         try db.query(
             """
             UPDATE method_removals r SET tries = r.tries + 1,
                 due_at = now() + least(power(2, least(r.tries, 12)) * interval '30 seconds', interval '6 hours')
-            FROM payment_methods m
-            WHERE m.id = r.payment_method_id AND r.payment_method_id IN (
+            WHERE r.payment_method_id IN (
                 SELECT d.payment_method_id FROM method_removals d
                 JOIN payment_methods k ON k.id = d.payment_method_id
                 WHERE d.status = 'processing' AND d.due_at <= now() AND NOT EXISTS (
@@ -43,18 +46,24 @@ package enum MethodRemovalStore {
                     WHERE p.customer_id = k.customer_id AND p.payment_method_id = k.id
                         AND p.status IN ('created', 'processing', 'requires_action', 'canceling'))
                 ORDER BY d.due_at LIMIT \(limit) FOR UPDATE OF d SKIP LOCKED)
-            RETURNING r.payment_method_id, m.provider, m.provider_token
-            """, as: Due.self)
+            RETURNING r.payment_method_id
+            """
+        ) { row in try row.next() }
     }
 
-    /// The tokens of the other methods that the customer has at the same provider, kept or about to be.
+    /// The tokens of the other methods that the customer has at a provider, kept or about to be.
     package static func tokensBeside(
-        _ id: PaymentMethodID, in db: borrowing PostgresTransaction
+        _ id: PaymentMethodID, at provider: String, in db: borrowing PostgresTransaction
     ) throws -> [String] {
         try db.query(
             """
-            SELECT o.provider_token FROM payment_methods m JOIN payment_methods o ON o.customer_id = m.customer_id
-            WHERE m.id = \(id) AND o.id <> m.id AND o.provider = m.provider
+            SELECT k.token FROM payment_methods m JOIN payment_methods o ON o.customer_id = m.customer_id
+            CROSS JOIN LATERAL (
+                SELECT o.provider, o.provider_token
+                UNION ALL
+                SELECT t.provider, t.token FROM payment_method_tokens t WHERE t.payment_method_id = o.id
+            ) AS k(provider, token)
+            WHERE m.id = \(id) AND o.id <> m.id AND k.provider = \(provider)
                 AND o.status IN ('active', 'pending', 'requires_action')
             """
         ) { row in try row.next() }

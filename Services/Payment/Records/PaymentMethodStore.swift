@@ -30,6 +30,8 @@ package struct PaymentMethodRecord: PostgresRecord, Sendable {
     package let fingerprint: String
     /// Who knows the token.
     package let provider: String
+    /// Who can charge it, its own provider first.
+    package let providers: [String]
     package let providerToken: String
     /// What the provider knows the customer by, where it does.
     package let providerCustomer: String?
@@ -50,6 +52,8 @@ package struct PaymentMethodRecord: PostgresRecord, Sendable {
     package static let columns: SQL = """
         id, customer_id, type, brand, bin, last4, exp_month, exp_year, fingerprint, provider, provider_token, \
         provider_customer, is_default, status, setup_action::text, failure_code, return_url, country, created_at, \
+        array_prepend(provider, ARRAY(SELECT t.provider FROM payment_method_tokens t
+            WHERE t.payment_method_id = payment_methods.id ORDER BY t.created_at, t.provider)), \
         \(Mandate.columns)
         """
 
@@ -58,7 +62,7 @@ package struct PaymentMethodRecord: PostgresRecord, Sendable {
         last4: String?, expMonth: Int?, expYear: Int?, fingerprint: String, provider: String, providerToken: String,
         providerCustomer: String? = nil, isDefault: Bool, status: Status = .active, setupAction: NextAction? = nil,
         failureCode: String? = nil, returnURL: String? = nil, country: String? = nil, createdAt: Instant,
-        mandate: Mandate? = nil
+        providers: [String]? = nil, mandate: Mandate? = nil
     ) {
         self.id = id
         self.customerID = customerID
@@ -70,6 +74,7 @@ package struct PaymentMethodRecord: PostgresRecord, Sendable {
         self.expYear = expYear
         self.fingerprint = fingerprint
         self.provider = provider
+        self.providers = providers ?? [provider]
         self.providerToken = providerToken
         self.providerCustomer = providerCustomer
         self.isDefault = isDefault
@@ -91,7 +96,7 @@ package struct PaymentMethodRecord: PostgresRecord, Sendable {
             isDefault: try row.next(), status: try row.nextCase(),
             setupAction: (try row.next() as String?).flatMap(NextAction.init(stored:)), failureCode: try row.next(),
             returnURL: try row.next(), country: try row.next(), createdAt: try row.next(),
-            mandate: try Mandate(row: &row))
+            providers: try row.next() as [String], mandate: try Mandate(row: &row))
     }
 }
 

@@ -3,6 +3,29 @@ package import PaymentContract
 package import PaymentDomain
 package import Postgres
 
+/// A person's decision about a payment that was held for review.
+package struct ReviewDecision: Sendable, Equatable {
+    package let note: String?
+    package let by: String
+    package let at: Instant
+
+    package init(note: String?, by: String, at: Instant) {
+        self.note = note
+        self.by = by
+        self.at = at
+    }
+
+    /// `nil` where nobody has decided.
+    fileprivate init?(row: inout PostgresRow) throws {
+        note = try row.next()
+        let by: String? = try row.next()
+        let at: Instant? = try row.next()
+        guard let by, let at else { return nil }
+        self.by = by
+        self.at = at
+    }
+}
+
 /// A payment as stored.
 package struct PaymentRecord: PostgresRecord, Sendable {
     package let id: PaymentID
@@ -44,6 +67,8 @@ package struct PaymentRecord: PostgresRecord, Sendable {
     package let riskReasons: [String]
     /// Where a person's look at it stands; `nil` when nobody has to look.
     package let reviewStatus: ReviewStatus?
+    /// Who decided about it; `nil` while nobody has.
+    package let review: ReviewDecision?
     package let createdAt: Instant
 
     /// The columns in the order ``init(row:)`` reads them, of a table or alias named `p`.
@@ -53,7 +78,7 @@ package struct PaymentRecord: PostgresRecord, Sendable {
         p.subscription_id, p.description, p.metadata::text, p.off_session, p.mandate_id, \
         p.authenticated, p.attempts, p.attempt_id, \
         p.decline_code, p.next_action::text, p.action_expires_at, p.risk_score, p.risk_decision, p.risk_reasons, \
-        p.review_status, p.authentication::text, p.return_url, p.created_at
+        p.review_status, p.review_note, p.reviewed_by, p.reviewed_at, p.authentication::text, p.return_url, p.created_at
         """
 
     package init(
@@ -66,7 +91,7 @@ package struct PaymentRecord: PostgresRecord, Sendable {
         attemptID: AttemptID, declineCode: String?, nextAction: NextAction? = nil, actionExpiresAt: Instant? = nil,
         challengeURL: String? = nil, authentication: AttemptAuthentication? = nil, returnURL: String? = nil,
         riskScore: String?, riskDecision: String?, riskReasons: [String], reviewStatus: ReviewStatus? = nil,
-        createdAt: Instant
+        review: ReviewDecision? = nil, createdAt: Instant
     ) {
         self.id = id
         self.customerID = customerID
@@ -98,6 +123,7 @@ package struct PaymentRecord: PostgresRecord, Sendable {
         self.riskDecision = riskDecision
         self.riskReasons = riskReasons
         self.reviewStatus = reviewStatus
+        self.review = review
         self.createdAt = createdAt
     }
 
@@ -132,6 +158,7 @@ package struct PaymentRecord: PostgresRecord, Sendable {
         riskReasons = try row.next()
         let review: String? = try row.next()
         reviewStatus = review.flatMap(ReviewStatus.init)
+        self.review = try ReviewDecision(row: &row)
         let authentication: String? = try row.next()
         self.authentication = authentication.flatMap(AttemptAuthentication.init(stored:))
         returnURL = try row.next()

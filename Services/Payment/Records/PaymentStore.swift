@@ -285,12 +285,28 @@ package enum PaymentStore {
         return seen.filter { pending.contains($0.id) }
     }
 
+    /// Those of payments whose callers need not wait any longer: they are settled, or a bank takes its time over them
+    /// (``lookAgain(_:in:)``).
+    package static func answered(
+        _ payments: [PaymentID], in db: borrowing PostgresTransaction
+    ) throws -> [PaymentID] {
+        let settled: [String] = PaymentStatus.allCases.filter(\.isSettled).map(\.rawValue)
+        return try db.query(
+            """
+            SELECT id FROM payments WHERE id = ANY(\(payments.map(\.rawValue))::text[]) AND (status = ANY(\(settled)::text[])
+                OR status = \(PaymentStatus.processing.rawValue) AND look_at IS NOT NULL)
+            """
+        ) { row in try row.next() }
+    }
+
     /// Newest first, after a cursor.
     package static func list(
-        customer: CustomerID?, invoice: InvoiceID?, after: PaymentID?, limit: Int, in db: borrowing PostgresTransaction
+        customer: CustomerID? = nil, invoice: InvoiceID? = nil, subscription: SubscriptionID? = nil,
+        status: PaymentStatus? = nil, after: PaymentID?, limit: Int, in db: borrowing PostgresTransaction
     ) throws -> [PaymentRecord] {
         let matching: SQL = .matching(
             customer.map { "p.customer_id = \($0)" }, invoice.map { "p.invoice_id = \($0)" },
+            subscription.map { "p.subscription_id = \($0)" }, status.map { "p.status = \($0.rawValue)" },
             after.map { "p.id < \($0)" })
         return try db.query(
             "SELECT \(PaymentRecord.columns) FROM payments p \(matching) ORDER BY p.id DESC LIMIT \(limit)",

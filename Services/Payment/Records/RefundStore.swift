@@ -58,9 +58,26 @@ package enum RefundStore {
         try db.first("SELECT \(RefundRecord.columns) FROM refunds WHERE id = \(id)", as: RefundRecord.self)
     }
 
-    /// A refund, its row locked until the transaction ends.
+    /// A refund, its payment's row and its own locked until the transaction ends, in this order as everywhere.
     package static func lock(_ id: RefundID, in db: borrowing PostgresTransaction) throws -> RefundRecord? {
-        try db.first("SELECT \(RefundRecord.columns) FROM refunds WHERE id = \(id) FOR UPDATE", as: RefundRecord.self)
+        try db.enqueue(
+            "SELECT 1 FROM payments WHERE id = (SELECT payment_id FROM refunds WHERE id = \(id)) FOR UPDATE")
+        return try db.first(
+            "SELECT \(RefundRecord.columns) FROM refunds WHERE id = \(id) FOR UPDATE", as: RefundRecord.self)
+    }
+
+    /// Notes what the provider calls a refund that has failed here, and that it says to have made, so that its news and its
+    /// settlement lines find the refund.
+    /// - Returns: `false` where that is known: the refund was booked before it failed, or is booked as another one.
+    package static func noteMade(
+        _ failed: RefundID, reference: String, in db: borrowing PostgresTransaction
+    ) throws -> Bool {
+        try db.execute(
+            """
+            UPDATE refunds r SET provider_reference = \(reference) WHERE r.id = \(failed) AND r.status = 'failed'
+                AND NOT EXISTS (SELECT 1 FROM journal_entries e WHERE e.kind = 'refund' AND e.reference = r.id)
+                AND NOT EXISTS (SELECT 1 FROM refunds o WHERE o.provider_reference = \(reference) AND o.id <> r.id)
+            """) > 0
     }
 
     /// Ends a refund that gives nothing back, whose row is locked: what it held can be refunded again.
@@ -150,9 +167,12 @@ package enum RefundStore {
 
     /// Newest first, after a cursor.
     package static func list(
-        payment: PaymentID?, after: RefundID?, limit: Int, in db: borrowing PostgresTransaction
+        payment: PaymentID? = nil, customer: CustomerID? = nil, status: FollowUpStatus? = nil, after: RefundID?,
+        limit: Int, in db: borrowing PostgresTransaction
     ) throws -> [RefundRecord] {
-        let matching: SQL = .matching(payment.map { "payment_id = \($0)" }, after.map { "id < \($0)" })
+        let matching: SQL = .matching(
+            payment.map { "payment_id = \($0)" }, customer.map { "customer_id = \($0)" },
+            status.map { "status = \($0.rawValue)" }, after.map { "id < \($0)" })
         return try db.query(
             "SELECT \(RefundRecord.columns) FROM refunds \(matching) ORDER BY id DESC LIMIT \(limit)",
             as: RefundRecord.self)

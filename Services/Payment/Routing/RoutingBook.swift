@@ -91,7 +91,7 @@ package final class RoutingBook: Sendable {
         let version: RoutingVersion? = try RoutingDocumentStore.current(in: db)
         let page = Page(
             version: version?.number ?? 0, rules: version?.rules, fault: version?.fault,
-            down: try ProviderDownStore.all(in: db))
+            down: Set(try ProviderDownStore.all(in: db).keys))
         if let fault: String = page.fault, state.withLock({ $0?.version }) != page.version {
             // Better no rules than half of them.
             logger.error(

@@ -25,8 +25,9 @@ package struct RoutingConfiguration: Sendable {
     }
 
     /// The sandbox acquirers beside `sandbox`: `payment.sandbox.acquirers`.
-    /// - Throws: ``Invalid`` for a name that is not one.
-    package func sandboxAcquirers() throws(Invalid) -> [String] {
+    /// - Parameter taken: A provider that is there anyway.
+    /// - Throws: ``Invalid`` for a name that is not one, or is taken.
+    package func sandboxAcquirers(beside taken: String? = nil) throws(Invalid) -> [String] {
         let names: [String] = (tunables["payment.sandbox.acquirers"] ?? "").split(separator: ",").map(String.init)
         for name in names {
             let letters: Substring.UTF8View = name.dropFirst("sandbox_".count).utf8
@@ -36,6 +37,9 @@ package struct RoutingConfiguration: Sendable {
         }
         guard Set(names).count == names.count else {
             throw Invalid(description: "payment.sandbox.acquirers names one twice")
+        }
+        if let taken, names.contains(taken) {
+            throw Invalid(description: "payment.sandbox.acquirers: \(taken) is there anyway, and takes no cards")
         }
         return names
     }

@@ -12,9 +12,9 @@ import Telemetry
 package struct AppleMerchantClient: AppleMerchant {
     /// The longest answer that is read; a session has about 4 KiB.
     private static let maxAnswerBytes = 64 << 10
-    private static let timeout: TimeAmount = .seconds(10)
 
     private let identifier: String
+    private let timeout: Duration
     private let client: HTTPClient
     private let failed: Counter = Metrics.shared.counter(
         "apple_pay_sessions_failed_total", help: "Sessions that Apple did not give")
@@ -24,9 +24,13 @@ package struct AppleMerchantClient: AppleMerchant {
     ///   - certificate: The merchant identity certificate, with those above it, in PEM.
     ///   - key: Its private key in PEM.
     ///   - roots: Whom to trust, in PEM; the system's roots when left out.
+    ///   - timeout: How long a session and its whole answer may take.
     /// - Throws: When a text is not what it should be, or the key is not the certificate's.
-    package init(identifier: String, certificate: String, key: String, roots: String? = nil) throws {
+    package init(
+        identifier: String, certificate: String, key: String, roots: String? = nil, timeout: Duration = .seconds(10)
+    ) throws {
         self.identifier = identifier
+        self.timeout = timeout
         var tls: TLSConfiguration = .makeClientConfiguration()
         tls.minimumTLSVersion = .tlsv12
         tls.certificateChain = try NIOSSLCertificate.fromPEMBytes(Array(certificate.utf8)).map { .certificate($0) }
@@ -49,10 +53,10 @@ package struct AppleMerchantClient: AppleMerchant {
         request.headers.add(name: "Content-Type", value: "application/json")
         request.body = .bytes(ByteBuffer(bytes: body.serialized))
         do {
-            let answer: HTTPClientResponse = try await client.execute(request, timeout: Self.timeout)
-            let text: ByteBuffer = try await answer.body.collect(upTo: Self.maxAnswerBytes)
+            let (head, text): (HTTPClientResponse, ByteBuffer) = try await client.exchange(
+                request, upTo: Self.maxAnswerBytes, within: timeout)
             let session: JSONValue = try parseJSON(Array(text.readableBytesView))
-            guard answer.status == .ok, session.objectValue != nil else { throw Self.unavailable }
+            guard head.status == .ok, session.objectValue != nil else { throw Self.unavailable }
             return session
         } catch {
             failed.increment()

@@ -15,6 +15,7 @@ import PaymentInstalments
 import PaymentLedger
 import PaymentLinks
 import PaymentReconciliation
+import PaymentSandbox
 import PaymentThreeDS
 public import Postgres
 public import ServiceKit
@@ -30,6 +31,7 @@ public struct PaymentAssembly: ServiceAssembly {
     public let consumers: [EventConsumer]
     /// What it does on its own.
     public let loops: [BackgroundLoop]
+    private let waiters: PaymentWaiters
 
     /// Wires everything; reads the encryption key.
     public init(_ parts: ServiceParts) throws {
@@ -45,7 +47,7 @@ public struct PaymentAssembly: ServiceAssembly {
         let routing = try RoutingAssembly(parts, further: configured.all + crypto.providers)
         let providers: PaymentProviders = routing.providers
         let encryption = try EncryptionKey(path: configuration.encryptionKeyPath, mode: configuration.mode)
-        let policy = SweepPolicy(configuration)
+        let policy = try SweepPolicy(configuration)
         let settlement = try SettlementPolicy(configuration)
         let risk = try RiskPolicy(tunables: configuration.tunables)
         let work = PaymentUseCases(
@@ -71,15 +73,17 @@ public struct PaymentAssembly: ServiceAssembly {
         let links = try LinkSettings(configuration, environment: environment, providers, crypto.assets, terms)
         let webhooks = try WebhooksIn(parts, handler: work.news, transport: transport)
         let assets = try PageAssets(home: configuration.home)
+        let sandbox = try SandboxPart(routing.local, parts, assets: assets, news: work.news)
         endpoints =
             try work.endpoints + LedgerRoutes().endpoints
             + ExchangeRoutes(rates: settlement.rates).endpoints + disputes.endpoints
             + ReconciliationRoutes(policy: try ReconciliationPolicy(configuration)).endpoints
             + instalments.endpoints + webhooks.endpoints + crypto.endpoints
-            + Self.links(parts, assets, links, work)
+            + Self.links(parts, assets, links, work) + sandbox.endpoints
             + work.authenticationPages(
                 AuthenticationPage(assets: assets, isSandbox: configuration.mode == .sandbox)) + routing.endpoints
         consumers = [work.consumer]
+        waiters = work.waiters
         let news: HandleNews = work.news
         let settling: [any ProviderSettlements] = providers.beneath.compactMap { $0 as? any ProviderSettlements }
         let own: [BackgroundLoop] = [
@@ -89,7 +93,7 @@ public struct PaymentAssembly: ServiceAssembly {
         loops =
             try own + work.sweep.loops + ReconcileProviders.loops(parts, providers: providers.beneath)
             + [work.authenticate?.loop, Self.rates(parts, transport)?.loop].compactMap(\.self)
-            + webhooks.loops + routing.loops + crypto.loops { try await news.follow($0) }
+            + webhooks.loops + routing.loops + sandbox.loops + crypto.loops { try await news.follow($0) }
     }
 
     private static func links(
@@ -114,10 +118,16 @@ public struct PaymentAssembly: ServiceAssembly {
         [LedgerCommand.self, ReconcileCommand.self, WebhooksCommand.self]
     }
 
+    /// The ledger: balances are totals up to a place in this order, and what comes after it.
+    public static let orderedTables = ["journal_entries"]
+
+    /// Callers who wait for payments hear how they stand.
+    public func stopping() { waiters.stop() }
+
     /// Work under way outside the event flow: what moves on by itself now, not what waits for the world.
     public static func inFlight(_ db: borrowing PostgresTransaction) throws -> Int64 {
-        try paymentsInFlight(db) + CryptoWork.inFlight(db) + Disputes.inFlight(db)
-            + ReconciliationConsistency.inFlight(db)
+        try paymentsInFlight(db) + CryptoWork.inFlight(db) + DisputeReadingStore.inFlight(in: db)
+            + ReconciliationConsistency.inFlight(db) + SandboxDue.inFlight(db)
     }
 
     private static func paymentsInFlight(_ db: borrowing PostgresTransaction) throws -> Int64 {
@@ -154,12 +164,17 @@ extension ActionPolicy {
 }
 
 extension SweepPolicy {
-    init(_ configuration: ServiceConfiguration) {
+    /// - Throws: When `payment.fraud_fallback` is none of the words.
+    package init(_ configuration: ServiceConfiguration) throws(ServiceConfiguration.Invalid) {
+        guard let fallback = FraudFallback(rawValue: configuration.text("payment.fraud_fallback", default: "review"))
+        else {
+            let words: String = FraudFallback.allCases.map(\.rawValue).joined(separator: ", ")
+            throw ServiceConfiguration.Invalid(faults: ["payment.fraud_fallback must be one of \(words)"])
+        }
         self.init(
             silenceSeconds: configuration.int("payment.fraud_timeout_seconds", default: 2),
             offSessionSilenceSeconds: configuration.int("payment.fraud_timeout_off_session_seconds", default: 60),
             lostSeconds: configuration.int("payment.lost_call_seconds", default: 5),
-            fallback: FraudFallback(rawValue: configuration.text("payment.fraud_fallback", default: "review"))
-                ?? .review)
+            fallback: fallback)
     }
 }

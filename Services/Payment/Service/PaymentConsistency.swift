@@ -100,14 +100,9 @@ package enum PaymentConsistency {
 
     /// Own invariants that do not hold, one sentence each.
     private static func violations(in db: borrowing PostgresTransaction) throws -> [String] {
-        var found: [String] =
-            try CryptoWork.violations(in: db) + LedgerChecks.violations(in: db) + ExchangeChecks.violations(in: db)
+        try CryptoWork.violations(in: db) + LedgerChecks.violations(in: db) + ExchangeChecks.violations(in: db)
             + ReconciliationConsistency.violations(in: db)
-        for (sql, what) in checks + InstalmentBooks.checks + DisputeConsistency.checks {
-            let number: Int64 = try count(sql, in: db)
-            if number > 0 { found.append("\(number) \(what)") }
-        }
-        return found
+            + ConsistencyFacts.violations(checks + InstalmentBooks.checks + DisputeConsistency.checks, in: db)
     }
 
     /// What counts rows that must not be there, and what they are.
@@ -130,7 +125,16 @@ package enum PaymentConsistency {
                 "payments charged more than once at the sandbox provider"
             ),
             (
-                "SELECT count(*) FROM (refunds f JOIN payments p ON p.id = f.payment_id) FULL JOIN (SELECT min(id) AS id, reference FROM journal_entries WHERE kind IN ('refund', 'refund_failure') GROUP BY reference HAVING count(*) = 1) e ON e.reference = f.id LEFT JOIN sandbox_refunds r ON r.reference = f.provider_reference AND r.failure_code IS NULL WHERE (f.status = 'succeeded') IS DISTINCT FROM (e.id IS NOT NULL) OR (p.provider = 'sandbox' AND f.status = 'succeeded' AND r.reference IS NULL)",
+                """
+                SELECT count(*) FROM (refunds f JOIN payments p ON p.id = f.payment_id)
+                    FULL JOIN (SELECT min(id) AS id, reference FROM journal_entries
+                        WHERE kind IN ('refund', 'refund_failure') GROUP BY reference HAVING count(*) = 1) e
+                        ON e.reference = f.id
+                    LEFT JOIN sandbox_refunds r ON r.reference = f.provider_reference
+                        AND r.failure_code IS NULL AND NOT r.is_pending
+                WHERE (f.status = 'succeeded') IS DISTINCT FROM (e.id IS NOT NULL)
+                    OR (p.provider ~ '^sandbox(_[a-z0-9_]+)?$' AND f.status = 'succeeded' AND r.reference IS NULL)
+                """,
                 "refunds whose booking and provider disagree"
             ),
             (
@@ -139,7 +143,7 @@ package enum PaymentConsistency {
                     SELECT 'assets:provider:' || provider AS account, currency, captured AS amount FROM sandbox_charges
                     UNION ALL SELECT 'assets:provider:' || c.provider, c.currency, -r.amount
                     FROM sandbox_refunds r JOIN sandbox_charges c ON c.idempotency_key = r.charge_key
-                    WHERE r.failure_code IS NULL
+                    WHERE r.failure_code IS NULL AND NOT r.is_pending
                     UNION ALL SELECT 'assets:provider:' || c.provider, c.currency, -d.fee - CASE
                         WHEN d.status IN ('needs_response', 'under_review', 'lost') THEN d.amount ELSE 0 END
                     FROM sandbox_disputes d JOIN sandbox_charges c ON c.idempotency_key = d.charge_key

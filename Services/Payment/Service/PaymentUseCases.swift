@@ -35,6 +35,8 @@ package struct PaymentUseCases: Sendable {
     package let authenticateOnPage: AuthenticateOnPage?
     /// Has providers keep methods.
     package let keep: KeepPaymentMethod
+    /// `POST /v1/payment_methods/{id}/tokens`.
+    package let keepToken: KeepMethodToken
     /// `POST /v1/payment_methods/{id}/detach`, and what follows at the provider.
     package let remove: RemoveMethods
     /// `POST /v1/payments/{id}/sync`, and what webhooks lead to.
@@ -57,7 +59,7 @@ package struct PaymentUseCases: Sendable {
     ) {
         let seal = CredentialSeal(key: credentialKey)
         let fingerprint = CardFingerprint(key: fingerprintKey)
-        waiters = PaymentWaiters()
+        waiters = PaymentWaiters(pool: pool)
         outcomes = RecordOutcomes(
             pool: pool, waiters: waiters, clock: clock, policy: actions, cascade: cascade, exchange: exchange,
             pages: directory == nil ? nil : pages)
@@ -80,6 +82,7 @@ package struct PaymentUseCases: Sendable {
             record: RecordPayments(pool: pool, providers: providers), providers: providers, waiters: waiters,
             pool: pool)
         keep = KeepPaymentMethod(providers: providers, pool: pool, clock: clock, actions: actions)
+        keepToken = KeepMethodToken(providers: providers, pool: pool)
         remove = RemoveMethods(providers: providers, pool: pool, logger: logger)
         attach = AttachPaymentMethod(
             providers: providers, keep: keep,
@@ -88,7 +91,8 @@ package struct PaymentUseCases: Sendable {
             pool: pool, fingerprint: fingerprint, acquirers: acquirers,
             numbers: directory == nil ? nil : seal, clock: clock)
         authenticate = directory.map {
-            AuthenticatePayment(server: $0, credentialSeal: seal, pool: pool, clock: clock)
+            AuthenticatePayment(
+                server: $0, credentialSeal: seal, publicURL: pages?.publicURL ?? "", pool: pool, clock: clock)
         }
         authenticateOnPage = authenticate.flatMap { authenticate in
             pages.map { AuthenticateOnPage(authenticate: authenticate, publicURL: $0.publicURL) }
@@ -115,11 +119,12 @@ package struct PaymentUseCases: Sendable {
 
 extension PaymentUseCases {
     /// What they answer over HTTP.
-    var endpoints: [Endpoint] {
+    package var endpoints: [Endpoint] {
         PaymentRoutes(
             create: create, capture: capture, cancel: cancel, sync: sync, asksIssuers: authenticate != nil
         ).endpoints
-            + PaymentMethodRoutes(attach: attach, keep: keep, remove: remove).endpoints
+            + PaymentMethodRoutes(attach: attach, keep: keep, keepToken: keepToken, remove: remove).endpoints
+            + [DefaultMethodRoute().endpoint]
             + RefundRoutes(refund: refund).endpoints
             + ReviewRoutes(review: review).endpoints
             + authenticationEndpoints

@@ -4,12 +4,9 @@ import NIOCore
 import NIOHTTP1
 import NIOPosix
 package import PaymentContract
-import PaymentCrypto
 
 /// The way out to providers: TLS with the system's roots, one pool of connections, a time limit, no redirects.
-package struct ProviderHTTP: LongAnswerTransport {
-    /// The longest answer that is read where nothing else is said.
-    static let maxAnswerBytes = 4 << 20
+package struct ProviderHTTP: ProviderTransport {
     /// One for the process.
     package static let shared = ProviderHTTP(timeout: .seconds(30))
 
@@ -26,19 +23,13 @@ package struct ProviderHTTP: LongAnswerTransport {
     package init(timeout: Duration) { self.timeout = timeout }
 
     package func send(_ request: ProviderHTTPRequest) async throws(ProviderFault) -> ProviderHTTPAnswer {
-        try await send(request, upTo: Self.maxAnswerBytes)
-    }
-
-    package func send(
-        _ request: ProviderHTTPRequest, upTo maxAnswerBytes: Int
-    ) async throws(ProviderFault) -> ProviderHTTPAnswer {
         var sent = HTTPClientRequest(url: request.url)
         sent.method = HTTPMethod(rawValue: request.method)
         for header in request.headers { sent.headers.add(name: header.name, value: header.value) }
         if !request.body.isEmpty { sent.body = .bytes(ByteBuffer(bytes: request.body)) }
         do {
             let (head, body): (HTTPClientResponse, ByteBuffer) = try await Self.client.exchange(
-                sent, upTo: maxAnswerBytes, within: timeout)
+                sent, upTo: request.maxAnswerBytes, within: timeout)
             return ProviderHTTPAnswer(
                 status: Int(head.status.code), headers: head.headers.map { (name: $0.name, value: $0.value) },
                 body: Array(body.readableBytesView))
@@ -47,7 +38,7 @@ package struct ProviderHTTP: LongAnswerTransport {
         } catch let error as HTTPClientError where error == .connectTimeout || error == .invalidURL {
             throw .notSent("\(error)")
         } catch is NIOTooManyBytesError {
-            throw .unusable("an answer of more than \(maxAnswerBytes) bytes")
+            throw .unusable("an answer of more than \(request.maxAnswerBytes) bytes")
         } catch {
             throw .timedOut
         }

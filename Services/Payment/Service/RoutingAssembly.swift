@@ -7,12 +7,15 @@ import PaymentRouting
 import PaymentSandbox
 import ServiceKit
 
-/// Builds routing out of the configuration: every provider behind its guard, the rules, and how the providers are.
+/// Builds routing out of the configuration: every provider with its alarm and behind its guard, the rules, and how the
+/// providers are.
 struct RoutingAssembly: Sendable {
-    /// The providers, each behind its circuit breaker, bulkhead and time limit.
+    /// The providers, each with its alarm, and behind its circuit breaker, bulkhead and time limit.
     let providers: PaymentProviders
     /// Sandbox acquirers beside `sandbox`.
     let acquirers: [String]
+    /// The sandbox's methods beside cards, behind all that is configured; `nil` in live mode.
+    let local: SandboxLocalProvider?
     /// Decides where an approved attempt goes.
     let route: RoutePayment
     /// Tries the next provider after a soft decline or a certain outage.
@@ -25,12 +28,15 @@ struct RoutingAssembly: Sendable {
     init(_ parts: ServiceParts, further: [any PaymentProvider] = []) throws {
         let configuration = RoutingConfiguration(tunables: parts.configuration.tunables)
         let isSandbox: Bool = parts.configuration.mode == .sandbox
+        let local: SandboxLocalProvider? = isSandbox ? Self.local(parts) : nil
+        self.local = local
+        let last: [any PaymentProvider] = local.map { [$0] } ?? []
         let unguarded: [any PaymentProvider]
         let catalogue: ProviderCatalogue
         do throws(RoutingConfiguration.Invalid) {
-            acquirers = isSandbox ? try configuration.sandboxAcquirers() : []
+            acquirers = isSandbox ? try configuration.sandboxAcquirers(beside: SandboxLocalProvider.name) : []
             unguarded =
-                try Self.sandboxes(isSandbox ? ["sandbox"] + acquirers : [], configuration, parts) + further
+                try Self.sandboxes(isSandbox ? ["sandbox"] + acquirers : [], configuration, parts) + further + last
             var profiles: [ProviderProfile] = []
             for provider in unguarded {
                 profiles.append(try configuration.profile(provider.name, provider.capabilities))
@@ -42,11 +48,7 @@ struct RoutingAssembly: Sendable {
         let health = ProviderHealth(
             catalogue, redis: parts.redis, instance: parts.configuration.instance, logger: parts.logger)
         let book = RoutingBook(catalogue: catalogue, health: health, logger: parts.logger)
-        providers = PaymentProviders(
-            unguarded.map { provider in
-                let limits: ProviderProfile.Limits? = catalogue.named(provider.name)?.limits
-                return GuardedProvider(provider, health: health, timeout: limits?.timeout ?? .seconds(30))
-            }, beneath: unguarded)
+        providers = PaymentProviders(guarding: unguarded, as: catalogue, health: health)
         route = RoutePayment(book: book)
         cascade = CascadePayment(book: book)
         let evaluate = EvaluateRouting(book: book, pool: parts.pool)
@@ -54,6 +56,16 @@ struct RoutingAssembly: Sendable {
             RoutingRoutes(book: book, evaluate: evaluate).endpoints + ProviderRoutes(book: book).endpoints
             + CustomerGroupRoutes().endpoints
         loops = [health.loop, book.loop(parts.pool)]
+    }
+
+    private static func local(_ parts: ServiceParts) -> SandboxLocalProvider {
+        SandboxLocalProvider(
+            pool: parts.pool, clock: parts.clock, publicURL: parts.configuration.publicURL,
+            disputesAfter: disputesAfter(parts))
+    }
+
+    private static func disputesAfter(_ parts: ServiceParts) -> Duration {
+        .seconds(parts.configuration.int("payment.sandbox_dispute_after_seconds", default: 86_400))
     }
 
     private static func sandboxes(
@@ -64,10 +76,9 @@ struct RoutingAssembly: Sendable {
             let acquirer = SandboxAcquirer(
                 name, fault: try configuration.sandboxWord("fault", of: name, as: SandboxAcquirer.Fault.self),
                 successPercent: try configuration.sandboxPercent("success_percent", of: name))
-            let wait: Int = parts.configuration.int("payment.sandbox_dispute_after_seconds", default: 86_400)
             sandboxes.append(
                 SandboxProvider(
-                    pool: parts.pool, clock: parts.clock, acquirer: acquirer, disputesAfter: .seconds(wait)))
+                    pool: parts.pool, clock: parts.clock, acquirer: acquirer, disputesAfter: disputesAfter(parts)))
         }
         return sandboxes
     }

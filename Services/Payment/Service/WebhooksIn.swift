@@ -46,7 +46,7 @@ extension InboundConfiguration {
                 WebhookSource(source, .node(source, secrets: secrets, tolerance: tolerance), reader: NodeNews()))
         }
         if let payPalWebhookID {
-            let certificates = CertificateCache(
+            let certificates = SignerKeys(
                 transport: ProviderCertificates(transport: transport), roots: try payPalRoots())
             let verifier = PayPalVerifier(
                 webhookID: payPalWebhookID, origins: payPalOrigins, certificates: certificates)

@@ -27,14 +27,13 @@ package struct AuthenticationLimits: Sendable, Equatable {
 /// A value without I/O: it takes what arrives, checks it against what was issued, and moves on. Times are handed in;
 /// every step first lets a deadline that has passed take effect.
 ///
-///     created ─▶ method running ─▶ method ended ─▶ asked ─▶ challenge ─▶ done
-///        └────────────────────────────────────────▶ └─▶ decoupled ─▶ ┘
+///     created ─▶ method ended ─▶ asked ─▶ challenge ─▶ done
+///        └──────────────────────▶ └─▶ decoupled ─▶ ┘
 package struct Authentication: Sendable, Equatable {
     /// Where it stands.
     package enum Stage: Sendable, Equatable {
         case created
-        /// The issuer's script runs in the browser.
-        case methodRunning(until: Instant)
+        /// The issuer's script has run in the browser, or has had the time to.
         case methodEnded(MethodCompletion)
         /// The AReq is out.
         case asked(until: Instant)
@@ -95,7 +94,7 @@ package struct Authentication: Sendable, Equatable {
     package var deadline: Instant? {
         switch stage {
         case .created, .methodEnded, .done: nil
-        case .methodRunning(let until), .asked(let until): until
+        case .asked(let until): until
         case .challenge(let challenge), .decoupled(let challenge): challenge.until
         }
     }
@@ -109,7 +108,6 @@ package struct Authentication: Sendable, Equatable {
     package mutating func expire(at now: Instant) -> Bool {
         guard let deadline, now >= deadline else { return false }
         switch stage {
-        case .methodRunning: stage = .methodEnded(.notCompleted)
         case .asked: end(.unavailable(.noAnswer), at: now)
         case .challenge(let challenge), .decoupled(let challenge):
             end(.notAuthenticated, of: challenge, at: now)
@@ -123,8 +121,6 @@ package struct Authentication: Sendable, Equatable {
 package enum AuthenticationFault: Error, Sendable, Equatable {
     /// Not where the authentication stands.
     case illegalStep
-    /// The browser still runs the issuer's script: come back at the deadline, or when it is done.
-    case methodRunning(until: Instant)
     /// The card's range has no method URL.
     case noMethod
     /// An element that we cannot send.

@@ -84,9 +84,6 @@ package struct AuthenticationOutcome: Sendable, Equatable {
 }
 
 extension AuthenticationOutcome {
-    /// The outcome for a card that no range of ``CardRangeCache`` holds: there is nobody to ask.
-    package static func notEnrolled(at now: Instant) -> AuthenticationOutcome { unavailable(.notEnrolled, at: now) }
-
     /// The outcome where no answer of an issuer's is there.
     package static func unavailable(_ cause: Cause, at now: Instant) -> AuthenticationOutcome {
         AuthenticationOutcome(

@@ -1,3 +1,5 @@
+import BillingCore
+
 /// `ARes`: the issuer's first word.
 struct AuthenticationResponse: Sendable, Equatable {
     /// Where and how the cardholder is challenged.
@@ -105,7 +107,7 @@ extension AuthenticationResponse {
         let mandated: String = try message.value("acsChallengeMandated") { $0 == "Y" || $0 == "N" ? $0 : nil }
         let type = try message.digits("authenticationType", 2...2)
         guard type != "00" else { throw message.fault(.malformed, "authenticationType") }
-        let url: String = try message.value("acsURL") { isWebAddress($0, max: 2_048) ? $0 : nil }
+        let url: String = try message.value("acsURL") { WebAddress($0, max: 2_048)?.text }
         return Challenge(url: url, isMandated: mandated == "Y")
     }
 }

@@ -47,7 +47,7 @@ extension Authentication {
             guard outcome.wasChallenged, response.acsTransaction == outcome.acsTransaction else {
                 throw fault(.unknownTransaction, "acsTransID")
             }
-        case .created, .methodRunning, .methodEnded, .asked, .decoupled: throw fault(.contradiction, "messageType")
+        case .created, .methodEnded, .asked, .decoupled: throw fault(.contradiction, "messageType")
         }
     }
 
@@ -69,7 +69,7 @@ extension Authentication {
             // Decided without an RReq: too late, or there never was to be one.
             let isLate: Bool = outcome.acsTransaction == request.acsTransaction && outcome.verdict == .notAuthenticated
             return ResultAnswer(refusing: request.fault(isLate ? .timedOut : .unknownTransaction, "acsTransID"))
-        case .created, .methodRunning, .methodEnded:
+        case .created, .methodEnded:
             return ResultAnswer(refusing: request.fault(.unknownTransaction, "acsTransID"))
         }
         if let error = mismatch(request, challenge) { return ResultAnswer(refusing: error) }

@@ -2,25 +2,18 @@ package import BillingCore
 
 /// The way to the issuer's first word.
 extension Authentication {
-    /// Hands out the form that runs the issuer's script in a hidden frame.
+    /// The form that runs the issuer's script in a hidden frame, and until when its report is waited for. Whoever hands
+    /// it out keeps that time, and goes on with ``resumeMethod(_:)``.
     /// - Parameter notificationURL: Where the script reports, at most 256 characters.
-    package mutating func startMethod(
+    package func methodForm(
         notificationURL: String, at now: Instant
-    ) throws(AuthenticationFault) -> BrowserForm {
+    ) throws(AuthenticationFault) -> (form: BrowserForm, until: Instant) {
         guard case .created = stage else { throw .illegalStep }
         guard let methodURL else { throw .noMethod }
-        guard isWebAddress(notificationURL, max: 256) else { throw .invalidField("threeDSMethodNotificationURL") }
-        stage = .methodRunning(until: now + limits.method)
-        return .method(methodURL, id: id, notificationURL: notificationURL)
-    }
-
-    /// The script is done.
-    /// - Returns: Whether it was waited for. Late, repeated and foreign notifications change nothing.
-    package mutating func methodReturned(_ notification: MethodNotification, at now: Instant) -> Bool {
-        expire(at: now)
-        guard notification.id == id, case .methodRunning = stage else { return false }
-        stage = .methodEnded(.completed)
-        return true
+        guard WebAddress(notificationURL, max: 256) != nil else {
+            throw .invalidField("threeDSMethodNotificationURL")
+        }
+        return (.method(methodURL, id: id, notificationURL: notificationURL), now + limits.method)
     }
 
     /// Writes the AReq. Once: its id is spent, whatever becomes of the message.
@@ -32,7 +25,6 @@ extension Authentication {
         let completion: MethodCompletion
         switch stage {
         case .created: completion = methodURL == nil ? .unavailable : .notCompleted
-        case .methodRunning(let until): throw .methodRunning(until: until)
         case .methodEnded(let ended): completion = ended
         case .asked, .challenge, .decoupled, .done: throw .illegalStep
         }

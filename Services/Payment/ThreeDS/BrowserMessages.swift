@@ -94,7 +94,7 @@ extension BrowserForm {
 
 /// What the issuer's script posts back: the form field `threeDSMethodData`.
 package struct MethodNotification: Sendable, Equatable {
-    /// The authentication it names: look it up by this id, then ``Authentication/methodReturned(_:at:)``.
+    /// The authentication it names: `AuthenticationPages.methodReported` notes it by this id.
     package let id: TransactionID
 
     /// Reads the field.

@@ -1,3 +1,4 @@
+import BillingCore
 import JSON
 
 /// What the directory says of a range of card numbers.
@@ -102,7 +103,7 @@ struct PreparationResponse {
         else { return nil }
         var methodURL: String?
         if let address = element["threeDSMethodURL"] {
-            guard let text = address.stringValue, isWebAddress(text, max: 256) else { return nil }
+            guard let text = address.stringValue, WebAddress(text, max: 256) != nil else { return nil }
             methodURL = text
         }
         let abilities: [String] = (element["acsInfoInd"]?.arrayValue ?? []).compactMap(\.stringValue)

@@ -51,7 +51,7 @@ package struct CardRangeCache: Sendable {
         return now - updatedAt >= Self.maxAge || now < updatedAt
     }
 
-    /// What is known of a card; `nil` when no range holds it: then it is not enrolled.
+    /// What is known of a card; `nil` when no range holds it: ``absence`` says what that means.
     package func range(of number: String) -> CardRange? {
         guard let value = RangeKey.number(number), let entries = byLength[number.utf8.count] else { return nil }
         var low = 0
@@ -63,6 +63,9 @@ package struct CardRangeCache: Sendable {
         guard low < entries.count, entries[low].first <= value else { return nil }
         return entries[low].range
     }
+
+    /// Why a card that no range holds is not asked about: its issuer takes no part, or the directory has told of no ranges yet.
+    package var absence: AuthenticationOutcome.Cause { updatedAt == nil ? .noAnswer : .notEnrolled }
 
     /// The ranges after the answer to a PReq: all anew when the request named no serial number, else as changed.
     /// - Throws: The fault of the answer (307 asks for all ranges anew); the ranges so far stay good.

@@ -1,3 +1,4 @@
+import BillingCore
 import JSON
 
 /// An element of a message that we were about to send is missing or not in the protocol's form.
@@ -46,7 +47,7 @@ struct FieldWriter {
 
     /// A web address of at most so many characters.
     mutating func address(_ name: String, _ value: String, max: Int) throws(InvalidField) {
-        guard isWebAddress(value, max: max) else { throw InvalidField(name) }
+        guard WebAddress(value, max: max) != nil else { throw InvalidField(name) }
         json.member(name, value)
     }
 
@@ -58,27 +59,5 @@ struct FieldWriter {
     mutating func flag(_ name: String, _ value: Bool) {
         json.key(name)
         json.bool(value)
-    }
-}
-
-/// Whether a text is an absolute address that may stand in a form on a page: `https` (plain `http` on this machine
-/// only, where doubles listen), a host, no user name, and no character that would have to be escaped.
-package func isWebAddress(_ text: String, max: Int) -> Bool {
-    guard text.utf8.count <= max, text.utf8.allSatisfy(isAddressByte) else { return false }
-    let isPlain = text.hasPrefix("http://")
-    guard isPlain || text.hasPrefix("https://") else { return false }
-    let authority: Substring = text.dropFirst(isPlain ? 7 : 8).prefix { $0 != "/" && $0 != "?" && $0 != "#" }
-    guard !authority.isEmpty, !authority.hasPrefix(":"), !authority.contains("@") else { return false }
-    guard isPlain else { return true }
-    let host: Substring = authority.prefix { $0 != ":" }
-    return host == "localhost" || host == "127.0.0.1" || authority.hasPrefix("[::1]")
-}
-
-private func isAddressByte(_ byte: UInt8) -> Bool {
-    switch byte {
-    case UInt8(ascii: "\""), UInt8(ascii: "'"), UInt8(ascii: "<"), UInt8(ascii: ">"), UInt8(ascii: "\\"),
-        UInt8(ascii: "`"), UInt8(ascii: "^"), UInt8(ascii: "{"), UInt8(ascii: "}"), UInt8(ascii: "|"):
-        false
-    default: byte > 0x20 && byte < 0x7F
     }
 }

@@ -8,7 +8,7 @@ extension Authentication {
     package var stored: JSONValue? {
         let standing: JSONValue
         switch stage {
-        case .created, .methodRunning, .methodEnded, .asked: return nil
+        case .created, .methodEnded, .asked: return nil
         case .challenge(let challenge): standing = challenge.json("challenge")
         case .decoupled(let challenge): standing = challenge.json("decoupled")
         case .done(let outcome): standing = outcome.json

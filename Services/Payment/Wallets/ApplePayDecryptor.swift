@@ -42,7 +42,7 @@ package struct ApplePayDecryptor: Sendable, CustomStringConvertible, CustomRefle
     ///     made for just that.
     ///   - now: When the certificates have to be valid and from which the signing time may not be far.
     /// - Returns: What the token holds. Whether it was used before is for the caller to find out, by
-    ///   ``WalletCredential/singleUse``; whether it pays the order, by ``WalletCredential/requireMatch(_:)``.
+    ///   ``WalletCredential/singleUse``; whether it pays the order, `WalletStore.take` sees to.
     /// - Throws: ``WalletTokenError``, of the first check that fails.
     package func decrypt(
         _ token: [UInt8], applicationData: [UInt8]? = nil, at now: Instant

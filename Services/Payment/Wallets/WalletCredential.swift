@@ -33,14 +33,6 @@ package struct WalletCredential: Sendable {
         self.singleUse = singleUse
         self.amount = amount
     }
-
-    /// Holds the token against the order it is to pay. A token without an amount fits every order.
-    /// - Throws: ``WalletTokenError/currencyMismatch``, ``WalletTokenError/amountMismatch``.
-    package func requireMatch(_ order: Money) throws(WalletTokenError) {
-        guard let amount else { return }
-        guard amount.currency == order.currency else { throw .currencyMismatch }
-        guard amount.minor == order.minor else { throw .amountMismatch }
-    }
 }
 
 /// The month in which a card is valid for the last time.

@@ -40,10 +40,6 @@ package enum WalletTokenError: Error, Hashable, Sendable {
     case decryption
     /// A payment method, kind of authentication or kind of payment data that is not read here.
     case unsupportedMethod
-    /// The token's currency is not the order's.
-    case currencyMismatch
-    /// The token's amount is not the order's.
-    case amountMismatch
 }
 
 /// Keys or roots that a decryptor cannot be made of. No text of them is repeated.

@@ -11,7 +11,7 @@ package struct PayPalVerifier: Sendable {
 
     private let webhookID: String
     private let origins: [CertificateOrigin]
-    private let certificates: CertificateCache
+    private let certificates: SignerKeys
     private let maxAge: Duration
 
     /// - Parameters:
@@ -19,7 +19,7 @@ package struct PayPalVerifier: Sendable {
     ///     listener is none for us.
     ///   - origins: The servers whose certificates are looked at; live or sandbox, not both.
     package init(
-        webhookID: String, origins: [CertificateOrigin], certificates: CertificateCache,
+        webhookID: String, origins: [CertificateOrigin], certificates: SignerKeys,
         maxAge: Duration = standardAge
     ) {
         self.webhookID = webhookID

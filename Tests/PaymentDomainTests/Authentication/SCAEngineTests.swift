@@ -38,17 +38,12 @@ import Testing
         (.merchant(agreementAuthenticated: false, networkTransactionID: "1"), "DE", .required(.unprovenAgreement)),
         (.merchant(agreementAuthenticated: false, networkTransactionID: nil), "DE", .required(.unprovenAgreement)),
         (.merchant(agreementAuthenticated: false, networkTransactionID: nil), "US", .outOfScope(.oneLegOut)),
-        (.mailOrTelephone, "DE", .outOfScope(.mailOrTelephone)),
     ]
 
     @Test("who sets it off", arguments: 0..<initiations.count)
     func initiation(index: Int) throws {
         let (initiation, customer, expected) = Self.initiations[index]
         #expect(try Law.outcome(Law.payment(from: customer) { $0.initiation = initiation }) == expected)
-    }
-
-    @Test("anonymous cards have nobody to ask") func anonymous() throws {
-        #expect(try Law.outcome(Law.payment { $0.isAnonymous = true }) == .outOfScope(.anonymous))
     }
 
     /// A later payment's amount against 9.99 EUR authenticated.
@@ -71,7 +66,6 @@ import Testing
         let payment = Law.payment(Law.eur(1)) {
             $0.series = .setUp
             $0.isTrustedBeneficiary = true
-            $0.isSecureCorporate = true
             $0.counters = Law.counters(Law.eur(0), 0)
             $0.riskScore = .zero
             $0.acquirerFraudRate = .zero
@@ -83,7 +77,6 @@ import Testing
     private static let everything = Law.payment(Law.eur(1)) {
         $0.series = .following(authenticated: Law.eur(1))
         $0.isTrustedBeneficiary = true
-        $0.isSecureCorporate = true
         $0.counters = Law.counters(Law.eur(0), 0)
         $0.riskScore = .zero
         $0.acquirerFraudRate = .zero
@@ -91,7 +84,7 @@ import Testing
 
     @Test("exemptions come in order, and only those the merchant claims") func order() throws {
         let order: [(SCAExemption, SCALiability, String)] = [
-            (.trustedBeneficiary, .issuer, "08"), (.secureCorporate, .issuer, "02"), (.recurring, .merchant, "02"),
+            (.trustedBeneficiary, .issuer, "08"), (.recurring, .merchant, "02"),
             (.riskAnalysis, .merchant, "05"), (.lowValue, .merchant, "02"),
         ]
         #expect(Set(order.map(\.0)) == Set(SCAExemption.allCases))
@@ -114,10 +107,8 @@ import Testing
         ("0.75", .customer, .block, .required(.risk), false),
         ("0.9499", .customer, .review, .required(.risk), false),
         ("0.95", .customer, .review, .blocked, false),
-        ("1", .mailOrTelephone, .review, .blocked, false),
-        ("0.5", .mailOrTelephone, .review, .outOfScope(.mailOrTelephone), true),
-        ("0.75", .mailOrTelephone, .review, .outOfScope(.mailOrTelephone), true),
-        ("0.75", .mailOrTelephone, .block, .blocked, false),
+        ("1", proven, .review, .blocked, false),
+        ("0.5", proven, .review, .outOfScope(.merchantInitiated), true),
         ("0.75", proven, .review, .outOfScope(.merchantInitiated), true),
         ("0.75", proven, .block, .blocked, false),
         ("0.75", unproven, .review, .required(.unprovenAgreement), true),

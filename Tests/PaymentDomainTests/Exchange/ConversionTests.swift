@@ -142,22 +142,6 @@ private func currency(_ code: String) throws -> Currency { try #require(Currency
         }
     }
 
-    @Test("a provider's rate and amounts stay as given, and their distance is told") func provider() throws {
-        let rate = try ExchangeRate(
-            from: .usd, to: .eur, numerator: decimal("0.921537"), date: date("2026-11-20"),
-            source: .provider("stripe"))
-        let given = Money(minor: 10_000, currency: .usd)
-        for (minor, excess) in [(9_215, 0), (9_216, 1), (9_100, -115)] as [(Int64, Int64)] {
-            let received = Money(minor: minor, currency: .eur)
-            let made = try Conversion(given: given, received: received, providerRate: rate)
-            #expect(made.received == received && made.rate == rate)
-            #expect(try made.excess() == Money(minor: excess, currency: .eur))
-        }
-        #expect(throws: ExchangeError.wrongCurrency(.usd)) {
-            try Conversion(given: given, received: given, providerRate: rate)
-        }
-    }
-
     @Test("a settlement balances in both currencies, and the difference is a gain or a loss") func booked() throws {
         let given = Money(minor: 10_000, currency: .usd)
         let booked = Money(minor: 9_200, currency: .eur)

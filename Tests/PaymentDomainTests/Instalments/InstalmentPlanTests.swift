@@ -39,6 +39,15 @@ private func day(_ text: String) throws -> CivilDate { try #require(CivilDate(te
                     == next.map { due.adding(days: $0) })
             #expect(InstalmentDunning.isJudged(decline) == (code != "provider_credentials"))
         }
+        let forbidden: [(decline: Decline, isMade: Bool)] = [
+            (.retryLater, true), (.tooManyAttempts, true), (.doNotTryAgain, false),
+        ]
+        for (decline, isMade) in forbidden {
+            for on in [due, due.adding(days: 3)] {
+                let next: CivilDate? = dunning.nextAttempt(after: decline, isForbidden: true, due: due, on: on)
+                #expect(next == (isMade ? on : nil), "what a network forbids is still to be made")
+            }
+        }
     }
 
     @Test("the table of states is this one") func table() {

@@ -7,7 +7,7 @@ import Testing
 
     private static func faults(_ text: String) -> [String] {
         do {
-            _ = try SettlementFile.read(text, provider: "bank")
+            _ = try SettlementFile.read(text, provider: "bank", at: Settle.day)
             return []
         } catch {
             return error.faults.map { "\($0.line) \($0.column?.rawValue ?? "-") \($0.message)" }
@@ -21,7 +21,7 @@ import Testing
 
             refund,"t""2",-5,0,-5,JPY,2027-01-15T09:00:00+01:00,,,,,
             """
-        let lines = try SettlementFile.read(text, provider: "bank")
+        let lines = try SettlementFile.read(text, provider: "bank", at: Settle.day)
         #expect(lines.count == 2)
         #expect(lines[0].id == "t,1" && lines[0].gross == Settle.usd(1_000) && lines[0].fee == Settle.usd(59))
         #expect(lines[0].asked == Money(minor: 900, currency: .eur) && lines[0].references.own == "att_1")
@@ -99,6 +99,19 @@ import Testing
         #expect(Self.faults(head) == ["1 - has 100001 fields, and there are only 14 columns"])
     }
 
+    @Test("a line may be dated up to a day ahead, as where the day alone is known, and no further") func future() {
+        let text = """
+            \(Self.head),available_at
+            t1,fee,USD,-1.00,0,-1.00,2027-01-16T08:00:00Z,2027-03-01T00:00:00Z
+            t2,fee,USD,-1.00,0,-1.00,2027-01-16T08:00:00.000001Z,
+            t3,fee,USD,-1.00,0,-1.00,9999-12-31T23:59:59Z,
+            """
+        #expect(
+            Self.faults(text) == [
+                "3 occurred_at is more than a day in the future", "4 occurred_at is more than a day in the future",
+            ])
+    }
+
     @Test("a payout and its failure have a name, as one is found by the other's") func payouts() {
         let text = """
             \(Self.head),source
@@ -129,7 +142,7 @@ import Testing
                 "3 presentment_amount has another sign than the gross",
                 "4 presentment_amount has another sign than the gross",
             ])
-        let same = try SettlementFile.read("\(head)\nt1,\(start),10.00,USD,1", provider: "bank")
+        let same = try SettlementFile.read("\(head)\nt1,\(start),10.00,USD,1", provider: "bank", at: Settle.day)
         #expect(same.map(\.presentment) == [nil])
     }
 }

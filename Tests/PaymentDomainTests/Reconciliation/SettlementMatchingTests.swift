@@ -114,6 +114,28 @@ import Testing
         }
     }
 
+    @Test("of many equal amounts a line names the nearest bookings, and all that it may be count") func many() throws {
+        let bookings: [SettlementBooking] = (0..<400).map {
+            Settle.booking("je\($0)", 1_000, after: Int64($0) * 10)
+        }
+        let lines: [SettlementLine] = try (0..<400).map {
+            try Settle.line("t\($0)", 1_000, after: Int64($0) * 10 + 1)
+        }
+        let other = try Settle.line("other", 777)
+        let outcome: SettlementMatching.Outcome = Self.matching(
+            lines + [other], bookings + [Settle.booking("je_other", 777)])
+        #expect(outcome.matches.map(\.line) == ["other"] && outcome.ambiguous.count == 400)
+        #expect(outcome.candidates["t200"] == Set((151...250).map { "je\($0)" }))
+        #expect(outcome.candidates.values.allSatisfy { $0.count == SettlementMatching.mostCandidates })
+        // The last booking is the only one that the later line may be, and none of the nearest to the earlier.
+        let few = Array(bookings.prefix(150))
+        let rivals = [try Settle.line("early", 1_000), try Settle.line("late", 1_000, after: 1_490 + 3_600)]
+        let contested: SettlementMatching.Outcome = Self.matching(rivals, few)
+        #expect(contested.matches.isEmpty && contested.ambiguous == ["early", "late"])
+        #expect(contested.candidates["late"] == ["je149"])
+        #expect(contested.candidates["early"] == Set((0..<100).map { "je\($0)" }))
+    }
+
     @Test("a line with an id of ours that is not booked is not given another's booking") func foreign() throws {
         let line = try Settle.line("t1", 1_000, own: "att_unknown")
         #expect(Self.pairs([line], [Settle.booking("je1", 1_000, own: "att_1")]).isEmpty)

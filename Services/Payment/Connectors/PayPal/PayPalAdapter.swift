@@ -17,6 +17,8 @@ package struct PayPalAdapter: PaymentProvider {
         package static let notAuthenticated = "not_authenticated"
         /// PayPal has dropped the order: its payer did not finish in time, or we did not take what they approved.
         package static let orderExpired = "ORDER_EXPIRED"
+        /// What the order held was let go.
+        package static let orderVoided = "ORDER_VOIDED"
         /// The payer was never shown the way to the order, and its key has run out.
         package static let neverCharged = "never_charged"
     }
@@ -83,6 +85,7 @@ package struct PayPalAdapter: PaymentProvider {
         switch decline.code {
         case DeclineCode.notAuthenticated: DeclineReading(.authenticationFailed)
         case DeclineCode.neverCharged: DeclineReading(Decline(code: "processing_error"))
+        case DeclineCode.orderVoided: DeclineReading(.holdReleased)
         default:
             DeclineReading(
                 paypal: decline.code, processorCode: decline.networkCode, adviceCode: decline.networkAdvice,
@@ -139,7 +142,7 @@ extension PayPalAdapter {
         case .completed where request.isForAuthenticated && !order.isTakenAtOnce:
             return try await finished(order, request)
         case .completed: return try request.capture ? captured(order, request) : authorized(order, request)
-        case .voided: return .declined(ProviderDecline(code: "ORDER_VOIDED", reference: order.id))
+        case .voided: return .declined(ProviderDecline(code: DeclineCode.orderVoided, reference: order.id))
         case .saved: throw .unusable("order.status")
         }
     }
@@ -265,10 +268,10 @@ extension PayPalAdapter {
 
     /// The payer is sent over TLS only, unless PayPal itself is reached without it (a double on loopback).
     private func payerURL(_ url: String?) throws(ProviderFault) -> String {
-        guard let url, (1...4_000).contains(url.utf8.count), url.utf8.allSatisfy({ (0x21...0x7E).contains($0) }),
-            url.hasPrefix("https://") || (url.hasPrefix("http://") && configuration.baseURL.hasPrefix("http://"))
+        guard let address = url.flatMap({ WebAddress($0, max: 4_000) }),
+            !address.isLoopback || configuration.baseURL.hasPrefix("http://")
         else { throw .unusable("order.links") }
-        return url
+        return address.text
     }
 }
 

@@ -14,16 +14,11 @@ package enum PayPalCapabilities {
     package static func all(wallets: Set<Wallet> = []) -> ProviderCapabilities {
         ProviderCapabilities(
             methods: methods, currencies: Set(PayPalAmount.currencies.map(\.code)), wallets: wallets,
-            refusal: { amount in
-                do throws(UnitRefusal) { _ = try PayPalAmount.text(of: amount) } catch { return error }
-                return nil
-            })
+            refusal: PayPalAmount.refusal, refusalOfPart: PayPalAmount.refusal)
     }
 
     private static let methods: [ProviderCapabilities.Method] = [
-        ProviderCapabilities.Method(
-            type: "paypal", separateCapture: true, partialCapture: true, multipleCapture: true,
-            partialRefund: true, offSession: true),
+        .payPal(offSession: true),
         ProviderCapabilities.Method(
             type: "venmo", currencies: ["USD"], countries: ["US"], separateCapture: true, partialCapture: true,
             multipleCapture: false, partialRefund: true, offSession: true),

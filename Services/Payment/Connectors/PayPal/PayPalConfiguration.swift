@@ -56,21 +56,11 @@ package struct PayPalSurroundings: Sendable {
     package let transport: any ProviderTransport
     /// Tells when tokens end and how old keys are.
     package let clock: any WallClock
-    /// Waits between repeats; throws when the caller has given up.
-    package let sleep: @Sendable (Duration) async throws -> Void
-    /// Chooses the part of a wait that is chance.
-    package let draw: @Sendable (ClosedRange<Int64>) -> Int64
 
-    /// Gathers the surroundings; waiting and chance have the real ones as defaults.
-    package init(
-        transport: any ProviderTransport, clock: any WallClock,
-        sleep: @escaping @Sendable (Duration) async throws -> Void = { try await Task.sleep(for: $0) },
-        draw: @escaping @Sendable (ClosedRange<Int64>) -> Int64 = { Int64.random(in: $0) }
-    ) {
+    /// Gathers the surroundings.
+    package init(transport: any ProviderTransport, clock: any WallClock) {
         self.transport = transport
         self.clock = clock
-        self.sleep = sleep
-        self.draw = draw
     }
 }
 

@@ -45,31 +45,17 @@ package struct PayPalExchange: Sendable {
                 fault = error
             }
             if fault.leavesDoubt { doubt = fault }
-            guard let wait = wait(after: fault, number: number), await slept(for: wait) else {
-                throw doubt ?? fault
-            }
+            guard await pause(after: fault, number: number) else { throw doubt ?? fault }
             number += 1
         }
     }
 
-    /// How long to wait before a repeat; `nil` when a repeat is of no use.
-    private func wait(after fault: ProviderFault, number: Int) -> Duration? {
+    /// Waits before a repeat; `false` when there is none, or it is of no use.
+    private func pause(after fault: ProviderFault, number: Int) async -> Bool {
         switch fault {
-        case .timedOut, .unavailable, .notSent:
-            retry.wait(before: number + 1, retryAfter: nil, jitter: surroundings.draw)
-        case .rateLimited(let seconds):
-            retry.wait(before: number + 1, retryAfter: seconds, jitter: surroundings.draw)
-        case .unusable, .rejected, .unauthorized: nil
-        }
-    }
-
-    private func slept(for wait: Duration) async -> Bool {
-        do {
-            try await surroundings.sleep(wait)
-            return true
-        } catch {
-            // The caller has given up; the fault in hand says what is known.
-            return false
+        case .timedOut, .unavailable, .notSent: await retry.pause(before: number + 1)
+        case .rateLimited(let seconds): await retry.pause(before: number + 1, retryAfter: seconds)
+        case .unusable, .rejected, .unauthorized: false
         }
     }
 

@@ -1,4 +1,5 @@
 import BillingCore
+import JSON
 package import PaymentContract
 
 extension PayPalAdapter: ProviderVault {
@@ -10,6 +11,22 @@ extension PayPalAdapter: ProviderVault {
             SavedMethod(
                 token: token, customer: nil, brand: request.type, last4: nil, expMonth: nil, expYear: nil,
                 fingerprint: nil))
+    }
+
+    /// Reads the payment token.
+    package func look(at token: String) async throws(ProviderFault) -> VaultedMethod? {
+        guard let known = try? PayPalToken(token) else { return nil }
+        switch try await client.send(.get("/v3/vault/payment-tokens/" + known.id)) {
+        case .done(let json?):
+            try PayPalCheck.equal(json["id"]?.stringValue, known.id, "payment token")
+            guard let sources: [JSONMember] = json["payment_source"]?.objectValue, sources.count == 1 else {
+                throw .unusable("payment_token.payment_source")
+            }
+            return VaultedMethod(type: sources[0].name, card: VaultedCard(payPal: sources[0].value))
+        case .done(nil): throw .unusable("payment_token")
+        case .refused(let refusal) where refusal.status == 404: return nil
+        case .refused(let refusal): throw refusal.rejection
+        }
     }
 
     /// Deletes the payment token. An agreement from before the vault is the payer's to end.
@@ -28,4 +45,17 @@ extension PayPalAdapter: ProviderVault {
     package func saved(
         _ request: SaveMethodRequest, reference: String
     ) async throws(ProviderFault) -> SaveMethodAnswer { try await save(request) }
+}
+
+extension VaultedCard {
+    /// Reads `card_response`, in which nothing has to be there: `nil` for less than a whole card. Its expiry is `2030-12`.
+    fileprivate init?(payPal json: JSONValue) {
+        let expiry: [Int] = (json["expiry"]?.stringValue ?? "").split(separator: "-").compactMap { Int($0) }
+        guard let brand: String = json["brand"]?.stringValue?.lowercased(),
+            let last4: String = json["last_digits"]?.stringValue, expiry.count == 2
+        else { return nil }
+        self.init(
+            brand: brand == "china_union_pay" ? "unionpay" : brand, last4: last4, expMonth: expiry[1],
+            expYear: expiry[0])
+    }
 }

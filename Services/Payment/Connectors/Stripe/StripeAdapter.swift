@@ -75,8 +75,8 @@ package struct StripeAdapter: PaymentProvider {
         case DeclineCode.canceled: DeclineReading(Decline(code: "action_expired"))
         case DeclineCode.notAuthenticated: DeclineReading(.authenticationFailed)
         // The connector's own refusals of a request, which Stripe has no decline for.
-        case "currency_unsupported", "capture_unsupported", "invalid_charge_amount", "method_unsupported",
-            "off_session_unsupported", "payer_country_missing", "payer_address_missing", "token_malformed":
+        case "currency_unsupported", "capture_unsupported", "method_unsupported", "off_session_unsupported",
+            "payer_country_missing", "payer_address_missing", "token_malformed":
             DeclineReading(Decline(code: "provider_configuration"))
         default:
             DeclineReading(

@@ -28,7 +28,9 @@ struct StripeClient: Sendable {
             case .fault(let fault): missed = fault
             }
             if missed.mayHaveHappened { uncertain = missed.fault }
-            guard missed.mayRepeat, await pause(before: retry, retryAfter: missed.retryAfter) else {
+            guard missed.mayRepeat,
+                await configuration.retries.pause(before: retry, retryAfter: missed.retryAfter)
+            else {
                 throw Self.verdict(missed.fault, after: uncertain)
             }
             retry += 1
@@ -62,20 +64,6 @@ struct StripeClient: Sendable {
         } catch {
             if case .notSent = error { return .fault(StripeTryFault(fault: error, mayHaveHappened: false)) }
             return .fault(StripeTryFault(fault: error))
-        }
-    }
-
-    /// Whether there is another try, after its wait; a canceled task has none.
-    private func pause(before retry: Int, retryAfter: Int?) async -> Bool {
-        let policy: ProviderRetryPolicy = configuration.retries
-        guard let wait = policy.wait(before: retry, retryAfter: retryAfter, jitter: configuration.jitter) else {
-            return false
-        }
-        do {
-            try await configuration.sleep(wait)
-            return true
-        } catch {
-            return false
         }
     }
 

@@ -19,17 +19,11 @@ package struct StripeConfiguration: Sendable {
     package let retries: ProviderRetryPolicy
     /// Tells how old an id, and with it a key, is.
     package let clock: any WallClock
-    /// Waits between two tries; throws when the task is canceled.
-    package let sleep: @Sendable (Duration) async throws -> Void
-    /// Draws a number out of a range, for the waits.
-    package let jitter: @Sendable (ClosedRange<Int64>) -> Int64
 
     package init(
         baseURL: String = "https://api.stripe.com", secretKey: Secret, returnURL: String,
         multipleCapture: Bool = false, retries: ProviderRetryPolicy = ProviderRetryPolicy(),
-        clock: any WallClock = SystemClock(),
-        sleep: @escaping @Sendable (Duration) async throws -> Void = { try await Task.sleep(for: $0) },
-        jitter: @escaping @Sendable (ClosedRange<Int64>) -> Int64 = { Int64.random(in: $0) }
+        clock: any WallClock = SystemClock()
     ) {
         self.baseURL = baseURL
         self.secretKey = secretKey
@@ -37,7 +31,5 @@ package struct StripeConfiguration: Sendable {
         self.multipleCapture = multipleCapture
         self.retries = retries
         self.clock = clock
-        self.sleep = sleep
-        self.jitter = jitter
     }
 }

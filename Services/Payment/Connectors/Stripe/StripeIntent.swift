@@ -87,7 +87,9 @@ func stripeRedirectURL(_ intent: StripeFields) throws(ProviderFault) -> String? 
     guard let action = try intent.optionalFields("next_action"),
         let url = try action.optionalFields("redirect_to_url")?.text("url")
     else { return nil }
-    guard url.hasPrefix("https://") else { throw action.unusable("redirect_to_url", "is not https") }
+    guard let address = WebAddress(url, max: 5_000), !address.isLoopback else {
+        throw action.unusable("redirect_to_url", "is not https")
+    }
     return url
 }
 

@@ -8,12 +8,12 @@ import JSON
 package struct StripeNews: NewsReader {
     /// What kinds of events are about, by the beginning of their names.
     private enum Kind {
-        case intent, charge, refund, dispute, payout
+        case intent, charge, refund, dispute
 
         init?(_ type: String) {
             let kinds: [(String, Kind)] = [
                 ("payment_intent.", .intent), ("charge.dispute.", .dispute), ("charge.refund.", .refund),
-                ("refund.", .refund), ("charge.", .charge), ("payout.", .payout),
+                ("refund.", .refund), ("charge.", .charge),
             ]
             guard let found = kinds.first(where: { type.hasPrefix($0.0) }) else { return nil }
             self = found.1
@@ -38,7 +38,6 @@ package struct StripeNews: NewsReader {
             return try Self.charge(object, intent: try object.optionalReference("payment_intent"), id)
         case .refund: return .refund(try ProviderRefund(stripe: object))
         case .dispute: return .dispute(try ProviderDispute(stripe: object))
-        case .payout: return try Self.payout(object, told: try event.instant("created")) ?? .nothing(type)
         }
     }
 
@@ -48,21 +47,6 @@ package struct StripeNews: NewsReader {
         let ours: String? = try object.optionalFields("metadata")?.optionalText(StripeMetadata.attempt)
         guard let attempt = ours.flatMap({ AttemptID($0) }) else { return .taken(intent ?? id) }
         return .charge(attempt, known: intent)
-    }
-
-    /// `nil` while a payout is on its way.
-    private static func payout(_ object: StripeFields, told: Instant) throws(ProviderFault) -> ProviderNews? {
-        let reference: String = try object.id(of: "payout")
-        let amount: Money = try object.money("amount")
-        switch try object.text("status") {
-        case "paid":
-            let at: Instant = try object.instant("arrival_date")
-            return .payout(ProviderPayout(reference: reference, amount: amount, arrived: true, at: at))
-        case "failed", "canceled":
-            return .payout(ProviderPayout(reference: reference, amount: amount, arrived: false, at: told))
-        case "pending", "in_transit": return nil
-        default: throw object.unusable("status", "is unknown")
-        }
     }
 }
 

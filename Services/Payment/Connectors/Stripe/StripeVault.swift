@@ -15,14 +15,12 @@ extension StripeAdapter: ProviderVault {
         }
         guard let token = StripeToken(text) else { throw .rejected(code: "token_malformed") }
         let customer: String = try await createCustomer(request.customerID)
-        let acceptance: StripeSetupRequest.Acceptance? = request.acceptance.map {
-            StripeSetupRequest.Acceptance(
-                acceptedAt: $0.acceptedAt, ipAddress: $0.ipAddress, userAgent: $0.userAgent)
+        let answer: SaveMethodAnswer = try await setup(request, token, of: customer)
+        // It was kept under this key, and detached since: Stripe attaches it to nobody any more.
+        if case .saved(let method) = answer, method.customer == nil {
+            return .declined(ProviderDecline(code: "resource_missing"))
         }
-        let setup = StripeSetupRequest(
-            methodID: request.methodID, token: token, customer: customer, returnURL: request.returnURL,
-            acceptance: acceptance)
-        return SaveMethodAnswer(try await save(setup))
+        return answer
     }
 
     /// The PaymentMethod of a wallet's token: Google Pay's sheet gives a Token (`tok_…`, with the gateway `stripe`), which
@@ -44,7 +42,23 @@ extension StripeAdapter: ProviderVault {
     package func saved(
         _ request: SaveMethodRequest, reference: String
     ) async throws(ProviderFault) -> SaveMethodAnswer {
-        SaveMethodAnswer(try await setup(reference))
+        try await setup(reference)
+    }
+
+    package func look(at token: String) async throws(ProviderFault) -> VaultedMethod? {
+        let id: String = name(of: token)
+        guard isStripeID(id), let fields: StripeFields = try await client.get("/v1/payment_methods/\(id)") else {
+            return nil
+        }
+        guard try fields.id(of: "payment_method") == id else { throw fields.unusable("id", "is another") }
+        let type: String = try fields.text("type")
+        guard type == "card" else { return VaultedMethod(type: type) }
+        let card: StripeFields = try fields.fields(type)
+        return VaultedMethod(
+            type: type,
+            card: VaultedCard(
+                brand: try card.text("brand"), last4: try card.text("last4"),
+                expMonth: Int(try card.integer("exp_month")), expYear: Int(try card.integer("exp_year"))))
     }
 
     /// Detaches the method from its customer: Stripe charges it no more, and nobody can attach it again. What Stripe
@@ -74,26 +88,5 @@ extension StripeAdapter: ProviderVault {
         guard let fields = try await client.get("/v1/payment_methods/\(token.method)") else { return false }
         guard try fields.id(of: "payment_method") == token.method else { throw fields.unusable("id", "is another") }
         return try fields.optionalReference("customer") != nil
-    }
-}
-
-extension SaveMethodAnswer {
-    fileprivate init(_ answer: StripeSaveAnswer) {
-        self =
-            switch answer {
-            case .saved(let method): .saved(SavedMethod(method))
-            case .actionRequired(let reference, let action): .actionRequired(reference: reference, action)
-            case .pending(let reference): .pending(reference: reference)
-            case .declined(let decline): .declined(decline)
-            }
-    }
-}
-
-extension SavedMethod {
-    fileprivate init(_ method: StripeSavedMethod) {
-        self.init(
-            token: method.token.description, customer: method.customer, brand: method.brand, last4: method.last4,
-            expMonth: method.expiryMonth.map(Int.init), expYear: method.expiryYear.map(Int.init),
-            fingerprint: method.fingerprint)
     }
 }

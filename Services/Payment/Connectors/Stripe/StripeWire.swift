@@ -72,7 +72,7 @@ struct StripeRefusal: Sendable, Equatable {
     /// request.
     var isOfGoneMethod: Bool {
         switch code {
-        case "payment_intent_mandate_invalid": true
+        case "payment_intent_mandate_invalid", "india_recurring_payment_mandate_canceled": true
         case "resource_missing": parameter == "payment_method" || parameter == "mandate" || parameter == "customer"
         default: false
         }

@@ -158,7 +158,7 @@ struct CryptoSettingsReader {
             faults.append("\(keyName) and \(urlName) are set together or not at all")
             return nil
         }
-        let isNear: Bool = ["http://127.0.0.1", "http://localhost"].contains { url.hasPrefix($0) }
+        let isNear: Bool = WebAddress(url)?.isLoopback ?? false
         guard url.hasPrefix("https://") || (url.hasPrefix("http://") && (mode == .sandbox || isNear)) else {
             faults.append("\(urlName) must be an https URL")
             return nil

@@ -4,19 +4,10 @@ package import PaymentChains
 package import PaymentContract
 package import Telemetry
 
-/// A way out that reads longer answers where it is told to: a node's may be a whole block.
-package protocol LongAnswerTransport: ProviderTransport {
-    /// Sends one request and reads an answer of up to so many bytes, whatever its status.
-    /// - Throws: ``ProviderFault/unusable(_:)`` for a longer one, and what `send(_:)` throws.
-    func send(
-        _ request: ProviderHTTPRequest, upTo maxAnswerBytes: Int
-    ) async throws(ProviderFault) -> ProviderHTTPAnswer
-}
-
 /// Carries a chain reader's requests through the way out that all connectors share.
 package struct NodeTransport: ChainTransport {
     /// The longest answer that is read: what a reader of JSON takes, and more than any block is.
-    package static let maxAnswerBytes: Int = JSONRPC.limits.maxBytes
+    private static let maxAnswerBytes: Int = JSONRPC.limits.maxBytes
 
     private let url: String
     /// Where calls go: a request line needs a path.
@@ -39,11 +30,14 @@ package struct NodeTransport: ChainTransport {
     package func post(_ body: [UInt8]) async throws(ChainFault) -> ChainAnswer {
         try await send(
             ProviderHTTPRequest(
-                method: "POST", url: callURL, headers: headers + [("Content-Type", "application/json")], body: body))
+                method: "POST", url: callURL, headers: headers + [("Content-Type", "application/json")], body: body,
+                maxAnswerBytes: Self.maxAnswerBytes))
     }
 
     package func get(_ path: String) async throws(ChainFault) -> ChainAnswer {
-        try await send(ProviderHTTPRequest(method: "GET", url: url + path, headers: headers))
+        try await send(
+            ProviderHTTPRequest(
+                method: "GET", url: url + path, headers: headers, maxAnswerBytes: Self.maxAnswerBytes))
     }
 
     private var headers: [(name: String, value: String)] {
@@ -52,7 +46,7 @@ package struct NodeTransport: ChainTransport {
 
     private func send(_ request: ProviderHTTPRequest) async throws(ChainFault) -> ChainAnswer {
         do throws(ProviderFault) {
-            let answer: ProviderHTTPAnswer = try await answer(to: request)
+            let answer: ProviderHTTPAnswer = try await transport.send(request)
             return ChainAnswer(status: answer.status, body: answer.body)
         } catch .timedOut {
             throw .timedOut
@@ -61,10 +55,5 @@ package struct NodeTransport: ChainTransport {
         } catch {
             throw .unreachable
         }
-    }
-
-    private func answer(to request: ProviderHTTPRequest) async throws(ProviderFault) -> ProviderHTTPAnswer {
-        guard let long = transport as? any LongAnswerTransport else { return try await transport.send(request) }
-        return try await long.send(request, upTo: Self.maxAnswerBytes)
     }
 }

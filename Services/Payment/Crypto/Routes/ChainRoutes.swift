@@ -13,12 +13,10 @@ package struct ChainRoutes: Sendable {
     package var endpoints: [Endpoint] { [list, restart] }
 
     private var list: Endpoint {
-        .list(
+        .whole(
             "/v1/crypto/chains", scope: "crypto:read", summary: "List chains, and whether they stand still",
             item: ChainResource.self
-        ) { db, _, request in
-            request.page(try ChainStops.list(in: db).map { ChainResource(standing: $0) })
-        }
+        ) { db, _ in try ChainStops.list(in: db).map { ChainResource(standing: $0) } }
     }
 
     private var restart: Endpoint {

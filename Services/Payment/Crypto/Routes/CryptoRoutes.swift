@@ -9,7 +9,7 @@ package struct CryptoRoutes: Sendable {
 
     package init(accepted: AcceptedAssets) { self.accepted = accepted }
 
-    package var endpoints: [Endpoint] { [payment, tellRate] }
+    package var endpoints: [Endpoint] { [payment, rates, tellRate] }
 
     private var payment: Endpoint {
         let accepted: AcceptedAssets = accepted
@@ -19,6 +19,22 @@ package struct CryptoRoutes: Sendable {
             answers: CryptoPaymentResource.self, problems: ["404 not_found", "409 asset_not_configured"]
         ) { db, call in
             try CryptoPaymentResource.newest(of: try call.id("payment_id"), accepted, in: db)
+        }
+    }
+
+    private var rates: Endpoint {
+        let accepted: AcceptedAssets = accepted
+        return .whole(
+            "/v1/crypto/rates", scope: "crypto:read", summary: "List what coins cost, as told last or as configured",
+            item: RateResource.self
+        ) { db, _ in
+            let fixed: [RateResource] = accepted.all.flatMap { asset in
+                asset.fixedRates.map { RateResource(asset: asset.name, currency: $0.key, rate: $0.value, asOf: nil) }
+            }
+            let told: [RateResource] = try RateResource.told(in: db).filter { told in
+                accepted.find(told.asset).map { $0.fixedRates[told.currency] == nil } ?? false
+            }
+            return (fixed + told).sorted { ($0.asset, $0.currency.code) < ($1.asset, $1.currency.code) }
         }
     }
 
@@ -67,13 +83,14 @@ package struct RateResource: JSONOutput {
     let asset: String
     let currency: Currency
     let rate: ExactDecimal
-    let asOf: Instant
+    /// `nil` for one of the configuration.
+    let asOf: Instant?
 
     init(_ input: RateInput, asOf: Instant) {
         self.init(asset: input.asset, currency: input.currency, rate: input.rate, asOf: asOf)
     }
 
-    private init(asset: String, currency: Currency, rate: ExactDecimal, asOf: Instant) {
+    init(asset: String, currency: Currency, rate: ExactDecimal, asOf: Instant?) {
         self.asset = asset
         self.currency = currency
         self.rate = rate
@@ -85,7 +102,15 @@ package struct RateResource: JSONOutput {
         o.field("asset", asset)
         o.field("currency", currency.code)
         o.field("rate", rate.description, doc: "What one whole coin costs")
-        o.field("as_of", asOf)
+        o.field("as_of", asOf, doc: "Null for one of the configuration: it holds until that changes")
+    }
+
+    /// What was told last of each coin in each currency.
+    static func told(in db: borrowing PostgresTransaction) throws -> [RateResource] {
+        try db.query("SELECT provider, currency, rate, as_of FROM crypto_rates") { row in
+            RateResource(
+                asset: try row.next(), currency: try row.next(), rate: try row.next(), asOf: try row.next() as Instant)
+        }
     }
 
     package static var sample: Self {

@@ -49,7 +49,9 @@ package struct RefundInstructionRoutes: Sendable {
             .post, "\(Self.path)/{id}/address", scope: "refunds:write",
             summary: "Say where the payer wants the money: an address they gave, never the one it came from",
             body: InstructionAddressInput.self, answers: RefundInstructionResource.self, statuses: [200],
-            problems: ["404 not_found", "409 instruction_not_open", "422 invalid_request"]
+            problems: [
+                "404 not_found", "409 instruction_not_open", "409 asset_not_configured", "422 invalid_request",
+            ]
         ) { db, call, input in
             .ok(
                 try RefundInstructionResource(
@@ -66,7 +68,7 @@ package struct RefundInstructionRoutes: Sendable {
             body: InstructionSentInput.self, answers: RefundInstructionResource.self, statuses: [200],
             problems: [
                 "404 not_found", "409 instruction_not_open", "409 instruction_changed", "409 second_person_needed",
-                "422 invalid_request",
+                "409 address_missing", "409 asset_not_configured", "422 invalid_request",
             ]
         ) { db, call, input in
             .ok(

@@ -32,7 +32,10 @@ package struct UnexplainedRoutes: Sendable {
             .post, "\(Self.path)/{attempt_id}/count", scope: "crypto:write",
             summary: "Count it as received by a transaction that was looked up; the next look judges it",
             body: UnexplainedInput.self, answers: UnexplainedResource.self, statuses: [200],
-            problems: ["404 not_found", "409 block_left", "409 transaction_counted", "422 invalid_request"]
+            problems: [
+                "404 not_found", "409 block_left", "409 transaction_counted", "409 asset_not_configured",
+                "422 invalid_request",
+            ]
         ) { db, call, input in
             .ok(
                 UnexplainedResource(

@@ -106,9 +106,10 @@ package enum DisputeReadingStore {
             SELECT (SELECT count(*) FROM dispute_readings WHERE fault IS NULL OR due_at <= now())
                  + (SELECT count(*) FROM dispute_responses WHERE status = 'processing')
                  + (SELECT count(*) FROM sandbox_charges, business WHERE dispute_at <= business.now AND captured > 0)
-                 + (SELECT count(*) FROM sandbox_disputes d, business
+                 + (SELECT count(*) FROM business CROSS JOIN sandbox_disputes d
+                    JOIN sandbox_charges c ON c.idempotency_key = d.charge_key
                     WHERE d.verdict_at <= business.now OR d.due_by <= business.now OR d.changed > coalesce(
-                        (SELECT cursor::bigint FROM dispute_cursors WHERE provider = 'sandbox'), 0))
+                        (SELECT cursor::bigint FROM dispute_cursors WHERE provider = c.provider), 0))
             """
         ) { row in try row.next() } ?? 0
     }

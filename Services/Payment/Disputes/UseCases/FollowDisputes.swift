@@ -66,7 +66,9 @@ package struct FollowDisputes: Sendable {
         let now: Instant = clock.now
         do {
             guard let told = try await providers.disputing(reading.provider).readDispute(reading.reference) else {
-                throw ProviderFault.unusable("the provider does not know it")
+                let fault = ProviderFault.unusable("the provider does not know it")
+                ProviderAlarms.shared.note(fault, of: reading.provider, on: .dispute)
+                throw fault
             }
             try await pool.transactionRetrying { db in
                 try RecordDispute.record(told, from: reading.provider, at: now, in: db)

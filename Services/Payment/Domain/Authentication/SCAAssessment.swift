@@ -7,11 +7,11 @@ public struct SCAAssessment: Sendable, Hashable {
 
     /// Who bears fraud when the payment goes on as the answer says.
     ///
-    /// The payee's side bears it for what it asks to skip, the payer's provider for lists and processes of its own and
-    /// for what it authenticated (directive (EU) 2015/2366 article 74 (2); EBA opinion EBA-Op-2018-04, table 2).
+    /// The payee's side bears it for what it asks to skip, the payer's provider for lists of its own and for what it
+    /// authenticated (directive (EU) 2015/2366 article 74 (2); EBA opinion EBA-Op-2018-04, table 2).
     public var liability: SCALiability {
         switch outcome {
-        case .exempt(.trustedBeneficiary), .exempt(.secureCorporate): .issuer
+        case .exempt(.trustedBeneficiary): .issuer
         case .exempt, .outOfScope: .merchant
         case .required: .issuerOnceAuthenticated
         case .blocked: .merchant
@@ -29,24 +29,6 @@ public struct SCAAssessment: Sendable, Hashable {
         case .required(.softDecline), .required(.agreement), .required(.unprovenAgreement): "04"
         case .required: "01"
         case .outOfScope, .blocked: nil
-        }
-    }
-
-    /// What to do when the bank wants the customer to authenticate after all.
-    ///
-    /// One step-up follows an attempt without authentication, and only one: a bank that still asks after an
-    /// authentication is answered by giving up.
-    /// - Parameters:
-    ///   - decline: The bank's answer to the attempt.
-    ///   - steppedUp: Whether the payment was stepped up before.
-    ///   - customerPresent: Whether the customer is there to authenticate.
-    public func followUp(to decline: Decline, steppedUp: Bool, customerPresent: Bool) -> SCAFollowUp {
-        guard decline == .authenticationRequired, !steppedUp else { return .final }
-        switch outcome {
-        case .exempt, .outOfScope:
-            let stepUp = SCAAssessment(outcome: .required(.softDecline), needsReview: needsReview)
-            return customerPresent ? .stepUp(stepUp) : .recallCustomer(stepUp)
-        case .required, .blocked: return .final
         }
     }
 
@@ -69,8 +51,9 @@ public enum SCAOutcome: Sendable, Hashable {
     case blocked
 }
 
-/// Exemptions for remote card payments (Delegated Regulation (EU) 2018/389). Articles 10 to 12 and 15 are about account
-/// information, contactless payments, unattended terminals and transfers to oneself, none of which comes here.
+/// Exemptions for remote card payments (Delegated Regulation (EU) 2018/389). Articles 10 to 12, 15 and 17 are about
+/// account information, contactless payments, unattended terminals, transfers to oneself and companies' own processes, none
+/// of which comes here.
 public enum SCAExemption: String, Sendable, CaseIterable {
     /// Article 13.
     case trustedBeneficiary = "trusted_beneficiary"
@@ -78,8 +61,6 @@ public enum SCAExemption: String, Sendable, CaseIterable {
     case recurring
     /// Article 16.
     case lowValue = "low_value"
-    /// Article 17.
-    case secureCorporate = "secure_corporate"
     /// Article 18.
     case riskAnalysis = "risk_analysis"
 }
@@ -106,10 +87,6 @@ public enum SCAScope: String, Sendable, CaseIterable {
     case oneLegOut = "one_leg_out"
     /// The merchant sets it off under an authenticated agreement.
     case merchantInitiated = "merchant_initiated"
-    /// An order by mail or telephone.
-    case mailOrTelephone = "mail_or_telephone"
-    /// An anonymous prepaid card.
-    case anonymous
 }
 
 /// Who bears fraud.
@@ -120,17 +97,4 @@ public enum SCALiability: String, Sendable, CaseIterable {
     case merchant
     /// The issuer once the customer has authenticated; the merchant if the payment goes on without.
     case issuerOnceAuthenticated = "issuer_once_authenticated"
-
-    /// Who bears fraud after an authentication, by its `transStatus` (EMV 3-D Secure 2): only `Y` and `A` shift it.
-    public init(transStatus: String) { self = transStatus == "Y" || transStatus == "A" ? .issuer : .merchant }
-}
-
-/// What follows a bank's wish for authentication.
-public enum SCAFollowUp: Sendable, Hashable {
-    /// Once more, with authentication.
-    case stepUp(SCAAssessment)
-    /// The customer must come back first; then once more, with authentication.
-    case recallCustomer(SCAAssessment)
-    /// The decline stands.
-    case final
 }

@@ -66,7 +66,7 @@ public struct SCAEngine: Sendable {
 
     /// A score that asks for authentication: exemptions and scope do not help, an absent customer does.
     private func stepUp(_ payment: SCAPayment, _ scope: Scope) -> SCAAssessment {
-        if payment.initiation == .customer, !payment.isAnonymous {
+        if payment.initiation == .customer {
             return SCAAssessment(outcome: .required(.risk), needsReview: false)
         }
         guard withoutCustomer == .review else { return SCAAssessment(outcome: .blocked, needsReview: false) }
@@ -87,7 +87,6 @@ public struct SCAEngine: Sendable {
         }
         // What the issuer answers for comes first; then what needs no guess at the issuer's counters.
         if claims(.trustedBeneficiary), payment.isTrustedBeneficiary { return .exempt(.trustedBeneficiary) }
-        if claims(.secureCorporate), payment.isSecureCorporate { return .exempt(.secureCorporate) }
         if claims(.recurring), payment.series != .none { return .exempt(.recurring) }
         guard let value = try Self.value(of: payment, in: regime.currency) else { return .required(.regulation) }
         if claims(.riskAnalysis), band == .low, Self.isWithinBands(value, payment.acquirerFraudRate, regime) {
@@ -102,8 +101,6 @@ public struct SCAEngine: Sendable {
     /// Both sides must be under the same law: since the UK left, each is a leg out to the other (directive (EU)
     /// 2015/2366 article 2).
     static func scope(of payment: SCAPayment) -> Scope {
-        if payment.initiation == .mailOrTelephone { return .outside(.mailOrTelephone) }
-        if payment.isAnonymous { return .outside(.anonymous) }
         let merchant = SCARegion(country: payment.merchantCountry)
         let customer: SCARegion = payment.customerCountry.map(SCARegion.init(country:)) ?? merchant
         guard merchant == customer else { return .outside(.oneLegOut) }

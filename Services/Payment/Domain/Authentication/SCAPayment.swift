@@ -9,8 +9,6 @@ public struct SCAPayment: Sendable, Hashable {
         /// The merchant, under an agreement: whether the customer authenticated when making it, and the network's id of
         /// that first payment, which the issuer recognizes it by.
         case merchant(agreementAuthenticated: Bool, networkTransactionID: String?)
-        /// An order by mail or telephone: not an electronic payment of the law.
-        case mailOrTelephone
     }
 
     /// Its place in a series that the customer sets up.
@@ -73,10 +71,6 @@ public struct SCAPayment: Sendable, Hashable {
     public var acquirerFraudRate: ExactDecimal?
     /// The payer has put the merchant on the issuer's list.
     public var isTrustedBeneficiary = false
-    /// A process or protocol for companies that the authority has accepted.
-    public var isSecureCorporate = false
-    /// An anonymous prepaid card: no one to authenticate.
-    public var isAnonymous = false
     /// Rates into the regimes' currencies; without the one needed no threshold is claimed to be kept.
     public var rates: [Rate] = []
 

@@ -11,31 +11,11 @@ public struct Conversion: Hashable, Sendable {
     /// Hundredths of a percent put on the rate.
     public let spreadBasisPoints: Int
 
-    /// A conversion that a provider made: both amounts and its rate are kept as it gave them, whatever they come to.
-    /// - Throws: ``ExchangeError/wrongCurrency(_:)`` when an amount is not in the rate's currency.
-    public init(given: Money, received: Money, providerRate: ExchangeRate) throws(ExchangeError) {
-        guard given.currency == providerRate.from else { throw .wrongCurrency(given.currency) }
-        guard received.currency == providerRate.to else { throw .wrongCurrency(received.currency) }
-        self.init(given: given, received: received, rate: providerRate, spreadBasisPoints: 0)
-    }
-
     fileprivate init(given: Money, received: Money, rate: ExchangeRate, spreadBasisPoints: Int) {
         self.given = given
         self.received = received
         self.rate = rate
         self.spreadBasisPoints = spreadBasisPoints
-    }
-
-    /// How much more came out than the rate says, rounded half to even: 0 for our own conversions of that rounding, a
-    /// unit or so for a provider's; anything larger is a case for reconciliation.
-    /// - Throws: ``ExchangeError/amount(_:)`` when it does not fit.
-    public func excess() throws(ExchangeError) -> Money {
-        let expected: Conversion = try rate.convert(given, spreadBasisPoints: spreadBasisPoints, rounding: .halfEven)
-        do throws(MoneyError) {
-            return try received.subtracting(expected.received)
-        } catch {
-            throw .amount(error)
-        }
     }
 }
 

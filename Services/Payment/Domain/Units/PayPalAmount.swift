@@ -24,6 +24,12 @@ public enum PayPalAmount {
         return String(units)
     }
 
+    /// Why PayPal never charges, captures or refunds an amount; `nil` when it may.
+    public static func refusal(of money: Money) -> UnitRefusal? {
+        do throws(UnitRefusal) { _ = try text(of: money) } catch { return error }
+        return nil
+    }
+
     /// Takes over PayPal's text, of any sign: `-3.00` is a fee. Zeros beyond PayPal's decimals change nothing and pass.
     /// - Throws: ``UnitRefusal/unsupportedCurrency(_:)``, ``UnitRefusal/malformed``, ``UnitRefusal/notRepresentable``
     ///   when it has more decimals than PayPal can mean, ``UnitRefusal/overflow``.

@@ -26,14 +26,11 @@ struct StripeUnit: Sendable {
     let multiple: Int64
     /// The least charge; 1 where none is published.
     let minimum: Int64
-    /// Every payout is a multiple of this.
-    let payoutMultiple: Int64
 
-    init(decimals: Int, multiple: Int64 = 1, minimum: Int64 = 1, payoutMultiple: Int64? = nil) {
+    init(decimals: Int, multiple: Int64 = 1, minimum: Int64 = 1) {
         self.decimals = decimals
         self.multiple = multiple
         self.minimum = minimum
-        self.payoutMultiple = payoutMultiple ?? multiple
     }
 }
 

@@ -11,8 +11,6 @@ public enum StripeAmount {
         case charge
         /// A capture or a refund: any part of a charge.
         case part
-        /// A payout to a bank account: HUF and TWD leave in whole units only.
-        case payout
     }
 
     /// The currencies Stripe takes, by code.
@@ -25,12 +23,20 @@ public enum StripeAmount {
         let unit = try stripeUnit(money.currency)
         guard money.isPositive else { throw .notPositive }
         let units: Int64 = try UnitScale.move(money.minor, from: money.currency.exponent, to: unit.decimals)
-        let multiple: Int64 = purpose == .payout ? unit.payoutMultiple : unit.multiple
-        guard units.isMultiple(of: multiple) else { throw .notMultiple(of: multiple) }
+        guard units.isMultiple(of: unit.multiple) else { throw .notMultiple(of: unit.multiple) }
         if purpose == .charge, units < unit.minimum {
             throw .belowMinimum(try minimumCharge(money.currency))
         }
         return units
+    }
+
+    /// Why Stripe never charges an amount; `nil` when it may.
+    public static func refusal(of money: Money) -> UnitRefusal? { refusal(of: money, for: .charge) }
+
+    /// Why Stripe never takes an amount for a purpose; `nil` when it may.
+    public static func refusal(of money: Money, for purpose: Purpose) -> UnitRefusal? {
+        do throws(UnitRefusal) { _ = try units(of: money, for: purpose) } catch { return error }
+        return nil
     }
 
     /// Takes over an amount of Stripe's, of any sign: fees and refunds are negative in balance transactions. Rules for

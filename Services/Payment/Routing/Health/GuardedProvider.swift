@@ -128,6 +128,19 @@ package struct GuardedProvider: PaymentProvider {
     }
 }
 
+extension PaymentProviders {
+    /// Providers as the service asks them: each with its alarm, and behind its guard.
+    /// - Parameter catalogue: How far each is trusted.
+    package init(guarding bare: [any PaymentProvider], as catalogue: ProviderCatalogue, health: ProviderHealth) {
+        let heard: [any PaymentProvider] = bare.map { $0.alarmed() }
+        self.init(
+            heard.map { provider in
+                let limits: ProviderProfile.Limits = catalogue.named(provider.name)?.limits ?? ProviderProfile.Limits()
+                return GuardedProvider(provider, health: health, timeout: limits.timeout)
+            }, beneath: heard)
+    }
+}
+
 extension ProviderFault {
     /// Whether the provider can be worked with; `nil` where the fault says nothing of it. A provider that cannot be reached
     /// fails whoever asks. Every other fault counts where a charge is first asked for: the same question about one charge,

@@ -9,6 +9,18 @@ package struct CustomerGroupRoutes: Sendable {
 
     package var endpoints: [Endpoint] {
         [
+            .read(
+                "/v1/payments/routing/customers/{id}", scope: "routing:read",
+                summary: "Read which groups a customer belongs to", answers: CustomerGroupsResource.self,
+                problems: ["404 not_found"]
+            ) { db, call in
+                let id: CustomerID = try call.id()
+                let found: [String]? = try db.first("SELECT groups FROM customers WHERE id = \(id)") { row in
+                    try row.next() as [String]
+                }
+                guard let groups: [String] = found else { throw Problem.notFound("customer", id.rawValue) }
+                return CustomerGroupsResource(customerID: id, groups: groups)
+            },
             .write(
                 .put, "/v1/payments/routing/customers/{id}", scope: "routing:write",
                 summary: "Say which groups a customer belongs to, for routing rules", body: CustomerGroupsInput.self,
@@ -19,7 +31,7 @@ package struct CustomerGroupRoutes: Sendable {
                     "UPDATE customers SET groups = \(input.groups)::text[] WHERE id = \(id)")
                 guard known == 1 else { throw Problem.notFound("customer", id.rawValue) }
                 return .ok(CustomerGroupsResource(customerID: id, groups: input.groups))
-            }
+            },
         ]
     }
 }

@@ -1,7 +1,7 @@
 import BillingCore
 package import HTTPKit
-import JSON
-import PaymentContract
+package import JSON
+package import PaymentContract
 import PaymentDomain
 import Postgres
 
@@ -20,7 +20,7 @@ package struct ProviderRoutes: Sendable {
             summary: "List the configured providers: what they can do, and how they are",
             answers: ProviderListResource.self
         ) { db, _ in
-            let down: Set<String> = try ProviderDownStore.all(in: db)
+            let down: [String: TakenOut] = try ProviderDownStore.all(in: db)
             return ProviderListResource(providers: book.catalogue.profiles.map { Self.resource($0, book, down) })
         }
     }
@@ -44,10 +44,10 @@ package struct ProviderRoutes: Sendable {
     }
 
     private static func resource(
-        _ profile: ProviderProfile, _ book: RoutingBook, _ down: Set<String>
+        _ profile: ProviderProfile, _ book: RoutingBook, _ down: [String: TakenOut]
     ) -> ProviderResource {
         ProviderResource(
-            profile: profile, isEnabled: !down.contains(profile.name), health: book.health.snapshot(profile.name))
+            profile: profile, takenOut: down[profile.name], health: book.health.snapshot(profile.name))
     }
 }
 
@@ -78,13 +78,15 @@ struct ProviderListResource: JSONOutput {
 /// A provider as callers see it.
 struct ProviderResource: JSONOutput {
     let profile: ProviderProfile
-    let isEnabled: Bool
+    /// `nil` while routing may choose it.
+    let takenOut: TakenOut?
     let health: ProviderSnapshot?
 
     func write(to o: inout ObjectWriter) {
         o.field("object", "payment_provider")
         o.field("name", profile.name)
-        o.field("enabled", isEnabled, doc: "false: an operator took it out of routing")
+        o.field("enabled", takenOut == nil, doc: "false: an operator took it out of routing")
+        o.field("taken_out", takenOut.map(TakenOutResource.init), doc: "Null while it is enabled")
         o.field("methods", profile.capabilities.methods.map(ProviderMethodResource.init))
         o.field("currencies", profile.capabilities.currencies.sorted())
         o.field("authentication", ProviderAuthenticationResource(able: profile.capabilities.authentication))
@@ -107,21 +109,49 @@ struct ProviderResource: JSONOutput {
                     ], currencies: ["EUR", "USD"],
                     authentication: ProviderCapabilities.Authentication(
                         exemptions: Set(SCAExemption.allCases), takesProof: true),
-                    wallets: Set(Wallet.allCases))), isEnabled: true,
+                    wallets: Set(Wallet.allCases))), takenOut: nil,
             health: ProviderSnapshot(phase: .closed, answered: 120, failed: 1, inFlight: 3, inFlightLimit: 4_096))
     }
 }
 
-/// One kind of method at a provider.
-struct ProviderMethodResource: JSONOutput {
-    let method: ProviderCapabilities.Method
+/// Why a provider is out of routing.
+struct TakenOutResource: JSONOutput {
+    let takenOut: TakenOut
 
     func write(to o: inout ObjectWriter) {
+        o.field("reason", takenOut.reason)
+        o.field("since", takenOut.since)
+        o.field("by", takenOut.by, doc: "The key that it was asked with")
+    }
+
+    static var sample: Self { Self(takenOut: TakenOut(reason: "an outage", since: .sample, by: "key_1")) }
+}
+
+/// One kind of method at a provider, as callers see it.
+package struct ProviderMethodResource: JSONOutput {
+    let method: ProviderCapabilities.Method
+
+    package init(_ method: ProviderCapabilities.Method) { self.method = method }
+
+    package func write(to o: inout ObjectWriter) {
         o.field("type", method.type)
         o.field("all_currencies", method.currencies == nil, doc: "Whether it goes with all of the provider's")
         o.field("currencies", method.currencies?.sorted() ?? [])
         o.field("all_countries", method.countries == nil, doc: "Whether customers of all countries may use it")
         o.field("countries", method.countries?.sorted() ?? [])
+        o.field(
+            "currency_of_country", method.currencyOf,
+            doc: "The one currency that customers of a country pay in, by country; others pay in any of its currencies")
+        o.field(
+            "amounts",
+            method.amounts.sorted { $0.key < $1.key }.map {
+                ProviderAmountsResource(currency: $0.key, range: $0.value)
+            },
+            doc: "Its limits, one for each currency that has some; the provider's own least amounts hold beside them")
+        o.field("payer", method.payer, doc: "What the provider must be told of who pays")
+        o.field(
+            "token_only", method.tokenOnly,
+            doc: "Whether only a token of the provider's own form pays: there is no page to send the customer to")
         o.field("separate_capture", method.separateCapture)
         o.field("partial_capture", method.partialCapture)
         o.field("multiple_capture", method.multipleCapture)
@@ -129,7 +159,21 @@ struct ProviderMethodResource: JSONOutput {
         o.field("off_session", method.offSession, doc: "Whether it can be charged without the customer")
     }
 
-    static var sample: Self { Self(method: ProviderResource.sample.profile.capabilities.methods[0]) }
+    package static var sample: Self { Self(ProviderResource.sample.profile.capabilities.methods[0]) }
+}
+
+/// What a method takes at once in a currency.
+struct ProviderAmountsResource: JSONOutput {
+    let currency: String
+    let range: ClosedRange<Int64>
+
+    func write(to o: inout ObjectWriter) {
+        o.field("currency", currency)
+        o.field("minimum", range.lowerBound, doc: "Minor units")
+        o.field("maximum", range.upperBound, doc: "Minor units, included")
+    }
+
+    static var sample: Self { Self(currency: "USD", range: 5_000...3_000_000) }
 }
 
 /// What a provider can be told of customers' authentication.

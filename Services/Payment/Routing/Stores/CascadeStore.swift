@@ -19,6 +19,8 @@ struct CascadingPayment: PostgresRecord, Sendable {
     let country: String?
     /// A wallet's card, whose cryptogram a bank takes once.
     let isOfWallet: Bool
+    /// When the customer gave the agreement that it is charged under; `nil` where there is none.
+    let agreedAt: Instant?
     let cascade: [String]
 
     /// The payments that are still at these attempts; the others have moved on and are nobody's business here, nor are those
@@ -29,7 +31,7 @@ struct CascadingPayment: PostgresRecord, Sendable {
         try db.query(
             """
             SELECT p.id, p.attempt_id, p.customer_id, m.id, p.provider, p.amount, p.currency, p.attempts, p.stepped_at,
-                m.type, m.brand, m.fingerprint, c.country, m.wallet IS NOT NULL,
+                m.type, m.brand, m.fingerprint, c.country, m.wallet IS NOT NULL, \(CardHistory.agreedAt),
                 ARRAY(SELECT jsonb_array_elements_text(a.routing -> 'cascade'))
             FROM unnest(\(ended.map(\.paymentID.rawValue))::text[], \(ended.map(\.attemptID.rawValue))::text[])
                 AS e(id, attempt_id)
@@ -56,6 +58,7 @@ struct CascadingPayment: PostgresRecord, Sendable {
         fingerprint = try row.next()
         country = try row.next()
         isOfWallet = try row.next()
+        agreedAt = try row.next()
         cascade = try row.next()
     }
 
@@ -76,6 +79,10 @@ enum CardHistory {
     static let limit = 500
     /// How attempts ended that reached no network.
     private static let unsent: [String] = ["blocked_by_risk", "outage", "provider_credentials", "token_gone"]
+    /// When the customer gave the agreement that a payment `p` with a method `m` is charged under.
+    static let agreedAt: SQL = """
+        CASE WHEN p.mandate_id = m.mandate_id AND m.mandate_ended_at IS NULL THEN m.mandate_accepted_at END
+        """
 
     /// A payment with a customer's card.
     struct Question: Sendable {
@@ -85,6 +92,8 @@ enum CardHistory {
         let method: PaymentMethodID
         let fingerprint: String
         let brand: String?
+        /// When the customer gave the agreement that it is charged under; `nil` where there is none.
+        let agreedAt: Instant?
     }
 
     /// A customer's attempts with the card of each payment, the ended one as it ended.
@@ -95,7 +104,8 @@ enum CardHistory {
     }
 
     /// A customer's attempts with the card of each payment. Attempts that reached no network (blocked, not sent, or an
-    /// outage) do not count, nor do those that wait for their assessment.
+    /// outage) do not count, nor do those that wait for their assessment. Of an attempt from before the agreement that a
+    /// payment is charged under, the cardholder's order to stop does not count.
     /// - Parameters:
     ///   - ends: How attempts have ended of which that is not stored yet.
     ///   - unmade: Attempts that are not made yet.
@@ -107,13 +117,14 @@ enum CardHistory {
         let rows: [(PaymentID, CardAttempt)?] = try db.query(
             """
             SELECT q.id, h.id, h.started_at, h.amount, h.currency, h.status, h.network_code, h.advice_code,
-                h.payment_method_id = q.method_id
+                h.payment_method_id = q.method_id, h.decline_code, coalesce(h.started_at < q.agreed_at, false)
             FROM unnest(\(questions.map(\.payment.rawValue))::text[], \(questions.map(\.customer.rawValue))::text[],
-                \(questions.map(\.method.rawValue))::text[], \(questions.map(\.fingerprint))::text[]
-            ) AS q(id, customer_id, method_id, fingerprint)
+                \(questions.map(\.method.rawValue))::text[], \(questions.map(\.fingerprint))::text[],
+                \(questions.map(\.agreedAt))::timestamptz[]
+            ) AS q(id, customer_id, method_id, fingerprint, agreed_at)
             CROSS JOIN LATERAL (
                 SELECT a.id, a.started_at, b.amount, b.currency, a.status, a.network_code, a.advice_code,
-                    a.payment_method_id
+                    a.payment_method_id, a.decline_code
                 FROM payments b JOIN payment_attempts a ON a.payment_id = b.id
                 JOIN payment_methods m ON m.id = a.payment_method_id AND m.fingerprint = q.fingerprint
                 WHERE b.customer_id = q.customer_id AND a.status <> 'canceled' AND NOT a.unsent
@@ -131,11 +142,14 @@ enum CardHistory {
             let code: String? = try row.next()
             let told: String? = try row.next()
             let isAsEntered: Bool = try row.next()
+            let decline: String? = try row.next()
+            let isBeforeAgreement: Bool = try row.next()
             let advice: MerchantAdviceCode? = told.flatMap { MerchantAdviceCode($0, brand: brands[payment] ?? nil) }
             if let end: EndedAttempt = ends[attempt], unsent.contains(end.code) { return nil }
+            let stored: CardAttempt.Outcome = Self.outcome(
+                status, code, isAsEntered || advice?.isOfDetails != true ? advice : nil)
             let outcome: CardAttempt.Outcome =
-                ends[attempt].map(Self.outcome)
-                ?? Self.outcome(status, code, isAsEntered || advice?.isOfDetails != true ? advice : nil)
+                ends[attempt].map(Self.outcome) ?? (isBeforeAgreement ? stored.agreedAnew(decline: decline) : stored)
             return (payment, CardAttempt(at: at, amount: amount, outcome: outcome))
         }
         return Dictionary(grouping: rows.compactMap(\.self)) { $0.0 }.mapValues { $0.map(\.1) }
@@ -159,7 +173,8 @@ enum CardHistory {
 extension CascadingPayment {
     fileprivate var question: CardHistory.Question {
         CardHistory.Question(
-            payment: id, customer: customerID, method: methodID, fingerprint: fingerprint, brand: brand)
+            payment: id, customer: customerID, method: methodID, fingerprint: fingerprint, brand: brand,
+            agreedAt: agreedAt)
     }
 }
 

@@ -37,11 +37,6 @@ package enum RoutingDocumentStore {
         try db.first("SELECT \(columns) FROM routing_documents ORDER BY version DESC LIMIT 1", read)
     }
 
-    /// One version.
-    package static func find(_ number: Int64, in db: borrowing PostgresTransaction) throws -> RoutingVersion? {
-        try db.first("SELECT \(columns) FROM routing_documents WHERE version = \(number)", read)
-    }
-
     /// Newest first, below a version.
     package static func list(
         below version: Int64?, limit: Int, in db: borrowing PostgresTransaction

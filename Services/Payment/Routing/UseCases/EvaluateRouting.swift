@@ -36,7 +36,8 @@ package struct EvaluateRouting: Sendable {
         return .ok(
             RoutingEvaluationResource(
                 paymentID: request.paymentID, provider: decision?.cascade.first ?? subject.facts?.provider,
-                version: version, decision: decision, fault: input.document == nil ? subject.page.fault : nil))
+                needsToken: subject.facts == nil, version: version, decision: decision,
+                fault: input.document == nil ? subject.page.fault : nil))
     }
 
     /// The draft's, or those that count.
@@ -116,7 +117,7 @@ package struct EvaluateRoutingInput: JSONInput {
             "payment_id", as: PaymentID.self, doc: "Splits draw by it; another payment each time when left out")
         paymentMethodID = f.optionalID(
             "payment_method_id", as: PaymentMethodID.self,
-            doc: "A stored method: only providers that can charge it, and what is known of it")
+            doc: "A stored method: only providers that keep it, and what is known of it; all providers when left out")
         document =
             f.optionalObject(
                 "document", as: RoutingDocumentInput.self, doc: "A draft to try in place of the rules that count")?
@@ -136,6 +137,8 @@ package struct EvaluateRoutingInput: JSONInput {
 package struct RoutingEvaluationResource: JSONOutput {
     let paymentID: PaymentID
     let provider: String?
+    /// No method was given: a candidate is asked for those only that it keeps.
+    let needsToken: Bool
     let version: Int64
     let decision: RoutingDecision?
     /// Why the rules that are in place do not count.
@@ -146,6 +149,9 @@ package struct RoutingEvaluationResource: JSONOutput {
         o.field("payment_id", paymentID, doc: "What was drawn by; give it again to see the same")
         o.field("provider", provider, doc: "Who would be asked first; null when that is the method's own provider")
         o.field(
+            "needs_token", needsToken,
+            doc: "No payment_method_id was given: all are candidates; a stored method is charged only where it is kept")
+        o.field(
             "routing", decision.map { RoutingDecisionResource(version: version, decision: $0) },
             doc: "null without rules: the payment goes to the provider of its method")
         o.field("fault", fault, doc: "Why the rules that are in place do not count; null where they do")
@@ -153,7 +159,7 @@ package struct RoutingEvaluationResource: JSONOutput {
 
     package static var sample: Self {
         Self(
-            paymentID: .sample, provider: "sandbox_b", version: 3, decision: RoutingDecisionResource.sample.decision,
-            fault: nil)
+            paymentID: .sample, provider: "sandbox_b", needsToken: false, version: 3,
+            decision: RoutingDecisionResource.sample.decision, fault: nil)
     }
 }

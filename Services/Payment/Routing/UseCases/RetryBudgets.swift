@@ -65,7 +65,8 @@ private struct RefusedCard: PostgresRecord, Sendable {
     static func read(_ payments: [PaymentID], in db: borrowing PostgresTransaction) throws -> [RefusedCard] {
         try db.query(
             """
-            SELECT p.id, p.customer_id, m.id, m.fingerprint, m.brand, p.attempt_id, p.amount, p.currency
+            SELECT p.id, p.customer_id, m.id, m.fingerprint, m.brand, \(CardHistory.agreedAt), p.attempt_id, p.amount,
+                p.currency
             FROM payments p JOIN payment_methods m ON m.id = p.payment_method_id
             WHERE p.id = ANY(\(payments.map(\.rawValue))::text[]) AND m.type = 'card' AND EXISTS (
                 SELECT 1 FROM payment_methods k JOIN payment_attempts a ON a.payment_method_id = k.id
@@ -77,7 +78,7 @@ private struct RefusedCard: PostgresRecord, Sendable {
     init(row: inout PostgresRow) throws {
         question = CardHistory.Question(
             payment: try row.next(), customer: try row.next(), method: try row.next(), fingerprint: try row.next(),
-            brand: try row.next())
+            brand: try row.next(), agreedAt: try row.next())
         attemptID = try row.next()
         amount = Money(minor: try row.next(), currency: try row.next())
     }

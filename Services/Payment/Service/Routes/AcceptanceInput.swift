@@ -1,5 +1,4 @@
 import BillingCore
-import Glibc
 import JSON
 import PaymentRecords
 
@@ -14,22 +13,13 @@ struct AcceptanceInput: JSONInput {
         type = f.enumeration(
             "type", of: Mandate.Kind.self, default: .online,
             doc: "offline: on paper or by telephone, you have the proof")
-        ipAddress = f.optionalString("ip_address", min: 2, max: 45, doc: "The customer's address; needed online")
+        ipAddress = f.optionalIPAddress("ip_address", doc: "The customer's address; needed online")
         userAgent = f.optionalString("user_agent", min: 1, max: 500, doc: "The customer's browser; needed online")
         guard !f.isDescribing else { return }
-        if let ipAddress, !Self.isAddress(ipAddress) {
-            f.refuse("ip_address", code: "invalid_ip_address", message: "must be an IPv4 or IPv6 address")
-        }
         guard type == .online else { return }
         for (name, value) in [("ip_address", ipAddress), ("user_agent", userAgent)] where value == nil {
             f.refuse(name, code: FaultCode.required, message: "is needed of what was agreed online")
         }
-    }
-
-    /// Whether text is an address of IPv4 or IPv6, in the forms of `inet_pton`.
-    static func isAddress(_ text: String) -> Bool {
-        var bytes = [UInt8](repeating: 0, count: 16)
-        return inet_pton(AF_INET, text, &bytes) == 1 || inet_pton(AF_INET6, text, &bytes) == 1
     }
 
     /// What is kept of it with a method.

@@ -80,23 +80,15 @@ struct AuthenticationPageRoutes: Sendable {
         let authenticate: AuthenticateOnPage? = authenticate
         return .delivery(
             "/v1/three_d_secure/method", summary: "Take a browser back from an issuer's script (3DS Method)",
-            maxBodyBytes: Self.maxBodyBytes, answers: AuthenticationStepResource.self, problems: ["400 unknown_return"]
+            maxBodyBytes: Self.maxBodyBytes, statuses: [303], problems: ["400 unknown_return"]
         ) { _, delivery in
             guard let body: [UInt8] = delivery.body else { throw Problem.bodyTooLarge(Self.maxBodyBytes) }
             let form: [String: String] = BrowserFields.decode(body)
             guard let code: String = try await authenticate?.methodReported(form["threeDSMethodData"] ?? "") else {
                 throw Problem.badRequest("unknown_return", "This fits no authentication.")
             }
-            return .comingBack(to: code)
+            return .seeOther("/pay/authentication/\(code)/back")
         }
-    }
-}
-
-extension Reply<AuthenticationStepResource> {
-    fileprivate static func comingBack(to code: String) -> Self {
-        Reply(
-            replaying: StoredReply(
-                status: 303, headers: [HeaderField("Location", "/pay/authentication/\(code)/back")], body: []))
     }
 }
 

@@ -27,7 +27,7 @@ struct AuthenticationRoutes: Sendable {
             problems: ["404 not_found", "409 payment_state", "409 not_enrolled"]
         ) { call, input in
             guard let authenticate else { throw AuthenticatePayment.notEnrolled }
-            return try await authenticate(call, try call.id(), input)
+            return try await authenticate(try call.id(), input)
         }
     }
 
@@ -36,11 +36,11 @@ struct AuthenticationRoutes: Sendable {
         let authenticate: AuthenticatePayment? = authenticate
         return .delivery(
             "/v1/three_d_secure/results", summary: "Take in the result of a 3-D Secure challenge (RReq)",
-            maxBodyBytes: Self.maxBodyBytes, answers: AuthenticationResource.self, problems: ["404 not_found"]
+            maxBodyBytes: Self.maxBodyBytes, statuses: [200], problems: ["404 not_found"]
         ) { _, delivery in
             guard let authenticate else { throw Problem.notFound("authentication") }
             guard let body: [UInt8] = delivery.body else { throw Problem.bodyTooLarge(Self.maxBodyBytes) }
-            return Reply(replaying: StoredReply(status: 200, body: try await authenticate.result(body)))
+            return PageReply(contentType: "application/json", body: try await authenticate.result(body))
         }
     }
 
@@ -48,7 +48,7 @@ struct AuthenticationRoutes: Sendable {
         let (authenticate, onPage) = (authenticate, onPage)
         return .delivery(
             "/v1/three_d_secure/return", summary: "Take a browser back from an issuer's page (CRes)",
-            maxBodyBytes: Self.maxBodyBytes, answers: AuthenticationResource.self, problems: ["400 unknown_return"]
+            maxBodyBytes: Self.maxBodyBytes, statuses: [303], problems: ["400 unknown_return"]
         ) { _, delivery in
             guard let body: [UInt8] = delivery.body else { throw Problem.bodyTooLarge(Self.maxBodyBytes) }
             let form: [String: String] = BrowserFields.decode(body)
@@ -58,8 +58,7 @@ struct AuthenticationRoutes: Sendable {
             else { throw Problem.badRequest("unknown_return", "This fits no authentication.") }
             let page: String? = try await onPage?.page(of: code)
             let location: String = page.map { "/pay/authentication/\($0)/back" } ?? "/v1/three_d_secure/\(code)"
-            return Reply(
-                replaying: StoredReply(status: 303, headers: [HeaderField("Location", location)], body: []))
+            return .seeOther(location)
         }
     }
 
@@ -77,10 +76,7 @@ package struct AuthenticatePaymentInput: JSONInput {
     package init(_ f: inout InputFields) {
         let accept: String = f.string("accept_header", min: 1, max: 2_048, doc: "The browser's Accept header")
         let agent: String = f.string("user_agent", min: 1, max: 2_048, doc: "The browser's User-Agent header")
-        let address: String? = f.optionalString("ip_address", min: 2, max: 45, doc: "The browser's address")
-        if !f.isDescribing, let address, !AcceptanceInput.isAddress(address) {
-            f.refuse("ip_address", code: "invalid_ip_address", message: "must be an IPv4 or IPv6 address")
-        }
+        let address: String? = f.optionalIPAddress("ip_address", doc: "The browser's address")
         let language: String = f.string("language", min: 1, max: 35, doc: "navigator.language")
         let depth: Int64 = f.int("color_depth", range: 1...48, doc: "screen.colorDepth")
         let height: Int64 = f.int("screen_height", range: 0...999_999, doc: "screen.height")
@@ -106,16 +102,16 @@ package struct AuthenticationResource: JSONOutput {
         url = nil
     }
 
-    init(_ record: AuthenticationRecord) {
+    init(_ record: AuthenticationRecord, publicURL: String) {
         paymentID = record.paymentID
         status = record.standing
-        url = status == "challenge" ? "/v1/three_d_secure/\(record.code)" : nil
+        url = status == "challenge" ? "\(publicURL)/v1/three_d_secure/\(record.code)" : nil
     }
 
     private init(sample: PaymentID) {
         paymentID = sample
         status = "challenge"
-        url = "/v1/three_d_secure/3w5e11264sg0f"
+        url = "https://pay.example/v1/three_d_secure/3w5e11264sg0f"
     }
 
     /// Writes its fields.
@@ -137,7 +133,7 @@ extension AuthenticationRecord {
         case .challenge: "challenge"
         case .decoupled: "decoupled"
         case .done(let outcome): outcome.verdict.name
-        case .created, .methodRunning, .methodEnded, .asked, nil: "under_way"
+        case .created, .methodEnded, .asked, nil: "under_way"
         }
     }
 }
@@ -203,7 +199,7 @@ enum ChallengePage {
             <!doctype html><html lang="en"><head><meta charset="utf-8"><title>Payment</title>
             <meta name="viewport" content="width=device-width, initial-scale=1"></head><body><main>\(body)</main></body></html>
             """
-        let target: String = address.flatMap(origin) ?? "'none'"
+        let target: String = address.flatMap { WebAddress($0, max: 2_048) }?.origin ?? "'none'"
         return PageReply(
             status: status, contentType: "text/html; charset=utf-8", body: Array(html.utf8),
             headers: [
@@ -213,14 +209,5 @@ enum ChallengePage {
                 HeaderField("Referrer-Policy", "no-referrer"), HeaderField("X-Content-Type-Options", "nosniff"),
                 HeaderField("X-Robots-Tag", "noindex, nofollow"),
             ])
-    }
-
-    /// Scheme and host of an address, for the policy; `nil` where that would break the header.
-    private static func origin(_ address: String) -> String? {
-        let parts: [Substring] = address.split(separator: "/", maxSplits: 3, omittingEmptySubsequences: false)
-        guard parts.count >= 3, !parts[2].isEmpty, address.utf8.allSatisfy({ (0x21...0x7E).contains($0) }),
-            !parts[2].contains(where: { ";,'".contains($0) })
-        else { return nil }
-        return "\(parts[0])//\(parts[2])"
     }
 }

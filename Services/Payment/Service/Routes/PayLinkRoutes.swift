@@ -19,7 +19,7 @@ package struct PayLinkRoutes: Sendable {
         return .task(
             .post, "/pay/{code}/card", scope: nil, summary: "Hand a card or a wallet's token over, from a link's page",
             body: LinkCardInput.self, answers: LinkCardResource.self, statuses: [201], needsKey: false,
-            problems: ["404 not_found", "409 payment_link_state", "429 rate_limited"]
+            problems: ["404 not_found", "409 payment_link_state", "422 unsupported_method", "429 rate_limited"]
         ) { call, input in try await pay.keep(call, input) }
     }
 
@@ -29,7 +29,7 @@ package struct PayLinkRoutes: Sendable {
             .post, "/pay/{code}/bank_account", scope: nil,
             summary: "Hand a bank account over with the mandate to debit it, from a link's page",
             body: LinkAccountInput.self, answers: LinkCardResource.self, statuses: [201, 202], needsKey: false,
-            problems: ["404 not_found", "409 payment_link_state", "429 rate_limited"]
+            problems: ["404 not_found", "409 payment_link_state", "422 unsupported_method", "429 rate_limited"]
         ) { call, input in try await pay.keepAccount(call, input) }
     }
 
@@ -39,7 +39,8 @@ package struct PayLinkRoutes: Sendable {
             .post, "/pay/{code}/pay", scope: nil, summary: "Pay, from a link's page", body: PayLinkInput.self,
             answers: LinkStatusResource.self, statuses: [202], needsKey: false,
             problems: [
-                "404 not_found", "409 payment_link_state", "409 instalment_offer_changed", "429 rate_limited",
+                "404 not_found", "409 payment_link_state", "409 instalment_offer_changed", "422 unsupported_method",
+                "429 rate_limited",
             ]
         ) { call, input in try await pay(call, input) }
     }

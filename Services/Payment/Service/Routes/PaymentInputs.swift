@@ -17,6 +17,8 @@ package struct CreatePaymentInput: JSONInput {
     let captureMethod: CaptureMethod
     /// How the customer agreed to later charges of the method without them; `nil` where they did not.
     let acceptance: AcceptanceInput?
+    /// Whether nobody is there to authenticate.
+    let offSession: Bool
     let description: String?
     let metadataJSON: String
 
@@ -38,6 +40,9 @@ package struct CreatePaymentInput: JSONInput {
         acceptance = f.optionalObject(
             "acceptance", as: AcceptanceInput.self,
             doc: "How the customer agreed to later charges of the method without them: kept as its mandate")
+        offSession = f.bool(
+            "off_session", default: false,
+            doc: "Whether the customer is away: a kept method is charged, and a bank that asks for them has declined")
         description = f.optionalString("description", max: 500, doc: "For people")
         metadataJSON = Metadata.encode(f.metadata())
         guard !f.isDescribing else { return }
@@ -48,7 +53,12 @@ package struct CreatePaymentInput: JSONInput {
         if acceptance != nil, page != nil {
             f.refuse("acceptance", code: "conflicting_fields", message: "goes with a method that is used again")
         }
-        if let returnURL, !ReturnURL.isSafe(returnURL) {
+        if offSession, page != nil || acceptance != nil {
+            f.refuse(
+                "off_session", code: "conflicting_fields",
+                message: "must be false with payment_method_type and acceptance: the customer is there")
+        }
+        if let returnURL, WebAddress(returnURL) == nil {
             f.refuse("return_url", code: "invalid_url", message: "must be an https address, or http on loopback")
         }
     }
@@ -89,20 +99,6 @@ struct PayerInput: JSONInput {
             postalCode: f.optionalString("postal_code", min: 1, max: 20))
         if !f.isDescribing, !f.hasFaults, !payer.country.utf8.allSatisfy({ (65...90).contains($0) }) {
             f.refuse("country", code: "invalid_country", message: "must be two capital letters")
-        }
-    }
-}
-
-/// Addresses that a customer may be sent to.
-enum ReturnURL {
-    /// Whether it is an https address, or an http one of this machine.
-    static func isSafe(_ url: String) -> Bool {
-        guard url.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else { return false }
-        if url.hasPrefix("https://") { return url.utf8.count > 8 }
-        return ["http://127.0.0.1", "http://localhost"].contains { host in
-            guard url.hasPrefix(host) else { return false }
-            let next: Character? = url.dropFirst(host.count).first
-            return next == nil || next == ":" || next == "/"
         }
     }
 }
@@ -161,6 +157,9 @@ package struct CreatePaymentMethodInput: JSONInput {
         )
         isDefault = f.bool("default", default: true, doc: "Whether renewals use it from now on")
         guard !f.isDescribing, !f.hasFaults else { return }
+        if wallet != nil, acceptance != nil {
+            f.refuse("acceptance", code: "conflicting_fields", message: "goes with a method that is charged again")
+        }
         let given: Int = (card == nil ? 0 : 1) + (wallet == nil ? 0 : 1) + (kept == nil ? 0 : 1)
         if given > 1 {
             f.refuse(
@@ -207,14 +206,19 @@ struct KeptMethodInput {
             doc: "What the provider's form gave for the method, or a wallet's sheet for the provider: tok_…, pm_…")
         let url: String? = f.optionalString(
             "return_url", max: 2_000, doc: "Where the customer comes back to when the bank wants to see them")
-        guard provider != nil || token != nil else { return nil }
+        guard provider != nil || token != nil else {
+            if url != nil, !f.isDescribing {
+                f.refuse("return_url", code: "conflicting_fields", message: "goes with provider and token")
+            }
+            return nil
+        }
         self.provider = provider ?? ""
         self.token = token ?? ""
         returnURL = url ?? ""
         guard !f.isDescribing else { return }
         if provider == nil { f.refuse("provider", code: FaultCode.required, message: "is needed with token") }
         if token == nil { f.refuse("token", code: FaultCode.required, message: "is needed with provider") }
-        if let url, !ReturnURL.isSafe(url) {
+        if let url, WebAddress(url) == nil {
             f.refuse("return_url", code: "invalid_url", message: "must be an https address, or http on loopback")
         }
     }

@@ -7,9 +7,10 @@ import Postgres
 struct PaymentMethodRoutes: Sendable {
     let attach: AttachPaymentMethod
     let keep: KeepPaymentMethod
+    let keepToken: KeepMethodToken
     let remove: RemoveMethods
 
-    var endpoints: [Endpoint] { [create, list, read, sync, detach] }
+    var endpoints: [Endpoint] { [create, list, read, sync, detach, keepFurther, detachFurther] }
 
     private var create: Endpoint {
         let attach: AttachPaymentMethod = attach
@@ -62,5 +63,32 @@ struct PaymentMethodRoutes: Sendable {
             summary: "Ask the provider whether it keeps the method by now", body: NoInput.self,
             answers: PaymentMethodResource.self, statuses: [201, 202], needsKey: false, problems: ["404 not_found"]
         ) { call, _ in try await keep.sync(try call.id()) }
+    }
+
+    private var keepFurther: Endpoint {
+        let keepToken: KeepMethodToken = keepToken
+        return .task(
+            .post, "/v1/payment_methods/{id}/tokens", scope: "payment_methods:write",
+            summary: "Have a further provider keep a method, so that routing may send its charges there",
+            body: KeepMethodTokenInput.self, answers: MethodTokenResource.self, statuses: [201, 202],
+            problems: [
+                "404 not_found", "409 payment_method_state", "409 token_in_place", "422 invalid_request",
+                "503 unavailable",
+            ]
+        ) { call, input in try await keepToken(call, try call.id(), input) }
+    }
+
+    private var detachFurther: Endpoint {
+        let remove: RemoveMethods = remove
+        return .write(
+            .delete, "/v1/payment_methods/{id}/tokens/{provider}", scope: "payment_methods:write",
+            summary: "Take a method away from a further provider, which removes it; its own provider keeps it",
+            body: NoInput.self, answers: PaymentMethodResource.self,
+            problems: ["404 not_found", "409 own_provider", "409 payment_in_progress"]
+        ) { db, call, _ in
+            let provider: String = call.parameter("provider")
+            return .ok(
+                PaymentMethodResource(try remove.detach(try call.id(), from: provider, at: call.now, in: db)))
+        }
     }
 }

@@ -57,6 +57,7 @@ package struct PaymentResource: JSONOutput {
             "authentication", payment.authentication.map(AuthenticationNoteResource.init),
             doc: "Of the customer's, for the last attempt; null where the bank alone decides")
         o.field("review_status", payment.reviewStatus, doc: "Of a payment whose money is held until a person decides")
+        o.field("review", payment.review.map(ReviewDecisionResource.init), doc: "Null while nobody has decided")
         o.field("invoice_id", payment.invoiceID)
         o.field("subscription_id", payment.subscriptionID)
         o.field("off_session", payment.offSession, doc: "Charged without the customer being there")
@@ -80,7 +81,8 @@ struct FailureResource: JSONOutput {
     func write(to o: inout ObjectWriter) {
         o.field("code", decline.code)
         o.field("decline_class", decline.declineClass, doc: "hard, soft, fraud or action")
-        o.field("message", decline.message)
+        o.field("advice", decline.reason.advice, doc: "What the merchant can do; not for customers")
+        o.field("message", decline.message, doc: "A sentence for the customer")
     }
 
     static var sample: Self { Self(decline: .insufficientFunds) }
@@ -191,6 +193,7 @@ package struct PaymentMethodResource: JSONOutput {
         o.field("customer_id", method.customerID)
         o.field("type", method.type)
         o.field("provider", method.provider, doc: "Who keeps it")
+        o.field("providers", method.providers, doc: "Who can charge it, its own provider first; routing chooses")
         o.field("status", method.status, doc: "Whether it can be charged")
         o.field("card", method.type == "card" && method.brand != nil ? CardResource(method: method) : nil)
         o.field("last4", method.last4)

@@ -1,6 +1,7 @@
 import PaymentRecords
 import BillingCore
 import HTTPKit
+import PaymentDomain
 import Postgres
 
 /// `/v1/payments`.
@@ -28,11 +29,14 @@ struct PaymentRoutes: Sendable {
     private var list: Endpoint {
         .list(
             "/v1/payments", scope: "payments:read", summary: "List payments, newest first",
-            filters: [.id("customer_id", as: CustomerID.self), .id("invoice_id", as: InvoiceID.self)],
-            item: PaymentResource.self
+            filters: [
+                .id("customer_id", as: CustomerID.self), .id("invoice_id", as: InvoiceID.self),
+                .id("subscription_id", as: SubscriptionID.self), .enumeration("status", of: PaymentStatus.self),
+            ], item: PaymentResource.self
         ) { db, call, request in
             let rows: [PaymentRecord] = try PaymentStore.list(
                 customer: call.query.id("customer_id"), invoice: call.query.id("invoice_id"),
+                subscription: call.query.id("subscription_id"), status: call.query.enumeration("status"),
                 after: try request.cursor(), limit: request.fetchLimit, in: db)
             return request.page(try PaymentResource.settled(rows, in: db))
         }
@@ -81,7 +85,7 @@ struct PaymentRoutes: Sendable {
         return .task(
             .post, "/v1/payments/{id}/captures", scope: "payments:write", summary: "Take what an authorization holds",
             body: CapturePaymentInput.self, answers: CaptureResource.self, statuses: [201, 202],
-            problems: ["404 not_found", "409 payment_state", "409 capture_in_progress", "422 over_capture"]
+            problems: ["404 not_found", "409 payment_state", "409 payment_review", "409 capture_in_progress"]
         ) { call, input in try await capture(call, try call.id(), input) }
     }
 
@@ -90,8 +94,10 @@ struct PaymentRoutes: Sendable {
             "/v1/payments/{id}/captures", scope: "payments:read", summary: "List a payment's captures, newest first",
             item: CaptureResource.self
         ) { db, call, request in
+            let id: PaymentID = try call.id()
+            guard try PaymentStore.find(id, in: db) != nil else { throw Problem.notFound("payment", id.rawValue) }
             let rows: [CaptureRecord] = try CaptureStore.list(
-                payment: try call.id(), after: try request.cursor(), limit: request.fetchLimit, in: db)
+                payment: id, after: try request.cursor(), limit: request.fetchLimit, in: db)
             return request.page(try CaptureResource.settled(rows, in: db))
         }
     }
@@ -104,7 +110,7 @@ struct PaymentRoutes: Sendable {
             statuses: [200, 202],
             problems: [
                 "404 not_found", "409 payment_state", "409 payment_of_invoice", "409 payment_of_instalment",
-                "409 capture_in_progress",
+                "409 capture_in_progress", "409 release_refused",
             ]
         ) { call, _ in try await cancel(call, try call.id()) }
     }

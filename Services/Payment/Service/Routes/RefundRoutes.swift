@@ -1,6 +1,7 @@
 import PaymentRecords
 import BillingCore
 import HTTPKit
+import PaymentDomain
 import Postgres
 
 /// `/v1/refunds`.
@@ -21,10 +22,15 @@ struct RefundRoutes: Sendable {
     private var list: Endpoint {
         .list(
             "/v1/refunds", scope: "refunds:read", summary: "List refunds, newest first",
-            filters: [.id("payment_id", as: PaymentID.self)], item: RefundResource.self
+            filters: [
+                .id("payment_id", as: PaymentID.self), .id("customer_id", as: CustomerID.self),
+                .enumeration("status", of: FollowUpStatus.self),
+            ], item: RefundResource.self
         ) { db, call, request in
             let rows: [RefundRecord] = try RefundStore.list(
-                payment: call.query.id("payment_id"), after: try request.cursor(), limit: request.fetchLimit, in: db)
+                payment: call.query.id("payment_id"), customer: call.query.id("customer_id"),
+                status: call.query.enumeration("status"), after: try request.cursor(), limit: request.fetchLimit, in: db
+            )
             return request.page(try RefundResource.settled(rows, in: db))
         }
     }

@@ -30,6 +30,21 @@ struct ReviewRoutes: Sendable {
     }
 }
 
+/// A person's decision, as callers see it.
+struct ReviewDecisionResource: JSONOutput {
+    let decision: ReviewDecision
+
+    init(_ decision: ReviewDecision) { self.decision = decision }
+
+    func write(to o: inout ObjectWriter) {
+        o.field("note", decision.note, doc: "What they wrote down")
+        o.field("by", decision.by, doc: "The key's id, or issuer and subject of a token")
+        o.field("at", decision.at)
+    }
+
+    static var sample: Self { Self(ReviewDecision(note: "called the customer", by: "key_1", at: .sample)) }
+}
+
 /// `POST /v1/payments/{id}/review`.
 package struct ReviewPaymentInput: JSONInput {
     /// What a person decides.

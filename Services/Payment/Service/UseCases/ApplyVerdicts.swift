@@ -146,8 +146,10 @@ package struct ApplyVerdicts: Sendable {
         try db.enqueue(
             """
             UPDATE payment_attempts a SET status = 'failed', decline_code = p.decline_code, unsent = true,
-                ended_at = \(now)::timestamptz
-            FROM payments p WHERE p.id = ANY(\(refused.map(\.rawValue))::text[]) AND a.id = p.attempt_id
+                ended_at = \(now)::timestamptz, retry_at = r.retry_at
+            FROM unnest(\(refused.map(\.rawValue))::text[], \(refused.map { refusals[$0]?.retryAt })::timestamptz[])
+                AS r(id, retry_at)
+            JOIN payments p ON p.id = r.id WHERE a.id = p.attempt_id
             """)
         let events: [OutboxEvent] = failed.map { payment in
             PaymentEvents.failed(

@@ -65,7 +65,8 @@ package struct AttachPaymentMethod: Sendable {
             bin: card.number.issuerDigits, last4: card.number.last4, expMonth: card.expMonth, expYear: card.expYear,
             fingerprint: fingerprint(card.number), provider: "sandbox",
             providerToken: SandboxProvider.token(of: card.number), isDefault: isDefault,
-            country: SandboxProvider.country(of: card.number), createdAt: now, mandate: agreed?.mandate(of: id, at: now)
+            country: SandboxProvider.country(of: card.number), createdAt: now, providers: ["sandbox"] + acquirers,
+            mandate: agreed?.mandate(of: id, at: now)
         )
     }
 

@@ -76,9 +76,12 @@ struct AttachWallet: Sendable {
     }
 
     /// Opens a token, marks it as seen, and keeps what its one charge needs; within ``auditing(_:of:at:_:)``.
+    /// - Parameter isRepeat: Whether who hands over a token that became this method has handed it over before; they are given
+    ///   the method again.
     /// - Throws: ``AttachPaymentMethod/Failure`` or ``Problem``.
     func accept(
-        _ wallet: WalletInput, of customer: CustomerID, at now: Instant, in db: borrowing PostgresTransaction
+        _ wallet: WalletInput, of customer: CustomerID, at now: Instant, in db: borrowing PostgresTransaction,
+        isRepeat: (PaymentMethodID, borrowing PostgresTransaction) throws -> Bool = { _, _ in false }
     ) throws -> PaymentMethodRecord {
         guard try PaymentMethodStore.lockCustomer(customer, in: db) else {
             throw AttachPaymentMethod.Failure.unknownCustomer
@@ -88,8 +91,13 @@ struct AttachWallet: Sendable {
             throw Problem.invalid("wallet", code: "wallet_not_accepted", "no provider here takes this wallet's cards")
         }
         let credential: WalletCredential = try open(wallet, at: now)
-        guard try WalletStore.see(credential.singleUse, in: db) else { throw Refusal(reason: "replayed") }
-        let method: PaymentMethodRecord = method(credential, of: customer, by: takers[0].name, at: now)
+        let method: PaymentMethodRecord = method(credential, of: customer, by: takers.map(\.name), at: now)
+        guard try WalletStore.see(credential.singleUse, as: method.id, in: db) else {
+            guard let known: PaymentMethodID = try WalletStore.method(of: credential.singleUse, in: db),
+                try isRepeat(known, db), let kept: PaymentMethodRecord = try PaymentMethodStore.find(known, in: db)
+            else { throw Refusal(reason: "replayed") }
+            return kept
+        }
         try PaymentMethodStore.insert(method, in: db)
         let others: [MethodToken] = takers.dropFirst().map { MethodToken(provider: $0.name, token: Self.noToken) }
         try MethodTokenStore.insert(others, of: method.id, at: now, in: db)
@@ -119,13 +127,13 @@ struct AttachWallet: Sendable {
     private static let noToken = ""
 
     private func method(
-        _ credential: WalletCredential, of customer: CustomerID, by provider: String, at now: Instant
+        _ credential: WalletCredential, of customer: CustomerID, by providers: [String], at now: Instant
     ) -> PaymentMethodRecord {
         PaymentMethodRecord(
             id: PaymentMethodID.new(at: now), customerID: customer, brand: credential.number.brand,
             bin: credential.number.issuerDigits, last4: credential.number.last4, expMonth: credential.expiry.month,
-            expYear: credential.expiry.year, fingerprint: fingerprint(credential.number), provider: provider,
-            providerToken: Self.noToken, isDefault: false, createdAt: now)
+            expYear: credential.expiry.year, fingerprint: fingerprint(credential.number), provider: providers[0],
+            providerToken: Self.noToken, isDefault: false, createdAt: now, providers: providers)
     }
 }
 

@@ -109,7 +109,7 @@ package struct AuthenticateOnPage: Sendable {
                 window: window ?? .fullPage, at: authenticate.clock.now)
             return form.map(Step.challenge) ?? .waiting
         case .decoupled: return .decoupled
-        case .created, .methodRunning, .methodEnded, .asked, .challenge, .done: return .waiting
+        case .created, .methodEnded, .asked, .challenge, .done: return .waiting
         }
     }
 
@@ -128,9 +128,9 @@ package struct AuthenticateOnPage: Sendable {
             return nil
         }
         let now: Instant = authenticate.clock.now
-        var first = Authentication(id: page.transaction ?? .new(), terms: terms, range: card.range)
-        let form: BrowserForm = try first.startMethod(notificationURL: methodURL, at: now)
-        let (id, end) = (first.id, first.deadline ?? now)
+        let id: TransactionID = page.transaction ?? .new()
+        let (form, end): (BrowserForm, Instant) = try Authentication(id: id, terms: terms, range: card.range)
+            .methodForm(notificationURL: methodURL, at: now)
         let begun: AuthenticationPageRecord? = try await authenticate.pool.transactionRetrying { db in
             try AuthenticationPages.beginMethod(page.code, id, until: end, in: db)
         }

@@ -17,6 +17,11 @@ import ServiceKit
 /// may try again. What the browser brings back decides nothing.
 package struct AuthenticatePayment: Sendable {
     private static let passLimit = 100
+    /// What callers call the fields whose values an issuer may not be sent.
+    private static let inputs: [String: String] = [
+        "browserAcceptHeader": "accept_header", "browserUserAgent": "user_agent", "browserIP": "ip_address",
+        "browserLanguage": "language",
+    ]
     /// For issuers that ask the cardholder on their own way.
     private static let decoupledMinutes = 5
 
@@ -27,12 +32,18 @@ package struct AuthenticatePayment: Sendable {
 
     let server: ThreeDSServer
     let seal: CredentialSeal
+    /// Where browsers reach this service, without a slash at its end.
+    let publicURL: String
     let pool: PostgresPool
     let clock: any WallClock
 
-    init(server: ThreeDSServer, credentialSeal: CredentialSeal, pool: PostgresPool, clock: any WallClock) {
+    init(
+        server: ThreeDSServer, credentialSeal: CredentialSeal, publicURL: String, pool: PostgresPool,
+        clock: any WallClock
+    ) {
         self.server = server
         seal = credentialSeal
+        self.publicURL = publicURL
         self.pool = pool
         self.clock = clock
     }
@@ -41,7 +52,7 @@ package struct AuthenticatePayment: Sendable {
     /// does not run on this way.
     /// - Throws: ``Problem``.
     package func callAsFunction(
-        _ call: Call, _ id: PaymentID, _ input: AuthenticatePaymentInput
+        _ id: PaymentID, _ input: AuthenticatePaymentInput
     ) async throws -> Reply<AuthenticationResource> {
         let payment: PaymentRecord? = try await pool.transaction(readOnly: true) { db in
             try PaymentStore.find(id, in: db)
@@ -53,7 +64,7 @@ package struct AuthenticatePayment: Sendable {
             guard try await goOn(without: payment) else {
                 throw Self.notEnrolled
             }
-            let word: String = AuthenticationOutcome.notEnrolled(at: clock.now).verdict.name
+            let word: String = server.unasked(at: clock.now).verdict.name
             return Reply(status: 200, AuthenticationResource(payment.id, status: word))
         }
         let authentication = Authentication(terms: try terms(payment, card), range: card.range)
@@ -83,7 +94,7 @@ package struct AuthenticatePayment: Sendable {
     /// - Returns: Whether it goes on; another attempt, which the payment has made meanwhile, does not.
     package func goOn(without payment: PaymentRecord) async throws -> Bool {
         let now: Instant = clock.now
-        let outcome: AuthenticationOutcome = .notEnrolled(at: now)
+        let outcome: AuthenticationOutcome = server.unasked(at: now)
         return try await pool.transactionRetrying { db in
             guard let current: PaymentRecord = try PaymentStore.lock(payment.id, in: db), current.awaitsChallenge,
                 current.attemptID == payment.attemptID, word(outcome, on: current) == .unavailable,
@@ -99,7 +110,7 @@ package struct AuthenticatePayment: Sendable {
     func refuse(_ payment: PaymentRecord) async throws {
         let now: Instant = clock.now
         try await pool.transactionRetrying { db in
-            try refuse(payment.id, payment.attemptID, .notEnrolled(at: now), at: now, in: db)
+            try refuse(payment.id, payment.attemptID, server.unasked(at: now), at: now, in: db)
         }
     }
 
@@ -152,7 +163,8 @@ package struct AuthenticatePayment: Sendable {
                 browser: browser, at: clock.now)
         } catch {
             guard case .invalidField(let name) = error else { throw Problem.unavailable() }
-            throw Problem.invalid("browser", code: "invalid_browser", "\(name) cannot be sent to an issuer")
+            throw Problem.invalid(
+                Self.inputs[name] ?? name, code: "invalid_browser", "cannot be sent to an issuer as \(name)")
         }
     }
 
@@ -313,7 +325,7 @@ package struct AuthenticatePayment: Sendable {
     }
 
     private func resource(_ record: AuthenticationRecord) -> Reply<AuthenticationResource> {
-        Reply(status: 200, AuthenticationResource(record))
+        Reply(status: 200, AuthenticationResource(record, publicURL: publicURL))
     }
 }
 

@@ -27,13 +27,13 @@ package struct BookOutcomes: Sendable {
         var byAttempt: [AttemptID: Outcome] = [:]
         for outcome in outcomes { byAttempt[outcome.attempt.request.idempotencyKey] = outcome }
         var next: [AttemptID: FollowingAttempt] = try StepUpPayments.follow(
-            Array(byAttempt.values), at: now, in: db)
+            Self.inOrder(byAttempt), at: now, in: db)
         for id in next.keys { byAttempt[id] = nil }
         let cascading: [AttemptID: FollowingAttempt] =
             try cascade?(byAttempt.values.compactMap(\.ended), at: now, in: db) ?? [:]
         for id in cascading.keys { byAttempt[id] = nil }
         next.merge(cascading) { first, _ in first }
-        let all: [Outcome] = Array(byAttempt.values)
+        let all: [Outcome] = Self.inOrder(byAttempt)
         guard !all.isEmpty else { return next }
         let codes: [AttemptID: String] = pages?.codes(for: all) ?? [:]
         let settled: [PaymentRecord] = try settle(all, codes, until: policy.end(from: now), in: db)
@@ -73,6 +73,12 @@ package struct BookOutcomes: Sendable {
         }
         try CancelPayment.withdraw(PaymentStore.withdrawn(unpaid, in: db), at: now, in: db)
         return next
+    }
+
+    /// Outcomes in the order of their payments' ids, in which everybody locks the rows: instances that record the same ones at
+    /// once wait for each other, and neither is undone.
+    package static func inOrder(_ outcomes: [AttemptID: Outcome]) -> [Outcome] {
+        outcomes.values.sorted { $0.attempt.paymentID < $1.attempt.paymentID }
     }
 
     /// The outcomes without those that count only as long as nobody else has taken the payment, whose rows are locked: whoever
@@ -204,20 +210,21 @@ package struct BookOutcomes: Sendable {
         let ended: [(payment: PaymentRecord, outcome: Outcome)] = payments.compactMap { payment in
             outcomes[payment.attemptID].map { (payment, $0) }
         }
+        let waits: [Instant?] = ended.map { end in end.outcome.advisedWait.map { now.adding($0) } }
         try db.enqueue(
             """
             UPDATE payment_attempts a
             SET status = CASE WHEN o.status = 'processing' THEN a.status ELSE o.status END, decline_code = o.code,
                 provider_reference = coalesce(o.reference, a.provider_reference), provider_code = o.provider_code,
                 network_code = o.network_code, advice_code = o.advice_code, network_transaction_id = o.transaction_id,
-                ended_at = CASE WHEN o.status <> 'processing' THEN \(now)::timestamptz END
+                retry_at = o.retry_at, ended_at = CASE WHEN o.status <> 'processing' THEN \(now)::timestamptz END
             FROM unnest(\(ended.map(\.payment.attemptID.rawValue))::text[],
                 \(ended.map(\.payment.status.rawValue))::text[], \(ended.map(\.payment.declineCode))::text[],
                 \(ended.map(\.outcome.reference))::text[], \(ended.map { $0.outcome.refusal?.code })::text[],
                 \(ended.map { $0.outcome.refusal?.networkCode })::text[],
                 \(ended.map { $0.outcome.refusal?.networkAdvice })::text[],
-                \(ended.map(\.outcome.networkTransactionID))::text[]
-            ) AS o(id, status, code, reference, provider_code, network_code, advice_code, transaction_id)
+                \(ended.map(\.outcome.networkTransactionID))::text[], \(waits)::timestamptz[]
+            ) AS o(id, status, code, reference, provider_code, network_code, advice_code, transaction_id, retry_at)
             WHERE a.id = o.id
             """)
     }

@@ -96,7 +96,11 @@ package struct CancelPayment: Sendable {
             isReleased = answer == .released
         }
         let isOver: Bool = try await record(isReleased, read.payment)
-        guard isOver else { throw ProviderFault.unusable("a hold that is over is not released: \(answer)") }
+        guard isOver else {
+            let fault = ProviderFault.unusable("a hold that is over is not released: \(answer)")
+            ProviderAlarms.shared.note(fault, of: charge.provider, on: .release)
+            throw fault
+        }
     }
 
     /// Records what became of a release; one of an earlier attempt says nothing of the payment's hold now. Money that is

@@ -26,6 +26,10 @@ package struct CapturePayment: Sendable {
         case partOfInstalment
         /// The provider captures the payment's method once.
         case singleCapture
+        /// The provider captures all that the payment's method holds, or nothing.
+        case wholeCapture
+        /// The amount has last digits that the provider does not count.
+        case unsupportedAmount
     }
 
     let providers: PaymentProviders
@@ -76,22 +80,15 @@ package struct CapturePayment: Sendable {
             guard payment.invoiceID == nil else { throw Failure.partOfInvoice }
             guard try !PaymentStore.isOfPlan(id, in: db) else { throw Failure.partOfInstalment }
         }
-        if !input.isFinal, let amount: Int64 = input.amount, amount < payment.amountCapturable,
-            try !takesParts(of: payment, in: db)
+        let amount: Int64 = input.amount ?? payment.amountCapturable
+        if amount < payment.amountCapturable,
+            let able: ProviderCapabilities.Method = try providers.method(of: payment, in: db)
         {
-            throw Failure.singleCapture
+            guard able.partialCapture else { throw Failure.wholeCapture }
+            guard input.isFinal || able.multipleCapture else { throw Failure.singleCapture }
         }
-        return try Self.reserve(payment, input.amount, isFinal: input.isFinal, at: now, in: db)
-    }
-
-    /// Whether the provider captures an authorization of the payment's method in several parts; where that is not known
-    /// here, it says so itself.
-    private func takesParts(of payment: PaymentRecord, in db: borrowing PostgresTransaction) throws -> Bool {
-        guard let id: PaymentMethodID = payment.paymentMethodID,
-            let method: PaymentMethodRecord = try PaymentMethodStore.find(id, in: db)
-        else { return true }
-        let able: ProviderCapabilities? = providers.capabilities(of: payment.provider)
-        return able?.methods.first(where: { $0.type == method.type })?.multipleCapture ?? true
+        guard providers.counts(amount, of: payment) else { throw Failure.unsupportedAmount }
+        return try Self.reserve(payment, amount, isFinal: input.isFinal, at: now, in: db)
     }
 
     /// Stores the intent to take a part of an authorized payment, or all that is left, whose row is locked.
@@ -100,7 +97,7 @@ package struct CapturePayment: Sendable {
         in db: borrowing PostgresTransaction
     ) throws -> CaptureID {
         let id: PaymentID = payment.id
-        guard try !CaptureStore.isUnderWay(id, in: db) else { throw Failure.underWay }
+        guard try CaptureStore.underWay(id, in: db) == nil else { throw Failure.underWay }
         let left: Int64 = payment.amountCapturable
         let amount: Int64 = amount ?? left
         guard amount <= left else { throw Failure.tooMuch(left: left) }
@@ -198,7 +195,8 @@ package struct CapturePayment: Sendable {
         return capture
     }
 
-    /// Capture, payment, journal entry and events in one transaction; the payment's row is locked first, as everywhere.
+    /// Capture, payment, journal entry and events in one transaction; the payment's row is locked first, as everywhere. Two
+    /// instances may have asked at once: where the other one was told that it is refused, a person has to look.
     private func book(
         _ id: CaptureID, reference: String, at now: Instant, in db: borrowing PostgresTransaction
     ) throws -> CaptureRecord {
@@ -211,7 +209,13 @@ package struct CapturePayment: Sendable {
             UPDATE captures SET status = 'succeeded', provider_reference = \(reference), stepped_at = now()
             WHERE id = \(id) AND status = 'processing' RETURNING \(CaptureRecord.columns)
             """, as: CaptureRecord.self)
-        guard let capture: CaptureRecord = moved else { return try Self.standing(id, in: db) }
+        guard let capture: CaptureRecord = moved else {
+            if try CaptureStore.noteMade(id, reference: reference, in: db) {
+                let fault = ProviderFault.unusable("the capture \(id) was refused, and is made")
+                db.onCommit { ProviderAlarms.shared.note(fault, of: payment.provider, on: .capture) }
+            }
+            return try Self.standing(id, in: db)
+        }
         let total: Int64 = payment.amountCaptured + capture.amount.minor
         let status: PaymentStatus = capture.isFinal ? .succeeded : .authorized
         try PaymentStore.captured(payment, total: total, status: status, in: db)
@@ -250,6 +254,10 @@ extension CapturePayment.Failure: ProblemConvertible {
         case .singleCapture:
             .invalid(
                 "final", code: "unsupported_multiple_capture", "must be true: the method is captured once")
+        case .wholeCapture:
+            .invalid(
+                "amount", code: "unsupported_partial_capture", "must be all that is held: the method is captured whole")
+        case .unsupportedAmount: .uncountedAmount
         }
     }
 }

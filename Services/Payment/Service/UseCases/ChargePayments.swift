@@ -126,8 +126,6 @@ final class ChargePayments: Sendable {
     private let inFlight = Atomic<Int>(0)
     private let unknown: Counter = Metrics.shared.counter(
         "provider_unknown_outcomes_total", help: "Provider calls without a known outcome")
-    private let alarming: Counter = Metrics.shared.counter(
-        "provider_alarms_total", help: "Provider answers that make no sense, and requests that providers reject")
 
     init(
         providers: PaymentProviders, record: RecordOutcomes, waiters: PaymentWaiters, seal: CredentialSeal,
@@ -159,10 +157,7 @@ final class ChargePayments: Sendable {
         while let attempt: ApprovedAttempt = next {
             do { next = try await ask(attempt) } catch {
                 unknown.increment()
-                if case .unusable? = error as? ProviderFault { alarm(attempt, error) }
-                return logger.warning(
-                    "the outcome of a charge is not known yet",
-                    metadata: ["payment_id": "\(attempt.paymentID)", "error": "\(error)"])
+                return tell("the outcome of a charge is not known yet", attempt, error)
             }
         }
     }
@@ -181,7 +176,7 @@ final class ChargePayments: Sendable {
         guard case .failure(let fault) = word else {
             return try await record.following(Outcome(attempt: attempt, answer: try word.get(), by: provider))
         }
-        if fault.refusalCode != nil { alarm(attempt, fault) }
+        if fault.isAlarming(on: .charge) { tell("a charge came to a fault", attempt, fault) }
         if let next: ApprovedAttempt = try await record.following(attempt, after: fault) { return next }
         if let code: String = fault.refusalCode {
             return try await record.following(
@@ -206,10 +201,10 @@ final class ChargePayments: Sendable {
         }
     }
 
-    private func alarm(_ attempt: ApprovedAttempt, _ error: any Error) {
-        alarming.increment()
-        logger.error(
-            "a provider's answer needs a person",
+    /// Names the payment, which the provider's alarm (``ProviderAlarms``) knows nothing of.
+    private func tell(_ what: Logger.Message, _ attempt: ApprovedAttempt, _ error: any Error) {
+        logger.warning(
+            what,
             metadata: [
                 "payment_id": "\(attempt.paymentID)", "provider": "\(attempt.provider)", "error": "\(error)",
             ])

@@ -29,21 +29,22 @@ package struct CreatePayment: Sendable {
             id: id, customerID: input.customerID, paymentMethodID: input.paymentMethodID,
             page: try input.page.map { try page($0, of: input, at: call.now) }, amount: input.amount,
             captureMethod: input.captureMethod, description: input.description, metadata: input.metadataJSON,
-            returnURL: input.returnURL, acceptance: input.acceptance, claim: call.claim(resourceID: id.rawValue),
-            traceparent: call.trace.traceparent, now: call.now)
+            returnURL: input.returnURL, acceptance: input.acceptance, offSession: input.offSession,
+            claim: call.claim(resourceID: id.rawValue), traceparent: call.trace.traceparent, now: call.now)
         waiters.expect(id, claim: order.claim)
         defer { waiters.forget(id) }
         switch try await recordPatiently(order, deadline: call.deadline) {
         case .replay(let stored): return Reply(replaying: stored)
         case .recorded(let recorded):
             let patience: Duration = call.preferWait ?? Self.defaultWait
-            if recorded != id {
-                try await look(for: recorded, atMost: patience)
-            } else if let settled: PaymentRecord = await waiters.wait(id, atMost: patience) {
-                let reply: Reply<PaymentResource> = PaymentResource(settled).reply
-                return waiters.providerTime(id).map { reply.adding(.providerTime($0)) } ?? reply
+            let reply: Reply<PaymentResource>
+            if recorded == id, let settled: PaymentRecord = await waiters.wait(id, atMost: patience) {
+                reply = PaymentResource(settled).reply
+            } else {
+                if recorded != id { try await look(for: recorded, atMost: patience) }
+                reply = try await answer(recorded, order.claim)
             }
-            return try await answer(recorded, order.claim)
+            return waiters.providerTime(id).map { reply.adding(.providerTime($0)) } ?? reply
         }
     }
 
@@ -58,7 +59,7 @@ package struct CreatePayment: Sendable {
         guard let provider: any PaymentProvider = providers.first(that: wish) else {
             throw ProviderCapabilities.Obstacle.problem(providers.obstacle(to: wish))
         }
-        let method: ProviderCapabilities.Method? = provider.capabilities.methods.first { $0.type == page.type }
+        let method: ProviderCapabilities.Method? = provider.capabilities.method(page.type)
         try ChargePayer.require(method?.payer ?? [], of: page.payer?.payer, at: "payer")
         return SingleUseMethod(
             id: PaymentMethodID.new(at: now), customerID: input.customerID, type: page.type, provider: provider.name,
@@ -80,11 +81,11 @@ package struct CreatePayment: Sendable {
     /// Looks now and then whether a payment recorded by an earlier request has settled.
     private func look(for id: PaymentID, atMost: Duration) async throws {
         let end: ContinuousClock.Instant = .now + atMost
-        while ContinuousClock.now < end {
-            let isSettled: Bool = try await pool.transaction(readOnly: true) { db in
-                try PaymentStore.find(id, in: db)?.status.isSettled ?? true
+        while ContinuousClock.now < end, !waiters.isStopping {
+            let answered: [PaymentID] = try await pool.transaction(readOnly: true) { db in
+                try PaymentStore.answered([id], in: db)
             }
-            if isSettled { return }
+            if !answered.isEmpty { return }
             try await Task.sleep(for: .milliseconds(100))
         }
     }
@@ -121,7 +122,7 @@ extension ProviderCapabilities.Obstacle {
         case .amount: "is less or more than the method takes"
         case .country: "is not a country that the method is for"
         case .separateCapture: "cannot be manual with this method"
-        case .offSession: "cannot be charged without the customer"
+        case .offSession: "must be false: the method cannot be charged without the customer"
         }
     }
 
@@ -138,6 +139,11 @@ extension RecordPayments.Failure: ProblemConvertible {
             .invalid("payment_method_id", code: "no_payment_method", "the customer has no default payment method")
         case .unknownPaymentMethod:
             .invalid("payment_method_id", code: "unknown_payment_method", "the customer has no such payment method")
+        // The country is the customer's own: no field of the request has it.
+        case .unsupported(.country):
+            .invalid(
+                "payment_method_id", code: ProviderCapabilities.Obstacle.country.rawValue,
+                "is not for customers of this country")
         case .unsupported(let obstacle): .invalid(obstacle.field, code: obstacle.rawValue, obstacle.sentence)
         case .noLaterCharges:
             .invalid("acceptance", code: "unsupported_method", "goes with a method that is charged again without them")

@@ -29,7 +29,7 @@ struct FollowReleases: Sendable {
                 payment.attemptID == attempt, payment.status.after(.release)?.after(.cancel) != nil,
                 payment.status == .authorized
             else { return }
-            guard try !CaptureStore.isUnderWay(payment.id, in: db) else { throw CaptureUnderWay() }
+            guard try CaptureStore.underWay(payment.id, in: db) == nil else { throw CaptureUnderWay() }
             if isOver {
                 try CancelPayment.end(payment, reason: "released_by_provider", at: now, in: db)
             } else {

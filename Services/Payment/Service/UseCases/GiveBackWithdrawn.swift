@@ -20,7 +20,7 @@ struct GiveBackWithdrawn: Sendable {
     /// - Returns: The refunds; they are to be made.
     func callAsFunction(limit: Int) async throws -> [RefundID] {
         let now: Instant = clock.now
-        let refunds: [RefundID] = try await pool.transaction { db in
+        let stored: [(payment: PaymentID, refunds: [RefundID])] = try await pool.transaction { db in
             let payments: [PaymentRecord] = try db.query(
                 """
                 SELECT \(PaymentRecord.columns) FROM payments p
@@ -31,14 +31,15 @@ struct GiveBackWithdrawn: Sendable {
                         AND r.reason = \(OwnRefund.ofWithdrawnInvoice) AND r.status = \(FollowUpStatus.failed.rawValue))
                 ORDER BY p.id LIMIT \(limit) FOR UPDATE OF p SKIP LOCKED
                 """, as: PaymentRecord.self)
-            return try payments.flatMap { payment in
-                try RefundStore.reserveRest(of: payment, reason: OwnRefund.ofWithdrawnInvoice, at: now, in: db)
+            return try payments.map { payment in
+                let reason: String = OwnRefund.ofWithdrawnInvoice
+                return (payment.id, try RefundStore.reserveRest(of: payment, reason: reason, at: now, in: db))
             }
         }
-        if !refunds.isEmpty {
+        for (payment, refunds) in stored where !refunds.isEmpty {
             logger.warning(
-                "money was taken that nobody owes and is given back", metadata: ["refunds": "\(refunds.count)"])
+                "money was taken that nobody owes and is given back", metadata: ["payment_id": "\(payment)"])
         }
-        return refunds
+        return stored.flatMap { $0.refunds }
     }
 }

@@ -34,7 +34,7 @@ package struct HandleNews: NewsHandler {
     }
 
     /// Finishes a capture that is under way.
-    package func capture(_ id: CaptureID, at provider: String) async throws {
+    package func capture(_ id: CaptureID) async throws {
         let isKnown: Bool = try await pool.transaction(readOnly: true) { db in try CaptureStore.find(id, in: db) != nil
         }
         if isKnown { _ = try await capture.finish(id) }
@@ -49,9 +49,6 @@ package struct HandleNews: NewsHandler {
         try await pool.transaction { db in try DisputeReadingStore.note([told.reference], at: provider, in: db) }
     }
 
-    /// Nothing to do: payouts are booked with the settlement lines that tell of them.
-    package func payout(_ told: ProviderPayout, at provider: String) async throws {}
-
     /// Has the chain looked at now. Nothing of what the node says about it is taken over.
     package func activity(at provider: String) async throws {
         try await pool.transaction { db in try CryptoWork.lookNow(at: provider, in: db) }
@@ -62,7 +59,7 @@ package struct HandleNews: NewsHandler {
         switch news {
         case .charge(let attempt, _): try await sync(attempt: attempt)
         case .refund(let told): if let id: RefundID = told.refundID { _ = try await refunds.refund.finish(id) }
-        case .dispute, .payout, .nothing, .capture, .taken, .activity: return
+        case .dispute, .nothing, .capture, .taken, .activity: return
         }
     }
 }

@@ -21,7 +21,7 @@ package struct KeepPaymentMethod: Sendable {
     func callAsFunction(
         _ call: Call, _ input: CreatePaymentMethodInput, _ kept: KeptMethodInput
     ) async throws -> Reply<PaymentMethodResource> {
-        try check(input, kept)
+        _ = try providers.vault(kept.provider, keeping: input.type, or: "type")
         let claim: IdempotencyClaim? = call.claim()
         let id = PaymentMethodID.new(at: call.now)
         let method = PaymentMethodRecord(
@@ -49,15 +49,6 @@ package struct KeepPaymentMethod: Sendable {
         let reply = try await answer(known)
         try await intent.keep(reply.stored, under: claim, in: pool)
         return reply
-    }
-
-    private func check(_ input: CreatePaymentMethodInput, _ kept: KeptMethodInput) throws(Problem) {
-        guard let capabilities: ProviderCapabilities = providers.capabilities(of: kept.provider),
-            providers.vault(kept.provider) != nil
-        else { throw .invalid("provider", code: "unknown_provider", "is not a provider that keeps methods here") }
-        guard capabilities.methods.contains(where: { $0.type == input.type && $0.offSession }) else {
-            throw .invalid("type", code: "unsupported_method", "is not a kind that the provider keeps")
-        }
     }
 
     private func answer(_ id: PaymentMethodID) async throws -> Reply<PaymentMethodResource> {
@@ -104,5 +95,20 @@ package struct KeepPaymentMethod: Sendable {
         do { try await finish(id) } catch is ProviderFault {}  // The sweeper asks again.
         let reply: Reply<PaymentMethodResource> = try await answer(id)
         return reply
+    }
+}
+
+extension PaymentProviders {
+    /// The provider that a request has keep a method.
+    /// - Parameter field: What is at fault where it does not keep this kind.
+    /// - Throws: ``Problem`` 422, also for one that keeps none.
+    func vault(_ name: String, keeping type: String, or field: String) throws(Problem) -> any ProviderVault {
+        guard let capabilities: ProviderCapabilities = capabilities(of: name),
+            let vault: any ProviderVault = vault(name)
+        else { throw .invalid("provider", code: "unknown_provider", "is not a provider that keeps methods here") }
+        guard capabilities.methods.contains(where: { $0.type == type && $0.offSession }) else {
+            throw .invalid(field, code: "unsupported_method", "\(type) is not a kind that the provider keeps")
+        }
+        return vault
     }
 }

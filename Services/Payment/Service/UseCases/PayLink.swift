@@ -42,7 +42,7 @@ package struct PayLink: Sendable {
     }
 
     /// Keeps a card, or what a wallet gave in its place, for the link's customer, bound to this visit. It does not become
-    /// the customer's default.
+    /// the customer's default. A wallet's token that the visit has handed over before gives the same method again.
     /// - Throws: ``Problem``; nothing is stored then but an audit line of a token that is refused.
     package func keep(_ call: Call, _ input: LinkCardInput) async throws -> Reply<LinkCardResource> {
         try await acting(call) { code in
@@ -83,9 +83,15 @@ package struct PayLink: Sendable {
             let standing: LinkStanding = try lock(code, in: db)
             try require(standing, wallet.type.rawValue, at: call.now, in: db)
             try Self.requirePatience(standing.link, in: db)
+            let link: PaymentLinkID = standing.link.id
             let method: PaymentMethodRecord = try attach.wallet.accept(
-                wallet, of: standing.link.customerID, at: call.now, in: db)
-            try LinkUseStore.bind(method.id, to: standing.link.id, session: session, in: db)
+                wallet, of: standing.link.customerID, at: call.now, in: db
+            ) { (known: PaymentMethodID, db: borrowing PostgresTransaction) in
+                try LinkUseStore.isBound(known, to: link, session: session, in: db)
+            }
+            if try !LinkUseStore.isBound(method.id, to: link, session: session, in: db) {
+                try LinkUseStore.bind(method.id, to: link, session: session, in: db)
+            }
             return Reply(status: 201, LinkCardResource(method: method))
         }
     }
@@ -118,7 +124,7 @@ package struct PayLink: Sendable {
         _ call: Call, _ session: LinkSession, cameFrom origin: PaymentID? = nil
     ) async throws -> LinkStatusResource {
         let (code, seen): (LinkCode, LinkStatusResource) = try await limits.looking(call) {
-            let code: LinkCode = try limits.code(call)
+            let code: LinkCode = try VisitLimits.code(call)
             let seen: LinkStatusResource = try await pool.transaction(readOnly: true, deadline: call.deadline) { db in
                 guard let standing: LinkStanding = try LinkStore.find(code, in: db) else { throw VisitLimits.Missed() }
                 return try resource(standing, session, cameFrom: origin, call, in: db)
@@ -155,7 +161,7 @@ package struct PayLink: Sendable {
     /// An action on a link, within what its address may do.
     func acting<Answer>(_ call: Call, _ act: (LinkCode) async throws -> Answer) async throws -> Answer {
         try await limits.act(call)
-        return try await limits.looking(call) { try await act(try limits.code(call)) }
+        return try await limits.looking(call) { try await act(try VisitLimits.code(call)) }
     }
 
     func lock(_ code: LinkCode, in db: borrowing PostgresTransaction) throws -> LinkStanding {

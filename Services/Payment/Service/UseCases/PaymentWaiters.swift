@@ -1,13 +1,14 @@
 package import PaymentRecords
 package import BillingCore
 package import HTTPKit
-import Postgres
+package import Postgres
 import Synchronization
 
 /// The callers of this process who wait for a payment to settle, with the idempotency claims whose answers they owe.
 ///
 /// Whoever settles a payment stores the answer in the same transaction and hands the caller the payment after it. A caller
-/// of another instance is not here: its instance finds the settled payment by looking.
+/// of another instance is not here: its instance looks into the database now and then, for all its callers at once. The first
+/// look at a payment comes when this process has had the time to settle it, so that callers of its own cost none.
 package final class PaymentWaiters: Sendable {
     private typealias Waiting = CheckedContinuation<PaymentRecord?, Never>
 
@@ -19,6 +20,22 @@ package final class PaymentWaiters: Sendable {
         var waiting: Waiting?
         /// When the patience of one who waits is over.
         var end: ContinuousClock.Instant = .now
+        /// When it is looked whether somebody else has settled the payment, and how long after the look before.
+        var lookAt: ContinuousClock.Instant = .now
+        var slice: Duration = PaymentWaiters.firstSlice
+
+        mutating func waits(
+            _ continuation: Waiting, from now: ContinuousClock.Instant, until end: ContinuousClock.Instant
+        ) {
+            waiting = continuation
+            self.end = end
+            lookAt = now + slice
+        }
+
+        mutating func noteLook(at now: ContinuousClock.Instant) {
+            slice = min(slice * 2, PaymentWaiters.longestSlice)
+            lookAt = now + slice
+        }
     }
 
     private struct State {
@@ -26,6 +43,22 @@ package final class PaymentWaiters: Sendable {
         /// When timers ring: one of them no later than the first caller's end. One serves all who end after it, as most
         /// callers are answered long before.
         var alarms: Set<ContinuousClock.Instant> = []
+        /// Nobody waits any more.
+        var isStopping = false
+        /// Whether the database is looked into now and then.
+        var isLooking = false
+
+        /// Those who wait and whose time to look has come; `nil` when nobody waits, and no more is looked.
+        mutating func due(at now: ContinuousClock.Instant) -> [PaymentID]? {
+            var due: [PaymentID] = []
+            isLooking = false
+            for (id, caller) in callers where caller.waiting != nil {
+                isLooking = true
+                if caller.lookAt <= now { due.append(id) }
+            }
+            for id in due { callers[id]?.noteLook(at: now) }
+            return isLooking ? due : nil
+        }
 
         /// Sets a timer, unless one rings by then.
         mutating func sets(_ time: ContinuousClock.Instant) -> Bool {
@@ -35,11 +68,24 @@ package final class PaymentWaiters: Sendable {
         }
     }
 
+    /// Which of some payments are settled, whoever has done it.
+    package typealias Look = @Sendable ([PaymentID]) async throws -> [PaymentID]
+
+    /// How long a caller waits before the first look, and how often it is seen to whose turn it is.
+    private static let firstSlice: Duration = .milliseconds(50)
+    private static let longestSlice: Duration = .milliseconds(250)
+
     private let state = Mutex(State())
     private let timer: Timer
+    private let look: Look?
 
     /// Nobody waits yet.
-    package init(timer: Timer = Timer()) { self.timer = timer }
+    /// - Parameter look: Asked about payments of callers who have waited for a while, of all of them at once; `nil` where no
+    ///   other process settles any.
+    package init(timer: Timer = Timer(), look: Look? = nil) {
+        self.timer = timer
+        self.look = look
+    }
 
     /// Real time; tests turn it by hand.
     package struct Timer: Sendable {
@@ -98,26 +144,62 @@ package final class PaymentWaiters: Sendable {
         state.withLock { $0.callers.removeValue(forKey: id)?.waiting }?.resume(returning: nil)
     }
 
-    /// Waits until the payment is settled by this process.
-    /// - Returns: `nil` when the time passed first: then the caller looks for itself.
+    /// Whether the process is about to end, see ``stop()``.
+    package var isStopping: Bool { state.withLock { $0.isStopping } }
+
+    /// Ends all waits, and those to come, as if their time were over: the process is about to end.
+    package func stop() {
+        let over: [Waiting] = state.withLock { state in
+            state.isStopping = true
+            let ids: [PaymentID] = Array(state.callers.keys)
+            return ids.compactMap { state.callers[$0]?.waiting.take() }
+        }
+        for waiting in over { waiting.resume(returning: nil) }
+    }
+
+    /// Waits until the payment is settled.
+    /// - Returns: `nil` when another process has settled it, the time passed first, or the process is about to end: then
+    ///   the caller looks for itself.
     package func wait(_ id: PaymentID, atMost: Duration) async -> PaymentRecord? {
-        let end: ContinuousClock.Instant = timer.now() + atMost
+        let now: ContinuousClock.Instant = timer.now()
+        let end: ContinuousClock.Instant = now + atMost
         return await withTaskCancellationHandler {
             await withCheckedContinuation { (continuation: Waiting) in
-                var needsTimer = false
+                var (needsTimer, needsLooks) = (false, false)
                 let known: PaymentRecord?? = state.withLock { state in
                     guard let caller: Caller = state.callers[id], !Task.isCancelled else { return .some(nil) }
                     if let settled: PaymentRecord = caller.settled { return .some(settled) }
-                    state.callers[id]?.waiting = continuation
-                    state.callers[id]?.end = end
+                    if state.isStopping { return .some(nil) }
+                    state.callers[id]?.waits(continuation, from: now, until: end)
                     needsTimer = state.sets(end)
+                    needsLooks = look != nil && atMost > Self.firstSlice && !state.isLooking
+                    if needsLooks { state.isLooking = true }
                     return nil
                 }
                 if let known { return continuation.resume(returning: known) }
                 if needsTimer { ring(at: end) }
+                if needsLooks { keepLooking() }
             }
         } onCancel: {
             state.withLock { $0.callers[id]?.waiting.take() }?.resume(returning: nil)
+        }
+    }
+
+    /// Looks, as long as somebody waits, for payments that others have settled, and ends the waits for them.
+    private func keepLooking() {
+        guard let look else { return }
+        Task { [self] in
+            while true {
+                await timer.sleep(timer.now() + Self.firstSlice)
+                let now: ContinuousClock.Instant = timer.now()
+                guard let due: [PaymentID] = state.withLock({ $0.due(at: now) }) else { return }
+                // What a look does not find, or cannot ask for, the next one does.
+                guard !due.isEmpty, let settled: [PaymentID] = try? await look(due) else { continue }
+                let woken: [Waiting] = state.withLock { state in
+                    settled.compactMap { state.callers[$0]?.waiting.take() }
+                }
+                for waiting in woken { waiting.resume(returning: nil) }
+            }
         }
     }
 
@@ -140,6 +222,13 @@ package final class PaymentWaiters: Sendable {
 }
 
 extension PaymentWaiters {
+    /// Callers who hear also of what other instances over the same database settle.
+    package convenience init(pool: PostgresPool) {
+        self.init { payments in
+            try await pool.transaction(readOnly: true) { db in try PaymentStore.answered(payments, in: db) }
+        }
+    }
+
     /// Stores the answers that callers are owed for settled payments, in the transaction that settles them, and hands
     /// them over after it.
     func answer(_ payments: [PaymentRecord], in db: borrowing PostgresTransaction) throws {

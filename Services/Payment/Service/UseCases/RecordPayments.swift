@@ -23,6 +23,8 @@ struct PaymentOrder: Sendable {
     var returnURL: String?
     /// How the customer agreed to later charges of the method without them; `nil` where they did not.
     var acceptance: AcceptanceInput?
+    /// Whether nobody is there to authenticate.
+    var offSession: Bool = false
     let claim: IdempotencyClaim?
     /// The request's trace, which the payment's events continue.
     let traceparent: String?
@@ -92,11 +94,14 @@ struct RecordPayments: Sendable {
         }
         var results: [Result<RecordedOrder, any Error>?] = orders.map { _ in nil }
         for (index, claim) in zip(claimants, claims) { results[index] = settled(claim) }
+        let countries: [CustomerID: String] = try countries(zip(orders, resolved), providers, in: db)
         var refused: [IdempotencyClaim] = []
         for index in orders.indices where results[index] == nil {
-            guard let failure: Failure = try refusal(orders[index], resolved[index], providers, in: db) else {
-                continue
-            }
+            let country: String? = orders[index].page == nil ? countries[orders[index].customerID] : nil
+            guard
+                let failure: Failure = try refusal(
+                    orders[index], resolved[index], from: country, providers, in: db)
+            else { continue }
             results[index] = .failure(failure)
             if let claim: IdempotencyClaim = orders[index].claim { refused.append(claim) }
         }
@@ -107,29 +112,54 @@ struct RecordPayments: Sendable {
         return results.map { $0 ?? .failure(Problem.unavailable()) }
     }
 
+    /// The countries of customers, as far as they are known, whose stored methods go by it; of others it is not asked. What
+    /// is used once on a page has been held against the country of who pays.
+    private static func countries(
+        _ orders: some Sequence<(PaymentOrder, ResolvedMethod)>, _ providers: PaymentProviders,
+        in db: borrowing PostgresTransaction
+    ) throws -> [CustomerID: String] {
+        let local: [CustomerID] = orders.compactMap { order, resolved in
+            guard order.page == nil, let method: ChargeableMethod = resolved.method,
+                providers.capabilities(of: method.provider)?.method(method.type)?.isLocal == true
+            else { return nil }
+            return order.customerID
+        }
+        guard !local.isEmpty else { return [:] }
+        let known: [(CustomerID, String)] = try db.query(
+            """
+            SELECT id, country FROM customers
+            WHERE id = ANY(\(local.map(\.rawValue))::text[]) AND country IS NOT NULL
+            """
+        ) { row in (try row.next(), try row.next()) }
+        return Dictionary(known) { first, _ in first }
+    }
+
     /// Why an order cannot be recorded; of one that can be, a wallet's card is taken.
     private static func refusal(
-        _ order: PaymentOrder, _ resolved: ResolvedMethod, _ providers: PaymentProviders,
+        _ order: PaymentOrder, _ resolved: ResolvedMethod, from country: String?, _ providers: PaymentProviders,
         in db: borrowing PostgresTransaction
     ) throws -> Failure? {
-        if let failure: Failure = failure(order, resolved, providers) { return failure }
+        if let failure: Failure = failure(order, resolved, from: country, providers) { return failure }
         guard resolved.method?.isOfWallet == true else { return nil }
         return try WalletPayment.take(order, resolved, in: db)
     }
 
     private static func failure(
-        _ order: PaymentOrder, _ resolved: ResolvedMethod, _ providers: PaymentProviders
+        _ order: PaymentOrder, _ resolved: ResolvedMethod, from country: String?, _ providers: PaymentProviders
     ) -> Failure? {
         if !resolved.customerIsKnown { return .unknownCustomer }
         guard let method: ChargeableMethod = resolved.method else {
             return order.paymentMethodID == nil ? .noPaymentMethod : .unknownPaymentMethod
         }
-        if order.acceptance != nil, method.isOfWallet { return .noLaterCharges }
+        let isAgreed: Bool = order.acceptance != nil
+        if isAgreed || order.offSession, method.isOfWallet {
+            return isAgreed ? .noLaterCharges : .unsupported(.offSession)
+        }
         let wish = ProviderCapabilities.Wish(
-            type: method.type, currency: order.amount.currency.code, amount: order.amount.minor,
-            separateCapture: order.captureMethod == .manual, offSession: order.acceptance != nil)
+            type: method.type, currency: order.amount.currency.code, amount: order.amount.minor, country: country,
+            separateCapture: order.captureMethod == .manual, offSession: isAgreed || order.offSession)
         return providers.capabilities(of: method.provider)?.obstacle(to: wish).map { obstacle in
-            obstacle == .offSession ? .noLaterCharges : .unsupported(obstacle)
+            obstacle == .offSession && isAgreed ? .noLaterCharges : .unsupported(obstacle)
         }
     }
 
@@ -155,7 +185,7 @@ struct RecordPayments: Sendable {
                 id: order.id, attemptID: AttemptID.new(at: order.now), customerID: order.customerID,
                 method: resolved.method, amount: order.amount, captureMethod: order.captureMethod, invoiceID: nil,
                 billingID: nil, subscriptionID: nil,
-                description: order.description, metadata: order.metadata, offSession: false,
+                description: order.description, metadata: order.metadata, offSession: order.offSession,
                 keepsMethod: order.acceptance != nil, returnURL: order.returnURL, createdAt: order.now)
         }
         try agree(orders, in: db)

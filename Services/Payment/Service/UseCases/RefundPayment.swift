@@ -18,6 +18,10 @@ package struct RefundPayment: Sendable {
         case tooMuch(left: Int64)
         /// More than one capture of the payment would have to give; `most` is what the largest has left.
         case spansCaptures(most: Int64)
+        /// The provider gives back all that was paid with the payment's method, or nothing.
+        case wholeRefund
+        /// The amount has last digits that the provider does not count.
+        case unsupportedAmount
     }
 
     let providers: PaymentProviders
@@ -31,7 +35,7 @@ package struct RefundPayment: Sendable {
         let claim: IdempotencyClaim? = call.claim()
         let now: Instant = call.now
         let intent: ProviderIntent<RefundID> = try await .store(claim, in: pool) { db in
-            try Self.reserve(input, at: now, in: db)
+            try reserve(input, at: now, in: db)
         }
         let id: RefundID
         switch intent {
@@ -56,7 +60,7 @@ package struct RefundPayment: Sendable {
     }
 
     /// Stores the intent; the reserved amount cannot be refunded a second time.
-    private static func reserve(
+    private func reserve(
         _ input: CreateRefundInput, at now: Instant, in db: borrowing PostgresTransaction
     ) throws -> RefundID {
         guard let payment: PaymentRecord = try PaymentStore.lock(input.paymentID, in: db) else {
@@ -66,7 +70,13 @@ package struct RefundPayment: Sendable {
         let left: Int64 = payment.amountRefundable
         let amount: Int64 = input.amount ?? left
         guard amount > 0, amount <= left else { throw Failure.tooMuch(left: left) }
-        let capture: CaptureID? = try capture(toRefund: amount, of: payment, in: db)
+        if amount < payment.amountCaptured,
+            let able: ProviderCapabilities.Method = try providers.method(of: payment, in: db)
+        {
+            guard able.partialRefund else { throw Failure.wholeRefund }
+        }
+        guard providers.counts(amount, of: payment) else { throw Failure.unsupportedAmount }
+        let capture: CaptureID? = try Self.capture(toRefund: amount, of: payment, in: db)
         let id = RefundID.new(at: now)
         try RefundStore.reserve(id, amount, of: payment, capture: capture, reason: input.reason, at: now, in: db)
         return id
@@ -138,18 +148,25 @@ package struct RefundPayment: Sendable {
         return refund
     }
 
-    /// Moves a `processing` refund on, with its journal entry and its event; another one stays as it is.
+    /// Moves a `processing` refund on, with its journal entry and its event; another one stays as it is. Two instances may
+    /// have asked at once: where the other one was told that it is refused, a person has to look.
     func book(
         _ id: RefundID, reference: String, at now: Instant, in db: borrowing PostgresTransaction
     ) throws -> RefundRecord {
+        guard let open: RefundRecord = try RefundStore.lock(id, in: db),
+            let payment: PaymentRecord = try PaymentStore.lock(open.paymentID, in: db)
+        else { throw Problem.notFound("refund", id.rawValue) }
         let moved: RefundRecord? = try db.first(
             """
             UPDATE refunds SET status = 'succeeded', provider_reference = \(reference), stepped_at = now()
             WHERE id = \(id) AND status = 'processing' RETURNING \(RefundRecord.columns)
             """, as: RefundRecord.self)
-        guard let refund: RefundRecord = moved else { return try Self.standing(id, in: db) }
-        guard let payment: PaymentRecord = try PaymentStore.lock(refund.paymentID, in: db) else {
-            throw Problem.notFound("payment", refund.paymentID.rawValue)
+        guard let refund: RefundRecord = moved else {
+            if try RefundStore.noteMade(id, reference: reference, in: db) {
+                let fault = ProviderFault.unusable("the refund \(id) was refused, and is made")
+                db.onCommit { ProviderAlarms.shared.note(fault, of: payment.provider, on: .refund) }
+            }
+            return open
         }
         let movement = ExchangeMovement(
             reference: id.rawValue, paymentID: payment.id, amount: refund.amount, provider: payment.provider)
@@ -179,6 +196,11 @@ extension RefundPayment.Failure: ProblemConvertible {
             .invalid(
                 "amount", code: "refund_spans_captures",
                 "the payment was captured in parts; one refund can give back at most \(most)")
+        case .wholeRefund:
+            .invalid(
+                "amount", code: "unsupported_partial_refund",
+                "must be all that was paid: the method is given back whole")
+        case .unsupportedAmount: .uncountedAmount
         }
     }
 }

@@ -137,7 +137,7 @@ package struct SweepPayments: Sendable {
         let verdicts: ApplyVerdicts = verdicts
         let policy: SweepPolicy = policy
         let now: Instant = clock.now
-        let decided: Int = try await pool.transaction { db in
+        let decided: [PaymentID] = try await pool.transaction { db in
             let waiting: [Verdict] = try db.query(
                 """
                 SELECT id, attempt_id FROM payments
@@ -150,12 +150,12 @@ package struct SweepPayments: Sendable {
                 Verdict(paymentID: try row.next(), attemptID: try row.next(), risk: .fallback(policy.fallback))
             }
             try verdicts(waiting, at: now, in: db)
-            return waiting.count
+            return waiting.map(\.paymentID)
         }
-        if decided > 0 {
+        for payment in decided {
             logger.warning(
                 "fraud was silent; the fallback decided",
-                metadata: ["payments": "\(decided)", "policy": "\(policy.fallback.rawValue)"])
+                metadata: ["payment_id": "\(payment)", "policy": "\(policy.fallback.rawValue)"])
         }
     }
 
@@ -305,19 +305,18 @@ package struct SweepPayments: Sendable {
     }
 
     /// Begins the release of authorizations whose time is over by the business clock; a capture under way is waited for.
+    /// Whether there is one is judged again once the rows are locked: one may have begun since the first statement looked.
     private func expiredAuthorizations() async throws -> [PaymentID] {
         let now: Instant = clock.now
         return try await pool.transaction { db in
-            try db.query(
+            let over: [PaymentRecord] = try db.query(
                 """
-                UPDATE payments SET status = 'canceling', look_at = NULL, looks = 0, stepped_at = now() WHERE id IN (
-                    SELECT id FROM payments p
-                    WHERE status = 'authorized' AND authorization_expires_at <= \(now)
-                        AND NOT EXISTS (SELECT 1 FROM captures c WHERE c.payment_id = p.id AND c.status = 'processing')
-                    ORDER BY authorization_expires_at LIMIT \(Self.passLimit) FOR UPDATE SKIP LOCKED)
-                RETURNING id
-                """
-            ) { row in try row.next() }
+                SELECT \(PaymentRecord.columns) FROM payments p
+                WHERE p.status = 'authorized' AND p.authorization_expires_at <= \(now)
+                    AND NOT EXISTS (SELECT 1 FROM captures c WHERE c.payment_id = p.id AND c.status = 'processing')
+                ORDER BY p.authorization_expires_at LIMIT \(Self.passLimit) FOR UPDATE OF p SKIP LOCKED
+                """, as: PaymentRecord.self)
+            return Array(try PaymentStore.release(over, in: db))
         }
     }
 }

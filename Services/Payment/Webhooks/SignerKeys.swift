@@ -15,7 +15,7 @@ package protocol CertificateTransport: Sendable {
 /// Anyone can make us ask for a certificate at an address that was never trusted: the answer is to ask rarely, for all
 /// such addresses together. One that was trusted goes by a pace of its own, so that strangers cannot keep it from being
 /// fetched anew.
-package final class CertificateCache: Sendable {
+package final class SignerKeys: Sendable {
     /// How old a key becomes before its certificate is fetched anew. Until that works it is used on, while it is valid.
     package static let maxAge: Duration = .seconds(86_400)
     /// How long after a fetch the certificate of an address that was trusted is not fetched again.

@@ -1,0 +1,23 @@
+package import BillingCore
+package import Postgres
+
+extension PaymentMethodStore {
+    /// Makes a method the customer's default in place of the one before; the customer's row is locked.
+    /// - Returns: Whether it can be: it is active and may be charged again.
+    package static func makeDefault(
+        _ id: PaymentMethodID, of customer: CustomerID, at now: Instant, in db: borrowing PostgresTransaction
+    ) throws -> Bool {
+        try db.enqueue(
+            """
+            UPDATE payment_methods SET is_default = false
+            WHERE customer_id = \(customer) AND is_default AND EXISTS (
+                SELECT FROM payment_methods n
+                WHERE n.id = \(id) AND n.customer_id = \(customer) AND n.status = 'active' AND NOT n.single_use)
+            """)
+        return try db.execute(
+            """
+            UPDATE payment_methods SET is_default = true, default_since = \(now)
+            WHERE id = \(id) AND customer_id = \(customer) AND status = 'active' AND NOT single_use
+            """) == 1
+    }
+}

@@ -1,0 +1,46 @@
+import BillingCore
+package import Logging
+package import PaymentInbound
+package import PaymentSandbox
+import ServiceKit
+
+/// Hears what the sandbox says by itself, as webhooks tell it of outside providers: that a bank has answered a debit, that a
+/// refund was made or has come back. A word is told again until it was settled.
+package struct FollowSandbox: Sendable {
+    /// How often it listens: who moves the business clock waits for what follows.
+    static let interval: Duration = .seconds(1)
+
+    private let due: SandboxDue
+    private let news: any NewsHandler
+    private let logger: Logger
+
+    package init(due: SandboxDue, news: any NewsHandler, logger: Logger) {
+        self.due = due
+        self.news = news
+        self.logger = logger
+    }
+
+    var loop: BackgroundLoop {
+        BackgroundLoop(name: "the sandbox's words", every: Self.interval) { try await pass() }
+    }
+
+    /// Settles what is due now; what cannot be settled yet is looked at again later and holds up no other.
+    package func pass() async throws {
+        for word in try await due.words() {
+            do { try await settle(word) } catch {
+                logger.warning(
+                    "a word of the sandbox's is not settled yet",
+                    metadata: ["attempt_id": "\(word.attempt)", "error": "\(error)"])
+            }
+        }
+    }
+
+    private func settle(_ word: SandboxWord) async throws {
+        if let refund = word.refund {
+            try await news.refund(refund, at: word.provider)
+        } else {
+            try await news.charge(word.attempt, known: nil, at: word.provider)
+        }
+        try await due.heard(word)
+    }
+}

@@ -1,0 +1,150 @@
+import BillingCore
+import HTTPKit
+import PaymentContract
+import PaymentDisputes
+import PaymentDomain
+import PaymentRecords
+import PaymentService
+import Postgres
+import TestKit
+import Testing
+
+@Suite("Locks of payments' rows") struct RowLockTests {
+    /// Runs `body` while somebody else holds rows.
+    private func holding<R>(
+        _ rows: SQL, in lent: MigratedDatabase, _ world: PaymentWorld, _ body: () async throws -> R
+    ) async throws -> R {
+        let somebody = PostgresSession(lent.configuration, logger: world.logger)
+        try somebody.connect()
+        defer { somebody.close() }
+        try somebody.begin()
+        try somebody.execute("\(rows) FOR UPDATE")
+        let result: R = try await body()
+        somebody.rollback()
+        return result
+    }
+
+    @Test("outcomes lock their payments in order of the ids, however they came") func outcomes() async throws {
+        try await withMigratedDatabase(service: "Payment") { lent in
+            let world = PaymentWorld(lent.pool)
+            let customer: CustomerID = try await world.payer()
+            var payments: [PaymentRecord] = []
+            for _ in 0..<20 { payments.append(try await world.created(customer)) }
+            try await world.execute("UPDATE payments SET status = 'processing'")
+            // Thousands of payments that are over: each is found by its key, as in a service at work.
+            try await world.execute(
+                """
+                INSERT INTO payments SELECT (p).* FROM (
+                    SELECT jsonb_populate_record(p, jsonb_build_object('id', p.id || n, 'status', 'succeeded')) AS p
+                    FROM payments p, generate_series(1, 200) n) AS copies
+                """)
+            try await world.execute("ANALYZE payments")
+            var byAttempt: [AttemptID: Outcome] = [:]
+            for payment in payments {
+                let attempt = ApprovedAttempt(
+                    paymentID: payment.id, provider: "sandbox", request: world.asked(payment))
+                byAttempt[payment.attemptID] = Outcome(
+                    attempt: attempt, answer: .captured(ProviderCharge(reference: "ch_1")))
+            }
+            let outcomes: [Outcome] = BookOutcomes.inOrder(byAttempt)
+            let ids: [String] = payments.map(\.id.rawValue).sorted()
+            let last: SQL = "SELECT id FROM payments WHERE id = \(ids[19])"
+            let settled: Task<Int, any Error> = try await holding(last, in: lent, world) {
+                let settled = Task {
+                    try await lent.pool.transaction { db in
+                        try db.query(
+                            BookOutcomes.settlement(of: outcomes, until: PaymentWorld.start), as: PaymentRecord.self
+                        ).count
+                    }
+                }
+                try await eventually(within: .seconds(8), "all others are locked before the last is waited for") {
+                    try await world.number(
+                        """
+                        SELECT count(*) FROM (
+                            SELECT id FROM payments WHERE id = ANY(\(ids)::text[]) FOR UPDATE SKIP LOCKED) AS free
+                        """) == 0
+                }
+                return settled
+            }
+            #expect(try await settled.value == 20)
+        }
+    }
+
+    /// How a refund ends.
+    enum End: String, CaseIterable, Sendable { case made, refused, bounced }
+
+    @Test("whatever ends a refund waits for its payment before it locks the refund", arguments: End.allCases)
+    func refunds(end: End) async throws {
+        try await withMigratedDatabase(service: "Payment") { lent in
+            let world = PaymentWorld(lent.pool)
+            let payment: PaymentRecord = try await world.paid(world.payer())
+            if end != .bounced { world.provider.turn(.away) }
+            _ = try await world.refund(payment.id, 300)
+            world.provider.turn(.well)
+            if end == .refused {
+                try await world.execute(
+                    "UPDATE sandbox_charges SET captured = 0 WHERE idempotency_key = \(payment.attemptID)")
+            }
+            let id = RefundID(unchecked: try await world.texts("SELECT id FROM refunds")[0])
+            let paid: SQL = "SELECT id FROM payments WHERE id = \(payment.id)"
+            let ended: Task<RefundRecord?, any Error> = try await holding(paid, in: lent, world) {
+                let ended = Task { () async throws -> RefundRecord? in
+                    guard end == .bounced else { return try await world.work.refund.finish(id) }
+                    return try await lent.pool.transaction { db in
+                        try BounceRefund.undo(id, code: "returned", at: PaymentWorld.start, in: db)
+                    }
+                }
+                try await eventually(within: .seconds(8), "it waits") {
+                    try await world.number(
+                        """
+                        SELECT count(*) FROM pg_stat_activity
+                        WHERE datname = current_database() AND wait_event_type = 'Lock'
+                        """) == 1
+                }
+                #expect(
+                    try await world.number(
+                        "SELECT count(*) FROM (SELECT id FROM refunds FOR UPDATE SKIP LOCKED) AS free") == 1)
+                return ended
+            }
+            let status: FollowUpStatus = end == .made ? .succeeded : .failed
+            #expect(try await ended.value?.status == status)
+        }
+    }
+
+    /// Has the look for expired authorizations last until a capture has begun, of which its snapshot knows nothing.
+    private static let lasting: [SQL] = [
+        "ALTER TABLE captures RENAME TO kept_captures", "CREATE SEQUENCE looks",
+        """
+        CREATE FUNCTION lasts() RETURNS boolean LANGUAGE plpgsql AS $$
+        BEGIN
+            IF current_query() LIKE '%authorization_expires_at <=%' THEN
+                PERFORM nextval('looks');
+                FOR i IN 1..1000 LOOP
+                    EXIT WHEN EXISTS (SELECT 1 FROM kept_captures);
+                    PERFORM pg_sleep(0.01);
+                END LOOP;
+            END IF;
+            RETURN true;
+        END $$
+        """,
+        "CREATE VIEW captures AS SELECT * FROM kept_captures WHERE (SELECT lasts())",
+    ]
+
+    @Test("an authorization is not released beside a capture that began while expired ones were looked for")
+    func capturedMeanwhile() async throws {
+        try await withPayments { world in
+            let payment: PaymentRecord = try await world.authorized(world.payer())
+            for statement in Self.lasting { try await world.execute(statement) }
+            world.clock.set(Instant(seconds: PaymentWorld.start.seconds + 7 * 86_400))
+            async let swept: Void = world.work.sweep.pass()
+            try await eventually(within: .seconds(10), "expired authorizations are looked for") {
+                try await world.number("SELECT is_called::int FROM looks") == 1
+            }
+            world.provider.turn(.away)
+            #expect(try await world.capture(payment.id).status == 202)
+            try await swept
+            #expect(try await world.payment(payment.id).status == .authorized)
+            #expect(try await world.texts("SELECT status FROM captures") == ["processing"])
+        }
+    }
+}

@@ -1,0 +1,70 @@
+import BillingCore
+import JSON
+import PaymentContract
+import PaymentStripe
+import TestKit
+import Testing
+
+@Suite("Methods in Stripe's vault") struct StripeVaultTests {
+    /// A PaymentMethod's JSON.
+    private static func method(customer: JSONValue = .null, type: String = "card") -> String {
+        let details: JSONValue =
+            type == "card" ? ["brand": "visa", "last4": "4242", "exp_month": 12, "exp_year": 2030] : ["last4": "3000"]
+        return JSONValue.object([
+            JSONMember(name: "id", value: "pm_1"), JSONMember(name: "object", value: "payment_method"),
+            JSONMember(name: "type", value: .string(type)), JSONMember(name: "customer", value: customer),
+            JSONMember(name: type, value: details),
+        ]).description
+    }
+
+    /// A customer's JSON, and a SetupIntent's that has kept a method.
+    private static func kept(_ customer: CustomerID, _ method: String) -> [FakeTransport.Step] {
+        [
+            .answer(200, #"{"id":"cus_1","object":"customer","metadata":{"customer_id":"\#(customer)"}}"#),
+            .answer(
+                200,
+                #"{"id":"seti_1","object":"setup_intent","status":"succeeded","mandate":null,"payment_method":\#(method)}"#
+            ),
+        ]
+    }
+
+    @Test("a token is looked at by Stripe's name of the method; nothing is changed by it") func looks() async throws {
+        let card = VaultedMethod(
+            type: "card", card: VaultedCard(brand: "visa", last4: "4242", expMonth: 12, expYear: 2030))
+        for (token, type, expected) in [
+            ("pm_1", "card", card), ("sepa_debit/pm_1/mandate_1", "sepa_debit", VaultedMethod(type: "sepa_debit")),
+        ] {
+            let world = StripeWorld(.answer(200, Self.method(type: type)))
+            #expect(try await world.adapter.look(at: token) == expected)
+            #expect(world.methods == ["GET"] && world.paths == ["/v1/payment_methods/pm_1"])
+        }
+        let missing = #"{"error":{"type":"invalid_request_error","code":"resource_missing","message":"m"}}"#
+        #expect(try await StripeWorld(.answer(404, missing)).adapter.look(at: "pm_1") == nil)
+        let unsent = StripeWorld()
+        #expect(try await unsent.adapter.look(at: "../customers") == nil)
+        #expect(unsent.transport.requests.isEmpty)
+        await #expect(throws: ProviderFault.self) {
+            try await StripeWorld(.answer(200, Self.method())).adapter.look(at: "pm_2")
+        }
+    }
+
+    @Test("a method of ours is kept once for each of Stripe's, and not as one that was detached") func keys()
+        async throws
+    {
+        let customer = CustomerID.made(at: StripeWorld.now)
+        let id = PaymentMethodID.made(at: StripeWorld.now)
+        let request = SaveMethodRequest(
+            methodID: id, customerID: customer, type: "card", token: "pm_1", returnURL: "https://shop.test/back",
+            acceptance: nil)
+        let world = StripeWorld(steps: Self.kept(customer, Self.method(customer: "cus_1")))
+        guard case .saved(let saved) = try await world.adapter.save(request) else {
+            Issue.record("it is not kept")
+            return
+        }
+        #expect(saved.token == "pm_1" && saved.customer == "cus_1")
+        #expect(world.transport.requests.last?.header("Idempotency-Key") == "\(id):pm_1:setup")
+        let gone = StripeWorld(steps: Self.kept(customer, Self.method()))
+        #expect(
+            try await gone.adapter.save(request) == .declined(ProviderDecline(code: "resource_missing")))
+    }
+}
