@@ -34,18 +34,6 @@ public struct BillingPeriodRule: Hashable, Sendable {
         case .year: anchor.adding(months: units.multipliedClamping(by: 12))
         }
     }
-
-    /// The index of the boundary at or just before a date, give or take one.
-    func estimatedIndex(from anchor: CivilDate, to date: CivilDate) -> Int {
-        let units =
-            switch interval {
-            case .day: anchor.days(until: date)
-            case .week: anchor.days(until: date).flooredQuotient(by: 7)
-            case .month: date.monthNumber - anchor.monthNumber
-            case .year: date.year - anchor.year
-            }
-        return units.flooredQuotient(by: count)
-    }
 }
 
 /// The boundaries between a subscription's billing periods.
@@ -72,12 +60,6 @@ public struct BillingCalendar: Hashable, Sendable {
         self.secondsOfDay = secondsOfDay
     }
 
-    /// Makes a calendar whose boundary 0 is the given instant, down to the second, as the zone's clocks show it.
-    public init(anchoredAt instant: Instant, rule: BillingPeriodRule, zone: TimeZoneID) {
-        self.init(
-            anchor: zone.civilDate(at: instant), rule: rule, zone: zone, secondsOfDay: zone.secondsOfDay(at: instant))
-    }
-
     /// The civil date of a boundary.
     public func date(_ index: Int) -> CivilDate { rule.date(from: anchor, index: index) }
 
@@ -86,23 +68,6 @@ public struct BillingCalendar: Hashable, Sendable {
     /// Boundaries rise strictly, except that two daily ones may coincide where a zone skipped a whole day
     /// (Pacific/Apia, 30 December 2011).
     public func boundary(_ index: Int) -> Instant { zone.instant(of: date(index), secondsOfDay: secondsOfDay) }
-
-    /// The period an instant falls into: from boundary `index` (included) to boundary `index + 1` (excluded).
-    public func period(containing instant: Instant) -> (index: Int, start: Instant, end: Instant) {
-        var index = rule.estimatedIndex(from: anchor, to: zone.civilDate(at: instant))
-        var start = boundary(index)
-        while start > instant {
-            index -= 1
-            start = boundary(index)
-        }
-        var end = boundary(index + 1)
-        while end <= instant {
-            index += 1
-            start = end
-            end = boundary(index + 1)
-        }
-        return (index, start, end)
-    }
 }
 
 extension Int {

@@ -109,9 +109,6 @@ extension CivilDate {
         // 1970-01-01 was a Thursday.
         DayOfWeek(rawValue: (dayNumber + 3).flooredRemainder(by: 7) + 1) ?? .monday
     }
-
-    /// Whole months since year 0, for distances in months.
-    var monthNumber: Int { year * 12 + month - 1 }
 }
 
 extension CivilDate: Comparable {

@@ -17,12 +17,6 @@ public struct Ratio: Hashable, Sendable, CustomStringConvertible {
         self.denominator = denominator / divisor
     }
 
-    /// The share of a span of time that another takes, in microseconds.
-    /// - Throws: ``MoneyError/divisionByZero`` when the whole is not above zero.
-    public init(_ part: Duration, of whole: Duration) throws(MoneyError) {
-        try self.init(numerator: part.wholeMicroseconds, denominator: whole.wholeMicroseconds)
-    }
-
     /// One.
     public static let one = Ratio(unchecked: 1, 1)
     /// Zero.

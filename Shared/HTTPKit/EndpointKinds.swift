@@ -50,7 +50,8 @@ extension Endpoint {
         }
     }
 
-    /// A GET that answers with all of a list that is short by nature: it takes no `limit`, and `has_more` is always false.
+    /// A GET that answers with all of a list that is short by nature: `limit` and `starting_after` are taken as by any list and
+    /// cut nothing, and `has_more` is always false.
     /// - Parameters:
     ///   - snapshot: Whether all its statements see one state; for answers that need several.
     public static func whole<Item: JSONOutput>(
@@ -59,8 +60,8 @@ extension Endpoint {
         _ body: @escaping @Sendable (borrowing PostgresTransaction, Call) throws -> [Item]
     ) -> Endpoint {
         read(
-            path, scope: scope, summary: summary, query: filters, answers: ListAnswer<Item>.self, problems: problems,
-            snapshot: snapshot
+            path, scope: scope, summary: summary, query: filters + Self.pagingInVain, answers: ListAnswer<Item>.self,
+            problems: problems, snapshot: snapshot
         ) { db, call in ListAnswer(items: try body(db, call), hasMore: false) }
     }
 
@@ -139,6 +140,12 @@ extension Endpoint {
     private static let paging: [QueryParameter] = [
         .int("limit", range: 1...100, doc: "How many items at most; 20 when left out"),
         .string("starting_after", max: 64, doc: "The id of the last item of the page before"),
+    ]
+
+    /// The same for lists that are told at once.
+    private static let pagingInVain: [QueryParameter] = [
+        .int("limit", range: 1...100, doc: "All is told at once: `limit` cuts nothing"),
+        .string("starting_after", max: 64, doc: "All is told at once: `starting_after` cuts nothing"),
     ]
 
     private static func document<In: JSONInput, Out: JSONOutput>(

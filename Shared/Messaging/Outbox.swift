@@ -68,8 +68,9 @@ public enum Outbox {
     /// Writes events in the given order with one statement, which travels with the next one or with COMMIT, and wakes the
     /// relay when the transaction has committed.
     /// - Throws: ``Failure/tooLarge(type:bytes:)`` before anything is written, or ``PostgresError``.
-    /// - Note: Per key, events are published in the order in which they were written. Whoever tells of a thing holds its row's
-    ///   lock by then, so that this is the order in which it changed.
+    /// - Note: Per key, events are published in the order in which they were written, unless a pass of the relay ends
+    ///   between them (decision 3). Whoever tells of a thing holds its row's lock by then, so that this is the order in which
+    ///   it changed.
     public static func append(
         _ events: [OutboxEvent], urgency: Urgency = .waitedFor, in db: borrowing PostgresTransaction
     ) throws {

@@ -21,6 +21,8 @@ import Threads
 public final class OutboxRelay: Sendable {
     /// Rows published in one go.
     static let batchLimit = 1_000
+    /// Bytes of bodies published in one go, and as much as the last body has over.
+    static let batchBytes = 8 << 20
     /// How long a pass waits when rows are still in front of the horizon.
     static let horizonWaitMilliseconds: Int32 = 2
     /// How long the relay sleeps when nothing wakes it: the fall-back after a crash of another instance.
@@ -260,9 +262,12 @@ public final class OutboxRelay: Sendable {
             """
             SELECT o.xid::text, o.seq, o.id, o.type, o.topic, o.key, o.time, o.recorded_at, o.traceparent, o.body,
                 o.xid < greatest(pg_snapshot_xmin(pg_current_snapshot()), \(horizon)::xid8)
-            FROM outbox o
-            WHERE (o.xid, o.seq) > (\(cursor.position.xid)::xid8, \(cursor.position.seq))
-            ORDER BY o.xid, o.seq LIMIT \(Self.batchLimit)
+            FROM (SELECT *, sum(octet_length(body)) OVER (ORDER BY xid, seq ROWS UNBOUNDED PRECEDING) AS bytes
+                  FROM (SELECT * FROM outbox
+                        WHERE (xid, seq) > (\(cursor.position.xid)::xid8, \(cursor.position.seq))
+                        ORDER BY xid, seq LIMIT \(Self.batchLimit)) AS next) AS o
+            WHERE o.bytes - octet_length(o.body) < \(Self.batchBytes)
+            ORDER BY o.xid, o.seq
             """, OutboxRow.init(row:))
         let ready: ArraySlice<OutboxRow> = rows.prefix { $0.isBehindHorizon }
         guard let last: OutboxRow = ready.last else { return rows.isEmpty ? .done : .horizon }
@@ -273,8 +278,9 @@ public final class OutboxRelay: Sendable {
         batches.observe(Double(ready.count))
         let now: Int64 = system.now.microseconds
         for row in sent { delay.observe(Double(max(0, now - row.recordedAt.microseconds)) / 1_000_000) }
-        if ready.count == rows.count { return rows.count == Self.batchLimit ? .again : .done }
-        return .horizon
+        guard ready.count == rows.count else { return .horizon }
+        let bytes: Int = rows.reduce(0) { $0 + $1.body.utf8.count }
+        return rows.count == Self.batchLimit || bytes >= Self.batchBytes ? .again : .done
     }
 }
 

@@ -50,13 +50,15 @@ final class GroupJob<Item: Sendable, Output: Sendable>: PoolJob, @unchecked Send
         return results
     }
 
-    /// Decides what becomes of the items of a failed batch.
+    /// Decides what becomes of the items of a failed batch: each is run once alone, also one that was alone already and lost
+    /// a race.
     private func settle(_ error: any Error, on connection: Connection) -> JobCounts {
-        if batch.count == 1 || Self.concernsAll(error) {
+        let isOver: Bool = batch.count == 1 && !Self.lostRace(error)
+        if isOver || Self.concernsAll(error) {
             outcomes = batch.map { _ in .failure(error) }
             return JobCounts(rollbacks: 1)
         }
-        lanes.countSplit()
+        if batch.count > 1 { lanes.countSplit() }
         var counts = JobCounts(rollbacks: 1)
         for entry in batch {
             do {
@@ -70,6 +72,9 @@ final class GroupJob<Item: Sendable, Output: Sendable>: PoolJob, @unchecked Send
         }
         return counts
     }
+
+    /// Whether the same item may succeed when it is run again at once.
+    private static func lostRace(_ error: any Error) -> Bool { (error as? PostgresError)?.deservesRetry ?? false }
 
     /// Whether the failure says nothing about any one item: running them alone would not help, and after an unknown
     /// COMMIT it could do the work twice.

@@ -16,14 +16,20 @@ package struct CounterWatch: Sendable {
         self.interval = interval
     }
 
-    /// Looks at once and then every so often. A database that is away is looked at later: nothing is written to it meanwhile.
+    /// Looks once. A database that is away is passed over: nothing is written to it meanwhile.
+    /// - Throws: `TransactionCounter.Behind`, or `CancellationError`.
+    package func look() async throws {
+        let tables: [String] = tables
+        do {
+            try await pool.transaction(readOnly: true) { db in try TransactionCounter.check(tables, in: db) }
+        } catch is PostgresError {}
+    }
+
+    /// Looks at once and then every so often.
     /// - Throws: `TransactionCounter.Behind`, or `CancellationError`.
     package func run() async throws {
-        let tables: [String] = tables
         while true {
-            do {
-                try await pool.transaction(readOnly: true) { db in try TransactionCounter.check(tables, in: db) }
-            } catch is PostgresError {}
+            try await look()
             try await Task.sleep(for: interval)
         }
     }

@@ -29,26 +29,32 @@ struct ServiceDaemon<Assembly: ServiceAssembly>: Sendable {
         let events = EventPlumbing<Assembly>(parts: parts, consumers: consumers(of: assembly), clock: clock)
         let requests = RequestService(server(assembly, events, parts, clock), logger: logger)
         Metrics.shared.registerProcess()
+        let watch = CounterWatch(pool: pool, tables: Assembly.tablesByTransaction)
+        // Nothing is written before the first look.
+        do { try await watch.look() } catch { throw cannotRun(error) }
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
                 try await requests(until: { await signal.wait() }, stopping: { assembly.stopping() })
             }
             group.addTask { try await events.run() }
-            group.addTask { try await CounterWatch(pool: pool, tables: Assembly.tablesByTransaction).run() }
+            group.addTask { try await watch.run() }
             group.addTask {
                 let loops: [BackgroundLoop] = assembly.loops + [Self.prune(pool), SpareMemory().loop]
                 await BackgroundLoop.run(loops, on: clock, self.logger)
             }
-            do { try await group.next() } catch is CancellationError {} catch {
-                logger.critical("the service cannot run", metadata: ["error": "\(error)"])
-                throw error
-            }
+            do { try await group.next() } catch is CancellationError {} catch { throw cannotRun(error) }
             group.cancelAll()
             while true { do { guard try await group.next() != nil else { break } } catch is CancellationError {} }
         }
         await pool.shutdown()
         await redis.shutdown()
         logger.info("stopped")
+    }
+
+    /// Logs what keeps the service from running.
+    private func cannotRun(_ error: any Error) -> any Error {
+        logger.critical("the service cannot run", metadata: ["error": "\(error)"])
+        return error
     }
 
     /// The assembly's consumers; every service but the issuer also follows API keys.

@@ -70,7 +70,7 @@ import Testing
         #expect(listed?["data"]?["items"]?["properties"]?["amount"] != nil)
     }
 
-    @Test("a key is asked for where it is taken, pages where there are some, and every POST may have a faulty body")
+    @Test("a key is asked for where it is taken, no pages where there are none, and every POST may have a faulty body")
     func asked() throws {
         let endpoints: [Endpoint] = [
             .task(
@@ -87,8 +87,25 @@ import Testing
         #expect(
             look["responses"]?["415"]?["description"]?.stringValue?.contains("`unsupported_content_encoding`") == true)
         let kinds = try #require(paths?["/v1/kinds"]?["get"])
-        #expect(kinds["parameters"] == nil)
+        let paging: [JSONValue] = kinds["parameters"]?.arrayValue ?? []
+        #expect(paging.compactMap { $0["name"]?.stringValue } == ["limit", "starting_after"])
+        #expect(paging.allSatisfy { $0["description"]?.stringValue?.hasPrefix("All is told at once") == true })
         #expect(kinds["responses"]?["200"]?["content"]?["application/json"]?["example"]?["has_more"] == false)
+    }
+
+    @Test("a list that is told at once takes what any list takes, and cuts nothing") func whole() async throws {
+        let endpoints: [Endpoint] = [
+            .whole("/v1/kinds", scope: "widgets:read", summary: "List kinds", item: Widget.self) { _, _ in
+                [.sample, .sample]
+            }
+        ]
+        try await withServer(endpoints: endpoints) { world in
+            for query in ["", "?limit=1", "?limit=100&starting_after=w_1"] {
+                let all = try await world.send(.GET, "/v1/kinds\(query)").json
+                #expect(all["data"]?.arrayValue?.count == 2 && all["has_more"]?.boolValue == false, "\(query)")
+            }
+            #expect(try await world.send(.GET, "/v1/kinds?limit=0").problem(422) == "invalid_request")
+        }
     }
 
     @Test("in tests a problem that its route does not declare is a fault of ours") func undeclared() async throws {

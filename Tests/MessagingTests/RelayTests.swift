@@ -46,6 +46,18 @@ import Testing
         }
     }
 
+    @Test("large events do not all leave in one go, and arrive whole and in order") func largeOnes() async throws {
+        try await withStage { stage in
+            let names: [String] = (0..<12).map { "\($0)" + String(repeating: "x", count: 900_000) }
+            try await stage.append(names)
+            let relay: OutboxRelay = stage.relay()
+            try await stage.arrives(names)
+            try await eventually(within: .seconds(10), "the cursor follows") { try await stage.backlog() == 0 }
+            #expect(stage.passes >= 2)
+            await relay.stop()
+        }
+    }
+
     @Test("an event of a transaction that began earlier and commits later is neither lost nor overtaken")
     func lateCommit() async throws {
         try await withStage { stage in

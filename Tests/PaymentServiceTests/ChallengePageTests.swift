@@ -156,11 +156,12 @@ import Testing
                 """)
             try await world.execute("UPDATE payments SET attempt_id = \(next), attempts = 2")
             let authenticate: AuthenticatePayment = try #require(world.work.authenticate)
-            #expect(try await !authenticate.goOn(without: stale))
+            #expect(try await authenticate.goOn(without: stale) == nil)
             let payment: PaymentRecord = try await world.payment(stale.id)
             #expect(payment.status == .requiresAction && payment.attemptID == next)
             #expect(try await world.number("SELECT count(*) FROM three_d_secure") == 0)
-            #expect(try await authenticate.goOn(without: payment))
+            let noted: AuthenticationOutcome = try #require(try await authenticate.goOn(without: payment))
+            #expect(try await world.payment(stale.id).authentication?.result == noted.verdict.name)
         }
     }
 

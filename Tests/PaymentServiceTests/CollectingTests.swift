@@ -163,6 +163,12 @@ import Testing
             let next: PaymentRecord = try await world.payment(payment.id)
             #expect(next.status == .created && next.attempts == 2 && next.provider == "sandbox")
             #expect(try await world.published("payment.failed.v1") == 0, "nobody takes it for the other card's end")
+            let started: [String] = try await world.texts(
+                """
+                SELECT body::jsonb->>'customer_started' FROM outbox WHERE type = 'payment.created.v1'
+                    AND body::jsonb->>'attempt' = '2'
+                """)
+            #expect(started == ["true"], "the customer brought it")
             await world.decide(next)
             #expect(try await world.settled(payment.id).status == .succeeded)
             #expect(try await world.violations().isEmpty)

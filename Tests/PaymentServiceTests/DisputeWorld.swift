@@ -47,7 +47,9 @@ extension PaymentWorld {
 
     /// What the sandbox says by itself of refunds and debits.
     var sandboxWords: FollowSandbox {
-        FollowSandbox(due: SandboxDue(pool: database, clock: clock), news: work.news, logger: logger)
+        FollowSandbox(
+            due: SandboxDue(pool: database, clock: clock, of: ["sandbox", SandboxLocalProvider.name]), news: work.news,
+            logger: logger)
     }
 
     func disputes(of payment: PaymentID? = nil) async throws -> [DisputeRecord] {

@@ -25,10 +25,11 @@ import Testing
     /// `POST /pay/{code}/bank_account`.
     private static func hand(
         _ world: PaymentWorld, _ visit: Visit, account: String = account, mandate: String = mandate,
-        creditor: LinkCreditor? = creditor
+        creditor: LinkCreditor? = creditor, by pay: PayLink? = nil
     ) async throws -> (status: Int, id: String) {
         let body = #"{"session":"\#(visit.session)","bank_account":\#(account),"mandate":\#(mandate)}"#
-        let reply: Reply<LinkCardResource> = try await world.payLink(creditor: creditor).keepAccount(
+        let pay: PayLink = pay ?? world.payLink(creditor: creditor)
+        let reply: Reply<LinkCardResource> = try await pay.keepAccount(
             world.page(visit, "bank_account", body), world.read(body))
         return (reply.status, try parseJSON(reply.body)["payment_method_id"]?.stringValue ?? "")
     }
@@ -74,6 +75,25 @@ import Testing
             try await world.work.sync(attempt: waiting.attemptID)
             #expect(try await world.look(visit)["status"]?.stringValue == "completed")
             #expect(try await world.violations().isEmpty)
+        }
+    }
+
+    @Test("an action that takes long counts for no wrong code: the page stays open to its address meanwhile")
+    func takingLong() async throws {
+        let pages = PagesProvider()
+        pages.save(as: Self.saved)
+        try await withPayments(beside: [pages]) { world in
+            let visit: Visit = try await Self.visit(world)
+            let pay: PayLink = world.payLink(creditor: Self.creditor, limits: VisitLimits(missesPerMinute: 1))
+            pages.whileKeeping {
+                let seen: JSONValue = try await world.look(visit, pay)
+                #expect(seen["status"]?.stringValue == "active")
+            }
+            #expect(try await Self.hand(world, visit, by: pay).status == 201)
+            for code in ["not_found", "rate_limited"] {
+                #expect(await world.refusal { try await Self.hand(world, Visit("22222222"), by: pay) } == code)
+            }
+            #expect(pages.accounts.count == 1)
         }
     }
 

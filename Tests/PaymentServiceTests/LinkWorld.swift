@@ -41,12 +41,13 @@ extension PaymentWorld {
     var payLink: PayLink { payLink() }
 
     func payLink(
-        wallets: LinkWallets? = nil, creditor: LinkCreditor? = nil, instalments: InstalmentSettings? = nil
+        wallets: LinkWallets? = nil, creditor: LinkCreditor? = nil, instalments: InstalmentSettings? = nil,
+        limits: VisitLimits = VisitLimits()
     ) -> PayLink {
         PayLink(
             pool: database, work: work,
             settings: linkSettings(wallets: wallets, creditor: creditor, instalments: instalments),
-            limits: VisitLimits(), pause: .zero)
+            limits: limits, pause: .zero)
     }
 
     /// `POST /v1/payment_links`; `more` are further members of the body.

@@ -11,8 +11,8 @@ import PaymentService
 import Postgres
 import Testing
 
-/// The service with two providers that keep cards, and routing between them.
-private struct Vaults: Sendable {
+/// The service with two providers that keep cards and bank accounts, and routing between them.
+struct Vaults: Sendable {
     static let card = VaultedCard(brand: "visa", last4: "4242", expMonth: 12, expYear: 2030)
 
     let world: PaymentWorld
@@ -24,12 +24,14 @@ private struct Vaults: Sendable {
 
     init(_ world: PaymentWorld) {
         let logger = Logger(label: "test.vaults") { _ in SwiftLogNoOpLogHandler() }
-        let cards = ProviderCapabilities.Method(
-            type: "card", separateCapture: true, partialCapture: true, multipleCapture: false, partialRefund: true,
-            offSession: true)
+        let methods: [ProviderCapabilities.Method] = ["card", "sepa_debit"].map { type in
+            ProviderCapabilities.Method(
+                type: type, separateCapture: true, partialCapture: true, multipleCapture: false, partialRefund: true,
+                offSession: true)
+        }
         self.world = world
-        first = PagesProvider(name: "first", methods: [cards])
-        second = PagesProvider(name: "second", methods: [cards])
+        first = PagesProvider(name: "first", methods: methods)
+        second = PagesProvider(name: "second", methods: methods)
         let providers: [any PaymentProvider] = [first, second]
         let catalogue = ProviderCatalogue(
             providers.map { ProviderProfile(name: $0.name, capabilities: $0.capabilities) })
@@ -68,10 +70,12 @@ private struct Vaults: Sendable {
         }
     }
 
-    /// A customer's card, kept at the first.
-    func kept() async throws -> (customer: CustomerID, method: PaymentMethodID) {
+    /// A customer's method, kept at the first; `more` are further members of the body.
+    func kept(
+        _ type: String = "card", _ more: String = ""
+    ) async throws -> (customer: CustomerID, method: PaymentMethodID) {
         let customer: CustomerID = await world.customer()
-        let body = #"{"customer_id":"\#(customer)","type":"card","provider":"first","token":"pm_1"}"#
+        let body = #"{"customer_id":"\#(customer)","type":"\#(type)","provider":"first","token":"pm_1"\#(more)}"#
         let reply: Reply<PaymentMethodResource> = try await work.attach(
             world.call("/v1/payment_methods", body: body), world.read(body))
         return (customer, PaymentMethodID(unchecked: try parseJSON(reply.body)["id"]?.stringValue ?? ""))
@@ -80,11 +84,11 @@ private struct Vaults: Sendable {
     /// `POST /v1/payment_methods/{id}/tokens`.
     @discardableResult
     func keep(
-        _ id: PaymentMethodID, _ token: String = "pm_2", at provider: String = "second", key: String? = nil
+        _ id: PaymentMethodID, _ token: String = "pm_2", at provider: String = "second"
     ) async throws -> Reply<MethodTokenResource> {
         let body = #"{"provider":"\#(provider)","token":"\#(token)"}"#
         return try await work.keepToken(
-            world.call("/v1/payment_methods/\(id)/tokens", key: key, body: body), id, world.read(body))
+            world.call("/v1/payment_methods/\(id)/tokens", body: body), id, world.read(body))
     }
 
     /// What a further token is refused with.
@@ -105,12 +109,17 @@ private struct Vaults: Sendable {
         try await world.database.transaction { db in try PaymentMethodStore.find(id, in: db)?.providers }
     }
 
-    /// A payment with the customer's default, from its verdict to its end.
-    func pay(_ customer: CustomerID) async throws -> PaymentRecord {
+    /// A payment with the customer's default that waits for Fraud.
+    func created(_ customer: CustomerID) async throws -> PaymentRecord {
         let body = #"{"amount":1299,"currency":"USD","customer_id":"\#(customer)"}"#
         let reply: Reply<PaymentResource> = try await work.create(
             world.call("/v1/payments", body: body), world.read(body))
-        let payment: PaymentRecord = try await world.payment(world.id(reply))
+        return try await world.payment(world.id(reply))
+    }
+
+    /// A payment with the customer's default, from its verdict to its end.
+    func pay(_ customer: CustomerID) async throws -> PaymentRecord {
+        let payment: PaymentRecord = try await created(customer)
         await dispatcher.handle([world.message(world.verdict(payment))])
         return try await world.settled(payment.id)
     }
@@ -204,10 +213,9 @@ private struct Vaults: Sendable {
         try await withPayments { world in
             let vaults = Vaults(world)
             let (_, id) = try await vaults.kept()
-            #expect(try await !vaults.keep(id, key: "once").isReplay)
+            #expect(try await vaults.keep(id).status == 201)
             let asked: Int = vaults.second.asked
-            #expect(try await vaults.keep(id, key: "once").isReplay)
-            #expect(try await vaults.keep(id, key: "twice").status == 201)
+            #expect(try await vaults.keep(id).status == 201)
             #expect(await vaults.refusal(id, "pm_3")?.code == "token_in_place")
             #expect(vaults.second.asked == asked)
             for (provider, code) in [("first", "own_provider"), ("nobody", "unknown_provider")] {
@@ -228,23 +236,22 @@ private struct Vaults: Sendable {
             let vaults = Vaults(world)
             let (_, id) = try await vaults.kept()
             vaults.second.goAway(true)
-            let silence: Problem? = await #expect(throws: Problem.self) { try await vaults.keep(id, key: "k") }
+            let silence: Problem? = await #expect(throws: Problem.self) { try await vaults.keep(id) }
             #expect(silence?.status == 503)
             vaults.second.goAway(false)
             vaults.second.save(
                 as: .actionRequired(reference: "seti_1", .redirect(url: "https://pages.example/3ds")))
-            let waiting: Reply<MethodTokenResource> = try await vaults.keep(id, key: "k")
+            let waiting: Reply<MethodTokenResource> = try await vaults.keep(id)
             let json: JSONValue = try parseJSON(waiting.body)
             #expect(waiting.status == 202 && json["status"]?.stringValue == "requires_action")
             #expect(json["url"]?.stringValue == "https://pages.example/3ds")
             vaults.second.save(as: .pending(reference: "seti_1"))
-            #expect(try await vaults.keep(id, key: "k").status == 202)
+            #expect(try await vaults.keep(id).status == 202)
             vaults.second.save(as: .declined(ProviderDecline(code: "card_declined")))
             #expect(await vaults.refusal(id)?.errors.map(\.code) == ["token_refused"])
             #expect(try await vaults.providers(id) == ["first"])
             vaults.second.save(as: Vaults.saved("pm_2", Vaults.card))
-            let kept: Reply<MethodTokenResource> = try await vaults.keep(id, key: "k")
-            #expect(kept.status == 201 && !kept.isReplay)
+            #expect(try await vaults.keep(id).status == 201)
             #expect(try await vaults.providers(id) == ["first", "second"])
         }
     }
@@ -277,6 +284,7 @@ private struct Vaults: Sendable {
             try await vaults.removeAgain()
             #expect(try await vaults.removals() == ["processing"])
             vaults.second.goAway(false)
+            #expect(await vaults.refusal(id)?.code == "removal_in_progress")
             try await vaults.removeAgain()
             #expect(try await vaults.removals() == ["succeeded"])
             #expect(vaults.second.forgotten.map(\.token) == ["pm_2", "pm_2"] && vaults.first.forgotten.isEmpty)
@@ -308,6 +316,21 @@ private struct Vaults: Sendable {
         }
     }
 
+    @Test(
+        "a provider is shown the proof of an agreement where a debit needs it",
+        arguments: [("card", false), ("sepa_debit", true)])
+    func proof(type: String, isShown: Bool) async throws {
+        try await withPayments { world in
+            let vaults = Vaults(world)
+            let agreed = #","acceptance":{"ip_address":"192.0.2.7","user_agent":"Mozilla/5.0"}"#
+            let (_, id) = try await vaults.kept(type, agreed)
+            vaults.second.name(VaultedMethod(type: type, card: Self.card()), as: "pm_2")
+            #expect(try await vaults.keep(id).status == 201)
+            let address: String? = isShown ? "192.0.2.7" : nil
+            #expect(vaults.second.saves.map(\.acceptance?.ipAddress) == [address])
+        }
+    }
+
     @Test("a method that is taken off its customer is removed at every provider that keeps it") func removed()
         async throws
     {
@@ -321,10 +344,11 @@ private struct Vaults: Sendable {
             vaults.first.goAway(true)
             try await vaults.removeAgain()
             #expect(try await vaults.removals() == ["processing"], "one has not answered")
-            #expect(vaults.second.forgotten == [ForgetMethodRequest(methodID: id, token: "pm_2")])
+            #expect(try await vaults.providers(id) == ["first"])
             vaults.first.goAway(false)
             try await vaults.removeAgain()
             #expect(try await vaults.removals() == ["succeeded"])
+            #expect(vaults.second.forgotten == [ForgetMethodRequest(methodID: id, token: "pm_2")], "asked once")
             #expect(vaults.first.forgotten.last == ForgetMethodRequest(methodID: id, token: "pm_1"))
         }
     }

@@ -38,7 +38,7 @@ import Testing
                     """)
             }
             await #expect(throws: TransactionCounter.Behind.self) { try await running.value }
-            await #expect(throws: TransactionCounter.Behind.self) { try await watch.run() }
+            await #expect(throws: TransactionCounter.Behind.self) { try await watch.look() }
         }
     }
 }

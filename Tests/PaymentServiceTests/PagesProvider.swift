@@ -6,6 +6,7 @@ import PaymentRecords
 import PaymentService
 import Postgres
 import Synchronization
+import Testing
 
 /// A provider whose customers finish on a page of its own, and whose vault wants them too: what each charge has come to
 /// is set by the test, as a customer and a bank would.
@@ -58,6 +59,8 @@ final class PagesProvider: PaymentProvider, ProviderBankAccounts {
         var captures = 0
         var holds: Bool?
         var saving: SaveMethodAnswer?
+        var saves: [SaveMethodRequest] = []
+        var whileKeeping: (@Sendable () async throws -> Void)?
         var vaulted: [String: VaultedMethod] = [:]
         var isAway = false
         var fault: ProviderFault?
@@ -85,6 +88,10 @@ final class PagesProvider: PaymentProvider, ProviderBankAccounts {
     /// How often a capture was asked for.
     var captures: Int { state.withLock { $0.captures } }
     func save(as answer: SaveMethodAnswer?) { state.withLock { $0.saving = answer } }
+    /// The methods that it was to keep, as often as that was asked.
+    var saves: [SaveMethodRequest] { state.withLock { $0.saves } }
+    /// What happens elsewhere before its next answer about a method or an account is heard.
+    func whileKeeping(_ work: @escaping @Sendable () async throws -> Void) { state.withLock { $0.whileKeeping = work } }
     /// What a token names.
     func name(_ method: VaultedMethod, as token: String) { state.withLock { $0.vaulted[token] = method } }
     func forget(as answer: ForgetMethodAnswer) { state.withLock { $0.forgetting = answer } }
@@ -126,17 +133,32 @@ final class PagesProvider: PaymentProvider, ProviderBankAccounts {
     }
 
     func save(_ request: SaveMethodRequest) async throws(ProviderFault) -> SaveMethodAnswer {
-        try ask { $0.saving ?? .pending(reference: "ps_\(request.methodID)") }
+        let answer: SaveMethodAnswer = try ask { state in
+            state.saves.append(request)
+            return state.saving ?? .pending(reference: "ps_\(request.methodID)")
+        }
+        await happen()
+        return answer
+    }
+
+    private func happen() async {
+        let meanwhile: (@Sendable () async throws -> Void)? = state.withLock { state in
+            defer { state.whileKeeping = nil }
+            return state.whileKeeping
+        }
+        do { try await meanwhile?() } catch { Issue.record(error) }
     }
 
     /// The accounts it was told of.
     var accounts: [String] { state.withLock { $0.accounts } }
 
     func token(of account: BankAccount, as method: PaymentMethodID) async throws(ProviderFault) -> String {
-        try ask { state in
+        let token: String = try ask { state in
             state.accounts.append("\(account.iban.text) \(account.holder) \(account.email)")
             return "account_\(method)"
         }
+        await happen()
+        return token
     }
 
     func saved(_ request: SaveMethodRequest, reference: String) async throws(ProviderFault) -> SaveMethodAnswer {

@@ -41,4 +41,41 @@ import Testing
             #expect(used[1] > 0)
         }
     }
+
+    @Test("lists by subscription, and refunds by customer, go straight to their rows") func lists() async throws {
+        try await withPayments { world in
+            let customer: CustomerID = try await world.payer()
+            let paid: PaymentRecord = try await world.paid(customer)
+            _ = try await world.refund(paid.id, 100)
+            let invoice = InvoiceID.new(at: PaymentWorld.start)
+            await world.deliver([world.finalized(invoice, customer)])
+            let collected: PaymentRecord = try await world.payment(of: invoice)
+            try await world.execute(
+                """
+                INSERT INTO payments SELECT (p).* FROM (
+                    SELECT jsonb_populate_record(p, jsonb_build_object('id', p.id || n)) AS p
+                    FROM payments p, generate_series(1, 3000) n WHERE p.id = \(paid.id)) AS copies
+                """)
+            try await world.execute(
+                """
+                INSERT INTO refunds SELECT (r).* FROM (
+                    SELECT jsonb_populate_record(r, jsonb_build_object(
+                        'id', r.id || n, 'customer_id', 'cus_other', 'provider_reference', 're_' || n)) AS r
+                    FROM refunds r, generate_series(1, 3000) n) AS copies
+                """)
+            try await world.execute("ANALYZE payments")
+            try await world.execute("ANALYZE refunds")
+            let used: [Int] = try await world.database.transaction { db in
+                let payments: [PaymentRecord] = try PaymentStore.list(
+                    subscription: collected.subscriptionID, after: nil, limit: 21, in: db)
+                #expect(payments.map(\.id) == [collected.id])
+                let refunds: [RefundRecord] = try RefundStore.list(customer: customer, after: nil, limit: 21, in: db)
+                #expect(refunds.map(\.paymentID) == [paid.id])
+                return try ["payments_subscription", "refunds_customer"].map { index in
+                    try db.first("SELECT pg_stat_get_xact_numscans(\(index)::regclass)::int") { try $0.next() } ?? -1
+                }
+            }
+            #expect(used.allSatisfy { $0 > 0 }, "\(used)")
+        }
+    }
 }

@@ -224,7 +224,8 @@ import Testing
         }
     }
 
-    @Test("every alarm is counted, and one in a minute is written, of each provider and call") func lines() {
+    @Test("every alarm is counted; one in a minute of each provider and call is written, and all singular ones")
+    func lines() {
         let (metrics, lines): (Metrics, Lines) = (Metrics(), Lines())
         let alarms = ProviderAlarms(metrics: metrics, logger: lines.logger())
         let start: ContinuousClock.Instant = .now
@@ -241,6 +242,8 @@ import Testing
         }
         alarms.note(.rejected(code: "token_malformed"), of: "c", on: .method, at: start)
         #expect(lines.all.count == 4)
+        for _ in 0..<2 { alarms.note(fault, of: "a", on: .capture, isSingular: true, at: start) }
+        #expect(lines.all.count == 6, "what is never asked about again has its line in any case")
         alarms.note(.rejected(code: String(repeating: "x", count: 100_000)), of: "c", on: .capture, at: start)
         #expect(lines.all.last.map { $0.utf8.count < 1_000 } == true, "a provider's word fills no log")
         #expect(lines.all.allSatisfy { $0.contains(#""level":"error""#) && $0.contains(#""provider":"#) })

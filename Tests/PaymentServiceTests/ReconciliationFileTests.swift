@@ -34,4 +34,28 @@ import Testing
             #expect(try await world.number("SELECT count(*) FROM settlement_lines") == 3)
         }
     }
+
+    @Test("nor that those of what was booked before the import are") func aheadOfBookings() async throws {
+        try await withPayments { world in
+            world.clock.advance(by: .seconds(3_600))
+            _ = try await world.paid(try await world.payer(), amount: 500)
+            world.clock.advance(by: .seconds(3_600))
+            try await world.load(
+                """
+                \(Self.head)
+                t1,charge,USD,5.00,0,5.00,2027-01-15T08:01:00Z
+                t2,fee,USD,-1.00,0,-1.00,2027-01-16T07:00:00Z
+                """)
+            try await world.reconciliation([]).pass()
+            #expect(
+                try await world.lines() == ["t1 open", "t2 matched booked_from_line"],
+                "the booking's own line may follow")
+            #expect(
+                try await world.texts("SELECT (files_until AT TIME ZONE 'UTC')::text FROM settlement_cursors")
+                    == ["2027-01-15 08:01:00"])
+            try await world.load("\(Self.head)\nt3,fee,USD,-1.00,0,-1.00,2027-01-15T09:30:00Z")
+            try await world.reconciliation([]).pass()
+            #expect(try await world.lines().first == "t1 matched amount_and_time")
+        }
+    }
 }

@@ -1,12 +1,9 @@
 import BillingCore
-import Foundation
 import HTTPKit
 import JSON
-import Logging
 import PaymentContract
 import PaymentDisputes
 import PaymentDomain
-import PaymentLinks
 import PaymentReconciliation
 import PaymentRecords
 import PaymentSandbox
@@ -25,11 +22,7 @@ func withLocalMethods(_ body: (PaymentWorld, SandboxLocalProvider) async throws 
 }
 
 @Suite("The sandbox's methods beside cards") struct SandboxLocalTests {
-    private static let root: String = {
-        let path = "/Tests/PaymentServiceTests/SandboxLocalTests.swift"
-        return String(#filePath.prefix(#filePath.count - path.count))
-    }()
-    private static let back = "https://shop.example/back"
+    static let back = "https://shop.example/back"
 
     private static func create(_ world: PaymentWorld, _ body: String) async throws -> PaymentRecord {
         let reply: Reply<PaymentResource> = try await world.work.create(
@@ -40,7 +33,7 @@ func withLocalMethods(_ body: (PaymentWorld, SandboxLocalProvider) async throws 
     }
 
     /// A payment whose customer is on the sandbox's page.
-    private static func onPage(
+    static func onPage(
         _ world: PaymentWorld, _ type: String = "klarna", manual: Bool = false
     ) async throws -> (payment: PaymentRecord, reference: String) {
         let customer: CustomerID = await world.customer()
@@ -214,7 +207,7 @@ func withLocalMethods(_ body: (PaymentWorld, SandboxLocalProvider) async throws 
     }
 
     /// A debit that its bank was asked for.
-    private static func debited(_ world: PaymentWorld, _ token: String) async throws -> PaymentRecord {
+    static func debited(_ world: PaymentWorld, _ token: String) async throws -> PaymentRecord {
         let customer: CustomerID = await world.customer()
         let method =
             #"{"customer_id":"\#(customer)","type":"sepa_debit","provider":"sandbox_local","token":"\#(token)","#
@@ -250,57 +243,38 @@ func withLocalMethods(_ body: (PaymentWorld, SandboxLocalProvider) async throws 
         }
     }
 
-    @Test("the page offers to authorize and to fail, and leads back to where the shop wanted") func page() async throws
+    @Test("what a configured provider offers is not offered here; what has begun goes on") func configured()
+        async throws
     {
         try await withLocalMethods { world, local in
             let (payment, reference) = try await Self.onPage(world)
-            let routes = SandboxPageRoutes(
-                page: try SandboxPage(assets: try PageAssets(home: Self.root)), provider: local, news: world.work.news,
-                pool: world.database)
-            try await Self.serving(world, routes) { base in
-                let path = "/pay/sandbox/\(reference)"
-                let page: LinkPageTests.Answer = try await LinkPageTests.get(base, path)
-                #expect(page.status == 200 && page["Content-Type"] == "text/html; charset=utf-8")
-                #expect(page["Cache-Control"] == "no-store" && page.text.contains("/sandbox.js"))
-                let told: JSONValue = try Self.data(page.text)
-                #expect(told["method"]?.stringValue == "klarna" && told["is_waiting"]?.boolValue == true)
-                #expect(try await LinkPageTests.post(base, path, #"{"choice":"steal"}"#).status == 422)
-                let answer: LinkPageTests.Answer = try await LinkPageTests.post(base, path, #"{"choice":"authorize"}"#)
-                #expect(answer.status == 200)
-                #expect(try parseJSON(answer.text)["return_url"]?.stringValue == Self.back)
-                #expect(try await world.payment(payment.id).status == .succeeded, "the service is told at once")
-                let over: JSONValue = try Self.data(try await LinkPageTests.get(base, path).text)
-                #expect(over["is_waiting"]?.boolValue == false)
-                for unknown in ["ch_01jd9y4w3hf3zt0v8c2m5k7q9r", "%3Cscript%3E"] {
-                    #expect(try await LinkPageTests.get(base, "/pay/sandbox/\(unknown)").status == 404)
-                    let none = try await LinkPageTests.post(base, "/pay/sandbox/\(unknown)", #"{"choice":"fail"}"#)
-                    #expect(none.status == 404)
-                }
+            let debit: PaymentRecord = try await Self.debited(world, "pm_success_de")
+            let rest = SandboxLocalProvider(
+                pool: world.database, clock: world.clock, publicURL: "https://pay.test",
+                except: ["card", "klarna", "sepa_debit", "ideal"])
+            #expect(rest.capabilities.methods.map(\.type) == ["paypal", "afterpay_clearpay", "affirm"])
+            let later = PaymentWorld(world.database, beside: [rest], clock: world.clock)
+            for type in ["klarna", "sepa_debit"] {
+                let wish = ProviderCapabilities.Wish(type: type, currency: "EUR")
+                #expect(world.providers.first(that: wish) != nil && later.providers.first(that: wish) == nil)
             }
+            try await local.choose(reference, authorized: true)
+            #expect(try await later.work.sync(payment.id).payment.status == .succeeded)
+            world.clock.advance(by: .seconds(7 * 86_400))
+            try await later.sandboxWords.pass()
+            #expect(try await Self.standing(later, debit) == "succeeded")
+            #expect(try await world.violations().isEmpty)
         }
     }
 
-    /// What the page is told.
-    private static func data(_ text: String) throws -> JSONValue {
-        let found = try #require(text.firstMatch(of: /<script type="application\/json"[^>]*>(.*?)<\/script>/))
-        return try parseJSON(String(found.1))
-    }
-
-    private static func serving(
-        _ world: PaymentWorld, _ routes: SandboxPageRoutes, _ body: (URL) async throws -> Void
-    ) async throws {
-        let server = HTTPServer(
-            endpoints: routes.endpoints,
-            configuration: HTTPServerConfiguration(port: 0, serviceName: "payment"), pool: world.database,
-            clock: world.clock, logger: Logger(label: "test.http") { _ in SwiftLogNoOpLogHandler() })
-        let running = Task { try await server.run() }
-        let port: Int = try await server.listeningPort()
-        let result: Result<Void, any Error>
-        do { result = .success(try await body(try #require(URL(string: "http://127.0.0.1:\(port)")))) } catch {
-            result = .failure(error)
+    @Test("books that do not answer leave the outcome unknown, and call nobody") func unreachable() async throws {
+        try await withLocalMethods { world, local in
+            let (_, reference) = try await Self.onPage(world)
+            try await world.execute("ALTER TABLE sandbox_charges RENAME TO sandbox_charges_away")
+            let fault: ProviderFault? = await #expect(throws: ProviderFault.self) {
+                _ = try await local.isWaiting(reference)
+            }
+            #expect(fault == .timedOut && fault?.isAlarming(on: .readBack) == false)
         }
-        try await server.shutdown()
-        _ = await running.result
-        try result.get()
     }
 }

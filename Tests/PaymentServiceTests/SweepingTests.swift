@@ -85,6 +85,33 @@ import Testing
         }
     }
 
+    @Test(
+        "who has just signed up, or brought another card, waits for Fraud as with a payment of theirs; a renewal has longer"
+    )
+    func silentFraudAndCustomers() async throws {
+        try await withPayments { world in
+            let customer: CustomerID = try await world.payer()
+            let invoices: [InvoiceID] = (0..<3).map { _ in .new(at: PaymentWorld.start) }
+            await world.deliver(
+                zip(invoices, ["signup", "cycle", "cycle"]).map { world.finalized($0, customer, reason: $1) })
+            await world.decide(try await world.payment(of: invoices[1]), "block")
+            await world.deliver([world.due(invoices[1], customer, reason: "new_payment_method")])
+            let work = PaymentUseCases(
+                pool: world.database, providers: PaymentProviders([world.provider]), clock: world.clock,
+                policy: SweepPolicy(
+                    silenceSeconds: 0, offSessionSilenceSeconds: 60, lostSeconds: 60, fallback: .review),
+                logger: world.logger)
+            try await work.sweep.pass()
+            for invoice in invoices.prefix(2) {
+                let payment: PaymentRecord = try await world.payment(of: invoice)
+                #expect(payment.offSession && payment.riskReasons == ["fraud_silent"])
+                #expect(try await world.settled(payment.id).status == .succeeded)
+            }
+            #expect(try await world.payment(of: invoices[2]).status == .created)
+            #expect(try await world.violations().isEmpty)
+        }
+    }
+
     /// Work that takes nothing for stopped before a minute is over.
     private static func patient(_ world: PaymentWorld) -> PaymentUseCases {
         PaymentUseCases(

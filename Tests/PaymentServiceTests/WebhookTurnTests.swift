@@ -55,14 +55,16 @@ private final class SlowNews: NewsHandler {
 }
 
 @Suite("Webhooks that take their time") struct WebhookTurnTests {
-    private func process(_ world: PaymentWorld, _ news: SlowNews) -> ProcessWebhooks {
+    private func process(
+        _ world: PaymentWorld, _ news: SlowNews, _ policy: InboundPolicy = WebhookWorld.policy
+    ) -> ProcessWebhooks {
         let secrets: [WebhookSecret] = [WebhookWorld.secret].compactMap { $0 }
         let sources: [WebhookSource] = [
             WebhookSource(.sandbox, .sandbox(secrets: secrets), reader: SandboxNews()),
             WebhookSource(.bitcoin, .node(.bitcoin, secrets: secrets), reader: NodeNews()),
         ]
         return ProcessWebhooks(
-            sources: sources, handler: news, pool: world.database, policy: WebhookWorld.policy, logger: world.logger)
+            sources: sources, handler: news, pool: world.database, policy: policy, logger: world.logger)
     }
 
     @Test("a provider that does not answer holds up no other's") func queues() async throws {
@@ -86,6 +88,32 @@ private final class SlowNews: NewsHandler {
             worker.cancel()
             news.goOn()
             await worker.value
+        }
+    }
+
+    @Test("what takes longer than the first attempt may is done by the second, which has more time") func lasting()
+        async throws
+    {
+        try await withWebhooks { hooks, world in
+            let payment: PaymentRecord = try await world.paid(world.payer())
+            try await hooks.deliver(hooks.charge(payment))
+            let news = SlowNews(slow: 2)
+            let policy = InboundPolicy(leaseSeconds: 40)
+            let (one, other) = (process(world, news, policy), process(world, news, policy))
+            let first = Task { try await one.pass() }
+            try await eventually(within: .seconds(10), "it is under way") { news.thinking == 1 }
+            // The 40 seconds are over.
+            try await world.execute("UPDATE inbound_webhooks SET next_attempt_at = now()")
+            let second = Task { try await other.pass() }
+            try await eventually(within: .seconds(10), "another one has taken it up") { news.thinking == 2 }
+            let left: Int = try await world.number(
+                "SELECT count(*) FROM inbound_webhooks WHERE next_attempt_at > now() + interval '41 seconds'")
+            #expect(left == 1, "nobody else takes it up when it takes as long again")
+            news.goOn()
+            #expect(try await first.value == 1)
+            #expect(try await second.value == 1)
+            #expect(try await hooks.stored() == ["done"])
+            #expect(try await world.number("SELECT attempts FROM inbound_webhooks") == 2)
         }
     }
 

@@ -48,6 +48,22 @@ import Testing
         }
     }
 
+    @Test(
+        "where the customer comes back to is told where it is known, and nothing in its place",
+        arguments: [true, false])
+    func comesBack(isKnown: Bool) async throws {
+        let customer = CustomerID.made(at: StripeWorld.now)
+        let request = SaveMethodRequest(
+            methodID: .made(at: StripeWorld.now), customerID: customer, type: "card", token: "pm_1",
+            returnURL: isKnown ? "https://shop.test/back" : "", acceptance: nil)
+        let world = StripeWorld(steps: Self.kept(customer, Self.method(customer: "cus_1")))
+        _ = try await world.adapter.save(request)
+        let form: [Substring] = world.transport.requests.last?.text.split(separator: "&") ?? []
+        let told: [Substring] = form.filter { $0.hasPrefix("return_url") }
+        #expect(form.contains("payment_method=pm_1"))
+        #expect(told == (isKnown ? ["return_url=https%3A%2F%2Fshop.test%2Fback"] : []))
+    }
+
     @Test("a method of ours is kept once for each of Stripe's, and not as one that was detached") func keys()
         async throws
     {

@@ -149,6 +149,28 @@ import Testing
         }
     }
 
+    @Test("an item that loses a deadlock alone is run once more, and no more often") func loser() async throws {
+        try await withTable { pool in
+            try await pool.prepare(
+                "CREATE SEQUENCE tries",
+                """
+                CREATE FUNCTION lose() RETURNS void LANGUAGE plpgsql AS $$
+                BEGIN RAISE EXCEPTION 'lost' USING ERRCODE = '40P01'; END $$
+                """)
+            // As many tries in all are lost as an item says.
+            let group = GroupCommit<Int, Int>(pool, maxBatch: 1) { db, items in
+                let tries: Int = try db.first("SELECT nextval('tries')") { row in try row.next() } ?? 0
+                if tries <= items[0] { try db.execute("SELECT lose()") }
+                return [.success(tries)]
+            }
+            #expect(try await group.submit(1) == 2)
+            let error = await failure { try await group.submit(4) }
+            #expect(error?.kind == .deadlock)
+            #expect(try await group.submit(4) == 5)
+            #expect(group.statistics.splits == 0)
+        }
+    }
+
     @Test("an item cancelled while it waits never runs") func cancelled() async throws {
         try await withTable { pool in
             let gate = Gate()

@@ -87,6 +87,13 @@ private struct Part {
         #expect(Duration.seconds(seconds) >= Self.daemonsEnd)
     }
 
+    @Test("the development stack's supervisor gives a daemon the time to end") func supervised() throws {
+        let daemons: Substring? = try Self.text("local/programs.py").split(separator: "def daemons(").dropFirst().first
+        let setting: Substring? = daemons?.split(separator: "stop_seconds=").dropFirst().first
+        let seconds: Int = try #require(setting.flatMap { Int($0.prefix { $0.isNumber }) })
+        #expect(Duration.seconds(seconds) >= Self.daemonsEnd)
+    }
+
     /// How long a daemon may take to end: requests, then batches of events, then offsets and what is being published.
     private static let daemonsEnd: Duration =
         RequestService.patience + KafkaConsumerOptions().stopTimeout + .seconds(15)

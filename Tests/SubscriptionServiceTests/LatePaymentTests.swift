@@ -1,6 +1,7 @@
 import BillingCore
 import BillingEvents
 import JSON
+import Postgres
 import SubscriptionDomain
 import SubscriptionService
 import TestKit
@@ -98,6 +99,63 @@ import Testing
             try await world.runDue()
             let next = try await world.subscription(changed.id)
             #expect(next.open?.amount.minor == 2_000 && next.credit == 0)
+            #expect(try await world.violations().isEmpty)
+        }
+    }
+
+    @Test(
+        "a refund that was counted while credit was left takes the credit with the next word, and no credit out of nothing"
+    )
+    func creditLeft() async throws {
+        try await withSubscriptions { world in
+            let changed = try await upgraded(world)
+            let billing: BillingID = try #require(changed.open).id
+            #expect(try await world.pay(changed).credit == 1_016)
+            try await world.execute("UPDATE billings SET amount_refunded = 1016 WHERE id = \(billing)")
+            try await world.refundFailed(billing, changed.customerID, 1_016, left: 0)
+            #expect(try await world.subscription(changed.id).credit == 1_016)
+            try await world.execute("UPDATE billings SET amount_refunded = 1000 WHERE id = \(billing)")
+            try await world.refunded(billing, changed.customerID, 16, total: 1_016)
+            #expect(try await world.subscription(changed.id).credit == 0)
+            #expect(try await world.violations().isEmpty)
+        }
+    }
+
+    @Test(
+        "credit falls by what a dispute takes of its payment, and rises again with a won appeal; old words change nothing"
+    )
+    func creditDisputed() async throws {
+        try await withSubscriptions { world in
+            let changed = try await upgraded(world)
+            let billing: BillingID = try #require(changed.open).id
+            #expect(try await world.pay(changed).credit == 1_016)
+            try await world.refunded(billing, changed.customerID, 16, total: 16)
+            let dispute: DisputeID = .new(at: world.now)
+            func told(_ outcome: String, after seconds: Int64) async throws -> Int64 {
+                try await world.disputeClosed(
+                    dispute, billing, changed.customerID, 1_000, outcome, at: world.now.adding(.seconds(seconds)))
+                return try await world.subscription(changed.id).credit
+            }
+            #expect(try await told("lost", after: 0) == 0)
+            #expect(try await told("lost", after: 0) == 0, "told again")
+            #expect(try await told("won", after: 60) == 1_000)
+            #expect(try await told("lost", after: 0) == 1_000, "the appeal came later")
+            #expect(try await world.violations().isEmpty)
+        }
+    }
+
+    @Test("what a dispute took of a late payment is not to be given back any more") func lost() async throws {
+        try await withSubscriptions { world in
+            try await world.customer()
+            try await world.plan()
+            let collecting = try await world.subscribe()
+            let billing: BillingID = try #require(collecting.open).id
+            _ = try await world.cancel(collecting.id, atPeriodEnd: false)
+            try await world.pay(collecting)
+            #expect(try await world.facts()["late_payments_to_refund"]?.intValue == 1)
+            try await world.disputeClosed(
+                .new(at: world.now), billing, collecting.customerID, 1_000, "lost", at: world.now)
+            #expect(try await world.facts()["late_payments_to_refund"]?.intValue == 0)
             #expect(try await world.violations().isEmpty)
         }
     }

@@ -258,6 +258,18 @@ extension SubscriptionWorld {
         try await handle([body]) { events, db, context in try InvoiceRefunded.handle(events, in: db, context) }
     }
 
+    /// Payment says how a dispute over a billing's payment ended.
+    func disputeClosed(
+        _ dispute: DisputeID, _ billing: BillingID, _ customer: CustomerID, _ amount: Int64, _ outcome: String,
+        at closedAt: Instant
+    ) async throws {
+        let body = PaymentDisputeClosedV1(
+            disputeID: dispute, paymentID: .new(at: now), customerID: customer, paymentMethodID: nil,
+            amount: Money(minor: amount, currency: .usd), reason: "fraudulent", outcome: outcome,
+            invoiceID: Self.invoice(of: billing), subscriptionID: nil, closedAt: closedAt)
+        try await handle([body]) { events, db, context in try PaymentDisputeClosed.handle(events, in: db, context) }
+    }
+
     func execute(_ sql: SQL) async throws {
         try await database.transaction { db in _ = try db.execute(sql) }
     }

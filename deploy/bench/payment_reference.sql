@@ -18,9 +18,9 @@ SELECT c.id, m.id, m.fingerprint, m.provider FROM payment.customers c
 JOIN payment.payment_methods m ON m.customer_id = c.id AND m.is_default WHERE c.id = 'bench_' || :customer;
 WITH p AS (
     INSERT INTO payment.payments (id, customer_id, payment_method_id, provider, amount, currency, status, description, metadata,
-        off_session, attempt_id, created_at)
+        off_session, attempt_id, customer_started, created_at)
     VALUES ('pay_' || :id, 'bench_' || :customer, 'pm_' || :customer, 'sandbox', 999, 'USD', 'created', 'reference', '{}', false,
-        'att_' || :id, now())
+        'att_' || :id, false, now())
     RETURNING id, attempt_id, payment_method_id, provider, created_at)
 INSERT INTO payment.payment_attempts (id, payment_id, number, payment_method_id, provider, status, started_at)
 SELECT attempt_id, id, 1, payment_method_id, provider, 'started', created_at FROM p;

@@ -116,7 +116,7 @@ def daemons(stack: Stack) -> list[Program]:
             f"{service}-{instance}",
             f"/bin/bash {ROOT}/scripts/service {service}-{instance} serve",
             stack.run / f"{service}-{instance}",
-            stop_seconds=30,
+            stop_seconds=70,
             restarts=instance == 1 or not stack.options.spares_stay_dead,
             own_log=True,
             environment=(("REFRAIN_STACK", stack.name),),

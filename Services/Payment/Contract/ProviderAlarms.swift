@@ -15,7 +15,7 @@ package enum ProviderCall: String, Sendable, CaseIterable {
 
 /// Tells people of faults that no repeat and no patience mends: an answer that makes no sense, a request that is refused,
 /// credentials that are. Every one is counted in `provider_alarms_total`, by provider and call; a log line of level error
-/// names the first in a minute of each provider and call.
+/// names the first in a minute of each provider and call, and every one that nothing will tell of again.
 package final class ProviderAlarms: Sendable {
     /// Those of this process.
     package static let shared = ProviderAlarms(logger: Logger(label: "refrain.payment"))
@@ -46,13 +46,15 @@ package final class ProviderAlarms: Sendable {
     }
 
     /// Takes in a fault; one that mends itself is none of its concern.
+    /// - Parameter isSingular: Whether it names one thing that is never asked about again: it gets its line in any case.
     package func note(
-        _ fault: ProviderFault, of provider: String, on call: ProviderCall, at now: ContinuousClock.Instant = .now
+        _ fault: ProviderFault, of provider: String, on call: ProviderCall, isSingular: Bool = false,
+        at now: ContinuousClock.Instant = .now
     ) {
         guard fault.isAlarming(on: call) else { return }
         let source = Source(provider: provider, call: call)
         counter(source).increment()
-        guard isDue(source, at: now) else { return }
+        guard isSingular || isDue(source, at: now) else { return }
         let reason = String("\(fault)".prefix(Self.longestReason))
         logger.error(
             "a provider's answer needs a person",

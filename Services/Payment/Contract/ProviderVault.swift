@@ -64,7 +64,7 @@ package struct SaveMethodRequest: Sendable, Equatable {
     package let type: String
     /// What the provider's form gave for it.
     package let token: String
-    /// Where the customer comes back to after a page of the provider's.
+    /// Where the customer comes back to after a page of the provider's; empty where nobody has said.
     package let returnURL: String
     package let acceptance: Acceptance?
 

@@ -3,8 +3,9 @@ package struct InboundPolicy: Sendable {
     /// How long a webhook waits before it is processed: the answer to our own call, which tells the same, comes in
     /// meanwhile (`payment.webhook_delay_seconds`).
     let delaySeconds: Int
-    /// After so long another instance takes up what one has not brought to an end, as it may have died over it: longer than a
-    /// call of a provider may take, after which an attempt ends as a failure.
+    /// After so long another instance takes up what the first attempt has not brought to an end, as its process may have
+    /// died over it: longer than a call of a provider may take, after which an attempt ends as a failure. An attempt may take
+    /// several calls, so each has twice the time of the one before, up to 32 times this.
     let leaseSeconds: Int
     /// How long it waits after the first failure; each later wait is twice as long.
     let firstWaitSeconds: Int

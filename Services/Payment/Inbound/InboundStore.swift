@@ -74,7 +74,8 @@ enum InboundStore {
     }
 
     /// Takes what is due. Taking counts as an attempt and sets the time of the next one, so that a process that dies over it
-    /// leaves it to another, later; rows that another instance takes at the moment are skipped.
+    /// leaves it to another, later, and has more time for it with each attempt; rows that another instance takes at the moment
+    /// are skipped.
     /// - Parameter whose: Which providers' are taken, a condition on `provider`.
     static func claim(
         _ whose: SQL, limit: Int, _ policy: InboundPolicy, in db: borrowing PostgresTransaction
@@ -82,7 +83,7 @@ enum InboundStore {
         try db.query(
             """
             UPDATE inbound_webhooks w SET attempts = w.attempts + 1,
-                next_attempt_at = now() + make_interval(secs => \(policy.leaseSeconds))
+                next_attempt_at = now() + make_interval(secs => \(policy.leaseSeconds)::bigint << least(w.attempts, 5))
             FROM (SELECT id FROM inbound_webhooks WHERE state = 'waiting' AND next_attempt_at <= now() AND \(whose)
                   ORDER BY next_attempt_at LIMIT \(limit) FOR UPDATE SKIP LOCKED) AS due
             WHERE w.id = due.id

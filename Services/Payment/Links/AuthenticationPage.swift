@@ -6,23 +6,18 @@ package import PaymentRecords
 /// The page on which a customer authenticates for a payment, the small one inside its frames that an issuer sends the
 /// browser back to, and the one that a provider sends the customer back to.
 package struct AuthenticationPage: Sendable {
-    private let assets: PageAssets
-    private let template: String
+    private let shell: AuthenticationPageShell
     private let isSandbox: Bool
 
     /// - Throws: ``PageAssets/Missing`` when the page's files are not there.
     package init(assets: PageAssets, isSandbox: Bool) throws {
-        guard let template: String = assets.authentication else {
-            throw PageAssets.Missing(description: "the page for authentications has no template")
-        }
-        self.assets = assets
-        self.template = template
+        shell = try AuthenticationPageShell(assets: assets)
         self.isSandbox = isSandbox
     }
 
     /// The page of a payment; one that says so where there is none.
     package func reply(_ code: String, _ payment: PaymentRecord?) -> PageReply {
-        var members: [JSONMember] = [JSONMember(name: "assets", value: .string(folder))]
+        var members: [JSONMember] = shell.members
         if let payment {
             members += [
                 JSONMember(name: "code", value: .string(code)),
@@ -32,37 +27,28 @@ package struct AuthenticationPage: Sendable {
                 JSONMember(name: "is_sandbox", value: .bool(isSandbox)),
             ]
         }
-        return reply(
+        return shell.reply(
             payment == nil ? 404 : 200, "authenticate.js", .object(members),
             PageHeaders.ofAuthentication(isSandbox: isSandbox))
     }
 
     /// What an issuer sends the browser back to, inside a frame of the page's.
     package func back(_ code: String) -> PageReply {
-        reply(200, "authenticate-back.js", ["code": .string(code)], PageHeaders.ofFrame)
+        shell.reply(200, "authenticate-back.js", ["code": .string(code)], PageHeaders.ofFrame)
     }
 
     /// What a provider sends the customer of a payment back to, after their bank has seen them: the way to the shop, where
     /// the shop has said one. How the payment ended is not said: whoever knows a payment's id may see the page. One that
     /// says so where there is no payment.
     package func returned(_ payment: PaymentRecord?) -> PageReply {
-        var members: [JSONMember] = [JSONMember(name: "assets", value: .string(folder))]
+        var members: [JSONMember] = shell.members
         if let payment {
             members += [
                 JSONMember(name: "returned", value: .string(payment.id.rawValue)),
                 JSONMember(name: "return_url", value: payment.returnURL.map { .string($0) } ?? .null),
             ]
         }
-        return reply(payment == nil ? 404 : 200, "authenticate.js", .object(members), PageHeaders.ofReturn)
-    }
-
-    private var folder: String { "/pay/assets/\(assets.version)" }
-
-    private func reply(_ status: Int, _ script: String, _ data: JSONValue, _ headers: [HeaderField]) -> PageReply {
-        let values: [String: String] = ["assets": folder, "script": script, "data": LinkPage.embedded(data)]
-        return PageReply(
-            status: status, contentType: "text/html; charset=utf-8",
-            body: Array(LinkPage.filled(template, values).utf8), headers: headers)
+        return shell.reply(payment == nil ? 404 : 200, "authenticate.js", .object(members), PageHeaders.ofReturn)
     }
 }
 

@@ -26,21 +26,16 @@ package struct SandboxPage: Sendable {
         }
     }
 
-    private let folder: String
-    private let template: String
+    private let shell: AuthenticationPageShell
 
     /// - Throws: ``PageAssets/Missing`` when the page's files are not there.
     package init(assets: PageAssets) throws {
-        guard let template: String = assets.authentication else {
-            throw PageAssets.Missing(description: "the sandbox's page has no template")
-        }
-        folder = "/pay/assets/\(assets.version)"
-        self.template = template
+        shell = try AuthenticationPageShell(assets: assets)
     }
 
     /// The page of a charge; one that says so where there is none.
     package func reply(_ charge: Charge?) -> PageReply {
-        var members: [JSONMember] = [JSONMember(name: "assets", value: .string(folder))]
+        var members: [JSONMember] = shell.members
         if let charge {
             members += [
                 JSONMember(name: "reference", value: .string(charge.reference)),
@@ -52,11 +47,6 @@ package struct SandboxPage: Sendable {
                 JSONMember(name: "return_url", value: charge.returnURL.map { .string($0) } ?? .null),
             ]
         }
-        let values: [String: String] = [
-            "assets": folder, "script": "sandbox.js", "data": LinkPage.embedded(.object(members)),
-        ]
-        return PageReply(
-            status: charge == nil ? 404 : 200, contentType: "text/html; charset=utf-8",
-            body: Array(LinkPage.filled(template, values).utf8), headers: PageHeaders.ofReturn)
+        return shell.reply(charge == nil ? 404 : 200, "sandbox.js", .object(members), PageHeaders.ofReturn)
     }
 }

@@ -58,16 +58,32 @@ package enum MethodRemovalStore {
         try db.query(
             """
             SELECT k.token FROM payment_methods m JOIN payment_methods o ON o.customer_id = m.customer_id
-            CROSS JOIN LATERAL (
-                SELECT o.provider, o.provider_token
-                UNION ALL
-                SELECT t.provider, t.token FROM payment_method_tokens t WHERE t.payment_method_id = o.id
-            ) AS k(provider, token)
+            CROSS JOIN LATERAL (\(keptTokens)) AS k(provider, token)
             WHERE m.id = \(id) AND o.id <> m.id AND k.provider = \(provider)
                 AND o.status IN ('active', 'pending', 'requires_action')
             """
         ) { row in try row.next() }
     }
+
+    /// The tokens of what a provider is still to remove for a customer.
+    package static func tokensLeaving(
+        _ provider: String, of customer: CustomerID, in db: borrowing PostgresTransaction
+    ) throws -> [String] {
+        try db.query(
+            """
+            SELECT k.token FROM method_removals r JOIN payment_methods o ON o.id = r.payment_method_id
+            CROSS JOIN LATERAL (\(keptTokens)) AS k(provider, token)
+            WHERE r.status = 'processing' AND o.customer_id = \(customer) AND k.provider = \(provider)
+            """
+        ) { row in try row.next() }
+    }
+
+    /// What each provider knows method `o` by.
+    private static let keptTokens: SQL = """
+        SELECT o.provider, o.provider_token
+        UNION ALL
+        SELECT t.provider, t.token FROM payment_method_tokens t WHERE t.payment_method_id = o.id
+        """
 
     /// Records that a method is removed, or why it never will be.
     package static func end(

@@ -5,25 +5,27 @@ package import PaymentDomain
 
 /// The events of payments, built in one place.
 package enum PaymentEvents {
-    /// Asks Fraud about the first attempt of a new payment; `nil` when there is nothing to charge.
+    /// Asks Fraud about the first attempt of a new payment, and says whether the customer has brought it about, where that is
+    /// known; `nil` when there is nothing to charge.
     package static func created(_ payment: NewPayment) -> OutboxEvent? {
         guard let method: ChargeableMethod = payment.method else { return nil }
         let body = PaymentCreatedV1(
             paymentID: payment.id, attemptID: payment.attemptID, attempt: 1, customerID: payment.customerID,
             paymentMethodID: method.id, fingerprint: method.fingerprint, amount: payment.amount,
             invoiceID: payment.invoiceID, subscriptionID: payment.subscriptionID, offSession: payment.offSession,
-            createdAt: payment.createdAt)
+            customerStarted: payment.customerStarted, createdAt: payment.createdAt)
         return OutboxEvent(body, key: payment.customerID.rawValue, at: payment.createdAt)
     }
 
-    /// Asks Fraud about a further attempt.
+    /// Asks Fraud about a further attempt, and says whether the customer has brought it about, where that is known.
     package static func created(_ attempt: NextAttempt, at now: Instant) -> OutboxEvent {
         let payment: PaymentRecord = attempt.payment
         let body = PaymentCreatedV1(
             paymentID: payment.id, attemptID: attempt.attemptID, attempt: Int64(attempt.number),
             customerID: payment.customerID, paymentMethodID: attempt.method.id,
             fingerprint: attempt.method.fingerprint, amount: payment.amount, invoiceID: payment.invoiceID,
-            subscriptionID: payment.subscriptionID, offSession: attempt.offSession, createdAt: now)
+            subscriptionID: payment.subscriptionID, offSession: attempt.offSession,
+            customerStarted: attempt.customerStarted, createdAt: now)
         return OutboxEvent(body, key: payment.key, at: now)
     }
 

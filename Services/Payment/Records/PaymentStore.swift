@@ -19,6 +19,8 @@ package struct NewPayment: Sendable {
     package let description: String?
     package let metadata: String
     package let offSession: Bool
+    /// Whether something the customer has just done brought it about; `nil` where nobody says.
+    package let customerStarted: Bool?
     /// With it the customer agrees to later charges of the method without them.
     package let keepsMethod: Bool
     /// Where the customer comes back to from an authentication.
@@ -29,8 +31,8 @@ package struct NewPayment: Sendable {
         id: PaymentID, attemptID: AttemptID, customerID: CustomerID, method: ChargeableMethod?, amount: Money,
         captureMethod: CaptureMethod = .automatic, invoiceID: InvoiceID? = nil, billingID: BillingID? = nil,
         subscriptionID: SubscriptionID? = nil, instalmentID: InstalmentID? = nil, description: String?,
-        metadata: String = "{}", offSession: Bool, keepsMethod: Bool = false, returnURL: String? = nil,
-        createdAt: Instant
+        metadata: String = "{}", offSession: Bool, customerStarted: Bool? = nil, keepsMethod: Bool = false,
+        returnURL: String? = nil, createdAt: Instant
     ) {
         self.id = id
         self.attemptID = attemptID
@@ -45,6 +47,7 @@ package struct NewPayment: Sendable {
         self.description = description
         self.metadata = metadata
         self.offSession = offSession
+        self.customerStarted = customerStarted
         self.keepsMethod = keepsMethod
         self.returnURL = returnURL
         self.createdAt = createdAt
@@ -89,11 +92,12 @@ package enum PaymentStore {
         WITH p AS (
             INSERT INTO payments (id, customer_id, payment_method_id, provider, amount, currency, status, invoice_id, billing_id,
                 subscription_id, instalment_id, description, metadata, off_session, capture_method, attempt_id, decline_code,
-                decline_class, return_url, keeps_method, created_at)
+                decline_class, return_url, keeps_method, customer_started, created_at)
             SELECT n.id, n.customer_id, n.method_id, n.provider, n.amount, n.currency, n.status, n.invoice_id, n.billing_id,
                 n.subscription_id, n.instalment_id, n.description, n.metadata::jsonb, n.off_session, n.capture_method, n.attempt_id,
                 CASE WHEN n.status = 'failed' THEN 'no_payment_method' END,
-                CASE WHEN n.status = 'failed' THEN 'soft' END, n.return_url, n.keeps_method, n.created_at
+                CASE WHEN n.status = 'failed' THEN 'soft' END, n.return_url, n.keeps_method, n.customer_started,
+                n.created_at
             FROM unnest(
                 \(payments.map(\.id.rawValue))::text[], \(payments.map(\.customerID.rawValue))::text[],
                 \(payments.map { $0.method?.id.rawValue })::text[], \(payments.map(\.provider))::text[],
@@ -105,10 +109,11 @@ package enum PaymentStore {
                 \(payments.map(\.metadata))::text[], \(payments.map(\.offSession))::boolean[],
                 \(payments.map(\.captureMethod.rawValue))::text[],
                 \(payments.map(\.attemptID.rawValue))::text[], \(payments.map(\.returnURL))::text[],
-                \(payments.map(\.keepsMethod))::boolean[],
+                \(payments.map(\.keepsMethod))::boolean[], \(payments.map { $0.customerStarted ?? false })::boolean[],
                 \(payments.map(\.createdAt))::timestamptz[]
             ) AS n(id, customer_id, method_id, provider, amount, currency, status, invoice_id, billing_id, subscription_id,
-                instalment_id, description, metadata, off_session, capture_method, attempt_id, return_url, keeps_method, created_at)
+                instalment_id, description, metadata, off_session, capture_method, attempt_id, return_url, keeps_method,
+                customer_started, created_at)
             ON CONFLICT (invoice_id) DO NOTHING
             RETURNING id, attempt_id, payment_method_id, provider, status, decline_code, created_at),
         a AS (
@@ -167,15 +172,17 @@ package enum PaymentStore {
             """
             UPDATE payments p SET status = 'created', attempts = n.number, attempt_id = n.attempt_id,
                 payment_method_id = n.method_id, provider = n.provider, authenticated = n.authenticated,
-                off_session = n.off_session, decline_code = NULL, decline_class = NULL, next_action = NULL,
+                off_session = n.off_session, customer_started = n.customer_started, decline_code = NULL, decline_class = NULL, next_action = NULL,
                 action_expires_at = NULL, provider_reference = NULL, look_at = NULL, looks = 0, stepped_at = now(),
                 authorization_expires_at = NULL, review_status = NULL, review_captures = false,
                 capture_method = CASE WHEN p.review_captures THEN 'automatic' ELSE p.capture_method END,
                 collect_again = false, step_up_state = n.step_up, authentication = CASE WHEN n.step_up = 'spent' THEN p.authentication END
             FROM unnest(\(ids)::text[], \(attemptIDs)::text[], \(methods)::text[], \(numbers)::int[],
                 \(attempts.map(\.authenticated))::boolean[], \(attempts.map(\.offSession))::boolean[], \(providers)::text[],
-                \(attempts.map { $0.stepUp?.rawValue })::text[])
-                AS n(id, attempt_id, method_id, number, authenticated, off_session, provider, step_up)
+                \(attempts.map { $0.stepUp?.rawValue })::text[],
+                \(attempts.map { $0.customerStarted ?? false })::boolean[])
+                AS n(id, attempt_id, method_id, number, authenticated, off_session, provider, step_up,
+                    customer_started)
             WHERE p.id = n.id
             """)
         try db.enqueue(
@@ -341,18 +348,21 @@ package struct NextAttempt: Sendable {
     package let authenticated: Bool
     /// Whether nobody is there to authenticate.
     package let offSession: Bool
+    /// Whether something the customer has just done brought it about; `nil` where nobody says.
+    package let customerStarted: Bool?
     /// `nil` for a new start.
     package let stepUp: StepUpState?
 
     package init(
         payment: PaymentRecord, attemptID: AttemptID, method: ChargeableMethod, authenticated: Bool, offSession: Bool,
-        stepUp: StepUpState? = nil
+        customerStarted: Bool? = nil, stepUp: StepUpState? = nil
     ) {
         self.payment = payment
         self.attemptID = attemptID
         self.method = method
         self.authenticated = authenticated
         self.offSession = offSession
+        self.customerStarted = customerStarted
         self.stepUp = stepUp
     }
 

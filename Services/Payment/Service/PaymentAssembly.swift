@@ -73,7 +73,8 @@ public struct PaymentAssembly: ServiceAssembly {
         let links = try LinkSettings(configuration, environment: environment, providers, crypto.assets, terms)
         let webhooks = try WebhooksIn(parts, handler: work.news, transport: transport)
         let assets = try PageAssets(home: configuration.home)
-        let sandbox = try SandboxPart(routing.local, parts, assets: assets, news: work.news)
+        let sandbox = try SandboxPart(
+            routing.local, acquirers: routing.acquirers, assets: assets, news: work.news, logger: parts.logger)
         endpoints =
             try work.endpoints + LedgerRoutes().endpoints
             + ExchangeRoutes(rates: settlement.rates).endpoints + disputes.endpoints

@@ -14,7 +14,7 @@ struct RoutingAssembly: Sendable {
     let providers: PaymentProviders
     /// Sandbox acquirers beside `sandbox`.
     let acquirers: [String]
-    /// The sandbox's methods beside cards, behind all that is configured; `nil` in live mode.
+    /// The sandbox's methods beside cards that no configured provider offers; `nil` in live mode.
     let local: SandboxLocalProvider?
     /// Decides where an approved attempt goes.
     let route: RoutePayment
@@ -28,7 +28,7 @@ struct RoutingAssembly: Sendable {
     init(_ parts: ServiceParts, further: [any PaymentProvider] = []) throws {
         let configuration = RoutingConfiguration(tunables: parts.configuration.tunables)
         let isSandbox: Bool = parts.configuration.mode == .sandbox
-        let local: SandboxLocalProvider? = isSandbox ? Self.local(parts) : nil
+        let local: SandboxLocalProvider? = isSandbox ? Self.local(parts, behind: further) : nil
         self.local = local
         let last: [any PaymentProvider] = local.map { [$0] } ?? []
         let unguarded: [any PaymentProvider]
@@ -58,10 +58,12 @@ struct RoutingAssembly: Sendable {
         loops = [health.loop, book.loop(parts.pool)]
     }
 
-    private static func local(_ parts: ServiceParts) -> SandboxLocalProvider {
+    private static func local(
+        _ parts: ServiceParts, behind further: [any PaymentProvider]
+    ) -> SandboxLocalProvider {
         SandboxLocalProvider(
             pool: parts.pool, clock: parts.clock, publicURL: parts.configuration.publicURL,
-            disputesAfter: disputesAfter(parts))
+            disputesAfter: disputesAfter(parts), except: Set(further.flatMap { $0.capabilities.methods.map(\.type) }))
     }
 
     private static func disputesAfter(_ parts: ServiceParts) -> Duration {

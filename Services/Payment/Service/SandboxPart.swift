@@ -1,18 +1,23 @@
-import HTTPKit
-import PaymentLinks
-import PaymentSandbox
-import ServiceKit
+package import HTTPKit
+package import Logging
+package import PaymentInbound
+package import PaymentLinks
+package import PaymentSandbox
+package import ServiceKit
 
 /// What there is in sandbox mode beside the providers: the page of the methods that have one, and what banks say by
 /// themselves. Nothing of it is there in live mode.
-struct SandboxPart: Sendable {
-    let endpoints: [Endpoint]
-    let loops: [BackgroundLoop]
+package struct SandboxPart: Sendable {
+    package let endpoints: [Endpoint]
+    package let loops: [BackgroundLoop]
 
-    /// - Parameter provider: `nil` in live mode.
+    /// - Parameters:
+    ///   - provider: `nil` in live mode.
+    ///   - acquirers: Those beside `sandbox`.
     /// - Throws: `PageAssets.Missing` when the page's files are not there.
-    init(
-        _ provider: SandboxLocalProvider?, _ parts: ServiceParts, assets: PageAssets, news: HandleNews
+    package init(
+        _ provider: SandboxLocalProvider?, acquirers: [String], assets: PageAssets, news: any NewsHandler,
+        logger: Logger
     ) throws {
         guard let provider else {
             endpoints = []
@@ -20,10 +25,12 @@ struct SandboxPart: Sendable {
             return
         }
         endpoints =
-            SandboxPageRoutes(page: try SandboxPage(assets: assets), provider: provider, news: news, pool: parts.pool)
+            SandboxPageRoutes(
+                page: try SandboxPage(assets: assets), provider: provider, news: news, pool: provider.pool
+            )
             .endpoints
-        let follow = FollowSandbox(
-            due: SandboxDue(pool: parts.pool, clock: parts.clock), news: news, logger: parts.logger)
-        loops = [follow.loop]
+        let due = SandboxDue(
+            pool: provider.pool, clock: provider.clock, of: ["sandbox", provider.name] + acquirers)
+        loops = [FollowSandbox(due: due, news: news, logger: logger).loop]
     }
 }

@@ -56,6 +56,7 @@ public struct SubscriptionAssembly: ServiceAssembly {
                     PaymentCreated.route,
                     PaymentRequiresAction(policy: policy, afterCommit: notice).route,
                     PaymentMethodAttached(policy: policy).route,
+                    PaymentDisputeClosed.route,
                 ] + InvoiceRefunded.routes)
         ]
     }

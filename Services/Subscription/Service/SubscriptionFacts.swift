@@ -96,10 +96,13 @@ package enum SubscriptionFacts {
         return sums.map { JSONMember(name: $0, value: .number($1)) }
     }
 
-    /// Payments that came after the end and were not given back in full.
+    /// Payments that came after the end and were neither given back in full nor lost in disputes.
     private static func latePayments(in db: borrowing PostgresTransaction) throws -> Int64 {
         try db.first(
-            "SELECT count(*) FROM billings WHERE is_paid_late AND credit_added = 0 AND amount > amount_refunded"
+            """
+            SELECT count(*) FROM billings b
+            WHERE b.is_paid_late AND b.credit_added = 0 AND b.amount > b.amount_refunded + \(DisputeStore.lost)
+            """
         ) { row in try row.next() } ?? 0
     }
 }

@@ -17,6 +17,7 @@ import Testing
         (.declined(Decline(code: "fraudulent")), .stop(.fraud)),
         (.declined(.blockedByRisk), .stop(.fraud)),
         (.declined(.authenticationRequired), .stop(.action)),
+        (.declined(.holdReleased), .stop(.released)),
         (.declined(.unknown), .stop(.unknownDecline)),
         (.declined(Decline(code: "nobody_knows")), .stop(.unknownDecline)),
     ]
@@ -31,12 +32,14 @@ import Testing
         #expect(cascade.step(after: outcome, at: "elsewhere") == last)
     }
 
-    @Test("only soft declines, tokens that are gone and certain outages go on, whatever the table of declines grows to")
+    @Test("of declines only soft ones, save a hold let go, and tokens that are gone go on, whatever the table grows to")
     func classes() {
         let cascade = Cascade(["a", "b"])
         for reason in DeclineReason.all {
             let step = cascade.step(after: .declined(Decline(code: reason.code)), at: "a")
-            let goesOn: Bool = reason.declineClass == .soft || reason.code == Decline.tokenGone.code
+            let goesOn: Bool =
+                reason.declineClass == .soft && reason.code != Decline.holdReleased.code
+                || reason.code == Decline.tokenGone.code
             #expect((step == .next("b")) == goesOn, "\(reason.code)")
         }
     }

@@ -125,10 +125,18 @@ import Testing
         }
     }
 
-    @Test("one that comes while the card is being tried is tried right after it") func anotherMeanwhile() async throws {
+    @Test(
+        "one that comes while the card is being tried is tried right after it, also where the plan follows the default",
+        arguments: [true, false])
+    func anotherMeanwhile(isNamed: Bool) async throws {
         try await withInstalments { world in
             let customer: CustomerID = await world.payments.customer()
-            try await named(world, of: customer)
+            if isNamed {
+                try await named(world, of: customer)
+            } else {
+                try await world.payments.attach(Self.mastercard, to: customer)
+                _ = try await world.running(customer, "pay_in_4", 40_000)
+            }
             world.wake(on: CivilDate(dayNumber: InstalmentWorld.today + 14))
             #expect(try await world.runDue() == 1)
             try await world.payments.attach(InstalmentWorld.good, to: customer)

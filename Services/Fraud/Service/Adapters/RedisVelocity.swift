@@ -14,6 +14,7 @@ package struct RedisVelocity: VelocityCounter {
     private let keptAttempts: Int
     private let keyPrefix: String
     private let logger: Logger
+    private let unavailable: Counter = FraudMetrics.shared.velocityUnavailable
 
     /// - Parameters:
     ///   - limits: How far a window has to count.
@@ -41,7 +42,7 @@ package struct RedisVelocity: VelocityCounter {
             }
             return .counted(counts)
         } catch {
-            FraudMetrics.shared.velocityUnavailable.increment()
+            unavailable.increment()
             logger.warning(
                 "velocity is unavailable, amounts decide alone",
                 metadata: ["attempts": "\(attempts.count)", "error": "\(error)"])

@@ -13,10 +13,11 @@ package protocol SandboxKeeper: ProviderDisputes, ProviderSettlements {
 }
 
 extension SandboxKeeper {
-    /// Whatever keeps the books from answering leaves the outcome unknown, as with an outside provider.
+    /// Whatever keeps the books from answering leaves the outcome unknown, as with an outside provider that does not answer.
+    /// It is no answer that makes no sense: nobody is called for it.
     func reachable<Answer>(_ work: () async throws -> Answer) async throws(ProviderFault) -> Answer {
         do { return try await work() } catch let fault as ProviderFault { throw fault } catch {
-            throw .unusable("the sandbox's books: \(error)")
+            throw .timedOut
         }
     }
 }

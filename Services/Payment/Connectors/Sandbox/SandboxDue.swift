@@ -35,46 +35,70 @@ package struct SandboxWord: Sendable, Equatable {
 package struct SandboxDue: Sendable {
     /// Charges, and refunds, that one look takes.
     private static let limit = 100
+    /// How long a word that could not be settled waits, by the business clock.
+    package static let setback: Duration = .seconds(10)
 
     private let pool: PostgresPool
     private let clock: any WallClock
+    private let providers: [String]
 
     /// A reader of the books in the pool's schema.
-    package init(pool: PostgresPool, clock: any WallClock) {
+    /// - Parameter providers: The acquirers that are there; what others have in the books is told to nobody.
+    package init(pool: PostgresPool, clock: any WallClock, of providers: [String]) {
         self.pool = pool
         self.clock = clock
+        self.providers = providers
     }
 
-    /// What is due and was not heard yet; in the books it has happened then. Harmless to repeat.
+    /// What is due and was not heard yet, the longest due first; in the books it has happened then. Harmless to repeat.
     /// - Throws: ``PostgresError``.
     package func words() async throws -> [SandboxWord] {
         let now: Instant = clock.now
         return try await pool.transactionRetrying { db in
             try Self.turn(at: now, in: db)
-            return try Self.charges(at: now, in: db) + Self.refunds(at: now, in: db)
+            return try charges(at: now, in: db) + refunds(at: now, in: db)
         }
     }
 
     /// Notes that a word was heard: it is told no more.
     /// - Throws: ``PostgresError``.
-    package func heard(_ word: SandboxWord) async throws {
+    package func heard(_ word: SandboxWord) async throws { try await tell(word, at: nil) }
+
+    /// Has a word that could not be settled told again ``setback`` later, so that it holds up no other. When it happened stays
+    /// as it is.
+    /// - Throws: ``PostgresError``.
+    package func putOff(_ word: SandboxWord) async throws { try await tell(word, at: clock.now + Self.setback) }
+
+    private func tell(_ word: SandboxWord, at time: Instant?) async throws {
+        // What another instance has heard meanwhile stays heard.
         try await pool.transactionRetrying { db in
             if let refund: ProviderRefund = word.refund {
-                _ = try db.execute("UPDATE sandbox_refunds SET due_at = NULL WHERE reference = \(refund.reference)")
+                _ = try db.execute(
+                    """
+                    UPDATE sandbox_refunds SET due_at = \(time)
+                    WHERE reference = \(refund.reference) AND due_at IS NOT NULL
+                    """)
             } else {
                 _ = try db.execute(
-                    "UPDATE sandbox_charges SET due_at = NULL WHERE idempotency_key = \(word.attempt)")
+                    """
+                    UPDATE sandbox_charges SET due_at = \(time)
+                    WHERE idempotency_key = \(word.attempt) AND due_at IS NOT NULL
+                    """)
             }
         }
     }
 
-    /// How much is due by the test clock and was not heard yet.
+    /// How much is due by the test clock and was not heard yet, at the two that are always there: a further acquirer may have
+    /// been taken out of the configuration, and then it is never heard.
     package static func inFlight(_ db: borrowing PostgresTransaction) throws -> Int64 {
         try db.first(
             """
             WITH business AS (SELECT now() + offset_microseconds * interval '1 microsecond' AS now FROM test_clock)
-            SELECT (SELECT count(*) FROM sandbox_charges WHERE due_at <= (SELECT now FROM business))
-                 + (SELECT count(*) FROM sandbox_refunds WHERE due_at <= (SELECT now FROM business))
+            SELECT (SELECT count(*) FROM sandbox_charges, business
+                    WHERE due_at <= business.now AND provider IN ('sandbox', 'sandbox_local'))
+                 + (SELECT count(*) FROM business CROSS JOIN sandbox_refunds r
+                    JOIN sandbox_charges c ON c.idempotency_key = r.charge_key
+                    WHERE r.due_at <= business.now AND c.provider IN ('sandbox', 'sandbox_local'))
             """
         ) { row in try row.next() } ?? 0
     }
@@ -109,25 +133,22 @@ package struct SandboxDue: Sendable {
             """)
     }
 
-    private static func charges(
-        at now: Instant, in db: borrowing PostgresTransaction
-    ) throws -> [SandboxWord] {
+    private func charges(at now: Instant, in db: borrowing PostgresTransaction) throws -> [SandboxWord] {
         try db.query(
             """
-            SELECT provider, idempotency_key FROM sandbox_charges WHERE due_at <= \(now)
-            ORDER BY due_at LIMIT \(limit)
+            SELECT provider, idempotency_key FROM sandbox_charges
+            WHERE due_at <= \(now) AND provider = ANY(\(providers)::text[]) ORDER BY due_at LIMIT \(Self.limit)
             """
         ) { row in SandboxWord(provider: try row.next(), attempt: try row.next(), refund: nil) }
     }
 
-    private static func refunds(
-        at now: Instant, in db: borrowing PostgresTransaction
-    ) throws -> [SandboxWord] {
+    private func refunds(at now: Instant, in db: borrowing PostgresTransaction) throws -> [SandboxWord] {
         let ended: [(provider: String, attempt: AttemptID, reference: String)] = try db.query(
             """
             SELECT c.provider, r.charge_key, r.reference FROM sandbox_refunds r
             JOIN sandbox_charges c ON c.idempotency_key = r.charge_key
-            WHERE r.due_at <= \(now) ORDER BY r.due_at LIMIT \(limit)
+            WHERE r.due_at <= \(now) AND c.provider = ANY(\(providers)::text[])
+            ORDER BY r.due_at LIMIT \(Self.limit)
             """
         ) { row in (try row.next(), try row.next(), try row.next()) }
         return try ended.compactMap { end in

@@ -14,10 +14,12 @@ package struct SandboxLocalProvider: SandboxKeeper {
     /// Where the page of a charge is, below the public address; its reference follows.
     package static let pagePath = "/pay/sandbox/"
 
+    private static let methods: [ProviderCapabilities.Method] = [
+        .payPal(offSession: false), .ideal, .sepaDebit, .klarna, .afterpay, .affirm,
+    ]
+
     package var name: String { Self.name }
-    package let capabilities = ProviderCapabilities(
-        methods: [.payPal(offSession: false), .ideal, .sepaDebit, .klarna, .afterpay, .affirm],
-        currencies: Set(PayPalAmount.currencies.map(\.code)).union(StripeAmount.currencies.map(\.code)))
+    package let capabilities: ProviderCapabilities
     package let pool: PostgresPool
     package let clock: any WallClock
     private let publicURL: String
@@ -27,9 +29,15 @@ package struct SandboxLocalProvider: SandboxKeeper {
     /// - Parameters:
     ///   - publicURL: Where customers reach the page, without a slash at its end.
     ///   - disputesAfter: How long after a debit was paid a disputing account disputes it, by the business clock.
+    ///   - others: Kinds of methods that a configured provider offers: what that one refuses is not to be taken here.
+    ///     Charges that have begun here go on.
     package init(
-        pool: PostgresPool, clock: any WallClock, publicURL: String, disputesAfter: Duration = .seconds(86_400)
+        pool: PostgresPool, clock: any WallClock, publicURL: String, disputesAfter: Duration = .seconds(86_400),
+        except others: Set<String> = []
     ) {
+        capabilities = ProviderCapabilities(
+            methods: Self.methods.filter { !others.contains($0.type) },
+            currencies: Set(PayPalAmount.currencies.map(\.code)).union(StripeAmount.currencies.map(\.code)))
         self.pool = pool
         self.clock = clock
         self.publicURL = publicURL
@@ -101,11 +109,12 @@ package struct SandboxLocalProvider: SandboxKeeper {
         }
     }
 
-    /// What a charge is taken from; `nil` for what this is no provider of.
+    /// What a charge is taken from; `nil` for what this is no provider of. What is not offered any more counts: the charge
+    /// may have begun before.
     private func source(of request: ChargeRequest) -> SandboxLocalSource? {
         switch request.source {
         case .redirect(let type, _):
-            capabilities.methods.contains { $0.type == type && !$0.tokenOnly } ? .page : nil
+            Self.methods.contains { $0.type == type && !$0.tokenOnly } ? .page : nil
         case .stored(let token, _): SandboxAccount(rawValue: token).map { .account($0) }
         case .walletCard: nil
         }

@@ -59,7 +59,7 @@ extension StripeAdapter {
         form.add("payment_method", .text(token.method))
         form.add("allowed_payment_method_types", .list([.text(token.type)]))
         form.add("usage", .text("off_session"))
-        form.add("return_url", .text(request.returnURL))
+        if !request.returnURL.isEmpty { form.add("return_url", .text(request.returnURL)) }
         if let acceptance = request.acceptance {
             var online = StripeForm()
             online.add("ip_address", .text(acceptance.ipAddress))

@@ -97,7 +97,8 @@ package enum DisputeReadingStore {
     }
 
     /// What is under way: disputes to be read that have not failed yet, answers to be handed in, and what the sandbox
-    /// has to tell by the business clock. A dispute whose reading failed waits for the world.
+    /// has to tell by the business clock. A dispute whose reading failed waits for the world. News of further acquirers is not
+    /// waited for: one that was taken out of the configuration is never asked for it.
     package static func inFlight(in db: borrowing PostgresTransaction) throws -> Int64 {
         try db.first(
             """
@@ -108,8 +109,9 @@ package enum DisputeReadingStore {
                  + (SELECT count(*) FROM sandbox_charges, business WHERE dispute_at <= business.now AND captured > 0)
                  + (SELECT count(*) FROM business CROSS JOIN sandbox_disputes d
                     JOIN sandbox_charges c ON c.idempotency_key = d.charge_key
-                    WHERE d.verdict_at <= business.now OR d.due_by <= business.now OR d.changed > coalesce(
-                        (SELECT cursor::bigint FROM dispute_cursors WHERE provider = c.provider), 0))
+                    WHERE d.verdict_at <= business.now OR d.due_by <= business.now
+                        OR c.provider IN ('sandbox', 'sandbox_local') AND d.changed > coalesce(
+                            (SELECT cursor::bigint FROM dispute_cursors WHERE provider = c.provider), 0))
             """
         ) { row in try row.next() } ?? 0
     }

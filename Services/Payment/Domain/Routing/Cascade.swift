@@ -16,6 +16,7 @@ public struct Cascade: Sendable, Hashable {
         case .waiting: return .stop(.waiting)
         case .unknown: return .stop(.unknownOutcome)
         case .outage, .declined(.tokenGone): return following(provider)
+        case .declined(.holdReleased): return .stop(.released)
         case .declined(let decline):
             switch decline.reason.declineClass {
             case .soft: return following(provider)
@@ -70,6 +71,8 @@ public enum CascadeEnd: String, Sendable, CaseIterable {
     case fraud
     /// The customer has to do something; another provider would ask for the same.
     case action
+    /// The money was held and let go, by a person or in time: nobody wants it taken elsewhere instead.
+    case released = "hold_released"
     /// A reason nobody knows: nothing is concluded from it, not even that another provider may ask.
     case unknownDecline = "unknown_decline"
     /// It may have been charged: another attempt could charge twice.

@@ -158,7 +158,7 @@ enum InstalmentOutcomes {
             after: decline, isForbidden: purpose.isForbidden, due: part.due, on: day)
         work.change { record in
             record.parts[index].nextAttempt = next
-            if purpose.hasNewDefault, next == nil || record.parts[index].notBefore != nil {
+            if purpose.hasNewDefault {
                 record.methodID = nil
                 record.parts[index].nextAttempt = day
                 record.parts[index].notBefore = nil

@@ -10,7 +10,7 @@ struct SettlementCursor: PostgresRecord, Sendable, Equatable {
     let run: ReconciliationRunID?
     /// Bookings up to here have been looked for at the provider.
     let checkedUntil: Instant
-    /// The time of the latest line that came in a file; not later than its import.
+    /// The time of the latest line that came in a file and was not dated ahead of its import.
     private let filesUntil: Instant?
 
     static let columns: SQL = "window_from, window_to, page, run_id, checked_until, files_until"
@@ -82,8 +82,7 @@ enum SettlementCursorStore {
             """) == 1
     }
 
-    /// Notes up to when a provider, whose cursor is locked, has reported in files. A line that is dated ahead does not say that
-    /// all before it are here: nothing is known beyond now.
+    /// Notes up to when a provider, whose cursor is locked, has reported in files. Nothing is known beyond now.
     static func cover(
         _ provider: String, until: Instant, at now: Instant, in db: borrowing PostgresTransaction
     ) throws {

@@ -14,7 +14,8 @@ package enum ImportSettlementFile {
         try SettlementCursorStore.begin(provider, at: now, in: db)
         // As whoever reads or matches does: a provider's lines, and the totals of them, are written by one at a time.
         _ = try SettlementCursorStore.lock(provider, skipping: false, in: db)
-        if let last: Instant = lines.map(\.occurredAt).max() {
+        // A line that is dated ahead says nothing of what happened before the import.
+        if let last: Instant = lines.map(\.occurredAt).filter({ $0 <= now }).max() {
             try SettlementCursorStore.cover(provider, until: last, at: now, in: db)
         }
         try SettlementCursorStore.begin(run: run, provider: provider, source: .file, at: now, in: db)

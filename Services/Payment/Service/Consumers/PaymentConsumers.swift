@@ -73,16 +73,12 @@ enum CollectInvoices {
                 method: resolved.method, amount: invoice.amount, captureMethod: .automatic,
                 invoiceID: invoice.invoiceID,
                 billingID: invoice.billingID, subscriptionID: invoice.subscriptionID,
-                description: "Invoice \(invoice.number)", metadata: "{}", offSession: true, createdAt: now)
+                description: "Invoice \(invoice.number)", metadata: "{}", offSession: true,
+                customerStarted: invoice.isStartedByCustomer, createdAt: now)
         }
         let inserted: Set<PaymentID> = try PaymentStore.insert(payments, in: db)
         let fresh: [NewPayment] = payments.filter { inserted.contains($0.id) }
-        let started: Set<InvoiceID> = Set(due.filter(\.isStartedByCustomer).map(\.invoiceID))
-        try Outbox.append(
-            fresh.map { payment in
-                asking(payment, customerStarted: payment.invoiceID.map(started.contains) ?? false)
-                    ?? PaymentEvents.failedAtOnce(payment)
-            }, in: db)
+        try Outbox.append(fresh.map { PaymentEvents.created($0) ?? PaymentEvents.failedAtOnce($0) }, in: db)
     }
 
     /// Further attempts for unpaid invoices, with whatever method is the default now. So it is for one whose customer has not
@@ -110,19 +106,16 @@ enum CollectInvoices {
             $0.status.after(.retry) != nil || ($0.status == .requiresAction && !$0.isHeldAtProvider)
         }
         let resolved: [ResolvedMethod] = try PaymentMethodStore.resolve(open.map { ($0.customerID, nil) }, in: db)
+        let started: Set<InvoiceID> = Set(events.map(\.body).filter(\.isStartedByCustomer).map(\.invoiceID))
         let attempts: [NextAttempt] = zip(open, resolved).compactMap { payment, resolved in
             resolved.method.map {
                 NextAttempt(
                     payment: payment, attemptID: AttemptID.new(at: now), method: $0, authenticated: false,
-                    offSession: true)
+                    offSession: true, customerStarted: payment.invoiceID.map(started.contains) ?? false)
             }
         }
         try PaymentStore.beginAttempts(attempts, at: now, in: db)
-        let started: Set<InvoiceID> = Set(events.map(\.body).filter(\.isStartedByCustomer).map(\.invoiceID))
-        try Outbox.append(
-            attempts.map { attempt in
-                asking(attempt, customerStarted: attempt.payment.invoiceID.map(started.contains) ?? false, at: now)
-            }, in: db)
+        try Outbox.append(attempts.map { PaymentEvents.created($0, at: now) }, in: db)
         let without: [PaymentRecord] = zip(open, resolved).compactMap { payment, resolved in
             resolved.method == nil && payment.status != .requiresAction ? payment : nil
         }
@@ -140,32 +133,6 @@ enum CollectInvoices {
         let all: [PaymentRecord] = payments.values.sorted { $0.id < $1.id }
         try PaymentStore.noteVoided(all, in: db)
         try CancelPayment.withdraw(all, at: now, in: db)
-    }
-}
-
-extension CollectInvoices {
-    /// Asks Fraud about an invoice's first attempt, and says whether the customer has brought it about; `nil` when there is
-    /// nothing to charge.
-    private static func asking(_ payment: NewPayment, customerStarted: Bool) -> OutboxEvent? {
-        guard let method: ChargeableMethod = payment.method else { return nil }
-        let body = PaymentCreatedV1(
-            paymentID: payment.id, attemptID: payment.attemptID, attempt: 1, customerID: payment.customerID,
-            paymentMethodID: method.id, fingerprint: method.fingerprint, amount: payment.amount,
-            invoiceID: payment.invoiceID, subscriptionID: payment.subscriptionID, offSession: payment.offSession,
-            customerStarted: customerStarted, createdAt: payment.createdAt)
-        return OutboxEvent(body, key: payment.customerID.rawValue, at: payment.createdAt)
-    }
-
-    /// Asks Fraud about a further attempt, and says whether the customer has brought it about.
-    private static func asking(_ attempt: NextAttempt, customerStarted: Bool, at now: Instant) -> OutboxEvent {
-        let payment: PaymentRecord = attempt.payment
-        let body = PaymentCreatedV1(
-            paymentID: payment.id, attemptID: attempt.attemptID, attempt: Int64(attempt.number),
-            customerID: payment.customerID, paymentMethodID: attempt.method.id,
-            fingerprint: attempt.method.fingerprint, amount: payment.amount, invoiceID: payment.invoiceID,
-            subscriptionID: payment.subscriptionID, offSession: attempt.offSession, customerStarted: customerStarted,
-            createdAt: now)
-        return OutboxEvent(body, key: payment.key, at: now)
     }
 }
 

@@ -70,10 +70,10 @@ struct PaymentMethodRoutes: Sendable {
         return .task(
             .post, "/v1/payment_methods/{id}/tokens", scope: "payment_methods:write",
             summary: "Have a further provider keep a method, so that routing may send its charges there",
-            body: KeepMethodTokenInput.self, answers: MethodTokenResource.self, statuses: [201, 202],
+            body: KeepMethodTokenInput.self, answers: MethodTokenResource.self, statuses: [201, 202], needsKey: false,
             problems: [
-                "404 not_found", "409 payment_method_state", "409 token_in_place", "422 invalid_request",
-                "503 unavailable",
+                "404 not_found", "409 payment_method_state", "409 removal_in_progress", "409 token_in_place",
+                "422 invalid_request", "503 unavailable",
             ]
         ) { call, input in try await keepToken(call, try call.id(), input) }
     }

@@ -13,7 +13,8 @@ package struct KeepMethodTokenInput: JSONInput {
         provider = f.string("provider", min: 1, max: 40, doc: "Who is to keep the method, too: stripe, paypal")
         token = f.string("token", min: 1, max: 255, doc: "What the provider's form, or its vault, gave for the method")
         returnURL = f.optionalString(
-            "return_url", max: 2_000, doc: "Where the customer comes back to when the bank wants to see them")
+            "return_url", max: 2_000,
+            doc: "Where the customer comes back to when the bank wants to see them; the same in every repeat")
         if !f.isDescribing, let returnURL, WebAddress(returnURL) == nil {
             f.refuse("return_url", code: "invalid_url", message: "must be an https address, or http on loopback")
         }

@@ -30,7 +30,7 @@ package struct SandboxPageRoutes: Sendable {
     private var show: Endpoint {
         .livePage(Self.path, summary: "The sandbox's page of a wallet, a bank or a lender") { call, _ in
             let reference: String = call.parameter("reference")
-            guard let isWaiting: Bool = try await provider.isWaiting(reference),
+            guard let isWaiting: Bool = try await waits(reference),
                 let charge: Charge = try await find(reference)
             else { return page.reply(nil) }
             return page.reply(
@@ -44,19 +44,27 @@ package struct SandboxPageRoutes: Sendable {
     private var choose: Endpoint {
         .task(
             .post, Self.path, scope: nil, summary: "Choose on the sandbox's page", body: SandboxChoiceInput.self,
-            answers: SandboxChoiceResource.self, statuses: [200], needsKey: false, isInternal: true,
+            answers: SandboxChoiceResource.self, statuses: [200], needsKey: false,
             problems: ["404 not_found"]
         ) { call, input in
             let reference: String = call.parameter("reference")
-            guard try await provider.isWaiting(reference) != nil, let charge: Charge = try await find(reference) else {
+            guard try await waits(reference) != nil, let charge: Charge = try await find(reference) else {
                 throw Problem.notFound("page")
             }
-            try await provider.choose(reference, authorized: input.choice == .authorize)
-            do { try await news.charge(charge.attempt, known: reference, at: provider.name) } catch is ProviderFault {
-                // The sweeper asks again.
+            do { try await provider.choose(reference, authorized: input.choice == .authorize) } catch {
+                throw Problem.unavailable()
+            }
+            do { try await news.charge(charge.attempt, known: reference, at: provider.name) } catch {
+                // The choice counts, whatever has come between: the sweeper asks again.
+                try Task.checkCancellation()
             }
             return .ok(SandboxChoiceResource(returnURL: charge.returnURL))
         }
+    }
+
+    /// As ``SandboxLocalProvider/isWaiting(_:)``; books that do not answer are ours.
+    private func waits(_ reference: String) async throws -> Bool? {
+        do { return try await provider.isWaiting(reference) } catch { throw Problem.unavailable() }
     }
 
     private struct Charge: Sendable {

@@ -119,7 +119,7 @@ package struct AuthenticateOnPage: Sendable {
         _ page: AuthenticationPageRecord, _ payment: PaymentRecord, _ browser: CardholderBrowser
     ) async throws -> Step? {
         guard let card: EnrolledCard = try await authenticate.enrolled(payment) else {
-            if try await !authenticate.goOn(without: payment) { try await authenticate.refuse(payment) }
+            if try await authenticate.goOn(without: payment) == nil { try await authenticate.refuse(payment) }
             return nil
         }
         let terms: AuthenticationTerms = try authenticate.terms(payment, card)

@@ -5,7 +5,7 @@ import PaymentAuthentication
 import PaymentContract
 import PaymentDomain
 package import PaymentRecords
-import PaymentThreeDS
+package import PaymentThreeDS
 import Postgres
 import ServiceKit
 
@@ -61,11 +61,10 @@ package struct AuthenticatePayment: Sendable {
         if let begun: AuthenticationRecord = try await find(payment.attemptID) { return resource(begun) }
         guard payment.awaitsChallenge else { throw ContinuePayment.Failure.notWaiting(payment.status) }
         guard let card: EnrolledCard = try await enrolled(payment) else {
-            guard try await goOn(without: payment) else {
+            guard let outcome: AuthenticationOutcome = try await goOn(without: payment) else {
                 throw Self.notEnrolled
             }
-            let word: String = server.unasked(at: clock.now).verdict.name
-            return Reply(status: 200, AuthenticationResource(payment.id, status: word))
+            return Reply(status: 200, AuthenticationResource(payment.id, status: outcome.verdict.name))
         }
         let authentication = Authentication(terms: try terms(payment, card), range: card.range)
         try await ask(authentication, payment, card, input.browser)
@@ -91,18 +90,19 @@ package struct AuthenticatePayment: Sendable {
     }
 
     /// Lets a payment go on whose issuer takes no part, where the policy allows it.
-    /// - Returns: Whether it goes on; another attempt, which the payment has made meanwhile, does not.
-    package func goOn(without payment: PaymentRecord) async throws -> Bool {
+    /// - Returns: What was noted of its authentication; `nil` where it does not go on, nor does another attempt, which the
+    ///   payment has made meanwhile.
+    package func goOn(without payment: PaymentRecord) async throws -> AuthenticationOutcome? {
         let now: Instant = clock.now
         let outcome: AuthenticationOutcome = server.unasked(at: now)
         return try await pool.transactionRetrying { db in
             guard let current: PaymentRecord = try PaymentStore.lock(payment.id, in: db), current.awaitsChallenge,
                 current.attemptID == payment.attemptID, word(outcome, on: current) == .unavailable,
                 try !AuthenticationStore.has(current.attemptID, in: db)
-            else { return false }
+            else { return nil }
             try AuthenticationStore.note(outcome, on: current.attemptID, of: current.id, in: db)
             try ContinuePayment.decide(current, .unavailable, at: now, in: db)
-            return true
+            return outcome
         }
     }
 

@@ -6,7 +6,7 @@ import PaymentContract
 import PaymentDomain
 import PaymentExchange
 import PaymentRecords
-import PaymentRouting
+package import PaymentRouting
 package import Postgres
 
 /// What is booked with outcomes: payment, attempt, journal entry, events, the caller's answer; or the attempt that follows
@@ -19,21 +19,25 @@ package struct BookOutcomes: Sendable {
     /// Where customers pass challenges of ours; `nil` where callers bring them there.
     let pages: ChallengePages?
 
-    func record(
+    /// Books outcomes, whose payments' rows it locks first; those that the books contradict change nothing.
+    /// - Returns: The attempts that follow, by the attempt they follow.
+    /// - Throws: ``PostgresError``.
+    package func record(
         _ told: [Outcome], at now: Instant, in db: borrowing PostgresTransaction
     ) throws -> [AttemptID: FollowingAttempt] {
+        try Self.lock(told, in: db)
         let outcomes: [Outcome] = try Self.standing(told, in: db)
         // By attempt, not by payment: a late word on an earlier attempt must not push the current one's aside.
         var byAttempt: [AttemptID: Outcome] = [:]
         for outcome in outcomes { byAttempt[outcome.attempt.request.idempotencyKey] = outcome }
         var next: [AttemptID: FollowingAttempt] = try StepUpPayments.follow(
-            Self.inOrder(byAttempt), at: now, in: db)
+            Array(byAttempt.values), at: now, in: db)
         for id in next.keys { byAttempt[id] = nil }
         let cascading: [AttemptID: FollowingAttempt] =
             try cascade?(byAttempt.values.compactMap(\.ended), at: now, in: db) ?? [:]
         for id in cascading.keys { byAttempt[id] = nil }
         next.merge(cascading) { first, _ in first }
-        let all: [Outcome] = Self.inOrder(byAttempt)
+        let all: [Outcome] = Array(byAttempt.values)
         guard !all.isEmpty else { return next }
         let codes: [AttemptID: String] = pages?.codes(for: all) ?? [:]
         let settled: [PaymentRecord] = try settle(all, codes, until: policy.end(from: now), in: db)
@@ -75,10 +79,11 @@ package struct BookOutcomes: Sendable {
         return next
     }
 
-    /// Outcomes in the order of their payments' ids, in which everybody locks the rows: instances that record the same ones at
-    /// once wait for each other, and neither is undone.
-    package static func inOrder(_ outcomes: [AttemptID: Outcome]) -> [Outcome] {
-        outcomes.values.sorted { $0.attempt.paymentID < $1.attempt.paymentID }
+    /// Locks the payments' rows, as their update does, in the order of the ids, as everybody does: instances that record
+    /// the same ones at once wait for each other, and neither is undone. It travels with the statement that follows.
+    private static func lock(_ outcomes: [Outcome], in db: borrowing PostgresTransaction) throws {
+        let ids: [String] = outcomes.map(\.attempt.paymentID.rawValue)
+        try db.enqueue("SELECT 1 FROM payments WHERE id = ANY(\(ids)::text[]) ORDER BY id FOR NO KEY UPDATE")
     }
 
     /// The outcomes without those that count only as long as nobody else has taken the payment, whose rows are locked: whoever
@@ -90,7 +95,7 @@ package struct BookOutcomes: Sendable {
         guard !guarded.isEmpty else { return outcomes }
         let steps: [(AttemptID, Instant)] = try db.query(
             """
-            SELECT attempt_id, stepped_at FROM payments WHERE id = ANY(\(guarded)::text[]) ORDER BY id FOR UPDATE
+            SELECT attempt_id, stepped_at FROM payments WHERE id = ANY(\(guarded)::text[])
             """
         ) { row in (try row.next(), try row.next()) }
         let stepped: [AttemptID: Instant] = Dictionary(steps) { first, _ in first }

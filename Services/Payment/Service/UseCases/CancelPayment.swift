@@ -140,7 +140,8 @@ package struct CancelPayment: Sendable {
     }
 
     /// Begins the attempts that were asked for while providers were to let go of the last ones, with the customers' default
-    /// methods; the payments' rows are locked. Whoever asked hears of their outcomes, and not of the ends of those before.
+    /// methods; the payments' rows are locked. Whoever asked hears of their outcomes, and not of the ends of those before. With
+    /// another card than the last attempt's it is the customer who has brought the attempt about.
     /// - Parameter withAnother: Only with another method than the last attempt's: that was refused.
     /// - Returns: The payments that go on.
     static func collectAgain(
@@ -154,7 +155,7 @@ package struct CancelPayment: Sendable {
             else { return nil }
             return NextAttempt(
                 payment: payment, attemptID: AttemptID.new(at: now), method: method, authenticated: false,
-                offSession: true)
+                offSession: true, customerStarted: method.id != payment.paymentMethodID)
         }
         try PaymentStore.beginAttempts(attempts, at: now, in: db)
         try Outbox.append(attempts.map { PaymentEvents.created($0, at: now) }, in: db)

@@ -212,7 +212,9 @@ package struct CapturePayment: Sendable {
         guard let capture: CaptureRecord = moved else {
             if try CaptureStore.noteMade(id, reference: reference, in: db) {
                 let fault = ProviderFault.unusable("the capture \(id) was refused, and is made")
-                db.onCommit { ProviderAlarms.shared.note(fault, of: payment.provider, on: .capture) }
+                db.onCommit {
+                    ProviderAlarms.shared.note(fault, of: payment.provider, on: .capture, isSingular: true)
+                }
             }
             return try Self.standing(id, in: db)
         }

@@ -5,7 +5,7 @@ package import PaymentSandbox
 import ServiceKit
 
 /// Hears what the sandbox says by itself, as webhooks tell it of outside providers: that a bank has answered a debit, that a
-/// refund was made or has come back. A word is told again until it was settled.
+/// refund was made or has come back. A word is told again, later, until it was settled.
 package struct FollowSandbox: Sendable {
     /// How often it listens: who moves the business clock waits for what follows.
     static let interval: Duration = .seconds(1)
@@ -24,10 +24,13 @@ package struct FollowSandbox: Sendable {
         BackgroundLoop(name: "the sandbox's words", every: Self.interval) { try await pass() }
     }
 
-    /// Settles what is due now; what cannot be settled yet is looked at again later and holds up no other.
+    /// Settles what is due now; what cannot be settled yet is put off and holds up no other.
+    /// - Throws: `PostgresError` and `CancellationError`; what was not reached then is due as before.
     package func pass() async throws {
         for word in try await due.words() {
             do { try await settle(word) } catch {
+                try Task.checkCancellation()
+                try await due.putOff(word)
                 logger.warning(
                     "a word of the sandbox's is not settled yet",
                     metadata: ["attempt_id": "\(word.attempt)", "error": "\(error)"])

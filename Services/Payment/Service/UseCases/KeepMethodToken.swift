@@ -16,30 +16,21 @@ package struct KeepMethodToken: Sendable {
 
     /// - Returns: 201 once it is kept, also where it was before; 202 while the customer or the provider is to do something: the
     ///   same request again goes on.
-    /// - Throws: ``Problem``: 422 naming the field at fault, 409 where the provider keeps the method as another, 503 while the
-    ///   provider does not answer. Nothing is stored then.
+    /// - Throws: ``Problem``: 422 naming the field at fault, 409 where the provider keeps the method as another or is still to
+    ///   remove it, 503 while the provider does not answer. Nothing is stored then.
     package func callAsFunction(
         _ call: Call, _ id: PaymentMethodID, _ input: KeepMethodTokenInput
     ) async throws -> Reply<MethodTokenResource> {
-        let claim: IdempotencyClaim? = call.claim()
-        let intent: ProviderIntent<PaymentMethodID> = try await .store(claim, in: pool) { db in
-            _ = try Self.standing(of: id, at: input.provider, in: db)
-            return id
-        }
-        if case .replay(let stored) = intent { return Reply(replaying: stored) }
         let status: MethodTokenResource.Status = try await keep(id, input, at: call.now)
-        let reply = Reply(
+        return Reply(
             status: status == .kept ? 201 : 202,
             MethodTokenResource(methodID: id, provider: input.provider, status: status))
-        // Until it is kept the key stays open, so that the same request goes on.
-        if status == .kept { try await intent.keep(reply.stored, under: claim, in: pool) }
-        return reply
     }
 
     private func keep(
         _ id: PaymentMethodID, _ input: KeepMethodTokenInput, at now: Instant
     ) async throws -> MethodTokenResource.Status {
-        let (method, known) = try await pool.transaction(readOnly: true) { db in
+        let (method, known, leaving) = try await pool.transaction(readOnly: true) { db in
             try Self.standing(of: id, at: input.provider, in: db)
         }
         let vault: any ProviderVault = try providers.vault(input.provider, keeping: method.type, or: "provider")
@@ -47,10 +38,13 @@ package struct KeepMethodToken: Sendable {
             guard vault.name(of: known.token) == input.token else { throw Self.taken }
             return .kept
         }
+        guard !leaving.contains(where: { vault.name(of: $0) == input.token }) else { throw Self.removing }
         try await check(input.token, of: method, at: vault)
+        // Repeats are one request to the provider, and an agreement may come in between: only a debit needs its proof.
+        let proof: SaveMethodRequest.Acceptance? = method.type == "sepa_debit" ? method.mandate?.proof : nil
         let request = SaveMethodRequest(
             methodID: id, customerID: method.customerID, type: method.type, token: input.token,
-            returnURL: input.returnURL ?? method.returnURL ?? "", acceptance: method.mandate?.proof)
+            returnURL: input.returnURL ?? method.returnURL ?? "", acceptance: proof)
         switch try await asking({ () throws(ProviderFault) in try await vault.save(request) }) {
         case .saved(let saved):
             try await store(saved, of: method, at: vault, now)
@@ -61,11 +55,12 @@ package struct KeepMethodToken: Sendable {
         }
     }
 
-    /// A method that can be kept, and what the provider knows it by already.
+    /// A method that can be kept, what the provider knows it by already, and the tokens of the customer's that it is still to
+    /// remove.
     /// - Throws: ``Problem`` for one that is not there, or that cannot be kept at a further provider.
     private static func standing(
         of id: PaymentMethodID, at provider: String, in db: borrowing PostgresTransaction
-    ) throws -> (method: PaymentMethodRecord, known: MethodToken?) {
+    ) throws -> (method: PaymentMethodRecord, known: MethodToken?, leaving: [String]) {
         guard let method: PaymentMethodRecord = try PaymentMethodStore.find(id, in: db) else {
             throw Problem.notFound("payment method", id.rawValue)
         }
@@ -74,7 +69,10 @@ package struct KeepMethodToken: Sendable {
         guard method.provider != provider else {
             throw Problem.invalid("provider", code: "own_provider", "keeps the method already")
         }
-        return (method, try MethodTokenStore.find(at: provider, of: id, in: db))
+        return (
+            method, try MethodTokenStore.find(at: provider, of: id, in: db),
+            try MethodRemovalStore.tokensLeaving(provider, of: method.customerID, in: db)
+        )
     }
 
     /// Whether a token names the method.
@@ -114,7 +112,7 @@ package struct KeepMethodToken: Sendable {
     }
 
     /// Stores what the provider knows the method by from now on. Where it was taken off its customer meanwhile, or kept there
-    /// as another, the provider is to remove what it keeps for nothing.
+    /// as another, the provider is to remove what it keeps for nothing; what was taken away there meanwhile it removes anyway.
     private func store(
         _ saved: SavedMethod, of method: PaymentMethodRecord, at vault: any ProviderVault, _ now: Instant
     ) async throws {
@@ -124,7 +122,11 @@ package struct KeepMethodToken: Sendable {
                 let current: PaymentMethodRecord = try PaymentMethodStore.find(method.id, in: db)
             else { throw Problem.notFound("payment method", method.id.rawValue) }
             let known: MethodToken? = try MethodTokenStore.find(at: token.provider, of: method.id, in: db)
-            if let known, vault.name(of: known.token) == vault.name(of: token.token) { return nil }
+            let name: String = vault.name(of: token.token)
+            if let known, vault.name(of: known.token) == name { return nil }
+            let leaving: [String] = try MethodRemovalStore.tokensLeaving(
+                token.provider, of: method.customerID, in: db)
+            guard !leaving.contains(where: { vault.name(of: $0) == name }) else { return Self.removing }
             guard current.status == .active, known == nil else {
                 try MethodRemovalStore.intend(token.token, at: token.provider, of: method.id, at: now, in: db)
                 return known == nil ? Self.gone(current) : Self.taken
@@ -147,6 +149,9 @@ package struct KeepMethodToken: Sendable {
 
     private static let taken: Problem = .conflict(
         "token_in_place", "The provider keeps the method under another token: take that away first.")
+
+    private static let removing: Problem = .conflict(
+        "removal_in_progress", "The provider is still to remove this: send the request again once it has.")
 
     private static func gone(_ method: PaymentMethodRecord) -> Problem {
         let state: String = method.status == .active ? "used once" : method.status.rawValue

@@ -76,22 +76,21 @@ package struct PayLink: Sendable {
         _ wallet: WalletInput, _ code: LinkCode, _ call: Call, _ session: LinkSession
     ) async throws -> Reply<LinkCardResource> {
         let customer: CustomerID = try await pool.transaction(readOnly: true, deadline: call.deadline) { db in
-            guard let standing: LinkStanding = try LinkStore.find(code, in: db) else { throw VisitLimits.Missed() }
-            return standing.link.customerID
+            try find(code, in: db).link.customerID
         }
         return try await attach.wallet.auditing(wallet, of: customer, at: call.now) { db in
             let standing: LinkStanding = try lock(code, in: db)
             try require(standing, wallet.type.rawValue, at: call.now, in: db)
             try Self.requirePatience(standing.link, in: db)
             let link: PaymentLinkID = standing.link.id
+            var isRepeat = false
             let method: PaymentMethodRecord = try attach.wallet.accept(
                 wallet, of: standing.link.customerID, at: call.now, in: db
             ) { (known: PaymentMethodID, db: borrowing PostgresTransaction) in
-                try LinkUseStore.isBound(known, to: link, session: session, in: db)
+                isRepeat = try LinkUseStore.isBound(known, to: link, session: session, in: db)
+                return isRepeat
             }
-            if try !LinkUseStore.isBound(method.id, to: link, session: session, in: db) {
-                try LinkUseStore.bind(method.id, to: link, session: session, in: db)
-            }
+            if !isRepeat { try LinkUseStore.bind(method.id, to: link, session: session, in: db) }
             return Reply(status: 201, LinkCardResource(method: method))
         }
     }
@@ -158,14 +157,23 @@ package struct PayLink: Sendable {
         }
     }
 
-    /// An action on a link, within what its address may do.
+    /// An action on a link, within what its address may do. The link is looked up before it begins: one that takes long counts
+    /// for no guess.
     func acting<Answer>(_ call: Call, _ act: (LinkCode) async throws -> Answer) async throws -> Answer {
         try await limits.act(call)
-        return try await limits.looking(call) { try await act(try VisitLimits.code(call)) }
+        let code: LinkCode = try await limits.looking(call) {
+            let code: LinkCode = try VisitLimits.code(call)
+            let found: LinkStanding? = try await pool.transaction(readOnly: true, deadline: call.deadline) { db in
+                try LinkStore.find(code, in: db)
+            }
+            guard found != nil else { throw VisitLimits.Missed() }
+            return code
+        }
+        return try await act(code)
     }
 
     func lock(_ code: LinkCode, in db: borrowing PostgresTransaction) throws -> LinkStanding {
-        guard let standing: LinkStanding = try LinkStore.lock(code, in: db) else { throw VisitLimits.Missed() }
+        guard let standing: LinkStanding = try LinkStore.lock(code, in: db) else { throw Self.missing }
         return standing
     }
 
@@ -220,12 +228,13 @@ package struct PayLink: Sendable {
         .accepted(try resource(try find(code, in: db), session, call, in: db))
     }
 
-    private func find(_ code: LinkCode, in db: borrowing PostgresTransaction) throws -> LinkStanding {
-        guard let standing: LinkStanding = try LinkStore.find(code, in: db) else {
-            throw Problem.notFound("payment link")
-        }
+    func find(_ code: LinkCode, in db: borrowing PostgresTransaction) throws -> LinkStanding {
+        guard let standing: LinkStanding = try LinkStore.find(code, in: db) else { throw Self.missing }
         return standing
     }
+
+    /// A link that is gone since its code was looked up.
+    private static var missing: Problem { .notFound("payment link") }
 
     private func resource(
         _ standing: LinkStanding, _ session: LinkSession, cameFrom origin: PaymentID? = nil, _ call: Call,

@@ -19,8 +19,7 @@ extension PayLink {
             let provider: any ProviderBankAccounts = try await pool.transaction(
                 readOnly: true, deadline: call.deadline
             ) { db in
-                guard let standing: LinkStanding = try LinkStore.find(code, in: db) else { throw VisitLimits.Missed() }
-                return try taker(standing, call, in: db)
+                try taker(try find(code, in: db), call, in: db)
             }
             let id = PaymentMethodID.new(at: call.now)
             let token: String = try await Self.told(provider, input.account, id)

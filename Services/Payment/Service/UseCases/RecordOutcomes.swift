@@ -137,6 +137,8 @@ extension ApprovedAttempt {
 /// An outcome counts once: only a payment that waits for this very attempt's moves, or one that has ended with it while the
 /// provider went on (``LateOutcomes``).
 package struct RecordOutcomes: Sendable {
+    /// What a batch does.
+    package let booking: BookOutcomes
     private let group: GroupCommit<Outcome, FollowingAttempt?>
     private let pool: PostgresPool
     private let cascade: CascadePayment?
@@ -150,6 +152,7 @@ package struct RecordOutcomes: Sendable {
         self.cascade = cascade
         self.clock = clock
         let booking = BookOutcomes(waiters: waiters, policy: policy, cascade: cascade, exchange: exchange, pages: pages)
+        self.booking = booking
         group = GroupCommit(pool, maxBatch: 200, gather: .microseconds(500)) { db, outcomes in
             let next: [AttemptID: FollowingAttempt] = try booking.record(outcomes, at: clock.now, in: db)
             return outcomes.map { .success(next[$0.attempt.request.idempotencyKey]) }

@@ -164,7 +164,9 @@ package struct RefundPayment: Sendable {
         guard let refund: RefundRecord = moved else {
             if try RefundStore.noteMade(id, reference: reference, in: db) {
                 let fault = ProviderFault.unusable("the refund \(id) was refused, and is made")
-                db.onCommit { ProviderAlarms.shared.note(fault, of: payment.provider, on: .refund) }
+                db.onCommit {
+                    ProviderAlarms.shared.note(fault, of: payment.provider, on: .refund, isSingular: true)
+                }
             }
             return open
         }

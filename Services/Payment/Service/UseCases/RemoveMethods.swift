@@ -42,9 +42,10 @@ package struct RemoveMethods: Sendable {
     package func detach(
         _ id: PaymentMethodID, from provider: String, at now: Instant, in db: borrowing PostgresTransaction
     ) throws -> PaymentMethodRecord {
-        guard let known: PaymentMethodRecord = try PaymentMethodStore.find(id, in: db) else {
-            throw Problem.notFound("payment method", id.rawValue)
-        }
+        // The customer first, as whoever keeps or detaches a method does.
+        guard let known: PaymentMethodRecord = try PaymentMethodStore.find(id, in: db),
+            try PaymentMethodStore.lockCustomer(known.customerID, in: db)
+        else { throw Problem.notFound("payment method", id.rawValue) }
         guard provider != known.provider else {
             throw Problem.conflict("own_provider", "The method belongs to \(provider): detach the method itself.")
         }
@@ -72,14 +73,16 @@ package struct RemoveMethods: Sendable {
         for (id, tokens) in due { try await remove(id, known: tokens) }
     }
 
-    /// Ends a removal once every provider has answered.
+    /// Ends a removal once every provider has answered. A further one that has removed the method is not asked again while
+    /// others are: what it knew the method by is forgotten.
     private func remove(_ id: PaymentMethodID, known tokens: [MethodToken]) async throws {
         var failure: String?
         var isOver = true
+        var gone: [String] = []
         for token in tokens where !token.token.isEmpty {
             do {
                 switch try await forget(token, of: id) {
-                case .forgotten?: break
+                case .forgotten?: gone.append(token.provider)
                 case .refused(let code)?: failure = code
                 case nil: isOver = false
                 }
@@ -92,9 +95,12 @@ package struct RemoveMethods: Sendable {
                     ])
             }
         }
-        guard isOver else { return }
-        let code: String? = failure
-        try await pool.transactionRetrying { db in try MethodRemovalStore.end(id, failure: code, in: db) }
+        let (code, isEnd, providers): (String?, Bool, [String]) = (failure, isOver, gone)
+        guard isEnd || !providers.isEmpty else { return }
+        try await pool.transactionRetrying { db in
+            for provider in providers { try MethodTokenStore.remove(at: provider, of: id, in: db) }
+            if isEnd { try MethodRemovalStore.end(id, failure: code, in: db) }
+        }
     }
 
     /// Has one provider remove a method.

@@ -142,7 +142,8 @@ package struct SweepPayments: Sendable {
                 """
                 SELECT id, attempt_id FROM payments
                 WHERE status = 'created' AND stepped_at < now() - make_interval(secs =>
-                    CASE WHEN off_session THEN \(policy.offSessionSilenceSeconds)::double precision
+                    CASE WHEN off_session AND NOT customer_started
+                         THEN \(policy.offSessionSilenceSeconds)::double precision
                          ELSE \(policy.silenceSeconds)::double precision END)
                 ORDER BY stepped_at LIMIT \(Self.passLimit) FOR UPDATE SKIP LOCKED
                 """
@@ -323,7 +324,8 @@ package struct SweepPayments: Sendable {
 
 /// When something counts as stopped; `payment.*` tunables.
 package struct SweepPolicy: Sendable {
-    /// Fraud is silent after this, with the customer waiting (`payment.fraud_timeout_seconds`).
+    /// Fraud is silent after this, with the customer waiting: also for what they have just brought about without being there
+    /// to authenticate (`payment.fraud_timeout_seconds`).
     let silenceSeconds: Int
     /// Fraud is silent after this for renewals, which nobody waits for (`payment.fraud_timeout_off_session_seconds`).
     let offSessionSilenceSeconds: Int

@@ -2,7 +2,6 @@ import BillingCore
 package import BillingEvents
 package import Messaging
 package import Postgres
-import SubscriptionDomain
 
 /// Follows what was given back of payments that came after the end of what they were for. Where such a payment had become
 /// credit, the subscription's balance falls by it.
@@ -33,13 +32,8 @@ package enum InvoiceRefunded {
         _ amounts: [(invoice: InvoiceID, amount: Int64)], in db: borrowing PostgresTransaction, _ context: EventContext
     ) throws {
         let sums: [InvoiceID: Int64] = Dictionary(amounts.map { ($0.invoice, $0.amount) }, uniquingKeysWith: +)
-        let credited: [(subscription: SubscriptionID, invoice: InvoiceID)] = try BillingStore.credited(
-            Array(sums.keys), in: db)
-        var batch: SubscriptionBatch = try .lock(credited.map(\.subscription), in: db)
-        for late in credited {
-            try batch.change(late.subscription) { $0.creditReturned(sums[late.invoice] ?? 0) }
-        }
-        try batch.save(at: context.now, in: db)
+        var credit: CreditReturn = try .lock(Array(sums.keys), in: db)
         try BillingStore.addRefunded(sums.map { (invoice: $0.key, amount: $0.value) }, in: db)
+        try credit.settle(at: context.now, in: db)
     }
 }

@@ -73,28 +73,46 @@ enum BillingStore {
             """)
     }
 
-    /// The invoices among these whose late payments became credit, and the subscriptions that have it.
+    /// The billings of these invoices whose late payments became credit, and the subscriptions that have it.
     static func credited(
         _ invoices: [InvoiceID], in db: borrowing PostgresTransaction
-    ) throws -> [(subscription: SubscriptionID, invoice: InvoiceID)] {
-        try db.query(
+    ) throws -> [(subscription: SubscriptionID, billing: BillingID)] {
+        guard !invoices.isEmpty else { return [] }
+        return try db.query(
             """
-            SELECT subscription_id, invoice_id FROM billings
+            SELECT subscription_id, id FROM billings
             WHERE is_paid_late AND credit_added > 0 AND invoice_id = ANY(\(invoices)::text[])
             """
-        ) { row in (subscription: try row.next(), invoice: try row.next()) }
+        ) { row in (subscription: try row.next(), billing: try row.next()) }
     }
 
-    /// Adds what was given back of invoices whose billings were paid late, and takes off what came back; where they had
-    /// become credit, that is returned. Refunds of others are nobody's concern.
+    /// Notes that of the credit which these billings became as much is returned as has gone of their payments in all, refunded
+    /// or lost in disputes. Releases before migration 0007 counted refunds and returned nothing. The subscriptions should be
+    /// locked.
+    /// - Returns: By how much each billing's subscription has less; below zero where money came back.
+    static func returnCredit(
+        _ billings: [BillingID], in db: borrowing PostgresTransaction
+    ) throws -> [(subscription: SubscriptionID, amount: Int64)] {
+        try db.query(
+            """
+            UPDATE billings b SET credit_returned = g.gone
+            FROM (SELECT b.id, b.credit_returned AS before, b.amount_refunded + \(DisputeStore.lost) AS gone
+                FROM billings b WHERE b.id = ANY(\(billings)::text[])) AS g
+            WHERE b.id = g.id AND g.gone <> g.before
+            RETURNING b.subscription_id, g.gone - g.before
+            """
+        ) { row in (subscription: try row.next(), amount: try row.next()) }
+    }
+
+    /// Adds what was given back of invoices whose billings were paid late, and takes off what came back. Refunds of others are
+    /// nobody's concern.
     /// - Parameter changes: One for each invoice: each change counts.
     static func addRefunded(
         _ changes: [(invoice: InvoiceID, amount: Int64)], in db: borrowing PostgresTransaction
     ) throws {
         try db.enqueue(
             """
-            UPDATE billings b SET amount_refunded = b.amount_refunded + e.amount,
-                credit_returned = b.credit_returned + CASE WHEN b.credit_added > 0 THEN e.amount ELSE 0 END
+            UPDATE billings b SET amount_refunded = b.amount_refunded + e.amount
             FROM unnest(\(changes.map(\.invoice))::text[], \(changes.map(\.amount))::bigint[])
                 AS e(invoice_id, amount)
             WHERE b.is_paid_late AND b.invoice_id = e.invoice_id

@@ -19,7 +19,7 @@ package struct RunDueWork: Sendable {
     /// How long a subscription that cannot be read is put off.
     package static let pause: Duration = .seconds(3_600)
 
-    private static let unreadable = Metrics.shared.counter(
+    private let counter = Metrics.shared.counter(
         "subscription_scheduler_unreadable_total", help: "Due subscriptions that could not be read")
 
     private let policy: DunningPolicy
@@ -58,6 +58,7 @@ package struct RunDueWork: Sendable {
                 metadata: ["subscription": "\(id)", "reason": "\(reason)"])
         }
         let count: Int = unreadable.count
-        db.onCommit { Self.unreadable.increment(by: count) }
+        let counter: Counter = counter
+        db.onCommit { counter.increment(by: count) }
     }
 }
