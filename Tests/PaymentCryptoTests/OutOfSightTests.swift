@@ -33,9 +33,7 @@ extension CryptoWorld {
 }
 
 @Suite("What is out of sight is not gone") struct OutOfSightTests {
-    private static func captured(_ address: String) -> ChargeAnswer {
-        .captured(ProviderCharge(reference: address))
-    }
+    private static func captured(_ address: String) -> ChargeAnswer { .captured(ProviderCharge(reference: address)) }
 
     private static func expired(_ address: String) -> ChargeAnswer {
         .declined(ProviderDecline(code: "quote_expired", reference: address))
