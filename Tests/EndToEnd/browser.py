@@ -93,9 +93,10 @@ class Browser:
         self.until(lambda: self.run("document.readyState") == "complete", f"{url} is not loaded")
 
     def reload(self) -> None:
+        # The old page is complete, too, and answers until the new one is there.
+        self.run("(() => { window.isOld = true; })()")
         self.call("Page.reload")
-        time.sleep(POLL_SECONDS)
-        self.until(lambda: self.run("document.readyState") == "complete", "the page is not loaded again")
+        self.until(lambda: self.run("document.readyState === 'complete' && !window.isOld"), "the page is not loaded again")
 
     def type(self, text: str) -> None:
         """Types into what has the focus, key by key."""

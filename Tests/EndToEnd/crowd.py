@@ -22,8 +22,9 @@ class Crowd:
 
     def begin(self, *stories: Callable[[], object]) -> None:
         """Plays each story again and again in a thread of its own."""
-        self.threads += [threading.Thread(target=self.repeat, args=(story,), daemon=True) for story in stories]
-        for thread in self.threads:
+        begun = [threading.Thread(target=self.repeat, args=(story,), daemon=True) for story in stories]
+        self.threads += begun
+        for thread in begun:
             thread.start()
 
     def finish(self) -> None:

@@ -79,7 +79,7 @@ def run(world: World) -> None:
             if asked(example, statuses) != asked(example, example.statuses) or words != example.words:
                 wrong.append(f"{example.title}: {statuses} {words}, promised {example.statuses} {example.words}")
         assert not wrong and done.returncode == 0, "\n".join([*wrong, f"exit {done.returncode} {done.stderr.strip()[:500]}"])
-    world.assert_consistent(30)
+    world.assert_consistent(60)
 
 
 def read(path: Path) -> list[str]:

@@ -11,7 +11,7 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -116,8 +116,13 @@ class Gateway:
 
     def in_files(self) -> int:
         """How many bytes of bodies wait in files; nginx has unlinked them, so that none is ever left behind."""
-        opened = [path for path in (self.worker / "fd").iterdir() if f"{self.directory}/body/" in os.readlink(path)]
-        return sum(path.stat().st_size for path in opened)
+        size = 0
+        for path in (self.worker / "fd").iterdir():
+            # One may be closed while they are looked at.
+            with suppress(FileNotFoundError):
+                if f"{self.directory}/body/" in os.readlink(path):
+                    size += path.stat().st_size
+        return size
 
     def end(self) -> None:
         self.behind.may_answer.set()

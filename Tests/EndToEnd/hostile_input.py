@@ -26,7 +26,7 @@ def refused(world: World) -> None:
     customer = new_customer(world.client)
     payment = world.client.post("/v1/payments", {"amount": 500, "currency": "USD", "customer_id": customer})
     assert payment["status"] == "succeeded", payment
-    world.assert_consistent(30)
+    world.assert_consistent(60)
     before = stored(world)
     faults = []
     table = rows(customer, payment["id"])

@@ -26,6 +26,8 @@ from .stripe_double import StripeDouble, configured
 
 DAEMON = "payment-1"
 STORM_SECONDS = 75.0
+LONGEST_STORM_SECONDS = 3 * STORM_SECONDS
+LEAST_KILLS = 10
 LONGEST_LIFE_SECONDS = 0.8
 READY_SECONDS = 30.0
 PATIENCE_SECONDS = 90.0
@@ -131,8 +133,9 @@ def killed(world: World) -> None:
         shop.start()
         kills = 0
         interrupted: Counter[str] = Counter()
-        end = time.monotonic() + STORM_SECONDS
-        while time.monotonic() < end and not shop.errors:
+        begun = time.monotonic()
+        # A slow machine takes longer for as many.
+        while not shop.errors and time.monotonic() - begun < (STORM_SECONDS if kills >= LEAST_KILLS else LONGEST_STORM_SECONDS):
             if double and draw.random() < 0.3:
                 double.disturb(draw)
             interrupted += kill(world, draw.uniform(0, LONGEST_LIFE_SECONDS), others)
@@ -146,7 +149,7 @@ def killed(world: World) -> None:
         compare(world, shop, double)
     print(f"     {kills} kills in the middle of {dict(interrupted)}")
     print(f"     {shop.client.repeats} requests repeated, {dict(sorted(shop.said.items()))}")
-    assert kills >= 10 and interrupted, f"only {kills} kills"
+    assert kills >= LEAST_KILLS and interrupted, f"only {kills} kills"
 
 
 @contextlib.contextmanager

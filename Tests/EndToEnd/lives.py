@@ -12,6 +12,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -193,8 +194,10 @@ def kill_now_and_then(world: World, draw: random.Random, lives: Lives, kills: Co
     while not lives.enough.wait(draw.uniform(1, 4)):
         name = f"{draw.choice(SERVICES)}-1"
         pid = eventually(lambda name=name: world.supervisor.pid(name), bool, BACK_SECONDS, f"{name} is down")
-        os.kill(pid, signal.SIGKILL)
-        kills[name] += 1
+        # It may have died since it was looked at.
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+            kills[name] += 1
 
 
 def options() -> dict[str, Any]:
@@ -209,8 +212,7 @@ def lived(world: World) -> None:
     load_catalog(world.client)
     lives = Lives(world, seed)
     kills: Counter[str] = Counter()
-    killer = threading.Thread(target=kill_now_and_then, args=(world, draw, lives, kills), daemon=True)
-    killer.start()
+    lives.begin(partial(kill_now_and_then, world, draw, lives, kills))
     # Whoever moves the clock is killed in the middle of it, again and again.
     clock = Client(world.stack.gateway_url, world.stack.demo_key, patience=CLOCK_SECONDS)
     jumps = 0
@@ -228,9 +230,9 @@ def lived(world: World) -> None:
         lives.enough.set()
         lives.may_act.set()
     lives.finish()
-    killer.join(BACK_SECONDS)
     print(f"     {dict(kills)} kills, {jumps} jumps, {lives.client.repeats} requests repeated", flush=True)
     print(f"     {dict(sorted(lives.said.items()))}", flush=True)
+    assert kills, "nothing was killed"
     advance(clock, business_time(clock) + timedelta(days=31))
     world.assert_consistent(SETTLE_SECONDS)
     eventually(

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from unittest.mock import patch
 
+from deploy.local import environment
 from deploy.local.layout import ROOT, Options, Stack
 from deploy.local.start import stage_docs
 
@@ -57,8 +58,25 @@ def can_be_read(path: Path) -> bool:
     return subprocess.run(command, check=False).returncode == 0
 
 
+def payment_alone_is_given_what_providers_need(world: World) -> None:
+    manifest = (ROOT / "deploy/kubernetes/config.yaml").read_text()
+    named = set(re.findall(r"\b(?:STRIPE|PAYPAL|CRYPTO|GOOGLE_PAY|APPLE_PAY)_[A-Z_]+", manifest))
+    assert named and named <= environment.OUTSIDE, f"a local stack does not pass on {named - environment.OUTSIDE}"
+    shell = dict.fromkeys([*environment.OUTSIDE, "STRIPE_OTHER"], "given") | {"PAYPAL_API_URL": ""}
+
+    def given(stack: str, service: str) -> set[str]:
+        values = environment.daemon(Stack(stack, Options()), service, 1)
+        return {name for name, value in values.items() if value == "given"}
+
+    with patch.dict(os.environ, shell), patch("deploy.local.environment.read", return_value="password"):
+        assert given("main", "payment") == environment.OUTSIDE - {"PAYPAL_API_URL"}
+        assert not given("main", "invoice"), "a daemon has keys that it does not need"
+        assert not given("test", "payment"), "tests would ask real providers"
+
+
 CASES: list[Case] = [
     ("the consistency check waits as long as a daemon may take", consistency_waits_as_long_as_a_daemon_may_take),
     ("the consistency check says which service was too slow", consistency_says_who_was_too_slow),
+    ("a local stack hands providers' variables to Payment, and no others", payment_alone_is_given_what_providers_need),
     ("the gateway serves the API's documents where root's checkout is closed to others", documents_of_a_closed_checkout_are_served),
 ]

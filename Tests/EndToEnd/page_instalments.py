@@ -89,7 +89,7 @@ def agreed(world: World) -> None:
     due = [(part["due_on"], part["principal"] + part["charge"]) for part in plan["schedule"]]
     assert due == [(part["due_on"], part["amount"]) for part in terms["pay_in_6"]["schedule"]], due
     assert plan["payment_method_id"] == paid[0]["payment_method_id"]
-    world.assert_consistent(30)
+    world.assert_consistent(60)
 
 
 def declined(world: World) -> None:
@@ -112,7 +112,7 @@ def declined(world: World) -> None:
     assert found == [("canceled", 4300), ("succeeded", 12900)], found
     plans = world.client.list("/v1/instalment_plans", customer_id=link["customer_id"])
     assert [plan["status"] for plan in plans] == ["failed"], plans
-    world.assert_consistent(30)
+    world.assert_consistent(60)
 
 
 def languages(world: World) -> None:

@@ -239,7 +239,7 @@ def secrecy(world: World) -> None:
         text = log.read_text(errors="replace")
         for number in (GOOD, POOR, CAUTIOUS):
             assert number not in text, f"{number} is in {log}"
-    world.assert_consistent(30)
+    world.assert_consistent(60)
 
 
 CASES: list[Case] = [

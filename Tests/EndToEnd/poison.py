@@ -34,7 +34,7 @@ def parked(world: World) -> None:
     for service in ("payment", "subscription", "invoice", "fraud", "analytics"):
         for ident, _ in open_parked(world, service):
             world.service(service, "parked", "discard", "--foreign", ident)
-    world.assert_consistent(30)
+    world.assert_consistent(60)
 
 
 def poison(customer: str) -> list[dict[str, Any]]:

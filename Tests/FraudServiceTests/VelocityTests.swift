@@ -96,7 +96,7 @@ import Testing
             server.suspend()
             let started = ContinuousClock.now
             try await world.receive(Sample.burst(2))
-            #expect(ContinuousClock.now - started < .seconds(1))
+            #expect(ContinuousClock.now - started < .seconds(2), "below the time that ends the connection")
             #expect(try await world.published().last?.reasons == ["velocity_unavailable"])
             server.resume()
         }

@@ -64,7 +64,7 @@ import Testing
         let topic = try await TestBroker.topic("gather")
         let producer = try KafkaProducer(TestBroker.configuration())
         var options = KafkaConsumerOptions()
-        options.gather = .seconds(1)
+        options.gather = .seconds(4)
         try await withConsumer(topic, options: options) { collector, consumer in
             try await eventually(within: .seconds(10)) { consumer.isAssigned }
             for from in 0..<4 { try await producer.publish(records(1, topic: topic, from: from)) }

@@ -88,7 +88,7 @@ import Testing
         let started = ContinuousClock.now
         let error = await #expect(throws: KafkaError.self) { try await task.value }
         #expect(error?.kind == .cancelled)
-        #expect(started.duration(to: .now) < .milliseconds(500))
+        #expect(started.duration(to: .now) < .seconds(5))
         await producer.close(timeout: .zero)
     }
 

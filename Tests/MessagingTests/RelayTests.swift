@@ -1,4 +1,5 @@
 import BillingCore
+import Glibc
 import Kafka
 import Messaging
 import Postgres
@@ -321,7 +322,7 @@ private final class Flag: Sendable {
     /// Holds up the calling thread, which is the pool's own.
     func block() {
         let end: ContinuousClock.Instant = .now + .seconds(20)
-        while !isRaised, ContinuousClock.now < end {}
+        while !isRaised, ContinuousClock.now < end { usleep(1_000) }
     }
 }
 

@@ -157,9 +157,9 @@ struct CryptoWorld: Sendable {
 
     /// What the test clock, set to the world's time, sees under way.
     func inFlight() async throws -> Int64 {
-        let ahead: Int64 = clock.now.microseconds - SystemClock().now.microseconds
+        let now: Instant = clock.now
         return try await database.transaction { db in
-            _ = try db.execute("UPDATE test_clock SET offset_microseconds = \(ahead)")
+            try setTestClock(to: now, in: db)
             return try CryptoWork.inFlight(db)
         }
     }

@@ -220,7 +220,7 @@ import Testing
             let payment: PaymentRecord = try await world.created(world.payer(Disputing.fraudulent), amount: 2_000)
             world.provider.turn(.booksAndVanishes)
             await world.decide(payment)
-            try await eventually(within: .seconds(10), "the answer is lost") { world.provider.lostAnswers == 1 }
+            try await eventually(within: .seconds(10), "the answer is lost") { world.provider.readInVain == 1 }
             world.provider.turn(.well)
             try await world.pass(days: 1)
             #expect(try await world.disputes().isEmpty)

@@ -93,11 +93,7 @@ extension PaymentWorld {
     func inFlight() async throws -> Int64 {
         let now: Instant = clock.now
         return try await database.transaction { db in
-            _ = try db.execute(
-                """
-                UPDATE test_clock
-                SET offset_microseconds = (extract(epoch FROM \(now)::timestamptz - now()) * 1000000)::bigint
-                """)
+            try setTestClock(to: now, in: db)
             return try PaymentAssembly.inFlight(db)
         }
     }

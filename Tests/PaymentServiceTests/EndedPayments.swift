@@ -21,9 +21,9 @@ extension PaymentWorld {
         _ payment: PaymentRecord, as status: PaymentStatus = .failed, capture: Bool = true
     ) async throws -> ApprovedAttempt {
         provider.turn(.away)
-        let before: Int = provider.charges
+        let before: Int = provider.readInVain
         await decide(payment)
-        try await eventually(within: .seconds(10), "it is asked for") { provider.charges == before + 1 }
+        try await eventually(within: .seconds(10), "it is asked for in vain") { provider.readInVain == before + 1 }
         let attempt = ApprovedAttempt(
             paymentID: payment.id, provider: "sandbox", request: asked(payment, capture: capture))
         try await work.outcomes(

@@ -21,9 +21,9 @@ extension PaymentWorld {
     func failUnheard(_ id: PaymentID) async throws -> UnheardCharge {
         let payment: PaymentRecord = try await payment(id)
         provider.turn(.away)
-        let before: Int = provider.charges
+        let before: Int = provider.readInVain
         await decide(payment)
-        try await eventually(within: .seconds(10), "it is asked for") { provider.charges == before + 1 }
+        try await eventually(within: .seconds(10), "it is asked for in vain") { provider.readInVain == before + 1 }
         let request = ChargeRequest(
             idempotencyKey: payment.attemptID, paymentID: id,
             source: .stored(token: "tok_sandbox_success", providerCustomer: nil), amount: payment.amount,

@@ -181,7 +181,7 @@ import Testing
             await #expect(throws: CancelPayment.Failure.ofInvoice) { try await world.cancel(payment.id) }
             world.provider.turn(.away)
             await world.decide(payment)
-            try await eventually(within: .seconds(10), "it is asked") { world.provider.charges == 1 }
+            try await eventually(within: .seconds(10), "it is asked in vain") { world.provider.readInVain == 1 }
             await world.deliver([world.voided(invoice, customer)])
             world.provider.turn(.well)
             try await world.work.sweep.pass()
@@ -297,7 +297,7 @@ import Testing
             let payment: PaymentRecord = try await world.payment(of: invoice)
             world.provider.turn(.away)
             await world.decide(payment, decision)
-            try await eventually(within: .seconds(10), "it is asked") { world.provider.charges == 1 }
+            try await eventually(within: .seconds(10), "it is asked in vain") { world.provider.readInVain == 1 }
             await world.deliver([world.voided(invoice, customer)])
             world.provider.turn(.well)
             for _ in 0..<2 { try await world.work.sweep.pass() }

@@ -42,7 +42,8 @@ import Testing
         }
     }
 
-    @Test("lists by subscription, and refunds by customer, go straight to their rows") func lists() async throws {
+    @Test("lists by subscription and by what is waited for, and refunds by customer, go straight to their rows")
+    func lists() async throws {
         try await withPayments { world in
             let customer: CustomerID = try await world.payer()
             let paid: PaymentRecord = try await world.paid(customer)
@@ -71,7 +72,13 @@ import Testing
                 #expect(payments.map(\.id) == [collected.id])
                 let refunds: [RefundRecord] = try RefundStore.list(customer: customer, after: nil, limit: 21, in: db)
                 #expect(refunds.map(\.paymentID) == [paid.id])
-                return try ["payments_subscription", "refunds_customer"].map { index in
+                let waiting: [PaymentRecord] = try PaymentStore.list(
+                    status: .requiresAction, after: nil, limit: 21, in: db)
+                #expect(waiting.isEmpty)
+                let indexes: [String] = [
+                    "payments_subscription", "refunds_customer", "payments_waiting_for_customers",
+                ]
+                return try indexes.map { index in
                     try db.first("SELECT pg_stat_get_xact_numscans(\(index)::regclass)::int") { try $0.next() } ?? -1
                 }
             }

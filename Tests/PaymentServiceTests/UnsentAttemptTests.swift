@@ -84,7 +84,7 @@ import Testing
     {
         try await withPayments { world in
             let payment: PaymentRecord = try await unsent(world)
-            world.clock.set(PaymentWorld.start.adding(.seconds(6 * 3_600)))
+            _ = try letHoursPass(world, payment)
             world.provider.turn(.booksAndVanishes)
             let before: Int = world.provider.charges
             for _ in 0..<3 { try await world.work.sweep.pass() }

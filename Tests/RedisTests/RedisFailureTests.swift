@@ -12,7 +12,7 @@ import Testing
         try await eventually(within: .seconds(2)) { !redis.isConnected }
         let started = ContinuousClock.now
         await #expect(throws: RedisError.unavailable) { try await redis.send(["PING"], timeout: .seconds(5)) }
-        #expect(started.duration(to: .now) < .milliseconds(50))
+        #expect(started.duration(to: .now) < .seconds(1))
         try await server.start()
         try await eventually(within: .seconds(5)) { redis.isConnected }
         #expect(try await redis.send(["GET", "k"], timeout: .seconds(1)) == .null)
@@ -42,7 +42,7 @@ import Testing
         async let long = outcome { try await redis.send(["INCR", "a"], timeout: .seconds(2)) }
         let started = ContinuousClock.now
         #expect(await short == .failure(.timedOut))
-        #expect(started.duration(to: .now) < .milliseconds(500))
+        #expect(started.duration(to: .now) < .seconds(1))
         server.resume()
         #expect(await long == .success(.integer(2)))
         #expect(try await redis.send(["GET", "a"], timeout: .seconds(1)) == .string("2"))

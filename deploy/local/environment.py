@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 
 from .layout import ROOT, SERVICES, Stack, write_private
@@ -9,6 +10,20 @@ from .secrets import read
 
 DATABASE = "refrain"
 CONFIG = ROOT / "deploy/config/refrain.yaml"
+# What Payment takes of providers, nodes, wallets and a directory server, where whoever starts the stack has it.
+OUTSIDE = frozenset(
+    """
+    STRIPE_SECRET_KEY STRIPE_API_URL STRIPE_WEBHOOK_SECRET
+    PAYPAL_CLIENT_ID PAYPAL_CLIENT_SECRET PAYPAL_API_URL PAYPAL_WEBHOOK_ID PAYPAL_CERT_ROOTS PAYPAL_CERT_ORIGINS
+    CRYPTO_BITCOIN_XPUB CRYPTO_BITCOIN_URL CRYPTO_BITCOIN_CREDENTIALS CRYPTO_BITCOIN_WEBHOOK_SECRET
+    CRYPTO_EVM_XPUB CRYPTO_EVM_URL CRYPTO_EVM_CREDENTIALS CRYPTO_EVM_WEBHOOK_SECRET
+    GOOGLE_PAY_KEYS_PATH GOOGLE_PAY_ROOT_KEYS_PATH GOOGLE_PAY_MERCHANT_ID GOOGLE_PAY_GATEWAY_ID
+    APPLE_PAY_KEYS_PATH APPLE_PAY_ROOTS_PATH APPLE_PAY_MERCHANT_ID APPLE_PAY_IDENTITY_CERTIFICATE_PATH
+    APPLE_PAY_IDENTITY_KEY_PATH APPLE_PAY_DOMAIN_ASSOCIATION_PATH
+    THREEDS_DIRECTORY_URL THREEDS_DECOUPLED THREEDS_ACQUIRER_BIN THREEDS_ACQUIRER_MERCHANT_ID THREEDS_MERCHANT_CATEGORY
+    THREEDS_MERCHANT_COUNTRY THREEDS_MERCHANT_NAME THREEDS_REQUESTOR_ID THREEDS_REQUESTOR_NAME THREEDS_SERVER_REFERENCE
+    """.split()
+)
 
 
 def write(stack: Stack) -> None:
@@ -44,6 +59,9 @@ def daemon(stack: Stack, service: str, instance: int) -> dict[str, str]:
     }
     if service == "payment":
         values["ENCRYPTION_KEY_PATH"] = str(stack.secrets / "encryption_key")
+        # Tests bring their own.
+        if stack.name == "main":
+            values |= {name: os.environ[name] for name in sorted(OUTSIDE) if os.environ.get(name)}
     if CONFIG.exists():
         values["REFRAIN_CONFIG"] = str(CONFIG)
     if stack.options.library_path:

@@ -311,9 +311,11 @@ package enum PaymentStore {
         customer: CustomerID? = nil, invoice: InvoiceID? = nil, subscription: SubscriptionID? = nil,
         status: PaymentStatus? = nil, after: PaymentID?, limit: Int, in db: borrowing PostgresTransaction
     ) throws -> [PaymentRecord] {
+        // Written out: the partial indexes of what is under way serve no parameter.
+        let standing: SQL? = status.map { SQL(stringLiteral: "p.status = '\($0.rawValue)'") }
         let matching: SQL = .matching(
             customer.map { "p.customer_id = \($0)" }, invoice.map { "p.invoice_id = \($0)" },
-            subscription.map { "p.subscription_id = \($0)" }, status.map { "p.status = \($0.rawValue)" },
+            subscription.map { "p.subscription_id = \($0)" }, standing,
             after.map { "p.id < \($0)" })
         return try db.query(
             "SELECT \(PaymentRecord.columns) FROM payments p \(matching) ORDER BY p.id DESC LIMIT \(limit)",

@@ -170,9 +170,11 @@ package enum RefundStore {
         payment: PaymentID? = nil, customer: CustomerID? = nil, status: FollowUpStatus? = nil, after: RefundID?,
         limit: Int, in db: borrowing PostgresTransaction
     ) throws -> [RefundRecord] {
+        // Written out: the partial index of what is under way serves no parameter.
+        let standing: SQL? = status.map { SQL(stringLiteral: "status = '\($0.rawValue)'") }
         let matching: SQL = .matching(
-            payment.map { "payment_id = \($0)" }, customer.map { "customer_id = \($0)" },
-            status.map { "status = \($0.rawValue)" }, after.map { "id < \($0)" })
+            payment.map { "payment_id = \($0)" }, customer.map { "customer_id = \($0)" }, standing,
+            after.map { "id < \($0)" })
         return try db.query(
             "SELECT \(RefundRecord.columns) FROM refunds \(matching) ORDER BY id DESC LIMIT \(limit)",
             as: RefundRecord.self)

@@ -65,20 +65,15 @@ import Testing
         try await withInstalments { world in
             let customer: CustomerID = try await world.payments.payer()
             _ = try await world.running(customer, "pay_in_3", 9_000)
-            let real: Instant = SystemClock().now
-            let toDue: Int64 = CivilDate(dayNumber: InstalmentWorld.today).adding(months: 1).startMicroseconds
-            let offset: Int64 = toDue - real.microseconds
-            for (shift, count) in [(-3_600_000_000, 0), (3_600_000_000, 1)] as [(Int64, Int)] {
-                try await world.payments.execute("UPDATE test_clock SET offset_microseconds = \(offset + shift)")
+            let due: Instant = TimeZoneID.utc.startOfDay(CivilDate(dayNumber: InstalmentWorld.today).adding(months: 1))
+            for (shift, count) in [(-315_360_000, 0), (-3_600, 0), (3_600, 1)] as [(Int64, Int)] {
+                try await world.payments.database.transaction { db in
+                    try setTestClock(to: due.adding(.seconds(shift)), in: db)
+                }
                 #expect(try await world.payments.number(InstalmentBooks.dueNow) == count)
             }
         }
     }
-}
-
-extension CivilDate {
-    /// The moment the day begins, UTC.
-    fileprivate var startMicroseconds: Int64 { Int64(dayNumber) * 86_400_000_000 }
 }
 
 @Suite("Histories of plans on a whole service") struct InstalmentStoryTests {
@@ -119,15 +114,30 @@ extension CivilDate {
             guard let id: String = paid.randomElement(using: &random) else { return }
             _ = try? await world.payments.refund(PaymentID(unchecked: id), .random(in: 1...9_000, using: &random))
         case 9:
-            world.payments.provider.turn(Bool.random(using: &random) ? .booksAndVanishes : .away)
-            try await world.runDue()
-            try await world.deliverNews()
-            world.payments.provider.turn(.well)
+            try await loseAnswers(world.payments, Bool.random(using: &random) ? .booksAndVanishes : .away) {
+                try await world.runDue()
+                try await world.deliverNews()
+            }
         default:
             world.payments.clock.advance(by: .seconds(Int64.random(in: 1...20, using: &random) * 86_400))
             guard Bool.random(using: &random) else { return }
             for _ in 0..<Int.random(in: 1...2, using: &random) { try await world.rest() }
         }
+    }
+
+    /// Has the provider answer nothing that begins meanwhile.
+    private func loseAnswers(
+        _ payments: PaymentWorld, _ mood: ScriptedProvider.Mood, while work: () async throws -> Void
+    ) async throws {
+        let moving: SQL = "SELECT count(*) FROM payments WHERE status = 'processing'"
+        let (before, unread): (Int, Int) = (try await payments.number(moving), payments.provider.readInVain)
+        payments.provider.turn(mood)
+        try await work()
+        let begun: Int = try await payments.number(moving) - before
+        try await eventually(within: .seconds(10), "the answers are lost") {
+            payments.provider.readInVain >= unread + begun
+        }
+        payments.provider.turn(.well)
     }
 
     /// A settlement whose answer was lost, and which the sweeper finds as the last thing that happens.

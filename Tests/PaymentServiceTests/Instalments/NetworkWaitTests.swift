@@ -121,6 +121,12 @@ import Testing
             try await world.payments.attach(InstalmentWorld.good, to: customer)
             try await world.rest()
             #expect(try await attempts(world) == ["1 failed insufficient_funds", "2 succeeded"])
+            let started: [String] = try await world.payments.texts(
+                """
+                SELECT body::jsonb->>'customer_started' FROM outbox WHERE type = 'payment.created.v1'
+                    AND body::jsonb->>'attempt' = '2'
+                """)
+            #expect(started == ["true"], "somebody brought the other card")
             #expect(try await world.violations().isEmpty)
         }
     }

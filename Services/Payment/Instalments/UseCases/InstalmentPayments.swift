@@ -44,7 +44,7 @@ enum InstalmentPayments {
                 attempts.append(
                     NextAttempt(
                         payment: payment, attemptID: AttemptID.new(at: now), method: method, authenticated: false,
-                        offSession: true))
+                        offSession: true, customerStarted: method.id != payment.paymentMethodID))
             } else if payment.status == .failed || payment.status == .canceled {
                 continue
             }

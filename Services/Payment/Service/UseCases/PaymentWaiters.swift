@@ -8,7 +8,8 @@ import Synchronization
 ///
 /// Whoever settles a payment stores the answer in the same transaction and hands the caller the payment after it. A caller
 /// of another instance is not here: its instance looks into the database now and then, for all its callers at once. The first
-/// look at a payment comes when this process has had the time to settle it, so that callers of its own cost none.
+/// look at a payment comes when this process has had the time to settle it, so that its own callers cost none unless their
+/// provider takes longer.
 package final class PaymentWaiters: Sendable {
     private typealias Waiting = CheckedContinuation<PaymentRecord?, Never>
 
