@@ -200,8 +200,8 @@ def codes_are_in_no_log(world: World) -> None:
     with running() as gateway:
         for path in paths:
             # Long enough for a file, of which nginx warns.
-            assert gateway.ask(b"a" * (20 << 10), path=path)[0] == 200
-        gateway.ask(b"a" * (20 << 10))
+            assert gateway.ask(b"a" * (64 << 10), path=path)[0] == 200
+        gateway.ask(b"a" * (64 << 10))
         gateway.behind.hangs_up = True
         for path in [*paths, "/v1/payments"]:
             assert gateway.ask(b"{}", path=path)[0] == 502
@@ -210,7 +210,7 @@ def codes_are_in_no_log(world: World) -> None:
             assert code not in log and "5ecret" not in log, log
         for path in ("/pay/*/status", "/pay/*", "/v1/three_d_secure/*", "/pay/authentication/*/step", "/v1/payments"):
             assert f"POST {path} 200" in written, written
-        assert errors.count("POST /v1/payments") == 2, errors
+        assert errors.count("POST /v1/payments") >= 2, errors
 
 
 def request_ids_are_the_daemons(world: World) -> None:
