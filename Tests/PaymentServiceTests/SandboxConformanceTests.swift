@@ -41,8 +41,16 @@ private struct SandboxBench: ConnectorBench {
     func calm() async throws { world.provider.turn(.well) }
 
     func books(of request: ChargeRequest) async throws -> ProviderBooks {
-        let key: AttemptID = request.idempotencyKey
-        let books: ProviderBooks? = try await world.database.transaction { db in
+        try await world.sandboxBooks(of: request.idempotencyKey)
+    }
+
+    func complaints() async throws -> [String] { [] }
+}
+
+extension PaymentWorld {
+    /// What the sandbox has in its books of a charge.
+    func sandboxBooks(of key: AttemptID) async throws -> ProviderBooks {
+        let books: ProviderBooks? = try await database.transaction { db in
             try db.first(
                 """
                 SELECT count(*) FILTER (WHERE c.outcome IN ('succeeded', 'authorized')),
@@ -57,8 +65,6 @@ private struct SandboxBench: ConnectorBench {
         }
         return books ?? ProviderBooks()
     }
-
-    func complaints() async throws -> [String] { [] }
 }
 
 @Suite("Conformance of the sandbox connector") struct SandboxConformanceTests {

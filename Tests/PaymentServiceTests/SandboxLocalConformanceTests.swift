@@ -86,21 +86,7 @@ private struct SandboxLocalBench: ConnectorBench {
     func calm() async throws { lossy.turn(nil) }
 
     func books(of request: ChargeRequest) async throws -> ProviderBooks {
-        let key: AttemptID = request.idempotencyKey
-        let books: ProviderBooks? = try await world.database.transaction { db in
-            try db.first(
-                """
-                SELECT count(*) FILTER (WHERE c.outcome IN ('succeeded', 'authorized')),
-                    coalesce(sum(c.captured), 0)::bigint,
-                    (SELECT coalesce(sum(r.amount), 0)::bigint FROM sandbox_refunds r WHERE r.charge_key = \(key))
-                FROM sandbox_charges c WHERE c.idempotency_key = \(key)
-                """
-            ) { row in
-                let charges: Int = try row.next()
-                return ProviderBooks(charges: charges, captured: try row.next(), refunded: try row.next())
-            }
-        }
-        return books ?? ProviderBooks()
+        try await world.sandboxBooks(of: request.idempotencyKey)
     }
 
     func complaints() async throws -> [String] { [] }
