@@ -40,6 +40,19 @@ private struct MigrationFolder {
         }
     }
 
+    /// Reads a table in a transaction that ends when the gate opens.
+    private func holdingSongs(_ pool: PostgresPool) async throws -> (Task<Void, any Error>, Gate) {
+        let gate = Gate()
+        let holder = Task {
+            try await pool.transaction { db in
+                try db.execute("LOCK TABLE songs IN ACCESS SHARE MODE")
+                gate.pass()
+            }
+        }
+        try await gate.awaitVisitor()
+        return (holder, gate)
+    }
+
     private func refusal(_ migrator: Migrator, _ database: LentDatabase) async -> PostgresError? {
         await failure { try await migrator.migrate(url: database.url) }
     }
@@ -164,14 +177,7 @@ private struct MigrationFolder {
             _ = try await migrator.migrate(url: database.url)
             try folder.write("0002_alter.sql", "ALTER TABLE songs ADD COLUMN year int;")
             let pool: PostgresPool = database.pool(schema: "music")
-            let gate = Gate()
-            let holder = Task {
-                try await pool.transaction { db in
-                    try db.execute("LOCK TABLE songs IN ACCESS SHARE MODE")
-                    gate.pass()
-                }
-            }
-            try await gate.awaitVisitor()
+            let (holder, gate) = try await holdingSongs(pool)
             #expect(await refusal(migrator, database)?.kind == .lockTimeout)
             gate.open()
             try await holder.value
@@ -189,14 +195,7 @@ private struct MigrationFolder {
             _ = try await patient.migrate(url: database.url)
             try folder.write("0002_alter.sql", "ALTER TABLE songs ADD COLUMN year int;")
             let pool: PostgresPool = database.pool(schema: "music")
-            let gate = Gate()
-            let holder = Task {
-                try await pool.transaction { db in
-                    try db.execute("LOCK TABLE songs IN ACCESS SHARE MODE")
-                    gate.pass()
-                }
-            }
-            try await gate.awaitVisitor()
+            let (holder, gate) = try await holdingSongs(pool)
             let migration: Task<[String], any Error> = Task { [patient] in
                 try await patient.migrate(url: database.url)
             }

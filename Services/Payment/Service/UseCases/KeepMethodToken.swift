@@ -17,7 +17,7 @@ package struct KeepMethodToken: Sendable {
     /// - Returns: 201 once it is kept, also where it was before; 202 while the customer or the provider is to do something: the
     ///   same request again goes on.
     /// - Throws: ``Problem``: 422 naming the field at fault, 409 where the provider keeps the method as another or is still to
-    ///   remove it, 503 while the provider does not answer. Nothing is stored then.
+    ///   remove it, 503 while the provider does not answer. Nothing can be charged by the token then.
     package func callAsFunction(
         _ call: Call, _ id: PaymentMethodID, _ input: KeepMethodTokenInput
     ) async throws -> Reply<MethodTokenResource> {

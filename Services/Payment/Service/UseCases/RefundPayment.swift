@@ -154,7 +154,7 @@ package struct RefundPayment: Sendable {
         _ id: RefundID, reference: String, at now: Instant, in db: borrowing PostgresTransaction
     ) throws -> RefundRecord {
         guard let open: RefundRecord = try RefundStore.lock(id, in: db),
-            let payment: PaymentRecord = try PaymentStore.lock(open.paymentID, in: db)
+            let payment: PaymentRecord = try PaymentStore.find(open.paymentID, in: db)
         else { throw Problem.notFound("refund", id.rawValue) }
         let moved: RefundRecord? = try db.first(
             """
@@ -168,7 +168,7 @@ package struct RefundPayment: Sendable {
                     ProviderAlarms.shared.note(fault, of: payment.provider, on: .refund, isSingular: true)
                 }
             }
-            return open
+            return try Self.standing(id, in: db)
         }
         let movement = ExchangeMovement(
             reference: id.rawValue, paymentID: payment.id, amount: refund.amount, provider: payment.provider)
