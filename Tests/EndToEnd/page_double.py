@@ -28,11 +28,17 @@ LINK = {
     "description": "Kopfhörer Nord 2", "merchant": "Nordlicht Audio", "logo": None, "language": None,
     "methods": ["card", "klarna", "paypal", "bitcoin"], "crypto": {"bitcoin": "BTC"},
     "success_url": "https://shop.example/thanks", "cancel_url": "https://shop.example/cart", "is_sandbox": True,
-    "country": None, "forms": {}, "wallets": None, "creditor": None,
+    "country": None, "forms": {}, "wallets": None, "creditor": None, "card_form": None,
 }  # fmt: skip
 GOOGLE = "https://pay.google.com/gp/p/js/pay.js"
 GOOGLE_POLICY = POLICY.replace("script-src 'self'", "script-src 'self' https://pay.google.com").replace(
     "require-trusted-types-for 'script'", "frame-src https://pay.google.com"
+)
+STRIPE = "https://js.stripe.com/v3/?advancedFraudSignals=false"
+STRIPE_POLICY = (
+    POLICY.replace("script-src 'self'", "script-src 'self' https://js.stripe.com")
+    .replace("connect-src 'self'", "connect-src 'self' https://api.stripe.com")
+    .replace("require-trusted-types-for 'script'", "frame-src https://js.stripe.com https://*.js.stripe.com https://hooks.stripe.com")
 )
 QR = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 4 4"><path d="M0 0h2v2H0zM3 1h1v3H3zM1 3h1v1H1z"/></svg>'
 
@@ -109,7 +115,10 @@ class Double:
         data = json.dumps(LINK | {"state": self.status} | self.link).replace("<", "\\u003c")
         values = {"language": "en", "direction": "ltr", "title": "Nordlicht Audio", "assets": "/pay/assets/v"}
         google = f'<script async id="google-pay" src="{GOOGLE}"></script>'
-        values["scripts"] = google if "google_pay" in self.link.get("methods", []) else ""
+        stripe = f'<script async id="card-form" src="{STRIPE}"></script>'
+        values["scripts"] = (google if "google_pay" in self.link.get("methods", []) else "") + (
+            stripe if self.link.get("card_form") else ""
+        )
         for name, value in (values | {"brand": "/pay/assets/v/plain.css", "data": data}).items():
             text = text.replace("{{" + name + "}}", value)
         return text

@@ -55,6 +55,27 @@ import Testing
         }
     }
 
+    @Test("a card of Stripe's form pays once, or is kept by the payment that its customer agrees to later ones with")
+    func form() async throws {
+        try await withStripe { double in
+            let adapter = double.adapter()
+            let customer = CustomerID.made(at: double.clock.now)
+            let once: EnteredCard = try #require(try await adapter.entered("pm_card_visa", for: nil))
+            #expect(once.card.brand == "visa" && once.card.last4 == "4242" && once.customer == nil)
+            #expect(outline(try await adapter.charge(double.request(once.token, customer: nil))) == .captured)
+            let kept: EnteredCard = try #require(try await adapter.entered("pm_card_mastercard", for: customer))
+            #expect(kept.customer?.hasPrefix("cus_") == true)
+            let first = ChargeRequest(
+                idempotencyKey: .made(at: double.clock.now), paymentID: .made(at: double.clock.now),
+                source: .stored(token: kept.token, providerCustomer: kept.customer),
+                amount: Money(minor: 4_900, currency: .eur), keepsMethod: true)
+            #expect(outline(try await adapter.charge(first)) == .captured)
+            let later = double.request(kept.token, customer: kept.customer, offSession: true)
+            #expect(outline(try await adapter.charge(later)) == .captured)
+            #expect(try await double.complaints().isEmpty)
+        }
+    }
+
     @Test("a bank account that Stripe is told of is saved with its mandate, and debited") func account() async throws {
         try await withStripe { double in
             let adapter = double.adapter()

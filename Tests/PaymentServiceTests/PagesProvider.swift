@@ -10,20 +10,23 @@ import Testing
 
 /// A provider whose customers finish on a page of its own, and whose vault wants them too: what each charge has come to
 /// is set by the test, as a customer and a bank would.
-final class PagesProvider: PaymentProvider, ProviderBankAccounts {
+final class PagesProvider: PaymentProvider, ProviderBankAccounts, ProviderCardForm {
     let name: String
     let capabilities: ProviderCapabilities
+    let cardForm: CardForm?
 
     /// - Parameters:
+    ///   - cardForm: Its form on our pages; none when left out.
     ///   - methods: What it takes; some of each kind when left out.
     ///   - refusal: Why it never charges an amount.
     ///   - refusalOfPart: Why it never captures or refunds an amount.
     init(
-        name: String = "pages", methods: [ProviderCapabilities.Method]? = nil,
+        name: String = "pages", cardForm: CardForm? = nil, methods: [ProviderCapabilities.Method]? = nil,
         refusal: @escaping @Sendable (Money) -> UnitRefusal? = { _ in nil },
         refusalOfPart: @escaping @Sendable (Money) -> UnitRefusal? = { _ in nil }
     ) {
         self.name = name
+        self.cardForm = cardForm
         capabilities = ProviderCapabilities(
             methods: methods ?? Self.methods, currencies: Self.currencies, refusal: refusal,
             refusalOfPart: refusalOfPart)
@@ -65,6 +68,8 @@ final class PagesProvider: PaymentProvider, ProviderBankAccounts {
         var isAway = false
         var fault: ProviderFault?
         var accounts: [String] = []
+        var entered: [String: EnteredCard] = [:]
+        var enteredFor: [CustomerID?] = []
     }
 
     private let state = Mutex(State())
@@ -97,6 +102,10 @@ final class PagesProvider: PaymentProvider, ProviderBankAccounts {
     func forget(as answer: ForgetMethodAnswer) { state.withLock { $0.forgetting = answer } }
     /// What every question comes to; `nil` for an answer.
     func fail(with fault: ProviderFault?) { state.withLock { $0.fault = fault } }
+    /// What its form has given a token for.
+    func enter(_ card: EnteredCard) { state.withLock { $0.entered[card.token] = card } }
+    /// For whom it was asked about such cards.
+    var enteredFor: [CustomerID?] { state.withLock { $0.enteredFor } }
     func goAway(_ away: Bool) { state.withLock { $0.isAway = away } }
 
     static func page(_ attempt: AttemptID) -> ChargeAnswer {
@@ -168,6 +177,19 @@ final class PagesProvider: PaymentProvider, ProviderBankAccounts {
     func look(at token: String) async throws(ProviderFault) -> VaultedMethod? {
         let name: String = name(of: token)
         return try ask { $0.vaulted[name] }
+    }
+
+    func entered(_ token: String, for customer: CustomerID?) async throws(ProviderFault) -> EnteredCard? {
+        let card: EnteredCard? = try ask { state in
+            state.enteredFor.append(customer)
+            return state.entered[token]
+        }
+        await happen()
+        return card.map { card in
+            EnteredCard(
+                token: card.token, customer: customer.map { "cus_\($0)" }, card: card.card,
+                fingerprint: card.fingerprint)
+        }
     }
 
     func forget(_ request: ForgetMethodRequest) async throws(ProviderFault) -> ForgetMethodAnswer {

@@ -40,6 +40,21 @@ import Testing
         #expect(card?.multipleCapture == expected)
     }
 
+    @Test("Stripe's fields stand on our pages where its publishable key is given, one of the mode's")
+    func cardForm() throws {
+        func form(_ key: String?) throws -> CardForm? {
+            let environment: [String: String] = ["STRIPE_SECRET_KEY": "sk_test_1", "STRIPE_PUBLISHABLE_KEY": key ?? ""]
+            return try (providers([:], environment).first as? any ProviderCardForm)?.cardForm
+        }
+        #expect(try form(nil) == nil)
+        let found: CardForm = try #require(try form("pk_test_1"))
+        #expect(found.name == "stripe" && found.key == "pk_test_1")
+        #expect(found.script.hasPrefix("https://js.stripe.com/") && found.script.contains("advancedFraudSignals=false"))
+        for key in ["pk_live_1", "sk_test_1", "rk_test_1"] {
+            #expect(throws: ServiceConfiguration.Invalid.self) { try form(key) }
+        }
+    }
+
     @Test(
         "a part of a charge has no least amount, and no digits that its provider does not count",
         arguments: [

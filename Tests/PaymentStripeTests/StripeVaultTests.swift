@@ -48,6 +48,29 @@ import Testing
         }
     }
 
+    @Test("a card of Stripe's form is read before it is charged; its customer is made known where it is to be kept")
+    func entered() async throws {
+        let customer = CustomerID.made(at: StripeWorld.now)
+        let once = StripeWorld(.answer(200, Self.method()))
+        let card = VaultedCard(brand: "visa", last4: "4242", expMonth: 12, expYear: 2030)
+        let expected = EnteredCard(token: "pm_1", customer: nil, card: card, fingerprint: nil)
+        #expect(try await once.adapter.entered("pm_1", for: nil) == expected)
+        #expect(once.methods == ["GET"] && once.paths == ["/v1/payment_methods/pm_1"])
+        let made: FakeTransport.Step = Self.kept(customer, Self.method())[0]
+        let kept = StripeWorld(steps: [.answer(200, Self.method()), made])
+        #expect(try await kept.adapter.entered("pm_1", for: customer)?.customer == "cus_1")
+        #expect(kept.paths == ["/v1/payment_methods/pm_1", "/v1/customers"])
+        // Somebody's already, no card, or nothing that Stripe could know.
+        for method in [Self.method(customer: "cus_2"), Self.method(type: "sepa_debit")] {
+            #expect(try await StripeWorld(.answer(200, method)).adapter.entered("pm_1", for: nil) == nil)
+        }
+        for token in ["sepa_debit/pm_1", "../customers", "tok_1"] {
+            let unsent = StripeWorld()
+            #expect(try await unsent.adapter.entered(token, for: customer) == nil)
+            #expect(unsent.transport.requests.isEmpty)
+        }
+    }
+
     @Test(
         "where the customer comes back to is told where it is known, and nothing in its place",
         arguments: [true, false])

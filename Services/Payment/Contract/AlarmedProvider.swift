@@ -91,6 +91,14 @@ extension AlarmedProvider: ProviderBankAccounts where Provider: ProviderBankAcco
     }
 }
 
+extension AlarmedProvider: ProviderCardForm where Provider: ProviderCardForm {
+    var cardForm: CardForm? { provider.cardForm }
+
+    func entered(_ token: String, for customer: CustomerID?) async throws(ProviderFault) -> EnteredCard? {
+        try await heard(.method) { () throws(ProviderFault) in try await provider.entered(token, for: customer) }
+    }
+}
+
 extension AlarmedProvider: ProviderDisputes where Provider: ProviderDisputes {
     var disputesPolledEvery: Duration { provider.disputesPolledEvery }
 

@@ -24,19 +24,32 @@ struct LinkPage: Sendable {
         let link: LinkRecord? = if case .link(let standing, _, _, _) = subject { standing.link } else { nil }
         let language: String = link?.language ?? "en"
         let hasGoogle: Bool = offers(subject).contains { $0.type == LinkMethod.googlePay.rawValue }
+        let form: CardForm? = cardForm(subject)
         let values: [String: String] = [
             "language": language, "direction": PageLanguage.isRightToLeft(language) ? "rtl" : "ltr",
             "title": (link?.brand.name ?? "Refrain").markupEscaped,
             "assets": "/pay/assets/\(assets.version)",
             "brand": link.map { "/pay/\($0.code.text)/brand.css" } ?? "/pay/assets/\(assets.version)/plain.css",
             "data": Self.embedded(data(subject)),
-            "scripts": hasGoogle
-                ? #"<script async id="google-pay" src="\#(LinkWallets.GooglePay.script)"></script>"# : "",
+            "scripts": (hasGoogle ? Self.script("google-pay", LinkWallets.GooglePay.script) : "")
+                + (form.map { Self.script("card-form", $0.script) } ?? ""),
         ]
         return PageReply(
             status: status(subject), contentType: "text/html; charset=utf-8",
             body: Array(Self.filled(assets.template, values).utf8),
-            headers: PageHeaders.of(logo: link?.brand.logoURL, googlePay: hasGoogle))
+            headers: PageHeaders.of(logo: link?.brand.logoURL, googlePay: hasGoogle, form: form))
+    }
+
+    private static func script(_ id: String, _ address: String) -> String {
+        #"<script async id="\#(id)" src="\#(address.markupEscaped)"></script>"#
+    }
+
+    /// Whose form takes cards on this page; `nil`: no provider's.
+    private func cardForm(_ subject: Subject) -> CardForm? {
+        guard case .link(let standing, .active, let offers, let country) = subject,
+            offers.contains(where: { $0.type == LinkMethod.card.rawValue })
+        else { return nil }
+        return settings.cardForm(standing.link.amount, country: country)?.cardForm
     }
 
     private func offers(_ subject: Subject) -> [LinkOffer] {
@@ -84,6 +97,7 @@ struct LinkPage: Sendable {
             add("is_sandbox", .bool(settings.isSandbox))
             add("wallets", wallets)
             add("creditor", creditor)
+            add("card_form", cardForm(subject).map { ["name": .string($0.name), "key": .string($0.key)] } ?? .null)
         }
         return .object(members)
     }

@@ -91,7 +91,13 @@ package struct LinkSettings: Sendable {
     /// Numbers are taken by the sandbox only; other providers have cards entered on their own form.
     private func takesCards(_ amount: Money, _ country: String?) -> Bool {
         let wish = Self.wish(LinkMethod.card.rawValue, amount, country)
-        return providers.capabilities(of: "sandbox").map { $0.obstacle(to: wish) == nil } ?? false
+        return cardForm(amount, country: country) != nil
+            || providers.capabilities(of: "sandbox").map { $0.obstacle(to: wish) == nil } ?? false
+    }
+
+    /// Whose form pages have cards entered on; `nil`: their own, for the sandbox's cards.
+    package func cardForm(_ amount: Money, country: String?) -> (any ProviderCardForm)? {
+        providers.cardForm(for: Self.wish(LinkMethod.card.rawValue, amount, country))
     }
 
     private func takesInstalments(_ amount: Money) -> Bool {

@@ -65,6 +65,18 @@ package enum LinkUseStore {
         ) { row in try row.next() } ?? false
     }
 
+    /// The method that a token became when this visit handed it over; `nil` when it has not.
+    package static func method(
+        _ token: String, of link: PaymentLinkID, session: LinkSession, in db: borrowing PostgresTransaction
+    ) throws -> PaymentMethodID? {
+        try db.first(
+            """
+            SELECT m.id FROM payment_link_cards c JOIN payment_methods m ON m.id = c.payment_method_id
+            WHERE c.link_id = \(link) AND c.session = \(session.text) AND m.provider_token = \(token)
+            """
+        ) { row in try row.next() }
+    }
+
     /// The payment of a slot; `nil` when there is none that counts.
     package static func payment(
         of link: PaymentLinkID, slot: String, in db: borrowing PostgresTransaction

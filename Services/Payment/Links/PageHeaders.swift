@@ -1,5 +1,6 @@
 import BillingCore
 import HTTPKit
+import PaymentContract
 
 /// What browsers are told of a page: nothing runs, loads or frames but what it names, and nobody learns its address.
 enum PageHeaders {
@@ -7,17 +8,25 @@ enum PageHeaders {
 
     /// - Parameters:
     ///   - logo: The one address outside that an image may come from.
-    ///   - googlePay: Whether the page loads Google's script, whose sheet is a window and frames of Google's. A script of
-    ///     theirs keeps no trusted types.
-    static func of(logo: String?, googlePay: Bool) -> [HeaderField] {
+    ///   - googlePay: Whether the page loads Google's script, whose sheet is a window and frames of Google's.
+    ///   - form: Whose form takes cards on the page; its fields are frames of the provider's. Scripts from outside keep no trusted
+    ///     types.
+    static func of(logo: String?, googlePay: Bool, form: CardForm? = nil) -> [HeaderField] {
         let image: String = logo.flatMap { WebAddress($0) }.map { " \($0.origin)" } ?? ""
-        let google: String = googlePay ? " https://pay.google.com" : ""
+        let google: [String] = googlePay ? ["https://pay.google.com"] : []
+        let origin: [String] = form.flatMap { WebAddress($0.script) }.map { [$0.origin] } ?? []
+        let frames: [String] = google + origin + (form?.frames ?? [])
+        let asked: [String] = google + (googlePay ? ["https://google.com"] : []) + (form?.asks ?? [])
+        func sources(_ directive: String, _ others: [String]) -> String {
+            ([directive, "'self'"] + others).joined(separator: " ")
+        }
         var policy: [String] = [
-            "default-src 'none'", "script-src 'self'\(google)", "style-src 'self'", "img-src 'self'\(image)",
-            "connect-src 'self'\(googlePay ? google + " https://google.com" : "")", "form-action 'self'",
-            "base-uri 'none'", "frame-ancestors 'none'",
+            "default-src 'none'", sources("script-src", google + origin), "style-src 'self'", "img-src 'self'\(image)",
+            sources("connect-src", asked), "form-action 'self'", "base-uri 'none'", "frame-ancestors 'none'",
         ]
-        policy.append(googlePay ? "frame-src\(google)" : "require-trusted-types-for 'script'")
+        policy.append(
+            frames.isEmpty
+                ? "require-trusted-types-for 'script'" : (["frame-src"] + frames).joined(separator: " "))
         return [
             HeaderField("Content-Security-Policy", policy.joined(separator: "; ")),
             HeaderField("Referrer-Policy", "no-referrer"), noSniff, HeaderField("X-Frame-Options", "DENY"),

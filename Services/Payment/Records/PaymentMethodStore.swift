@@ -37,6 +37,8 @@ package struct PaymentMethodRecord: PostgresRecord, Sendable {
     package let providerCustomer: String?
     package let isDefault: Bool
     package let status: Status
+    /// It pays once: a card given on a link's page, or what a wallet or a provider's page stands for.
+    package let isSingleUse: Bool
     /// What the customer has to do before it can be charged.
     package let setupAction: NextAction?
     /// Why the provider will not keep it.
@@ -51,7 +53,8 @@ package struct PaymentMethodRecord: PostgresRecord, Sendable {
 
     package static let columns: SQL = """
         id, customer_id, type, brand, bin, last4, exp_month, exp_year, fingerprint, provider, provider_token, \
-        provider_customer, is_default, status, setup_action::text, failure_code, return_url, country, created_at, \
+        provider_customer, is_default, status, single_use, setup_action::text, failure_code, return_url, country, \
+        created_at, \
         array_prepend(provider, ARRAY(SELECT t.provider FROM payment_method_tokens t
             WHERE t.payment_method_id = payment_methods.id ORDER BY t.created_at, t.provider)), \
         \(Mandate.columns)
@@ -60,8 +63,9 @@ package struct PaymentMethodRecord: PostgresRecord, Sendable {
     package init(
         id: PaymentMethodID, customerID: CustomerID, type: String = "card", brand: String?, bin: String? = nil,
         last4: String?, expMonth: Int?, expYear: Int?, fingerprint: String, provider: String, providerToken: String,
-        providerCustomer: String? = nil, isDefault: Bool, status: Status = .active, setupAction: NextAction? = nil,
-        failureCode: String? = nil, returnURL: String? = nil, country: String? = nil, createdAt: Instant,
+        providerCustomer: String? = nil, isDefault: Bool, status: Status = .active, isSingleUse: Bool = false,
+        setupAction: NextAction? = nil, failureCode: String? = nil, returnURL: String? = nil, country: String? = nil,
+        createdAt: Instant,
         providers: [String]? = nil, mandate: Mandate? = nil
     ) {
         self.id = id
@@ -79,6 +83,7 @@ package struct PaymentMethodRecord: PostgresRecord, Sendable {
         self.providerCustomer = providerCustomer
         self.isDefault = isDefault
         self.status = status
+        self.isSingleUse = isSingleUse
         self.setupAction = setupAction
         self.failureCode = failureCode
         self.returnURL = returnURL
@@ -93,7 +98,7 @@ package struct PaymentMethodRecord: PostgresRecord, Sendable {
             bin: try row.next(), last4: try row.next(), expMonth: try row.next(), expYear: try row.next(),
             fingerprint: try row.next(),
             provider: try row.next(), providerToken: try row.next(), providerCustomer: try row.next(),
-            isDefault: try row.next(), status: try row.nextCase(),
+            isDefault: try row.next(), status: try row.nextCase(), isSingleUse: try row.next(),
             setupAction: (try row.next() as String?).flatMap(NextAction.init(stored:)), failureCode: try row.next(),
             returnURL: try row.next(), country: try row.next(), createdAt: try row.next(),
             providers: try row.next() as [String], mandate: try Mandate(row: &row))
@@ -189,12 +194,12 @@ package enum PaymentMethodStore {
         _ = try db.execute(
             """
             INSERT INTO payment_methods (id, customer_id, type, brand, bin, last4, exp_month, exp_year, fingerprint,
-                provider, provider_token, provider_customer, is_default, default_since, status, setup_action,
-                failure_code, return_url, country, created_at)
+                provider, provider_token, provider_customer, is_default, default_since, status, single_use,
+                setup_action, failure_code, return_url, country, created_at)
             VALUES (\(method.id), \(method.customerID), \(method.type), \(method.brand), \(method.bin), \(method.last4),
                 \(method.expMonth), \(method.expYear), \(method.fingerprint), \(method.provider),
                 \(method.providerToken), \(method.providerCustomer), \(method.isDefault),
-                \(defaultSince), \(method.status.rawValue),
+                \(defaultSince), \(method.status.rawValue), \(method.isSingleUse),
                 \(method.setupAction?.stored)::jsonb, \(method.failureCode), \(method.returnURL),
                 \(method.country), \(method.createdAt))
             """)
@@ -216,6 +221,17 @@ package enum PaymentMethodStore {
                 \(methods.map(\.returnURL))::text[], \(methods.map { $0.payer?.stored })::text[]
             ) AS n(id, customer_id, type, provider, return_url, payer)
             """)
+    }
+
+    /// Keeps a card that was given to pay once, whose provider knows the customer.
+    /// - Returns: Whether it is one.
+    package static func keep(_ id: PaymentMethodID, in db: borrowing PostgresTransaction) throws -> Bool {
+        try db.execute(
+            """
+            UPDATE payment_methods SET single_use = false
+            WHERE id = \(id) AND single_use AND wallet IS NULL AND provider_token <> '' AND provider_customer IS NOT NULL
+                AND status = \(PaymentMethodRecord.Status.active.rawValue)
+            """) == 1
     }
 
     /// Locks the customer's row so that two new defaults take turns.
@@ -258,28 +274,34 @@ package enum PaymentMethodStore {
     }
 
     /// The method each payment would use: the named one when it is the customer's, else the default.
-    /// - Parameter wallets: Whether a wallet's card may be named, for callers that take its credential.
+    /// - Parameters:
+    ///   - wallets: Whether a wallet's card may be named, for callers that take its credential.
+    ///   - onPage: Whether another card that pays once may be named, for the page that it was given on.
     /// - Returns: One answer per question, in order.
     package static func resolve(
-        _ questions: [(customer: CustomerID, method: PaymentMethodID?)], wallets: Bool = false,
+        _ questions: [(customer: CustomerID, method: PaymentMethodID?)], wallets: Bool = false, onPage: Bool = false,
         in db: borrowing PostgresTransaction
     ) throws -> [ResolvedMethod] {
-        try db.query(resolution(of: questions, wallets: wallets), as: ResolvedMethod.self)
+        try db.query(resolution(of: questions, wallets: wallets, onPage: onPage), as: ResolvedMethod.self)
     }
 
-    /// Whether a method that was charged before may be charged anew: it is still the customer's, and no wallet's token, which is
-    /// good for one charge.
+    /// Whether a method that was charged before may be charged anew: it is still the customer's, and no wallet's token or card
+    /// given on a page, which are good for one charge.
     package static func canChargeAgain(
         _ id: PaymentMethodID, in db: borrowing PostgresTransaction
     ) throws -> Bool {
         try db.first(
-            "SELECT status = \(PaymentMethodRecord.Status.active.rawValue) AND wallet IS NULL FROM payment_methods WHERE id = \(id)"
+            """
+            SELECT status = \(PaymentMethodRecord.Status.active.rawValue) AND wallet IS NULL
+                AND NOT (single_use AND provider_token <> '')
+            FROM payment_methods WHERE id = \(id)
+            """
         ) { row in try row.next() } ?? false
     }
 
-    /// The query behind ``resolve(_:wallets:in:)``, for callers that send it with another.
+    /// The query behind ``resolve(_:wallets:onPage:in:)``, for callers that send it with another.
     package static func resolution(
-        of questions: [(customer: CustomerID, method: PaymentMethodID?)], wallets: Bool
+        of questions: [(customer: CustomerID, method: PaymentMethodID?)], wallets: Bool, onPage: Bool = false
     ) -> SQL {
         """
         SELECT c.id IS NOT NULL, m.id, m.type, m.fingerprint, m.provider, m.wallet IS NOT NULL
@@ -288,7 +310,8 @@ package enum PaymentMethodStore {
         LEFT JOIN customers c ON c.id = q.customer_id
         LEFT JOIN payment_methods m ON m.customer_id = q.customer_id
             AND ((q.method_id IS NULL AND m.is_default) OR m.id = q.method_id)
-            AND m.status = 'active' AND (NOT m.single_use OR (\(wallets) AND m.wallet IS NOT NULL))
+            AND m.status = 'active' AND (NOT m.single_use OR (\(wallets) AND m.wallet IS NOT NULL)
+                OR (\(onPage) AND m.wallet IS NULL AND m.provider_token <> ''))
         ORDER BY q.position
         """
     }

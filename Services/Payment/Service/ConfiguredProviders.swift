@@ -79,9 +79,16 @@ package struct ConfiguredProviders {
                 faults.append(
                     "STRIPE_SECRET_KEY must be a \(mode == .live ? "live" : "test") key in \(mode.rawValue) mode")
             }
+            let publishable: String? = value("STRIPE_PUBLISHABLE_KEY")
+            if let publishable, !publishable.hasPrefix(mode == .live ? "pk_live_" : "pk_test_") {
+                faults.append(
+                    "STRIPE_PUBLISHABLE_KEY must be a publishable \(mode == .live ? "live" : "test") key in "
+                        + "\(mode.rawValue) mode")
+            }
             let url: String = address("STRIPE_API_URL", default: "https://api.stripe.com")
             return StripeConfiguration(
-                baseURL: url, secretKey: Secret(key), returnURL: returnURL, multipleCapture: multipleCapture)
+                baseURL: url, secretKey: Secret(key), publishableKey: publishable, returnURL: returnURL,
+                multipleCapture: multipleCapture)
         }
 
         /// Wallets out of a list of names.

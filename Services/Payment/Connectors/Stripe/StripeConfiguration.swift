@@ -11,6 +11,8 @@ package struct StripeConfiguration: Sendable {
     package let baseURL: String
     /// The account's secret key.
     package let secretKey: Secret
+    /// The account's publishable key, which browsers are told, for Stripe's fields on our pages; `nil`: those have none.
+    package let publishableKey: String?
     /// Where a customer comes back to after 3-D Secure for a stored method; the payment's id is appended.
     package let returnURL: String
     /// Whether the account may capture one authorization in several parts. Stripe grants this per account.
@@ -21,12 +23,13 @@ package struct StripeConfiguration: Sendable {
     package let clock: any WallClock
 
     package init(
-        baseURL: String = "https://api.stripe.com", secretKey: Secret, returnURL: String,
-        multipleCapture: Bool = false, retries: ProviderRetryPolicy = ProviderRetryPolicy(),
+        baseURL: String = "https://api.stripe.com", secretKey: Secret, publishableKey: String? = nil,
+        returnURL: String, multipleCapture: Bool = false, retries: ProviderRetryPolicy = ProviderRetryPolicy(),
         clock: any WallClock = SystemClock()
     ) {
         self.baseURL = baseURL
         self.secretKey = secretKey
+        self.publishableKey = publishableKey
         self.returnURL = returnURL
         self.multipleCapture = multipleCapture
         self.retries = retries

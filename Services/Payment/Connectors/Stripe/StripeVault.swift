@@ -53,12 +53,7 @@ extension StripeAdapter: ProviderVault {
         guard try fields.id(of: "payment_method") == id else { throw fields.unusable("id", "is another") }
         let type: String = try fields.text("type")
         guard type == "card" else { return VaultedMethod(type: type) }
-        let card: StripeFields = try fields.fields(type)
-        return VaultedMethod(
-            type: type,
-            card: VaultedCard(
-                brand: try card.text("brand"), last4: try card.text("last4"),
-                expMonth: Int(try card.integer("exp_month")), expYear: Int(try card.integer("exp_year"))))
+        return VaultedMethod(type: type, card: try VaultedCard(fields.fields(type)))
     }
 
     /// Detaches the method from its customer: Stripe charges it no more, and nobody can attach it again. What Stripe

@@ -21,10 +21,12 @@ package struct PlanOrder: Sendable {
     let metadata: String
     /// Where the customer comes back to from an authentication.
     let returnURL: String?
+    /// The provider is told with the first payment that the method is kept for the later ones.
+    let keepsMethod: Bool
 
     package init(
         customerID: CustomerID, paymentMethodID: PaymentMethodID?, amount: Money, terms: String, offer: String?,
-        description: String?, metadata: String, returnURL: String? = nil
+        description: String?, metadata: String, returnURL: String? = nil, keepsMethod: Bool = false
     ) {
         self.customerID = customerID
         self.paymentMethodID = paymentMethodID
@@ -34,6 +36,7 @@ package struct PlanOrder: Sendable {
         self.description = description
         self.metadata = metadata
         self.returnURL = returnURL
+        self.keepsMethod = keepsMethod
     }
 }
 
@@ -94,7 +97,8 @@ package struct AgreePlan: Sendable {
         let instalment: Instalment = record.plan.instalments[first]
         try InstalmentPayments.begin(
             payment, for: record.parts[first].id, of: record, try instalment.owed(),
-            described: record.describe(instalment.number), with: method, returnURL: order.returnURL, at: now, in: db)
+            described: record.describe(instalment.number), with: method, keepsMethod: order.keepsMethod,
+            returnURL: order.returnURL, at: now, in: db)
         return try PlanStore.find(record.id, in: db) ?? record
     }
 

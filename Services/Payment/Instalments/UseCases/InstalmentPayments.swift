@@ -70,11 +70,13 @@ enum InstalmentPayments {
     /// A payment the customer is there for: the first one of a plan, or a settlement.
     static func begin(
         _ id: PaymentID, for instalment: InstalmentID, of record: PlanRecord, _ amount: Money, described: String,
-        with method: ChargeableMethod, returnURL: String? = nil, at now: Instant, in db: borrowing PostgresTransaction
+        with method: ChargeableMethod, keepsMethod: Bool = false, returnURL: String? = nil, at now: Instant,
+        in db: borrowing PostgresTransaction
     ) throws {
         let payment = NewPayment(
             id: id, attemptID: AttemptID.new(at: now), customerID: record.customerID, method: method, amount: amount,
-            instalmentID: instalment, description: described, offSession: false, returnURL: returnURL, createdAt: now)
+            instalmentID: instalment, description: described, offSession: false, keepsMethod: keepsMethod,
+            returnURL: returnURL, createdAt: now)
         _ = try PaymentStore.insert([payment], in: db)
         try Outbox.append([PaymentEvents.created(payment)].compactMap(\.self), in: db)
     }

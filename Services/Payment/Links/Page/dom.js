@@ -45,6 +45,19 @@ export function stuck() {
     h("button", { type: "button", lang: "en", onclick: () => window.location.reload() }, "Try again")));
 }
 
+/** What a script from outside gives, once it has run; `null` where it was kept away. */
+export async function outside(id, found) {
+  const script = document.getElementById(id);
+  // Whatever the page names has been loaded, or has failed, once the document is complete.
+  if (script && !found() && document.readyState !== "complete") {
+    await Promise.race([
+      new Promise((resolve) => { for (const name of ["load", "error"]) script.addEventListener(name, resolve, { once: true }); }),
+      new Promise((resolve) => setTimeout(resolve, 8000)),
+    ]);
+  }
+  return found() ?? null;
+}
+
 /** Tells screen readers. */
 export function announce(text) {
   document.getElementById("news").textContent = text;

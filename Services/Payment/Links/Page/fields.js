@@ -3,7 +3,7 @@
 import { h } from "./dom.js";
 import { t } from "./text.js";
 
-function boxed(name, label, hint, box, mark) {
+export function boxed(name, label, hint, box, mark) {
   return h("div", { class: "field" },
     h("label", { for: name }, label),
     h("span", { class: "box" }, box, mark),
@@ -46,6 +46,9 @@ export class Form {
 
   /** The key of what is wrong with a field; `null` when nothing is. */
   check() { return null; }
+
+  /** It stands in the page now; called again whenever it is put back there. */
+  shown() {}
 
   /** What the places of a fault's text are filled with. */
   places() { return {}; }

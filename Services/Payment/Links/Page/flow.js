@@ -87,9 +87,9 @@ export function status(onTrouble = () => {}) {
   return read(`status?session=${session}${origin ? `&payment_id=${origin}` : ""}`, onTrouble);
 }
 
-/** Hands the card to the vault; the number goes nowhere else and is not kept here. */
-export function keepCard(card) {
-  return post("card", { session, card });
+/** Hands the card to the vault, or what a provider's form gave for it; a number goes nowhere else and is not kept here. */
+export function keepCard(given) {
+  return post("card", { session, ...given });
 }
 
 /** Hands a wallet's token over in the place of a card. */

@@ -6,7 +6,8 @@ import { announce, h, show, stuck } from "./dom.js";
 import * as flow from "./flow.js";
 import { amountText } from "./money.js";
 import { PayerForm } from "./payer.js";
-import { PlanForm } from "./plans.js";
+import { planForm } from "./plans.js";
+import { stripeForm } from "./stripe.js";
 import { language, languages, locale, nameOf, preferred, speak, t } from "./text.js";
 import * as views from "./views.js";
 import { usable } from "./wallets.js";
@@ -16,6 +17,9 @@ const link = JSON.parse(document.getElementById("link").textContent);
 const here = ["card", "apple_pay", "google_pay"];
 const names = { paypal: "PayPal", klarna: "Klarna", afterpay_clearpay: "Afterpay", affirm: "Affirm", ideal: "iDEAL" };
 const nameOfMethod = (method) => (link.crypto?.[method] ? `${t("method_crypto")} (${link.crypto[method]})` : names[method] ?? t(`method_${method}`));
+/** Forms for a card: our fields, or the provider's. */
+const Cards = link.card_form?.name === "stripe" ? stripeForm(link.card_form.key) : CardForm;
+const Plans = planForm(Cards);
 let redraw = () => {};
 /** Attempts that this page has seen fail. */
 let attempts = 0;
@@ -30,7 +34,8 @@ function foot() {
     draw(redraw);
     document.getElementById("language").focus();
   } }, languages.map((code) => h("option", { value: code, selected: code === language, lang: code }, nameOf(code))));
-  const promise = link.methods?.includes("google_pay") ? `${t("secure")} ${t("secure_google")}` : t("secure");
+  const secure = t(link.card_form ? "secure_stripe" : "secure");
+  const promise = link.methods?.includes("google_pay") ? `${secure} ${t("secure_google")}` : secure;
   document.getElementById("foot").replaceChildren(h("p", {}, promise), h("label", {}, h("span", {}, t("language")), choice));
 }
 
@@ -153,7 +158,7 @@ function form(failure, box = failure ? views.alertBox(t("failed_title"), views.f
 function drawForm(box) {
   const offered = link.methods;
   const amount = amountText(link.amount, link.currency, link.exponent, locale);
-  const card = new CardForm(t("pay", { amount }), (given) => payByCard(card, given));
+  const card = new Cards(t("pay", { amount }), (given) => payByCard(card, given));
   const others = offered.filter((method) => !here.includes(method));
   const hasCard = offered.includes("card");
   const wallets = h("div", { class: "stack", hidden: true });
@@ -163,6 +168,7 @@ function drawForm(box) {
   else if (others.length > 0) parts.push(chooser(hasCard ? ["card", ...others] : others, card));
   else if (!offered.some((method) => method.endsWith("_pay"))) parts.push(h("p", { class: "note" }, t("no_method_text")));
   show(h("div", { class: "stack", id: "form" }, parts));
+  if (hasCard) card.shown();
   if (box) box.querySelector("strong").focus();
   offerWallets(wallets, hasCard || others.length > 0);
 }
@@ -170,6 +176,8 @@ function drawForm(box) {
 /** Hands a card over and pays with it, at once or the first part of a plan; what is wrong with it is told at its fields. */
 async function payByCard(form, given, plan) {
   let method;
+  // A card that a provider's form has taken pays once, unless its owner has agreed to more.
+  if (given.form && plan) given.form.keep = true;
   try {
     method = (await flow.keepCard(given)).payment_method_id;
   } catch (error) {
@@ -181,12 +189,13 @@ async function payByCard(form, given, plan) {
 }
 
 /** The plans are asked for when somebody wants to see them: they begin today. */
-function planForm() {
+function plans() {
   const place = h("div", { class: "stack" }, h("div", { class: "wait", "aria-hidden": "true" }));
   flow.plans(() => announce(t("network"))).then(({ data }) => {
     if (data.length === 0) return place.replaceChildren(h("p", { class: "note" }, t("no_method_text")));
-    const form = new PlanForm(data, link, (card, plan) => payByCard(form, card, plan));
-    return place.replaceChildren(form.node);
+    const form = new Plans(data, link, (card, plan) => payByCard(form, card, plan));
+    place.replaceChildren(form.node);
+    return form.shown();
   }).catch(refused);
   return place;
 }
@@ -194,7 +203,10 @@ function planForm() {
 /** Radio buttons for the ways to pay, with the chosen one's form below. */
 function chooser(methods, card) {
   const below = h("div", { class: "stack" });
-  const pick = (method) => below.replaceChildren(method === "card" ? card.node : formOf(method));
+  const pick = (method) => {
+    below.replaceChildren(method === "card" ? card.node : formOf(method));
+    if (method === "card" && below.isConnected) card.shown();
+  };
   const choices = methods.map((method, place) => h("label", { class: "choice" },
     h("input", { type: "radio", name: "method", value: method, checked: place === 0, onchange: () => pick(method) }), h("span", {}, nameOfMethod(method))));
   pick(methods[0]);
@@ -205,7 +217,7 @@ function chooser(methods, card) {
 function formOf(method) {
   const label = t("method_continue", { method: nameOfMethod(method) });
   if (method === "sepa_debit") return debitForm().node;
-  if (method === "instalments") return planForm();
+  if (method === "instalments") return plans();
   const asked = link.forms?.[method];
   if (!asked) {
     return h("button", { type: "button", onclick: () => { draw(() => views.waiting()); begin(() => flow.payBy({ type: method }, attempts, views.trouble)); } }, label);

@@ -2,12 +2,11 @@
 
 import { h } from "./dom.js";
 import { labelled } from "./fields.js";
-import { CardForm } from "./form.js";
 import { lateRule, moneyOf, schedule } from "./schedule.js";
 import { language, t } from "./text.js";
 
-/** Builds the form of the plans on offer. `onPay` gets the card and the plan agreed to. */
-export class PlanForm extends CardForm {
+/** The class of forms for the plans on offer, over that of forms for a card. `onPay` gets the card and the plan agreed to. */
+export const planForm = (Cards) => class extends Cards {
   constructor(offers, link, onPay) {
     const box = h("input", { id: "agree", type: "checkbox", required: true, "aria-describedby": "agree-fault" });
     const facts = h("div", { class: "stack", id: "plan" });
@@ -37,4 +36,4 @@ export class PlanForm extends CardForm {
     if (name === "agree") return this.inputs.agree.checked ? null : "agree_missing";
     return super.check(name);
   }
-}
+};

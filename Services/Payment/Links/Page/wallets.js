@@ -1,6 +1,7 @@
 // Apple Pay and Google Pay. Apple's is a part of the browser; Google's comes with a script of theirs, which the service
 // puts into the page only where Google Pay is offered.
 
+import { outside } from "./dom.js";
 import { decimal } from "./money.js";
 import { t } from "./text.js";
 
@@ -11,18 +12,6 @@ const card = {
 };
 
 const total = (link) => decimal(link.amount, link.exponent);
-
-/** Google's own script, once it has run; `null` where it was kept away. */
-async function googleAPI() {
-  const script = document.getElementById("google-pay");
-  if (script && !globalThis.google?.payments?.api) {
-    await Promise.race([
-      new Promise((resolve) => { for (const name of ["load", "error"]) script.addEventListener(name, resolve, { once: true }); }),
-      new Promise((resolve) => setTimeout(resolve, 8000)),
-    ]);
-  }
-  return globalThis.google?.payments?.api ?? null;
-}
 
 /** What Google is asked for: a token that only the service can open. */
 export function googleRequest(link) {
@@ -39,7 +28,7 @@ export function googleRequest(link) {
 }
 
 async function googlePay(link) {
-  const api = await googleAPI();
+  const api = await outside("google-pay", () => globalThis.google?.payments?.api);
   if (!api) return null;
   const client = new api.PaymentsClient({ environment: link.wallets.google_pay.environment });
   const ready = await client.isReadyToPay({ ...base, allowedPaymentMethods: [card] });

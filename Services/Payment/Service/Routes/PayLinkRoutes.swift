@@ -88,6 +88,7 @@ package struct LinkCardInput: JSONInput {
     enum Choice: Sendable {
         case card(CardInput)
         case wallet(WalletInput)
+        case form(FormCardInput)
     }
 
     let session: LinkSession
@@ -97,15 +98,31 @@ package struct LinkCardInput: JSONInput {
         session = f.linkSession()
         let wallet: WalletInput? = f.optionalObject(
             "wallet", as: WalletInput.self, doc: "In the place of a card: a wallet's token, which pays once")
-        if let wallet {
-            choice = .wallet(wallet)
-            if f.optionalObject("card", as: CardInput.self) != nil {
-                f.refuse("wallet", code: "conflicting_fields", message: "stands in the place of card")
-            }
-        } else {
+        let form: FormCardInput? = f.optionalObject(
+            "form", as: FormCardInput.self, doc: "In the place of a card: what the provider's form on the page gave")
+        guard let instead: Choice = wallet.map(Choice.wallet) ?? form.map(Choice.form) else {
             choice = .card(
                 f.object("card", as: CardInput.self, doc: "The number is handed to the provider and not kept"))
+            return
         }
+        choice = instead
+        let hasCard: Bool = f.optionalObject("card", as: CardInput.self) != nil
+        if hasCard || (wallet != nil && form != nil) {
+            f.refuse(wallet == nil ? "form" : "wallet", code: "conflicting_fields", message: "stands alone")
+        }
+    }
+}
+
+/// What a provider's form on the page gave for a card.
+struct FormCardInput: JSONInput {
+    let token: String
+    /// The card is to be charged again later, under what its customer agrees to with the payment.
+    let keep: Bool
+
+    init(_ f: inout InputFields) {
+        token = f.string("token", min: 1, max: 255, doc: "The provider's name of the card; it pays once")
+        keep = f.bool(
+            "keep", default: false, doc: "true: for instalments, whose later parts the card is charged with, too")
     }
 }
 

@@ -242,7 +242,7 @@ private struct StoredSource {
         let returnURL: String? = try row.next()
         payer = (try row.next() as String?).flatMap(ChargePayer.init(stored:))
         source =
-            isSingleUse
+            isSingleUse && token.isEmpty
             ? .redirect(method: type, returnURL: returnURL ?? "")
             : .stored(token: token, providerCustomer: providerCustomer)
     }

@@ -64,8 +64,7 @@ package struct KeepMethodToken: Sendable {
         guard let method: PaymentMethodRecord = try PaymentMethodStore.find(id, in: db) else {
             throw Problem.notFound("payment method", id.rawValue)
         }
-        // What is used once has no token.
-        guard method.status == .active, !method.providerToken.isEmpty else { throw gone(method) }
+        guard method.status == .active, !method.isSingleUse else { throw gone(method) }
         guard method.provider != provider else {
             throw Problem.invalid("provider", code: "own_provider", "keeps the method already")
         }

@@ -52,7 +52,7 @@ extension PayLink {
         switch input.choice {
         case .card(let id):
             let found: ResolvedMethod? = try PaymentMethodStore.resolve(
-                [(standing.link.customerID, id)], wallets: true, in: db
+                [(standing.link.customerID, id)], wallets: true, onPage: true, in: db
             ).first
             guard let card: ChargeableMethod = found?.method else {
                 throw Problem.notFound("payment method", id.rawValue)

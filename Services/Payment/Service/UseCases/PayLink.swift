@@ -41,7 +41,7 @@ package struct PayLink: Sendable {
         pace = AskingPace(pause: pause)
     }
 
-    /// Keeps a card, or what a wallet gave in its place, for the link's customer, bound to this visit. It does not become
+    /// Keeps a card, or what a wallet or a provider's form gave in its place, for the link's customer, bound to this visit. It does not become
     /// the customer's default. A wallet's token that the visit has handed over before gives the same method again.
     /// - Throws: ``Problem``; nothing is stored then but an audit line of a token that is refused.
     package func keep(_ call: Call, _ input: LinkCardInput) async throws -> Reply<LinkCardResource> {
@@ -51,6 +51,7 @@ package struct PayLink: Sendable {
                     switch input.choice {
                     case .card(let card): try await keep(card, code, call, input.session)
                     case .wallet(let wallet): try await keep(wallet, code, call, input.session)
+                    case .form(let entered): try await keep(entered, code, call, input.session)
                     }
                 }
             } catch AttachPaymentMethod.Failure.unknownCustomer { throw Problem.linkState(.deactivated) }

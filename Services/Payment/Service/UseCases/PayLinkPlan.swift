@@ -54,11 +54,12 @@ extension PayLink {
         guard let instalments: InstalmentSettings = settings.instalments, let card = means.card, card.type == "card",
             !card.isOfWallet
         else { throw Self.unsupported }
+        try keepForPlan(card, at: call.now, in: db)
         let link: LinkRecord = standing.link
         let order = PlanOrder(
             customerID: link.customerID, paymentMethodID: card.id, amount: link.amount, terms: choice.terms,
             offer: choice.offer, description: link.description, metadata: metadata(of: link),
-            returnURL: settings.address(of: link.code))
+            returnURL: settings.address(of: link.code), keepsMethod: true)
         let plan: PlanRecord = try CausalTraces.$byKey.withValue([link.customerID.rawValue: call.trace.traceparent]) {
             do {
                 let agree = AgreePlan(settings: instalments, providers: settings.providers)

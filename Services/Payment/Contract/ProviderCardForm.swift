@@ -1,0 +1,61 @@
+package import BillingCore
+
+/// A provider's form for cards, as a part of our pages: its script and its fields come from the provider, who alone sees the
+/// number, and what comes here is a token.
+package struct CardForm: Sendable, Equatable {
+    /// Which of the forms that pages know: `stripe`.
+    package let name: String
+    /// What the script tells the provider whose account this is by; anybody may see it.
+    package let key: String
+    /// The address of the script.
+    package let script: String
+    /// Origins that the script's fields are framed from, beside its own.
+    package let frames: [String]
+    /// Origins that the script asks.
+    package let asks: [String]
+
+    package init(name: String, key: String, script: String, frames: [String], asks: [String]) {
+        self.name = name
+        self.key = key
+        self.script = script
+        self.frames = frames
+        self.asks = asks
+    }
+}
+
+/// A card that was entered on a provider's form.
+package struct EnteredCard: Sendable, Equatable {
+    /// What charges name it by.
+    package let token: String
+    /// The provider's name of the customer it may be kept for; `nil` where it pays once.
+    package let customer: String?
+    package let card: VaultedCard
+    /// The same for the same number within the provider's account.
+    package let fingerprint: String?
+
+    package init(token: String, customer: String?, card: VaultedCard, fingerprint: String?) {
+        self.token = token
+        self.customer = customer
+        self.card = card
+        self.fingerprint = fingerprint
+    }
+}
+
+/// A provider whose form takes cards inside of our pages.
+package protocol ProviderCardForm: ProviderVault {
+    /// `nil` where it is not set up.
+    var cardForm: CardForm? { get }
+    /// The card that the form gave a token for, as a charge with the customer takes it; nothing is charged or kept by it.
+    /// - Parameter customer: Made known to the provider, for a charge that keeps the card; `nil` for a card that pays once.
+    /// - Returns: `nil` where the provider knows no such card, or it is somebody's already.
+    func entered(_ token: String, for customer: CustomerID?) async throws(ProviderFault) -> EnteredCard?
+}
+
+extension PaymentProviders {
+    /// The first provider with a form for cards that can do what is wanted; `nil` with none.
+    package func cardForm(for wish: ProviderCapabilities.Wish) -> (any ProviderCardForm)? {
+        beneath.lazy.compactMap { $0 as? any ProviderCardForm }.first { provider in
+            provider.cardForm != nil && provider.capabilities.obstacle(to: wish) == nil
+        }
+    }
+}

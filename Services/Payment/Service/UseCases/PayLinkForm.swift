@@ -1,0 +1,97 @@
+import BillingCore
+import HTTPKit
+import Messaging
+import PaymentContract
+import PaymentLinks
+import PaymentRecords
+import Postgres
+
+extension PayLink {
+    /// Keeps what a provider's form on the page gave for a card, bound to this visit. It pays once, and is nobody's to charge
+    /// again unless its customer agrees to that with the payment (``keepForPlan(_:at:in:)``). Handed over once more, it gives
+    /// the same method.
+    ///
+    /// The provider is asked before anything is stored: it charges nothing and keeps nothing by that.
+    /// - Throws: ``Problem``; nothing is stored then.
+    func keep(
+        _ entered: FormCardInput, _ code: LinkCode, _ call: Call, _ session: LinkSession
+    ) async throws -> Reply<LinkCardResource> {
+        let (taker, customer): (any ProviderCardForm, CustomerID) = try await pool.transaction(
+            readOnly: true, deadline: call.deadline
+        ) { db in
+            let standing: LinkStanding = try find(code, in: db)
+            return (try form(standing, call, in: db), standing.link.customerID)
+        }
+        let card: EnteredCard = try await Self.card(entered, of: customer, at: taker)
+        return try await pool.transactionRetrying(deadline: call.deadline) { db in
+            let standing: LinkStanding = try lock(code, in: db)
+            let link: LinkRecord = standing.link
+            if let known = try LinkUseStore.method(card.token, of: link.id, session: session, in: db) {
+                guard let method = try PaymentMethodStore.find(known, in: db) else { throw Self.unsupported }
+                return Reply(status: 201, LinkCardResource(method: method))
+            }
+            guard try form(standing, call, in: db).name == taker.name else { throw Self.unsupported }
+            let method: PaymentMethodRecord = Self.method(card, of: link.customerID, at: taker.name, call.now)
+            guard try PaymentMethodStore.lockCustomer(link.customerID, in: db) else {
+                throw AttachPaymentMethod.Failure.unknownCustomer
+            }
+            try PaymentMethodStore.insert(method, in: db)
+            try LinkUseStore.bind(method.id, to: link.id, session: session, in: db)
+            return Reply(status: 201, LinkCardResource(method: method))
+        }
+    }
+
+    /// Makes a card that was given to pay once one that is kept, since its customer agrees to later charges with the payment that
+    /// begins in the same transaction. A card that is kept already stays as it is.
+    /// - Throws: ``Problem`` for one that its provider was not told to be able to keep.
+    func keepForPlan(_ card: ChargeableMethod, at now: Instant, in db: borrowing PostgresTransaction) throws {
+        guard let method: PaymentMethodRecord = try PaymentMethodStore.find(card.id, in: db), method.isSingleUse else {
+            return
+        }
+        guard try PaymentMethodStore.keep(card.id, in: db), let kept = try PaymentMethodStore.find(card.id, in: db)
+        else {
+            throw Self.unsupported
+        }
+        try Outbox.append([PaymentEvents.attached(kept, at: now)], in: db)
+    }
+
+    /// Whose form the link's page shows now.
+    private func form(
+        _ standing: LinkStanding, _ call: Call, in db: borrowing PostgresTransaction
+    ) throws -> any ProviderCardForm {
+        try require(standing, LinkMethod.card.rawValue, at: call.now, in: db)
+        try Self.requirePatience(standing.link, in: db)
+        let country: String? = try LinkStore.country(of: standing.link.customerID, in: db)
+        guard let form = settings.cardForm(standing.link.amount, country: country) else { throw Self.unsupported }
+        return form
+    }
+
+    private static func card(
+        _ entered: FormCardInput, of customer: CustomerID, at taker: any ProviderCardForm
+    ) async throws(Problem) -> EnteredCard {
+        let card: EnteredCard?
+        do throws(ProviderFault) {
+            card = try await taker.entered(entered.token, for: entered.keep ? customer : nil)
+        } catch {
+            if case .rejected = error { throw refused }
+            throw .unavailable()
+        }
+        guard let card else { throw refused }
+        return card
+    }
+
+    private static func method(
+        _ entered: EnteredCard, of customer: CustomerID, at provider: String, _ now: Instant
+    ) -> PaymentMethodRecord {
+        let id = PaymentMethodID.new(at: now)
+        return PaymentMethodRecord(
+            id: id, customerID: customer, brand: entered.card.brand, last4: entered.card.last4,
+            expMonth: entered.card.expMonth, expYear: entered.card.expYear,
+            fingerprint: entered.fingerprint ?? id.rawValue, provider: provider, providerToken: entered.token,
+            providerCustomer: entered.customer, isDefault: false, isSingleUse: true, createdAt: now)
+    }
+
+    private static var refused: Problem {
+        .invalid("form.token", code: "token_refused", "the provider knows no such card, or it was used before")
+    }
+}
