@@ -7,11 +7,15 @@ import Postgres
 import TestKit
 import Testing
 
-/// A chain as the history plays on it.
-private protocol HistoryChain {
+/// A chain as a history plays on it.
+protocol HistoryChain: Sendable {
     /// The assets that are paid in, and what 100.00 are in base units.
     var assets: [(name: String, due: UInt128)] { get }
-    func pay(_ asset: String, _ address: String, _ units: UInt128) async throws
+    /// Pays an address.
+    /// - Returns: The transaction.
+    @discardableResult
+    func pay(_ asset: String, _ address: String, _ units: UInt128) async throws -> String
+    /// Makes blocks.
     func mine(_ count: Int) async throws
     /// Takes so many blocks back; what was in them is paid again or is not.
     func reorganise(_ depth: Int, again: Bool) async throws
@@ -19,12 +23,14 @@ private protocol HistoryChain {
     func has(_ asset: String, _ address: String) async throws -> BaseUnits
 }
 
-private struct BitcoinHistory: HistoryChain {
+/// The double of Bitcoin. A coin costs 50,000.
+struct BitcoinHistory: HistoryChain {
     let node: CryptoNode
     let assets: [(name: String, due: UInt128)] = [("bitcoin", 200_000)]
 
-    func pay(_ asset: String, _ address: String, _ units: UInt128) async throws {
-        _ = try await node.pay(address, BaseUnits(units).coins(decimals: 8))
+    @discardableResult
+    func pay(_ asset: String, _ address: String, _ units: UInt128) async throws -> String {
+        try await node.pay(address, BaseUnits(units).coins(decimals: 8))
     }
 
     func mine(_ count: Int) async throws { try await node.mine(count) }
@@ -52,16 +58,15 @@ private struct BitcoinHistory: HistoryChain {
     }
 }
 
-private struct EVMHistory: HistoryChain {
+/// The double of an EVM chain. A coin costs 2,000, a token 1.
+struct EVMHistory: HistoryChain {
     let chain: EVMDouble
     let assets: [(name: String, due: UInt128)] = [("ethereum", 50_000_000_000_000_000), ("usdc", 100_000_000)]
 
-    func pay(_ asset: String, _ address: String, _ units: UInt128) async throws {
-        if asset == "usdc" {
-            try await chain.payToken(address, units)
-        } else {
-            try await chain.pay(address, BaseUnits(units))
-        }
+    @discardableResult
+    func pay(_ asset: String, _ address: String, _ units: UInt128) async throws -> String {
+        if asset == "usdc" { return try await chain.payToken(address, units) }
+        return try await chain.pay(address, BaseUnits(units))
     }
 
     func mine(_ count: Int) async throws { try await chain.mine(count) }

@@ -40,9 +40,12 @@ final class CryptoNode: Sendable {
     var url: Secret { Secret("http://127.0.0.1:\(port)") }
 
     func transport(limitMilliseconds: Int = 5_000) -> NodeTransport {
-        NodeTransport(
-            url: url, credentials: credentials.map { Secret($0) },
-            transport: SocketTransport(port: port, limitMilliseconds: limitMilliseconds))
+        transport(through: SocketTransport(port: port, limitMilliseconds: limitMilliseconds))
+    }
+
+    /// The way to it that a test has put something into.
+    func transport(through transport: any ProviderTransport) -> NodeTransport {
+        NodeTransport(url: url, credentials: credentials.map { Secret($0) }, transport: transport)
     }
 
     /// The node refuses a call.

@@ -72,15 +72,24 @@ final class StripeDouble: Sendable {
 
     /// Stores a bank account at the double, as a page of the provider's would.
     func bankAccount(_ iban: String) async throws -> String {
+        try await method("type=sepa_debit&sepa_debit[iban]=\(iban)", key: "method")
+    }
+
+    /// Stores a card at the double, as Stripe's own fields on a page would.
+    func card() async throws -> String {
+        try await method("type=card&card[token]=tok_visa", key: "\(UInt64.random(in: 0 ... .max))")
+    }
+
+    private func method(_ form: String, key: String) async throws -> String {
         let request = ProviderHTTPRequest(
             method: "POST", url: "http://127.0.0.1:\(port)/v1/payment_methods",
             headers: [
                 ("Authorization", "Bearer \(secretKey)"), ("Stripe-Version", StripeConfiguration.apiVersion),
-                ("Content-Type", "application/x-www-form-urlencoded"), ("Idempotency-Key", "method"),
-            ], body: Array("type=sepa_debit&sepa_debit[iban]=\(iban)".utf8))
+                ("Content-Type", "application/x-www-form-urlencoded"), ("Idempotency-Key", key),
+            ], body: Array(form.utf8))
         let answer = try await SocketTransport(port: port, limitMilliseconds: 20_000).send(request)
         guard let id: String = try parseJSON(answer.body)["id"]?.stringValue else {
-            throw MissingInfrastructure("the double stored no bank account")
+            throw MissingInfrastructure("the double stored no method")
         }
         return id
     }

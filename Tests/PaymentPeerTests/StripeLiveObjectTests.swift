@@ -60,10 +60,10 @@ import Testing
         try await withStripe { double in
             let adapter = double.adapter()
             let customer = CustomerID.made(at: double.clock.now)
-            let once: EnteredCard = try #require(try await adapter.entered("pm_card_visa", for: nil))
+            let once: EnteredCard = try #require(try await adapter.entered(try await double.card(), for: nil))
             #expect(once.card.brand == "visa" && once.card.last4 == "4242" && once.customer == nil)
             #expect(outline(try await adapter.charge(double.request(once.token, customer: nil))) == .captured)
-            let kept: EnteredCard = try #require(try await adapter.entered("pm_card_mastercard", for: customer))
+            let kept: EnteredCard = try #require(try await adapter.entered(try await double.card(), for: customer))
             #expect(kept.customer?.hasPrefix("cus_") == true)
             let first = ChargeRequest(
                 idempotencyKey: .made(at: double.clock.now), paymentID: .made(at: double.clock.now),
@@ -72,6 +72,7 @@ import Testing
             #expect(outline(try await adapter.charge(first)) == .captured)
             let later = double.request(kept.token, customer: kept.customer, offSession: true)
             #expect(outline(try await adapter.charge(later)) == .captured)
+            #expect(try await adapter.entered("pm_nobody", for: nil) == nil)
             #expect(try await double.complaints().isEmpty)
         }
     }
