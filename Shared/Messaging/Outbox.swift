@@ -95,9 +95,16 @@ public enum Outbox {
         """
     }
 
-    /// Wakes the relay when the transaction has committed.
+    /// Wakes the relay when the transaction has committed. Where somebody waits and the relay rests, the transaction looks for
+    /// it behind its COMMIT: the relay's own session, which has rested as well, is slower to do so.
     package static func wakeOnCommit(_ db: borrowing PostgresTransaction, _ urgency: Urgency = .waitedFor) {
-        db.onCommit { OutboxSignal.shared.wake(urgency) }
+        switch urgency {
+        case .waitedFor:
+            let origin: DatabaseOrigin = db.origin
+            db.onCommit(looking: { OutboxSignal.shared.look(in: origin) }, otherwise: { OutboxSignal.shared.wake() })
+        // After those who wait for what has become of something, though events were written before.
+        case .background: db.afterOthers { OutboxSignal.shared.wake(.background) }
+        }
     }
 
     /// Wakes the relay of another process when the transaction has committed; for commands, which have no relay.

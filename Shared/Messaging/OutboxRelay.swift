@@ -13,7 +13,8 @@ import Threads
 /// NOTIFY. It reads rows behind the snapshot horizon (older than every running transaction) in (transaction, sequence)
 /// order, so that a row which commits late is never passed by, and moves its cursor only after the broker has confirmed. What
 /// it has read it publishes in the order in which it was written: a transaction may have got its id, and then waited for the
-/// row of what another one wrote of first.
+/// row of what another one wrote of first. While it leads and rests, a transaction of this process that commits events looks
+/// in its place, behind its COMMIT (``RelayMail``); what that finds counts as long as the relay's cursor is where it was.
 ///
 /// Crash safety: what the stored cursor does not cover is published again, and the inboxes drop it. The leader goes by a
 /// cursor of its own and stores it when it comes to rest, or five times a second, with `synchronous_commit` off: losing it
@@ -23,8 +24,6 @@ public final class OutboxRelay: Sendable {
     static let batchLimit = 1_000
     /// Bytes of bodies published in one go, and as much as the last body has over.
     static let batchBytes = 8 << 20
-    /// How long a pass waits when rows are still in front of the horizon.
-    static let horizonWaitMilliseconds: Int32 = 2
     /// How long the relay sleeps when nothing wakes it: the fall-back after a crash of another instance.
     static let idleWaitMilliseconds: Int32 = 1_000
     /// How long the stored cursor may stay behind what the broker has confirmed: while events keep coming, and when none do.
@@ -36,7 +35,9 @@ public final class OutboxRelay: Sendable {
     private let publisher: RelayPublisher
     private let logger: Logger
     private let wakeUp = WakeSignal()
+    private let mail: RelayMail
     private let patience: Duration
+    private let horizonWaitMilliseconds: Int32
     /// Events were committed since the last pass that somebody waits for; that nobody does.
     private let hasAwaited = Atomic<Bool>(false)
     private let hasBackground = Atomic<Bool>(false)
@@ -46,21 +47,26 @@ public final class OutboxRelay: Sendable {
     private let batches: Histogram
     private let delay: Histogram
     private let waits: Counter
+    private let looks: Counter
     private let system: any WallClock = SystemClock()
 
     /// - Parameters:
     ///   - configuration: How to reach the service's schema; the relay opens one connection of its own.
     ///   - source: The CloudEvents source: `refrain/payment`.
     ///   - patience: How long events that nobody waits for may be held back to leave with others.
+    ///   - horizonWait: When the relay looks again where rows are still in front of the horizon, unless a transaction of this
+    ///     process ends before.
     ///   - metrics: Where it counts.
     public init(
         _ configuration: PostgresConfiguration, producer: KafkaProducer, source: String,
-        patience: Duration = .milliseconds(5), metrics: Metrics = .shared, logger: Logger
+        patience: Duration = .milliseconds(5), horizonWait: Duration = .milliseconds(2), metrics: Metrics = .shared,
+        logger: Logger
     ) {
         var own: PostgresConfiguration = configuration
         own.applicationName = "\(source) relay"
         own.connections = 1
         self.configuration = own
+        mail = RelayMail(DatabaseOrigin(own))
         self.producer = producer
         publisher = RelayPublisher(
             producer: producer, source: source,
@@ -68,6 +74,7 @@ public final class OutboxRelay: Sendable {
                 "outbox_refused_total", help: "Events that the broker takes in no case, passed over and kept"),
             logger: logger)
         self.patience = patience
+        horizonWaitMilliseconds = Int32(horizonWait / .milliseconds(1))
         self.logger = logger
         published = metrics.counter("outbox_published_total", help: "Events confirmed by the broker")
         batches = metrics.histogram(
@@ -76,11 +83,12 @@ public final class OutboxRelay: Sendable {
             "outbox_delay_seconds", help: "From an event's record to the broker's confirmation")
         waits = metrics.counter(
             "outbox_waits_total", help: "Looks at events that an older transaction of the service held up")
+        looks = metrics.counter("outbox_looks_total", help: "Looks of the relay for events to publish")
     }
 
     /// Starts the relay's thread. Call once.
     public func start() {
-        let token: Int = OutboxSignal.shared.listen { [self] urgency in
+        let token: Int = OutboxSignal.shared.listen(mail) { [self] urgency in
             switch urgency {
             case .waitedFor: hasAwaited.store(true, ordering: .releasing)
             case .background: hasBackground.store(true, ordering: .releasing)
@@ -133,6 +141,8 @@ public final class OutboxRelay: Sendable {
 
     private func serve(_ session: PostgresSession) throws {
         _ = try session.execute("SET synchronous_commit = off")
+        // The look behind the own horizon relies on it: of two statements together, the second sees what ended before it.
+        _ = try session.execute("SET default_transaction_isolation = 'read committed'")
         let channel: String = try session.first("SELECT current_schema() || '_outbox'") { row in try row.next() } ?? ""
         try session.listen(channel)
         var doubt = BrokerDoubt(troubles: producer.troubles)
@@ -156,32 +166,62 @@ public final class OutboxRelay: Sendable {
     /// Publishes as long as the session and its lock last. The cursor is stored now and then, before a rest, and at the
     /// end: until then what was published since would be published again by a successor.
     private func lead(_ session: PostgresSession, _ doubt: inout BrokerDoubt) throws {
+        defer {
+            TransactionBell.shared.remove(wakeUp)
+            mail.take()
+        }
         var cursor: RelayCursor = try storedCursor(session)
+        var found: RelayMail.Finding?
         while !isStopping {
             if doubt.isDue(producer.troubles) {
                 try rewind(session)
                 cursor = try storedCursor(session)
             }
             let position: RelayPosition = cursor.position
-            var more: PassResult = try pass(session, &cursor)
+            var more: PassResult = try pass(session, &cursor, found)
             if more == .horizon {
-                more = try pass(session, &cursor, before: ownHorizon(session))
-                if more == .horizon { waits.increment() }
+                // Before the look: what that finds under way wakes the relay when it ends, here; elsewhere it is waited for.
+                TransactionBell.shared.add(wakeUp)
+                more = try passBehindOwn(session, &cursor)
+                if more == .horizon { waits.increment() } else { TransactionBell.shared.remove(wakeUp) }
             }
             if cursor.isDue || cursor.position == position { try store(&cursor, session) }
-            if more == .again { continue }
-            let rest: Int32 = more == .horizon ? Self.horizonWaitMilliseconds : Self.idleWaitMilliseconds
-            wakeUp.wait(
-                alsoFor: session.socketDescriptor,
-                milliseconds: cursor.isStored ? rest : min(rest, Self.restMilliseconds))
-            // `outbox replay` says so when it has set the cursor back; storing notices as well.
-            if try session.consumeNotifications() {
-                if cursor.isStored { cursor = try storedCursor(session) } else { try store(&cursor, session) }
-            } else if more != .horizon {
-                gather()
-            }
+            found = try more == .again ? nil : rest(session, &cursor, after: more)
         }
         try store(&cursor, session)
+    }
+
+    /// Sleeps until there may be something to publish. Where nothing comes for a moment the cursor is stored, and nothing is
+    /// looked for: nobody has told of anything.
+    /// - Returns: What a transaction has found meanwhile; nothing where rows are left before the horizon, or where another
+    ///   instance has told of something.
+    private func rest(
+        _ session: PostgresSession, _ cursor: inout RelayCursor, after result: PassResult
+    ) throws -> RelayMail.Finding? {
+        if result == .done { mail.rest(at: cursor.position) }
+        let idle: Int32 = result == .horizon ? horizonWaitMilliseconds : Self.idleWaitMilliseconds
+        let isWoken: Bool = wakeUp.wait(
+            alsoFor: session.socketDescriptor,
+            milliseconds: cursor.isStored ? idle : min(idle, Self.restMilliseconds))
+        if !isWoken, result == .done, !cursor.isStored {
+            let position: RelayPosition = cursor.position
+            try store(&cursor, session)
+            guard cursor.position == position else {
+                mail.take()
+                return nil
+            }
+            wakeUp.wait(alsoFor: session.socketDescriptor, milliseconds: idle)
+        }
+        if result == .horizon { TransactionBell.shared.remove(wakeUp) }
+        // `outbox replay` says so when it has set the cursor back; storing notices as well.
+        if try session.consumeNotifications() {
+            if cursor.isStored { cursor = try storedCursor(session) } else { try store(&cursor, session) }
+            mail.take()
+            return nil
+        }
+        guard result == .done else { return nil }
+        gather()
+        return mail.take()
     }
 
     /// Lets events that nobody waits for be joined by such as somebody does. Not while rows stand before the horizon:
@@ -235,41 +275,52 @@ public final class OutboxRelay: Sendable {
 
     private enum PassResult { case done, again, horizon }
 
+    /// Publishes what is behind the horizon of the whole server and moves the cursor over it.
+    /// - Parameter found: What a transaction has found in the relay's place. It saves a look where it begins at the cursor;
+    ///   another one follows where more was told of meanwhile.
+    private func pass(
+        _ session: PostgresSession, _ cursor: inout RelayCursor, _ found: RelayMail.Finding?
+    ) throws -> PassResult {
+        if let found, found.after == cursor.position, !found.rows.isEmpty {
+            let result: PassResult = try publish(found.rows, &cursor)
+            return result == .done && !found.isLast ? .again : result
+        }
+        looks.increment()
+        let rows: [OutboxRow] = try session.query(OutboxRow.look(after: cursor.position), OutboxRow.init(row:))
+        return try publish(rows, &cursor)
+    }
+
     /// The oldest transaction under way that could write to this outbox: of the session's own role, whose outbox it is.
     /// The snapshot's horizon is that of the whole server, where other services' transactions run as well.
     ///
     /// Whoever has a transaction id below the result and is not among those under way has ended before this is read, and
-    /// is seen by the pass that follows. Ids of 32 bits are told from the snapshot's by their distance.
-    private func ownHorizon(_ session: PostgresSession) throws -> String {
-        try session.first(
-            """
-            SELECT (x.next - coalesce(max(a.age) FILTER (WHERE a.age < 2147483648), 0))::text
-            FROM (SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS next) AS x
-            LEFT JOIN LATERAL (
-                SELECT (x.next - backend_xid::text::bigint) & 4294967295 AS age FROM pg_stat_activity
-                WHERE usename = session_user AND backend_xid IS NOT NULL) AS a ON true
-            GROUP BY x.next
-            """
-        ) { row in try row.next() } ?? "0"
+    /// is seen by the look that follows. Ids of 32 bits are told from the snapshot's by their distance.
+    private static let ownHorizon: SQL = """
+        SELECT x.next - coalesce(max(a.age) FILTER (WHERE a.age < 2147483648), 0)
+        FROM (SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS next) AS x
+        LEFT JOIN LATERAL (
+            SELECT (x.next - backend_xid::text::bigint) & 4294967295 AS age FROM pg_stat_activity
+            WHERE usename = session_user AND backend_xid IS NOT NULL) AS a ON true
+        GROUP BY x.next
+        """
+
+    /// Publishes what is behind the service's own horizon. That is read first, and the rows after it, in one round trip.
+    private func passBehindOwn(_ session: PostgresSession, _ cursor: inout RelayCursor) throws -> PassResult {
+        looks.increment()
+        let (horizon, rows): ([Int64], [OutboxRow]) = try session.query(
+            Self.ownHorizon, { row in try row.next() }, then: OutboxRow.look(after: cursor.position),
+            OutboxRow.init(row:))
+        return try publish(rows, &cursor, before: horizon.first ?? 0)
     }
 
-    /// Publishes what is behind the horizon and moves the cursor over it.
-    /// - Parameter horizon: No transaction that writes to this outbox and was not under way before this pass is older.
-    private func pass(
-        _ session: PostgresSession, _ cursor: inout RelayCursor, before horizon: String = "0"
+    /// Publishes rows as far as they are behind the horizon and moves the cursor over them.
+    /// - Parameters:
+    ///   - rows: All that a look after the cursor has found.
+    ///   - horizon: No transaction that writes to this outbox and was not under way before that look is older.
+    private func publish(
+        _ rows: [OutboxRow], _ cursor: inout RelayCursor, before horizon: Int64 = 0
     ) throws -> PassResult {
-        let rows: [OutboxRow] = try session.query(
-            """
-            SELECT o.xid::text, o.seq, o.id, o.type, o.topic, o.key, o.time, o.recorded_at, o.traceparent, o.body,
-                o.xid < greatest(pg_snapshot_xmin(pg_current_snapshot()), \(horizon)::xid8)
-            FROM (SELECT *, sum(octet_length(body)) OVER (ORDER BY xid, seq ROWS UNBOUNDED PRECEDING) AS bytes
-                  FROM (SELECT * FROM outbox
-                        WHERE (xid, seq) > (\(cursor.position.xid)::xid8, \(cursor.position.seq))
-                        ORDER BY xid, seq LIMIT \(Self.batchLimit)) AS next) AS o
-            WHERE o.bytes - octet_length(o.body) < \(Self.batchBytes)
-            ORDER BY o.xid, o.seq
-            """, OutboxRow.init(row:))
-        let ready: ArraySlice<OutboxRow> = rows.prefix { $0.isBehindHorizon }
+        let ready: ArraySlice<OutboxRow> = rows.prefix { $0.isBehindHorizon || $0.transaction < horizon }
         guard let last: OutboxRow = ready.last else { return rows.isEmpty ? .done : .horizon }
         let written: [OutboxRow] = ready.sorted { $0.seq < $1.seq }
         let sent: ArraySlice<OutboxRow> = try publisher.publish(written[...])
@@ -285,7 +336,7 @@ public final class OutboxRelay: Sendable {
 }
 
 /// A place in the order of events.
-private struct RelayPosition: Equatable {
+struct RelayPosition: Equatable {
     let xid: String
     let seq: Int64
 }

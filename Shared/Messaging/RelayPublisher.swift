@@ -78,6 +78,24 @@ struct OutboxRow {
         isBehindHorizon = try row.next()
     }
 
+    /// The transaction's id as a number.
+    var transaction: Int64 { Int64(xid) ?? .max }
+
+    /// Reads what comes next after a place, as much as is published in one go, and what of it is behind the horizon of the
+    /// whole server.
+    static func look(after position: RelayPosition) -> SQL {
+        """
+        SELECT o.xid::text, o.seq, o.id, o.type, o.topic, o.key, o.time, o.recorded_at, o.traceparent, o.body,
+            o.xid < pg_snapshot_xmin(pg_current_snapshot())
+        FROM (SELECT *, sum(octet_length(body)) OVER (ORDER BY xid, seq ROWS UNBOUNDED PRECEDING) AS bytes
+              FROM (SELECT * FROM outbox
+                    WHERE (xid, seq) > (\(position.xid)::xid8, \(position.seq))
+                    ORDER BY xid, seq LIMIT \(OutboxRelay.batchLimit)) AS next) AS o
+        WHERE o.bytes - octet_length(o.body) < \(OutboxRelay.batchBytes)
+        ORDER BY o.xid, o.seq
+        """
+    }
+
     /// CloudEvents 1.0 in Kafka's binary mode; `recordedtime` is the registered extension.
     func record(source: String) -> KafkaRecord {
         var headers: [(String, String)] = [

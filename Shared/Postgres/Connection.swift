@@ -14,6 +14,8 @@ final class Connection {
     var opened: Int = 0
     /// The transaction under way.
     var work = TransactionWork()
+    /// What went out with the last COMMIT and is not read yet.
+    var pendingLook: PendingLook?
     var parameters = ParameterBuffer()
 
     init(_ settings: ConnectionSettings) {
@@ -51,6 +53,7 @@ final class Connection {
         PQfinish(handle)
         self.handle = nil
         cache.reset()
+        if let pending: PendingLook = pendingLook.take() { pending.look.missed() }
     }
 
     /// Opens a session unless there is one on which the server has not hung up.

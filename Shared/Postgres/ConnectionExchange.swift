@@ -15,16 +15,21 @@ struct Answer: ~Copyable {
 
 extension Connection {
     /// What the server will answer, in order.
-    private enum Step {
+    enum Step {
         case prepare(text: String, name: String)
         case execute(Int)
         case sync
     }
 
     /// Sends every statement with one Sync and reads every answer: one round trip.
-    /// - Parameter skipping: How many leading statements are our own and are not reported.
+    /// - Parameters:
+    ///   - skipping: How many leading statements are our own and are not reported.
+    ///   - look: Goes out with them, under a Sync of its own. Where they succeed, ``finishLook()`` is to read its answer.
     /// - Throws: The first statement's failure; the rest were not run. The session stays usable unless it was lost.
-    func exchange(_ statements: [SQL], skipping: Int = 0) throws(PostgresError) -> Answer {
+    func exchange(
+        _ statements: [SQL], skipping: Int = 0, then look: CommitLook? = nil
+    ) throws(PostgresError) -> Answer {
+        if pendingLook != nil { finishLook() }
         for sql in statements { try ParameterBuffer.check(sql) }
         guard let handle else { throw .lost("the session is closed") }
         var steps: [Step] = []
@@ -34,11 +39,22 @@ extension Connection {
         }
         guard PQpipelineSync(handle) == 1 else { throw drop(handle) }
         steps.append(.sync)
-        try flush(handle)
-        return try collect(steps, statements, skipping, on: handle)
+        var lookSteps: [Step] = []
+        var isWhole: Bool = true
+        if let look { isWhole = send(look, on: handle, &lookSteps) }
+        do {
+            try flush(handle)
+            let answer: Answer = try collect(steps, statements, skipping, on: handle)
+            if isWhole { pendingLook = look.map { PendingLook(look: $0, steps: lookSteps) } } else { close() }
+            return answer
+        } catch {
+            discard(look, lookSteps, isWhole: isWhole)
+            throw error
+        }
     }
 
-    private func send(_ sql: SQL, _ index: Int, on handle: OpaquePointer, _ steps: inout [Step]) -> Bool {
+    /// Sends one statement and notes what the server will answer to it.
+    func send(_ sql: SQL, _ index: Int, on handle: OpaquePointer, _ steps: inout [Step]) -> Bool {
         steps.append(.execute(index))
         guard sql.isPrepared else {
             return parameters.with(sql.values) { count, pointers in
@@ -58,7 +74,8 @@ extension Connection {
         } == 1
     }
 
-    private func collect(
+    /// Reads the answers to what was sent, up to its Sync.
+    func collect(
         _ steps: [Step], _ statements: [SQL], _ skipping: Int, on handle: OpaquePointer
     ) throws(PostgresError) -> Answer {
         var answer = Answer()

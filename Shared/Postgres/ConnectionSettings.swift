@@ -3,9 +3,11 @@ import CPostgres
 /// A configuration turned into the keywords libpq connects with: session settings cost no round trip of their own.
 struct ConnectionSettings: Sendable {
     let keywords: [(name: String, value: String)]
+    let origin: DatabaseOrigin
     let connectTimeout: Duration
     /// How long the server may stay silent within an answer before the connection counts as dead.
     let silenceMilliseconds: Int32
+    let lookPatience: Duration
     let preparedStatementLimit: Int
     let reconnectPause: Duration
     let reconnectPauseLimit: Duration
@@ -27,7 +29,9 @@ struct ConnectionSettings: Sendable {
         keywords.append(("client_encoding", "UTF8"))
         keywords.append(("options", Self.options(configuration)))
         self.keywords = keywords
+        origin = DatabaseOrigin(configuration)
         connectTimeout = configuration.connectTimeout
+        lookPatience = configuration.lookPatience
         preparedStatementLimit = max(8, configuration.preparedStatementLimit)
         reconnectPause = configuration.reconnectPause
         reconnectPauseLimit = configuration.reconnectPauseLimit

@@ -25,6 +25,10 @@ struct TransactionWork {
     var isCancelled: Bool = false
     var deferred: [Deferred] = []
     var actions: [@Sendable () -> Void] = []
+    /// Actions that come after the others.
+    var lastActions: [@Sendable () -> Void] = []
+    /// What is to be looked at right after COMMIT.
+    var followUp: FollowUp?
     var savepoints: Int = 0
     /// The first failure, which is why the server refuses everything after it.
     var failure: PostgresError?
@@ -69,10 +73,12 @@ extension Connection {
         if cache.needsSweep { _ = try exchange(cache.sweep()) }
     }
 
-    /// Commits and returns the actions to run now. Nothing is sent when nothing was asked of the server.
+    /// Commits and returns the actions to run now. Nothing is sent when nothing was asked of the server. Where a look went
+    /// with it, ``finishLook()`` is to be called after the actions.
     func commit() throws(PostgresError) -> [@Sendable () -> Void] {
         defer { finishWork() }
-        if work.phase == .pending, work.deferred.isEmpty { return work.actions }
+        if work.phase == .pending, work.deferred.isEmpty { return actions(and: work.followUp?.otherwise) }
+        defer { ringOver() }
         if status == PQTRANS_INERROR || !isOpen {
             let failure: PostgresError? = work.failure
             rollBack()
@@ -82,21 +88,30 @@ extension Connection {
             throw .misuse("the transaction was ended by one of its own statements")
         }
         work.isCommitting = true
+        let look: CommitLook? = work.followUp?.ask()
         do {
-            _ = try run([Control.commit])
+            _ = try run([Control.commit], then: look)
         } catch {
             if error.endsSession { throw work.isReadOnly ? error : .commitUnknown(error) }
             if status != PQTRANS_IDLE { rollBack() }
             throw error
         }
-        return work.actions
+        return actions(and: pendingLook != nil ? nil : look?.missed ?? work.followUp?.otherwise)
+    }
+
+    /// The actions to run after COMMIT, with what stands in for a look that did not go with it.
+    private func actions(and last: (@Sendable () -> Void)?) -> [@Sendable () -> Void] {
+        let actions: [@Sendable () -> Void] = work.actions + work.lastActions
+        return last.map { actions + [$0] } ?? actions
     }
 
     /// Ends the transaction without effect. A session that cannot even do that is closed.
     func rollBack() {
         let wasOpen: Bool = work.phase == .open
         finishWork()
-        guard wasOpen, isOpen, status != PQTRANS_IDLE else { return }
+        guard wasOpen else { return }
+        defer { ringOver() }
+        guard isOpen, status != PQTRANS_IDLE else { return }
         do {
             _ = try exchange([Control.rollback])
             if status != PQTRANS_IDLE { close() }
@@ -104,6 +119,11 @@ extension Connection {
             // The caller is told the failure that led here; the next transaction gets a new session.
             close()
         }
+    }
+
+    /// Tells those who wait for it that a transaction is over, as far as this side knows.
+    private func ringOver() {
+        if !work.isReadOnly { TransactionBell.shared.ring() }
     }
 
     private func finishWork() {
@@ -115,7 +135,7 @@ extension Connection {
     }
 
     /// Sends statements together with BEGIN and whatever was deferred, in one round trip.
-    func run(_ statements: [SQL]) throws(PostgresError) -> Answer {
+    func run(_ statements: [SQL], then look: CommitLook? = nil) throws(PostgresError) -> Answer {
         guard work.phase != .none else { throw .misuse("there is no transaction") }
         try checkDeadline()
         var trip: [SQL] = []
@@ -128,7 +148,7 @@ extension Connection {
         work.deferred.removeAll(keepingCapacity: true)
         work.phase = .open
         do {
-            return try exchange(trip, skipping: skipping)
+            return try exchange(trip, skipping: skipping, then: look)
         } catch {
             if begins, error.kind == .stalePlan { return try repeatFirst(trip, skipping) }
             if work.failure == nil { work.failure = error }
@@ -173,7 +193,8 @@ extension Connection {
         let name: String = "level\(work.savepoints)"
         defer { work.savepoints -= 1 }
         let before: Int = work.deferred.count
-        let actions: Int = work.actions.count
+        let (actions, lastActions): (Int, Int) = (work.actions.count, work.lastActions.count)
+        let followUp: FollowUp? = work.followUp
         try deferStatement(SQL(stringLiteral: "SAVEPOINT \(name)"), isControl: true)
         do {
             let value: R = try body()
@@ -181,6 +202,8 @@ extension Connection {
             return value
         } catch {
             work.actions.removeSubrange(min(actions, work.actions.count)...)
+            work.lastActions.removeSubrange(min(lastActions, work.lastActions.count)...)
+            work.followUp = followUp
             try undo(name, unsentAt: before, after: error)
             throw error
         }

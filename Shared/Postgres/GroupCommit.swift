@@ -17,8 +17,9 @@ public final class GroupCommit<Item: Sendable, Output: Sendable>: Sendable {
     ///     this length; what follows them works in such batches too.
     ///   - burst: So many batches may start without such a distance after a quiet time: what comes now and then is not
     ///     delayed, though two should come close together.
-    ///   - gather: How long a batch that follows others closely waits for what comes with its first item: answers of one
-    ///     batch that come back one by one stay one batch, here and wherever they go next.
+    ///   - gather: How long a batch waits for what comes with its first item, where it follows another one closely or the
+    ///     last one, a short while ago, was of several: answers of one batch that come back one by one stay one batch, here
+    ///     and wherever they go next.
     ///   - queueLimit: Items that may wait before more are refused.
     ///   - body: Does the work of all items in one transaction and returns one result per item, in order. An item that
     ///     fails must leave nothing behind (a savepoint helps). When `body` throws, every item is run again alone; one that was
@@ -82,8 +83,15 @@ struct GroupLimits: Sendable {
     let gather: Duration
     let queue: Int
 
-    /// After so long without a batch the next one does not gather: what comes alone is not delayed.
+    /// A batch that follows within this time gathers: it may be what has come back first of several.
+    var close: Duration { gather * 6 }
+
+    /// After so long without a batch of several the next one does not gather: what comes alone is not delayed, though
+    /// something else came a moment before.
     var quiet: Duration { gather * 60 }
+
+    /// After so long without a batch an item counts as alone: callers that a batch has woken together are back before.
+    var calm: Duration { max(quiet, interval, .milliseconds(30)) }
 }
 
 /// One item and its caller.
@@ -118,9 +126,19 @@ final class GroupLanes<Item: Sendable, Output: Sendable>: Sendable {
         var running: Int = 0
         /// When the next batch of a steady stream is due; the slack may be used up before.
         var nextDue: ContinuousClock.Instant = .now
-        /// When the last batch took its items.
+        /// When the last batch took its items, and how many.
         var lastBatch: ContinuousClock.Instant?
+        var lastSize: Int = 0
+        /// When the last batch was over.
+        var lastEnd: ContinuousClock.Instant?
         var statistics = GroupCommitStatistics()
+
+        /// Whether nothing came with the item that waits, and nothing was done a moment before.
+        func isAlone(at now: ContinuousClock.Instant, _ limits: GroupLimits) -> Bool {
+            guard waiting.count == 1 else { return false }
+            guard let lastEnd: ContinuousClock.Instant else { return true }
+            return now - lastEnd >= limits.calm
+        }
     }
 
     let body: Body
@@ -178,11 +196,13 @@ final class GroupLanes<Item: Sendable, Output: Sendable>: Sendable {
     /// Hands a batch job to the pool, at once or when the interval is over.
     private func startBatch() {
         let now: ContinuousClock.Instant = .now
-        let start: ContinuousClock.Instant = state.withLock { state in
+        let (start, isAlone): (ContinuousClock.Instant, Bool) = state.withLock { state in
             let due: ContinuousClock.Instant = max(now, state.nextDue)
             state.nextDue = due + limits.interval
-            return max(now, due - limits.slack)
+            return (max(now, due - limits.slack), state.isAlone(at: now, limits))
         }
+        // On the caller's thread: a task would only be one more to wake.
+        if isAlone, start <= now { return submitBatch() }
         // Behind what is ready to run already: callers that one batch has woken together meet in the next one.
         Task { [self] in
             if start > now { try? await Task.sleep(until: start, clock: .continuous) }
@@ -195,12 +215,16 @@ final class GroupLanes<Item: Sendable, Output: Sendable>: Sendable {
         core.submit(GroupJob(self, startLimit: core.startLimit(nil).limit))
     }
 
-    /// Waits on the batch's thread for what comes with its first item, unless that came alone or the batch is full.
+    /// Waits on the batch's thread for what comes with its first item, unless that came alone or the batch is full. A stream
+    /// keeps itself together: its first item goes alone, what is close behind gathers, and then the size of that counts.
     func gather() {
         guard limits.gather > .zero else { return }
         let isWorthIt: Bool = state.withLock { state in
-            guard let last: ContinuousClock.Instant = state.lastBatch else { return false }
-            return .now - last < limits.quiet && state.waiting.count < limits.batch
+            guard let last: ContinuousClock.Instant = state.lastBatch, state.waiting.count < limits.batch else {
+                return false
+            }
+            let since: Duration = ContinuousClock.now - last
+            return since < limits.close || (state.lastSize > 1 && since < limits.quiet)
         }
         guard isWorthIt else { return }
         usleep(UInt32(limits.gather / .microseconds(1)))
@@ -211,6 +235,7 @@ final class GroupLanes<Item: Sendable, Output: Sendable>: Sendable {
         state.withLock { state in
             state.lastBatch = .now
             let batch: [Entry] = Array(state.waiting.prefix(limits.batch))
+            state.lastSize = batch.count
             state.waiting.removeFirst(batch.count)
             for entry in batch { entry.phase = .taken }
             if !batch.isEmpty {
@@ -242,6 +267,7 @@ final class GroupLanes<Item: Sendable, Output: Sendable>: Sendable {
 
     private func goesOn() -> Bool {
         state.withLock { state in
+            state.lastEnd = .now
             if !state.waiting.isEmpty { return true }
             state.running -= 1
             return false

@@ -87,6 +87,7 @@ extension PoolCore {
             let counts: JobCounts = job.run(on: connection)
             settle(counts, connection)
             job.complete()
+            finishLook(connection)
         }
         connection.close()
         threadEnded()
@@ -156,6 +157,13 @@ extension PoolCore {
             state.statistics.reconnects += reopened
             if !connection.isOpen { state.statistics.open -= 1 }
         }
+    }
+
+    /// Reads what follows the job's COMMIT: the job's caller is answered and does not wait for it.
+    private func finishLook(_ connection: Connection) {
+        guard connection.pendingLook != nil else { return }
+        connection.finishLook()
+        if !connection.isOpen { lock.with { state.statistics.open -= 1 } }
     }
 
     private func threadEnded() {

@@ -31,6 +31,8 @@ public struct PostgresConfiguration: Sendable, CustomStringConvertible, CustomRe
     /// Whether plans may read a whole table where an index leads to its rows. A plan is made once a session; one made while
     /// a young table was nearly empty would go on reading all of it long after it has grown.
     public var plansReadWholeTables: Bool = true
+    /// How long what was found behind a COMMIT (``CommitLook``) is waited for before it counts as missed.
+    package var lookPatience: Duration = .milliseconds(20)
     /// Prepared statements a session keeps; the least recently used go first.
     public var preparedStatementLimit: Int = 256
 
@@ -54,4 +56,18 @@ public struct PostgresConfiguration: Sendable, CustomStringConvertible, CustomRe
 
     /// Shows no more than the description does.
     public var customMirror: Mirror { Mirror(self, children: ["configuration": description]) }
+}
+
+/// Whose tables a session sees: two with the same origin mean the same tables by the same names.
+package struct DatabaseOrigin: Sendable, Equatable {
+    private let url: String
+    private let role: String?
+    private let schema: String?
+
+    /// The origin of sessions that are opened so.
+    package init(_ configuration: PostgresConfiguration) {
+        url = configuration.url
+        role = configuration.role
+        schema = configuration.schema
+    }
 }

@@ -43,6 +43,21 @@ public struct PostgresRow: ~Copyable {
     }
 }
 
+extension PostgresRow {
+    /// Reads every row of a result.
+    static func all<T>(of result: OpaquePointer, _ decode: (inout PostgresRow) throws -> T) throws -> [T] {
+        let count: Int32 = PQntuples(result)
+        let width: Int32 = PQnfields(result)
+        var values: [T] = []
+        values.reserveCapacity(Int(count))
+        for index in 0..<count {
+            var row = PostgresRow(result: result, row: index, width: width)
+            values.append(try decode(&row))
+        }
+        return values
+    }
+}
+
 /// A value made of one row.
 public protocol PostgresRecord {
     /// Reads the columns in the order the statement lists them.
@@ -58,16 +73,12 @@ extension Answer {
     /// Reads every row of a statement, by its place.
     borrowing func rows<T>(of place: Int, _ decode: (inout PostgresRow) throws -> T) throws -> [T] {
         guard results.indices.contains(place) else { return [] }
-        let result: OpaquePointer = results[place]
-        let count: Int32 = PQntuples(result)
-        let width: Int32 = PQnfields(result)
-        var values: [T] = []
-        values.reserveCapacity(Int(count))
-        for index in 0..<count {
-            var row = PostgresRow(result: result, row: index, width: width)
-            values.append(try decode(&row))
-        }
-        return values
+        return try PostgresRow.all(of: results[place], decode)
+    }
+
+    /// Hands over the rows of the first statement.
+    borrowing func tell(_ found: (OpaquePointer) throws -> Void) throws {
+        if let first: OpaquePointer = results.first { try found(first) }
     }
 
     /// Reads the first row of the last statement.

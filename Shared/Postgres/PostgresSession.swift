@@ -48,6 +48,7 @@ package final class PostgresSession {
     /// Commits, then runs the actions left with `onCommit`.
     /// - Throws: ``PostgresError``; of kind `commitUnknown` when the connection broke under it.
     package func commit() throws(PostgresError) {
+        defer { connection.finishLook() }
         for action in try connection.commit() { action() }
     }
 
@@ -62,6 +63,7 @@ package final class PostgresSession {
         readOnly: Bool = false, _ body: (borrowing PostgresTransaction) throws -> R
     ) throws -> R {
         guard !isInTransaction else { throw PostgresError.misuse("a transaction is open already") }
+        defer { connection.finishLook() }
         return try connection.transaction(readOnly: readOnly, deadline: nil, body)
     }
 
@@ -83,6 +85,16 @@ package final class PostgresSession {
     package func first<T>(_ sql: SQL, _ decode: (inout PostgresRow) throws -> T) throws -> T? {
         let answer: Answer = try send([sql])
         return try answer.first(decode)
+    }
+
+    /// Runs two statements one after the other in one round trip and reads the rows of both, in the open transaction or on
+    /// their own: then each sees what was committed before it, where the session's isolation is READ COMMITTED.
+    package func query<T, U>(
+        _ first: SQL, _ decodeFirst: (inout PostgresRow) throws -> T, then second: SQL,
+        _ decodeSecond: (inout PostgresRow) throws -> U
+    ) throws -> ([T], [U]) {
+        let answer: Answer = try send([first, second])
+        return (try answer.rows(of: 0, decodeFirst), try answer.rows(of: 1, decodeSecond))
     }
 
     /// Runs a text of several statements, which takes no parameters. Outside a transaction it is one implicit

@@ -95,4 +95,24 @@ public struct PostgresTransaction: ~Copyable {
     public func onCommit(_ action: @escaping @Sendable () -> Void) {
         connection.work.actions.append(action)
     }
+
+    /// Runs an action like ``onCommit(_:)``, after all that were left with that: nobody waits for it as for those.
+    package func afterOthers(onCommit action: @escaping @Sendable () -> Void) {
+        connection.work.lastActions.append(action)
+    }
+
+    /// Has the database looked at right after COMMIT, in its round trip. The caller does not wait for what is found. One look
+    /// follows a transaction: a further wish is dropped.
+    /// - Parameters:
+    ///   - ask: Asked for the look on the session's thread, before COMMIT is sent.
+    ///   - otherwise: Runs after COMMIT and the actions left with ``onCommit(_:)``, where there is nothing to look for.
+    package func onCommit(
+        looking ask: @escaping @Sendable () -> CommitLook?, otherwise: @escaping @Sendable () -> Void
+    ) {
+        guard connection.work.followUp == nil else { return }
+        connection.work.followUp = FollowUp(ask: ask, otherwise: otherwise)
+    }
+
+    /// The database, role and schema that the session works in.
+    package var origin: DatabaseOrigin { connection.settings.origin }
 }

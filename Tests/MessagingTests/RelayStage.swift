@@ -52,10 +52,12 @@ struct Stage {
     let producer: KafkaProducer
     let metrics = Metrics()
 
-    func relay(patience: Duration = .milliseconds(5), logger: Logger? = nil) -> OutboxRelay {
+    func relay(
+        patience: Duration = .milliseconds(5), horizonWait: Duration = .milliseconds(2), logger: Logger? = nil
+    ) -> OutboxRelay {
         let relay = OutboxRelay(
-            world.configuration, producer: producer, source: "refrain/test", patience: patience, metrics: metrics,
-            logger: logger ?? world.logger)
+            world.configuration, producer: producer, source: "refrain/test", patience: patience,
+            horizonWait: horizonWait, metrics: metrics, logger: logger ?? world.logger)
         relay.start()
         return relay
     }
@@ -90,6 +92,10 @@ struct Stage {
     var refused: Int { metrics.counter("outbox_refused_total").value }
     /// How often it has had to wait for an older transaction.
     var waits: Int { metrics.counter("outbox_waits_total").value }
+    /// How often it has looked for events by itself.
+    var looks: Int { metrics.counter("outbox_looks_total").value }
+    /// How many events the broker has confirmed.
+    var published: Int { metrics.counter("outbox_published_total").value }
     /// How many events it has told the delay of.
     var delays: UInt64 { metrics.histogram("outbox_delay_seconds").snapshot.count }
 

@@ -1,6 +1,8 @@
 import Postgres
+import Synchronization
 import TestKit
 import Testing
+import Threads
 
 @Suite("Group commit", .serialized) struct GroupCommitTests {
     /// Inserts numbers; a negative one makes the whole batch throw, a zero is refused alone.
@@ -98,6 +100,40 @@ import Testing
         }
     }
 
+    @Test("what comes one by one, now and then, does not wait; what comes after several does") func gathersStreams()
+        async throws
+    {
+        try await withTable { pool in
+            let gather: Duration = .milliseconds(100)
+            let gate = Gate()
+            let group = group(pool, gather: gather, gate: gate)
+            // Not close behind the last one, and not long after it.
+            @Sendable func later(_ number: Int) async throws -> Duration {
+                let time: ContinuousClock.Instant = .now + gather * 7
+                try await eventually(within: .seconds(5)) { ContinuousClock.now > time }
+                let begin: ContinuousClock.Instant = .now
+                _ = try await group.submit(number)
+                return ContinuousClock.now - begin
+            }
+            _ = try await group.submit(1)
+            var alone: [Duration] = []
+            for number in 2...4 { alone.append(try await later(number)) }
+            // The quickest of them, as a busy machine may delay any.
+            let quickest: Duration = try #require(alone.min())
+            #expect(quickest < gather)
+            let first = Task { try await group.submit(1_000_000) }
+            try await gate.awaitVisitor()
+            let two = (5...6).map { number in Task { try await group.submit(number) } }
+            try await eventually(within: .seconds(5)) { group.statistics.queueDepth == 2 }
+            gate.open()
+            _ = try await first.value
+            for task in two { _ = try await task.value }
+            #expect(group.statistics.largestBatch == 2)
+            let behind: Duration = try await later(7)
+            #expect(behind >= gather)
+        }
+    }
+
     @Test("a full batch waits for nothing") func gathersNoMore() async throws {
         try await withTable { pool in
             let group = group(pool, maxBatch: 1, gather: .seconds(60))
@@ -105,6 +141,26 @@ import Testing
             _ = try await group.submit(1)
             _ = try await group.submit(2)
             #expect(.now - begin < .seconds(60))
+        }
+    }
+
+    @Test("an item that comes alone is handed to the pool by its caller, not by a task of its own") func handedOver()
+        async throws
+    {
+        try await withTable(connections: 1) { pool in
+            let group = group(pool)
+            let gate = Gate()
+            let holder = Task { try await pool.transaction { _ in gate.pass() } }
+            try await gate.awaitVisitor()
+            let waiting = Ledger<Int>()
+            let executor = WatchedExecutor { waiting.add(pool.statistics.queueDepth) }
+            let alone = Task { try await withTaskExecutorPreference(executor) { try await group.submit(1) } }
+            try await eventually(within: .seconds(5)) { !waiting.entries.isEmpty }
+            gate.open()
+            let answer: Int = try await alone.value
+            #expect(answer == 2)
+            try await holder.value
+            #expect(waiting.entries == [1])
         }
     }
 
@@ -263,6 +319,24 @@ import Testing
             #expect(try await pool.count("SELECT count(*) FROM t") == 1_000)
             #expect(group.statistics.items == 1_000)
             #expect(group.statistics.batches < 1_000)
+        }
+    }
+}
+
+/// Runs each job of its tasks on a thread of its own, and tells when the first one has suspended.
+private final class WatchedExecutor: TaskExecutor {
+    private let suspended: @Sendable () -> Void
+    private let isFirst = Atomic<Bool>(true)
+
+    init(_ suspended: @escaping @Sendable () -> Void) {
+        self.suspended = suspended
+    }
+
+    func enqueue(_ job: consuming ExecutorJob) {
+        let job = UnownedJob(job)
+        OwnedThread.start("test-executor") { [self] in
+            job.runSynchronously(on: asUnownedTaskExecutor())
+            if isFirst.exchange(false, ordering: .relaxed) { suspended() }
         }
     }
 }

@@ -98,6 +98,25 @@ import Testing
         }
     }
 
+    @Test("what is to come after the other actions does so whenever it was left, and goes with its savepoint")
+    func afterOthers() async throws {
+        try await withPool { pool, _ in
+            let ledger = Ledger<String>()
+            try await pool.transaction { db in
+                db.afterOthers { ledger.add("last") }
+                try db.execute("SELECT 1")
+                do {
+                    try db.savepoint {
+                        db.afterOthers { ledger.add("never") }
+                        throw Refused()
+                    }
+                } catch is Refused {}
+                db.onCommit { ledger.add("first") }
+            }
+            #expect(ledger.entries == ["first", "last"])
+        }
+    }
+
     @Test("a read-only transaction refuses writes") func readOnly() async throws {
         try await withPool { pool, _ in
             try await pool.prepare("CREATE TABLE t (n int)")
