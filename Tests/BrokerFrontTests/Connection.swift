@@ -77,6 +77,12 @@ final class Connection {
     /// Whether the other side closes before it sends anything more.
     func isEnded() throws -> Bool { try receive(1).isEmpty }
 
+    /// Whether nothing has come that was not received.
+    var isSilent: Bool {
+        var byte: UInt8 = 0
+        return recv(socket, &byte, 1, Int32(MSG_PEEK | MSG_DONTWAIT)) < 0 && errno == EAGAIN
+    }
+
     /// Sends no more, and still reads.
     func endSending() { shutdown(socket, Int32(SHUT_WR)) }
 

@@ -8,6 +8,12 @@ enum Frames {
     struct Topic {
         let name: String
         var partitions = 1
+        /// Where the first partitions are read from in a request, or end in an answer.
+        var offsets: [Int64] = []
+
+        func offset(_ partition: Int32) -> Int64 {
+            offsets.indices.contains(Int(partition)) ? offsets[Int(partition)] : 17
+        }
     }
 
     // Requests
@@ -23,7 +29,7 @@ enum Frames {
 
     static func fetch(
         _ correlation: Int32, _ topics: [Topic], version: Int16 = 11, wait: Int32 = 10_000, least: Int32 = 1,
-        epoch: Int32 = -1
+        epoch: Int32 = -1, forgotten: [Topic] = []
     ) -> [UInt8] {
         var bytes = Bytes()
         bytes.add(Int32(-1))  // replica
@@ -42,12 +48,19 @@ enum Frames {
             for partition in 0..<Int32(topic.partitions) {
                 bytes.add(partition)
                 if version >= 9 { bytes.add(Int32(3)) }  // leader epoch
-                bytes.add(Int64(17))  // offset
+                bytes.add(topic.offset(partition))
                 if version >= 5 { bytes.add(Int64(-1)) }  // log start
                 bytes.add(Int32(1 << 20))  // most bytes
             }
         }
-        if version >= 7 { bytes.add(Int32(0)) }  // forgotten topics
+        if version >= 7 {
+            bytes.add(Int32(forgotten.count))
+            for topic in forgotten {
+                bytes.add(topic.name)
+                bytes.add(Int32(topic.partitions))
+                for partition in 0..<Int32(topic.partitions) { bytes.add(partition) }
+            }
+        }
         if version >= 11 { bytes.add("rack") }
         return request(fetch, version, correlation, bytes.all)
     }
@@ -98,8 +111,8 @@ enum Frames {
                 let isLast: Bool = partition == Int32(topic.partitions) - 1
                 bytes.add(partition)
                 bytes.add(isLast ? error : 0)
-                bytes.add(Int64(17))  // high watermark
-                bytes.add(Int64(17))  // last stable
+                bytes.add(topic.offset(partition))  // high watermark
+                bytes.add(topic.offset(partition))  // last stable
                 if version >= 5 { bytes.add(Int64(0)) }  // log start
                 bytes.add(aborted)
                 for _ in 0..<max(aborted, 0) * 2 { bytes.add(Int64(1)) }

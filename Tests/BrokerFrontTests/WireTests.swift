@@ -7,18 +7,34 @@ import Testing
         Array(frame).withUnsafeBytes { Request($0) }
     }
 
+    private static func fetched(_ frame: some Sequence<UInt8>, _ version: Int16) -> Answer.Fetched? {
+        Array(frame).withUnsafeBytes { Answer.fetched($0, version: version) }
+    }
+
     private static func isEmpty(_ frame: some Sequence<UInt8>, _ version: Int16) -> Bool {
-        Array(frame).withUnsafeBytes { Answer.isEmptyFetch($0, version: version) }
+        fetched(frame, version)?.isEmpty ?? false
+    }
+
+    private static func positions(_ topics: [Frames.Topic]) -> [Position] {
+        topics.flatMap { topic in
+            (0..<Int32(topic.partitions)).map { partition in
+                Position(topic: Array(topic.name.utf8), partition: partition, offset: topic.offset(partition))
+            }
+        }
     }
 
     private static func topics(_ random: inout Seeded) -> [Frames.Topic] {
         (0..<Int.random(in: 1...5, using: &random)).map { _ in
             let name = String(repeating: "ü", count: Int.random(in: 1...124, using: &random))
-            return Frames.Topic(name: name, partitions: Int.random(in: 0...4, using: &random))
+            let partitions = Int.random(in: 0...4, using: &random)
+            let offsets: [Int64] = (0..<partitions).map { _ in .random(in: 0 ... .max, using: &random) }
+            return Frames.Topic(name: name, partitions: partitions, offsets: offsets)
         }
     }
 
-    @Test("a fetch of every version that is read says how long it waits and for which topics", arguments: Int16(4)...11)
+    @Test(
+        "a fetch of every version that is read says how long it waits, for which topics, and where it reads from",
+        arguments: Int16(4)...11)
     func fetch(version: Int16) {
         var random = Seeded()
         for _ in 0..<50 {
@@ -28,7 +44,9 @@ import Testing
             let request: Request = Self.read(Frames.fetch(correlation, topics, version: version, wait: wait))
             let names: [[UInt8]] = topics.map { Array($0.name.utf8) }
             #expect(request.correlation == correlation)
-            #expect(request.kind == .fetch(version: version, waitMilliseconds: wait, topics: names))
+            let kind: Request.Kind = .fetch(
+                version: version, waitMilliseconds: wait, topics: names, positions: Self.positions(topics))
+            #expect(request.kind == kind)
         }
     }
 
@@ -122,6 +140,30 @@ import Testing
         if version >= 7 {
             #expect(!Self.isEmpty(Frames.fetched(1, [], version: version, wholeError: 70), version))
         }
+    }
+
+    @Test(
+        "an answer says where its partitions end, but for those with a fault or without a known end",
+        arguments: Int16(4)...11)
+    func ends(version: Int16) {
+        var random = Seeded()
+        let known = Frames.Topic(name: "orders", partitions: 3, offsets: [0, 40, .max])
+        for _ in 0..<30 {
+            let topics: [Frames.Topic] = Self.topics(&random) + [known]
+            for records: [UInt8] in [[], [1, 2, 3]] {
+                let whole: [UInt8] = Frames.fetched(1, topics, version: version, records: records)
+                #expect(Self.fetched(whole, version)?.ends == Set(Self.positions(topics)))
+            }
+        }
+        let faulty: [UInt8] = Frames.fetched(1, [known], version: version, error: 6)
+        #expect(Self.fetched(faulty, version)?.ends == Set(Self.positions([known]).prefix(2)))
+        let aborted: [UInt8] = Frames.fetched(1, [known], version: version, aborted: 1)
+        #expect(Self.fetched(aborted, version)?.ends.isEmpty == true)
+        let unknown = Frames.Topic(name: "orders", partitions: 2, offsets: [17, -1])
+        let half: [UInt8] = Frames.fetched(1, [unknown], version: version)
+        #expect(Self.fetched(half, version)?.ends == Set(Self.positions([unknown]).prefix(1)))
+        let refused: [UInt8] = Frames.fetched(1, [known], version: version, wholeError: 70)
+        if version >= 7 { #expect(Self.fetched(refused, version)?.ends.isEmpty == true) }
     }
 
     @Test("an answer that ends anywhere before its end is not empty", arguments: Int16(4)...11)

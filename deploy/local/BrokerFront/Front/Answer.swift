@@ -6,29 +6,48 @@ package enum Answer {
         return try? reader.number(Int32.self)
     }
 
-    /// Whether the answer to a fetch holds neither a record nor an error. One that cannot be read is not empty.
-    package static func isEmptyFetch(_ frame: UnsafeRawBufferPointer, version: Int16) -> Bool {
-        var reader = FrameReader(frame)
-        return (try? isEmptyFetch(version, &reader)) ?? false
+    /// What the answer to a fetch says.
+    package struct Fetched {
+        /// It holds neither a record nor an error.
+        package fileprivate(set) var isEmpty = true
+        /// Where its partitions end: their high watermarks. Not of those with an error or with aborted transactions.
+        package fileprivate(set) var ends: Set<Position> = []
     }
 
-    private static func isEmptyFetch(_ version: Int16, _ reader: inout FrameReader) throws(Unreadable) -> Bool {
+    /// Reads the answer to a fetch; `nil` when it cannot be read.
+    package static func fetched(_ frame: UnsafeRawBufferPointer, version: Int16) -> Fetched? {
+        var reader = FrameReader(frame)
+        return try? fetched(version, &reader)
+    }
+
+    private static func fetched(_ version: Int16, _ reader: inout FrameReader) throws(Unreadable) -> Fetched {
+        var found = Fetched()
         try reader.skip(4 + 4)  // correlation, throttle
         if version >= 7 {
-            guard try reader.number(Int16.self) == 0 else { return false }
+            guard try reader.number(Int16.self) == 0 else {
+                found.isEmpty = false
+                return found
+            }
             try reader.skip(4)  // session
         }
         for _ in 0..<(try reader.count()) {
-            try reader.skipString()  // topic
+            let topic: [UInt8] = try reader.topic()
             for _ in 0..<(try reader.count()) {
-                try reader.skip(4)  // partition
-                guard try reader.number(Int16.self) == 0 else { return false }
-                try reader.skip(16 + (version >= 5 ? 8 : 0))  // offsets
-                try reader.skip(try reader.count() * 16 + (version >= 11 ? 4 : 0))  // aborted transactions, replica
-                guard try reader.count() == 0 else { return false }
+                let partition: Int32 = try reader.number(Int32.self)
+                let isFault: Bool = try reader.number(Int16.self) != 0
+                let end: Int64 = try reader.number(Int64.self)
+                try reader.skip(8 + (version >= 5 ? 8 : 0))  // last stable offset, log start
+                let aborted: Int = try reader.count()
+                try reader.skip(aborted * 16 + (version >= 11 ? 4 : 0))  // their transactions, replica
+                let records: Int = try reader.count()
+                try reader.skip(records)
+                if isFault || records > 0 { found.isEmpty = false }
+                if !isFault, aborted == 0, end >= 0 {
+                    found.ends.insert(Position(topic: topic, partition: partition, offset: end))
+                }
             }
         }
-        return true
+        return found
     }
 
     /// Puts another port in the place of one: in the answer a broker is its host, a string, and then its port.

@@ -1,9 +1,10 @@
 import CEpoll
 import Glibc
 
-/// Stands in front of the development broker and gives it long polling: a fetch that finds nothing is held until something
-/// is produced to its topics or its time is over. The broker itself answers at once, so that every idle consumer would ask
-/// it thousands of times per second. See docs/decisions/0010-development-broker-front.md.
+/// Stands in front of the development broker and gives it long polling: a fetch that finds nothing, or that is known to
+/// find nothing, is held until something is produced to its topics or its time is over. The broker itself answers at once,
+/// so that every idle consumer would ask it thousands of times per second. See
+/// docs/decisions/0010-development-broker-front.md.
 ///
 /// One thread does everything, and waits for nothing but the next event.
 package final class Front {
@@ -44,7 +45,7 @@ package final class Front {
             if socket == listener { acceptClient() } else { links[Int(socket)]?.ready(socket, events) }
         }
         readClock()
-        if now >= earliest { answerDue() }
+        if now >= earliest { releaseDue() }
         settle()
     }
 
@@ -118,12 +119,12 @@ package final class Front {
         return Int32(clamping: (earliest - now + 999_999) / 1_000_000)
     }
 
-    private func answerDue() {
+    private func releaseDue() {
         earliest = .max
         accept(true)
         for case .some(let link) in links {
             guard let deadline = link.deadline else { continue }
-            if deadline <= now { link.answerHeld() } else { expire(at: deadline) }
+            if deadline <= now { link.release() } else { expire(at: deadline) }
         }
     }
 }

@@ -12,7 +12,15 @@ final class Link {
         case addresses
     }
 
-    /// The fetch that was asked last, as long as nothing was asked after it: only then may its answer be late.
+    /// What of a fetch is held.
+    private enum Held {
+        /// It was not asked: it would find nothing.
+        case request
+        /// It was asked, and found nothing.
+        case answer([UInt8])
+    }
+
+    /// The fetch that came last, as long as nothing came after it: only then may its answer be late.
     private struct Fetch {
         let correlation: Int32
         let version: Int16
@@ -21,10 +29,17 @@ final class Link {
         let frame: [UInt8]
         /// What had been produced to its topics before it was asked.
         var produced: Int
-        /// The empty answer, while it is held.
-        var answer: [UInt8]?
+        /// Where its partitions ended, once its answer has said so.
+        var ends: Set<Position> = []
+        var held: Held?
 
         var producedNow: Int { topics.reduce(0) { $0 + $1.produced } }
+
+        /// Whether the next fetch, which reads from there, would find nothing: these are the ends that the answer told of,
+        /// and nothing was produced since this one was asked.
+        func isFollowedInVain(by positions: [Position]) -> Bool {
+            !positions.isEmpty && producedNow == produced && ends.isSuperset(of: positions)
+        }
     }
 
     let client: Peer
@@ -70,18 +85,25 @@ final class Link {
         while let size = frameSize(bytes, at, of: client) {
             let frame = UnsafeRawBufferPointer(rebasing: bytes[at..<at + size])
             at += size
-            answerHeld()  // answers keep the order of requests
+            release()  // answers keep the order of requests
             let request = Request(frame)
+            let last: Fetch? = fetch
             fetch = nil
             switch request.kind {
-            case .fetch(let version, let wait, let names):
-                expect(request, .fetch)
+            case .fetch(let version, let wait, let names, let positions):
                 let topics: [Topic] = names.map { front.topics[$0] }
                 var asked = Fetch(
                     correlation: request.correlation, version: version, topics: topics,
                     deadline: front.now + UInt64(wait) * 1_000_000, frame: Array(frame), produced: 0)
                 asked.produced = asked.producedNow
                 fetch = asked
+                if let last, last.isFollowedInVain(by: positions) {
+                    broker.send(UnsafeRawBufferPointer(rebasing: bytes[sent..<at - size]))
+                    sent = at
+                    hold(.request)
+                } else {
+                    expect(request, .fetch)
+                }
             case .produce(let names, let isAnswered):
                 let topics: [Topic] = names.map { front.topics[$0] }
                 if isAnswered {
@@ -112,7 +134,7 @@ final class Link {
             let frame = UnsafeMutableRawBufferPointer(rebasing: bytes[at..<at + size])
             if isToBeHeld(frame) {
                 client.send(UnsafeRawBufferPointer(rebasing: bytes[sent..<at]))
-                hold(UnsafeRawBufferPointer(frame))
+                hold(.answer(Array(frame)))
                 sent = at + size
             }
             at += size
@@ -131,8 +153,10 @@ final class Link {
         expected.removeSubrange(...index)  // those before it were never answered
         switch answer {
         case .fetch:
-            guard let fetch, fetch.correlation == correlation, front.now < fetch.deadline else { return false }
-            return Answer.isEmptyFetch(readable, version: fetch.version)
+            guard let asked = fetch, asked.correlation == correlation else { return false }
+            guard let found = Answer.fetched(readable, version: asked.version) else { return false }
+            fetch?.ends = found.ends
+            return found.isEmpty && front.now < asked.deadline
         case .produce(let topics):
             for topic in topics { topic.produce() }
         case .addresses:
@@ -143,38 +167,43 @@ final class Link {
 
     // Holding
 
-    /// When the held answer goes out at the latest; `nil` when none is held.
-    var deadline: UInt64? { fetch?.answer == nil ? nil : fetch?.deadline }
+    /// When what is held goes on at the latest; `nil` when nothing is held.
+    var deadline: UInt64? { fetch?.held == nil ? nil : fetch?.deadline }
 
-    private func hold(_ frame: UnsafeRawBufferPointer) {
+    private func hold(_ held: Held) {
         guard let asked = fetch else { return }
-        fetch?.answer = Array(frame)
+        fetch?.held = held
         for topic in asked.topics { topic.wait(self) }
         if asked.producedNow == asked.produced { front.expire(at: asked.deadline) } else { wake() }
     }
 
-    /// Something was produced: the held fetch is asked again.
+    /// Something was produced: the held fetch is asked, or asked again.
     func wake() {
-        guard let asked = fetch, asked.answer != nil else { return }
+        guard let asked = fetch, asked.held != nil else { return }
         letGo()
         fetch?.produced = asked.producedNow
+        fetch?.ends = []
         expected.append((asked.correlation, .fetch))
         asked.frame.withUnsafeBytes { broker.send($0) }
         front.touch(self)
     }
 
-    /// Sends the held answer, if there is one.
-    func answerHeld() {
-        guard let answer = fetch?.answer else { return }
-        letGo()
-        answer.withUnsafeBytes { client.send($0) }
-        front.touch(self)
+    /// Lets what is held go on: a request to the broker, an answer to the client.
+    func release() {
+        guard let held = fetch?.held else { return }
+        switch held {
+        case .request: wake()
+        case .answer(let answer):
+            letGo()
+            answer.withUnsafeBytes { client.send($0) }
+            front.touch(self)
+        }
     }
 
     /// Waits for nothing more.
     func letGo() {
-        guard let asked = fetch, asked.answer != nil else { return }
-        fetch?.answer = nil
+        guard let asked = fetch, asked.held != nil else { return }
+        fetch?.held = nil
         for topic in asked.topics { topic.forget(self) }
     }
 

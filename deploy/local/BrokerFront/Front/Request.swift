@@ -1,10 +1,25 @@
+/// A place in a partition: where a fetch reads from, or where the partition ends.
+package struct Position: Hashable {
+    private let topic: [UInt8]
+    private let partition: Int32
+    private let offset: Int64
+
+    /// - Parameters:
+    ///   - topic: Its name, in UTF-8.
+    ///   - partition: Its number in the topic.
+    ///   - offset: Of the next record.
+    package init(topic: [UInt8], partition: Int32, offset: Int64) {
+        (self.topic, self.partition, self.offset) = (topic, partition, offset)
+    }
+}
+
 /// What the front understands of a client's request. The layouts are those of https://kafka.apache.org/protocol, as far as
 /// they are needed.
 package struct Request: Equatable {
     /// What the request means to the front.
     package enum Kind: Equatable {
-        /// A fetch that may be answered late.
-        case fetch(version: Int16, waitMilliseconds: Int32, topics: [[UInt8]])
+        /// A fetch that may be answered late; without positions where it does not say all that it reads from.
+        case fetch(version: Int16, waitMilliseconds: Int32, topics: [[UInt8]], positions: [Position])
         /// Records for these topics.
         case produce(topics: [[UInt8]], isAnswered: Bool)
         /// The answer says where brokers are.
@@ -69,12 +84,20 @@ package struct Request: Equatable {
             guard try reader.number(Int32.self) <= 0 else { return .other }
         }
         guard wait > 0, least > 0 else { return .other }
-        let partition: Int = 16 + (version >= 5 ? 8 : 0) + (version >= 9 ? 4 : 0)
         var topics: [[UInt8]] = []
+        var positions: [Position] = []
         for _ in 0..<(try reader.count()) {
-            topics.append(try reader.topic())
-            try reader.skip(try reader.count() * partition)
+            let topic: [UInt8] = try reader.topic()
+            topics.append(topic)
+            for _ in 0..<(try reader.count()) {
+                let partition: Int32 = try reader.number(Int32.self)
+                if version >= 9 { try reader.skip(4) }  // leader epoch
+                let offset: Int64 = try reader.number(Int64.self)
+                try reader.skip(4 + (version >= 5 ? 8 : 0))  // log start, most bytes
+                positions.append(Position(topic: topic, partition: partition, offset: offset))
+            }
         }
-        return .fetch(version: version, waitMilliseconds: wait, topics: topics)
+        if version >= 7, try reader.count() > 0 { positions = [] }  // it forgets topics: a session knows of others
+        return .fetch(version: version, waitMilliseconds: wait, topics: topics, positions: positions)
     }
 }
