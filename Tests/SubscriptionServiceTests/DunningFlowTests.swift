@@ -155,6 +155,23 @@ import Testing
         }
     }
 
+    @Test("a new card is asked for once more where the customer's attempt with the old one was under way")
+    func missedCard() async throws {
+        try await withSubscriptions { world in
+            let own = PaymentMethodID(unchecked: "pm_own")
+            var subscription = try await world.fail(renewing(world), "action", with: own)
+            try await world.attachCard(subscription.customerID)
+            for attempt: Int64 in [2, 3] {
+                subscription = try await world.begin(subscription, attempt: attempt, with: own)
+                subscription = try await world.fail(subscription, "hard", with: own)
+            }
+            let asked = try await world.published(SubscriptionCollectionDueV1.self)
+            #expect(asked.map(\.attempt) == [2, 3])
+            #expect(asked.allSatisfy { $0.reason == "new_payment_method" })
+            #expect(try await world.violations().isEmpty)
+        }
+    }
+
     @Test("a card of a customer without anything unpaid changes nothing") func idleCard() async throws {
         try await withSubscriptions { world in
             try await world.customer()

@@ -42,14 +42,16 @@ import Testing
         }
         #expect(
             rows.first == [
-                "code", "stripe_decimals", "stripe_multiple", "stripe_minimum", "paypal_decimals",
+                "code", "stripe_decimals", "stripe_multiple", "stripe_minimum", "stripe_maximum", "paypal_decimals",
             ])
         var rules: [Currency: CollectableAmounts.Rule] = [:]
         for row in rows.dropFirst() {
             guard let currency = Currency(String(row[0])) else { continue }
             let (least, multiple): (Int64, Int64) = (Int64(row[3]) ?? 0, Int64(row[2]) ?? 1)
-            let stripe: Int64 = multiple / Self.power((Int(row[1]) ?? currency.exponent) - currency.exponent)
-            let payPal: Int64 = Self.power(currency.exponent - (Int(row[4]) ?? currency.exponent))
+            let decimals: Int = Int(row[1]) ?? currency.exponent
+            let stripe: Int64 = max(
+                multiple / Self.power(decimals - currency.exponent), Self.power(currency.exponent - decimals))
+            let payPal: Int64 = Self.power(currency.exponent - (Int(row[5]) ?? currency.exponent))
             rules[currency] = CollectableAmounts.Rule(least: least > 1 ? least : 0, multiple: max(stripe, payPal, 1))
         }
         for currency in Currency.all {

@@ -102,7 +102,8 @@ public struct Billing: Hashable, Sendable {
     /// Payment's number of the latest attempt that is known to have begun there: numbers rise, so that what is told of
     /// earlier ones is old. None as long as nothing is known.
     public internal(set) var begunAttempt: Int64?
-    /// Payment's number of the latest attempt whose failure is told: word of its challenge that comes after is old.
+    /// Payment's number of the latest attempt whose failure is told, or that a new payment method was to follow: word of its
+    /// challenge that comes after is old.
     public internal(set) var failedAttempt: Int64?
     /// Whether an attempt is under way whose outcome is not known yet.
     public internal(set) var isCollecting: Bool
@@ -114,8 +115,11 @@ public struct Billing: Hashable, Sendable {
     public internal(set) var lastDecline: DeclineClass?
     /// The payment method of the latest attempt that is known to have begun.
     public internal(set) var paymentMethodID: PaymentMethodID?
-    /// The default payment method that came while an attempt was under way, as long as no attempt is known to use it.
+    /// The default payment method that came while an attempt was under way, as long as none is known to use it.
     public internal(set) var newMethodID: PaymentMethodID?
+    /// The new payment method that an attempt was asked for with, as long as none is known to use it: Payment leaves one alone
+    /// that is under way.
+    public internal(set) var askedMethodID: PaymentMethodID?
     /// Whether an attempt was planned after the last one of the policy, for a provider that takes none before.
     public internal(set) var hasExtraRetry: Bool
     /// What to go back to when an upgrade is not paid.
@@ -133,8 +137,9 @@ public struct Billing: Hashable, Sendable {
         period: BillingPeriod, creditApplied: Int64 = 0, creditAdded: Int64 = 0, invoiceID: InvoiceID? = nil,
         attempts: Int64 = 1, begunAttempt: Int64? = nil, failedAttempt: Int64? = nil, isCollecting: Bool = true,
         requestedAt: Instant? = nil, firstFailedAt: Instant? = nil, lastDecline: DeclineClass? = nil,
-        paymentMethodID: PaymentMethodID? = nil, newMethodID: PaymentMethodID? = nil, hasExtraRetry: Bool = false,
-        origin: UpgradeOrigin? = nil, billedAt: Instant, settledAt: Instant? = nil, isPaidLate: Bool = false
+        paymentMethodID: PaymentMethodID? = nil, newMethodID: PaymentMethodID? = nil,
+        askedMethodID: PaymentMethodID? = nil, hasExtraRetry: Bool = false, origin: UpgradeOrigin? = nil,
+        billedAt: Instant, settledAt: Instant? = nil, isPaidLate: Bool = false
     ) {
         self.id = id
         self.reason = reason
@@ -154,6 +159,7 @@ public struct Billing: Hashable, Sendable {
         self.lastDecline = lastDecline
         self.paymentMethodID = paymentMethodID
         self.newMethodID = newMethodID
+        self.askedMethodID = askedMethodID
         self.hasExtraRetry = hasExtraRetry
         self.origin = origin
         self.billedAt = billedAt
@@ -177,14 +183,13 @@ extension Billing {
     /// Whether a new payment method came that no attempt is known to use.
     var hasNewMethod: Bool { newMethodID != nil && newMethodID != paymentMethodID }
 
-    /// Whether a default payment method is newer than the latest attempt, and worth another one.
+    /// Whether word of a default payment method that was attached then counts beside the latest attempt.
     ///
     /// Payment's own order decides: the method that the attempt uses is not new, any other is. Times are those of two
     /// clocks and bound it only: by a day, against old news that is told again, and by ``clockTolerance`` where the
     /// attempt's method is not known. It is not where an attempt never began for want of a method, nor before anything
     /// is told of it: its beginning and its failure both say what it uses.
-    func isNew(_ method: PaymentMethodID, attachedAt: Instant) -> Bool {
-        guard method != paymentMethodID else { return false }
+    func isRecent(_ attachedAt: Instant) -> Bool {
         let tolerance: Duration = paymentMethodID == nil ? Self.clockTolerance : .seconds(86_400)
         return attachedAt.adding(tolerance) > requestedAt
     }
@@ -192,9 +197,26 @@ extension Billing {
     /// How far Payment's clock may be behind ours without a new payment method being missed.
     private static let clockTolerance: Duration = .seconds(30)
 
+    /// Whether an attempt that ends is not the one asked for with a new payment method but another, with another one, that
+    /// had begun before Payment was asked: the new method was not tried.
+    /// - Parameter method: The attempt's. A challenge does not tell it; the attempt's beginning has.
+    func hasMissedMethod(_ attempt: Int64, with method: PaymentMethodID?, because reason: StatusReason) -> Bool {
+        guard let askedMethodID, attempt > failedAttempt ?? 0 else { return false }
+        let begun: PaymentMethodID? = reason == .actionRequired && begunAttempt == attempt ? paymentMethodID : nil
+        guard let used: PaymentMethodID = method ?? begun else { return false }
+        return used != askedMethodID
+    }
+
     /// Notes the payment method of the latest attempt.
     mutating func use(_ method: PaymentMethodID) {
         paymentMethodID = method
         if newMethodID == method { newMethodID = nil }
+        if askedMethodID == method { askedMethodID = nil }
+    }
+
+    /// Another is the default now.
+    mutating func forgetNewMethods() {
+        newMethodID = nil
+        askedMethodID = nil
     }
 }

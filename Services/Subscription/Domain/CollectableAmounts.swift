@@ -49,7 +49,7 @@ public struct CollectableAmounts: Hashable, Sendable {
     }
 
     /// Stripe's least charges, and the last digits that Stripe or PayPal do not take, as `docs/data/provider-units.csv` has
-    /// them. Source: docs.stripe.com/currencies, minimum and maximum charge amounts, three-decimal currencies;
+    /// them. Source: docs.stripe.com/currencies, minimum and maximum charge amounts, zero- and three-decimal currencies;
     /// developer.paypal.com, supported currencies without decimals.
     public static let standard = CollectableAmounts(least: table(leastCharges), multiples: table(lastDigits))
 
@@ -65,6 +65,6 @@ public struct CollectableAmounts: Hashable, Sendable {
     ]
 
     private static let lastDigits: [(String, Int64)] = [
-        ("BHD", 10), ("HUF", 100), ("JOD", 10), ("KWD", 10), ("OMR", 10), ("TND", 10), ("TWD", 100),
+        ("BHD", 10), ("HUF", 100), ("JOD", 10), ("KWD", 10), ("MGA", 100), ("OMR", 10), ("TND", 10), ("TWD", 100),
     ]
 }

@@ -102,12 +102,18 @@ extension Subscription {
     }
 
     /// Asks for another attempt to collect the open billing.
-    mutating func collect(_ reason: CollectionReason, policy: DunningPolicy, at now: Instant) {
+    /// - Parameter method: The new payment method it is to use, which is asked for once more when Payment had another attempt
+    ///   under way; none where it is whatever is the default then.
+    mutating func collect(
+        _ reason: CollectionReason, with method: PaymentMethodID? = nil, policy: DunningPolicy, at now: Instant
+    ) {
         guard let billing = open, let invoiceID = billing.invoiceID else { return }
         updateOpen { billing in
             billing.attempts += 1
             billing.isCollecting = true
             billing.newMethodID = nil
+            billing.askedMethodID = method
+            if method != nil { billing.failedAttempt = billing.begunAttempt ?? billing.failedAttempt }
             billing.requestedAt = now
         }
         nextActionAt = status == .incomplete ? createdAt.adding(policy.signupExpiresAfter) : nil

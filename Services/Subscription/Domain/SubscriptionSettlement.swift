@@ -97,6 +97,7 @@ extension Subscription {
             return
         }
         let now: Instant = max(heardAt, billing.requestedAt)
+        let hasMissedMethod: Bool = billing.hasMissedMethod(attempt, with: method, because: reason)
         let firstFailedAt: Instant = billing.firstFailedAt ?? now
         updateOpen { billing in
             billing.invoiceID = invoiceID
@@ -111,7 +112,11 @@ extension Subscription {
         if status == .active || status == .trialing, billing.origin == nil {
             move(to: .pastDue, because: reason, at: now)
         }
-        if open?.hasNewMethod == true {
+        if let billing = open, billing.hasNewMethod {
+            collect(.newPaymentMethod, with: billing.newMethodID, policy: policy, at: now)
+            return
+        }
+        if hasMissedMethod {
             collect(.newPaymentMethod, policy: policy, at: now)
             return
         }
@@ -123,16 +128,22 @@ extension Subscription {
     }
 
     /// The customer has a new default payment method: what is unpaid is collected with it at once, or once the attempt
-    /// under way has failed. One that the latest attempt used is not new; see ``Billing/isNew(_:attachedAt:)``.
+    /// under way has failed. One that the latest attempt used is not new: as the default again it takes the place of one
+    /// that was. See ``Billing/isRecent(_:)``.
     /// - Parameter attachedAt: When it was attached, by Payment's clock.
     public mutating func methodAttached(
         _ method: PaymentMethodID, at attachedAt: Instant, policy: DunningPolicy, now: Instant
     ) {
-        guard let billing = open, !status.isFinal, billing.isNew(method, attachedAt: attachedAt) else { return }
-        if billing.isCollecting {
-            updateOpen { $0.newMethodID = method }
+        guard let billing = open, !status.isFinal, billing.isRecent(attachedAt) else { return }
+        if method == billing.paymentMethodID {
+            if billing.newMethodID != nil || billing.askedMethodID != nil { updateOpen { $0.forgetNewMethods() } }
+        } else if billing.isCollecting {
+            updateOpen { billing in
+                billing.forgetNewMethods()
+                billing.newMethodID = method
+            }
         } else {
-            collect(.newPaymentMethod, policy: policy, at: now)
+            collect(.newPaymentMethod, with: method, policy: policy, at: now)
         }
     }
 

@@ -15,8 +15,8 @@ enum BillingStore {
         """
         b.id, b.reason, b.status, b.amount, b.currency, b.lines, b.period_index, b.period_start, b.period_end,
         b.credit_applied, b.credit_added, b.invoice_id, b.attempts, b.begun_attempt, b.failed_attempt, b.is_collecting,
-        b.requested_at, b.first_failed_at, b.last_decline, b.payment_method_id, \(newMethod), b.has_extra_retry,
-        b.billed_at, b.settled_at, b.is_paid_late,
+        b.requested_at, b.first_failed_at, b.last_decline, b.payment_method_id, \(newMethod), b.asked_method_id,
+        b.has_extra_retry, b.billed_at, b.settled_at, b.is_paid_late,
         b.origin_anchor_date, b.origin_anchor_seconds, b.origin_period_index, b.origin_period_start,
         b.origin_period_end,
         o.id, o.name, o.amount, o.currency, o.billing_interval, o.interval_count, o.trial_days,
@@ -157,6 +157,7 @@ enum BillingStore {
             requested_at = n.requested_at, first_failed_at = n.first_failed_at, last_decline = n.last_decline,
             payment_method_id = coalesce(n.payment_method_id, b.payment_method_id),
             new_method_id = n.new_method_id, has_new_method = n.new_method_id IS NOT NULL,
+            asked_method_id = nullif(n.asked_method_id, 'pm_unknown'),
             has_extra_retry = n.has_extra_retry, settled_at = n.settled_at, is_paid_late = n.is_paid_late
         FROM unnest(\(billings.map(\.id))::text[], \(billings.map(\.creditApplied))::bigint[],
             \(billings.map(\.creditAdded))::bigint[], \(stateArrays(billings)))
@@ -168,7 +169,7 @@ enum BillingStore {
     private static let stateColumns: SQL =
         """
         status, invoice_id, attempts, begun_attempt, failed_attempt, is_collecting, requested_at, first_failed_at,
-        last_decline, payment_method_id, new_method_id, has_extra_retry, settled_at, is_paid_late
+        last_decline, payment_method_id, new_method_id, asked_method_id, has_extra_retry, settled_at, is_paid_late
         """
 
     private static func stateArrays(_ all: [Billing]) -> SQL {
@@ -178,8 +179,8 @@ enum BillingStore {
         \(all.map(\.isCollecting))::boolean[], \(all.map(\.requestedAt))::timestamptz[],
         \(all.map(\.firstFailedAt))::timestamptz[], \(all.map(\.lastDecline))::text[],
         \(all.map(\.paymentMethodID))::text[], \(all.map(\.newMethodID))::text[],
-        \(all.map(\.hasExtraRetry))::boolean[], \(all.map(\.settledAt))::timestamptz[],
-        \(all.map(\.isPaidLate))::boolean[]
+        \(all.map(\.askedMethodID))::text[], \(all.map(\.hasExtraRetry))::boolean[],
+        \(all.map(\.settledAt))::timestamptz[], \(all.map(\.isPaidLate))::boolean[]
         """
     }
 }
@@ -188,7 +189,7 @@ extension BillingStore {
     /// Reads the columns of an outer join; `nil` when there is no billing.
     static func readOptional(_ row: inout PostgresRow) throws -> Billing? {
         guard let id: BillingID = try row.next() else {
-            for _ in 0..<43 { row.skip() }
+            for _ in 0..<44 { row.skip() }
             return nil
         }
         let reason: BillingReason = try row.next()
@@ -209,6 +210,7 @@ extension BillingStore {
         let lastDecline: DeclineClass? = try row.next()
         let paymentMethodID: PaymentMethodID? = try row.next()
         let newMethodID: PaymentMethodID? = try row.next()
+        let askedMethodID: PaymentMethodID? = try row.next()
         let hasExtraRetry: Bool = try row.next()
         let billedAt: Instant = try row.next()
         let settledAt: Instant? = try row.next()
@@ -219,8 +221,8 @@ extension BillingStore {
             creditAdded: creditAdded, invoiceID: invoiceID, attempts: attempts, begunAttempt: begunAttempt,
             failedAttempt: failedAttempt, isCollecting: isCollecting, requestedAt: requestedAt,
             firstFailedAt: firstFailedAt, lastDecline: lastDecline, paymentMethodID: paymentMethodID,
-            newMethodID: newMethodID, hasExtraRetry: hasExtraRetry, origin: try readOrigin(&row), billedAt: billedAt,
-            settledAt: settledAt, isPaidLate: isPaidLate)
+            newMethodID: newMethodID, askedMethodID: askedMethodID, hasExtraRetry: hasExtraRetry,
+            origin: try readOrigin(&row), billedAt: billedAt, settledAt: settledAt, isPaidLate: isPaidLate)
     }
 
     static func readPeriod(_ row: inout PostgresRow) throws -> BillingPeriod {
