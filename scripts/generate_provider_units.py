@@ -16,8 +16,16 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 FACTS = ROOT / "docs/data/provider-units.csv"
 TABLE = ROOT / "Services/Payment/Domain/Units/ProviderUnitTable.swift"
-SOURCE = "docs.stripe.com/currencies; developer.paypal.com, supported currencies"
-COLUMNS = ["code", "stripe_decimals", "stripe_multiple", "stripe_minimum", "paypal_decimals"]
+SOURCE = (
+    "docs.stripe.com/currencies; docs.stripe.com/api/payment_intents, amount; "
+    "developer.paypal.com, supported currencies"
+)
+COLUMNS = ["code", "stripe_decimals", "stripe_multiple", "stripe_minimum", "stripe_maximum", "paypal_decimals"]
+# Stripe's reference of an amount knows eight digits. These currencies have small units: its double excepts them, and
+# its page of currencies tells of twelve digits for cards.
+STRIPE_MAXIMUM = "99999999"
+STRIPE_LARGEST = "999999999999"
+SMALL_UNITS = {"CLP", "COP", "HUF", "IDR", "JPY", "KRW", "LBP", "VND"}
 
 
 def take_over(path: pathlib.Path) -> None:
@@ -28,7 +36,9 @@ def take_over(path: pathlib.Path) -> None:
         stripe, paypal = currency.get("stripe") or {}, currency.get("paypal") or {}
         if currency["kind"] == "money" and (stripe or paypal):
             fields = ("decimals", "amountMultipleOf", "minAmount")
-            rows.append([currency["code"], *(stripe.get(field, "") for field in fields), paypal.get("decimals", "")])
+            code = currency["code"]
+            maximum = (STRIPE_LARGEST if code in SMALL_UNITS else STRIPE_MAXIMUM) if stripe else ""
+            rows.append([code, *(stripe.get(field, "") for field in fields), maximum, paypal.get("decimals", "")])
     rows.sort()
     with FACTS.open("w", newline="") as out:
         out.write(f"# Source: {SOURCE}; ISO 4217 list one, published {listing['source']['iso4217_published']}\n")
@@ -49,6 +59,7 @@ def read_facts() -> tuple[str, list[dict[str, str]]]:
         assert list(row) == COLUMNS, "the columns must be the known ones"
         assert all(value == "" or value.isdigit() for value in list(row.values())[1:]), f"{row['code']}: whole numbers"
         assert (row["stripe_decimals"] == "") == (row["stripe_multiple"] == ""), f"{row['code']}: not both"
+        assert (row["stripe_decimals"] == "") == (row["stripe_maximum"] == ""), f"{row['code']}: no maximum"
         assert row["stripe_multiple"] != "0", f"{row['code']}: zero"
     return source, rows
 
@@ -61,6 +72,7 @@ def stripe_entry(row: dict[str, str]) -> str:
     for label, column, usual in (
         ("multiple", "stripe_multiple", "1"),
         ("minimum", "stripe_minimum", ""),
+        ("maximum", "stripe_maximum", STRIPE_MAXIMUM),
     ):
         if row[column] != usual:
             parts.append(f"{label}: {row[column]}")

@@ -39,10 +39,13 @@ package final class WakeSignal: Sendable {
     }
 
     /// Sleeps until woken, until the other descriptor is readable, or until the time is over; takes the wakes so far.
-    package func wait(alsoFor other: Int32? = nil, milliseconds: Int32) {
+    /// - Returns: `false` when only the time was over.
+    @discardableResult
+    package func wait(alsoFor other: Int32? = nil, milliseconds: Int32) -> Bool {
         var watched: [pollfd] = [pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)]
         if let other, other >= 0 { watched.append(pollfd(fd: other, events: Int16(POLLIN), revents: 0)) }
-        _ = poll(&watched, nfds_t(watched.count), milliseconds)
+        let ready: Int32 = poll(&watched, nfds_t(watched.count), milliseconds)
         if watched[0].revents & Int16(POLLIN) != 0 { clear() }
+        return ready != 0
     }
 }

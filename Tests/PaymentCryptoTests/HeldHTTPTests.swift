@@ -181,6 +181,27 @@ func withCryptoServer(
         }
     }
 
+    @Test("a rate that is older than the one in force is refused and changes nothing; a correction as of now counts")
+    func olderRate() async throws {
+        try await withCryptoServer({ CryptoRoutes(accepted: $0.accepted).endpoints }) { server in
+            let bob: String = try await server.person()
+            let now: Instant = server.world.clock.now
+            let minutesBefore: [(rate: String, minutes: Int64, status: Int)] = [
+                ("6500", 1, 201), ("65000", 2, 409), ("65000", 1, 201), ("64000", 0, 201), ("65000", 1, 409),
+            ]
+            for (rate, minutes, status) in minutesBefore {
+                let asOf: String = (now - .seconds(minutes * 60)).rfc3339
+                let told = try await server.send(
+                    .POST, "/v1/crypto/rates",
+                    #"{"asset":"bitcoin","currency":"EUR","rate":"\#(rate)","as_of":"\#(asOf)"}"#, by: bob)
+                #expect(told.status == status, "\(rate) of \(minutes) minutes ago")
+                if status == 409 { #expect(told.json["code"] == "rate_outdated") }
+            }
+            let listed = try await server.send(.GET, "/v1/crypto/rates", by: bob)
+            #expect(listed.json["data"]?.arrayValue?.first?["rate"] == "64000")
+        }
+    }
+
     @Test("chains and unexplained money are listed; what does not stand still, and what is not there, is refused")
     func chains() async throws {
         try await withCryptoServer { server in

@@ -1,3 +1,4 @@
+import Foundation
 import PaymentDomain
 import TestKit
 import Testing
@@ -17,6 +18,8 @@ import Testing
         (.created, .authenticate, nil),
         (.created, .retry, nil),
         (.created, .cancel, .canceled),
+        (.created, .replace, nil),
+        (.created, .keep, nil),
         (.created, .reopen, nil),
 
         (.processing, .approve, nil),
@@ -31,6 +34,8 @@ import Testing
         (.processing, .authenticate, nil),
         (.processing, .retry, nil),
         (.processing, .cancel, nil),
+        (.processing, .replace, nil),
+        (.processing, .keep, nil),
         (.processing, .reopen, nil),
 
         (.requiresAction, .approve, nil),
@@ -45,6 +50,8 @@ import Testing
         (.requiresAction, .authenticate, .created),
         (.requiresAction, .retry, nil),
         (.requiresAction, .cancel, .canceled),
+        (.requiresAction, .replace, .created),
+        (.requiresAction, .keep, nil),
         (.requiresAction, .reopen, nil),
 
         (.authorized, .approve, nil),
@@ -53,12 +60,14 @@ import Testing
         (.authorized, .capturePart, .authorized),
         (.authorized, .capture, .succeeded),
         (.authorized, .release, .canceling),
-        (.authorized, .decline, nil),
+        (.authorized, .decline, .failed),
         (.authorized, .await, nil),
         (.authorized, .challenge, nil),
         (.authorized, .authenticate, nil),
         (.authorized, .retry, nil),
-        (.authorized, .cancel, nil),
+        (.authorized, .cancel, .canceled),
+        (.authorized, .replace, .created),
+        (.authorized, .keep, nil),
         (.authorized, .reopen, nil),
 
         (.canceling, .approve, nil),
@@ -73,6 +82,8 @@ import Testing
         (.canceling, .authenticate, nil),
         (.canceling, .retry, nil),
         (.canceling, .cancel, .canceled),
+        (.canceling, .replace, .created),
+        (.canceling, .keep, .authorized),
         (.canceling, .reopen, nil),
 
         (.succeeded, .approve, nil),
@@ -87,6 +98,8 @@ import Testing
         (.succeeded, .authenticate, nil),
         (.succeeded, .retry, nil),
         (.succeeded, .cancel, nil),
+        (.succeeded, .replace, nil),
+        (.succeeded, .keep, nil),
         (.succeeded, .reopen, nil),
 
         (.failed, .approve, nil),
@@ -101,6 +114,8 @@ import Testing
         (.failed, .authenticate, nil),
         (.failed, .retry, .created),
         (.failed, .cancel, .canceled),
+        (.failed, .replace, nil),
+        (.failed, .keep, nil),
         (.failed, .reopen, .processing),
 
         (.canceled, .approve, nil),
@@ -115,6 +130,8 @@ import Testing
         (.canceled, .authenticate, nil),
         (.canceled, .retry, nil),
         (.canceled, .cancel, nil),
+        (.canceled, .replace, nil),
+        (.canceled, .keep, nil),
         (.canceled, .reopen, nil),
     ]
 
@@ -126,6 +143,26 @@ import Testing
         }
         #expect(seen.count == Self.table.count)
         #expect(seen.count == PaymentStatus.allCases.count * PaymentStatus.Step.allCases.count)
+    }
+
+    @Test("the README tells every step there is, and where it leads") func told() throws {
+        let path = "/Tests/PaymentDomainTests/PaymentStatusTests.swift"
+        let root = String(#filePath.prefix(#filePath.count - path.count))
+        let text = try String(contentsOfFile: "\(root)/Services/Payment/README.md", encoding: .utf8)
+        for status in PaymentStatus.allCases {
+            let steps: [String] = PaymentStatus.Step.allCases.compactMap { step in
+                status.after(step).map { "\(step.rawValue) `\($0.rawValue)`" }
+            }
+            let row = "| `\(status.rawValue)` | \(steps.joined(separator: ", ")) |\n"
+            #expect(steps.isEmpty || text.contains(row), "\(row)")
+        }
+    }
+
+    @Test("another attempt begins after a failure, an authentication, or in the place of one that is over")
+    func attempts() {
+        let begun: [PaymentStatus] = PaymentStatus.allCases.filter { $0.afterNewAttempt != nil }
+        #expect(begun == [.requiresAction, .authorized, .canceling, .failed])
+        #expect(begun.allSatisfy { $0.afterNewAttempt == .created })
     }
 
     @Test("a settled payment is one that nothing more happens to by itself") func settled() {

@@ -185,6 +185,8 @@ import Testing
                 .success(ProviderHTTPAnswer(status: 200, headers: [], body: Array(good.body.dropLast(30)))),
                 .success(FakeFeed.document([("2027-01-15", [("USD", "0")])])),
                 .success(FakeFeed.document([("2027-01-15", [("USD", "1e3")])])),
+                .success(FakeFeed.document([("2062-11-20", [("USD", "1.09")])] + Self.day, etag: "\"c\"")),
+                .success(FakeFeed.document(Self.day + [("2027-01-17", [("USD", "1.09")])])),
             ]
             let feed = FakeFeed(faulty + [.success(good)])
             let importer: ImportRates = try Self.importer(world, feed)
@@ -192,6 +194,28 @@ import Testing
             #expect(try await world.number("SELECT count(*) FROM exchange_rates") == 0)
             #expect(try await world.number("SELECT count(*) FROM exchange_feeds WHERE etag IS NOT NULL") == 0)
             #expect(try await importer.pass() == 2)
+        }
+    }
+
+    @Test("a day far ahead that was stored once keeps nobody from looking") func ahead() async throws {
+        try await withExchange { world in
+            try await world.publish([.usd: "1.09"], on: ExchangeWorld.today.adding(days: 13_000))
+            let importer: ImportRates = try Self.importer(
+                world, FakeFeed([.success(FakeFeed.document([("2027-01-14", [("USD", "1.08")])] + Self.day))]))
+            #expect(try await importer.pass() == 3)
+            #expect(try await importer.pass() == nil, "the newest of those that are over counts")
+        }
+    }
+
+    @Test("the feed of all days is taken, which is larger than other answers may be") func history() async throws {
+        try await withExchange { world in
+            let days: [(String, [(String, String)])] = (0..<3).map { count in
+                (ExchangeWorld.today.adding(days: -count).description, [("USD", "1.09")])
+            }
+            let feed = FakeFeed([.success(FakeFeed.document(days))])
+            let taken: Int? = try await Self.importer(world, feed).pass()
+            #expect(taken == 3)
+            #expect(feed.requests.map(\.maxAnswerBytes) == [ECBFeed.usualLimit])
         }
     }
 

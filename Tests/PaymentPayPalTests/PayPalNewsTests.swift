@@ -20,6 +20,9 @@ import Testing
                     .utf8))
     }
 
+    private static let held =
+        #""links":[{"rel":"up","href":"https://api.paypal.com/v2/payments/authorizations/AUT1"}]"#
+
     private static func refunded(_ status: String, _ more: String = "") -> String {
         #"{"id":"REF1","status":"\#(status)",\#(price),\#(up)\#(more)}"#
     }
@@ -64,6 +67,16 @@ import Testing
             ),
             ("PAYMENT.CAPTURE.DENIED", #"{"id":"CAP1","invoice_id":"\#(Self.capture)"}"#, .capture(Self.capture)),
             ("PAYMENT.CAPTURE.PENDING", #"{"id":"CAP1"}"#, .taken("CAP1")),
+            ("PAYMENT.CAPTURE.COMPLETED", #"{"id":"CAP1",\#(Self.held)}"#, .taken("CAP1", of: "AUT1")),
+            (
+                "PAYMENT.CAPTURE.COMPLETED", #"{"id":"CAP1","invoice_id":"\#(Self.capture)",\#(Self.held)}"#,
+                .capture(Self.capture, of: "AUT1")
+            ),
+            (
+                "PAYMENT.CAPTURE.COMPLETED",
+                #"{"id":"CAP1","supplementary_data":{"related_ids":{"order_id":"ORD1","authorization_id":"AUT1"}}}"#,
+                .taken("CAP1", of: "AUT1")
+            ),
             (
                 "PAYMENT.AUTHORIZATION.VOIDED", #"{"id":"AUT1","invoice_id":"\#(Self.attempt)"}"#,
                 .charge(Self.attempt, known: "authorizations/AUT1")

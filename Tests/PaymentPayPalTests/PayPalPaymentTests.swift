@@ -210,6 +210,66 @@ import Testing
         }
     }
 
+    /// An authorization whose order PayPal names.
+    private static func ordered(_ status: String) -> JSONValue {
+        Say.authorization(status).setting(["supplementary_data"], to: ["related_ids": ["order_id": "ORDER1"]])
+    }
+
+    @Test("what was captured of an authorization is what its order shows, whoever had it captured") func takings()
+        async throws
+    {
+        let ours: CaptureID = id()
+        let captures: [JSONValue] = [
+            Say.capture("COMPLETED", id: "CAP1", amount: Say.amount("5.00"), invoice: ours.rawValue),
+            Say.capture("PARTIALLY_REFUNDED", id: "CAP2", amount: Say.amount("1.00"), invoice: "by hand"),
+            Say.capture("DECLINED", id: "CAP3", amount: Say.amount("2.00")),
+        ]
+        let taken: [ProviderTakings.Taking] = [
+            ProviderTakings.Taking(reference: "CAP1", captureID: ours, amount: money(5_00)),
+            ProviderTakings.Taking(reference: "CAP2", amount: money(1_00)),
+        ]
+        let end: Instant = try #require(Instant(rfc3339: "2027-01-15T08:00:00Z"))
+        let table: [(String, Instant, Bool)] = [
+            ("CAPTURED", end - .seconds(1), false), ("PARTIALLY_CAPTURED", end - .seconds(1), true),
+            ("PARTIALLY_CAPTURED", end, false),
+        ]
+        for (status, now, isHeld) in table {
+            for isPending in [false, true] {
+                let more: [JSONValue] = isPending ? [Say.capture("PENDING", id: "CAP4")] : []
+                let order: JSONValue = Say.order("COMPLETED", intent: "AUTHORIZE", captures: captures + more)
+                let world = FakeWorld([.answer(200, Self.ordered(status)), .answer(200, order)])
+                world.clock.set(now)
+                #expect(
+                    try await world.adapter.takings(of: "AUTH1")
+                        == ProviderTakings(taken: taken, isHeld: isHeld, isPending: isPending), "\(status)")
+                #expect(
+                    world.fake.lines == ["GET /v2/payments/authorizations/AUTH1", "GET /v2/checkout/orders/ORDER1"])
+            }
+        }
+    }
+
+    @Test("nothing was captured of an authorization that is whole or gone; one whose captures are not shown is told of")
+    func noTakings() async throws {
+        for (status, isHeld) in [("CREATED", true), ("PENDING", true), ("VOIDED", false), ("DENIED", false)] {
+            let world = FakeWorld([.answer(200, Self.ordered(status))])
+            #expect(try await world.adapter.takings(of: "AUTH1") == ProviderTakings(taken: [], isHeld: isHeld))
+        }
+        let unknown = FakeWorld([.refusal(404, "INVALID_RESOURCE_ID")])
+        #expect(try await unknown.adapter.takings(of: "AUTH1") == nil)
+        #expect(try await unknown.adapter.takings(of: "../orders") == nil)
+        for script in [
+            [.answer(200, Say.authorization("CAPTURED"))],
+            [.answer(200, Self.ordered("CAPTURED")), .refusal(404, "RESOURCE_NOT_FOUND")],
+        ] as [[FakePayPal.Step]] {
+            let world = FakeWorld(script)
+            do throws(ProviderFault) {
+                Issue.record("\(String(describing: try await world.adapter.takings(of: "AUTH1")))")
+            } catch {
+                #expect(error.isUnusable)
+            }
+        }
+    }
+
     @Test("is not settled by a conflict after doubt") func conflict() async {
         let world = FakeWorld([.fault(.timedOut), .refusal(422, "REFUND_AMOUNT_EXCEEDED")])
         await #expect(throws: ProviderFault.timedOut) { try await world.adapter.refund(Ask.refund()) }

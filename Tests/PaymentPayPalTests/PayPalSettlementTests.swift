@@ -40,6 +40,14 @@ import Testing
             ])
     }
 
+    /// As PayPal refuses a list of more than ten thousand.
+    private static let tooLarge: FakePayPal.Step = .answer(
+        400,
+        [
+            "name": "RESULTSET_TOO_LARGE", "debug_id": "d", "maximum_items": 10_000, "total_items": 12_000,
+            "message": "Result set size is greater than the maximum limit. Change the filter criteria and try again.",
+        ])
+
     private static func read(
         _ details: JSONValue..., page number: String? = nil, pages: Int64 = 1
     ) async throws -> (page: ProviderSettlementPage, world: FakeWorld) {
@@ -70,7 +78,7 @@ import Testing
             Self.detail("CB1", "T1201", "-12.34", invoice: "att_1", reference: "CAP1"),
             Self.detail("PEND", "T0006", "1.00", status: "P"), Self.detail("DENY", "T0006", "1.00", status: "D"),
             pages: 3)
-        #expect(page.next == "1799481600.2" && page.lines.map(\.id) == ["CAP1", "REF1", "CB1"])
+        #expect(page.next == "1799481600.604800.2" && page.lines.map(\.id) == ["CAP1", "REF1", "CB1"])
         #expect(page.lines.map(\.fee.minor) == [66, -10, 0] && page.lines.map(\.net.minor) == [1_168, -490, -1_234])
         #expect(
             page.lines.map(\.references) == [
@@ -84,7 +92,10 @@ import Testing
                 "GET /v1/reporting/transactions?start_date=2027-01-09T08:00:00Z&end_date=2027-01-15T09:00:00Z"
                     + "&fields=transaction_info&balance_affecting_records_only=Y&page_size=500&page=1"
             ])
-        #expect(try await Self.read(page: "1799481600.3", pages: 3).page.next == nil)
+        #expect(try await Self.read(page: "1799481600.604800.3", pages: 3).page.next == nil)
+        let earlier = try await Self.read(page: "1799481600.2", pages: 3)
+        #expect(earlier.page.next == "1799481600.604800.3", "an earlier release stopped here")
+        #expect(earlier.world.fake.lines.first?.hasSuffix("&page=2") == true)
     }
 
     @Test("a withdrawal is known by its own name, and one that came back by the name of what it undoes")
@@ -107,12 +118,12 @@ import Testing
     }
 
     /// Reads a window to its end.
-    /// - Parameter slices: What PayPal lists, request by request.
+    /// - Parameter slices: What PayPal lists, request by request; `nil` where that would be too long.
     /// - Returns: The ids of the lines, and the spans that were asked for.
     private static func readAll(
-        _ slices: [[JSONValue]], from: Instant, to: Instant
+        _ slices: [[JSONValue]?], from: Instant, to: Instant
     ) async throws -> (lines: [String], spans: [String]) {
-        let world = FakeWorld(slices.map { page($0) })
+        let world = FakeWorld(slices.map { $0.map { page($0) } ?? tooLarge })
         var lines: [String] = []
         var window = SettlementWindow(from: from, to: to)
         while !window.isOver {
@@ -153,6 +164,36 @@ import Testing
         let ends: [[Substring]] = read.spans.map { $0.split(separator: " ") }
         #expect(ends.first?.first == "2026-12-16T08:00:00Z" && ends.last?.last == "2027-02-15T08:00:00Z")
         for (one, next) in zip(ends, ends.dropFirst()) { #expect(one.last == next.first) }
+    }
+
+    @Test("a span whose list is too long is read in halves, and so is what follows, without a gap") func tooLong()
+        async throws
+    {
+        let first: JSONValue = Self.detail("CAP1", "T0006", "10.00")
+        let last: JSONValue = Self.detail("CAP2", "T0006", "10.00")
+        let read = try await Self.readAll(
+            [nil, nil, [first], [], [], [last]], from: Self.from, to: Self.from + .seconds(300))
+        #expect(read.lines == ["CAP1", "CAP2"])
+        #expect(
+            read.spans == [
+                "2027-01-09T08:00:00Z 2027-01-15T08:05:00Z", "2027-01-09T08:00:00Z 2027-01-12T08:02:30Z",
+                "2027-01-09T08:00:00Z 2027-01-10T20:01:15Z", "2027-01-10T20:01:15Z 2027-01-12T08:02:30Z",
+                "2027-01-12T08:02:30Z 2027-01-13T20:03:45Z", "2027-01-13T20:03:45Z 2027-01-15T08:05:00Z",
+            ])
+    }
+
+    @Test("what is too long for the shortest span stops the reading and says so") func tooLongForAny() async throws {
+        let world = FakeWorld(Array(repeating: Self.tooLarge, count: 20))
+        var window = SettlementWindow(from: Self.from, to: Self.from + .seconds(300))
+        var fault: ProviderFault?
+        do throws(ProviderFault) {
+            while !window.isOver {
+                let read: ProviderSettlementPage = try await world.adapter.settlementLines(in: window)
+                window = window.advanced(next: read.next)
+            }
+        } catch { fault = error }
+        #expect(fault == .unusable("not readable: RESULTSET_TOO_LARGE"))
+        #expect(world.fake.lines.count == 14, "halved down to a minute")
     }
 
     @Test(

@@ -29,6 +29,21 @@ import Testing
         }
     }
 
+    @Test(
+        "what its vault keeps is taken over as it is; it has no brand until PayPal names one",
+        arguments: ["card", "paypal", "venmo"])
+    func saves(type: String) async throws {
+        let world = FakeWorld([])
+        let made = Instant(seconds: 1_800_000_000)
+        let request = SaveMethodRequest(
+            methodID: .new(at: made), customerID: .new(at: made), type: type, token: "abc", returnURL: "",
+            acceptance: nil)
+        let saved = SavedMethod(
+            token: "\(type):abc", customer: nil, brand: nil, last4: nil, expMonth: nil, expYear: nil, fingerprint: nil)
+        #expect(try await world.adapter.save(request) == .saved(saved))
+        #expect(world.fake.sent.isEmpty)
+    }
+
     @Test("one that PayPal does not know is none; an answer about another, or of no kind, is no answer") func faults()
         async throws
     {

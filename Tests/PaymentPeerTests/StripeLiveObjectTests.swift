@@ -55,6 +55,31 @@ import Testing
         }
     }
 
+    @Test("a card whose bank wants to see its owner is not kept without a return_url, and the same is asked with one")
+    func nowhere() async throws {
+        try await withStripe { double in
+            let adapter = double.adapter()
+            let id = PaymentMethodID.made(at: double.clock.now)
+            let customer = CustomerID.made(at: double.clock.now)
+            let token = "pm_card_authenticationRequired"
+            let alone = SaveMethodRequest(
+                methodID: id, customerID: customer, type: "card", token: token, returnURL: "", acceptance: nil)
+            for _ in 1...2 {
+                guard case .declined(let decline) = try await adapter.save(alone) else {
+                    Issue.record("not declined")
+                    return
+                }
+                #expect(decline.code == "return_url_missing")
+            }
+            let wish = Self.wish(double, token, of: customer, as: id)
+            guard case .actionRequired(_, .redirect) = try await adapter.save(wish) else {
+                Issue.record("no action")
+                return
+            }
+            #expect(try await double.complaints().isEmpty)
+        }
+    }
+
     @Test("a card of Stripe's form pays once, or is kept by the payment that its customer agrees to later ones with")
     func form() async throws {
         try await withStripe { double in

@@ -277,6 +277,22 @@ extension ChargeAnswer {
         }
     }
 
+    @Test("the largest amount is charged, and one more is not sent", arguments: ["USD", "KWD", "ISK", "JPY", "IDR"])
+    func largest(code: String) async throws {
+        let most: Money = try StripeAmount.maximumCharge(try #require(Currency(code)))
+        try await withStripe { double in
+            let adapter = double.adapter()
+            let asked = double.request(minor: most.minor, currency: most.currency)
+            let answer: ChargeAnswer = try await adapter.charge(asked)
+            #expect(outline(answer) == .captured)
+            let more = double.request(minor: most.minor + 10, currency: most.currency)
+            await #expect(throws: ProviderFault.rejected(code: "amount_too_large")) { try await adapter.charge(more) }
+            let made: [JSONValue] = try await double.objects("payment_intent")
+            #expect(made.count == 1)
+            #expect(try await double.complaints().isEmpty)
+        }
+    }
+
     @Test("a key that ran out by the provider's clock charges nothing twice") func clocksApart() async throws {
         try await withStripe { double in
             let adapter = double.adapter()

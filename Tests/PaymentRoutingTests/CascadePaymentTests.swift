@@ -89,6 +89,16 @@ import Testing
         }
     }
 
+    @Test("a card that its provider keeps for a wallet has its network's budget", arguments: Wallet.allCases)
+    func keptForAWallet(wallet: Wallet) async throws {
+        try await withRouting { world in
+            let payment: PaymentRecord = try await routed(world)
+            try await world.execute("UPDATE payment_methods SET type = \(wallet.rawValue)")
+            #expect(try await world.ended(payment.id, RoutingWorld.declined("do_not_honor", network: "57")) == nil)
+            #expect(try await world.stopped(payment.id) == "budget")
+        }
+    }
+
     @Test("an outage goes on only for whoever set out to ask; after a sweeper took the payment it may have been asked")
     func outage() async throws {
         try await withRouting { world in

@@ -63,7 +63,7 @@ import Testing
             let ids: [String] = try await world.texts("SELECT id FROM captures")
             func tell() async throws {
                 if byOurs {
-                    try await world.work.news.capture(CaptureID(unchecked: ids[0]))
+                    try await world.work.news.capture(CaptureID(unchecked: ids[0]), at: "pages")
                 } else {
                     try await world.work.news.taken("pc_review", at: "pages")
                 }

@@ -101,6 +101,25 @@ import Testing
         }
     }
 
+    @Test("a failure for want of a card does not name the one that was refused before") func goneCard() async throws {
+        try await withPayments { world in
+            let customer: CustomerID = try await world.payer()
+            let invoice = InvoiceID.new(at: PaymentWorld.start)
+            await world.deliver([world.finalized(invoice, customer)])
+            await world.decide(try await world.payment(of: invoice), "block")
+            try await world.execute(
+                "UPDATE payment_methods SET status = 'detached', is_default = false WHERE customer_id = \(customer)")
+            await world.deliver([world.due(invoice, customer)])
+            let told: [String] = try await world.texts(
+                """
+                SELECT concat(body::jsonb->>'attempt', ' ', body::jsonb->>'decline_code', ' ',
+                    body::jsonb->>'payment_method_id' IS NOT NULL)
+                FROM outbox WHERE type = 'payment.failed.v1' ORDER BY xid, seq
+                """)
+            #expect(told == ["1 blocked_by_risk t", "1 no_payment_method f"])
+        }
+    }
+
     @Test("collection again begins only where the last attempt failed") func onlyFailed() async throws {
         try await withPayments { world in
             let customer: CustomerID = try await world.payer("4000000000009995")

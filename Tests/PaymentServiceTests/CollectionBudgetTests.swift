@@ -69,12 +69,18 @@ import Testing
         }
     }
 
-    @Test("a card that its network wants back is not charged for another invoice; another card is") func wantedBack()
-        async throws
-    {
+    /// The words of a network, and of providers, that want no card to be tried again: their reason, and the code beside it.
+    private static let finalWords: [(String, String)] = [
+        ("stolen_card", "43"), ("stolen_card", "9520"), ("do_not_try_again", "51"),
+    ]
+
+    @Test(
+        "a card that its network wants back is not charged for another invoice, whoever's words say so; another card is",
+        arguments: finalWords)
+    func wantedBack(reason: String, code: String) async throws {
         try await withPayments { world in
             let customer: CustomerID = try await world.payer()
-            world.provider.refuse(with: ProviderDecline(code: "stolen_card", networkCode: "43"))
+            world.provider.refuse(with: ProviderDecline(code: reason, networkCode: code))
             #expect(
                 try await collected(world, customer, .new(at: PaymentWorld.start)).decline?.declineClass == .hard)
             world.provider.refuse(with: nil)
@@ -82,7 +88,7 @@ import Testing
             let failed: PaymentRecord = try await collected(world, customer, other)
             #expect(failed.status == .failed && failed.decline == .doNotTryAgain)
             #expect(world.provider.charges == 1)
-            #expect(try await told(world) == ["stolen_card hard", "do_not_try_again hard"])
+            #expect(try await told(world) == ["\(reason) hard", "do_not_try_again hard"])
             try await world.attach("5555555555554444", to: customer)
             #expect(try await again(world, customer, other).status == .succeeded)
         }
@@ -127,10 +133,12 @@ import Testing
         }
     }
 
-    /// How the cardholder's order to stop comes: to Visa cards as a response code, to Mastercard's as an advice.
+    /// How the cardholder's order to stop comes: to Visa cards as a response code, to Mastercard's as an advice, and in a
+    /// provider's own words without either.
     private static let orders: [(card: String, decline: ProviderDecline)] = [
         ("4242424242424242", ProviderDecline(code: "revocation_of_authorization", networkCode: "R1")),
         ("5555555555554444", ProviderDecline(code: "do_not_honor", networkCode: "05", networkAdvice: "21")),
+        ("4242424242424242", ProviderDecline(code: "revocation_of_authorization")),
     ]
     private static let agreed = #","acceptance":{"type":"offline"}"#
 
@@ -218,6 +226,54 @@ import Testing
                 world, customer, on: 4, #","payment_method_id":"\#(first)","off_session":true"#)
             #expect(other.decline == .doNotTryAgain)
             #expect(world.provider.charges == 2)
+        }
+    }
+
+    /// A provider that keeps methods of a kind.
+    private func keeper(of type: String) -> PagesProvider {
+        PagesProvider(methods: [
+            ProviderCapabilities.Method(
+                type: type, separateCapture: true, partialCapture: true, multipleCapture: false, partialRefund: true,
+                offSession: true)
+        ])
+    }
+
+    @Test(
+        "a card that its provider keeps for a wallet is bound by an order to stop, and freed by an agreement, like any other",
+        arguments: Wallet.allCases)
+    func keptForAWallet(wallet: Wallet) async throws {
+        let pages: PagesProvider = keeper(of: wallet.rawValue)
+        pages.begin(with: .captured(ProviderCharge(reference: "pg_1")))
+        try await withPayments(beside: [pages]) { world in
+            let customer: CustomerID = try await world.payer()
+            try await world.execute("UPDATE payment_methods SET provider = 'pages', type = \(wallet.rawValue)")
+            #expect(try await pay(world, customer, on: 1, Self.agreed).status == .succeeded)
+            let invoice = InvoiceID.new(at: PaymentWorld.start)
+            world.clock.set(Self.after(days: 2))
+            pages.begin(with: .declined(ProviderDecline(code: "revocation_of_authorization", networkCode: "R1")))
+            #expect(try await collected(world, customer, invoice).status == .failed)
+            pages.begin(with: .captured(ProviderCharge(reference: "pg_2")))
+            #expect(try await again(world, customer, invoice).decline == .doNotTryAgain)
+            #expect(pages.charges.count == 2)
+            #expect(try await pay(world, customer, on: 3, Self.agreed).status == .succeeded)
+            #expect(try await again(world, customer, invoice).status == .succeeded)
+        }
+    }
+
+    @Test("a card that is kept without a brand is counted by the one that its provider names with a decline")
+    func namedWithADecline() async throws {
+        let pages: PagesProvider = keeper(of: "card")
+        pages.begin(with: .declined(ProviderDecline(code: "do_not_honor", brand: "mastercard")))
+        try await withPayments(beside: [pages]) { world in
+            let customer: CustomerID = try await world.payer()
+            try await world.execute("UPDATE payment_methods SET provider = 'pages', brand = NULL")
+            let invoice = InvoiceID.new(at: PaymentWorld.start)
+            _ = try await collected(world, customer, invoice)
+            #expect(try await world.texts("SELECT brand FROM payment_methods") == ["mastercard"])
+            for _ in 2...10 { _ = try await again(world, customer, invoice) }
+            #expect(pages.charges.count == 10)
+            #expect(try await again(world, customer, invoice).decline == .tooManyAttempts)
+            #expect(pages.charges.count == 10)
         }
     }
 }

@@ -86,4 +86,22 @@ import Testing
                     == ["stripe 2026-01-02 00:00", "stripe 2026-01-03 00:00", "paypal", "paypal 2026-01-03 00:00"])
         }
     }
+
+    @Test("0060: what PayPal keeps has no brand that is none; brands of cards stay") func brands() async throws {
+        try await withMigratedDatabase(service: "Payment", before: "0060") { lent in
+            let world = PaymentWorld(lent.pool)
+            try await world.execute(
+                """
+                INSERT INTO payment_methods (id, customer_id, type, brand, fingerprint, provider, provider_token, is_default,
+                    created_at)
+                SELECT 'pm_' || m.number, 'cus_1', m.type, m.brand, 'f' || m.number, m.provider, 't', false, 'epoch'
+                FROM (VALUES (1, 'card', 'card', 'paypal'), (2, 'paypal', 'paypal', 'paypal'), (3, 'card', 'visa', 'paypal'),
+                    (4, 'card', 'visa', 'stripe')) AS m(number, type, brand, provider)
+                """)
+            try await lent.applyRest(of: "Payment")
+            #expect(
+                try await world.texts("SELECT coalesce(brand, '-') FROM payment_methods ORDER BY id")
+                    == ["-", "-", "visa", "visa"])
+        }
+    }
 }

@@ -59,6 +59,19 @@ import Testing
         }
     }
 
+    @Test("a card that its provider keeps for a wallet counts, and so does its fraud", arguments: Wallet.allCases)
+    func keptForAWallet(wallet: Wallet) async throws {
+        try await withPayments { world in
+            _ = try await world.payer(Self.french)
+            try await world.execute("UPDATE payment_methods SET type = \(wallet.rawValue)")
+            try await world.past(1_000, of: 1_000)
+            try await world.disputed(2_000)
+            try await world.measure()
+            // EUR 20 of EUR 10,000.
+            #expect(try await world.rates() == ["20"])
+        }
+    }
+
     @Test("fraud in a currency that has no rate is as bad as can be; payments in one are left out") func unconverted()
         async throws
     {

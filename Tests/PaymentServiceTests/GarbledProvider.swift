@@ -9,6 +9,7 @@ final class GarbledProvider: PaymentProvider, ProviderBankAccounts, ProviderDisp
     let name: String
     let pages: PagesProvider
     private let garbled = Mutex<Set<ProviderCall>>([])
+    private let disputed = Mutex<ProviderDispute?>(nil)
     private let isLate: Bool
 
     /// - Parameters:
@@ -24,6 +25,9 @@ final class GarbledProvider: PaymentProvider, ProviderBankAccounts, ProviderDisp
 
     /// The calls whose answers make no sense from now on.
     func garble(_ calls: Set<ProviderCall>) { garbled.withLock { $0 = calls } }
+
+    /// How the one dispute stands that it knows.
+    func dispute(_ standing: ProviderDispute) { disputed.withLock { $0 = standing } }
 
     /// How many alarms it has raised.
     func alarms(_ call: ProviderCall) -> Int {
@@ -84,10 +88,13 @@ final class GarbledProvider: PaymentProvider, ProviderBankAccounts, ProviderDisp
 
     let disputesPolledEvery: Duration = .zero
 
-    func readDispute(_ reference: String) async throws(ProviderFault) -> ProviderDispute? { try told(.dispute, nil) }
+    func readDispute(_ reference: String) async throws(ProviderFault) -> ProviderDispute? {
+        try told(.dispute, disputed.withLock { $0 })
+    }
 
     func submitEvidence(_ request: EvidenceRequest) async throws(ProviderFault) -> DisputeAnswer {
-        try told(.dispute, .refused(code: "closed"))
+        let standing: ProviderDispute? = disputed.withLock { $0 }
+        return try told(.dispute, standing.map(DisputeAnswer.standing) ?? .refused(code: "closed"))
     }
 
     func acceptDispute(_ request: DisputeAcceptance) async throws(ProviderFault) -> DisputeAnswer {

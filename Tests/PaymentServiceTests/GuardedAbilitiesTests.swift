@@ -32,6 +32,8 @@ import Testing
             #expect(try await sandbox.holds("ch_\(payment.attemptID)") == true)
             try await world.capture(payment.id)
             #expect(try await sandbox.holds("ch_\(payment.attemptID)") == false)
+            let takings: ProviderTakings? = try await sandbox.takings(of: "ch_\(payment.attemptID)")
+            #expect(takings?.isHeld == false && takings?.taken.map(\.amount.minor) == [1_299])
             _ = try await world.refund(payment.id, 300)
             let refund: [String] = try await world.texts("SELECT provider_reference FROM refunds")
             #expect(try await sandbox.refund(named: refund[0])?.amount.minor == 300)

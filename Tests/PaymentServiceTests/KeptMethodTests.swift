@@ -85,6 +85,26 @@ import Testing
         }
     }
 
+    @Test("more than the provider ever charges is not asked for, and nothing is stored") func tooMuch() async throws {
+        let pages = PagesProvider(refusal: StripeAmount.refusal)
+        pages.save(as: Self.saved)
+        try await withPayments(beside: [pages]) { world in
+            let customer: CustomerID = await world.customer()
+            _ = try await Self.attach(world, customer)
+            let over = #"{"amount":100000000,"currency":"EUR","customer_id":"\#(customer)"}"#
+            let problem: Problem? = await #expect(throws: Problem.self) {
+                try await world.work.create(world.call("/v1/payments", body: over), world.read(over))
+            }
+            #expect(problem?.status == 422 && problem?.errors.map(\.param) == ["amount"])
+            #expect(problem?.errors.map(\.code) == ["unsupported_amount"])
+            #expect(try await world.number("SELECT count(*) FROM payments") == 0)
+            let most = #"{"amount":99999999,"currency":"EUR","customer_id":"\#(customer)"}"#
+            let made: Reply<PaymentResource> = try await world.work.create(
+                world.call("/v1/payments", body: most), world.read(most))
+            #expect(made.status == 202)
+        }
+    }
+
     @Test("a method that the bank wants its owner for waits, is no default, and cannot be charged") func waiting()
         async throws
     {
@@ -154,6 +174,28 @@ import Testing
             try await world.work.sweep.pass()
             #expect(try await world.standing(done) == ["active"])
             #expect(try await world.standing(left) == ["failed action_expired"])
+        }
+    }
+
+    @Test("an answer of no use is asked for again ever more rarely, every hour at last") func unusable() async throws {
+        let pages = PagesProvider()
+        pages.fail(with: .unusable("status is unknown"))
+        try await withPayments(beside: [pages]) { world in
+            let id: PaymentMethodID = try Self.id(try await Self.attach(world, await world.customer()))
+            for seconds in [6, 12, 24, 48] {
+                let early: [PaymentMethodID] = try await world.stopped(for: seconds / 2)
+                let late: [PaymentMethodID] = try await world.stopped(for: seconds + 1)
+                #expect(early.isEmpty && late == [id], "\(seconds) seconds")
+            }
+            try await world.execute("UPDATE payment_methods SET looks = 50")
+            let early: [PaymentMethodID] = try await world.stopped(for: 3_500)
+            let late: [PaymentMethodID] = try await world.stopped(for: 3_601)
+            #expect(early.isEmpty && late == [id])
+            // What was asked in vain does not count for the owner's time.
+            pages.fail(with: nil)
+            pages.save(as: Self.atBank)
+            try await world.work.keep.finish(id)
+            #expect(try await world.number("SELECT looks FROM payment_methods") == 0)
         }
     }
 
@@ -322,6 +364,14 @@ extension PaymentWorld {
     /// `POST /v1/payment_methods/{id}/detach`.
     fileprivate func detach(_ id: PaymentMethodID) async throws {
         _ = try await database.transaction { db in try work.remove.detach(id, at: Self.start, in: db) }
+    }
+
+    /// The methods that are asked about, where the last look at them was so many seconds ago and the first wait is 6.
+    fileprivate func stopped(for seconds: Int) async throws -> [PaymentMethodID] {
+        try await execute("UPDATE payment_methods SET stepped_at = now() - make_interval(secs => \(seconds))")
+        return try await database.transaction { db in
+            try KeptMethodStore.takeStopped(lostSeconds: 6, limit: 10, in: db)
+        }
     }
 
     /// How a method stands, and why it failed.

@@ -98,6 +98,27 @@ import Testing
         }
     }
 
+    @Test("a link that its customer cannot pay in their country is refused; one that leaves them a way is made")
+    func payable() async throws {
+        try await withPayments(beside: [PagesProvider()]) { world in
+            let customer: CustomerID = await world.customer()
+            let klarna = #","methods":["klarna"]"#
+            let expected: [(SQL, String, [String])] = [
+                ("'FR'", klarna, ["methods unsupported_method"]), ("'FR'", #","methods":["klarna","card"]"#, []),
+                ("'DE'", klarna, []), ("NULL", klarna, []),
+            ]
+            for (country, more, refused) in expected {
+                try await world.execute("UPDATE customers SET country = \(country)")
+                var faults: [String] = []
+                do { _ = try await world.link(customer, more) } catch let problem as Problem {
+                    faults = problem.errors.map { "\($0.param) \($0.code)" }
+                }
+                #expect(faults == refused, "\(more)")
+            }
+            #expect(try await world.number("SELECT count(*) FROM payment_links") == 3)
+        }
+    }
+
     @Test("what a provider must be told of the payer is asked for on the page, and each missing detail is named")
     func payer() async throws {
         try await withPayments(beside: [Lender()]) { world in

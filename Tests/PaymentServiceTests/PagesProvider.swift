@@ -61,6 +61,7 @@ final class PagesProvider: PaymentProvider, ProviderBankAccounts, ProviderCardFo
         var capturing: CaptureAnswer?
         var captures = 0
         var holds: Bool?
+        var takings: ProviderTakings?
         var saving: SaveMethodAnswer?
         var saves: [SaveMethodRequest] = []
         var whileKeeping: (@Sendable () async throws -> Void)?
@@ -88,6 +89,8 @@ final class PagesProvider: PaymentProvider, ProviderBankAccounts, ProviderCardFo
     func refuseReleases() { state.withLock { $0.releases = .refused(code: "captured") } }
     /// What is said of authorizations; `nil` for nothing.
     func hold(_ held: Bool?) { state.withLock { $0.holds = held } }
+    /// What is said to be captured of authorizations; `nil` for nothing.
+    func take(_ takings: ProviderTakings?) { state.withLock { $0.takings = takings } }
     /// What captures come to; `nil`: the money is taken.
     func capture(as answer: CaptureAnswer?) { state.withLock { $0.capturing = answer } }
     /// How often a capture was asked for.
@@ -136,6 +139,7 @@ final class PagesProvider: PaymentProvider, ProviderBankAccounts, ProviderCardFo
     }
 
     func holds(_ reference: String) async throws(ProviderFault) -> Bool? { try ask { $0.holds } }
+    func takings(of reference: String) async throws(ProviderFault) -> ProviderTakings? { try ask { $0.takings } }
 
     func refund(_ request: RefundRequest) async throws(ProviderFault) -> RefundAnswer {
         .refunded(reference: "pr_\(request.idempotencyKey)")

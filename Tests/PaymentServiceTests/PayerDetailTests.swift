@@ -68,7 +68,7 @@ import Testing
                 #"{"name":"Ada","email":"ada@example.com","line1":"1 Main St","city":"Reno","postal_code":"89501","#
                     + #""country":"US"}"#
             ),
-            ("affirm", "USD", #"{"country":"US"}"#), ("affirm", "USD", nil),
+            ("affirm", "USD", #"{"country":"US"}"#),
         ] as [(String, String, String?)])
     func complete(type: String, currency: String, payer: String?) async throws {
         try await withPayments(beside: [Self.stripe]) { (world: PaymentWorld) async throws -> Void in
@@ -76,6 +76,41 @@ import Testing
             let reply: Reply<PaymentResource> = try await world.work.create(
                 world.call("/v1/payments", body: body), world.read(body))
             #expect(try await world.payment(world.id(reply)).status == .created)
+        }
+    }
+
+    @Test(
+        "where the payment does not say from where who pays is, the customer's country counts, if it is known",
+        arguments: [
+            (nil, nil), ("US", nil), ("DE", "payer.country unsupported_country"),
+            ("CA", "currency unsupported_currency"),
+        ] as [(String?, String?)])
+    func customersCountry(country: String?, fault: String?) async throws {
+        try await withPayments(beside: [Self.stripe]) { (world: PaymentWorld) async throws -> Void in
+            let customer: CustomerID = await world.customer()
+            try await world.execute("UPDATE customers SET country = \(country)")
+            let body: String = Self.body(customer, "affirm", "USD", nil)
+            let input: CreatePaymentInput = try world.read(body)
+            guard let fault else {
+                let reply: Reply<PaymentResource> = try await world.work.create(
+                    world.call("/v1/payments", body: body), input)
+                let made: PaymentRecord = try await world.payment(world.id(reply))
+                #expect(made.status == .created)
+                return
+            }
+            let problem: Problem? = await #expect(throws: Problem.self) {
+                try await world.work.create(world.call("/v1/payments", body: body), input)
+            }
+            #expect(problem?.status == 422)
+            #expect(problem?.errors.map { "\($0.param) \($0.code)" } == [fault])
+            #expect(try await world.number("SELECT count(*) FROM payments") == 0)
+            #expect(try await world.number("SELECT count(*) FROM payment_methods") == 0)
+            // Who pays is somebody else.
+            let payer: String = Self.body(customer, "affirm", "USD", #"{"country":"US"}"#)
+            let reply: Reply<PaymentResource> = try await world.work.create(
+                world.call("/v1/payments", body: payer), world.read(payer))
+            let made: PaymentRecord = try await world.payment(world.id(reply))
+            #expect(made.status == .created)
         }
     }
 }

@@ -33,7 +33,7 @@ struct PaymentWorld: Sendable {
     private let offsets = Counting()
 
     init(
-        _ database: PostgresPool, fallback: FraudFallback = .review, beside others: [any PaymentProvider] = [],
+        _ database: PostgresPool, fallback: FraudFallback = .rules, beside others: [any PaymentProvider] = [],
         wallets: any WalletReader = ConfiguredWallets(), directory: ThreeDSServer? = nil, sca: SCAPolicy = SCAPolicy(),
         risk: RiskPolicy = .standard, clock: ManualClock = ManualClock(PaymentWorld.start)
     ) {
@@ -50,7 +50,7 @@ struct PaymentWorld: Sendable {
             policy: SweepPolicy(
                 silenceSeconds: 0, offSessionSilenceSeconds: 0, lostSeconds: 0, fallback: fallback),
             wallets: wallets, directory: directory, pages: ChallengePages(publicURL: "https://pay.test"),
-            sca: AssessAuthentication(policy: sca, risk: risk), logger: logger)
+            risk: risk, sca: AssessAuthentication(policy: sca, risk: risk), logger: logger)
         dispatcher = EventDispatcher(work.consumer, pool: database, clock: clock, logger: logger)
     }
 
@@ -256,7 +256,7 @@ final class Counting: Sendable {
 
 /// Lends a migrated schema and the service on it.
 func withPayments(
-    connections: Int = 4, fallback: FraudFallback = .review, beside others: [any PaymentProvider] = [],
+    connections: Int = 4, fallback: FraudFallback = .rules, beside others: [any PaymentProvider] = [],
     wallets: any WalletReader = ConfiguredWallets(), directory: ThreeDSServer? = nil, sca: SCAPolicy = SCAPolicy(),
     _ body: (PaymentWorld) async throws -> Void
 ) async throws {

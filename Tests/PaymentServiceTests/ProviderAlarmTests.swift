@@ -50,6 +50,19 @@ import Testing
         }
     }
 
+    @Test(
+        "a decline that refuses us, not who pays, counts as a rejected request does",
+        arguments: [("provider_configuration", 1), ("insufficient_funds", 0)])
+    func ours(code: String, alarms: Int) async throws {
+        let garbled = GarbledProvider("garbled_\(code)")
+        try await withPayments(beside: [garbled.alarmed()]) { world in
+            let failed: PaymentRecord = try await Self.settled(
+                world, garbled, .declined(ProviderDecline(code: code)))
+            #expect(failed.status == .failed && failed.declineCode == code)
+            #expect(garbled.alarms(.charge) == alarms)
+        }
+    }
+
     /// Who reads a charge back.
     enum Reader: String, CaseIterable, Sendable { case sweeper, caller, webhook }
 
@@ -144,6 +157,44 @@ import Testing
             }
             try await world.disputes.follow.pass()
             #expect(garbled.alarms(.dispute) == 2)
+        }
+    }
+
+    @Test("a dispute that contradicts what is booked counts at once, one of an unknown charge after some tries")
+    func contradictions() async throws {
+        let garbled = GarbledProvider("garbled_contradictions")
+        try await withPayments(beside: [garbled.alarmed()]) { world in
+            let answer = ChargeAnswer.captured(ProviderCharge(reference: "pg_1"))
+            let paid: PaymentRecord = try await Self.settled(world, garbled, answer)
+            func stand(_ currency: Currency, taken: String = "pg_1") {
+                garbled.dispute(
+                    ProviderDispute(
+                        reference: "dp_1", taken: taken, paymentID: paid.id,
+                        amount: Money(minor: 1_299, currency: currency), fee: nil, reason: "fraudulent",
+                        stage: .needsResponse, openedAt: PaymentWorld.start,
+                        evidenceDueBy: Instant(seconds: PaymentWorld.start.seconds + 86_400)))
+            }
+            stand(.usd)
+            try await world.database.transaction { db in
+                try DisputeReadingStore.note(["dp_1"], at: garbled.name, in: db)
+            }
+            try await world.disputes.follow.pass()
+            #expect(garbled.alarms(.dispute) == 1)
+            stand(.eur, taken: "pg_other")
+            for _ in 0..<4 { try await world.disputes.follow.pass() }
+            #expect(garbled.alarms(.dispute) == 1, "the charge may not be recorded yet")
+            try await world.disputes.follow.pass()
+            #expect(garbled.alarms(.dispute) == 2)
+            stand(.eur)
+            try await world.disputes.follow.pass()
+            let dispute: DisputeRecord = try #require(try await world.disputes(of: paid.id).first)
+            // The answer to evidence is held against what is booked like any other news.
+            stand(.usd)
+            try await world.contest(dispute.id)
+            try await world.disputes.follow.pass()
+            #expect(garbled.alarms(.dispute) == 3)
+            #expect(try await world.texts("SELECT status FROM dispute_responses") == ["processing"])
+            #expect(try await world.status(dispute.id) == .needsResponse)
         }
     }
 

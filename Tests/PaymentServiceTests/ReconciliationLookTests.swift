@@ -43,6 +43,35 @@ import Testing
         }
     }
 
+    @Test("what a provider lists from before its reading began is not stored, unless it has an id of ours")
+    func before()
+        async throws
+    {
+        try await withPayments { world in
+            let paid: PaymentRecord = try await world.paid(try await world.payer())
+            let provider = ScriptedSettlements(lookBack: .seconds(30 * 86_400))
+            provider.report([
+                try world.line("old_payout", .payout, -50_000, source: "po_1", after: -9 * 86_400),
+                try world.line("old_fee", .fee, -25, after: -2 * 86_400),
+                try world.line("old_charge", .charge, 1_000, own: "INVOICE-7", source: "ch_1", after: -86_400),
+                try world.line("ours", .charge, 1_299, own: paid.attemptID.rawValue, after: -86_400),
+                try world.line("new_fee", .fee, -30),
+            ])
+            for _ in 0..<3 {
+                world.advance(days: 1)
+                try await world.reconciliation([provider]).pass()
+            }
+            #expect(
+                try await world.lines() == ["ours matched own_reference", "new_fee matched booked_from_line"])
+            #expect(try await world.cases().isEmpty)
+            #expect(try await world.balance("assets:provider:sandbox") == 1_299 - 30)
+            let violations: [String] = try await world.database.transaction { db in
+                try ReconciliationConsistency.violations(in: db)
+            }
+            #expect(violations.isEmpty)
+        }
+    }
+
     @Test("an adjustment dated long before there was an account is looked for, and no line is read for its sake")
     func begins() async throws {
         try await withPayments { world in

@@ -20,12 +20,16 @@ final class ScriptedSettlements: ProviderSettlements {
     private let failing = Mutex<Bool>(false)
     private let pageSize: Int
     private let lag: Duration
+    private let lookBack: Duration
 
-    /// - Parameter lag: How far its reports are behind.
-    init(name: String = "sandbox", pageSize: Int = 3, lag: Duration = .zero) {
+    /// - Parameters:
+    ///   - lag: How far its reports are behind.
+    ///   - lookBack: How much more it lists before each span.
+    init(name: String = "sandbox", pageSize: Int = 3, lag: Duration = .zero, lookBack: Duration = .zero) {
         self.name = name
         self.pageSize = pageSize
         self.lag = lag
+        self.lookBack = lookBack
     }
 
     func report(_ new: [SettlementLine]) { lines.withLock { $0 += new } }
@@ -36,7 +40,7 @@ final class ScriptedSettlements: ProviderSettlements {
     func settlementLines(in window: SettlementWindow) async throws(ProviderFault) -> ProviderSettlementPage {
         if failing.withLock({ $0 }) { throw .timedOut }
         let all: [SettlementLine] = lines.withLock { $0 }.filter {
-            $0.occurredAt >= window.from && $0.occurredAt < window.to
+            $0.occurredAt >= window.from - lookBack && $0.occurredAt < window.to
         }
         let start: Int = window.page.flatMap { Int($0) } ?? 0
         let page = Array(all.dropFirst(start).prefix(pageSize))

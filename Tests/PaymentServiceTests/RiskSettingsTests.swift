@@ -24,10 +24,11 @@ import Testing
         #expect(try RiskPolicy(tunables: [:]) == .standard)
         let own = try RiskPolicy(
             tunables: Self.thresholds("0.4", "0.6", "1").merging([
-                "payment.fraud_high_risk": "block", "payment.fraud_review": "mark",
+                "payment.fraud_high_risk": "block", "payment.fraud_review": "mark", "payment.fraud_unheld": "block",
             ]) { $1 })
         #expect(own.reviewFrom == ExactDecimal("0.4") && own.stepUpFrom == ExactDecimal("0.6"))
         #expect(own.blockFrom == .one && own.highRisk == .block && own.review == .mark)
+        #expect(own.unheld == .block)
         #expect(Self.faults(Self.thresholds("0.5", "0.5", "0.5")).isEmpty, "bands may be empty")
     }
 
@@ -37,6 +38,7 @@ import Testing
         ("payment.fraud_thresholds.block", "95 %", "must be a decimal such as 0.75"),
         ("payment.fraud_high_risk", "ask", "must be one of step_up, block"),
         ("payment.fraud_review", "later", "must be one of hold, mark"),
+        ("payment.fraud_unheld", "hold", "must be one of mark, block"),
     ]
 
     @Test("each malformed setting is named", arguments: malformed)
@@ -62,12 +64,12 @@ import Testing
                 ])
             _ = try SweepPolicy(configuration)
         }
-        for word in ["approve", "review", "block"] { #expect(throws: Never.self) { try policy(word) } }
+        for word in ["rules", "approve", "review", "block"] { #expect(throws: Never.self) { try policy(word) } }
         for word in ["Block", "decline", ""] {
             let fault: ServiceConfiguration.Invalid? = #expect(throws: ServiceConfiguration.Invalid.self) {
                 try policy(word)
             }
-            #expect(fault?.faults == ["payment.fraud_fallback must be one of approve, review, block"])
+            #expect(fault?.faults == ["payment.fraud_fallback must be one of rules, approve, review, block"])
         }
     }
 

@@ -31,6 +31,52 @@ import Testing
         }
     }
 
+    /// A method, a score, and what becomes of the payment where what cannot be held is blocked.
+    private static let unheld: [(String, String, PaymentStatus)] = [
+        ("sepa_debit", "0.7600", .failed), ("sepa_debit", "0.7499", .succeeded), ("klarna", "0.7600", .authorized),
+    ]
+
+    @Test(
+        "fails what nobody can be asked about where the policy says so, and nothing else",
+        arguments: 0..<unheld.count)
+    func blocked(index: Int) async throws {
+        let (type, score, status) = Self.unheld[index]
+        let charge = ProviderCharge(reference: "pg_1")
+        let pages = PagesProvider()
+        pages.begin(with: status == .authorized ? .authorized(charge) : .captured(charge))
+        let standard: RiskPolicy = .standard
+        let risk = try RiskPolicy(
+            reviewFrom: standard.reviewFrom, stepUpFrom: standard.stepUpFrom, blockFrom: standard.blockFrom,
+            highRisk: .stepUp, review: .hold, unheld: .block)
+        try await withPayments { base in
+            let world = PaymentWorld(base.database, beside: [pages], risk: risk)
+            let customer: CustomerID = try await world.payer()
+            try await world.execute("UPDATE payment_methods SET provider = 'pages', type = \(type)")
+            try await world.execute("UPDATE customers SET country = 'DE'")
+            let payment: PaymentRecord = try await world.pay(customer, 12_000, "EUR", score: score)
+            #expect(payment.status == status)
+            #expect(pages.charges.count == (status == .failed ? 0 : 1))
+            #expect(payment.decline == (status == .failed ? .blockedByRisk : nil))
+        }
+    }
+
+    @Test("is found in the list of payments where it went on marked") func marked() async throws {
+        let pages = PagesProvider()
+        pages.begin(with: .captured(ProviderCharge(reference: "pg_1")))
+        try await withPayments(beside: [pages]) { world in
+            let customer: CustomerID = try await world.payer()
+            _ = try await world.pay(customer, 1_299, "EUR")
+            try await world.execute("UPDATE payment_methods SET provider = 'pages', type = 'sepa_debit'")
+            let payment: PaymentRecord = try await world.created(customer, 12_000, "EUR")
+            await world.decide(payment, "review", score: "0.6000")
+            #expect(try await world.settled(payment.id).status == .succeeded)
+            let found: [PaymentID] = try await world.database.transaction(readOnly: true) { db in
+                try PaymentStore.list(status: .succeeded, risk: .review, after: nil, limit: 10, in: db).map(\.id)
+            }
+            #expect(found == [payment.id])
+        }
+    }
+
     @Test("stays where it was asked for in vain: the second try is declined like the first") func twice() async throws {
         let directory = DirectoryDouble()
         try await withPayments(directory: directory.server(.lenient)) { world in

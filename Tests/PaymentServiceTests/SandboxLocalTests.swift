@@ -243,9 +243,8 @@ func withLocalMethods(_ body: (PaymentWorld, SandboxLocalProvider) async throws 
         }
     }
 
-    @Test("what a configured provider offers is not offered here; what has begun goes on") func configured()
-        async throws
-    {
+    @Test("what a configured provider offers is not offered here; what has begun goes on, and so do renewals")
+    func configured() async throws {
         try await withLocalMethods { world, local in
             let (payment, reference) = try await Self.onPage(world)
             let debit: PaymentRecord = try await Self.debited(world, "pm_success_de")
@@ -260,9 +259,20 @@ func withLocalMethods(_ body: (PaymentWorld, SandboxLocalProvider) async throws 
             }
             try await local.choose(reference, authorized: true)
             #expect(try await later.work.sync(payment.id).payment.status == .succeeded)
+            // A renewal is charged to the account as before.
+            let invoice = InvoiceID.new(at: PaymentWorld.start)
+            await later.deliver([
+                later.finalized(invoice, debit.customerID, amount: Money(minor: 900, currency: .eur))
+            ])
+            let renewal: PaymentRecord = try await later.payment(of: invoice)
+            await later.decide(renewal)
+            try await eventually(within: .seconds(20), "the bank is asked") {
+                try await world.number(
+                    "SELECT count(*) FROM payments WHERE status = 'processing' AND look_at IS NOT NULL") == 2
+            }
             world.clock.advance(by: .seconds(7 * 86_400))
             try await later.sandboxWords.pass()
-            #expect(try await Self.standing(later, debit) == "succeeded")
+            for payment in [debit, renewal] { #expect(try await Self.standing(later, payment) == "succeeded") }
             #expect(try await world.violations().isEmpty)
         }
     }

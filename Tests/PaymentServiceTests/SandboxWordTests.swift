@@ -52,11 +52,17 @@ final class DeafNews: NewsHandler {
         try await news.refund(refund, at: provider)
     }
 
-    func taken(_ reference: String, at provider: String) async throws {
-        try await news.taken(reference, at: provider)
+    func taken(_ reference: String, of authorization: String?, at provider: String) async throws {
+        try await news.taken(reference, of: authorization, at: provider)
     }
 
-    func capture(_ id: CaptureID) async throws { try await news.capture(id) }
+    func capture(_ id: CaptureID, of authorization: String?, at provider: String) async throws {
+        try await news.capture(id, of: authorization, at: provider)
+    }
+
+    func refunded(_ reference: String, of attempt: AttemptID?, at provider: String) async throws {
+        try await news.refunded(reference, of: attempt, at: provider)
+    }
 
     func dispute(_ dispute: ProviderDispute, at provider: String) async throws {
         try await news.dispute(dispute, at: provider)

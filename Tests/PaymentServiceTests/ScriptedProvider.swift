@@ -33,6 +33,7 @@ final class ScriptedProvider: PaymentProvider {
     private let refusal = Mutex<ProviderDecline?>(nil)
     private let refusals = Mutex<Set<Refusal>>([])
     private let whileReleasing = Mutex<(@Sendable () async -> Void)?>(nil)
+    private let elsewhere = Mutex<[String]>([])
     private let lost = Atomic<Int>(0)
     private let hung = Atomic<Int>(0)
 
@@ -120,6 +121,24 @@ final class ScriptedProvider: PaymentProvider {
         if now != .well { throw .timedOut }
         return try await sandbox.holds(reference)
     }
+
+    func takings(of reference: String) async throws(ProviderFault) -> ProviderTakings? {
+        if now != .well { throw .timedOut }
+        return try await sandbox.takings(of: reference)
+    }
+
+    /// The sandbox has no list of them: those that a test has told of.
+    func refunds(of reference: String) async throws(ProviderFault) -> [ProviderRefund] {
+        if now != .well { throw .timedOut }
+        var all: [ProviderRefund] = []
+        for name in elsewhere.withLock({ $0 }) {
+            if let refund = try await sandbox.refund(named: name), refund.taken == reference { all.append(refund) }
+        }
+        return all
+    }
+
+    /// The names of refunds that were made at its own pages.
+    func refundedElsewhere(_ names: [String]) { elsewhere.withLock { $0 = names } }
 
     /// Returns when whoever waits has had enough.
     private func hang() async {

@@ -61,32 +61,61 @@ import Testing
         }
     }
 
+    /// A policy, what it says, and what becomes of a customer's payment and of a renewal.
+    private static let silences: [(FraudFallback, String, PaymentStatus, PaymentStatus)] = [
+        (.rules, "approve", .succeeded, .succeeded), (.approve, "approve", .succeeded, .succeeded),
+        (.review, "review", .authorized, .succeeded), (.block, "block", .failed, .failed),
+    ]
+
     @Test(
-        "when Fraud is silent the policy decides, and says so",
-        arguments: [
-            (FraudFallback.approve, PaymentStatus.succeeded), (.review, .succeeded), (.block, .failed),
-        ])
-    func silentFraud(policy: FraudFallback, status: PaymentStatus) async throws {
+        "when Fraud is silent the policy decides, and says so; no renewal is held for a person",
+        arguments: 0..<silences.count)
+    func silentFraud(index: Int) async throws {
+        let (policy, decision, status, renewed) = Self.silences[index]
         try await withPayments(fallback: policy) { world in
             let customer: CustomerID = try await world.payer()
             let payment: PaymentRecord = try await world.created(customer)
             let invoice = InvoiceID.new(at: PaymentWorld.start)
-            await world.deliver([world.finalized(invoice, customer)])
+            await world.deliver([world.finalized(invoice, customer, reason: "cycle")])
             try await world.work.sweep.pass()
-            for id in [payment.id, try await world.payment(of: invoice).id] {
+            for (id, expected) in [(payment.id, status), (try await world.payment(of: invoice).id, renewed)] {
                 let settled: PaymentRecord = try await world.settled(id)
-                #expect(settled.status == status)
-                #expect(settled.riskDecision == policy.rawValue && settled.riskScore == nil)
-                #expect(settled.riskReasons == ["fraud_silent"])
+                #expect(settled.status == expected)
+                #expect(settled.reviewStatus == (expected == .authorized ? .pending : nil))
+                #expect(settled.riskDecision == decision && settled.riskScore == (policy == .rules ? "0.0200" : nil))
+                let counted: [String] = policy == .rules ? ["velocity_unavailable"] : []
+                #expect(settled.riskReasons == ["fraud_silent"] + counted)
             }
+            #expect(try await queue(world) == (status == .authorized ? [payment.id] : []))
             await world.decide(payment, status == .failed ? "approve" : "block")
             #expect(try await world.payment(payment.id).status == status, "Fraud's word comes too late")
             #expect(try await world.violations().isEmpty)
         }
     }
 
+    /// What waits for a person's review.
+    private func queue(_ world: PaymentWorld) async throws -> [PaymentID] {
+        try await world.database.transaction(readOnly: true) { db in
+            try PaymentStore.inReview(after: nil, limit: 10, in: db).map(\.id)
+        }
+    }
+
+    @Test("by the rules an amount that Fraud would have a person look at is held") func silentFraudAndAmounts()
+        async throws
+    {
+        try await withPayments { world in
+            let payment: PaymentRecord = try await world.created(try await world.payer(), amount: 600_000)
+            try await world.work.sweep.pass()
+            let held: PaymentRecord = try await world.settled(payment.id)
+            #expect(held.status == .authorized && held.reviewStatus == .pending)
+            #expect(held.riskScore == "0.5500" && held.riskDecision == "review")
+            #expect(held.riskReasons == ["fraud_silent", "amount_high", "velocity_unavailable"])
+            #expect(try await queue(world) == [payment.id])
+        }
+    }
+
     @Test(
-        "who has just signed up, or brought another card, waits for Fraud as with a payment of theirs; a renewal has longer"
+        "who has just signed up, or brought another card, waits for Fraud, and is held, as with a payment; a renewal has longer"
     )
     func silentFraudAndCustomers() async throws {
         try await withPayments { world in
@@ -105,7 +134,8 @@ import Testing
             for invoice in invoices.prefix(2) {
                 let payment: PaymentRecord = try await world.payment(of: invoice)
                 #expect(payment.offSession && payment.riskReasons == ["fraud_silent"])
-                #expect(try await world.settled(payment.id).status == .succeeded)
+                let held: PaymentRecord = try await world.settled(payment.id)
+                #expect(held.status == .authorized && held.reviewStatus == .pending)
             }
             #expect(try await world.payment(of: invoices[2]).status == .created)
             #expect(try await world.violations().isEmpty)

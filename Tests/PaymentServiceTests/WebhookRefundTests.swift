@@ -42,6 +42,63 @@ import Testing
         }
     }
 
+    @Test("news that says only that something was given back has all refunds of the charge read") func unnamed()
+        async throws
+    {
+        try await withWebhooks { hooks, world in
+            let payment: PaymentRecord = try await world.paid(world.payer())
+            let names: [String] = ["re_1", "re_2", "re_3"]
+            for name in names { _ = try await hooks.refundAtProvider(name, of: payment, 100) }
+            try await world.execute(
+                """
+                UPDATE sandbox_refunds SET failure_code = 'account_closed', failed_at = \(PaymentWorld.start)
+                WHERE reference = 're_2'
+                """)
+            world.provider.refundedElsewhere(names)
+            let charge = "ch_\(payment.attemptID)"
+            for attempt in [payment.attemptID, nil] {
+                try await world.work.news.refunded(charge, of: attempt, at: "sandbox")
+            }
+            // Nothing is asked about charges that are not ours.
+            world.provider.turn(.away)
+            try await world.work.news.refunded("ch_other", of: nil, at: "sandbox")
+            await #expect(throws: ProviderFault.self) {
+                try await world.work.news.refunded(charge, of: nil, at: "sandbox")
+            }
+            #expect(
+                try await world.texts("SELECT provider_reference FROM refunds ORDER BY 1") == ["re_1", "re_3"])
+            #expect(try await world.booked(payment.id) == ["payment", "refund", "refund"])
+            #expect(try await world.published("payment.refunded.v1") == 2)
+            #expect(try await world.violations().isEmpty)
+        }
+    }
+
+    @Test("of several refunds one that has to wait holds up no other") func oneWaits() async throws {
+        try await withWebhooks { hooks, world in
+            let payment: PaymentRecord = try await world.paid(world.payer(), amount: 1_000)
+            // Ours holds the amount, and the provider has not heard of it.
+            world.provider.turn(.away)
+            #expect(try await world.refund(payment.id, 800).status == 202)
+            world.provider.turn(.well)
+            for (name, amount) in [("re_large", 500), ("re_small", 150)] as [(String, Int64)] {
+                _ = try await hooks.refundAtProvider(name, of: payment, amount)
+            }
+            world.provider.refundedElsewhere(["re_large", "re_small"])
+            let charge = "ch_\(payment.attemptID)"
+            await #expect(throws: (any Error).self) {
+                try await world.work.news.refunded(charge, of: payment.attemptID, at: "sandbox")
+            }
+            #expect(
+                try await world.texts("SELECT provider_reference FROM refunds WHERE status = 'succeeded'")
+                    == ["re_small"])
+            // The sweeper finds that ours is refused: what it held is free.
+            try await world.work.sweep.pass()
+            try await world.work.news.refunded(charge, of: payment.attemptID, at: "sandbox")
+            #expect(try await world.payment(payment.id).amountRefunded == 650)
+            #expect(try await world.violations().isEmpty)
+        }
+    }
+
     @Test("a refund of a capture counts against that capture") func ofCapture() async throws {
         try await withWebhooks { hooks, world in
             let payment: PaymentRecord = try await world.authorized(world.payer(), amount: 1_000)

@@ -47,8 +47,9 @@ private final class SlowNews: NewsHandler {
         await withCheckedContinuation { one in state.withLock { $0.waiting.append(one) } }
     }
 
-    func taken(_ reference: String, at provider: String) async throws {}
-    func capture(_ id: CaptureID) async throws {}
+    func taken(_ reference: String, of authorization: String?, at provider: String) async throws {}
+    func capture(_ id: CaptureID, of authorization: String?, at provider: String) async throws {}
+    func refunded(_ reference: String, of attempt: AttemptID?, at provider: String) async throws {}
     func refund(_ refund: ProviderRefund, at provider: String) async throws {}
     func dispute(_ dispute: ProviderDispute, at provider: String) async throws {}
     func activity(at provider: String) async throws {}

@@ -101,6 +101,24 @@ import Testing
         await #expect(throws: ProviderFault.unavailable(500)) { try await stuck.adapter.capture(first) }
     }
 
+    @Test("of several captures an older one is looked for before it is asked for: its key may have run out")
+    func olderOfSeveral() async throws {
+        let asked = Self.capture(500, isFinal: false)
+        let taken: JSONValue = intent(
+            "requires_capture", for: Self.asked, received: 500, capturable: 1_499,
+            capture: asked.idempotencyKey.rawValue)
+        for age in [61, 25 * 3_600] as [Int64] {
+            let known = StripeWorld(Self.ok(taken), multipleCapture: true)
+            known.clock.advance(by: .seconds(age))
+            #expect(try await known.adapter.capture(asked) == .captured(reference: "pi_1"))
+            #expect(known.methods == ["GET"], "\(age) seconds")
+            let new = StripeWorld(Self.ok(Self.held), Self.ok(taken), multipleCapture: true)
+            new.clock.advance(by: .seconds(age))
+            #expect(try await new.adapter.capture(asked) == .captured(reference: "pi_1"))
+            #expect(new.methods == ["GET", "POST"], "\(age) seconds")
+        }
+    }
+
     @Test(
         "a release ends as its payment intent shows",
         arguments: [

@@ -63,7 +63,12 @@ import Testing
                 "charge.succeeded", #"{"id":"ch_1","object":"charge","payment_intent":"pi_1",\#(ours)}"#,
                 .charge(Self.attempt, known: "pi_1")
             ),
-            ("charge.refunded", #"{"id":"ch_1","object":"charge","payment_intent":"pi_1"}"#, .taken("pi_1")),
+            ("charge.refunded", #"{"id":"ch_1","object":"charge","payment_intent":"pi_1"}"#, .refunded("pi_1")),
+            (
+                "charge.refunded", #"{"id":"ch_1","object":"charge","payment_intent":"pi_1",\#(ours)}"#,
+                .refunded("pi_1", of: Self.attempt)
+            ),
+            ("charge.refunded", #"{"id":"ch_1","object":"charge"}"#, .refunded("ch_1")),
             ("charge.expired", #"{"id":"ch_1","object":"charge","payment_intent":null}"#, .taken("ch_1")),
             ("refund.created", Self.refund("succeeded", ""), Self.told(.succeeded)),
             (
@@ -102,6 +107,7 @@ import Testing
             ("payment_intent.succeeded", #"{"id":"pi_1","object":"payment_intent","metadata":{"attempt_id":7}}"#),
             ("payment_intent.succeeded", "[]"), ("payment_intent.succeeded", "null"),
             ("charge.succeeded", #"{"id":"pi_1","object":"payment_intent"}"#),
+            ("charge.refunded", #"{"id":"re_1","object":"refund"}"#),
             ("refund.created", #"{"id":"re_1","object":"refund","status":"succeeded","amount":5,"currency":"usd"}"#),
             ("refund.created", refund("done", "")), ("refund.created", refund("succeeded", #","payment_intent":[]"#)),
             (

@@ -87,6 +87,38 @@ import Testing
         #expect(told == (isKnown ? ["return_url=https%3A%2F%2Fshop.test%2Fback"] : []))
     }
 
+    @Test(
+        "a bank that wants the owner of a method without a return_url has declined it; with one it may be asked for again"
+    )
+    func nowhere() async throws {
+        let customer = CustomerID.made(at: StripeWorld.now)
+        let id = PaymentMethodID.made(at: StripeWorld.now)
+        let waiting: FakeTransport.Step = .answer(
+            200,
+            #"{"id":"seti_1","object":"setup_intent","status":"requires_action","#
+                + #""next_action":{"type":"use_stripe_sdk","use_stripe_sdk":{}}}"#)
+        let declined = SaveMethodAnswer.declined(ProviderDecline(code: "return_url_missing", reference: "seti_1"))
+        let made: FakeTransport.Step = Self.kept(customer, "")[0]
+        var keys: [String?] = []
+        for url in ["", "https://shop.test/back"] {
+            let request = SaveMethodRequest(
+                methodID: id, customerID: customer, type: "card", token: "pm_1", returnURL: url, acceptance: nil)
+            let world = StripeWorld(made, waiting)
+            #expect(try await world.adapter.save(request) == declined)
+            keys.append(world.transport.requests.last?.header("Idempotency-Key"))
+            let asked = StripeWorld(waiting)
+            #expect(try await asked.adapter.saved(request, reference: "seti_1") == declined)
+        }
+        #expect(keys == ["\(id):pm_1:setup:alone", "\(id):pm_1:setup"])
+        let other: FakeTransport.Step = .answer(
+            200, #"{"id":"seti_1","object":"setup_intent","status":"requires_action","next_action":{"type":"other"}}"#)
+        let request = SaveMethodRequest(
+            methodID: id, customerID: customer, type: "card", token: "pm_1", returnURL: "", acceptance: nil)
+        await #expect(throws: ProviderFault.unusable("$.next_action is no redirect")) {
+            try await StripeWorld(other).adapter.saved(request, reference: "seti_1")
+        }
+    }
+
     @Test("a method of ours is kept once for each of Stripe's, and not as one that was detached") func keys()
         async throws
     {

@@ -70,7 +70,7 @@ import Testing
         throws
     {
         let always = [
-            "threeDSServerTransID", "messageVersion", "acsTransID", "dsTransID", "acsReferenceNumber", "acsOperatorID",
+            "threeDSServerTransID", "messageVersion", "acsTransID", "dsTransID", "acsReferenceNumber",
             "dsReferenceNumber", "transStatus",
         ]
         let required: [String: [String]] = [
@@ -87,6 +87,11 @@ import Testing
                 #expect(sent["messageType"] == "Erro" && sent["errorComponent"] == "S")
             }
         }
+    }
+
+    @Test("an ACS that its directory server has given no id is believed all the same") func withoutOperator() throws {
+        let (authentication, error) = try outcome("Y", try terms(), [("acsOperatorID", nil)])
+        #expect(error == nil && authentication.outcome?.verdict == .authenticated)
     }
 
     @Test(

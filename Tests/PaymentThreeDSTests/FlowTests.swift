@@ -170,11 +170,34 @@ import Testing
         }
     }
 
+    /// What a directory server passes on in some cases only.
+    private static let conditional = [
+        "interactionCounter", "authenticationMethod", "authenticationType", "acsRenderingType",
+    ]
+
+    @Test("an RReq decides without what its directory server need not pass on, and not with nonsense in its place")
+    func passedOn() throws {
+        for names in Self.conditional.map({ [$0] }) + [Self.conditional] {
+            var authentication = try challenged()
+            let leftOut: Changes = names.map { ($0, nil) }
+            #expect(try apply(&authentication, "Y", leftOut).isDecision, "\(names)")
+            #expect(authentication.outcome?.verdict == .authenticated)
+        }
+        let authentication = try challenged()
+        for name in Self.conditional {
+            for value in [JSONValue.bool(true), .null, "x"] {
+                let error = #expect(throws: ErrorMessage.self, "\(name)") {
+                    try ResultRequest(result(authentication, "Y", [(name, value)]))
+                }
+                #expect(error?.code == .malformed && error?.detail == name, "\(name)")
+            }
+        }
+    }
+
     @Test("each element of an RReq that is missing or malformed is named") func malformed() throws {
         let authentication = try challenged()
         let names = [
             "messageVersion", "threeDSServerTransID", "acsTransID", "dsTransID", "messageCategory", "transStatus",
-            "interactionCounter", "authenticationMethod", "authenticationType", "acsRenderingType",
             "authenticationValue", "eci",
         ]
         for name in names {
@@ -267,7 +290,10 @@ import Testing
         var silent = authentication
         silent.expire(at: start + .seconds(3_660))
         #expect(silent.outcome?.verdict == .notAuthenticated)
-        let answer = try apply(&authentication, "Y", at: start + .seconds(3_000))
+        let changes: Changes = [
+            ("authenticationType", "04"), ("interactionCounter", nil), ("acsRenderingType", nil),
+        ]
+        let answer = try apply(&authentication, "Y", changes, at: start + .seconds(3_000))
         #expect(answer.isDecision && authentication.outcome?.verdict == .authenticated)
     }
 }

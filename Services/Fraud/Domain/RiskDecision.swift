@@ -1,3 +1,5 @@
+public import BillingCore
+
 /// What Payment is told to do.
 public enum RiskDecision: String, CaseIterable, Sendable {
     /// Go on.

@@ -1,3 +1,5 @@
+public import BillingCore
+
 /// How often a card and a customer were tried up to and with an attempt, by business time.
 public struct VelocityCounts: Equatable, Sendable {
     /// Attempts with the card in the last hour.

@@ -24,11 +24,13 @@ private struct AlarmedProvider<Provider: PaymentProvider>: PaymentProvider {
     func reading(of decline: ProviderDecline) -> DeclineReading { provider.reading(of: decline) }
 
     func charge(_ request: ChargeRequest) async throws(ProviderFault) -> ChargeAnswer {
-        try await heard(.charge) { () throws(ProviderFault) in try await provider.charge(request) }
+        told(try await heard(.charge) { () throws(ProviderFault) in try await provider.charge(request) }, on: .charge)
     }
 
     func outcome(of request: ChargeRequest) async throws(ProviderFault) -> ChargeAnswer {
-        try await heard(.readBack) { () throws(ProviderFault) in try await provider.outcome(of: request) }
+        told(
+            try await heard(.readBack) { () throws(ProviderFault) in try await provider.outcome(of: request) },
+            on: .readBack)
     }
 
     func lookUp(_ request: ChargeRequest) async throws(ProviderFault) -> ChargeAnswer? {
@@ -37,6 +39,10 @@ private struct AlarmedProvider<Provider: PaymentProvider>: PaymentProvider {
 
     func holds(_ reference: String) async throws(ProviderFault) -> Bool? {
         try await heard(.readBack) { () throws(ProviderFault) in try await provider.holds(reference) }
+    }
+
+    func takings(of reference: String) async throws(ProviderFault) -> ProviderTakings? {
+        try await heard(.readBack) { () throws(ProviderFault) in try await provider.takings(of: reference) }
     }
 
     func capture(_ request: CaptureRequest) async throws(ProviderFault) -> CaptureAnswer {
@@ -53,6 +59,18 @@ private struct AlarmedProvider<Provider: PaymentProvider>: PaymentProvider {
 
     func refund(named reference: String) async throws(ProviderFault) -> ProviderRefund? {
         try await heard(.refund) { () throws(ProviderFault) in try await provider.refund(named: reference) }
+    }
+
+    func refunds(of reference: String) async throws(ProviderFault) -> [ProviderRefund] {
+        try await heard(.refund) { () throws(ProviderFault) in try await provider.refunds(of: reference) }
+    }
+
+    /// A refusal of ours that comes as a decline wants the same person as a rejected request.
+    private func told(_ answer: ChargeAnswer, on call: ProviderCall) -> ChargeAnswer {
+        if case .declined(let decline) = answer, provider.reading(of: decline).decline.isOfOurs {
+            ProviderAlarms.shared.note(.rejected(code: decline.code), of: name, on: call)
+        }
+        return answer
     }
 
     func heard<Answer: Sendable>(

@@ -27,9 +27,15 @@ package protocol PaymentProvider: Sendable {
     /// Reads a refund back by the provider's name of it, whoever made it.
     /// - Returns: `nil` when the provider knows none of that name.
     func refund(named reference: String) async throws(ProviderFault) -> ProviderRefund?
+    /// The refunds of a charge, by the provider's name of it, whoever made them: for news that says no more than that there
+    /// are some.
+    func refunds(of reference: String) async throws(ProviderFault) -> [ProviderRefund]
     /// Whether an authorization, by the provider's name of it, still holds money that can be captured.
     /// - Returns: `nil` where the provider does not tell, or the money was captured.
     func holds(_ reference: String) async throws(ProviderFault) -> Bool?
+    /// What has been captured of an authorization, by the provider's name of it, whoever had it captured.
+    /// - Returns: `nil` where the provider does not tell.
+    func takings(of reference: String) async throws(ProviderFault) -> ProviderTakings?
     /// Reads what has come of a charge that was asked for before, by the provider's name of it
     /// (``ChargeRequest/reference``) or in another way that never asks for it again: nothing is charged by it.
     /// - Returns: `nil` where the provider cannot be read so, or has nothing to tell.
@@ -43,6 +49,10 @@ extension PaymentProvider {
     }
     /// Nothing can be read back: nobody refunds here but us.
     package func refund(named reference: String) async throws(ProviderFault) -> ProviderRefund? { nil }
+    /// Refunds are told by their names.
+    package func refunds(of reference: String) async throws(ProviderFault) -> [ProviderRefund] { [] }
+    /// Nobody captures here but us, or it is not told.
+    package func takings(of reference: String) async throws(ProviderFault) -> ProviderTakings? { nil }
     /// It is not told.
     package func holds(_ reference: String) async throws(ProviderFault) -> Bool? { nil }
     /// It cannot be read without asking for it.

@@ -91,7 +91,7 @@ package struct ProviderCapabilities: Sendable {
     /// The wallets whose tokens it can charge when they were opened here: number, expiry and cryptogram.
     package let wallets: Set<Wallet>
     /// Why it never charges an amount of a currency that it takes, whatever the method and the customer: it is below the
-    /// least, or has last digits that the provider does not count.
+    /// least or above the largest, or has last digits that the provider does not count.
     package let refusal: @Sendable (Money) -> UnitRefusal?
     /// Why it never captures or refunds an amount of a charge that it has made: no least binds these, but the last digits
     /// that the provider does not count.

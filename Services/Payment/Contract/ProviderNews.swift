@@ -9,9 +9,13 @@ package enum ProviderNews: Sendable, Equatable {
     /// ``ChargeRequest/reference``, where it can be found by that although no answer has told it.
     case charge(AttemptID, known: String? = nil)
     /// Something became of a charge or a capture that is told by the provider's name of it alone; perhaps not one of ours.
-    case taken(String)
-    /// Something became of a capture that was asked for here.
-    case capture(CaptureID)
+    /// With the provider's name of the authorization that it takes from, where the news tells that.
+    case taken(String, of: String? = nil)
+    /// Something became of a capture that was asked for here, of the authorization with this name.
+    case capture(CaptureID, of: String? = nil)
+    /// Something was given back of a charge, by the provider's name of it, and of its attempt, where it carries one: which
+    /// refunds there are has to be read.
+    case refunded(String, of: AttemptID? = nil)
     /// A refund was made or changed, perhaps at the provider's own pages.
     case refund(ProviderRefund)
     /// A dispute was raised or moved on.

@@ -97,7 +97,7 @@ package struct SavedMethod: Sendable, Equatable {
     package let token: String
     /// The provider's name of the customer it belongs to.
     package let customer: String?
-    /// `visa`; `nil` for what has no brand.
+    /// `visa`; `nil` for what has no brand, and where the provider does not tell it.
     package let brand: String?
     package let last4: String?
     package let expMonth: Int?

@@ -33,16 +33,18 @@ package enum ToldRates {
     }
 
     /// Takes a rate over; one that is older than what is known changes nothing.
+    /// - Returns: Whether it is what is known now.
+    @discardableResult
     package static func tell(
         _ rate: ExactDecimal, of provider: String, in currency: Currency, asOf: Instant,
         _ db: borrowing PostgresTransaction
-    ) throws {
-        _ = try db.execute(
+    ) throws -> Bool {
+        try db.execute(
             """
             INSERT INTO crypto_rates AS r (provider, currency, rate, as_of)
             VALUES (\(provider), \(currency.code), \(rate)::numeric, \(asOf))
             ON CONFLICT (provider, currency) DO UPDATE SET rate = excluded.rate, as_of = excluded.as_of
             WHERE r.as_of <= excluded.as_of
-            """)
+            """) == 1
     }
 }

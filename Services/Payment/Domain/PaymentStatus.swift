@@ -50,7 +50,12 @@ public enum PaymentStatus: String, Sendable, CaseIterable {
         case authenticate
         /// A new attempt begins.
         case retry
-        /// It is given up before money moved.
+        /// Another attempt was asked for, and begins in the place of one that waits for its customer, or that the provider
+        /// has let go of.
+        case replace
+        /// The provider does not let go of what it holds.
+        case keep
+        /// It is given up before money moved, or its provider has let go of what was held.
         case cancel
         /// Somebody decided that money which came too late makes the declined attempt good: its outcome is read again.
         case reopen
@@ -68,13 +73,19 @@ public enum PaymentStatus: String, Sendable, CaseIterable {
         case (.authorized, .capturePart): .authorized
         case (.authorized, .capture): .succeeded
         case (.authorized, .release): .canceling
+        case (.authorized, .decline): .failed
+        case (.authorized, .cancel): .canceled
+        case (.authorized, .replace): .created
         case (.canceling, .capture): .succeeded
         case (.canceling, .cancel): .canceled
         case (.canceling, .decline): .failed
+        case (.canceling, .keep): .authorized
+        case (.canceling, .replace): .created
         case (.processing, .decline): .failed
         case (.processing, .challenge): .requiresAction
         case (.processing, .await): .processing
         case (.requiresAction, .authenticate): .created
+        case (.requiresAction, .replace): .created
         case (.requiresAction, .capture): .succeeded
         case (.requiresAction, .authorize): .authorized
         case (.requiresAction, .await): .processing
@@ -90,6 +101,9 @@ public enum PaymentStatus: String, Sendable, CaseIterable {
         default: nil
         }
     }
+
+    /// The state after a further attempt has begun; `nil` where none can.
+    public var afterNewAttempt: PaymentStatus? { after(.retry) ?? after(.authenticate) ?? after(.replace) }
 
     /// Whether the caller's answer is complete: nothing more happens without a new request or a retry.
     public var isSettled: Bool { self != .created && self != .processing && self != .canceling }

@@ -52,8 +52,8 @@ package struct ImportRates: Sendable {
         let answer: ProviderHTTPAnswer = try await transport.send(
             ProviderHTTPRequest(
                 method: "GET", url: url,
-                headers: [("accept", "application/xml, text/xml")] + (claim.etag.map { [("if-none-match", $0)] } ?? []))
-        )
+                headers: [("accept", "application/xml, text/xml")] + (claim.etag.map { [("if-none-match", $0)] } ?? []),
+                maxAnswerBytes: ECBFeed.usualLimit))
         switch answer.status {
         case 304: return 0
         case 200: return try await store(answer)
@@ -67,7 +67,7 @@ package struct ImportRates: Sendable {
         let today: CivilDate = clock.now.utcDay
         let (url, seconds): (String, Int64) = (url, interval.components.seconds)
         return try await pool.transaction { db in
-            if let newest: CivilDate = try RateStore.newestDay(in: db),
+            if let newest: CivilDate = try RateStore.newestDay(upTo: today, in: db),
                 TargetCalendar.openDays(after: newest, through: today) == 0
             {
                 return nil
@@ -85,6 +85,9 @@ package struct ImportRates: Sendable {
 
     private func store(_ answer: ProviderHTTPAnswer) async throws -> Int {
         let feed = try ECBFeed(reading: answer.body)
+        // Clocks may disagree about midnight.
+        let last: CivilDate = clock.now.utcDay.adding(days: 1)
+        if let ahead: RateDay = feed.days.first(where: { $0.date > last }) { throw ECBFeedError.dayToCome(ahead.date) }
         let etag: String? = answer.headers.first { $0.name.lowercased() == "etag" }?.value
         let (url, now): (String, Instant) = (url, clock.now)
         return try await pool.transaction { db in

@@ -102,11 +102,13 @@ package enum RateStore {
             as: StoredRate.self)
     }
 
-    /// The day up to which reference rates are there; `nil` while there are none.
-    package static func newestDay(in db: borrowing PostgresTransaction) throws -> CivilDate? {
+    /// The newest day up to another one of which reference rates are there; `nil` while there are none.
+    package static func newestDay(
+        upTo today: CivilDate, in db: borrowing PostgresTransaction
+    ) throws -> CivilDate? {
         try db.first(
             """
-            SELECT date FROM exchange_rates WHERE source = 'ecb' AND from_currency = 'EUR'
+            SELECT date FROM exchange_rates WHERE source = 'ecb' AND from_currency = 'EUR' AND date <= \(today)
             ORDER BY date DESC LIMIT 1
             """
         ) { row in try row.next() }

@@ -10,9 +10,13 @@ package protocol NewsHandler: Sendable {
     /// - Parameter reference: What the provider calls it by, where that is told.
     func charge(_ attempt: AttemptID, known reference: String?, at provider: String) async throws
     /// Something became of a charge or capture that is told by the provider's name of it alone; perhaps not one of ours.
-    func taken(_ reference: String, at provider: String) async throws
-    /// Something became of a capture.
-    func capture(_ id: CaptureID) async throws
+    /// - Parameter authorization: The provider's name of what a capture takes from, where that is told.
+    func taken(_ reference: String, of authorization: String?, at provider: String) async throws
+    /// Something became of a capture that was asked for here, perhaps before a restore.
+    /// - Parameter authorization: The provider's name of what it takes from, where that is told.
+    func capture(_ id: CaptureID, of authorization: String?, at provider: String) async throws
+    /// Something was given back of a charge; which refunds it has is to be read.
+    func refunded(_ reference: String, of attempt: AttemptID?, at provider: String) async throws
     /// A refund was made or changed, here or at the provider's own pages.
     func refund(_ refund: ProviderRefund, at provider: String) async throws
     /// A dispute was raised or moved on.
@@ -27,8 +31,10 @@ extension NewsHandler {
     func handle(_ news: ProviderNews, at provider: String) async throws -> String? {
         switch news {
         case .charge(let attempt, let reference): try await charge(attempt, known: reference, at: provider)
-        case .taken(let reference): try await taken(reference, at: provider)
-        case .capture(let id): try await capture(id)
+        case .taken(let reference, let authorization):
+            try await taken(reference, of: authorization, at: provider)
+        case .capture(let id, let authorization): try await capture(id, of: authorization, at: provider)
+        case .refunded(let reference, let attempt): try await refunded(reference, of: attempt, at: provider)
         case .refund(let told): try await refund(told, at: provider)
         case .dispute(let told): try await dispute(told, at: provider)
         case .activity: try await activity(at: provider)

@@ -3,8 +3,8 @@ import HTTPKit
 import PaymentContract
 import PaymentDomain
 
-/// A part of a plan that a provider never charges, whatever the customer has: it is below the least amount, or has last
-/// digits that the provider does not take.
+/// A part of a plan that a provider never charges, whatever the customer has: it is below the least amount or above the
+/// largest, or has last digits that the provider does not take.
 package struct UncollectablePart: Equatable, Sendable {
     /// `nil` for all that is left of a plan at once.
     let number: Int?
@@ -32,6 +32,8 @@ package struct UncollectablePart: Equatable, Sendable {
         let why: String
         if case .belowMinimum(let least) = refusal {
             why = "takes no less than \(least.minor)"
+        } else if case .aboveMaximum(let most) = refusal {
+            why = "takes no more than \(most.minor)"
         } else {
             why = "does not take such last digits"
         }

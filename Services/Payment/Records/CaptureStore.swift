@@ -65,6 +65,32 @@ package enum CaptureStore {
             "UPDATE captures SET provider_reference = \(reference) WHERE id = \(failed) AND status = 'failed'") > 0
     }
 
+    /// Stores a capture that is about to be asked for, or was made elsewhere and is about to be booked, of a payment whose row
+    /// is locked and which has no other under way.
+    package static func reserve(
+        _ id: CaptureID, _ amount: Int64, of payment: PaymentRecord, isFinal: Bool, at now: Instant,
+        in db: borrowing PostgresTransaction
+    ) throws {
+        _ = try db.execute(
+            """
+            INSERT INTO captures (id, payment_id, amount, currency, is_final, status, created_at)
+            VALUES (\(id), \(payment.id), \(amount), \(payment.amount.currency), \(isFinal), 'processing', \(now))
+            """)
+    }
+
+    /// What has been captured of the payment, minor units, by the provider's name of it.
+    package static func succeeded(
+        of payment: PaymentID, in db: borrowing PostgresTransaction
+    ) throws -> [String: Int64] {
+        let booked: [(String, Int64)] = try db.query(
+            """
+            SELECT provider_reference, sum(amount)::bigint FROM captures
+            WHERE payment_id = \(payment) AND status = 'succeeded' AND provider_reference IS NOT NULL GROUP BY 1
+            """
+        ) { row in (try row.next(), try row.next()) }
+        return Dictionary(booked) { first, _ in first }
+    }
+
     /// The capture of the payment that is under way; `nil` when none is.
     package static func underWay(_ payment: PaymentID, in db: borrowing PostgresTransaction) throws -> CaptureID? {
         try db.first("SELECT id FROM captures WHERE payment_id = \(payment) AND status = 'processing'") { row in

@@ -20,4 +20,14 @@ extension PaymentMethodStore {
             WHERE id = \(id) AND customer_id = \(customer) AND status = 'active' AND NOT single_use
             """) == 1
     }
+
+    /// Takes back that methods of the customer which are still to be kept become the default: another is it by a later word.
+    /// The customer's row is locked; it travels with the statement that follows.
+    package static func forgetWishes(of customer: CustomerID, in db: borrowing PostgresTransaction) throws {
+        try db.enqueue(
+            """
+            UPDATE payment_methods SET wants_default = false
+            WHERE customer_id = \(customer) AND wants_default AND status IN ('pending', 'requires_action')
+            """)
+    }
 }

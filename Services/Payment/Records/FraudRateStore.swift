@@ -61,7 +61,8 @@ package enum FraudRateStore {
                 SELECT d.currency, 0, d.amount, 0
                 FROM disputes d JOIN payments p ON p.id = d.payment_id
                 JOIN payment_methods m ON m.id = p.payment_method_id
-                WHERE d.opened_at > \(span.start) AND d.opened_at <= \(span.end) AND m.type = 'card'
+                WHERE d.opened_at > \(span.start) AND d.opened_at <= \(span.end)
+                    AND m.type = ANY(\(CardMethod.types)::text[])
                     AND d.reason = 'fraudulent' AND d.status NOT IN ('inquiry', 'closed', 'won')) AS s
             GROUP BY s.currency ORDER BY s.currency
             """, as: Sums.self)
@@ -97,7 +98,8 @@ package enum FraudRateStore {
             SELECT p.currency, p.amount_captured AS volume, 1 AS payments
             FROM payments p JOIN payment_methods m ON m.id = p.payment_method_id
             WHERE p.id >= \(PaymentID.first(at: start)) AND \(isBefore)
-                AND p.created_at > \(start) AND p.created_at < \(end) AND m.type = 'card' AND p.amount_captured > 0
+                AND p.created_at > \(start) AND p.created_at < \(end) AND m.type = ANY(\(CardMethod.types)::text[])
+                AND p.amount_captured > 0
             """
     }
 

@@ -85,11 +85,31 @@ package enum KeptMethodStore {
             return try db.execute(
                 """
                 UPDATE payment_methods SET status = 'pending', setup_reference = \(reference), setup_action = NULL,
-                    stepped_at = now(), action_expires_at = NULL, look_at = NULL, looks = 0
+                    stepped_at = now(), action_expires_at = NULL, look_at = NULL,
+                    looks = CASE WHEN status = 'pending' THEN looks ELSE 0 END
                 WHERE id = \(id) AND status IN ('pending', 'requires_action')
                 """) == 1
         case .declined(let decline): return try fail(id, code: decline.code, in: db)
         }
+    }
+
+    /// Takes methods whose provider has not said yet how their keeping ended: it is asked after waits that double from
+    /// `lostSeconds` to an hour. Taking one counts as a step, so that no other instance does.
+    package static func takeStopped(
+        lostSeconds: Int, limit: Int, in db: borrowing PostgresTransaction
+    ) throws -> [PaymentMethodID] {
+        try db.query(
+            """
+            UPDATE payment_methods SET stepped_at = now(), looks = looks + 1
+            WHERE id IN (
+                SELECT id FROM payment_methods
+                WHERE status = 'pending' AND stepped_at < now() - make_interval(secs => \(lostSeconds))
+                    AND stepped_at < now() - make_interval(secs =>
+                        least(\(lostSeconds)::double precision * 2 ^ least(looks, 20), 3600))
+                ORDER BY stepped_at LIMIT \(limit) FOR UPDATE SKIP LOCKED)
+            RETURNING id
+            """
+        ) { row in try row.next() }
     }
 
     /// Takes methods that wait for their owners and are to be asked about: they may have done what was asked of them
@@ -125,7 +145,8 @@ package enum KeptMethodStore {
             UPDATE payment_methods SET status = 'requires_action', setup_reference = \(reference),
                 setup_action = \(action)::jsonb, stepped_at = now(),
                 action_expires_at = coalesce(action_expires_at, \(end)::timestamptz),
-                look_at = coalesce(look_at, now() + interval '1 minute')
+                look_at = coalesce(look_at, now() + interval '1 minute'),
+                looks = CASE WHEN status = 'pending' THEN 0 ELSE looks END
             WHERE id = \(id) AND status IN ('pending', 'requires_action')
             """) == 1
     }
@@ -141,14 +162,16 @@ package enum KeptMethodStore {
             """) == 1
     }
 
-    /// A fingerprint of the provider's is the provider's own: it carries its name.
+    /// A fingerprint of the provider's is the provider's own: it carries its name. As the default it takes the place of the one
+    /// before, and of those that were to be kept as it earlier.
     private static func keep(
         _ method: SavedMethod, as id: PaymentMethodID, at now: Instant, in db: borrowing PostgresTransaction
     ) throws -> Bool {
         try db.enqueue(
             """
-            UPDATE payment_methods SET is_default = false
-            WHERE is_default AND customer_id = (
+            UPDATE payment_methods SET is_default = false, wants_default = false
+            WHERE (is_default OR (wants_default AND status IN ('pending', 'requires_action') AND id < \(id)))
+                AND customer_id = (
                 SELECT customer_id FROM payment_methods
                 WHERE id = \(id) AND wants_default AND status IN ('pending', 'requires_action'))
             """)

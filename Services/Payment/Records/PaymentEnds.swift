@@ -9,6 +9,17 @@ extension PaymentRecord {
     package var canBeReleased: Bool { isHeldAtProvider && status.after(.release) != nil }
 }
 
+extension NextAttempt {
+    /// The state of the payment once it has begun.
+    /// - Precondition: The payment's state lets one begin; whoever begins one has looked at it under the row's lock.
+    var status: PaymentStatus {
+        guard let status: PaymentStatus = payment.status.afterNewAttempt else {
+            preconditionFailure("no attempt begins of a payment that is \(payment.status.rawValue)")
+        }
+        return status
+    }
+}
+
 /// SQL over payments that end without money.
 extension PaymentStore {
     /// Begins the release of what providers hold, or wait for, of payments whose rows are locked; whoever calls, or the

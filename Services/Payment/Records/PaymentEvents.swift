@@ -39,6 +39,16 @@ package enum PaymentEvents {
         return OutboxEvent(body, key: payment.customerID.rawValue, at: payment.createdAt)
     }
 
+    /// A further attempt failed before it began: nothing to charge. It bears the number of the one before, and no method.
+    package static func failedAtOnce(_ payment: PaymentRecord, at now: Instant) -> OutboxEvent {
+        let decline: Decline = .noPaymentMethod
+        let body = PaymentFailedV1(
+            paymentID: payment.id, attempt: Int64(payment.attempts), customerID: payment.customerID,
+            amount: payment.amount, invoiceID: payment.invoiceID, subscriptionID: payment.subscriptionID,
+            declineCode: decline.code, declineClass: decline.declineClass.rawValue, failedAt: now)
+        return OutboxEvent(body, key: payment.key, at: now)
+    }
+
     /// The last attempt of a payment failed.
     /// - Parameter retryAt: Before when the card's network wants no other; `nil` where it has not said.
     package static func failed(

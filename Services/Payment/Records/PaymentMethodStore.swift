@@ -1,5 +1,6 @@
 package import BillingCore
 package import PaymentContract
+import PaymentDomain
 package import Postgres
 
 /// A payment method as stored: what may be shown of it, and what the provider knows it by.
@@ -182,13 +183,14 @@ package struct ResolvedMethod: PostgresRecord, Sendable {
 
 /// SQL over customers' payment methods.
 package enum PaymentMethodStore {
-    /// Stores a method; a new default takes the place of the old one.
+    /// Stores a method; a new default takes the place of the old one, and of those that are still to be kept.
     package static func insert(_ method: PaymentMethodRecord, in db: borrowing PostgresTransaction) throws {
         if method.isDefault {
             try db.enqueue(
                 """
                 UPDATE payment_methods SET is_default = false WHERE customer_id = \(method.customerID) AND is_default
                 """)
+            try forgetWishes(of: method.customerID, in: db)
         }
         let defaultSince: Instant? = method.isDefault ? method.createdAt : nil
         _ = try db.execute(
@@ -232,6 +234,22 @@ package enum PaymentMethodStore {
             WHERE id = \(id) AND single_use AND wallet IS NULL AND provider_token <> '' AND provider_customer IS NOT NULL
                 AND status = \(PaymentMethodRecord.Status.active.rawValue)
             """) == 1
+    }
+
+    /// Keeps the brands that providers have named, with declines, of cards whose brand was not known: whose networks' numbers
+    /// and words hold for them.
+    package static func learn(
+        _ brands: [(attempt: AttemptID, brand: String)], in db: borrowing PostgresTransaction
+    ) throws {
+        guard !brands.isEmpty else { return }
+        try db.enqueue(
+            """
+            UPDATE payment_methods m SET brand = b.brand
+            FROM unnest(\(brands.map(\.attempt.rawValue))::text[], \(brands.map(\.brand))::text[]) AS b(attempt_id, brand)
+            JOIN payment_attempts a ON a.id = b.attempt_id
+            WHERE m.id = a.payment_method_id AND m.brand IS NULL AND m.wallet IS NULL
+                AND m.type = ANY(\(CardMethod.types)::text[])
+            """)
     }
 
     /// Locks the customer's row so that two new defaults take turns.

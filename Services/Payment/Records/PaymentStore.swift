@@ -151,8 +151,9 @@ package enum PaymentStore {
         return byInvoice
     }
 
-    /// Begins a new attempt of payments whose rows are locked: `failed` or `requires_action` becomes `created`. It is assessed
-    /// anew: what was held for a review of the last one is not held for this one.
+    /// Begins a new attempt of payments whose rows are locked: after a failure, or in the place of one that is over. It is
+    /// assessed anew: what was held for a review of the last one is not held for this one.
+    /// - Precondition: The table of states lets one begin.
     package static func beginAttempts(
         _ attempts: [NextAttempt], at now: Instant, in db: borrowing PostgresTransaction
     ) throws {
@@ -170,7 +171,7 @@ package enum PaymentStore {
             """)
         try db.enqueue(
             """
-            UPDATE payments p SET status = 'created', attempts = n.number, attempt_id = n.attempt_id,
+            UPDATE payments p SET status = n.status, attempts = n.number, attempt_id = n.attempt_id,
                 payment_method_id = n.method_id, provider = n.provider, authenticated = n.authenticated,
                 off_session = n.off_session, customer_started = n.customer_started, decline_code = NULL, decline_class = NULL, next_action = NULL,
                 action_expires_at = NULL, provider_reference = NULL, look_at = NULL, looks = 0, stepped_at = now(),
@@ -180,9 +181,9 @@ package enum PaymentStore {
             FROM unnest(\(ids)::text[], \(attemptIDs)::text[], \(methods)::text[], \(numbers)::int[],
                 \(attempts.map(\.authenticated))::boolean[], \(attempts.map(\.offSession))::boolean[], \(providers)::text[],
                 \(attempts.map { $0.stepUp?.rawValue })::text[],
-                \(attempts.map { $0.customerStarted ?? false })::boolean[])
+                \(attempts.map { $0.customerStarted ?? false })::boolean[], \(attempts.map(\.status.rawValue))::text[])
                 AS n(id, attempt_id, method_id, number, authenticated, off_session, provider, step_up,
-                    customer_started)
+                    customer_started, status)
             WHERE p.id = n.id
             """)
         try db.enqueue(
@@ -309,14 +310,15 @@ package enum PaymentStore {
     /// Newest first, after a cursor.
     package static func list(
         customer: CustomerID? = nil, invoice: InvoiceID? = nil, subscription: SubscriptionID? = nil,
-        status: PaymentStatus? = nil, after: PaymentID?, limit: Int, in db: borrowing PostgresTransaction
+        status: PaymentStatus? = nil, risk: RiskVerdict.Decision? = nil, after: PaymentID?, limit: Int,
+        in db: borrowing PostgresTransaction
     ) throws -> [PaymentRecord] {
         // Written out: the partial indexes of what is under way serve no parameter.
         let standing: SQL? = status.map { SQL(stringLiteral: "p.status = '\($0.rawValue)'") }
         let matching: SQL = .matching(
             customer.map { "p.customer_id = \($0)" }, invoice.map { "p.invoice_id = \($0)" },
             subscription.map { "p.subscription_id = \($0)" }, standing,
-            after.map { "p.id < \($0)" })
+            risk.map { "p.risk_decision = \($0.rawValue)" }, after.map { "p.id < \($0)" })
         return try db.query(
             "SELECT \(PaymentRecord.columns) FROM payments p \(matching) ORDER BY p.id DESC LIMIT \(limit)",
             as: PaymentRecord.self)

@@ -87,7 +87,7 @@ package enum SCACounterStore {
                 SELECT c.fingerprint, c.currency FROM sca_counters c
                 WHERE c.fingerprint IN (SELECT m.fingerprint FROM payments p
                     JOIN payment_methods m ON m.id = p.payment_method_id
-                    WHERE p.id = ANY(\(payments)::text[]) AND m.type = 'card')
+                    WHERE p.id = ANY(\(payments)::text[]) AND m.type = ANY(\(CardMethod.types)::text[]))
                 ORDER BY c.fingerprint, c.currency FOR UPDATE)
             """)
         try db.enqueue(

@@ -29,7 +29,7 @@ package enum StoredCredentialStore {
                 mandate_accepted_at = \(mandate.acceptedAt), mandate_ip = \(mandate.ip),
                 mandate_agent = \(mandate.userAgent), mandate_ended_at = \(mandate.endedAt)
             WHERE m.id = \(method) AND (m.mandate_id IS NULL OR m.mandate_ended_at IS NOT NULL
-                OR (m.type = 'card' AND EXISTS (
+                OR (m.type = ANY(\(CardMethod.types)::text[]) AND EXISTS (
                     SELECT 1 FROM payment_methods k JOIN payment_attempts a ON a.payment_method_id = k.id
                     WHERE k.customer_id = m.customer_id AND k.fingerprint = m.fingerprint AND a.status = 'failed'
                         AND a.started_at >= m.mandate_accepted_at AND (a.decline_code = ANY(\(StopOrder.declines)::text[])

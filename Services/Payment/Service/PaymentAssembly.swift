@@ -167,7 +167,7 @@ extension ActionPolicy {
 extension SweepPolicy {
     /// - Throws: When `payment.fraud_fallback` is none of the words.
     package init(_ configuration: ServiceConfiguration) throws(ServiceConfiguration.Invalid) {
-        guard let fallback = FraudFallback(rawValue: configuration.text("payment.fraud_fallback", default: "review"))
+        guard let fallback = FraudFallback(rawValue: configuration.text("payment.fraud_fallback", default: "rules"))
         else {
             let words: String = FraudFallback.allCases.map(\.rawValue).joined(separator: ", ")
             throw ServiceConfiguration.Invalid(faults: ["payment.fraud_fallback must be one of \(words)"])

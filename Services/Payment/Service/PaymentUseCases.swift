@@ -5,7 +5,7 @@ package import BillingCore
 import Crypto
 package import Logging
 package import Messaging
-import PaymentDomain
+package import PaymentDomain
 import PaymentExchange
 package import PaymentLinks
 package import PaymentRouting
@@ -69,14 +69,14 @@ package struct PaymentUseCases: Sendable {
         let verdicts = ApplyVerdicts(
             charge: charge, waiters: waiters, policy: risk, assess: sca, route: route, providers: providers)
         capture = CapturePayment(providers: providers, exchange: exchange, pool: pool, clock: clock)
-        cancel = CancelPayment(providers: providers, pool: pool, waiters: waiters, clock: clock)
+        cancel = CancelPayment(providers: providers, capture: capture, pool: pool, waiters: waiters, clock: clock)
         review = ReviewPayment(capture: capture, cancel: cancel, pool: pool)
         refund = RefundPayment(providers: providers, exchange: exchange, pool: pool, clock: clock)
         sync = SyncPayment(charge: charge, pool: pool, policy: policy)
         news = HandleNews(
             pool: pool, sync: sync, capture: capture,
             refunds: FollowRefunds(refund: refund, pool: pool, clock: clock),
-            releases: FollowReleases(providers: providers, pool: pool, clock: clock),
+            releases: FollowReleases(capture: capture, pool: pool, clock: clock),
             late: FollowLateCharges(providers: providers, record: outcomes, pool: pool))
         create = CreatePayment(
             record: RecordPayments(pool: pool, providers: providers), providers: providers, waiters: waiters,
@@ -107,13 +107,14 @@ package struct PaymentUseCases: Sendable {
     package init(
         pool: PostgresPool, providers: PaymentProviders, clock: any WallClock, policy: SweepPolicy,
         wallets: any WalletReader = ConfiguredWallets(), directory: ThreeDSServer? = nil,
-        pages: ChallengePages? = nil, sca: AssessAuthentication = AssessAuthentication(), acquirers: [String] = [],
+        pages: ChallengePages? = nil, risk: RiskPolicy = .standard,
+        sca: AssessAuthentication = AssessAuthentication(), acquirers: [String] = [],
         route: RoutePayment? = nil, cascade: CascadePayment? = nil, logger: Logger
     ) {
         self.init(
             pool: pool, providers: providers, clock: clock, policy: policy,
             fingerprintKey: SymmetricKey(size: .bits256), acquirers: acquirers, wallets: wallets,
-            directory: directory, pages: pages, sca: sca, route: route, cascade: cascade, logger: logger)
+            directory: directory, pages: pages, risk: risk, sca: sca, route: route, cascade: cascade, logger: logger)
     }
 }
 

@@ -87,7 +87,8 @@ struct RoutingAssembly: Sendable {
 }
 
 extension RiskPolicy {
-    /// `payment.fraud_thresholds.review`, `.step_up`, `.block`; `payment.fraud_high_risk`; `payment.fraud_review`.
+    /// `payment.fraud_thresholds.review`, `.step_up`, `.block`; `payment.fraud_high_risk`; `payment.fraud_review`;
+    /// `payment.fraud_unheld`.
     /// - Throws: `ServiceConfiguration.Invalid` naming every fault.
     package init(tunables: [String: String]) throws {
         var faults: [String] = []
@@ -113,10 +114,12 @@ extension RiskPolicy {
         )
         let highRisk: HighRisk = word("payment.fraud_high_risk", standard.highRisk)
         let treatment: Review = word("payment.fraud_review", standard.review)
+        let unheld: Unheld = word("payment.fraud_unheld", standard.unheld)
         guard faults.isEmpty else { throw ServiceConfiguration.Invalid(faults: faults) }
         do {
             try self.init(
-                reviewFrom: review, stepUpFrom: stepUp, blockFrom: block, highRisk: highRisk, review: treatment)
+                reviewFrom: review, stepUpFrom: stepUp, blockFrom: block, highRisk: highRisk, review: treatment,
+                unheld: unheld)
         } catch {
             throw ServiceConfiguration.Invalid(faults: [error.description])
         }

@@ -71,7 +71,8 @@ extension AuthenticationResponse {
         acsTransaction = try message.value("acsTransID", TransactionID.init)
         directoryTransaction = try message.value("dsTransID", TransactionID.init)
         _ = try message.text("acsReferenceNumber", 1...32)
-        _ = try message.text("acsOperatorID", 1...32)
+        // Some directory servers give no such ids.
+        _ = try message.optionalText("acsOperatorID", 1...32)
         _ = try message.text("dsReferenceNumber", 1...32)
         (indicator, value) = try message.proof(status, terms.scheme)
         if status == .unavailable {

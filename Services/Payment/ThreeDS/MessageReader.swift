@@ -107,4 +107,8 @@ struct MessageReader {
         guard text.utf8.allSatisfy({ $0 &- 0x30 < 10 }) else { throw fault(.malformed, name) }
         return text
     }
+
+    func optionalDigits(_ name: String, _ count: ClosedRange<Int>) throws(ErrorMessage) -> String? {
+        has(name) ? try digits(name, count) : nil
+    }
 }

@@ -12,8 +12,8 @@ package struct ResultRequest: Sendable, Equatable {
     let status: TransactionStatus
     let reason: String?
     let cancellation: ChallengeCancellation?
-    let interactions: String
-    let method: String
+    let interactions: String?
+    let method: String?
     /// Checked against the scheme once the authentication is known.
     let indicator: String?
     let value: AuthenticationValue?
@@ -37,9 +37,11 @@ package struct ResultRequest: Sendable, Equatable {
         self.status = status
         reason = try message.optionalValue("transStatusReason") { isReason($0) ? $0 : nil }
         cancellation = try message.optionalValue("challengeCancel", ChallengeCancellation.init(rawValue:))
-        interactions = try message.digits("interactionCounter", 2...2)
-        method = try message.digits("authenticationMethod", 2...2)
-        _ = try message.digits("authenticationType", 2...2)
+        // The directory server keeps the method to itself, decoupled authentications count no cycles, only apps are rendered,
+        // and where nobody was authenticated there is no type: none of them has to be there.
+        interactions = try message.optionalDigits("interactionCounter", 2...2)
+        method = try message.optionalDigits("authenticationMethod", 2...2)
+        _ = try message.optionalDigits("authenticationType", 2...2)
         try Self.checkRendering(message)
         isTrusted = message.isTrusted
         let isTwoDigits: (String) -> String? = { isReason($0) ? $0 : nil }
@@ -57,6 +59,7 @@ package struct ResultRequest: Sendable, Equatable {
     }
 
     private static func checkRendering(_ message: MessageReader) throws(ErrorMessage) {
+        guard message.has("acsRenderingType") else { return }
         let rendering = try message.element("acsRenderingType")
         for name in ["acsInterface", "acsUiTemplate"] {
             guard let code = rendering[name]?.stringValue, isReason(code) else {

@@ -5,7 +5,8 @@ import JSON
 /// Google's root signing keys, as published at
 /// https://payments.developers.google.com/paymentmethodtoken/keys.json (and `…/test/keys.json`).
 ///
-/// The publisher's cache headers say how long a copy is good; whoever fetches makes a new value from the new copy.
+/// The publisher's cache headers say how long a copy is good. Nobody fetches them here: they are read once, at start
+/// (docs/operations.md, "Google's root keys").
 package struct GooglePayRootKeys: Sendable {
     struct Key: Sendable {
         let key: P256.Signing.PublicKey

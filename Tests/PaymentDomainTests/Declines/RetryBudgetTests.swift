@@ -120,6 +120,36 @@ import Testing
         #expect(permission(.visa, [unknown]) == .allowed(left: 14))
     }
 
+    /// What ends it until the bank has approved the card again, and what no approval lifts, with the codes of providers' own
+    /// that came with it.
+    private static let words: [(decline: String, code: String?, isOrder: Bool)] = [
+        ("stolen_card", "9520", false), ("pickup_card", "5150", false), ("do_not_try_again", "9540", false),
+        ("do_not_try_again", "51", false), ("lost_card", nil, false), ("account_closed", "5140", false),
+        ("stop_payment_order", "0R00", true), ("revocation_of_authorization", "5120", true),
+        ("revocation_of_all_authorizations", nil, true),
+    ]
+
+    @Test(
+        "what a provider tells in words of its own binds with every network, whatever code came with it, or none",
+        arguments: [RetryBudget.visa, .mastercard, .other])
+    func told(budget: RetryBudget) {
+        let said: (String, String?) -> CardAttempt = { decline, code in
+            CardAttempt(
+                at: Self.now - .seconds(40 * Self.day), amount: Self.amount,
+                outcome: .declined(networkCode: code, advice: nil, decline: Decline(code: decline)))
+        }
+        let approved = CardAttempt(at: Self.now - .seconds(100), amount: Self.amount, outcome: .approved)
+        let free: RetryPermission = permission(budget, [])
+        for (decline, code, isOrder) in Self.words {
+            let refused: RetryPermission = .refusedForGood(.decline(Decline(code: decline)))
+            #expect(permission(budget, [said(decline, code)]) == refused)
+            #expect(permission(budget, [said(decline, code), approved]) == (isOrder ? refused : free), "\(decline)")
+        }
+        for decline in ["do_not_honor", "insufficient_funds", "expired_card", "other_data_required", "unknown"] {
+            #expect(permission(budget, [said(decline, nil)]) == free, "\(decline)")
+        }
+    }
+
     @Test("brands have their budgets") func brands() {
         #expect(RetryBudget.of(brand: "visa") == .visa)
         #expect(RetryBudget.of(brand: "mastercard") == .mastercard)

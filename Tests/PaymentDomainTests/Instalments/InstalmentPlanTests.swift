@@ -31,13 +31,14 @@ private func day(_ text: String) throws -> CivilDate { try #require(CivilDate(te
         let cases: [(String, Int, Int?)] = [
             ("insufficient_funds", 0, 1), ("insufficient_funds", 1, 3), ("insufficient_funds", 3, nil),
             ("no_payment_method", 0, nil), ("expired_card", 0, nil), ("provider_credentials", 0, nil),
+            ("provider_configuration", 0, nil),
         ]
         for (code, after, next) in cases {
             let decline = Decline(code: code)
             #expect(
                 dunning.nextAttempt(after: decline, due: due, on: due.adding(days: after))
                     == next.map { due.adding(days: $0) })
-            #expect(InstalmentDunning.isJudged(decline) == (code != "provider_credentials"))
+            #expect(InstalmentDunning.isJudged(decline) == !code.hasPrefix("provider_"))
         }
         let forbidden: [(decline: Decline, isMade: Bool)] = [
             (.retryLater, true), (.tooManyAttempts, true), (.doNotTryAgain, false),

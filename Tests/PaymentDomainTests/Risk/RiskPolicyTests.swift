@@ -39,7 +39,7 @@ import Testing
         ("0.1000", .block, .block, .block),
         // No score: the fallback decided.
         (nil, .approve, .approve, .approve),
-        (nil, .review, .approve, .approve),
+        (nil, .review, .holdForReview, .holdForReview),
         (nil, .block, .block, .block),
         // No number from 0 to 1: a person looks.
         ("", .approve, .holdForReview, .holdForReview),
@@ -87,6 +87,15 @@ import Testing
         #expect(policy.action(for: Self.verdict("0.1", .review), offSession: true, authenticated: false) == .approve)
         #expect(policy.action(for: Self.verdict("0.8000"), offSession: false, authenticated: false) == .stepUp)
         #expect(policy.action(for: Self.verdict("0.8000"), offSession: true, authenticated: false) == .holdForReview)
+        #expect(policy.action(for: Self.verdict(nil, .review), offSession: false, authenticated: false) == .approve)
+    }
+
+    @Test("a fallback's review that only marks lets the payment go on") func onlyMarks() throws {
+        let mark = RiskVerdict(score: nil, decision: .review, reasons: ["fraud_silent"], onlyMarks: true)
+        let policy: RiskPolicy = try Self.policy()
+        for offSession in [false, true] {
+            #expect(policy.action(for: mark, offSession: offSession, authenticated: false) == .approve)
+        }
     }
 
     /// Score, Fraud's decision, and what is done under thresholds of 0.60, 0.85 and 0.99.

@@ -101,6 +101,28 @@ private func amounts(_ random: inout Seeded) -> [Int64] {
         }
     }
 
+    @Test("the largest charge is charged, one step more is not; of a part it is not asked") func maximums() throws {
+        for currency in StripeAmount.currencies {
+            let most: Money = try StripeAmount.maximumCharge(currency)
+            #expect(try StripeAmount.units(of: most) > 0, "\(currency)")
+            let step: Int64 = try StripeAmount.money(units: 100, currency: currency).minor
+            let more = Money(minor: most.minor + step, currency: currency)
+            #expect(throws: UnitRefusal.aboveMaximum(most)) { try StripeAmount.units(of: more) }
+            #expect(try StripeAmount.units(of: more, for: .part) > 0)
+        }
+    }
+
+    @Test(
+        "amounts have eight digits, and more where the unit is small",
+        arguments: [
+            ("USD", 99_999_999), ("EUR", 99_999_999), ("KWD", 99_999_990), ("ISK", 999_999), ("MGA", 9_999_999_900),
+            ("JPY", 999_999_999_999), ("IDR", 999_999_999_999), ("HUF", 999_999_999_999),
+        ] as [(String, Int64)])
+    func digits(code: String, most: Int64) throws {
+        let amount: Money = try money(most, code)
+        #expect(try StripeAmount.maximumCharge(amount.currency) == amount)
+    }
+
     /// An amount in ten-thousandths of a major unit.
     private func value(_ money: Money) -> Int128 { scaled(Int128(money.minor), decimals: money.currency.exponent) }
 

@@ -17,10 +17,17 @@ import Testing
     }
 
     /// The second part is tried on the morning of a day, and the provider refuses us.
-    private func tryInVain(_ world: InstalmentWorld, _ plan: InstalmentPlanID, day: Int) async throws {
-        world.payments.provider.refuse(with: ProviderDecline(code: "provider_credentials"))
+    private func tryInVain(
+        _ world: InstalmentWorld, _ plan: InstalmentPlanID, day: Int, code: String = "provider_credentials"
+    ) async throws {
+        world.payments.provider.refuse(with: ProviderDecline(code: code))
         world.wake(on: CivilDate(dayNumber: InstalmentWorld.today + day))
-        #expect(try await world.runDue() == 1, "day \(day)")
+        try await refuseDue(world, plan)
+    }
+
+    /// What is due is tried once, in vain.
+    private func refuseDue(_ world: InstalmentWorld, _ plan: InstalmentPlanID) async throws {
+        #expect(try await world.runDue() == 1, "\(world.now)")
         #expect(try await world.assess() == 1)
         let id: PaymentID = try await payment(world, plan)
         #expect(try await world.payments.settled(id).status == .failed)
@@ -40,12 +47,14 @@ import Testing
             "SELECT status FROM payment_attempts WHERE payment_id = \(payment) ORDER BY number")
     }
 
-    @Test("nobody is late by it, whatever time passes; once the provider is seen to, all that is due is charged")
-    func nobodyIsLate() async throws {
+    @Test(
+        "nobody is late by it, whatever time passes; once the provider is seen to, all that is due is charged",
+        arguments: ["provider_credentials", "provider_configuration"])
+    func nobodyIsLate(code: String) async throws {
         try await withInstalments { world in
             let customer: CustomerID = try await world.payments.payer()
             let plan: InstalmentPlanID = try await world.running(customer, "pay_in_4", 40_000)
-            for day in [14, 15, 18, 22, 90] { try await tryInVain(world, plan, day: day) }
+            for day in [14, 15, 18, 22, 90] { try await tryInVain(world, plan, day: day, code: code) }
             #expect(try await world.parts(plan) == ["paid", "due", "scheduled", "scheduled"])
             #expect(try await world.violations().isEmpty)
             try await repair(world)
@@ -56,6 +65,26 @@ import Testing
             #expect(try await world.payments.published("instalment_plan.instalment_late.v1") == 0)
             #expect(try await world.balance(InstalmentLedger.lateFees) == 0)
             #expect(try await world.violations().isEmpty)
+        }
+    }
+
+    @Test("however often it is tried, no network has heard of it: none of its card's attempts is used up")
+    func manyTries() async throws {
+        try await withInstalments { world in
+            let customer: CustomerID = try await world.payments.payer()
+            let plan: InstalmentPlanID = try await world.running(customer, "pay_in_4", 40_000)
+            try await tryInVain(world, plan, day: 14, code: "provider_configuration")
+            for _ in 0..<16 {
+                world.payments.clock.advance(by: .seconds(6 * 3_600))
+                try await refuseDue(world, plan)
+            }
+            let declines: [String] = try await world.payments.texts(
+                "SELECT DISTINCT decline_code FROM payment_attempts WHERE decline_code IS NOT NULL")
+            #expect(declines == ["provider_configuration"])
+            #expect(try await world.parts(plan) == ["paid", "due", "scheduled", "scheduled"])
+            try await repair(world)
+            #expect(try await world.parts(plan) == ["paid", "paid", "scheduled", "scheduled"])
+            #expect(try await world.balance(InstalmentLedger.lateFees) == 0)
         }
     }
 

@@ -14,8 +14,8 @@ import Testing
     /// Providers that count amounts as Stripe and PayPal do.
     private static var providers: [any PaymentProvider] {
         [
-            PagesProvider(name: "stripe", refusal: StripeAmount.refusal),
-            PagesProvider(name: "paypal", refusal: PayPalAmount.refusal),
+            PagesProvider(name: "stripe", methods: [.anytime("card")], refusal: StripeAmount.refusal),
+            PagesProvider(name: "paypal", methods: [.anytime("card")], refusal: PayPalAmount.refusal),
         ]
     }
 

@@ -35,7 +35,7 @@ extension UnitRefusal {
         switch self {
         case .unsupportedCurrency: "INVALID_CURRENCY_CODE"
         case .notPositive: "CANNOT_BE_ZERO_OR_NEGATIVE"
-        case .belowMinimum, .notMultiple, .notRepresentable, .malformed, .overflow: "DECIMAL_PRECISION"
+        case .belowMinimum, .aboveMaximum, .notMultiple, .notRepresentable, .malformed, .overflow: "DECIMAL_PRECISION"
         }
     }
 }

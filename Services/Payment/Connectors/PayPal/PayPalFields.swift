@@ -47,6 +47,12 @@ struct PayPalFields {
         return text
     }
 
+    /// A card's brand, by the names of `CardNumber.brand`; `nil` where PayPal does not tell it.
+    static func brand(_ card: JSONValue?) -> String? {
+        guard let brand: String = code(card?["brand"])?.lowercased() else { return nil }
+        return brand == "china_union_pay" ? "unionpay" : brand
+    }
+
     /// Why the status is what it is.
     var reason: String? { Self.code(json["status_details"]?["reason"]) }
 
@@ -75,6 +81,14 @@ struct PayPalFields {
 
     /// The id at the end of the link to the resource this one came out of.
     var parent: String? { link("up")?.split(separator: "/").last.map(String.init) }
+
+    /// The id of the authorization that this capture takes from, where it does.
+    var authorization: String? {
+        let told: String? = json["supplementary_data"]?["related_ids"]?["authorization_id"]?.stringValue
+        let isDirect: Bool = link("up")?.contains("/v2/payments/authorizations/") ?? false
+        let id: String? = isDirect ? parent : told
+        return id.flatMap { PayPalWire.isID($0) ? $0 : nil }
+    }
 
     /// The id of the order this one came out of, directly or not.
     var order: String? {

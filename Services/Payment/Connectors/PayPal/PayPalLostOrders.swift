@@ -33,7 +33,8 @@ enum PayPalNamed {
 
 /// Orders whose answers were lost, and orders that are gone.
 extension PayPalAdapter {
-    /// The order of a charge, by its own id or by what was taken of it, which has to be the request's to the unit.
+    /// The order of a charge, by its own id or by what was taken of it, which has to be the request's to the unit; of what is
+    /// held a part may have been captured since.
     /// - Returns: `nil` where PayPal does not say which order it came out of.
     func orderID(_ name: String, for request: ChargeRequest) async throws(ProviderFault) -> String? {
         switch PayPalNamed(name) {
@@ -41,7 +42,9 @@ extension PayPalAdapter {
         case .capture(let id):
             let capture: PayPalCapture = try await capture(id)
             try check(capture.ours, request)
-            try PayPalCheck.equal(capture.amount, request.amount, "amount of the capture")
+            if request.capture {
+                try PayPalCheck.equal(capture.amount, request.amount, "amount of the capture")
+            }
             return capture.order
         case .authorization(let id):
             let held: PayPalAuthorization = try await authorization(id)

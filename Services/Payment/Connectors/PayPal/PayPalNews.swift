@@ -23,7 +23,8 @@ package struct PayPalNews: NewsReader {
             return try Self.news(order, "order", ours: unit.map { PayPalOurIDs($0) }) { .order($0) }
         case let type where type.hasPrefix("PAYMENT.CAPTURE."):
             let capture: JSONValue = try Self.resource(event)
-            return try Self.news(capture, "capture", ours: PayPalOurIDs(capture)) { .capture($0) }
+            let held: String? = PayPalFields(capture, of: "capture").authorization
+            return try Self.news(capture, "capture", ours: PayPalOurIDs(capture), of: held) { .capture($0) }
         case let type where type.hasPrefix("PAYMENT.AUTHORIZATION."):
             let held: JSONValue = try Self.resource(event)
             return try Self.news(held, "authorization", ours: PayPalOurIDs(held)) { .authorization($0) }
@@ -54,16 +55,20 @@ package struct PayPalNews: NewsReader {
         return resource
     }
 
-    /// `invoice_id` names the attempt, or the capture of what an attempt holds.
-    /// - Parameter named: What a resource of this id is called by.
+    /// `invoice_id` names the attempt, or the capture of what an attempt holds; of a capture that was made at PayPal's pages
+    /// it may be anything.
+    /// - Parameters:
+    ///   - authorization: PayPal's id of what a capture takes from, where it says so.
+    ///   - named: What a resource of this id is called by.
     private static func news(
-        _ resource: JSONValue, _ kind: String, ours: PayPalOurIDs?, named: (String) -> PayPalNamed
+        _ resource: JSONValue, _ kind: String, ours: PayPalOurIDs?, of authorization: String? = nil,
+        named: (String) -> PayPalNamed
     ) throws(ProviderFault) -> ProviderNews {
         let id: String = try PayPalFields(resource, of: kind).id()
-        guard let text: String = ours?.invoiceID else { return .taken(id) }
+        guard let text: String = ours?.invoiceID else { return .taken(id, of: authorization) }
         if let attempt = AttemptID(text) { return .charge(attempt, known: named(id).text) }
-        if let capture = CaptureID(text) { return .capture(capture) }
-        return .taken(id)
+        if let capture = CaptureID(text) { return .capture(capture, of: authorization) }
+        return .taken(id, of: authorization)
     }
 }
 

@@ -152,19 +152,47 @@ extension PayPalAdapter {
     /// An authorization that was voided or denied holds nothing; one whose time is over is voided by PayPal, or holds nothing
     /// beside what was captured: a partly captured one cannot be voided.
     package func holds(_ reference: String) async throws(ProviderFault) -> Bool? {
-        guard PayPalWire.isID(reference) else { return nil }
-        switch try await client.send(.get("/v2/payments/authorizations/" + reference)) {
+        guard let held: PayPalAuthorization = try await standing(authorization: reference) else { return nil }
+        return switch held.status {
+        case .partiallyCaptured where held.expiresAt.map { $0 <= client.now } ?? false: false
+        case .created, .partiallyCaptured, .pending: true
+        case .denied, .voided: false
+        case .captured: nil
+        }
+    }
+
+    /// All captures of the order that an authorization came out of: nothing else lists them.
+    /// - Throws: ``ProviderFault``; `unusable` where something was captured and PayPal does not show the order.
+    package func takings(of reference: String) async throws(ProviderFault) -> ProviderTakings? {
+        guard let held: PayPalAuthorization = try await standing(authorization: reference) else { return nil }
+        let isHeld: Bool
+        switch held.status {
+        case .created, .pending: return ProviderTakings(taken: [], isHeld: true)
+        case .denied, .voided: return ProviderTakings(taken: [], isHeld: false)
+        case .captured: isHeld = false
+        case .partiallyCaptured: isHeld = held.expiresAt.map { $0 > client.now } ?? true
+        }
+        guard let id: String = held.order else { throw .unusable("authorization.links") }
+        let captures: [PayPalCapture] = try await order(id).captures
+        let taken: [ProviderTakings.Taking] = captures.filter(\.isTaken).map { capture in
+            ProviderTakings.Taking(
+                reference: capture.id, captureID: capture.ours.invoiceID.flatMap { CaptureID($0) },
+                amount: capture.amount)
+        }
+        return ProviderTakings(taken: taken, isHeld: isHeld, isPending: captures.contains { $0.status == .pending })
+    }
+
+    /// Reads an authorization.
+    /// - Returns: `nil` for one that PayPal does not know.
+    private func standing(authorization id: String) async throws(ProviderFault) -> PayPalAuthorization? {
+        guard PayPalWire.isID(id) else { return nil }
+        switch try await client.send(.get("/v2/payments/authorizations/" + id)) {
         case .refused(let refusal) where refusal.status == 404: return nil
         case .refused(let refusal): throw .unusable("not readable: \(refusal.code)")
         case .done(let json):
             let held = try PayPalAuthorization(try json.required())
-            try PayPalCheck.equal(held.id, reference, "authorization")
-            return switch held.status {
-            case .partiallyCaptured where held.expiresAt.map { $0 <= client.now } ?? false: false
-            case .created, .partiallyCaptured, .pending: true
-            case .denied, .voided: false
-            case .captured: nil
-            }
+            try PayPalCheck.equal(held.id, id, "authorization")
+            return held
         }
     }
 

@@ -56,7 +56,7 @@ package struct PayPalOrder: Sendable, Equatable {
         let source: JSONValue? = json["payment_source"]
         let card: JSONValue? = source?["card"] ?? source?["google_pay"]?["card"]
         authentication = ProviderAuthentication(paypal: card?["authentication_result"])
-        cardBrand = (card ?? source?["apple_pay"]?["card"])?["brand"]?.stringValue?.lowercased()
+        cardBrand = PayPalFields.brand(card ?? source?["apple_pay"]?["card"])
     }
 }
 

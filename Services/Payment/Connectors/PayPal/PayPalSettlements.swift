@@ -24,7 +24,11 @@ extension PayPalAdapter: ProviderSettlements {
         let page: JSONValue
         switch try await client.send(.get("/v1/reporting/transactions?\(query)")) {
         case .done(let json): page = try json.required()
-        case .refused(let refusal): throw .unusable("not readable: \(refusal.code)")
+        case .refused(let refusal):
+            guard refusal.code == "RESULTSET_TOO_LARGE", let shorter: String = slice.halved else {
+                throw .unusable("not readable: \(refusal.code)")
+            }
+            return ProviderSettlementPage(lines: [], next: shorter)
         }
         guard let details = page["transaction_details"]?.arrayValue, let pages = page["total_pages"]?.intValue else {
             throw .unusable("transactions.transaction_details")
@@ -39,7 +43,8 @@ extension PayPalAdapter: ProviderSettlements {
 }
 
 /// The part of a window that is read at once. PayPal refuses spans of more than 31 days, and lists that are too long
-/// (`RESULTSET_TOO_LARGE`).
+/// (`RESULTSET_TOO_LARGE`, developer.paypal.com/api/transaction-search/v1/errors/resultset_too_large): such a part is read
+/// again at half its length, and so is the rest of the window.
 ///
 /// A transaction stays listed under the moment at which it began, also when it is completed weeks later: an electronic
 /// check, a payment under review, one that has to be accepted. So each window begins earlier than it says: by some
@@ -47,6 +52,8 @@ extension PayPalAdapter: ProviderSettlements {
 struct PayPalSlice: Equatable {
     /// Of one request.
     static let longest: Int64 = 7 * 86_400
+    /// No part is halved to less.
+    static let shortest: Int64 = 60
     static let shortLookBack: Int64 = 6 * 86_400
     /// What nobody has accepted after thirty days goes back to its payer.
     static let longLookBack: Int64 = 30 * 86_400
@@ -56,24 +63,35 @@ struct PayPalSlice: Equatable {
     let to: Int64
     /// Counted from 1.
     let page: Int64
+    /// Of this slice and those that follow, but for the window's last.
+    private let length: Int64
     private let end: Int64
 
-    /// The slice that a window's page names; its first where it names none.
+    /// The slice that a window's page names (`from.length.page`; earlier releases left out the length); its first where it
+    /// names none.
     init(of window: SettlementWindow) {
         let holdsMidnight: Bool = window.from.seconds / 86_400 != window.to.seconds / 86_400
         let first: Int64 = window.from.seconds - (holdsMidnight ? Self.longLookBack : Self.shortLookBack)
         let place: [Int64] = (window.page ?? "").split(separator: ".").compactMap { Int64($0) }
-        from = place.count == 2 ? place[0] : first
-        page = place.count == 2 ? place[1] : 1
+        let isNamed: Bool = (2...3).contains(place.count)
+        from = isNamed ? place[0] : first
+        length = place.count == 3 ? place[1] : Self.longest
+        page = isNamed ? place[place.count - 1] : 1
         end = window.to.seconds
-        to = min(from + Self.longest, end)
+        to = min(from + length, end)
     }
 
     /// The name of the page that follows, in this slice or the next; `nil` at the window's end.
     /// - Parameter pages: How many this slice has.
     func next(of pages: Int64) -> String? {
-        if page < pages { return "\(from).\(page + 1)" }
-        return to < end ? "\(to).1" : nil
+        if page < pages { return "\(from).\(length).\(page + 1)" }
+        return to < end ? "\(to).\(length).1" : nil
+    }
+
+    /// The name of this slice's first half; `nil` where that would be too short.
+    var halved: String? {
+        let half: Int64 = (to - from) / 2
+        return half < Self.shortest ? nil : "\(from).\(half).1"
     }
 }
 

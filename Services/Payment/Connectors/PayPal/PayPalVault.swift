@@ -3,13 +3,14 @@ import JSON
 package import PaymentContract
 
 extension PayPalAdapter: ProviderVault {
-    /// PayPal's vault has kept the method before its token comes here, so there is nothing to ask: a charge is the test.
+    /// PayPal's vault has kept the method before its token comes here, so there is nothing to ask: a charge is the test. A
+    /// card's brand is learned from the declines that name it.
     package func save(_ request: SaveMethodRequest) async throws(ProviderFault) -> SaveMethodAnswer {
         guard !request.token.isEmpty else { throw .rejected(code: "token_malformed") }
         let token: String = "\(request.type):\(request.token)"
         return .saved(
             SavedMethod(
-                token: token, customer: nil, brand: request.type, last4: nil, expMonth: nil, expYear: nil,
+                token: token, customer: nil, brand: nil, last4: nil, expMonth: nil, expYear: nil,
                 fingerprint: nil))
     }
 
@@ -51,11 +52,9 @@ extension VaultedCard {
     /// Reads `card_response`, in which nothing has to be there: `nil` for less than a whole card. Its expiry is `2030-12`.
     fileprivate init?(payPal json: JSONValue) {
         let expiry: [Int] = (json["expiry"]?.stringValue ?? "").split(separator: "-").compactMap { Int($0) }
-        guard let brand: String = json["brand"]?.stringValue?.lowercased(),
+        guard let brand: String = PayPalFields.brand(json),
             let last4: String = json["last_digits"]?.stringValue, expiry.count == 2
         else { return nil }
-        self.init(
-            brand: brand == "china_union_pay" ? "unionpay" : brand, last4: last4, expMonth: expiry[1],
-            expYear: expiry[0])
+        self.init(brand: brand, last4: last4, expMonth: expiry[1], expYear: expiry[0])
     }
 }

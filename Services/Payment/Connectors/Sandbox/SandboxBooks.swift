@@ -144,6 +144,29 @@ enum SandboxBooks {
         ) { row in try row.next() }
     }
 
+    /// What was captured of a charge that was only authorized, and whether it still holds money, as of one moment; `nil` for
+    /// any other.
+    static func takings(of reference: String, in db: borrowing PostgresTransaction) throws -> ProviderTakings? {
+        var isHeld: Bool?
+        let taken: [ProviderTakings.Taking?] = try db.query(
+            """
+            SELECT c.held_until IS NOT NULL, c.currency, p.reference, p.idempotency_key, p.amount
+            FROM sandbox_charges c LEFT JOIN sandbox_captures p ON p.charge_key = c.idempotency_key
+            WHERE c.reference = \(reference) AND c.outcome = 'authorized' ORDER BY p.idempotency_key
+            """
+        ) { row in
+            isHeld = try row.next()
+            let currency: Currency = try row.next()
+            let name: String? = try row.next()
+            let key: String? = try row.next()
+            let minor: Int64? = try row.next()
+            guard let name, let key, let minor else { return nil }
+            return ProviderTakings.Taking(
+                reference: name, captureID: CaptureID(key), amount: Money(minor: minor, currency: currency))
+        }
+        return isHeld.map { ProviderTakings(taken: taken.compactMap(\.self), isHeld: $0) }
+    }
+
     /// A refund by its reference; `nil` when there is none.
     static func refund(named reference: String, in db: borrowing PostgresTransaction) throws -> ProviderRefund? {
         try db.first(

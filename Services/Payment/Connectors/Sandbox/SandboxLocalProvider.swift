@@ -109,6 +109,12 @@ package struct SandboxLocalProvider: SandboxKeeper {
         }
     }
 
+    package func takings(of reference: String) async throws(ProviderFault) -> ProviderTakings? {
+        try await reachable {
+            try await pool.transaction(readOnly: true) { db in try SandboxBooks.takings(of: reference, in: db) }
+        }
+    }
+
     /// What a charge is taken from; `nil` for what this is no provider of. What is not offered any more counts: the charge
     /// may have begun before.
     private func source(of request: ChargeRequest) -> SandboxLocalSource? {

@@ -110,6 +110,13 @@ package struct SandboxProvider: SandboxKeeper {
         }
     }
 
+    package func takings(of reference: String) async throws(ProviderFault) -> ProviderTakings? {
+        try reach()
+        return try await reachable {
+            try await pool.transaction(readOnly: true) { db in try SandboxBooks.takings(of: reference, in: db) }
+        }
+    }
+
     /// The books are read under the attempt's key.
     package func lookUp(_ request: ChargeRequest) async throws(ProviderFault) -> ChargeAnswer? {
         try reach()

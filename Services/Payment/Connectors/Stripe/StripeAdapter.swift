@@ -17,6 +17,8 @@ package struct StripeAdapter: PaymentProvider {
         package static let canceled = "canceled"
         /// The customer was to authenticate and has not: what was held is let go.
         package static let notAuthenticated = "not_authenticated"
+        /// The owner of a method to be kept is wanted by their bank, and Stripe was not told where they come back to.
+        package static let returnURLMissing = "return_url_missing"
     }
 
     /// How long after an id was made its key is relied upon: the 24 hours Stripe promises, less one for clocks that

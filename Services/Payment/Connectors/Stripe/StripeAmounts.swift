@@ -8,7 +8,7 @@ extension UnitRefusal {
         case .unsupportedCurrency: "currency_unsupported"
         case .belowMinimum: "amount_too_small"
         case .notPositive, .notMultiple, .notRepresentable, .malformed: "invalid_charge_amount"
-        case .overflow: "amount_too_large"
+        case .aboveMaximum, .overflow: "amount_too_large"
         }
     }
 }

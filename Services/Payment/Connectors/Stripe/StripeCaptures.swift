@@ -3,6 +3,10 @@ import BillingCore
 import PaymentDomain
 
 extension StripeAdapter {
+    /// How long after its id was made a capture of several may be new to Stripe; later it is looked for before it is asked
+    /// for. No state of the PaymentIntent holds a second one back once the key has run out.
+    static let newCaptureFor: Duration = .seconds(60)
+
     /// Captures all or a part of a PaymentIntent's authorization. Without ``StripeConfiguration/multipleCapture`` the
     /// one capture is final: Stripe releases the rest.
     package func capture(_ request: CaptureRequest) async throws(ProviderFault) -> CaptureAnswer {
@@ -16,6 +20,7 @@ extension StripeAdapter {
         } catch {
             return .refused(code: error.stripeCode)
         }
+        if configuration.multipleCapture, !isNew(request), let answer = try await captured(request) { return answer }
         let path: String = "/v1/payment_intents/\(request.reference)/capture"
         let key: String = "\(request.idempotencyKey):capture"
         var reply: StripeReply = try await client.send(StripeCall(kind: .post(key: key), path: path, form: form))
@@ -50,6 +55,12 @@ extension StripeAdapter {
         metadata.add(StripeMetadata.capture, .text(request.idempotencyKey.rawValue))
         form.add("metadata", metadata)
         return form
+    }
+
+    private func isNew(_ request: CaptureRequest) -> Bool {
+        guard let made: Instant = request.idempotencyKey.madeAt else { return false }
+        let age: Duration = configuration.clock.now.duration(since: made)
+        return age < Self.newCaptureFor && age + Self.clockTolerance > .zero
     }
 
     /// Whether the PaymentIntent shows that the capture happened.

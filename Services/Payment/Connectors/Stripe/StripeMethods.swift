@@ -18,13 +18,15 @@ extension StripeAdapter {
     }
 
     /// Saves a method for charges without the customer: a confirmed SetupIntent, with 3-D Secure where the bank wants
-    /// it. Once for a method of ours and one of Stripe's: after that was taken away, ours may be kept as another.
+    /// it. Once for a method of ours and one of Stripe's: after that was taken away, ours may be kept as another. Without a
+    /// `return_url` it is another request, so that one with it can follow.
     /// - Throws: ``ProviderFault``.
     func setup(
         _ request: SaveMethodRequest, _ token: StripeToken, of customer: String
     ) async throws(ProviderFault) -> SaveMethodAnswer {
+        let step: String = request.returnURL.isEmpty ? "setup:alone" : "setup"
         let call = StripeCall(
-            kind: .post(key: "\(request.methodID):\(token.method):setup"), path: "/v1/setup_intents",
+            kind: .post(key: "\(request.methodID):\(token.method):\(step)"), path: "/v1/setup_intents",
             form: Self.setupForm(request, token, of: customer))
         switch try await client.send(call) {
         case .object(let fields, false): return try Self.answer(fields)
@@ -86,10 +88,14 @@ extension StripeAdapter {
             let mandate: String? = try fields.optionalReference("mandate")
             return .saved(try SavedMethod(fields.fields("payment_method"), mandate: mandate))
         case "requires_action":
-            guard let url = try stripeRedirectURL(fields) else {
+            if let url = try stripeRedirectURL(fields) {
+                return .actionRequired(reference: reference, .redirect(url: url))
+            }
+            // Only Stripe's script on a page could go on, and there is none: without a `return_url` nobody is sent anywhere.
+            guard try fields.optionalFields("next_action")?.optionalText("type") == "use_stripe_sdk" else {
                 throw fields.unusable("next_action", "is no redirect")
             }
-            return .actionRequired(reference: reference, .redirect(url: url))
+            return .declined(ProviderDecline(code: DeclineCode.returnURLMissing, reference: reference))
         case "processing": return .pending(reference: reference)
         case "canceled": return .declined(ProviderDecline(code: DeclineCode.canceled, reference: reference))
         case "requires_payment_method":

@@ -8,12 +8,12 @@ import JSON
 package struct StripeNews: NewsReader {
     /// What kinds of events are about, by the beginning of their names.
     private enum Kind {
-        case intent, charge, refund, dispute
+        case intent, charge, refunded, refund, dispute
 
         init?(_ type: String) {
             let kinds: [(String, Kind)] = [
                 ("payment_intent.", .intent), ("charge.dispute.", .dispute), ("charge.refund.", .refund),
-                ("refund.", .refund), ("charge.", .charge),
+                ("refund.", .refund), ("charge.refunded", .refunded), ("charge.", .charge),
             ]
             guard let found = kinds.first(where: { type.hasPrefix($0.0) }) else { return nil }
             self = found.1
@@ -36,6 +36,12 @@ package struct StripeNews: NewsReader {
             // A charge carries the metadata of its PaymentIntent, by which we know it.
             let id: String = try object.id(of: "charge")
             return try Self.charge(object, intent: try object.optionalReference("payment_intent"), id)
+        case .refunded:
+            // Which refunds there are it does not say. Endpoints of a version before 2024-10-28 hear of refunds by it alone
+            // (docs.stripe.com/changelog/acacia/2024-10-28/refund-webhook-update).
+            let id: String = try object.id(of: "charge")
+            let intent: String? = try object.optionalReference("payment_intent")
+            return .refunded(intent ?? id, of: try Self.attempt(object))
         case .refund: return .refund(try ProviderRefund(stripe: object))
         case .dispute: return .dispute(try ProviderDispute(stripe: object))
         }
@@ -44,9 +50,14 @@ package struct StripeNews: NewsReader {
     private static func charge(
         _ object: StripeFields, intent: String?, _ id: String
     ) throws(ProviderFault) -> ProviderNews {
-        let ours: String? = try object.optionalFields("metadata")?.optionalText(StripeMetadata.attempt)
-        guard let attempt = ours.flatMap({ AttemptID($0) }) else { return .taken(intent ?? id) }
+        guard let attempt: AttemptID = try Self.attempt(object) else { return .taken(intent ?? id) }
         return .charge(attempt, known: intent)
+    }
+
+    /// The attempt whose charge it is; `nil` for one that was not made here.
+    private static func attempt(_ object: StripeFields) throws(ProviderFault) -> AttemptID? {
+        let ours: String? = try object.optionalFields("metadata")?.optionalText(StripeMetadata.attempt)
+        return ours.flatMap { AttemptID($0) }
     }
 }
 

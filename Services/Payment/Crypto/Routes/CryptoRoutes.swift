@@ -42,7 +42,7 @@ package struct CryptoRoutes: Sendable {
         let accepted: AcceptedAssets = accepted
         return .write(
             .post, "/v1/crypto/rates", scope: "crypto:write", summary: "Tell what a coin costs now",
-            body: RateInput.self, answers: RateResource.self, problems: ["422 invalid_request"]
+            body: RateInput.self, answers: RateResource.self, problems: ["409 rate_outdated", "422 invalid_request"]
         ) { db, call, input in
             guard accepted.names.contains(input.asset) else {
                 let names: String = accepted.names.joined(separator: ", ")
@@ -53,7 +53,9 @@ package struct CryptoRoutes: Sendable {
             guard asOf <= call.now else {
                 throw Problem.invalid("as_of", code: "in_the_future", "must not be in the future")
             }
-            try ToldRates.tell(input.rate, of: input.asset, in: input.currency, asOf: asOf, db)
+            guard try ToldRates.tell(input.rate, of: input.asset, in: input.currency, asOf: asOf, db) else {
+                throw Problem.conflict("rate_outdated", "A newer rate is known: it stays in force.")
+            }
             return .created(RateResource(input, asOf: asOf))
         }
     }

@@ -14,6 +14,9 @@ package struct FollowDisputes: Sendable {
     static let pageLimit = 10
     /// The longest wait before a dispute is read again that could not be read or booked.
     static let longestWaitSeconds = 3_600
+    /// From this try on, after some minutes, a person has to look at a dispute of a charge that is not known here: until then
+    /// the charge's own outcome may not be recorded yet.
+    static let triesBeforeAlarm = 6
 
     let providers: PaymentProviders
     let pool: PostgresPool
@@ -79,10 +82,21 @@ package struct FollowDisputes: Sendable {
             try await pool.transaction { db in try DisputeReadingStore.done(reading, in: db) }
         } catch {
             warn("a dispute is not booked yet", Self.names(reading).merging(["error": "\(error)"]) { $1 })
+            if let refusal = error as? RecordDispute.Refusal, Self.isAlarming(refusal, after: reading.tries) {
+                refusal.alarm(about: reading.reference, at: reading.provider)
+            }
             let wait: Int = min(lostSeconds << min(reading.tries, 12), Self.longestWaitSeconds)
             try await pool.transaction { db in
                 try DisputeReadingStore.failed(reading, "\(error)", again: wait, in: db)
             }
+        }
+    }
+
+    private static func isAlarming(_ refusal: RecordDispute.Refusal, after tries: Int) -> Bool {
+        switch refusal {
+        case .contradiction: true
+        case .unknownPayment, .anotherCharge: tries >= triesBeforeAlarm
+        case .notOurs: false
         }
     }
 

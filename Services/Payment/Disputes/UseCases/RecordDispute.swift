@@ -165,6 +165,13 @@ package enum RecordDispute {
     }
 }
 
+extension RecordDispute.Refusal {
+    /// Has a person look: money may be withheld that is in no books, and evidence has its deadline.
+    func alarm(about reference: String, at provider: String) {
+        ProviderAlarms.shared.note(.unusable("dispute \(reference): \(self)"), of: provider, on: .dispute)
+    }
+}
+
 extension DisputeLedger {
     /// The same entry where a settlement line has booked the fee, or some of it: that comes from the provider's fees.
     static func taking(over booked: Money, in postings: [Posting], provider: String) throws(MoneyError) -> [Posting] {

@@ -76,7 +76,8 @@ package struct RespondToDispute: Sendable {
     }
 
     /// Asks the provider and books its word; harmless to repeat.
-    /// - Throws: ``ProviderFault`` while the outcome is not known.
+    /// - Throws: ``ProviderFault`` while the outcome is not known; ``RecordDispute/Refusal`` where the provider's word cannot
+    ///   be booked, which raises an alarm.
     package func finish(_ id: DisputeResponseID) async throws {
         let read: (response: DisputeResponseRecord, dispute: DisputeRecord)? =
             try await pool.transaction(readOnly: true) { db in
@@ -88,16 +89,21 @@ package struct RespondToDispute: Sendable {
         guard let (response, dispute) = read, response.status == .processing else { return }
         let answer: DisputeAnswer = try await ask(response, of: dispute)
         let now: Instant = clock.now
-        try await pool.transactionRetrying { db in
-            switch answer {
-            case .standing(let told):
-                try RecordDispute.record(told, from: dispute.provider, at: now, in: db)
-                try DisputeResponseStore.settle(id, failureCode: nil, in: db)
-            case .refused(let code):
-                try DisputeResponseStore.settle(id, failureCode: code, in: db)
-                // The provider may know more of it than we do.
-                try DisputeReadingStore.note([dispute.reference], at: dispute.provider, in: db)
+        do {
+            try await pool.transactionRetrying { db in
+                switch answer {
+                case .standing(let told):
+                    try RecordDispute.record(told, from: dispute.provider, at: now, in: db)
+                    try DisputeResponseStore.settle(id, failureCode: nil, in: db)
+                case .refused(let code):
+                    try DisputeResponseStore.settle(id, failureCode: code, in: db)
+                    // The provider may know more of it than we do.
+                    try DisputeReadingStore.note([dispute.reference], at: dispute.provider, in: db)
+                }
             }
+        } catch let refusal as RecordDispute.Refusal {
+            refusal.alarm(about: dispute.reference, at: dispute.provider)
+            throw refusal
         }
     }
 

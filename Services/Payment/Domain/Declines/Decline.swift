@@ -58,10 +58,15 @@ public struct Decline: Hashable, Sendable {
     public static let tokenGone = Decline(code: "token_gone")
     /// The provider refuses our credentials or our account: nobody has judged the charge.
     public static let providerCredentials = Decline(code: "provider_credentials")
+    /// The provider refuses our request, or what our account may do: nobody has judged the charge.
+    public static let providerConfiguration = Decline(code: "provider_configuration")
     /// There is nothing to charge.
     public static let noPaymentMethod = Decline(code: "no_payment_method")
     /// Declined with a code that no table has.
     public static let unknown = Decline(code: "unknown")
+
+    /// Whether it is us whom the provider refuses, not who pays.
+    public var isOfOurs: Bool { self == .providerCredentials || self == .providerConfiguration }
 
     /// The row of the table; a code that is not in it gets the row `unknown`.
     public var reason: DeclineReason { DeclineReason.table[code] ?? .unknown }

@@ -71,8 +71,9 @@ public struct CardAttempt: Sendable, Hashable {
     public enum Outcome: Sendable, Hashable {
         /// The bank said yes.
         case approved
-        /// The bank said no: the network's response code and the network's advice where the provider passes them on.
-        case declined(networkCode: String?, advice: MerchantAdviceCode?)
+        /// The bank said no: the network's response code and the network's advice where the provider passes them on, and what
+        /// it was read as, where that is known: some providers tell in words of their own what forbids another attempt.
+        case declined(networkCode: String?, advice: MerchantAdviceCode?, decline: Decline? = nil)
         /// Not known yet; it counts like a decline.
         case unknown
     }
@@ -102,6 +103,8 @@ public enum RetryPermission: Sendable, Hashable {
         case code(String)
         /// The network's advice asks for patience, other details, or an end.
         case advice(MerchantAdviceCode)
+        /// What the provider said forbids it, whatever code came with it.
+        case decline(Decline)
     }
 
     /// Yes; so many attempts are left, this one included, by the tightest limit.
@@ -116,22 +119,23 @@ extension RetryBudget {
     /// Whether a card may be tried now.
     ///
     /// An approval clears what was before it: the count of failed attempts, as the networks count what follows one decline,
-    /// and codes and advice on the card, which the bank has disproved by saying yes since. It clears no order of the
+    /// and codes, advice and reasons on the card, which the bank has disproved by saying yes since. It clears no order of the
     /// cardholder's to stop: who buys once more has not agreed to be charged again.
     /// - Parameters:
     ///   - amount: What would be asked for.
     ///   - now: The instant of the attempt.
     ///   - past: The card's attempts at this merchant, in any order: those of the last 30 days, and every one that
-    ///     ended with a final code or advice.
+    ///     ended with a final code, advice or reason.
     public func permission(for amount: Money, at now: Instant, after past: [CardAttempt]) -> RetryPermission {
         var latest: (until: Instant, refusal: RetryPermission.Refusal)?
         let approved: Instant? = past.filter { $0.outcome == .approved }.map(\.at).max()
         for attempt in past {
-            guard case .declined(let code, let advice) = attempt.outcome else { continue }
+            guard case .declined(let code, let advice, let decline) = attempt.outcome else { continue }
             let isCleared: Bool = approved.map { attempt.at <= $0 } ?? false
             if let code, finalCodes.contains(code), !isCleared || Self.stopOrders.contains(code) {
                 return .refusedForGood(.code(code))
             }
+            if let decline, Self.isFinal(decline, isCleared: isCleared) { return .refusedForGood(.decline(decline)) }
             guard let advice, let rule = advice.retry, !isCleared || advice == .paymentCancellation else { continue }
             switch rule {
             case .never, .onceCorrected: return .refusedForGood(.advice(advice))
@@ -157,6 +161,16 @@ extension RetryBudget {
 
     /// The cardholder has the bank stop a charge, those of one agreement, or all of the merchant's.
     private static let stopOrders: Set<String> = ["R0", "R1", "R3"]
+
+    /// Reasons after which no card is tried again, whatever its network, told by any code or by none: it is to be kept, its
+    /// account is closed, or the network wants no other attempt.
+    private static let finalDeclines: Set<String> = [
+        "account_closed", "do_not_try_again", "lost_card", "pickup_card", "stolen_card",
+    ]
+
+    private static func isFinal(_ decline: Decline, isCleared: Bool) -> Bool {
+        StopOrder.declines.contains(decline.code) || (!isCleared && finalDeclines.contains(decline.code))
+    }
 
     /// When attempts failed since the last approval, oldest first.
     private static func failures(_ past: [CardAttempt], over amount: Money?) -> [Instant] {

@@ -48,4 +48,6 @@ public enum ECBFeedError: Error, Hashable, Sendable {
     case duplicateCurrency(String, on: CivilDate)
     /// No day at all, or a day without a rate.
     case empty
+    /// A day that is still to come: whoever wrote the feed cannot know its rates.
+    case dayToCome(CivilDate)
 }

@@ -2,7 +2,7 @@ public import BillingCore
 
 /// The annual percentage rate of charge that consumer credit law wants shown.
 ///
-/// Source: Directive 2008/48/EC, Annex I, part I: the rate X for which the credit
+/// Source: Directive (EU) 2023/2225, Annex III, part I: the rate X for which the credit
 /// equals the sum of the repayments D, each discounted by (1 + X)^-s, s being the years since the credit was drawn.
 /// Remark (d): a following digit of 5 or more rounds up.
 public enum EffectiveAnnualRate {

@@ -8,9 +8,9 @@ public struct InstalmentDunning: Hashable, Sendable {
     /// Days that grow and are at least 1.
     public init(retryDays: [Int]) { self.retryDays = retryDays }
 
-    /// Whether a provider has judged the charge. One that refuses our credentials or our account has not: that the instalment
-    /// is not paid then is not the customer's doing.
-    public static func isJudged(_ decline: Decline) -> Bool { decline != .providerCredentials }
+    /// Whether a provider has judged the charge. One that refuses our credentials, our request or what our account may do has
+    /// not: that the instalment is not paid then is not the customer's doing.
+    public static func isJudged(_ decline: Decline) -> Bool { !decline.isOfOurs }
 
     /// The day of the next attempt after a decline, as the terms go; the card's network may want it later.
     /// - Parameters:

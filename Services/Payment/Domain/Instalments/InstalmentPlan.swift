@@ -8,8 +8,9 @@ public enum InstalmentEvent: Hashable, Sendable {
     case paid(number: Int, amount: Money, on: CivilDate)
     /// A late fee is not asked for, as far as anything is still owed.
     case lateFeeWaived(number: Int, on: CivilDate)
-    /// The customer paid off the plan with exactly ``InstalmentPlan/settlement(on:)``.
-    case settled(amount: Money, on: CivilDate)
+    /// The customer paid off the plan with exactly ``InstalmentPlan/settlement(on:)``, or with less by a rounding that is
+    /// given up.
+    case settled(amount: Money, rounding: Money? = nil, on: CivilDate)
     /// A part of the purchase was taken back before it was paid: it is no longer owed, from the last instalment on.
     case refunded(amount: Money, on: CivilDate)
     /// All that is open of the purchase is taken back. What was paid stays paid; refunds of its payments give it back.
@@ -19,7 +20,7 @@ public enum InstalmentEvent: Hashable, Sendable {
     public var date: CivilDate {
         switch self {
         case .day(let day), .canceled(let day): day
-        case .paid(_, _, let day), .lateFeeWaived(_, let day), .settled(_, let day), .refunded(_, let day): day
+        case .paid(_, _, let day), .lateFeeWaived(_, let day), .settled(_, _, let day), .refunded(_, let day): day
         }
     }
 }
@@ -28,8 +29,8 @@ public enum InstalmentEvent: Hashable, Sendable {
 public struct Settlement: Hashable, Sendable {
     /// To be paid: the open principal, the charge earned up to the day, and late fees; or what was written off.
     public let amount: Money
-    /// The charge not yet earned, which is not asked for. Directive 2008/48/EC, article 16 (1), as read in case
-    /// C-383/18 (Lexitor): the reduction covers fees as well as interest.
+    /// The charge not yet earned, which is not asked for. Directive (EU) 2023/2225, article 29: the reduction covers all
+    /// costs, fees as well as interest (before it case C-383/18, Lexitor).
     public let rebate: Money
 }
 
@@ -131,7 +132,8 @@ public struct InstalmentPlan: Hashable, Sendable {
         case .day: break
         case .paid(let number, let amount, _): entries += try next.pay(number, amount)
         case .lateFeeWaived(let number, _): entries += try next.waive(number)
-        case .settled(let amount, _): entries += try next.settle(amount)
+        case .settled(let amount, let rounding, _):
+            entries += try next.settle(amount, rounding: rounding ?? .zero(amount.currency))
         case .refunded(let amount, _): entries += try next.refund(amount)
         case .canceled: entries += try next.cancel()
         }

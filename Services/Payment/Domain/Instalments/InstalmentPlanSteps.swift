@@ -40,6 +40,19 @@ extension InstalmentPlan {
             ])
     }
 
+    /// All that was written off is paid, but for the rest of a rounding.
+    private mutating func recoverAll(butFor rest: inout Money) throws -> [InstalmentEntry] {
+        var entries: [InstalmentEntry] = []
+        for index in instalments.indices where instalments[index].status == .defaulted {
+            let lost: Money = try instalments[index].lost()
+            let spared: Money = .lesser(rest, lost)
+            rest = try rest.subtracting(spared)
+            if spared != lost { entries.append(try recover(index, lost.subtracting(spared))) }
+            if spared.isPositive { instalments[index].status = try after(.recover, from: .defaulted) }
+        }
+        return entries
+    }
+
     mutating func waive(_ number: Int) throws -> [InstalmentEntry] {
         let index: Int = try index(of: number)
         instalments[index].status = try after(.waive, from: instalments[index].status)
@@ -56,20 +69,25 @@ extension InstalmentPlan {
         ]
     }
 
-    mutating func settle(_ amount: Money) throws -> [InstalmentEntry] {
+    /// A rounding is given up of what is asked for of the first instalments: a loss, as it stays one after the default.
+    mutating func settle(_ amount: Money, rounding: Money) throws -> [InstalmentEntry] {
         let settlement: Settlement = try settlement(on: day)
         guard status.isOpen || status == .defaulted else { throw InstalmentError.notAllowed(.settle, in: status) }
-        guard amount == settlement.amount else { throw InstalmentError.wrongAmount(owed: settlement.amount) }
-        var entries: [InstalmentEntry] = []
-        for index in instalments.indices where instalments[index].status == .defaulted {
-            entries.append(try recover(index, instalments[index].lost()))
+        guard !rounding.isNegative, try amount.adding(rounding) == settlement.amount else {
+            throw InstalmentError.wrongAmount(owed: settlement.amount)
         }
+        var rest: Money = rounding
+        var entries: [InstalmentEntry] = try recoverAll(butFor: &rest)
+        let givenUp: Money = rest
         let earned: Money = try unearnedCharge().subtracting(settlement.rebate)
         let owed: Money = try owed()
         for index in instalments.indices where instalments[index].status.isOpen {
             let rebate: Money = try instalments[index].rebate(on: day)
             instalments[index].charge = try instalments[index].charge.subtracting(rebate)
-            instalments[index].paid = try instalments[index].paid.adding(instalments[index].owed())
+            let asked: Money = try instalments[index].owed()
+            let spared: Money = .lesser(rest, asked)
+            rest = try rest.subtracting(spared)
+            instalments[index].paid = try instalments[index].paid.adding(asked).subtracting(spared)
             instalments[index].status = try after(.settle, from: instalments[index].status)
         }
         entries.append(try earnedEntry(earned))
@@ -77,8 +95,10 @@ extension InstalmentPlan {
             InstalmentEntry(
                 .settledEarly, on: day,
                 [
-                    InstalmentLedger.debit(Ledger.customerPayments, try owed.subtracting(settlement.rebate)),
+                    InstalmentLedger.debit(
+                        Ledger.customerPayments, try owed.subtracting(settlement.rebate).subtracting(givenUp)),
                     InstalmentLedger.debit(InstalmentLedger.unearned, settlement.rebate),
+                    InstalmentLedger.debit(InstalmentLedger.writeOff, givenUp),
                     try InstalmentLedger.credit(InstalmentLedger.receivable, owed),
                 ]))
         return entries

@@ -27,7 +27,7 @@ public enum InstalmentInterval: String, CaseIterable, Sendable {
         }
     }
 
-    /// How many make a year by Directive 2008/48/EC, Annex I, remark (c): 12 equal months, 52 weeks.
+    /// How many make a year by Directive (EU) 2023/2225, Annex III, remark (c): 12 equal months, 52 weeks.
     public var perYear: Int {
         switch self {
         case .month: 12

@@ -31,6 +31,14 @@ public struct RiskPolicy: Sendable, Hashable {
         case mark
     }
 
+    /// What is done from the step-up threshold on with what no bank can ask for and whose money cannot be held.
+    public enum Unheld: String, Sendable, CaseIterable {
+        /// The attempt goes on and is marked.
+        case mark
+        /// The attempt fails.
+        case block
+    }
+
     /// Thresholds that cannot be.
     public struct Invalid: Error, Sendable, Equatable, CustomStringConvertible {
         /// What is wrong, for the operator.
@@ -47,6 +55,8 @@ public struct RiskPolicy: Sendable, Hashable {
     public let highRisk: HighRisk
     /// What is done from ``reviewFrom`` on.
     public let review: Review
+    /// What is done from ``stepUpFrom`` on where neither the customer nor a person can be asked first.
+    public let unheld: Unheld
 
     /// The thresholds of the specification: 0.50, 0.75, 0.95; step-up, and held reviews.
     public static let standard = RiskPolicy(
@@ -55,7 +65,8 @@ public struct RiskPolicy: Sendable, Hashable {
     /// Takes thresholds.
     /// - Throws: ``Invalid`` unless 0 < review ≤ step-up ≤ block ≤ 1.
     public init(
-        reviewFrom: ExactDecimal, stepUpFrom: ExactDecimal, blockFrom: ExactDecimal, highRisk: HighRisk, review: Review
+        reviewFrom: ExactDecimal, stepUpFrom: ExactDecimal, blockFrom: ExactDecimal, highRisk: HighRisk, review: Review,
+        unheld: Unheld = .mark
     ) throws(Invalid) {
         guard reviewFrom > .zero, reviewFrom <= stepUpFrom, stepUpFrom <= blockFrom, blockFrom <= .one else {
             throw Invalid(
@@ -67,6 +78,7 @@ public struct RiskPolicy: Sendable, Hashable {
         self.blockFrom = blockFrom
         self.highRisk = highRisk
         self.review = review
+        self.unheld = unheld
     }
 
     private init(hundredthsReview: Int64, stepUp: Int64, block: Int64, highRisk: HighRisk, review: Review) {
@@ -79,20 +91,27 @@ public struct RiskPolicy: Sendable, Hashable {
         blockFrom = hundredths(block)
         self.highRisk = highRisk
         self.review = review
+        unheld = .mark
     }
 
     /// What is done with an attempt.
     ///
     /// The score decides, by these thresholds. Fraud's decision counts beside it where it is stricter than Fraud's own bands,
     /// which are those of ``standard``, make of the score: then a rule has spoken, and the stricter word holds. Without a
-    /// score (the fallback's verdict when Fraud stayed silent) the decision speaks alone, and its `review` is only a mark. A
-    /// score that is no number from 0 to 1 says nothing, so a person looks.
+    /// score (the fallback's verdict when Fraud stayed silent) the decision speaks alone. A score that is no number from 0 to 1
+    /// says nothing, so a person looks.
     /// - Parameters:
     ///   - verdict: Fraud's word, or the fallback's.
     ///   - offSession: Nobody is there to authenticate: the money is held for review instead.
     ///   - authenticated: The customer has authenticated for this attempt: a step-up is done.
     public func action(for verdict: RiskVerdict, offSession: Bool, authenticated: Bool) -> Action {
-        guard let text: String = verdict.score else { return verdict.decision == .block ? .block : .approve }
+        guard let text: String = verdict.score else {
+            switch verdict.decision {
+            case .approve: return .approve
+            case .review: return verdict.onlyMarks || review == .mark ? .approve : .holdForReview
+            case .block: return .block
+            }
+        }
         guard let score = ExactDecimal(text), score >= .zero, score <= .one else {
             return verdict.decision == .block ? .block : .holdForReview
         }

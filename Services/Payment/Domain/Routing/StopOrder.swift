@@ -20,12 +20,13 @@ package enum StopOrder {
 extension CardAttempt.Outcome {
     /// What is left of it under an agreement that the cardholder gave after the attempt: an attempt that failed, and what
     /// else was wrong with the card, without their order to stop and the network's words about that.
-    /// - Parameter decline: What it was read as, by ``Decline/code``.
-    package func agreedAnew(decline: String?) -> CardAttempt.Outcome {
-        guard case .declined(let code, let advice) = self else { return self }
-        let isOrder: Bool =
-            StopOrder.declines.contains(decline ?? "") || StopOrder.networkCodes.contains(code ?? "")
+    package func agreedAnew() -> CardAttempt.Outcome {
+        guard case .declined(let code, let advice, let decline) = self else { return self }
+        let isNamed: Bool = decline.map { StopOrder.declines.contains($0.code) } ?? false
+        let isOrder: Bool = isNamed || StopOrder.networkCodes.contains(code ?? "")
+        let isTold: Bool = isOrder || advice == StopOrder.advice
         return .declined(
-            networkCode: isOrder ? nil : code, advice: isOrder || advice == StopOrder.advice ? nil : advice)
+            networkCode: isOrder ? nil : code, advice: isTold ? nil : advice,
+            decline: isNamed || (isTold && decline == .doNotTryAgain) ? nil : decline)
     }
 }

@@ -8,6 +8,8 @@ public enum UnitRefusal: Error, Hashable, Sendable {
     case notPositive
     /// Below the least amount the provider charges.
     case belowMinimum(Money)
+    /// Above the largest amount the provider charges.
+    case aboveMaximum(Money)
     /// Not a whole multiple of this many of the provider's units.
     case notMultiple(of: Int64)
     /// Finer than the provider, or this service, can count the currency.
@@ -26,11 +28,14 @@ struct StripeUnit: Sendable {
     let multiple: Int64
     /// The least charge; 1 where none is published.
     let minimum: Int64
+    /// The largest charge; eight digits unless another is known.
+    let maximum: Int64
 
-    init(decimals: Int, multiple: Int64 = 1, minimum: Int64 = 1) {
+    init(decimals: Int, multiple: Int64 = 1, minimum: Int64 = 1, maximum: Int64 = 99_999_999) {
         self.decimals = decimals
         self.multiple = multiple
         self.minimum = minimum
+        self.maximum = maximum
     }
 }
 

@@ -7,7 +7,7 @@ public import BillingCore
 public enum StripeAmount {
     /// What an amount is for: the rules differ.
     public enum Purpose: Sendable, CaseIterable {
-        /// A charge or an authorization: has a minimum.
+        /// A charge or an authorization: has a minimum and a maximum.
         case charge
         /// A capture or a refund: any part of a charge.
         case part
@@ -17,8 +17,8 @@ public enum StripeAmount {
     public static let currencies: [Currency] = Currency.all.filter { ProviderUnitTable.entry($0)?.stripe != nil }
 
     /// An amount in Stripe's units.
-    /// - Throws: ``UnitRefusal``: the currency is not taken, the amount is not above zero, below the minimum for a
-    ///   charge, finer than Stripe counts, or no multiple of what it wants.
+    /// - Throws: ``UnitRefusal``: the currency is not taken, the amount is not above zero, below the minimum or above
+    ///   the maximum for a charge, finer than Stripe counts, or no multiple of what it wants.
     public static func units(of money: Money, for purpose: Purpose = .charge) throws(UnitRefusal) -> Int64 {
         let unit = try stripeUnit(money.currency)
         guard money.isPositive else { throw .notPositive }
@@ -27,6 +27,7 @@ public enum StripeAmount {
         if purpose == .charge, units < unit.minimum {
             throw .belowMinimum(try minimumCharge(money.currency))
         }
+        if purpose == .charge, units > unit.maximum { throw .aboveMaximum(try maximumCharge(money.currency)) }
         return units
     }
 
@@ -54,6 +55,13 @@ public enum StripeAmount {
     public static func minimumCharge(_ currency: Currency) throws(UnitRefusal) -> Money {
         let unit = try stripeUnit(currency)
         return try money(units: max(unit.minimum, unit.multiple), currency: currency)
+    }
+
+    /// The largest charge in a currency.
+    /// - Throws: ``UnitRefusal/unsupportedCurrency(_:)``.
+    public static func maximumCharge(_ currency: Currency) throws(UnitRefusal) -> Money {
+        let unit = try stripeUnit(currency)
+        return try money(units: unit.maximum - unit.maximum % unit.multiple, currency: currency)
     }
 
     private static func stripeUnit(_ currency: Currency) throws(UnitRefusal) -> StripeUnit {

@@ -91,7 +91,7 @@ struct SettlementResource: JSONOutput {
         Self(
             SettlementRecord(
                 id: .sample, amount: Money(minor: 6_000, currency: .eur), rebate: Money(minor: 120, currency: .eur),
-                status: .succeeded, payment: nil))
+                rounding: .zero(.eur), status: .succeeded, payment: nil))
     }
 }
 

@@ -107,7 +107,10 @@ struct PartPayment: Sendable {
 struct SettlementRecord: Sendable {
     let id: InstalmentID
     let amount: Money
+    /// All that is owed and not asked for, the rounding included.
     let rebate: Money
+    /// What is not asked for since the provider counts coarser than the currency.
+    let rounding: Money
     var status: FollowUpStatus
     let payment: PartPayment?
 }

@@ -138,6 +138,7 @@ struct SettlementRow: PostgresRecord {
     private let id: InstalmentID
     private let amount: Int64
     private let rebate: Int64
+    private let rounding: Int64
     private let status: FollowUpStatus
     private let payment: PartPayment?
 
@@ -146,6 +147,7 @@ struct SettlementRow: PostgresRecord {
         id = try row.next()
         amount = try row.next()
         rebate = try row.next()
+        rounding = try row.next()
         status = try row.nextCase()
         payment = try PartPayment.read(&row)
     }
@@ -153,6 +155,7 @@ struct SettlementRow: PostgresRecord {
     func record(_ currency: Currency) -> SettlementRecord {
         SettlementRecord(
             id: id, amount: Money(minor: amount, currency: currency),
-            rebate: Money(minor: rebate, currency: currency), status: status, payment: payment)
+            rebate: Money(minor: rebate, currency: currency), rounding: Money(minor: rounding, currency: currency),
+            status: status, payment: payment)
     }
 }

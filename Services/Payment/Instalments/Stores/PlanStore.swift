@@ -101,7 +101,7 @@ package enum PlanStore {
             """, as: PartRow.self)
         let settlements: [SettlementRow] = try db.query(
             """
-            SELECT DISTINCT ON (s.plan_id) s.plan_id, s.id, s.amount, s.rebate, s.status, y.id, y.status,
+            SELECT DISTINCT ON (s.plan_id) s.plan_id, s.id, s.amount, s.rebate, s.rounding, s.status, y.id, y.status,
                 y.amount_refunded
             FROM instalment_settlements s LEFT JOIN payments y ON y.instalment_id = s.id
             WHERE s.plan_id = ANY(\(ids)::text[]) ORDER BY s.plan_id, s.id DESC

@@ -112,9 +112,9 @@ enum PlanWriter {
     ) throws {
         _ = try db.execute(
             """
-            INSERT INTO instalment_settlements (id, plan_id, amount, rebate, status, created_at)
-            VALUES (\(settlement.id), \(plan), \(settlement.amount.minor), \(settlement.rebate.minor), 'processing',
-                \(now))
+            INSERT INTO instalment_settlements (id, plan_id, amount, rebate, rounding, status, created_at)
+            VALUES (\(settlement.id), \(plan), \(settlement.amount.minor), \(settlement.rebate.minor),
+                \(settlement.rounding.minor), 'processing', \(now))
             """)
     }
 

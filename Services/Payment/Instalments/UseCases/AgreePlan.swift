@@ -50,7 +50,9 @@ package struct AgreePlan: Sendable {
         case noPaymentMethod
         case unknownPaymentMethod
         case unavailable(InstalmentProduct.Unavailable)
-        /// The provider of the method never charges one of the parts.
+        /// The provider of the method cannot do what the plan asks of it.
+        case unsupported(ProviderCapabilities.Obstacle)
+        /// It never charges one of the parts.
         case uncollectable(UncollectablePart)
         /// What the customer saw is not what is offered now.
         case otherOffer
@@ -60,7 +62,7 @@ package struct AgreePlan: Sendable {
     private let providers: PaymentProviders
 
     /// Offers what the settings say.
-    /// - Parameter providers: Say which amounts they never charge.
+    /// - Parameter providers: Say what they can do, and which amounts they never charge.
     package init(settings: InstalmentSettings, providers: PaymentProviders) {
         self.settings = settings
         self.providers = providers
@@ -81,7 +83,7 @@ package struct AgreePlan: Sendable {
             throw Failure.otherOffer
         }
         let method: ChargeableMethod = try Self.method(order, in: db)
-        try check(offer, at: method.provider)
+        try check(offer, of: order.customerID, with: method, in: db)
         var record: PlanRecord = try Self.record(order, product, offer, at: now)
         guard let first = record.plan.instalments.firstIndex(where: { $0.status == .due }) else {
             try PlanWriter.insert(record, product, in: db)
@@ -113,16 +115,23 @@ package struct AgreePlan: Sendable {
         throw order.paymentMethodID == nil ? Failure.noPaymentMethod : Failure.unknownPaymentMethod
     }
 
-    /// Every part is one that the provider charges, on its day and with the fee for coming late.
-    private func check(_ offer: InstalmentOffer, at provider: String) throws {
+    /// Every part is one that the provider charges without the customer, on its day and with the fee for coming late.
+    private func check(
+        _ offer: InstalmentOffer, of customer: CustomerID, with method: ChargeableMethod,
+        in db: borrowing PostgresTransaction
+    ) throws {
         var parts: [(number: Int?, amount: Money)] = []
         for part in offer.schedule {
             let amount: Money = try part.amount()
             parts.append((number: part.number, amount: amount))
             parts.append((number: part.number, amount: try amount.adding(try offer.terms.late.fee(on: amount))))
         }
-        if let part = UncollectablePart.first(among: parts, at: provider, of: providers) {
-            throw Failure.uncollectable(part)
+        let obstacle: PlanObstacle? = try PlanObstacle.first(
+            among: parts, of: customer, with: method, offSession: true, at: providers, in: db)
+        switch obstacle {
+        case .unsupported(let obstacle)?: throw Failure.unsupported(obstacle)
+        case .uncollectable(let part)?: throw Failure.uncollectable(part)
+        case nil: break
         }
     }
 
@@ -148,6 +157,12 @@ extension AgreePlan.Failure: ProblemConvertible {
         case .unknownPaymentMethod:
             .invalid("payment_method_id", code: "unknown_payment_method", "the customer has no such payment method")
         case .unavailable(let why): why.problem
+        case .unsupported(.currency):
+            .invalid("currency", code: "unsupported_currency", "cannot be charged with the method")
+        case .unsupported(.amount):
+            .invalid("amount", code: "unsupported_amount", "has a part of less or more than the method takes")
+        case .unsupported(let obstacle):
+            .invalid("payment_method_id", code: obstacle.rawValue, obstacle.ofMethod)
         case .uncollectable(let part): part.problem
         case .otherOffer:
             .conflict("instalment_offer_changed", "The terms or the day have changed since the offer was made.")

@@ -16,6 +16,8 @@ package struct ChangePlan: Sendable {
         case noPaymentMethod
         case unknownPaymentMethod
         case tooMuch(open: Int64)
+        /// The provider of the method cannot charge the settlement.
+        case unsupported(ProviderCapabilities.Obstacle)
         /// It would leave a part that the provider of the plan's method never charges, or ask for such an amount.
         case uncollectable(UncollectablePart)
     }
@@ -24,14 +26,15 @@ package struct ChangePlan: Sendable {
     private let providers: PaymentProviders
 
     /// Goes by the settings.
-    /// - Parameter providers: Say which amounts they never charge.
+    /// - Parameter providers: Say what they can do, and which amounts they never charge.
     package init(settings: InstalmentSettings, providers: PaymentProviders) {
         self.settings = settings
         self.providers = providers
     }
 
     /// `POST /v1/instalment_plans/{id}/settle`: one payment for all that is left, less the charge not yet earned; of a plan
-    /// in default, for what was written off. The plan stands still until its outcome is known.
+    /// in default, for what was written off. Last digits that the provider does not take are given up. The plan stands still
+    /// until its outcome is known.
     package func settle(
         _ id: InstalmentPlanID, with method: PaymentMethodID?, at now: Instant, in db: borrowing PostgresTransaction
     ) throws -> PlanRecord {
@@ -40,19 +43,13 @@ package struct ChangePlan: Sendable {
             throw Failure.notPossible(work.record.status)
         }
         try Self.count(&work, at: now)
-        let resolved: ResolvedMethod? = try PaymentMethodStore.resolve(
-            [(work.record.customerID, method ?? work.record.methodID)], in: db
-        ).first
-        guard let chargeable: ChargeableMethod = resolved?.method else {
-            throw method == nil ? Failure.noPaymentMethod : Failure.unknownPaymentMethod
-        }
+        let chargeable: ChargeableMethod = try Self.method(method, of: work.record, in: db)
         let owed: Settlement = try work.record.plan.settlement(on: work.record.plan.day)
-        let whole: [(number: Int?, amount: Money)] = [(number: nil, amount: owed.amount)]
-        if let part = UncollectablePart.first(among: whole, at: chargeable.provider, of: providers) {
-            throw Failure.uncollectable(part)
-        }
+        let rounding: Money = SettlementRounding.of(owed.amount, at: chargeable.provider, of: providers)
         let settlement = SettlementRecord(
-            id: InstalmentID.new(at: now), amount: owed.amount, rebate: owed.rebate, status: .processing, payment: nil)
+            id: InstalmentID.new(at: now), amount: try owed.amount.subtracting(rounding),
+            rebate: try owed.rebate.adding(rounding), rounding: rounding, status: .processing, payment: nil)
+        try check(settlement, of: work.record.customerID, with: chargeable, in: db)
         try PlanWriter.insert(settlement, of: id, at: now, in: db)
         let payment = PaymentID.new(at: now)
         let end: Instant = now.adding(.seconds(settings.actionHours * 3_600))
@@ -62,8 +59,8 @@ package struct ChangePlan: Sendable {
         }
         try PlanWriter.save([work], in: db)
         try InstalmentPayments.begin(
-            payment, for: settlement.id, of: work.record, owed.amount, described: "Settlement of an instalment plan",
-            with: chargeable, at: now, in: db)
+            payment, for: settlement.id, of: work.record, settlement.amount,
+            described: "Settlement of an instalment plan", with: chargeable, at: now, in: db)
         return try Self.reread(id, in: db)
     }
 
@@ -122,6 +119,36 @@ package struct ChangePlan: Sendable {
         return PlanWork(record, at: now)
     }
 
+    /// What pays a plan off: the method that the caller names, or the plan's.
+    private static func method(
+        _ named: PaymentMethodID?, of record: PlanRecord, in db: borrowing PostgresTransaction
+    ) throws -> ChargeableMethod {
+        guard let named else {
+            guard let own: ChargeableMethod = try PlanMethods.resolve([record], in: db)[0] else {
+                throw Failure.noPaymentMethod
+            }
+            return own
+        }
+        let resolved: ResolvedMethod? = try PaymentMethodStore.resolve([(record.customerID, named)], in: db).first
+        guard let method: ChargeableMethod = resolved?.method else { throw Failure.unknownPaymentMethod }
+        return method
+    }
+
+    /// A settlement is one that the provider of the method charges; its customer is there.
+    private func check(
+        _ settlement: SettlementRecord, of customer: CustomerID, with method: ChargeableMethod,
+        in db: borrowing PostgresTransaction
+    ) throws {
+        let obstacle: PlanObstacle? = try PlanObstacle.first(
+            among: [(number: nil, amount: settlement.amount)], of: customer, with: method, offSession: false,
+            at: providers, in: db)
+        switch obstacle {
+        case .unsupported(let obstacle)?: throw Failure.unsupported(obstacle)
+        case .uncollectable(let part)?: throw Failure.uncollectable(part)
+        case nil: break
+        }
+    }
+
     /// Brings a plan to today, where nothing is under way and nothing waits to be done first. One that stands still
     /// changes on the day that it has counted to.
     private static func count(_ work: inout PlanWork, at now: Instant) throws {
@@ -138,10 +165,7 @@ package struct ChangePlan: Sendable {
     private func check(
         _ record: PlanRecord, changedFrom before: [Instalment], in db: borrowing PostgresTransaction
     ) throws {
-        let resolved: ResolvedMethod? = try PaymentMethodStore.resolve(
-            [(record.customerID, record.methodID)], in: db
-        ).first
-        guard let method: ChargeableMethod = resolved?.method else { return }
+        guard let method: ChargeableMethod = try PlanMethods.resolve([record], in: db)[0] else { return }
         var changed: [(number: Int?, amount: Money)] = []
         for (old, new) in zip(before, record.plan.instalments) where new.status.isOpen {
             let (was, owed): (Money, Money) = (try old.owed(), try new.owed())
@@ -174,6 +198,8 @@ extension ChangePlan.Failure: ProblemConvertible {
             .invalid("payment_method_id", code: "unknown_payment_method", "the customer has no such payment method")
         case .tooMuch(let open):
             .invalid("amount", code: "over_refund", "only \(open) of the purchase is still open")
+        case .unsupported(let obstacle):
+            .invalid("payment_method_id", code: obstacle.rawValue, obstacle.ofMethod)
         case .uncollectable(let part): part.problem
         }
     }

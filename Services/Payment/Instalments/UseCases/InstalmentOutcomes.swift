@@ -28,7 +28,8 @@ enum InstalmentOutcomes {
         let attempts: Int
         let captured: Money
         let declineCode: String?
-        /// Whether the customer has a default method that became it after the payment's last attempt began.
+        /// Whether the customer has another default method, which became it after the payment's last attempt began; or since
+        /// whenever, where the method of that attempt is taken off them.
         let hasNewDefault: Bool
         /// Whether nobody was asked in the last attempt, since its card's network does not allow it yet.
         let isForbidden: Bool
@@ -64,13 +65,14 @@ enum InstalmentOutcomes {
             """
             SELECT p.id, coalesce(i.plan_id, s.plan_id), i.id, p.status, p.attempts, p.amount_captured, p.currency,
                 p.decline_code,
-                coalesce(m.id IS DISTINCT FROM p.payment_method_id
-                    AND coalesce(m.default_since, m.created_at) >= a.started_at, false),
+                m.id IS NOT NULL AND m.id IS DISTINCT FROM p.payment_method_id
+                    AND (coalesce(m.default_since, m.created_at) >= a.started_at OR n.id IS NULL),
                 a.unsent AND a.retry_at IS NOT NULL, s.status
             FROM payments p JOIN payment_attempts a ON a.id = p.attempt_id
             LEFT JOIN instalments i ON i.id = p.instalment_id
             LEFT JOIN instalment_settlements s ON s.id = p.instalment_id
             LEFT JOIN payment_methods m ON m.customer_id = p.customer_id AND m.is_default
+            LEFT JOIN payment_methods n ON n.id = p.payment_method_id AND n.status = 'active'
             WHERE p.id = ANY(\(payments.map(\.rawValue))::text[]) AND p.instalment_id IS NOT NULL
             """
         ) { row in
@@ -185,16 +187,18 @@ enum InstalmentOutcomes {
         let day: CivilDate = work.record.plan.day
         // Less than was asked for, where the customer confirmed an instalment meanwhile.
         let owed: Settlement = try work.record.plan.settlement(on: day)
+        let rounding: Money = owed.amount.minor < settlement.rounding.minor ? owed.amount : settlement.rounding
+        let amount: Money = try owed.amount.subtracting(rounding)
         if owed.amount.isPositive {
-            try work.apply(.settled(amount: owed.amount, on: day), payment: purpose.payment)
+            try work.apply(.settled(amount: amount, rounding: rounding, on: day), payment: purpose.payment)
         }
-        try giveBack(try purpose.captured.subtracting(owed.amount), purpose, &work, at: now, in: db)
+        try giveBack(try purpose.captured.subtracting(amount), purpose, &work, at: now, in: db)
         try PlanWriter.end(settlement.id, .succeeded, in: db)
         _ = try InstalmentPayments.giveUp(failed, reason: "plan_settled", at: now, in: db)
         guard work.record.status == .settled else { return }
         work.tell(
             InstalmentPlanSettledV1(
                 planID: work.record.id, customerID: work.record.customerID, paymentID: purpose.payment,
-                amount: owed.amount, rebate: owed.rebate.minor, settledAt: now))
+                amount: amount, rebate: owed.rebate.minor + rounding.minor, settledAt: now))
     }
 }

@@ -19,28 +19,30 @@ enum InstalmentPayments {
 
     /// Begins the first or another attempt at instalments; their plans wait for the outcome from now on. One that is
     /// under way already is waited for; one whose payment was given up, or that nothing can be charged for, is not
-    /// tried again by itself.
+    /// tried again by itself. A plan whose method is gone goes by the customer's default from now on.
     static func charge(
         _ wanted: [Wanted], in works: inout [PlanWork], at now: Instant, _ db: borrowing PostgresTransaction
     ) throws {
         guard !wanted.isEmpty else { return }
         try amend(wanted.map { works[$0.work].record }, in: db)
-        let resolved: [ResolvedMethod] = try PaymentMethodStore.resolve(
-            wanted.map { (works[$0.work].record.customerID, works[$0.work].record.methodID) }, in: db)
+        let methods: [ChargeableMethod?] = try PlanMethods.resolve(wanted.map { works[$0.work].record }, in: db)
         let standing: [PaymentID: PaymentRecord] = try lock(
             wanted.compactMap { works[$0.work].record.parts[$0.part].payment?.id }, in: db)
         var fresh: [NewPayment] = []
         var attempts: [NextAttempt] = []
-        for (want, method) in zip(wanted, resolved) {
-            works[want.work].change { $0.parts[want.part].nextAttempt = nil }
+        for (want, method) in zip(wanted, methods) {
+            works[want.work].change { record in
+                record.parts[want.part].nextAttempt = nil
+                if let named = record.methodID, let method, method.id != named { record.methodID = nil }
+            }
             let record: PlanRecord = works[want.work].record
             guard let known: PaymentID = record.parts[want.part].payment?.id, let payment = standing[known] else {
-                let new: NewPayment = try payment(for: record, want.part, method.method, at: now)
+                let new: NewPayment = try payment(for: record, want.part, method, at: now)
                 fresh.append(new)
                 works[want.work].change { $0.wait(for: new.id) }
                 continue
             }
-            if payment.status.after(.retry) != nil, let method: ChargeableMethod = method.method {
+            if payment.status.after(.retry) != nil, let method {
                 attempts.append(
                     NextAttempt(
                         payment: payment, attemptID: AttemptID.new(at: now), method: method, authenticated: false,

@@ -10,10 +10,12 @@ struct SettlementCursor: PostgresRecord, Sendable, Equatable {
     let run: ReconciliationRunID?
     /// Bookings up to here have been looked for at the provider.
     let checkedUntil: Instant
+    /// What moved before is not of our books; `nil` where that is not known.
+    let beganAt: Instant?
     /// The time of the latest line that came in a file and was not dated ahead of its import.
     private let filesUntil: Instant?
 
-    static let columns: SQL = "window_from, window_to, page, run_id, checked_until, files_until"
+    static let columns: SQL = "window_from, window_to, page, run_id, checked_until, began_at, files_until"
 
     /// Up to when the provider's lines are here, read or from files.
     var covered: Instant { max(window.from, filesUntil ?? window.from) }
@@ -22,6 +24,7 @@ struct SettlementCursor: PostgresRecord, Sendable, Equatable {
         window = SettlementWindow(from: try row.next(), to: try row.next(), page: try row.next())
         run = try row.next()
         checkedUntil = try row.next()
+        beganAt = try row.next()
         filesUntil = try row.next()
     }
 }
@@ -30,7 +33,7 @@ struct SettlementCursor: PostgresRecord, Sendable, Equatable {
 enum SettlementCursorStore {
     /// Makes a provider known; its reading begins with the day of its first booking. Close to midnight, by a provider's
     /// clock that is behind ours, that is the day before. An adjustment by hand may be dated long before there was an
-    /// account: one that is older than ninety days is looked for, but nothing is read for it.
+    /// account: one that is older than ninety days is looked for, but nothing is read for it. Where the reading began is kept.
     static func begin(_ provider: String, at now: Instant, in db: borrowing PostgresTransaction) throws {
         let known: Bool? = try db.first("SELECT true FROM settlement_cursors WHERE provider = \(provider)") { row in
             try row.next()
@@ -38,8 +41,8 @@ enum SettlementCursorStore {
         guard known == nil else { return }
         _ = try db.execute(
             """
-            INSERT INTO settlement_cursors (provider, window_from, window_to, checked_until)
-            SELECT \(provider)::text, start, start, least(start, earliest)
+            INSERT INTO settlement_cursors (provider, window_from, window_to, checked_until, began_at)
+            SELECT \(provider)::text, start, start, least(start, earliest), start
             FROM (SELECT min(e.occurred_at) AS earliest,
                     date_trunc('day', least(min(e.occurred_at) FILTER (WHERE e.kind <> 'adjustment'
                             OR e.occurred_at > \(now)::timestamptz - interval '90 days'), \(now))

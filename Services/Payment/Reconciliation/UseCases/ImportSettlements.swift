@@ -6,7 +6,8 @@ package import Postgres
 /// Reads settlement lines from providers, page by page, and stores each once.
 ///
 /// A page's lines and the place after it are stored in one transaction: a crash in between reads the page again, and a
-/// line that comes again is the same line. Another instance that reads the same page finds the place moved on.
+/// line that comes again is the same line. Another instance that reads the same page finds the place moved on. Lines of
+/// before the reading began are left out.
 package struct ImportSettlements: Sendable {
     /// Pages of a provider that one pass reads at most.
     static let passPages = 50
@@ -45,7 +46,8 @@ package struct ImportSettlements: Sendable {
             upTo: provider.settlementHorizon(at: now), longest: provider.longestSettlementSpan)
         guard !window.isOver else { return false }
         let page: ProviderSettlementPage = try await provider.settlementLines(in: window)
-        for absurd in page.lines where !absurd.isWithinBounds {
+        let lines: [SettlementLine] = page.lines.filter { Self.isOfOurBooks($0, since: cursor.beganAt) }
+        for absurd in lines where !absurd.isWithinBounds {
             ProviderAlarms.shared.note(
                 .unusable("the amounts of line \(absurd.id) are too large"), of: name, on: .settlement)
         }
@@ -56,11 +58,19 @@ package struct ImportSettlements: Sendable {
                 try SettlementCursorStore.move(
                     name, from: cursor.window, to: after, run: after.isOver ? nil : run, in: db)
             else { return true }
-            if !page.lines.isEmpty {
+            if !lines.isEmpty {
                 try SettlementCursorStore.begin(run: run, provider: name, source: .provider, at: now, in: db)
-                _ = try SettlementLineStore.insert(page.lines, run: run, in: db)
+                _ = try SettlementLineStore.insert(lines, run: run, in: db)
             }
             return true
         }
+    }
+
+    /// Whether a line is no older than the reading, or has an id of ours, as a payment that took days to complete may. What
+    /// the account did before is in its opening balance, if anywhere.
+    private static func isOfOurBooks(_ line: SettlementLine, since began: Instant?) -> Bool {
+        guard let began, line.occurredAt < began else { return true }
+        guard let own: String = line.references.own else { return false }
+        return AttemptID(own) != nil || CaptureID(own) != nil || RefundID(own) != nil
     }
 }

@@ -68,9 +68,19 @@ package struct GuardedProvider: PaymentProvider {
         return try await guarded { () throws(ProviderFault) in try await provider.refund(named: reference) }
     }
 
+    package func refunds(of reference: String) async throws(ProviderFault) -> [ProviderRefund] {
+        let provider: any PaymentProvider = provider
+        return try await guarded { () throws(ProviderFault) in try await provider.refunds(of: reference) }
+    }
+
     package func holds(_ reference: String) async throws(ProviderFault) -> Bool? {
         let provider: any PaymentProvider = provider
         return try await guarded { () throws(ProviderFault) in try await provider.holds(reference) }
+    }
+
+    package func takings(of reference: String) async throws(ProviderFault) -> ProviderTakings? {
+        let provider: any PaymentProvider = provider
+        return try await guarded { () throws(ProviderFault) in try await provider.takings(of: reference) }
     }
 
     package func lookUp(_ request: ChargeRequest) async throws(ProviderFault) -> ChargeAnswer? {

@@ -103,9 +103,10 @@ enum CardHistory {
         try read(payments.map(\.question), ends: ends, in: db)
     }
 
-    /// A customer's attempts with the card of each payment. Attempts that reached no network (blocked, not sent, or an
-    /// outage) do not count, nor do those that wait for their assessment. Of an attempt from before the agreement that a
-    /// payment is charged under, the cardholder's order to stop does not count.
+    /// A customer's attempts with the card of each payment. Attempts that reached no network (blocked, not sent, an outage, or
+    /// refused to us by the provider, without the two characters of a network's code) do not count, nor do those that wait for
+    /// their assessment. Of an attempt from before the agreement that a payment is charged under, the cardholder's order to
+    /// stop does not count.
     /// - Parameters:
     ///   - ends: How attempts have ended of which that is not stored yet.
     ///   - unmade: Attempts that are not made yet.
@@ -131,6 +132,8 @@ enum CardHistory {
                     AND a.id <> ALL(\(unmade.map(\.rawValue))::text[])
                     AND (b.status <> 'created' OR b.attempt_id <> a.id)
                     AND coalesce(a.decline_code, '') <> ALL(\(unsent)::text[])
+                    AND (a.decline_code IS DISTINCT FROM \(Decline.providerConfiguration.code)
+                        OR length(a.network_code) = 2)
                 ORDER BY b.id DESC, a.number DESC LIMIT \(limit)) AS h
             """
         ) { row in
@@ -147,24 +150,25 @@ enum CardHistory {
             let advice: MerchantAdviceCode? = told.flatMap { MerchantAdviceCode($0, brand: brands[payment] ?? nil) }
             if let end: EndedAttempt = ends[attempt], unsent.contains(end.code) { return nil }
             let stored: CardAttempt.Outcome = Self.outcome(
-                status, code, isAsEntered || advice?.isOfDetails != true ? advice : nil)
+                status, code, isAsEntered || advice?.isOfDetails != true ? advice : nil, decline)
             let outcome: CardAttempt.Outcome =
-                ends[attempt].map(Self.outcome) ?? (isBeforeAgreement ? stored.agreedAnew(decline: decline) : stored)
+                ends[attempt].map(Self.outcome) ?? (isBeforeAgreement ? stored.agreedAnew() : stored)
             return (payment, CardAttempt(at: at, amount: amount, outcome: outcome))
         }
         return Dictionary(grouping: rows.compactMap(\.self)) { $0.0 }.mapValues { $0.map(\.1) }
     }
 
     private static func outcome(_ end: EndedAttempt) -> CardAttempt.Outcome {
-        .declined(networkCode: end.refusal?.networkCode, advice: end.refusal?.advice)
+        .declined(
+            networkCode: end.refusal?.networkCode, advice: end.refusal?.advice, decline: Decline(code: end.code))
     }
 
     private static func outcome(
-        _ status: String, _ code: String?, _ advice: MerchantAdviceCode?
+        _ status: String, _ code: String?, _ advice: MerchantAdviceCode?, _ decline: String?
     ) -> CardAttempt.Outcome {
         switch status {
         case "succeeded", "authorized": .approved
-        case "failed": .declined(networkCode: code, advice: advice)
+        case "failed": .declined(networkCode: code, advice: advice, decline: decline.map(Decline.init(code:)))
         default: .unknown
         }
     }

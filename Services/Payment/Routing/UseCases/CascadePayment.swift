@@ -132,7 +132,7 @@ package struct CascadePayment: Sendable {
 extension CascadingPayment {
     /// Whether its network allows another attempt now; only cards have one.
     fileprivate func isWithinBudget(at now: Instant, after past: [CardAttempt]) -> Bool {
-        guard type == "card" else { return true }
+        guard CardMethod.types.contains(type) else { return true }
         let budget: RetryBudget = .of(brand: brand ?? "")
         if case .allowed = budget.permission(for: amount, at: now, after: past) { return true }
         return false

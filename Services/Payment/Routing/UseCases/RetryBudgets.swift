@@ -68,10 +68,11 @@ private struct RefusedCard: PostgresRecord, Sendable {
             SELECT p.id, p.customer_id, m.id, m.fingerprint, m.brand, \(CardHistory.agreedAt), p.attempt_id, p.amount,
                 p.currency
             FROM payments p JOIN payment_methods m ON m.id = p.payment_method_id
-            WHERE p.id = ANY(\(payments.map(\.rawValue))::text[]) AND m.type = 'card' AND EXISTS (
-                SELECT 1 FROM payment_methods k JOIN payment_attempts a ON a.payment_method_id = k.id
-                WHERE k.customer_id = p.customer_id AND k.fingerprint = m.fingerprint
-                    AND a.status = 'failed' AND NOT a.unsent)
+            WHERE p.id = ANY(\(payments.map(\.rawValue))::text[]) AND m.type = ANY(\(CardMethod.types)::text[])
+                AND EXISTS (
+                    SELECT 1 FROM payment_methods k JOIN payment_attempts a ON a.payment_method_id = k.id
+                    WHERE k.customer_id = p.customer_id AND k.fingerprint = m.fingerprint
+                        AND a.status = 'failed' AND NOT a.unsent)
             """, as: RefusedCard.self)
     }
 

@@ -84,7 +84,7 @@ enum CollectInvoices {
     /// Further attempts for unpaid invoices, with whatever method is the default now. So it is for one whose customer has not
     /// passed their challenge: they may have brought another card. Where they are on a provider's page, or it is about to let go
     /// of what it holds, the attempt begins once it has (``CancelPayment``). A payment that is under way or done is left
-    /// alone: a repeated or late request cannot charge twice.
+    /// alone: a repeated or late request cannot charge twice. Who wanted another card tried asks again when it fails.
     static func again(
         _ events: [Envelope<SubscriptionCollectionDueV1>], at now: Instant,
         in db: borrowing PostgresTransaction
@@ -119,7 +119,7 @@ enum CollectInvoices {
         let without: [PaymentRecord] = zip(open, resolved).compactMap { payment, resolved in
             resolved.method == nil && payment.status != .requiresAction ? payment : nil
         }
-        try Outbox.append(without.map { PaymentEvents.failed($0, .noPaymentMethod, at: now) }, in: db)
+        try Outbox.append(without.map { PaymentEvents.failedAtOnce($0, at: now) }, in: db)
     }
 
     /// Gives up the payments of voided invoices that have not moved money; what a provider holds, or waits for, it is to

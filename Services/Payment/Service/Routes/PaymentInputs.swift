@@ -76,7 +76,9 @@ struct PageMethodInput {
         let type: String? = f.optionalString(
             "payment_method_type", min: 1, max: 40,
             doc: "A method used once, on its provider's page: paypal, klarna, ideal; in the place of payment_method_id")
-        payer = f.optionalObject("payer", as: PayerInput.self, doc: "Who pays, as far as the method asks for it")
+        payer = f.optionalObject(
+            "payer", as: PayerInput.self,
+            doc: "Who pays, as far as the method asks for it; the customer's country counts when left out")
         guard let type else { return nil }
         self.type = type
         self.returnURL = returnURL ?? ""
@@ -270,7 +272,8 @@ package struct CreateRefundInput: JSONInput {
     package init(_ f: inout InputFields) {
         paymentID = f.id("payment_id", as: PaymentID.self)
         amount = f.optionalInt(
-            "amount", range: 1...InputFields.largestAmount, doc: "Minor units; all that is left when left out")
+            "amount", range: 1...InputFields.largestAmount,
+            doc: "Minor units; all that is left when left out. A refund lies within one capture")
         reason = f.optionalString("reason", max: 500, doc: "For people")
         guard !f.isDescribing, let reason, OwnRefund.reasons.contains(reason) else { return }
         f.refuse("reason", code: "reserved", message: "is a reason that only the service itself gives")

@@ -173,7 +173,7 @@ struct RiskResource: JSONOutput {
     }
 
     func write(to o: inout ObjectWriter) {
-        o.field("score", score, doc: "0.0000 to 1.0000; null when the fallback policy decided")
+        o.field("score", score, doc: "0.0000 to 1.0000; null when the fallback policy decided without one")
         o.field("decision", decision, doc: "approve, review or block")
         o.field("reasons", reasons)
     }

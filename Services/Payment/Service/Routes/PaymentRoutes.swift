@@ -32,12 +32,16 @@ struct PaymentRoutes: Sendable {
             filters: [
                 .id("customer_id", as: CustomerID.self), .id("invoice_id", as: InvoiceID.self),
                 .id("subscription_id", as: SubscriptionID.self), .enumeration("status", of: PaymentStatus.self),
+                .enumeration(
+                    "risk_decision", of: RiskVerdict.Decision.self,
+                    doc: "What Fraud, or the fallback, said: with review and status succeeded, what went on marked"),
             ], item: PaymentResource.self
         ) { db, call, request in
             let rows: [PaymentRecord] = try PaymentStore.list(
                 customer: call.query.id("customer_id"), invoice: call.query.id("invoice_id"),
                 subscription: call.query.id("subscription_id"), status: call.query.enumeration("status"),
-                after: try request.cursor(), limit: request.fetchLimit, in: db)
+                risk: call.query.enumeration("risk_decision"), after: try request.cursor(),
+                limit: request.fetchLimit, in: db)
             return request.page(try PaymentResource.settled(rows, in: db))
         }
     }

@@ -38,8 +38,10 @@ package struct ApplyVerdicts: Sendable {
         var latest: [AttemptID: Verdict] = [:]
         for verdict in verdicts where latest[verdict.attemptID] == nil { latest[verdict.attemptID] = verdict }
         let unique: [Verdict] = Array(latest.values)
+        let refused: Set<AttemptID> = try unheld(unique, in: db)
         let isBlocked: (Verdict) -> Bool = {
-            policy.action(for: $0.risk, offSession: false, authenticated: false) == .block
+            refused.contains($0.attemptID)
+                || policy.action(for: $0.risk, offSession: false, authenticated: false) == .block
         }
         var approved: [ApprovedAttempt] = try approve(unique.filter { !isBlocked($0) }, in: db)
         try block(unique.filter(isBlocked), at: now, in: db)
@@ -54,6 +56,28 @@ package struct ApplyVerdicts: Sendable {
         let charge: ChargePayments = charge
         let going: [ApprovedAttempt] = approved
         db.onCommit { charge.start(going) }
+    }
+
+    /// The attempts of a high risk that nobody can be asked about first, where the policy blocks those: no bank can ask their
+    /// customers, or did so in vain, and no money can be held. Their payments' rows are locked.
+    private func unheld(_ verdicts: [Verdict], in db: borrowing PostgresTransaction) throws -> Set<AttemptID> {
+        guard policy.unheld == .block else { return [] }
+        let risky: [Verdict] = verdicts.filter {
+            policy.action(for: $0.risk, offSession: false, authenticated: false) == .stepUp
+        }
+        guard !risky.isEmpty else { return [] }
+        let found: [AttemptID] = try db.query(
+            """
+            SELECT p.attempt_id FROM payments p JOIN payment_methods m ON m.id = p.payment_method_id
+            WHERE p.id = ANY(\(risky.map(\.paymentID.rawValue))::text[])
+                AND p.attempt_id = ANY(\(risky.map(\.attemptID.rawValue))::text[])
+                AND (m.provider || '/' || m.type) <> ALL(\(providers.holding)::text[])
+                AND (p.off_session OR NOT (p.authenticated OR m.authenticated_by_wallet
+                    OR (m.type = ANY(\(CardMethod.types)::text[]) AND p.step_up_state IS DISTINCT FROM 'spent')))
+            ORDER BY p.id FOR UPDATE OF p
+            """
+        ) { row in try row.next() }
+        return Set(found)
     }
 
     private func approve(
@@ -75,14 +99,15 @@ package struct ApplyVerdicts: Sendable {
         let holds: SQL = """
             (CASE WHEN p.off_session THEN a.holds_off
                     ELSE a.holds_on OR (a.step_up AND NOT p.authenticated AND NOT m.authenticated_by_wallet
-                        AND (m.type <> 'card' OR p.step_up_state IS NOT DISTINCT FROM 'spent')) END
+                        AND (m.type <> ALL(\(CardMethod.types)::text[])
+                            OR p.step_up_state IS NOT DISTINCT FROM 'spent')) END
                 AND p.review_status IS NULL AND m.provider || '/' || m.type = ANY(\(held)::text[]))
             """
         return """
             UPDATE payments p SET status = 'processing', stepped_at = now(), risk_score = v.score,
                 risk_decision = v.decision, risk_reasons = string_to_array(v.reasons, ','),
                 step_up = ((a.step_up AND NOT m.authenticated_by_wallet) OR p.step_up_state IS NOT DISTINCT FROM 'due')
-                    AND m.type = 'card' AND NOT p.off_session
+                    AND m.type = ANY(\(CardMethod.types)::text[]) AND NOT p.off_session
                     AND NOT p.authenticated AND p.step_up_state IS DISTINCT FROM 'spent',
                 mandate_id = CASE WHEN (p.off_session OR p.keeps_method) AND m.mandate_ended_at IS NULL THEN m.mandate_id END,
                 review_status = CASE WHEN \(holds) THEN 'pending' ELSE p.review_status END,
@@ -178,8 +203,8 @@ extension ApprovedAttempt: PostgresRecord {
         CASE WHEN p.instalment_id IS NULL THEN p.amount ELSE coalesce(
             (SELECT t.amount FROM payment_attempts t WHERE t.id = p.attempt_id), p.amount) END, \
         p.currency, p.capture_method, p.off_session, m.network_transaction_id, p.mandate_id, p.authenticated, \
-        p.step_up AND m.type = 'card', \
-        p.provider_reference, p.stepped_at, (m.country IS NOT NULL OR p.step_up) AND m.type = 'card', \
+        p.step_up, p.provider_reference, p.stepped_at, \
+        (m.country IS NOT NULL OR p.step_up) AND m.type = ANY(\(CardMethod.types)::text[]), \
         CASE WHEN p.step_up_state = 'spent' AND NOT p.authenticated THEN 'unavailable'
             WHEN p.authentication->>'decision' = 'exempt' THEN p.authentication->>'reason' END, \
         m.id, m.wallet IS NOT NULL, \

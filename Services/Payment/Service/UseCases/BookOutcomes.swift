@@ -27,6 +27,7 @@ package struct BookOutcomes: Sendable {
     ) throws -> [AttemptID: FollowingAttempt] {
         try Self.lock(told, in: db)
         let outcomes: [Outcome] = try Self.standing(told, in: db)
+        try PaymentMethodStore.learn(outcomes.compactMap(\.brand), in: db)
         // By attempt, not by payment: a late word on an earlier attempt must not push the current one's aside.
         var byAttempt: [AttemptID: Outcome] = [:]
         for outcome in outcomes { byAttempt[outcome.attempt.request.idempotencyKey] = outcome }
@@ -257,6 +258,12 @@ extension Outcome {
             end: .declined(
                 reading ?? DeclineReading(Decline(code: refusal.code), advice: refusal.advice), refusal),
             reference: refusal.reference)
+    }
+
+    /// The brand that the provider has named of a card that was kept without one.
+    fileprivate var brand: (attempt: AttemptID, brand: String)? {
+        guard attempt.brand == nil, let brand: String = refusal?.brand else { return nil }
+        return (attempt.request.idempotencyKey, brand)
     }
 
     /// How long the card's network wants it to be left alone; `nil` where it has not said, or waiting does not help.

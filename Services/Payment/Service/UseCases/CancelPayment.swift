@@ -23,11 +23,13 @@ package struct CancelPayment: Sendable {
     }
 
     let providers: PaymentProviders
+    let capture: CapturePayment
     let pool: PostgresPool
     let waiters: PaymentWaiters
     let clock: any WallClock
 
-    /// - Returns: 200 with the payment; 202 while the provider's word on the release is not known.
+    /// - Returns: 200 with the payment, which has succeeded where its money had been captured at the provider; 202 while the
+    ///   provider's word on the release is not known.
     /// - Throws: ``Failure`` or ``Problem``. Nothing is stored then, but for ``Failure/refused``: the key stays with this
     ///   request, whose repeats are told the same.
     package func callAsFunction(_ call: Call, _ id: PaymentID) async throws -> Reply<PaymentResource> {
@@ -73,8 +75,8 @@ package struct CancelPayment: Sendable {
         try waiters.answer([canceled], in: db)
     }
 
-    /// Asks the provider to release what it holds and records its word; harmless to repeat. One that refuses is asked what
-    /// it holds: nothing is concluded from the refusal, which may be of money that was taken by hand.
+    /// Asks the provider to release what it holds and records its word; harmless to repeat. It is asked what was captured, too:
+    /// somebody may have had that done there. One that refuses is asked what it holds: nothing is concluded from the refusal.
     /// - Throws: ``ProviderFault`` while the provider's word is not known, or makes no end.
     package func finish(_ id: PaymentID) async throws {
         let read: (payment: PaymentRecord, charge: ProviderReference?)? = try await pool.transaction(readOnly: true) {
@@ -89,13 +91,20 @@ package struct CancelPayment: Sendable {
         let provider: any PaymentProvider = try providers.named(charge.provider)
         let answer: ReleaseAnswer = try await provider.release(
             ReleaseRequest(idempotencyKey: read.payment.attemptID, reference: charge.reference))
+        let wasHeld: Bool = read.payment.nextAction == nil
+        let told: ProviderTakings? =
+            if wasHeld, read.payment.captureMethod == .manual {
+                try await provider.takings(of: charge.reference)
+            } else { nil }
         let isReleased: Bool
-        if answer != .released, read.payment.nextAction == nil {
-            isReleased = try await provider.holds(charge.reference) == false
-        } else {
+        if answer == .released || !wasHeld {
             isReleased = answer == .released
+        } else if let told {
+            isReleased = !told.isHeld && !told.isPending
+        } else {
+            isReleased = try await provider.holds(charge.reference) == false
         }
-        let isOver: Bool = try await record(isReleased, read.payment)
+        let isOver: Bool = try await record(isReleased, told, read.payment)
         guard isOver else {
             let fault = ProviderFault.unusable("a hold that is over is not released: \(answer)")
             ProviderAlarms.shared.note(fault, of: charge.provider, on: .release)
@@ -107,19 +116,24 @@ package struct CancelPayment: Sendable {
     /// still held is looked at a day later, and released again where nobody wants it any more (``FollowReleases``).
     /// - Returns: `false` for an authorization whose time is over and that the provider has not let go: it is asked about
     ///   again, after waits that double from a minute to a day.
-    private func record(_ isReleased: Bool, _ asked: PaymentRecord) async throws -> Bool {
+    private func record(
+        _ isReleased: Bool, _ told: ProviderTakings?, _ asked: PaymentRecord
+    ) async throws -> Bool {
         let (id, now): (PaymentID, Instant) = (asked.id, clock.now)
         return try await pool.transactionRetrying { db in
-            guard let payment: PaymentRecord = try PaymentStore.lock(id, in: db), payment.status == .canceling,
-                payment.attemptID == asked.attemptID
+            guard let canceling: PaymentRecord = try PaymentStore.lock(id, in: db), canceling.status == .canceling,
+                canceling.attemptID == asked.attemptID
             else { return true }
+            var payment: PaymentRecord = canceling
+            if let told { payment = try capture.adopt(told, of: canceling, at: now, in: db) }
+            if payment.status == .succeeded { return true }
             if isReleased {
                 try Self.end(payment, reason: "released", at: now, in: db)
             } else if payment.nextAction != nil {
                 // The customer has finished meanwhile: the provider's word on the charge decides.
                 _ = try db.execute(
                     "UPDATE payments SET status = 'processing', look_at = now(), stepped_at = now() WHERE id = \(id)")
-            } else if payment.isAuthorizationOver(at: now) {
+            } else if payment.status == .canceling, payment.isAuthorizationOver(at: now) {
                 _ = try db.execute(
                     """
                     UPDATE payments SET looks = looks + 1, stepped_at = now(),
@@ -127,10 +141,10 @@ package struct CancelPayment: Sendable {
                     WHERE id = \(id)
                     """)
                 return false
-            } else {
+            } else if let kept: PaymentStatus = canceling.status.after(.keep) {
                 _ = try db.execute(
                     """
-                    UPDATE payments SET status = 'authorized', look_at = now() + interval '1 day', looks = 0,
+                    UPDATE payments SET status = \(kept.rawValue), look_at = now() + interval '1 day', looks = 0,
                         stepped_at = now()
                     WHERE id = \(id)
                     """)

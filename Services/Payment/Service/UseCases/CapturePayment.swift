@@ -102,12 +102,7 @@ package struct CapturePayment: Sendable {
         let amount: Int64 = amount ?? left
         guard amount <= left else { throw Failure.tooMuch(left: left) }
         let capture = CaptureID.new(at: now)
-        _ = try db.execute(
-            """
-            INSERT INTO captures (id, payment_id, amount, currency, is_final, status, created_at)
-            VALUES (\(capture), \(id), \(amount), \(payment.amount.currency), \(isFinal || amount == left),
-                'processing', \(now))
-            """)
+        try CaptureStore.reserve(capture, amount, of: payment, isFinal: isFinal || amount == left, at: now, in: db)
         return capture
     }
 
@@ -197,7 +192,7 @@ package struct CapturePayment: Sendable {
 
     /// Capture, payment, journal entry and events in one transaction; the payment's row is locked first, as everywhere. Two
     /// instances may have asked at once: where the other one was told that it is refused, a person has to look.
-    private func book(
+    func book(
         _ id: CaptureID, reference: String, at now: Instant, in db: borrowing PostgresTransaction
     ) throws -> CaptureRecord {
         let paymentID: PaymentID = try Self.standing(id, in: db).paymentID

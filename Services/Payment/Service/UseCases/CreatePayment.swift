@@ -75,7 +75,13 @@ package struct CreatePayment: Sendable {
             {
                 try await record(order, deadline: deadline)
             }
-        } catch let failure as RecordPayments.Failure { throw failure.problem }
+        } catch let failure as RecordPayments.Failure {
+            // Who pays on a page need not be the customer: the request can say.
+            if order.page != nil, case .unsupported(let obstacle) = failure {
+                throw ProviderCapabilities.Obstacle.problem(obstacle)
+            }
+            throw failure.problem
+        }
     }
 
     /// Looks now and then whether a payment recorded by an earlier request has settled.

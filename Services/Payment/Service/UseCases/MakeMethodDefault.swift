@@ -11,7 +11,8 @@ package struct MakeMethodDefault: Sendable {
     /// Needs nothing.
     package init() {}
 
-    /// Runs in the caller's transaction. A method that is the default already stays so and is not told of again.
+    /// Runs in the caller's transaction. A method that is the default already stays so and is not told of again. Methods that
+    /// their providers are still to keep do not take its place any more.
     /// - Throws: ``Problem``: 404 for a method that is not there, 409 for one that is not active or is used once only.
     package func callAsFunction(
         _ id: PaymentMethodID, at now: Instant, in db: borrowing PostgresTransaction
@@ -20,6 +21,7 @@ package struct MakeMethodDefault: Sendable {
             try PaymentMethodStore.lockCustomer(known.customerID, in: db),
             let current: PaymentMethodRecord = try PaymentMethodStore.find(id, in: db)
         else { throw Problem.notFound("payment method", id.rawValue) }
+        try PaymentMethodStore.forgetWishes(of: current.customerID, in: db)
         if current.isDefault { return current }
         guard try PaymentMethodStore.makeDefault(id, of: current.customerID, at: now, in: db),
             let method: PaymentMethodRecord = try PaymentMethodStore.find(id, in: db)

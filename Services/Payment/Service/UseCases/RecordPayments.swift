@@ -97,7 +97,9 @@ struct RecordPayments: Sendable {
         let countries: [CustomerID: String] = try countries(zip(orders, resolved), providers, in: db)
         var refused: [IdempotencyClaim] = []
         for index in orders.indices where results[index] == nil {
-            let country: String? = orders[index].page == nil ? countries[orders[index].customerID] : nil
+            let isLocal: Bool = goesByCountry(orders[index], resolved[index], providers)
+            let country: String? =
+                orders[index].page?.payer?.country ?? (isLocal ? countries[orders[index].customerID] : nil)
             guard
                 let failure: Failure = try refusal(
                     orders[index], resolved[index], from: country, providers, in: db)
@@ -112,17 +114,14 @@ struct RecordPayments: Sendable {
         return results.map { $0 ?? .failure(Problem.unavailable()) }
     }
 
-    /// The countries of customers, as far as they are known, whose stored methods go by it; of others it is not asked. What
-    /// is used once on a page has been held against the country of who pays.
+    /// The countries of customers, as far as they are known, whose methods go by it; of others it is not asked. A page that
+    /// says where who pays is from goes by that.
     private static func countries(
         _ orders: some Sequence<(PaymentOrder, ResolvedMethod)>, _ providers: PaymentProviders,
         in db: borrowing PostgresTransaction
     ) throws -> [CustomerID: String] {
         let local: [CustomerID] = orders.compactMap { order, resolved in
-            guard order.page == nil, let method: ChargeableMethod = resolved.method,
-                providers.capabilities(of: method.provider)?.method(method.type)?.isLocal == true
-            else { return nil }
-            return order.customerID
+            goesByCountry(order, resolved, providers) ? order.customerID : nil
         }
         guard !local.isEmpty else { return [:] }
         let known: [(CustomerID, String)] = try db.query(
@@ -132,6 +131,13 @@ struct RecordPayments: Sendable {
             """
         ) { row in (try row.next(), try row.next()) }
         return Dictionary(known) { first, _ in first }
+    }
+
+    private static func goesByCountry(
+        _ order: PaymentOrder, _ resolved: ResolvedMethod, _ providers: PaymentProviders
+    ) -> Bool {
+        guard order.page?.payer == nil, let method: ChargeableMethod = resolved.method else { return false }
+        return providers.capabilities(of: method.provider)?.method(method.type)?.isLocal == true
     }
 
     /// Why an order cannot be recorded; of one that can be, a wallet's card is taken.

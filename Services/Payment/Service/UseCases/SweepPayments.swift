@@ -87,7 +87,7 @@ package struct SweepPayments: Sendable {
     }
 
     @Sendable private func lookAtHolds() async throws {
-        let releases = FollowReleases(providers: cancel.providers, pool: pool, clock: clock)
+        let releases = FollowReleases(capture: capture, pool: pool, clock: clock)
         await each(try await oldHolds(), "hold", \.rawValue) { try await releases($0) }
     }
 
@@ -110,8 +110,10 @@ package struct SweepPayments: Sendable {
     }
 
     @Sendable private func keepStopped() async throws {
-        let methods: [PaymentMethodID] = try await stopped(
-            "payment_methods", in: "'pending'", as: PaymentMethodID.self)
+        let lostSeconds: Int = policy.lostSeconds
+        let methods: [PaymentMethodID] = try await pool.transaction { db in
+            try KeptMethodStore.takeStopped(lostSeconds: lostSeconds, limit: Self.passLimit, in: db)
+        }
         await each(try await methods + waitingMethods(), "payment method", \.rawValue) { try await keep.finish($0) }
     }
 
@@ -140,7 +142,7 @@ package struct SweepPayments: Sendable {
         let decided: [PaymentID] = try await pool.transaction { db in
             let waiting: [Verdict] = try db.query(
                 """
-                SELECT id, attempt_id FROM payments
+                SELECT id, attempt_id, amount, currency, off_session AND NOT customer_started FROM payments
                 WHERE status = 'created' AND stepped_at < now() - make_interval(secs =>
                     CASE WHEN off_session AND NOT customer_started
                          THEN \(policy.offSessionSilenceSeconds)::double precision
@@ -148,7 +150,10 @@ package struct SweepPayments: Sendable {
                 ORDER BY stepped_at LIMIT \(Self.passLimit) FOR UPDATE SKIP LOCKED
                 """
             ) { row in
-                Verdict(paymentID: try row.next(), attemptID: try row.next(), risk: .fallback(policy.fallback))
+                let (id, attempt): (PaymentID, AttemptID) = (try row.next(), try row.next())
+                let amount = Money(minor: try row.next(), currency: try row.next())
+                let risk: RiskVerdict = .fallback(policy.fallback, of: amount, isUnattended: try row.next())
+                return Verdict(paymentID: id, attemptID: attempt, risk: risk)
             }
             try verdicts(waiting, at: now, in: db)
             return waiting.map(\.paymentID)

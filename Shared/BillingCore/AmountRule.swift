@@ -1,6 +1,5 @@
-public import BillingCore
-
-/// Scores the amount of an attempt against what people pay.
+/// Scores the amount of an attempt against what people pay: the one rule that needs nothing but the attempt. Fraud scores by
+/// it, and Payment goes by it alone where Fraud is silent and `payment.fraud_fallback` is `rules`.
 ///
 /// The scale is set in reference units of about one US dollar. What a currency counts as is a coarse size, right to a factor
 /// of about two, and not an exchange rate: no money is computed with it. Every currency is in one of the three tables.
@@ -18,7 +17,7 @@ public enum AmountRule {
         Anchor(units: 10_000, score: 7_500), Anchor(units: 50_000, score: 9_000),
     ]
     /// The score from which the amount is given as a reason.
-    static let speaksFrom = RiskScore(clamping: 2_000)
+    package static let speaksFrom = RiskScore(clamping: 2_000)
 
     /// How many units of a currency make one reference unit, where one unit is worth less than half of it.
     package static let weaker: [String: Int64] = [
