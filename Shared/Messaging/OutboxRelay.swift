@@ -198,7 +198,10 @@ public final class OutboxRelay: Sendable {
     private func rest(
         _ session: PostgresSession, _ cursor: inout RelayCursor, after result: PassResult
     ) throws -> RelayMail.Finding? {
+        defer { if result == .horizon { TransactionBell.shared.remove(wakeUp) } }
         if result == .done { mail.rest(at: cursor.position) }
+        // What came while the server was talked to is not in the socket any more.
+        if try hears(session, &cursor) { return nil }
         let idle: Int32 = result == .horizon ? horizonWaitMilliseconds : Self.idleWaitMilliseconds
         let isWoken: Bool = wakeUp.wait(
             alsoFor: session.socketDescriptor,
@@ -210,18 +213,22 @@ public final class OutboxRelay: Sendable {
                 mail.take()
                 return nil
             }
+            if try hears(session, &cursor) { return nil }
             wakeUp.wait(alsoFor: session.socketDescriptor, milliseconds: idle)
         }
-        if result == .horizon { TransactionBell.shared.remove(wakeUp) }
-        // `outbox replay` says so when it has set the cursor back; storing notices as well.
-        if try session.consumeNotifications() {
-            if cursor.isStored { cursor = try storedCursor(session) } else { try store(&cursor, session) }
-            mail.take()
-            return nil
-        }
+        if try hears(session, &cursor) { return nil }
         guard result == .done else { return nil }
         gather()
         return mail.take()
+    }
+
+    /// Whether another instance has told of something. `outbox replay` says so when it has set the cursor back; storing notices
+    /// as well.
+    private func hears(_ session: PostgresSession, _ cursor: inout RelayCursor) throws -> Bool {
+        guard try session.consumeNotifications() else { return false }
+        if cursor.isStored { cursor = try storedCursor(session) } else { try store(&cursor, session) }
+        mail.take()
+        return true
     }
 
     /// Lets events that nobody waits for be joined by such as somebody does. Not while rows stand before the horizon:

@@ -67,6 +67,12 @@ public struct SQL: ExpressibleByStringInterpolation, Sendable, CustomStringConve
         return given.isEmpty ? "" : "WHERE \(SQL.joined(given, separator: " AND "))"
     }
 
+    /// A condition: whether a SELECT finds a row. The SELECT keeps its order, so that the first row comes out of the index
+    /// which gives that order; it has no LIMIT and no lock of its own.
+    public static func exists(_ rows: SQL) -> SQL {
+        "EXISTS (SELECT FROM (\(rows) LIMIT 1) AS found)"
+    }
+
     mutating func append(text piece: String) {
         text += piece
     }

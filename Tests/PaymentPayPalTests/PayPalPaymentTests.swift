@@ -231,7 +231,7 @@ import Testing
         let end: Instant = try #require(Instant(rfc3339: "2027-01-15T08:00:00Z"))
         let table: [(String, Instant, Bool)] = [
             ("CAPTURED", end - .seconds(1), false), ("PARTIALLY_CAPTURED", end - .seconds(1), true),
-            ("PARTIALLY_CAPTURED", end, false),
+            ("PARTIALLY_CAPTURED", end, false), ("VOIDED", end - .seconds(1), false),
         ]
         for (status, now, isHeld) in table {
             for isPending in [false, true] {
@@ -250,10 +250,15 @@ import Testing
 
     @Test("nothing was captured of an authorization that is whole or gone; one whose captures are not shown is told of")
     func noTakings() async throws {
-        for (status, isHeld) in [("CREATED", true), ("PENDING", true), ("VOIDED", false), ("DENIED", false)] {
+        for (status, isHeld) in [("CREATED", true), ("PENDING", true), ("DENIED", false)] {
             let world = FakeWorld([.answer(200, Self.ordered(status))])
             #expect(try await world.adapter.takings(of: "AUTH1") == ProviderTakings(taken: [], isHeld: isHeld))
         }
+        let nothing = ProviderTakings(taken: [], isHeld: false)
+        let dropped = FakeWorld([.answer(200, Self.ordered("VOIDED")), .refusal(404, "RESOURCE_NOT_FOUND")])
+        #expect(try await dropped.adapter.takings(of: "AUTH1") == nothing)
+        let unnamed = FakeWorld([.answer(200, Say.authorization("VOIDED"))])
+        #expect(try await unnamed.adapter.takings(of: "AUTH1") == nothing)
         let unknown = FakeWorld([.refusal(404, "INVALID_RESOURCE_ID")])
         #expect(try await unknown.adapter.takings(of: "AUTH1") == nil)
         #expect(try await unknown.adapter.takings(of: "../orders") == nil)

@@ -8,6 +8,7 @@ import PaymentRecords
 import PaymentService
 import PaymentThreeDS
 import Postgres
+import ServiceKit
 import TestKit
 import Testing
 
@@ -173,15 +174,16 @@ import Testing
             let absent: PaymentRecord = try await world.challenged()
             world.clock.advance(by: .seconds(86_000))
             let late: PaymentRecord = try await world.challenged()
-            try await authenticate.sweep()
+            let looks = Looks([authenticate.look], world.database)
+            try await looks.pass()
             #expect(try await world.payment(absent.id).status == .requiresAction)
             world.clock.advance(by: .seconds(400))
-            try await authenticate.sweep()
+            try await looks.pass()
             #expect(try await world.payment(absent.id).decline == .authenticationFailed)
             world.clock.advance(by: .seconds(85_900))
             _ = try await world.authenticate(late.id)
             world.clock.advance(by: .seconds(200))
-            try await authenticate.sweep()
+            try await looks.pass()
             #expect(try await world.payment(late.id).status == .requiresAction)
         }
     }

@@ -26,9 +26,10 @@ import Testing
             _ = try await world.provider.sandbox.charge(world.asked(payment))
             let asked: Int = world.provider.asked.count
             for body in [hooks.charge(payment), first, hooks.charge(payment)] { try await hooks.deliver(body) }
-            async let one: Void = hooks.work()
-            async let other: Void = hooks.work()
+            async let one: Int = hooks.process.pass()
+            async let other: Int = hooks.process.pass()
             _ = try await (one, other)
+            try await hooks.work()
             // A process that died after the record was made, before the webhook was settled.
             try await world.execute(
                 "UPDATE inbound_webhooks SET state = 'waiting', attempts = 1, next_attempt_at = now()")

@@ -64,6 +64,7 @@ import Testing
             #expect(charge.source == .stored(token: "pm_1", providerCustomer: nil))
             #expect(charge.initiation == .customer && !charge.keepsMethod && pages.charges.count == 1)
             #expect(pages.enteredFor == [nil])
+            #expect(try await world.texts("SELECT fingerprint FROM payment_methods") == ["pages:fp_1"])
             let receipt: JSONValue = try await world.look(visit)
             #expect(receipt["status"]?.stringValue == "completed")
             #expect(receipt["payment"]?["card_last4"]?.stringValue == "4242")
@@ -181,6 +182,34 @@ import Testing
             }
             #expect(charges.map(\.keepsMethod) == [true, false, false])
             #expect(charges.map { $0.initiation == .customer } == [true, false, false])
+            #expect(try await world.violations().isEmpty)
+        }
+    }
+
+    @Test("a plan whose first part is declined leaves no card that could be charged again") func declinedPlan()
+        async throws
+    {
+        let pages: PagesProvider = Self.provider("pm_1")
+        pages.begin(with: .declined(ProviderDecline(code: "insufficient_funds")))
+        try await withInstalments(beside: [pages]) { world in
+            let payments: PaymentWorld = world.payments
+            let (visit, link) = (
+                try await Self.visit(payments, #","methods":["card","instalments"]"#),
+                payments.payLink(instalments: world.settings)
+            )
+            let card: PaymentMethodID = try await Self.hand(payments, visit, keep: true)
+            let offers: [OfferResource] = try world.settings.offersPaidAtOnce(
+                for: Money(minor: 4_900, currency: .eur), at: payments.clock.now)
+            let offer: JSONValue = try parseJSON(encode(try #require(offers.first { $0.terms == "pay_in_3" })))
+            let body =
+                #"{"session":"\#(visit.session)","payment_method_id":"\#(card)","instalments":{"terms":"pay_in_3","#
+                + #""offer":"\#(offer["fingerprint"]?.stringValue ?? "")","language":"en","accepted":true}}"#
+            _ = try await link(payments.page(visit, "pay", body), payments.read(body))
+            try await world.rest()
+            #expect(try await payments.number("SELECT count(*) FROM instalment_plans WHERE status = 'failed'") == 1)
+            let left: [String] = try await payments.texts(
+                "SELECT single_use::text || ' ' || (mandate_ended_at IS NOT NULL)::text FROM payment_methods")
+            #expect(left == ["true true"])
             #expect(try await world.violations().isEmpty)
         }
     }

@@ -9,6 +9,7 @@ import PaymentRecords
 import PaymentSandbox
 import PaymentService
 import Postgres
+import ServiceKit
 import TestKit
 import Testing
 
@@ -110,11 +111,11 @@ func withLocalMethods(_ body: (PaymentWorld, SandboxLocalProvider) async throws 
             let payment: PaymentRecord = try await Self.debited(world, token)
             #expect(try await world.violations().isEmpty)
             // From a Friday to the Friday after.
+            let looks = Looks([world.sandboxWords.look], world.database)
             world.clock.advance(by: .seconds(7 * 86_400 - 1))
-            try await world.sandboxWords.pass()
-            #expect(try await Self.standing(world, payment) == "processing")
+            #expect(try await looks.due() == [])
             world.clock.advance(by: .seconds(1))
-            for _ in 0..<2 { try await world.sandboxWords.pass() }
+            for _ in 0..<2 { try await looks.pass() }
             #expect(try await Self.standing(world, payment) == end)
             #expect(try await world.booked(payment.id) == (end == "succeeded" ? ["payment"] : []))
             #expect(try await world.violations().isEmpty)

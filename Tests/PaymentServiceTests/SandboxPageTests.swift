@@ -104,7 +104,7 @@ import Testing
             let part = try SandboxPart(
                 nil, acquirers: [], assets: try PageAssets(home: Self.root), news: world.work.news, logger: world.logger
             )
-            #expect(part.endpoints.isEmpty && part.loops.isEmpty)
+            #expect(part.endpoints.isEmpty && part.looks.isEmpty && part.disputes.isEmpty)
         }
     }
 
@@ -120,7 +120,7 @@ import Testing
     ) async throws {
         let part = try SandboxPart(
             local, acquirers: [], assets: try PageAssets(home: root), news: news, logger: world.logger)
-        #expect(part.loops.count == 1)
+        #expect(part.looks.count == 1)
         let server = HTTPServer(
             endpoints: part.endpoints,
             configuration: HTTPServerConfiguration(port: 0, serviceName: "payment"), pool: world.database,

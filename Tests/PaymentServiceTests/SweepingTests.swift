@@ -264,7 +264,8 @@ import Testing
             await world.decide(lost)
             try await eventually(within: .seconds(10), "it is asked in vain") { world.provider.readInVain == 1 }
             world.provider.turn(.silent)
-            let sweeper = Task { await BackgroundLoop.run(world.work.sweep.loops, on: OffsetClock(), world.logger) }
+            let loops: [BackgroundLoop] = Looks(world.work.sweep.looks, world.database).loops
+            let sweeper = Task { await BackgroundLoop.run(loops, on: OffsetClock(), world.logger) }
             try await eventually(within: .seconds(10), "the sweeper waits for the provider") {
                 world.provider.waiting == 1
             }

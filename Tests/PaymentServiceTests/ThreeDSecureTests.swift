@@ -8,6 +8,7 @@ import PaymentRecords
 import PaymentService
 import PaymentThreeDS
 import Postgres
+import ServiceKit
 import TestKit
 import Testing
 
@@ -136,10 +137,11 @@ import Testing
                 try await world.confirm(payment.id, passed: true)
             }
             #expect(try await world.payment(payment.id).status == .requiresAction)
-            try await authenticate.sweep()
+            let looks = Looks([authenticate.look], world.database)
+            #expect(try await looks.due() == [])
             #expect(try await world.payment(payment.id).status == .requiresAction)
             world.clock.advance(by: .seconds(61))
-            try await authenticate.sweep()
+            try await looks.pass()
             #expect(try await world.payment(payment.id).decline == .authenticationFailed)
             #expect(try parseJSON(try await authenticate.result(directory.result("Y")))["messageType"] == "Erro")
             #expect(try await world.payment(payment.id).status == .failed)

@@ -73,7 +73,7 @@ private final class SlowNews: NewsHandler {
             let payment: PaymentRecord = try await world.paid(world.payer())
             let news = SlowNews(slow: .max)
             for _ in 0..<40 { try await hooks.deliver(hooks.charge(payment)) }
-            let loops: [BackgroundLoop] = process(world, news).loops
+            let loops: [BackgroundLoop] = Looks(process(world, news).looks, world.database).loops
             let worker = Task { await BackgroundLoop.run(loops, on: OffsetClock(), world.logger) }
             try await eventually(within: .seconds(10), "the provider has all it is asked at once") {
                 news.thinking == 32

@@ -9,6 +9,7 @@ import PaymentSandbox
 import PaymentService
 import PaymentWebhooks
 import Postgres
+import ServiceKit
 import Telemetry
 import TestKit
 import Testing
@@ -83,7 +84,10 @@ struct WebhookWorld: Sendable {
     }
 
     /// Works off all that is due.
-    func work() async throws { while try await process.pass() > 0 {} }
+    func work() async throws {
+        let looks = Looks(process.looks, world.database)
+        while try await !looks.due().isEmpty { try await looks.pass() }
+    }
 
     /// `state reason` of what is stored, oldest first.
     func stored() async throws -> [String] {

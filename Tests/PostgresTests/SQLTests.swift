@@ -33,6 +33,14 @@ private enum Colour: String { case red, green }
         #expect(sql.values.map(\.text) == ["a", "i", "j", "b"])
     }
 
+    @Test("whether rows exist is asked in their own order, for the first one") func existence() {
+        let rows: SQL = "SELECT id FROM t WHERE x = \(7) ORDER BY y"
+        let sql: SQL = "SELECT \(true) AND \(SQL.exists(rows))"
+        #expect(
+            sql.text == "SELECT $1 AND EXISTS (SELECT FROM (SELECT id FROM t WHERE x = $2 ORDER BY y LIMIT 1) AS found)"
+        )
+    }
+
     @Test("renumbering survives two-digit numbers") func manyParameters() {
         let pieces: [SQL] = (1...12).map { "(\($0), \($0 * 10))" }
         let sql: SQL = "VALUES \(SQL.joined(pieces))"

@@ -97,15 +97,19 @@ package enum AuthenticationPages {
             """, as: AuthenticationPageRecord.self)
     }
 
+    /// Pages whose time is over.
+    package static func late(at now: Instant) -> SQL {
+        "SELECT code FROM three_d_secure_pages WHERE open_until <= \(now) ORDER BY open_until"
+    }
+
     /// Closes pages whose time is over; others that are locked are left to whoever holds them.
     package static func close(
         at now: Instant, limit: Int, in db: borrowing PostgresTransaction
     ) throws -> [AuthenticationPageRecord] {
         try db.query(
             """
-            UPDATE three_d_secure_pages SET open_until = NULL WHERE code IN (
-                SELECT code FROM three_d_secure_pages WHERE open_until <= \(now)
-                ORDER BY open_until LIMIT \(limit) FOR UPDATE SKIP LOCKED)
+            UPDATE three_d_secure_pages SET open_until = NULL
+            WHERE code IN (\(late(at: now)) LIMIT \(limit) FOR UPDATE SKIP LOCKED)
             RETURNING \(AuthenticationPageRecord.columns)
             """, as: AuthenticationPageRecord.self)
     }

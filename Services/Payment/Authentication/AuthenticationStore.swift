@@ -84,16 +84,18 @@ package enum AuthenticationStore {
         try db.first("SELECT true FROM three_d_secure WHERE attempt_id = \(attempt)") { row in try row.next() } ?? false
     }
 
+    /// Those whose time is over.
+    package static func late(at now: Instant) -> SQL {
+        "SELECT \(columns) FROM three_d_secure WHERE status <> 'done' AND deadline <= \(now) ORDER BY deadline"
+    }
+
     /// Locks those whose time is over; others that are locked are left to whoever holds them.
     package static func overdue(
         at now: Instant, limit: Int, in db: borrowing PostgresTransaction
     ) throws -> [AuthenticationRecord] {
-        try db.query(
-            """
-            SELECT \(columns) FROM three_d_secure WHERE status <> 'done' AND deadline <= \(now)
-            ORDER BY deadline LIMIT \(limit) FOR UPDATE SKIP LOCKED
-            """
-        ) { row in try read(&row) }.compactMap { $0 }
+        try db.query("\(late(at: now)) LIMIT \(limit) FOR UPDATE SKIP LOCKED") { row in
+            try read(&row)
+        }.compactMap { $0 }
     }
 
     /// Ends one whose AReq had no answer: a crash in between, which spent its id.

@@ -3,7 +3,6 @@ package import HTTPKit
 package import Logging
 package import PaymentContract
 package import Postgres
-package import ServiceKit
 
 /// Payment's part for disputes, wired.
 package struct Disputes: Sendable {
@@ -13,16 +12,17 @@ package struct Disputes: Sendable {
     package let follow: FollowDisputes
 
     /// Wires it.
-    /// - Parameter lostSeconds: A provider call without an outcome is repeated after this.
+    /// - Parameters:
+    ///   - lostSeconds: A provider call without an outcome is repeated after this.
+    ///   - news: By provider, where it is known here whether it has any; any other is asked now and then.
     package init(
-        providers: PaymentProviders, pool: PostgresPool, clock: any WallClock, lostSeconds: Int, logger: Logger
+        providers: PaymentProviders, pool: PostgresPool, clock: any WallClock, lostSeconds: Int,
+        news: [String: FollowDisputes.News] = [:], logger: Logger
     ) {
         let respond = RespondToDispute(providers: providers, pool: pool, clock: clock)
         endpoints = DisputeRoutes.endpoints
         follow = FollowDisputes(
-            providers: providers, pool: pool, clock: clock, respond: respond, lostSeconds: lostSeconds, logger: logger)
+            providers: providers, pool: pool, clock: clock, respond: respond, lostSeconds: lostSeconds, news: news,
+            logger: logger)
     }
-
-    /// Keeps up with them.
-    package var loop: BackgroundLoop { follow.loop }
 }

@@ -73,10 +73,19 @@ enum InboundStore {
             """) == 1
     }
 
+    /// What is due.
+    /// - Parameter whose: Which providers' are meant, a condition on `provider`.
+    static func due(_ whose: SQL) -> SQL {
+        """
+        SELECT id FROM inbound_webhooks WHERE state = 'waiting' AND next_attempt_at <= now() AND \(whose)
+        ORDER BY next_attempt_at
+        """
+    }
+
     /// Takes what is due. Taking counts as an attempt and sets the time of the next one, so that a process that dies over it
     /// leaves it to another, later, and has more time for it with each attempt; rows that another instance takes at the moment
     /// are skipped.
-    /// - Parameter whose: Which providers' are taken, a condition on `provider`.
+    /// - Parameter whose: As for ``due(_:)``.
     static func claim(
         _ whose: SQL, limit: Int, _ policy: InboundPolicy, in db: borrowing PostgresTransaction
     ) throws -> [InboundWebhook] {
@@ -84,8 +93,7 @@ enum InboundStore {
             """
             UPDATE inbound_webhooks w SET attempts = w.attempts + 1,
                 next_attempt_at = now() + make_interval(secs => \(policy.leaseSeconds)::bigint << least(w.attempts, 5))
-            FROM (SELECT id FROM inbound_webhooks WHERE state = 'waiting' AND next_attempt_at <= now() AND \(whose)
-                  ORDER BY next_attempt_at LIMIT \(limit) FOR UPDATE SKIP LOCKED) AS due
+            FROM (\(due(whose)) LIMIT \(limit) FOR UPDATE SKIP LOCKED) AS due
             WHERE w.id = due.id
             RETURNING \(InboundWebhook.columns)
             """, as: InboundWebhook.self)

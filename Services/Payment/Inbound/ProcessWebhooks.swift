@@ -8,8 +8,6 @@ import Telemetry
 /// Works off stored webhooks: what each tells is handed to who looks after it. Several instances share the work. Each
 /// provider's go by themselves: one that does not answer holds up nobody else's.
 package struct ProcessWebhooks: Sendable {
-    /// How often it looks when nothing was due.
-    static let interval: Duration = .milliseconds(500)
     /// Webhooks of a provider handled at once; each may wait for it.
     static let batch = 32
     /// How often old rows are deleted, and how many by one statement.
@@ -34,17 +32,20 @@ package struct ProcessWebhooks: Sendable {
         self.logger = logger
     }
 
-    /// Works webhooks off, and forgets old ones.
-    package var loops: [BackgroundLoop] {
-        let work: [BackgroundLoop] = queues.map { queue in
-            BackgroundLoop(name: "webhooks: \(queue.name)") {
-                try await pass(queue.whose) < Self.batch ? .after(Self.interval) : .atOnce
+    /// Works webhooks off, each queue by itself.
+    package var looks: [Look] {
+        queues.map { queue in
+            Look(name: "webhooks: \(queue.name)", when: { .exists(InboundStore.due(queue.whose)) }) {
+                while try await pass(queue.whose) == Self.batch {}
             }
         }
-        let prune = BackgroundLoop(name: "prune webhooks") {
+    }
+
+    /// Forgets old ones.
+    package var pruning: BackgroundLoop {
+        BackgroundLoop(name: "prune webhooks") {
             try await pruneOnce() < Self.pruneLimit ? .after(Self.pruneInterval) : .atOnce
         }
-        return work + [prune]
     }
 
     /// What is worked off by itself: each provider's, and those of providers that are not configured any more.

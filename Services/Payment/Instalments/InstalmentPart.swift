@@ -9,7 +9,7 @@ package struct InstalmentPart: Sendable {
     /// `/v1/instalment_plans`.
     package let endpoints: [Endpoint]
     /// News of payments and methods, and what is due.
-    package let loop: BackgroundLoop
+    package let look: Look
 
     /// Wires it.
     package init(
@@ -17,7 +17,6 @@ package struct InstalmentPart: Sendable {
         logger: Logger
     ) {
         endpoints = InstalmentPlanRoutes(settings: settings, providers: providers).endpoints
-        let loop = InstalmentLoop(pool: pool, clock: clock, logger: logger)
-        self.loop = BackgroundLoop(name: "instalments") { try await loop.pass() }
+        look = InstalmentLoop(pool: pool, clock: clock, logger: logger).look
     }
 }

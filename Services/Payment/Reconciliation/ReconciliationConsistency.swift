@@ -101,16 +101,17 @@ package enum ReconciliationConsistency {
     /// Work that is due by the business clock: days of the sandbox that are over and not read, lines nobody has looked at,
     /// payouts that have arrived. Further acquirers are read with the first, as long as they are configured.
     package static func inFlight(_ db: borrowing PostgresTransaction) throws -> Int64 {
-        try db.first(
-            """
-            WITH clock AS (SELECT now() + offset_microseconds * interval '1 microsecond' AS now FROM test_clock)
-            SELECT (SELECT count(*) FROM settlement_cursors, clock
-                    WHERE provider IN ('sandbox', 'sandbox_local')
-                        AND window_from < date_trunc('day', clock.now - interval '60 s', 'UTC'))
-                 + (SELECT count(*) FROM settlement_lines WHERE state = 'open' AND tried_at IS NULL)
-                 + (SELECT count(*) FROM settlement_lines, clock
-                    WHERE arrival = 'awaited' AND coalesce(available_at, occurred_at) <= clock.now)
-            """
-        ) { row in try row.next() } ?? 0
+        try db.first(due) { row in try row.next() } ?? 0
     }
+
+    /// How much of it there is.
+    static let due: SQL = """
+        WITH clock AS (SELECT now() + offset_microseconds * interval '1 microsecond' AS now FROM test_clock)
+        SELECT (SELECT count(*) FROM settlement_cursors, clock
+                WHERE provider IN ('sandbox', 'sandbox_local')
+                    AND window_from < date_trunc('day', clock.now - interval '60 s', 'UTC'))
+             + (SELECT count(*) FROM settlement_lines WHERE state = 'open' AND tried_at IS NULL)
+             + (SELECT count(*) FROM settlement_lines, clock
+                WHERE arrival = 'awaited' AND coalesce(available_at, occurred_at) <= clock.now)
+        """
 }

@@ -93,31 +93,47 @@ package enum KeptMethodStore {
         }
     }
 
-    /// Takes methods whose provider has not said yet how their keeping ended: it is asked after waits that double from
-    /// `lostSeconds` to an hour. Taking one counts as a step, so that no other instance does.
+    /// Methods whose provider has not said yet how their keeping ended: it is asked after waits that double from `lostSeconds`
+    /// to an hour.
+    package static func stopped(lostSeconds: Int) -> SQL {
+        """
+        SELECT id FROM payment_methods
+        WHERE status = 'pending' AND stepped_at < now() - make_interval(secs => \(lostSeconds))
+            AND stepped_at < now() - make_interval(secs =>
+                least(\(lostSeconds)::double precision * 2 ^ least(looks, 20), 3600))
+        ORDER BY stepped_at
+        """
+    }
+
+    /// Takes them. Taking one counts as a step, so that no other instance does.
     package static func takeStopped(
         lostSeconds: Int, limit: Int, in db: borrowing PostgresTransaction
     ) throws -> [PaymentMethodID] {
         try db.query(
             """
             UPDATE payment_methods SET stepped_at = now(), looks = looks + 1
-            WHERE id IN (
-                SELECT id FROM payment_methods
-                WHERE status = 'pending' AND stepped_at < now() - make_interval(secs => \(lostSeconds))
-                    AND stepped_at < now() - make_interval(secs =>
-                        least(\(lostSeconds)::double precision * 2 ^ least(looks, 20), 3600))
-                ORDER BY stepped_at LIMIT \(limit) FOR UPDATE SKIP LOCKED)
+            WHERE id IN (\(stopped(lostSeconds: lostSeconds)) LIMIT \(limit) FOR UPDATE SKIP LOCKED)
             RETURNING id
             """
         ) { row in try row.next() }
     }
 
-    /// Takes methods that wait for their owners and are to be asked about: they may have done what was asked of them
-    /// without coming back. A method is asked about after waits that double from a minute to an hour, and once the
-    /// owner's time is over. Taking one counts as a step, so that no other instance does.
+    /// Methods that wait for their owners and are to be asked about: they may have done what was asked of them without
+    /// coming back. A method is asked about after waits that double from a minute to an hour, and once the owner's time is
+    /// over.
     /// - Parameters:
     ///   - now: The business clock's time.
     ///   - lostSeconds: After so long the provider is asked again about one whose time is over.
+    package static func waiting(at now: Instant, lostSeconds: Int) -> SQL {
+        """
+        SELECT id FROM payment_methods
+        WHERE status = 'requires_action' AND (look_at <= now() OR (action_expires_at <= \(now)
+            AND stepped_at < now() - make_interval(secs => \(lostSeconds))))
+        ORDER BY look_at
+        """
+    }
+
+    /// Takes them. Taking one counts as a step, so that no other instance does.
     package static func takeWaiting(
         at now: Instant, lostSeconds: Int, limit: Int, in db: borrowing PostgresTransaction
     ) throws -> [PaymentMethodID] {
@@ -125,11 +141,7 @@ package enum KeptMethodStore {
             """
             UPDATE payment_methods SET stepped_at = now(), looks = looks + 1,
                 look_at = now() + make_interval(secs => least(60 * 2 ^ least(looks, 20), 3600))
-            WHERE id IN (
-                SELECT id FROM payment_methods
-                WHERE status = 'requires_action' AND (look_at <= now() OR (action_expires_at <= \(now)
-                    AND stepped_at < now() - make_interval(secs => \(lostSeconds))))
-                ORDER BY look_at LIMIT \(limit) FOR UPDATE SKIP LOCKED)
+            WHERE id IN (\(waiting(at: now, lostSeconds: lostSeconds)) LIMIT \(limit) FOR UPDATE SKIP LOCKED)
             RETURNING id
             """
         ) { row in try row.next() }

@@ -31,21 +31,24 @@ package enum MethodRemovalStore {
         try intend(part, at: now, in: db)
     }
 
+    /// Removals that are due. One whose method a payment still depends on is left alone.
+    package static let due: SQL = """
+        SELECT d.payment_method_id FROM method_removals d
+        JOIN payment_methods k ON k.id = d.payment_method_id
+        WHERE d.status = 'processing' AND d.due_at <= now() AND NOT EXISTS (
+            SELECT 1 FROM payments p
+            WHERE p.customer_id = k.customer_id AND p.payment_method_id = k.id
+                AND p.status IN ('created', 'processing', 'requires_action', 'canceling'))
+        ORDER BY d.due_at
+        """
+
     /// Takes removals that are due; nobody else asks for them before their next time, which is twice as far away after each.
-    /// One whose method a payment still depends on is left alone.
     package static func take(limit: Int, in db: borrowing PostgresTransaction) throws -> [PaymentMethodID] {
         try db.query(
             """
             UPDATE method_removals r SET tries = r.tries + 1,
                 due_at = now() + least(power(2, least(r.tries, 12)) * interval '30 seconds', interval '6 hours')
-            WHERE r.payment_method_id IN (
-                SELECT d.payment_method_id FROM method_removals d
-                JOIN payment_methods k ON k.id = d.payment_method_id
-                WHERE d.status = 'processing' AND d.due_at <= now() AND NOT EXISTS (
-                    SELECT 1 FROM payments p
-                    WHERE p.customer_id = k.customer_id AND p.payment_method_id = k.id
-                        AND p.status IN ('created', 'processing', 'requires_action', 'canceling'))
-                ORDER BY d.due_at LIMIT \(limit) FOR UPDATE OF d SKIP LOCKED)
+            WHERE r.payment_method_id IN (\(due) LIMIT \(limit) FOR UPDATE OF d SKIP LOCKED)
             RETURNING r.payment_method_id
             """
         ) { row in try row.next() }

@@ -252,6 +252,23 @@ package enum PaymentMethodStore {
             """)
     }
 
+    /// Takes back what ``keep(_:in:)`` did to a card of a page, with what its customer agreed to: no payment has gone through or
+    /// still may, so that the provider keeps it for nothing. One that has become the default stays.
+    package static func letGo(_ id: PaymentMethodID, at now: Instant, in db: borrowing PostgresTransaction) throws {
+        try db.enqueue(
+            """
+            UPDATE payment_methods m SET single_use = true,
+                mandate_ended_at = CASE WHEN mandate_id IS NOT NULL THEN \(now)::timestamptz END
+            WHERE m.id = \(id) AND m.type = 'card' AND NOT m.single_use AND NOT m.is_default AND m.wallet IS NULL
+                AND m.provider_customer IS NOT NULL
+                AND m.status = \(PaymentMethodRecord.Status.active.rawValue)
+                AND EXISTS (SELECT 1 FROM payment_link_cards c WHERE c.payment_method_id = m.id)
+                AND NOT EXISTS (
+                    SELECT 1 FROM payments p WHERE p.customer_id = m.customer_id AND p.payment_method_id = m.id
+                        AND p.status NOT IN ('failed', 'canceled'))
+            """)
+    }
+
     /// Locks the customer's row so that two new defaults take turns.
     /// - Returns: Whether the customer is known here.
     package static func lockCustomer(_ id: CustomerID, in db: borrowing PostgresTransaction) throws -> Bool {

@@ -12,7 +12,7 @@ import Synchronization
 /// Another instance's new rules are here after ``refreshInterval`` at the latest. Before they have been read once, whoever
 /// needs them reads them.
 package final class RoutingBook: Sendable {
-    /// How often it looks for new rules.
+    /// How long it rests after it has taken in new rules.
     static let refreshInterval: Duration = .milliseconds(500)
 
     /// What counts at a moment.
@@ -48,8 +48,16 @@ package final class RoutingBook: Sendable {
     }
 
     /// Keeps up with the database.
-    package func loop(_ pool: PostgresPool) -> BackgroundLoop {
-        BackgroundLoop(name: "routing_rules", every: Self.refreshInterval) { try await self.refresh(pool) }
+    package func look(_ pool: PostgresPool) -> Look {
+        Look(name: "routing_rules", rest: Self.refreshInterval, when: { self.isBehind }) {
+            try await self.refresh(pool)
+        }
+    }
+
+    /// Whether the database has something else than what is known here.
+    private var isBehind: SQL {
+        guard let known: Page = state.withLock({ $0 }) else { return "true" }
+        return "(\(RoutingDocumentStore.latest)) <> \(known.version) OR \(ProviderDownStore.differ(from: known.down))"
     }
 
     /// Takes in what stands in the database.

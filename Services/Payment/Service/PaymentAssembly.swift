@@ -64,17 +64,18 @@ public struct PaymentAssembly: ServiceAssembly {
             exchange: BookExchange(policy: settlement), logger: parts.logger)
         let fraudRate = MeasureFraudRate(rates: settlement.rates, pool: parts.pool, clock: parts.clock)
         let wallets = PruneWallets(pool: parts.pool, clock: parts.clock)
+        let assets = try PageAssets(home: configuration.home)
+        let sandbox = try SandboxPart(
+            routing.local, acquirers: routing.acquirers, assets: assets, news: work.news, logger: parts.logger)
         let disputes = Disputes(
             providers: providers, pool: parts.pool, clock: parts.clock, lostSeconds: policy.lostSeconds,
-            logger: parts.logger)
+            news: sandbox.disputes, logger: parts.logger)
         let terms = try InstalmentSettings(configuration.tunables)
         let instalments = InstalmentPart(
             terms, providers: providers, pool: parts.pool, clock: parts.clock, logger: parts.logger)
         let links = try LinkSettings(configuration, environment: environment, providers, crypto.assets, terms)
         let webhooks = try WebhooksIn(parts, handler: work.news, transport: transport)
-        let assets = try PageAssets(home: configuration.home)
-        let sandbox = try SandboxPart(
-            routing.local, acquirers: routing.acquirers, assets: assets, news: work.news, logger: parts.logger)
+        let reconcile = try ReconcileProviders(parts, providers: providers.beneath)
         endpoints =
             try work.endpoints + LedgerRoutes().endpoints
             + ExchangeRoutes(rates: settlement.rates).endpoints + disputes.endpoints
@@ -88,13 +89,18 @@ public struct PaymentAssembly: ServiceAssembly {
         let news: HandleNews = work.news
         let settling: [any ProviderSettlements] = providers.beneath.compactMap { $0 as? any ProviderSettlements }
         let own: [BackgroundLoop] = [
-            SealEntries(pool: parts.pool).loop, disputes.loop, wallets.loop, fraudRate.loop, instalments.loop,
+            SealEntries(pool: parts.pool).loop, wallets.loop, fraudRate.loop, webhooks.pruning,
+            reconcile.loop(
+                every: .seconds(configuration.int("payment.reconciliation_interval_seconds", default: 300))),
             FollowLines(providers: settling, news: news, pool: parts.pool, logger: parts.logger).loop,
         ]
+        let looks: [[Look]] = [
+            work.sweep.looks, disputes.follow.looks, webhooks.looks, routing.looks, sandbox.looks,
+            [instalments.look, reconcile.look], work.authenticate.map { [$0.look] } ?? [],
+        ]
         loops =
-            try own + work.sweep.loops + ReconcileProviders.loops(parts, providers: providers.beneath)
-            + [work.authenticate?.loop, Self.rates(parts, transport)?.loop].compactMap(\.self)
-            + webhooks.loops + routing.loops + sandbox.loops + crypto.loops { try await news.follow($0) }
+            own + Looks(Array(looks.joined()), parts.pool).loops + routing.loops
+            + [Self.rates(parts, transport)?.loop].compactMap(\.self) + crypto.loops { try await news.follow($0) }
     }
 
     private static func links(

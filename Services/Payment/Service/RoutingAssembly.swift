@@ -21,6 +21,7 @@ struct RoutingAssembly: Sendable {
     /// Tries the next provider after a soft decline or a certain outage.
     let cascade: CascadePayment
     let endpoints: [Endpoint]
+    let looks: [Look]
     let loops: [BackgroundLoop]
 
     /// - Parameter further: Providers beside the sandbox's.
@@ -55,7 +56,8 @@ struct RoutingAssembly: Sendable {
         endpoints =
             RoutingRoutes(book: book, evaluate: evaluate).endpoints + ProviderRoutes(book: book).endpoints
             + CustomerGroupRoutes().endpoints
-        loops = [health.loop, book.loop(parts.pool)]
+        looks = [book.look(parts.pool)]
+        loops = [health.loop]
     }
 
     private static func local(

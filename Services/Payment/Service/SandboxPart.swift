@@ -3,13 +3,16 @@ package import Logging
 package import PaymentInbound
 package import PaymentLinks
 package import PaymentSandbox
+package import Postgres
 package import ServiceKit
 
 /// What there is in sandbox mode beside the providers: the page of the methods that have one, and what banks say by
 /// themselves. Nothing of it is there in live mode.
 package struct SandboxPart: Sendable {
     package let endpoints: [Endpoint]
-    package let loops: [BackgroundLoop]
+    package let looks: [Look]
+    /// By acquirer, when it has something to tell of disputes.
+    package let disputes: [String: @Sendable (_ cursor: SQL) -> SQL]
 
     /// - Parameters:
     ///   - provider: `nil` in live mode.
@@ -21,7 +24,8 @@ package struct SandboxPart: Sendable {
     ) throws {
         guard let provider else {
             endpoints = []
-            loops = []
+            looks = []
+            disputes = [:]
             return
         }
         endpoints =
@@ -31,6 +35,7 @@ package struct SandboxPart: Sendable {
             .endpoints
         let due = SandboxDue(
             pool: provider.pool, clock: provider.clock, of: ["sandbox", provider.name] + acquirers)
-        loops = [FollowSandbox(due: due, news: news, logger: logger).loop]
+        looks = [FollowSandbox(due: due, news: news, logger: logger).look]
+        disputes = due.disputes
     }
 }

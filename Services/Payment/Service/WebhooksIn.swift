@@ -9,10 +9,11 @@ import PaymentStripe
 import PaymentWebhooks
 import ServiceKit
 
-/// The way in for providers' webhooks: its route and its loops.
+/// The way in for providers' webhooks: its route, and what follows.
 struct WebhooksIn {
     let endpoints: [Endpoint]
-    let loops: [BackgroundLoop]
+    let looks: [Look]
+    let pruning: BackgroundLoop
 
     /// - Parameter transport: The way to PayPal's certificates.
     /// - Throws: `ServiceConfiguration.Invalid` for secrets and roots that cannot be used.
@@ -24,7 +25,8 @@ struct WebhooksIn {
         let process = ProcessWebhooks(
             sources: sources, handler: handler, pool: parts.pool, policy: configuration.policy, logger: parts.logger)
         endpoints = WebhookRoutes(receive: receive).endpoints
-        loops = process.loops
+        looks = process.looks
+        pruning = process.pruning
     }
 }
 

@@ -36,8 +36,8 @@ extension PayPalAdapter {
         }
     }
 
-    /// Releases what is held. PayPal does not void an authorization of which a part was captured: the last capture says
-    /// `isFinal` instead. An order that waits for its payer holds nothing, one that PayPal has dropped is over, and one that
+    /// Releases what is held; of an authorization of which a part was captured the last capture says `isFinal` instead. An
+    /// order that waits for its payer holds nothing, one that PayPal has dropped is over, and one that
     /// the payer has approved is not let go: somebody may be taking it, and its outcome tells.
     /// - Parameter request: Names the authorization's or the order's id.
     package func release(_ request: ReleaseRequest) async throws(ProviderFault) -> ReleaseAnswer {
@@ -150,7 +150,7 @@ extension PayPalAdapter {
     }
 
     /// An authorization that was voided or denied holds nothing; one whose time is over is voided by PayPal, or holds nothing
-    /// beside what was captured: a partly captured one cannot be voided.
+    /// beside what was captured.
     package func holds(_ reference: String) async throws(ProviderFault) -> Bool? {
         guard let held: PayPalAuthorization = try await standing(authorization: reference) else { return nil }
         return switch held.status {
@@ -161,19 +161,27 @@ extension PayPalAdapter {
         }
     }
 
-    /// All captures of the order that an authorization came out of: nothing else lists them.
+    /// All captures of the order that an authorization came out of: nothing else lists them. One that was voided may have been
+    /// captured in part before; of that nothing is known where PayPal has dropped the order.
     /// - Throws: ``ProviderFault``; `unusable` where something was captured and PayPal does not show the order.
     package func takings(of reference: String) async throws(ProviderFault) -> ProviderTakings? {
         guard let held: PayPalAuthorization = try await standing(authorization: reference) else { return nil }
         let isHeld: Bool
         switch held.status {
         case .created, .pending: return ProviderTakings(taken: [], isHeld: true)
-        case .denied, .voided: return ProviderTakings(taken: [], isHeld: false)
-        case .captured: isHeld = false
+        case .denied: return ProviderTakings(taken: [], isHeld: false)
+        case .captured, .voided: isHeld = false
         case .partiallyCaptured: isHeld = held.expiresAt.map { $0 > client.now } ?? true
         }
-        guard let id: String = held.order else { throw .unusable("authorization.links") }
-        let captures: [PayPalCapture] = try await order(id).captures
+        let captures: [PayPalCapture]
+        if held.status == .voided {
+            var order: PayPalOrder?
+            if let id: String = held.order { order = try await standing(id) }
+            captures = order?.captures ?? []
+        } else {
+            guard let id: String = held.order else { throw .unusable("authorization.links") }
+            captures = try await order(id).captures
+        }
         let taken: [ProviderTakings.Taking] = captures.filter(\.isTaken).map { capture in
             ProviderTakings.Taking(
                 reference: capture.id, captureID: capture.ours.invoiceID.flatMap { CaptureID($0) },

@@ -33,14 +33,23 @@ enum SandboxDisputeBooks {
             """)
     }
 
+    /// Whether anything is due.
+    private static func isDue(at now: Instant) -> SQL {
+        """
+        EXISTS (SELECT 1 FROM sandbox_charges WHERE dispute_at <= \(now) AND captured > 0)
+            OR EXISTS (SELECT 1 FROM sandbox_disputes WHERE verdict_at <= \(now) OR due_by <= \(now))
+        """
+    }
+
+    /// Whether anything is due, or has changed at an acquirer after what the cursor, a SELECT, says.
+    static func isNew(after cursor: SQL, at acquirer: String, now: Instant) -> SQL {
+        let number: SQL = "coalesce((\(cursor))::bigint, 0)"
+        return "\(isDue(at: now)) OR \(SQL.exists(changes(after: number, at: acquirer)))"
+    }
+
     /// Does all that is due: raises disputes, says verdicts, gives up on evidence that never came.
     static func turn(at now: Instant, in db: borrowing PostgresTransaction) throws {
-        let isDue: Bool? = try db.first(
-            """
-            SELECT EXISTS (SELECT 1 FROM sandbox_charges WHERE dispute_at <= \(now) AND captured > 0)
-                OR EXISTS (SELECT 1 FROM sandbox_disputes WHERE verdict_at <= \(now) OR due_by <= \(now))
-            """
-        ) { row in try row.next() }
+        let isDue: Bool? = try db.first("SELECT \(Self.isDue(at: now))") { row in try row.next() }
         guard isDue == true else { return }
         let number: Int64 = try nextChange(in: db)
         try open(at: now, number, in: db)
@@ -124,16 +133,20 @@ enum SandboxDisputeBooks {
             """)
     }
 
+    private static func changes(after number: SQL, at acquirer: String) -> SQL {
+        """
+        SELECT d.reference, d.changed FROM sandbox_disputes d
+        JOIN sandbox_charges c ON c.idempotency_key = d.charge_key AND c.provider = \(acquirer)
+        WHERE d.changed > \(number) ORDER BY d.changed
+        """
+    }
+
     /// What changed at an acquirer after a number, in the order of the numbers.
     static func changed(
         after number: Int64, at acquirer: String, in db: borrowing PostgresTransaction
     ) throws -> [(String, Int64)] {
         try db.query(
-            """
-            SELECT d.reference, d.changed FROM sandbox_disputes d
-            JOIN sandbox_charges c ON c.idempotency_key = d.charge_key AND c.provider = \(acquirer)
-            WHERE d.changed > \(number) ORDER BY d.changed FETCH FIRST \(pageLimit) ROWS WITH TIES
-            """
+            "\(changes(after: "\(number)", at: acquirer)) FETCH FIRST \(pageLimit) ROWS WITH TIES"
         ) { row in (try row.next(), try row.next()) }
     }
 

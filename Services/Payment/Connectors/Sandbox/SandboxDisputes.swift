@@ -24,7 +24,7 @@ extension SandboxKeeper {
 
 /// Disputes are followed in the same way at every acquirer.
 extension SandboxKeeper {
-    /// It is next door.
+    /// It is next door; see ``SandboxDue/disputes``.
     package var disputesPolledEvery: Duration { .zero }
 
     package func readDispute(_ reference: String) async throws(ProviderFault) -> ProviderDispute? {

@@ -50,6 +50,21 @@ package struct SandboxDue: Sendable {
         self.providers = providers
     }
 
+    /// Whether there are words.
+    package var isDue: SQL {
+        let now: Instant = clock.now
+        return "\(SQL.exists(dueCharges(at: now))) OR \(SQL.exists(dueRefunds(at: now)))"
+    }
+
+    /// For each acquirer, whether it is worth asking for news of disputes beyond a cursor (a SELECT of it): it has some, or
+    /// something is due.
+    package var disputes: [String: @Sendable (_ cursor: SQL) -> SQL] {
+        let conditions: [(String, @Sendable (SQL) -> SQL)] = providers.map { provider in
+            (provider, { cursor in SandboxDisputeBooks.isNew(after: cursor, at: provider, now: clock.now) })
+        }
+        return Dictionary(conditions) { first, _ in first }
+    }
+
     /// What is due and was not heard yet, the longest due first; in the books it has happened then. Harmless to repeat.
     /// - Throws: ``PostgresError``.
     package func words() async throws -> [SandboxWord] {
@@ -133,23 +148,30 @@ package struct SandboxDue: Sendable {
             """)
     }
 
+    private func dueCharges(at now: Instant) -> SQL {
+        """
+        SELECT provider, idempotency_key FROM sandbox_charges
+        WHERE due_at <= \(now) AND provider = ANY(\(providers)::text[]) ORDER BY due_at
+        """
+    }
+
     private func charges(at now: Instant, in db: borrowing PostgresTransaction) throws -> [SandboxWord] {
-        try db.query(
-            """
-            SELECT provider, idempotency_key FROM sandbox_charges
-            WHERE due_at <= \(now) AND provider = ANY(\(providers)::text[]) ORDER BY due_at LIMIT \(Self.limit)
-            """
-        ) { row in SandboxWord(provider: try row.next(), attempt: try row.next(), refund: nil) }
+        try db.query("\(dueCharges(at: now)) LIMIT \(Self.limit)") { row in
+            SandboxWord(provider: try row.next(), attempt: try row.next(), refund: nil)
+        }
+    }
+
+    private func dueRefunds(at now: Instant) -> SQL {
+        """
+        SELECT c.provider, r.charge_key, r.reference FROM sandbox_refunds r
+        JOIN sandbox_charges c ON c.idempotency_key = r.charge_key
+        WHERE r.due_at <= \(now) AND c.provider = ANY(\(providers)::text[]) ORDER BY r.due_at
+        """
     }
 
     private func refunds(at now: Instant, in db: borrowing PostgresTransaction) throws -> [SandboxWord] {
         let ended: [(provider: String, attempt: AttemptID, reference: String)] = try db.query(
-            """
-            SELECT c.provider, r.charge_key, r.reference FROM sandbox_refunds r
-            JOIN sandbox_charges c ON c.idempotency_key = r.charge_key
-            WHERE r.due_at <= \(now) AND c.provider = ANY(\(providers)::text[])
-            ORDER BY r.due_at LIMIT \(Self.limit)
-            """
+            "\(dueRefunds(at: now)) LIMIT \(Self.limit)"
         ) { row in (try row.next(), try row.next(), try row.next()) }
         return try ended.compactMap { end in
             try SandboxBooks.refund(named: end.reference, in: db).map { refund in

@@ -30,7 +30,10 @@ package enum DisputeReadingStore {
             """)
     }
 
-    /// Disputes that are due to be read; no other instance gets them for a while.
+    /// Disputes that are due to be read.
+    static let waiting: SQL = "SELECT provider, reference FROM dispute_readings WHERE due_at <= now() ORDER BY due_at"
+
+    /// Takes disputes that are due to be read; no other instance gets them for a while.
     static func due(
         again seconds: Int, limit: Int, in db: borrowing PostgresTransaction
     ) throws -> [DisputeReading] {
@@ -38,8 +41,7 @@ package enum DisputeReadingStore {
             """
             UPDATE dispute_readings r
             SET due_at = now() + make_interval(secs => \(seconds)::double precision), tries = r.tries + 1
-            FROM (SELECT provider, reference FROM dispute_readings WHERE due_at <= now()
-                  ORDER BY due_at LIMIT \(limit) FOR UPDATE SKIP LOCKED) AS d
+            FROM (\(waiting) LIMIT \(limit) FOR UPDATE SKIP LOCKED) AS d
             WHERE r.provider = d.provider AND r.reference = d.reference
             RETURNING r.provider, r.reference, r.noted, r.tries
             """
@@ -70,6 +72,20 @@ package enum DisputeReadingStore {
             """)
     }
 
+    /// Whether it is a provider's turn to be polled.
+    static func isTurn(of provider: String, every seconds: Int64) -> SQL {
+        "NOT EXISTS (SELECT 1 FROM dispute_cursors WHERE provider = \(provider) AND NOT (\(isOver(seconds))))"
+    }
+
+    private static func isOver(_ seconds: Int64) -> SQL {
+        "dispute_cursors.polled_at <= now() - make_interval(secs => \(seconds)::double precision)"
+    }
+
+    /// How far a provider's news is known, as ``PollTurn/cursor``.
+    static func cursor(of provider: String) -> SQL {
+        "SELECT cursor FROM dispute_cursors WHERE provider = \(provider)"
+    }
+
     /// Takes a provider's turn to be polled.
     /// - Returns: `nil` when it is not its turn.
     static func turn(
@@ -78,8 +94,7 @@ package enum DisputeReadingStore {
         try db.first(
             """
             INSERT INTO dispute_cursors (provider, polled_at) VALUES (\(provider), now())
-            ON CONFLICT (provider) DO UPDATE SET polled_at = now()
-                WHERE dispute_cursors.polled_at <= now() - make_interval(secs => \(seconds)::double precision)
+            ON CONFLICT (provider) DO UPDATE SET polled_at = now() WHERE \(isOver(seconds))
             RETURNING cursor
             """
         ) { row in PollTurn(cursor: try row.next()) }

@@ -75,16 +75,19 @@ package enum DisputeResponseStore {
             """)
     }
 
-    /// Responses that are to be handed in, or whose outcome nobody has recorded; no other instance gets them for a while.
+    /// Responses that are to be handed in, or whose outcome nobody has recorded.
+    package static let waiting: SQL =
+        "SELECT id FROM dispute_responses WHERE status = 'processing' AND due_at <= now() ORDER BY due_at"
+
+    /// Takes those; no other instance gets them for a while, which doubles with each time, up to an hour.
     package static func due(
         again seconds: Int, limit: Int, in db: borrowing PostgresTransaction
     ) throws -> [DisputeResponseID] {
         try db.query(
             """
-            UPDATE dispute_responses SET due_at = now() + make_interval(secs => \(seconds)::double precision)
-            WHERE id IN (
-                SELECT id FROM dispute_responses WHERE status = 'processing' AND due_at <= now()
-                ORDER BY due_at LIMIT \(limit) FOR UPDATE SKIP LOCKED)
+            UPDATE dispute_responses SET looks = looks + 1, due_at = now() + make_interval(secs =>
+                least(\(seconds)::double precision * 2 ^ least(looks, 20), 3600))
+            WHERE id IN (\(waiting) LIMIT \(limit) FOR UPDATE SKIP LOCKED)
             RETURNING id
             """
         ) { row in try row.next() }

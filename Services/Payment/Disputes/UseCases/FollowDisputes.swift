@@ -1,13 +1,16 @@
 import BillingCore
 import Logging
 import PaymentContract
-import Postgres
-import ServiceKit
+package import Postgres
+package import ServiceKit
 
 /// Keeps up with disputes: asks providers what has changed, reads what they tell of, and hands in responses.
 ///
 /// Goes by real time. Several instances share the work by row locks.
 package struct FollowDisputes: Sendable {
+    /// A condition: whether a provider whose books are in this database has anything to tell beyond a cursor, or to do.
+    package typealias News = @Sendable (_ cursor: SQL) -> SQL
+
     /// Rows taken in one pass.
     static let passLimit = 100
     /// Pages of news taken from one provider in one pass.
@@ -24,14 +27,34 @@ package struct FollowDisputes: Sendable {
     let respond: RespondToDispute
     /// A provider call without an outcome is repeated after this.
     let lostSeconds: Int
+    /// By provider. Any other is asked whenever it is its turn.
+    let news: [String: News]
     let logger: Logger
 
-    var loop: BackgroundLoop { BackgroundLoop(name: "disputes", every: .milliseconds(500)) { try await pass() } }
-
     /// One look at everything. What cannot be moved on yet is looked at again later and holds up nothing else.
-    package func pass() async throws {
-        for provider in providers.disputing { try await poll(provider) }
-        for reading in try await dueReadings() { try await read(reading) }
+    package func pass() async throws { try await Looks(looks, pool).pass() }
+
+    /// Each provider is asked by itself: one that does not answer holds up no other.
+    package var looks: [Look] {
+        let polls: [Look] = providers.disputing.map { provider in
+            Look(name: "disputes at \(provider.name)", when: { isWorthAsking(provider) }) { try await poll(provider) }
+        }
+        return polls + [
+            Look(name: "disputes to be read", when: { .exists(DisputeReadingStore.waiting) }) {
+                for reading in try await dueReadings() { try await read(reading) }
+            },
+            Look(name: "responses to disputes", when: { .exists(DisputeResponseStore.waiting) }, pass: handIn),
+        ]
+    }
+
+    private func isWorthAsking(_ provider: any ProviderDisputes) -> SQL {
+        let every: Int64 = provider.disputesPolledEvery.components.seconds
+        let isTurn: SQL = DisputeReadingStore.isTurn(of: provider.name, every: every)
+        guard let news: News = news[provider.name] else { return isTurn }
+        return "\(isTurn) AND (\(news(DisputeReadingStore.cursor(of: provider.name))))"
+    }
+
+    @Sendable private func handIn() async throws {
         for id in try await dueResponses() {
             do { try await respond.finish(id) } catch {
                 warn("a response to a dispute stays where it is", ["response_id": "\(id)", "error": "\(error)"])

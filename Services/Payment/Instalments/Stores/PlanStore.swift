@@ -72,8 +72,13 @@ package enum PlanStore {
     }
 
     private static func due(by now: Instant, limit: Int) -> SQL {
-        "WHERE p.next_step_at <= \(now) ORDER BY p.next_step_at LIMIT \(limit) FOR UPDATE OF p SKIP LOCKED"
+        "\(due(by: now)) LIMIT \(limit) FOR UPDATE OF p SKIP LOCKED"
     }
+
+    private static func due(by now: Instant) -> SQL { "WHERE p.next_step_at <= \(now) ORDER BY p.next_step_at" }
+
+    /// Plans with something to do by a time.
+    static func waiting(by time: Instant) -> SQL { "SELECT p.id FROM instalment_plans p \(due(by: time))" }
 
     /// When the next plan has something to do.
     static func nextStep(in db: borrowing PostgresTransaction) throws -> Instant? {

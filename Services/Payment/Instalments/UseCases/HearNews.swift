@@ -29,6 +29,9 @@ package struct HearNews: Sendable {
         }
     }
 
+    /// What nobody has heard.
+    static let unheard: SQL = "SELECT id, payment_id, status, attempts, customer_id FROM plan_news ORDER BY id"
+
     let logger: Logger
 
     /// - Parameter logger: Told what stays.
@@ -38,10 +41,7 @@ package struct HearNews: Sendable {
     /// - Returns: How much was heard.
     package func callAsFunction(at now: Instant, in db: borrowing PostgresTransaction) throws -> Int {
         let items: [Item] = try db.query(
-            """
-            SELECT id, payment_id, status, attempts, customer_id FROM plan_news
-            ORDER BY id LIMIT \(Self.batchLimit) FOR UPDATE SKIP LOCKED
-            """, as: Item.self)
+            "\(Self.unheard) LIMIT \(Self.batchLimit) FOR UPDATE SKIP LOCKED", as: Item.self)
         guard !items.isEmpty else { return 0 }
         do {
             try db.savepoint { try Self.take(items, at: now, in: db) }

@@ -123,6 +123,8 @@ enum InstalmentOutcomes {
             try work.apply(.paid(number: part.number, amount: taken, on: day), payment: purpose.payment)
         }
         try giveBack(try amount.subtracting(taken), purpose, &work, at: now, in: db)
+        // A payment takes money once: of one that only a part was captured of nothing more can be asked.
+        work.change { $0.parts[index].nextAttempt = nil }
         // A late fee that came while the money was under way is not asked for: nothing is left to ask with.
         let after: Instalment = work.record.plan.instalments[index]
         if after.status == .late, try after.owed().minor <= after.lateFee.minor {
@@ -189,6 +191,11 @@ enum InstalmentOutcomes {
         let owed: Settlement = try work.record.plan.settlement(on: day)
         let rounding: Money = owed.amount.minor < settlement.rounding.minor ? owed.amount : settlement.rounding
         let amount: Money = try owed.amount.subtracting(rounding)
+        // Only a part was captured, at the provider's own pages: it pays nothing off.
+        guard purpose.captured.minor >= amount.minor else {
+            try PlanWriter.end(settlement.id, .failed, in: db)
+            return try giveBack(purpose.captured, purpose, &work, at: now, in: db)
+        }
         if owed.amount.isPositive {
             try work.apply(.settled(amount: amount, rounding: rounding, on: day), payment: purpose.payment)
         }

@@ -111,11 +111,15 @@ enum InstalmentPayments {
             """)
     }
 
-    /// Ends a plan whose first payment was declined: that is given up, and nothing is booked.
+    /// Ends a plan whose first payment was declined: that is given up, nothing is booked, and a card that was to be kept for
+    /// the plan is not.
     static func fail(
         _ work: inout PlanWork, with payment: PaymentID, at now: Instant, in db: borrowing PostgresTransaction
     ) throws {
         _ = try giveUp([payment], reason: "plan_failed", at: now, in: db)
+        if let method: PaymentMethodID = work.record.methodID {
+            try PaymentMethodStore.letGo(method, at: now, in: db)
+        }
         try work.end(.failed)
     }
 

@@ -7,9 +7,6 @@ package import ServiceKit
 /// Goes on with every provider: reads its lines, matches and books them, and books payouts that have arrived. Providers
 /// known only from files are matched too.
 package struct ReconcileProviders: Sendable {
-    /// How often it looks whether something is due, beside the moments at which the business clock jumps.
-    private static let look: Duration = .milliseconds(500)
-
     let read: ImportSettlements
     let match: MatchSettlements
     let arrivals: BookArrivals
@@ -27,31 +24,29 @@ package struct ReconcileProviders: Sendable {
         self.logger = logger
     }
 
-    /// The loops of a service: every `payment.reconciliation_interval_seconds`, and as soon as something is due by the
-    /// business clock.
+    /// The work of a service.
     /// - Throws: `ServiceConfiguration.Invalid` for fees that cannot be read.
-    package static func loops(
+    package init(
         _ parts: ServiceParts, providers: [any PaymentProvider]
-    ) throws(ServiceConfiguration.Invalid) -> [BackgroundLoop] {
-        let reconcile = ReconcileProviders(
+    ) throws(ServiceConfiguration.Invalid) {
+        self.init(
             providers: providers.compactMap { $0 as? any ProviderSettlements }, pool: parts.pool, clock: parts.clock,
             policy: try ReconciliationPolicy(parts.configuration), logger: parts.logger)
-        let interval: Int = parts.configuration.int("payment.reconciliation_interval_seconds", default: 300)
-        return [
-            BackgroundLoop(name: "reconcile", every: .seconds(interval)) { try await reconcile.pass() },
-            BackgroundLoop(name: "reconcile what is due") {
-                let due: Int64 = try await parts.pool.transaction(readOnly: true) { db in
-                    try ReconciliationConsistency.inFlight(db)
-                }
-                if due > 0 { try await reconcile.pass() }
-                return .due(nil, atMost: Self.look)
-            },
-        ]
+    }
+
+    /// Goes over everything again and again.
+    package func loop(every interval: Duration) -> BackgroundLoop {
+        BackgroundLoop(name: "reconcile", every: interval) { try await pass() }
+    }
+
+    /// Goes over everything as soon as something is due by the business clock.
+    package var look: Look {
+        Look(name: "reconcile what is due", when: { "(\(ReconciliationConsistency.due)) > 0" }, pass: pass)
     }
 
     /// Once over everything; a provider that does not answer, or whose lines cannot be booked, holds up no other.
     /// - Throws: The first of the faults that were not a provider's, when all else is done.
-    package func pass() async throws {
+    @Sendable package func pass() async throws {
         var failure: (any Error)?
         for provider in read.providers {
             do { try await read(provider) } catch let fault as ProviderFault {

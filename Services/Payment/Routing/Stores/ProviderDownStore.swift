@@ -20,6 +20,14 @@ enum ProviderDownStore {
         return Dictionary(rows) { first, _ in first }
     }
 
+    /// Whether others are out than these.
+    static func differ(from names: Set<String>) -> SQL {
+        """
+        EXISTS (SELECT 1 FROM providers_down WHERE provider <> ALL(\(names.sorted())::text[]))
+            OR (SELECT count(*) FROM providers_down) <> \(names.count)
+        """
+    }
+
     /// Takes a provider out, or in again; repeating changes nothing but the reason, where one is given.
     static func set(
         _ provider: String, isDown: Bool, reason: String?, at now: Instant, by principal: String,

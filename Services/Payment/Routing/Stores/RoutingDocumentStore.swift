@@ -32,6 +32,9 @@ package struct RoutingVersion: Sendable {
 
 /// SQL over routing rules. Versions are only ever added; the newest counts.
 package enum RoutingDocumentStore {
+    /// The number of the version that counts, zero where there has never been one.
+    static let latest: SQL = "SELECT coalesce(max(version), 0) FROM routing_documents"
+
     /// The version that counts; `nil` when there has never been one.
     package static func current(in db: borrowing PostgresTransaction) throws -> RoutingVersion? {
         try db.first("SELECT \(columns) FROM routing_documents ORDER BY version DESC LIMIT 1", read)
@@ -54,10 +57,7 @@ package enum RoutingDocumentStore {
         in db: borrowing PostgresTransaction
     ) throws -> RoutingVersion? {
         _ = try db.execute("LOCK TABLE routing_documents IN SHARE ROW EXCLUSIVE MODE")
-        let latest: Int64 =
-            try db.first("SELECT coalesce(max(version), 0) FROM routing_documents") { row in
-                try row.next()
-            } ?? 0
+        let latest: Int64 = try db.first(Self.latest) { row in try row.next() } ?? 0
         if let replaces, replaces != latest { return nil }
         let version = RoutingVersion(
             number: latest + 1, document: document, createdAt: now, createdBy: principal)

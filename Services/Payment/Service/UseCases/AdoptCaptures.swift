@@ -35,7 +35,7 @@ extension CapturePayment {
             missing.append((taking, amount))
         }
         guard !missing.isEmpty else { return payment }
-        if total < payment.amount.minor, try PaymentStore.isOwed(payment, in: db) {
+        if total < payment.amount.minor, try Self.isPaidWhole(payment, in: db) {
             let fault = ProviderFault.unusable("only \(total) of \(payment.id), which is paid whole, is captured")
             db.onCommit { ProviderAlarms.shared.note(fault, of: payment.provider, on: .capture, isSingular: true) }
         }
@@ -47,6 +47,12 @@ extension CapturePayment {
             _ = try book(id, reference: part.taking.reference, at: now, in: db)
         }
         return try PaymentStore.find(payment.id, in: db) ?? payment
+    }
+
+    /// Whether nobody else may take a part of it: an invoice's that is not withdrawn, or a plan's.
+    private static func isPaidWhole(_ payment: PaymentRecord, in db: borrowing PostgresTransaction) throws -> Bool {
+        try payment.invoiceID == nil
+            ? PaymentStore.isOfPlan(payment.id, in: db) : PaymentStore.isOwed(payment, in: db)
     }
 
     private static func id(

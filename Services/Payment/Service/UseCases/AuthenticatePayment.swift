@@ -7,7 +7,7 @@ import PaymentDomain
 package import PaymentRecords
 package import PaymentThreeDS
 import Postgres
-import ServiceKit
+package import ServiceKit
 
 /// Authenticates the customer of a payment whose bank asked for it, by 3-D Secure: the issuer is asked once for an attempt,
 /// and its word, from the first answer or from the RReq, begins an authenticated attempt or declines the payment.
@@ -268,11 +268,17 @@ package struct AuthenticatePayment: Sendable {
         }
     }
 
-    var loop: BackgroundLoop { BackgroundLoop(name: "3-D Secure", every: .seconds(1)) { try await sweep() } }
+    package var look: Look { Look(name: "3-D Secure", rest: .seconds(1), when: { late }, pass: sweep) }
+
+    private var late: SQL {
+        let now: Instant = clock.now
+        let (pages, asked): (SQL, SQL) = (AuthenticationPages.late(at: now), AuthenticationStore.late(at: now))
+        return "\(SQL.exists(pages)) OR \(SQL.exists(asked))"
+    }
 
     /// Ends what nobody has ended in time: a challenge that was walked away from is a no, and so is one that the customer
     /// never came for.
-    package func sweep() async throws {
+    @Sendable package func sweep() async throws {
         let now: Instant = clock.now
         try await pool.transactionRetrying { db in
             for page in try AuthenticationPages.close(at: now, limit: Self.passLimit, in: db) {

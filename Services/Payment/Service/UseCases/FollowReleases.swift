@@ -49,7 +49,7 @@ struct FollowReleases: Sendable {
         let payment: PaymentID
         /// Whether it is captured by requests of their own.
         let isManual: Bool
-        /// A person has declined it; or its capture was refused for good, and it is an invoice's or a plan's.
+        /// A person has declined it; its invoice was withdrawn; or its capture was refused for good, and it is an invoice's or a plan's.
         let isUnwanted: Bool
         let reference: ProviderReference
     }
@@ -58,7 +58,7 @@ struct FollowReleases: Sendable {
         let found: (payment: PaymentID, isManual: Bool, isUnwanted: Bool)? = try db.first(
             """
             SELECT p.id, p.capture_method = \(CaptureMethod.manual.rawValue),
-                p.review_status IS NOT DISTINCT FROM \(ReviewStatus.declined.rawValue)
+                p.review_status IS NOT DISTINCT FROM \(ReviewStatus.declined.rawValue) OR p.invoice_voided
                 OR (coalesce(p.invoice_id, p.instalment_id) IS NOT NULL AND EXISTS (
                     SELECT 1 FROM captures c WHERE c.payment_id = p.id AND c.is_final AND c.status = 'failed'
                         AND c.created_at >= a.started_at))

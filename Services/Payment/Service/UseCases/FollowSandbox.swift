@@ -2,14 +2,11 @@ import BillingCore
 package import Logging
 package import PaymentInbound
 package import PaymentSandbox
-import ServiceKit
+package import ServiceKit
 
 /// Hears what the sandbox says by itself, as webhooks tell it of outside providers: that a bank has answered a debit, that a
 /// refund was made or has come back. A word is told again, later, until it was settled.
 package struct FollowSandbox: Sendable {
-    /// How often it listens: who moves the business clock waits for what follows.
-    static let interval: Duration = .seconds(1)
-
     private let due: SandboxDue
     private let news: any NewsHandler
     private let logger: Logger
@@ -20,13 +17,12 @@ package struct FollowSandbox: Sendable {
         self.logger = logger
     }
 
-    var loop: BackgroundLoop {
-        BackgroundLoop(name: "the sandbox's words", every: Self.interval) { try await pass() }
-    }
+    /// Who moves the business clock waits for what follows.
+    package var look: Look { Look(name: "the sandbox's words", when: { due.isDue }, pass: pass) }
 
     /// Settles what is due now; what cannot be settled yet is put off and holds up no other.
     /// - Throws: `PostgresError` and `CancellationError`; what was not reached then is due as before.
-    package func pass() async throws {
+    @Sendable package func pass() async throws {
         for word in try await due.words() {
             do { try await settle(word) } catch {
                 try Task.checkCancellation()

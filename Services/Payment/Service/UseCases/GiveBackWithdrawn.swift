@@ -16,21 +16,24 @@ struct GiveBackWithdrawn: Sendable {
     let clock: any WallClock
     let logger: Logger
 
+    /// Payments with something to give back.
+    static let taken: SQL = """
+        SELECT \(PaymentRecord.columns) FROM payments p
+        WHERE (p.invoice_voided OR p.give_back)
+            AND p.amount_captured > p.amount_refunded + p.amount_disputed
+            AND p.status = \(PaymentStatus.succeeded.rawValue)
+            AND NOT EXISTS (SELECT 1 FROM refunds r WHERE r.payment_id = p.id
+                AND r.reason = \(OwnRefund.ofWithdrawnInvoice) AND r.status = \(FollowUpStatus.failed.rawValue))
+        ORDER BY p.id
+        """
+
     /// Stores the refunds of some payments.
     /// - Returns: The refunds; they are to be made.
     func callAsFunction(limit: Int) async throws -> [RefundID] {
         let now: Instant = clock.now
         let stored: [(payment: PaymentID, refunds: [RefundID])] = try await pool.transaction { db in
             let payments: [PaymentRecord] = try db.query(
-                """
-                SELECT \(PaymentRecord.columns) FROM payments p
-                WHERE (p.invoice_voided OR p.give_back)
-                    AND p.amount_captured > p.amount_refunded + p.amount_disputed
-                    AND p.status = \(PaymentStatus.succeeded.rawValue)
-                    AND NOT EXISTS (SELECT 1 FROM refunds r WHERE r.payment_id = p.id
-                        AND r.reason = \(OwnRefund.ofWithdrawnInvoice) AND r.status = \(FollowUpStatus.failed.rawValue))
-                ORDER BY p.id LIMIT \(limit) FOR UPDATE OF p SKIP LOCKED
-                """, as: PaymentRecord.self)
+                "\(Self.taken) LIMIT \(limit) FOR UPDATE OF p SKIP LOCKED", as: PaymentRecord.self)
             return try payments.map { payment in
                 let reason: String = OwnRefund.ofWithdrawnInvoice
                 return (payment.id, try RefundStore.reserveRest(of: payment, reason: reason, at: now, in: db))

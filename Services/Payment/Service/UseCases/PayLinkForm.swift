@@ -87,7 +87,9 @@ extension PayLink {
         return PaymentMethodRecord(
             id: id, customerID: customer, brand: entered.card.brand, last4: entered.card.last4,
             expMonth: entered.card.expMonth, expYear: entered.card.expYear,
-            fingerprint: entered.fingerprint ?? id.rawValue, provider: provider, providerToken: entered.token,
+            // As that of a method the provider keeps (``KeptMethodStore``): one card is one card.
+            fingerprint: entered.fingerprint.map { "\(provider):\($0)" } ?? id.rawValue, provider: provider,
+            providerToken: entered.token,
             providerCustomer: entered.customer, isDefault: false, isSingleUse: true, createdAt: now)
     }
 

@@ -20,6 +20,9 @@ struct ReleaseLateHolds: Sendable {
     let pool: PostgresPool
     let logger: Logger
 
+    /// What is due.
+    static let held: SQL = "SELECT id FROM payment_attempts WHERE release_at <= now() ORDER BY release_at"
+
     /// Takes what is due; nobody else does before its next time, which is twice as far away after each, a day at most.
     func due(limit: Int) async throws -> [Hold] {
         try await pool.transaction { db in
@@ -27,9 +30,7 @@ struct ReleaseLateHolds: Sendable {
                 """
                 UPDATE payment_attempts SET releases = releases + 1,
                     release_at = now() + make_interval(secs => least(60 * 2 ^ least(releases, 20), 86400))
-                WHERE id IN (
-                    SELECT id FROM payment_attempts WHERE release_at <= now()
-                    ORDER BY release_at LIMIT \(limit) FOR UPDATE SKIP LOCKED)
+                WHERE id IN (\(Self.held) LIMIT \(limit) FOR UPDATE SKIP LOCKED)
                 RETURNING id, provider, provider_reference
                 """
             ) { row in Hold(attempt: try row.next(), provider: try row.next(), reference: try row.next()) }

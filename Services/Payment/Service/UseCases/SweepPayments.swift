@@ -1,7 +1,7 @@
 import BillingCore
 import Logging
 import PaymentContract
-package import PaymentDomain
+import PaymentDomain
 import PaymentRecords
 import Postgres
 package import ServiceKit
@@ -10,8 +10,6 @@ package import ServiceKit
 ///
 /// Goes by real time: the test clock makes nobody late. Rows are skipped while another instance holds them.
 package struct SweepPayments: Sendable {
-    /// How often it looks.
-    static let interval: Duration = .milliseconds(500)
     /// Rows taken in one pass.
     static let passLimit = 500
     /// Rows of one kind that are moved on at once.
@@ -29,60 +27,56 @@ package struct SweepPayments: Sendable {
     let policy: SweepPolicy
     let logger: Logger
 
+    /// One look at everything. What cannot be moved on yet is looked at again later and holds up nothing else.
+    package func pass() async throws { try await Looks(looks, pool).pass() }
+
     /// Each kind of work goes by itself: while a provider leaves some of it without an answer, payments that Fraud says
     /// nothing of are decided all the same.
-    package var loops: [BackgroundLoop] {
-        looks.map { BackgroundLoop(name: "sweep: \($0.what)", every: Self.interval, pass: $0.look) }
-    }
-
-    /// One look at everything. What cannot be moved on yet is looked at again later and holds up nothing else.
-    package func pass() async throws { for (_, look) in looks { try await look() } }
-
-    private typealias Look = @Sendable () async throws -> Void
-
-    /// What it looks for.
-    private var looks: [(what: String, look: Look)] {
+    package var looks: [Look] {
         [
-            ("silent fraud", decideForSilentFraud),
-            (
-                "lost charges",
-                { await each(try await lostCharges(), "payment", \.paymentID.rawValue) { try await charge.resume($0) } }
-            ),
-            (
-                "waiting customers",
-                {
-                    await each(try await waitingForCustomers(), "payment", \.paymentID.rawValue) {
-                        try await charge.resume($0)
-                    }
+            Look(name: "sweep: silent fraud", when: { .exists(unheard) }, pass: decideForSilentFraud),
+            Look(name: "sweep: lost charges", when: { .exists(unanswered("payments")) }) {
+                await each(try await lostCharges(), "payment", \.paymentID.rawValue) { try await charge.resume($0) }
+            },
+            Look(name: "sweep: waiting customers", when: { .exists(Self.waiting) }) {
+                await each(try await waitingForCustomers(), "payment", \.paymentID.rawValue) {
+                    try await charge.resume($0)
                 }
-            ),
-            (
-                "expired actions",
-                {
-                    await each(try await expiredActions(), "payment", \.paymentID.rawValue) {
-                        try await charge.expire($0)
-                    }
+            },
+            Look(name: "sweep: expired actions", when: { .exists(overtime) }) {
+                await each(try await expiredActions(), "payment", \.paymentID.rawValue) {
+                    try await charge.expire($0)
                 }
-            ),
-            (
-                "captures",
-                {
-                    let captures: [CaptureID] = try await unanswered("captures", as: CaptureID.self)
-                    await each(captures, "capture", \.rawValue) { _ = try await capture.finish($0) }
-                }
-            ),
-            ("left challenges", failLeftChallenges), ("releases", releaseStopped),
+            },
+            Look(name: "sweep: captures", when: { .exists(unanswered("captures")) }) {
+                let captures: [CaptureID] = try await take("captures", as: CaptureID.self)
+                await each(captures, "capture", \.rawValue) { _ = try await capture.finish($0) }
+            },
+            Look(name: "sweep: left challenges", when: { .exists(leftChallenges) }, pass: failLeftChallenges),
+            Look(
+                name: "sweep: releases", when: { "\(SQL.exists(stopped)) OR \(SQL.exists(overdueHolds))" },
+                pass: releaseStopped),
             // Before others look at those holds and put their next look off.
-            ("withdrawn holds", releaseWithdrawn), ("holds", lookAtHolds),
-            ("late holds", releaseLateHolds), ("withdrawn invoices", giveBackWithdrawn), ("refunds", refundStopped),
-            ("payment methods", keepStopped),
-            ("removed methods", { try await remove.pass() }),
+            Look(name: "sweep: withdrawn holds", when: { .exists(Self.withdrawn) }, pass: releaseWithdrawn),
+            Look(name: "sweep: holds", when: { .exists(Self.longHeld) }, pass: lookAtHolds),
+            Look(name: "sweep: late holds", when: { .exists(ReleaseLateHolds.held) }, pass: releaseLateHolds),
+            Look(
+                name: "sweep: withdrawn invoices", when: { .exists(GiveBackWithdrawn.taken) }, pass: giveBackWithdrawn),
+            Look(name: "sweep: refunds", when: { .exists(unanswered("refunds")) }, pass: refundStopped),
+            Look(name: "sweep: payment methods", when: { stoppedMethods }, pass: keepStopped),
+            Look(name: "sweep: removed methods", when: { .exists(MethodRemovalStore.due) }) { try await remove.pass() },
         ]
     }
 
+    /// Methods whose keeping is to be asked about.
+    private var stoppedMethods: SQL {
+        let stopped: SQL = KeptMethodStore.stopped(lostSeconds: policy.lostSeconds)
+        let waiting: SQL = KeptMethodStore.waiting(at: clock.now, lostSeconds: policy.lostSeconds)
+        return "\(SQL.exists(stopped)) OR \(SQL.exists(waiting))"
+    }
+
     @Sendable private func releaseStopped() async throws {
-        let lost: [PaymentID] = try await stopped(
-            "payments", in: "'canceling' AND (look_at IS NULL OR look_at <= now())", as: PaymentID.self)
+        let lost: [PaymentID] = try await stoppedReleases()
         await each(try await lost + expiredAuthorizations(), "release", \.rawValue) { try await cancel.finish($0) }
     }
 
@@ -105,7 +99,7 @@ package struct SweepPayments: Sendable {
     }
 
     @Sendable private func refundStopped() async throws {
-        let refunds: [RefundID] = try await unanswered("refunds", as: RefundID.self)
+        let refunds: [RefundID] = try await take("refunds", as: RefundID.self)
         await each(refunds, "refund", \.rawValue) { _ = try await refund.finish($0) }
     }
 
@@ -135,21 +129,25 @@ package struct SweepPayments: Sendable {
         }
     }
 
+    /// Payments that Fraud has said nothing of in time.
+    private var unheard: SQL {
+        """
+        SELECT id, attempt_id, amount, currency, off_session AND NOT customer_started FROM payments
+        WHERE status = 'created' AND stepped_at < now() - make_interval(secs =>
+            CASE WHEN off_session AND NOT customer_started
+                 THEN \(policy.offSessionSilenceSeconds)::double precision
+                 ELSE \(policy.silenceSeconds)::double precision END)
+        ORDER BY stepped_at
+        """
+    }
+
     @Sendable private func decideForSilentFraud() async throws {
         let verdicts: ApplyVerdicts = verdicts
         let policy: SweepPolicy = policy
+        let unheard: SQL = unheard
         let now: Instant = clock.now
         let decided: [PaymentID] = try await pool.transaction { db in
-            let waiting: [Verdict] = try db.query(
-                """
-                SELECT id, attempt_id, amount, currency, off_session AND NOT customer_started FROM payments
-                WHERE status = 'created' AND stepped_at < now() - make_interval(secs =>
-                    CASE WHEN off_session AND NOT customer_started
-                         THEN \(policy.offSessionSilenceSeconds)::double precision
-                         ELSE \(policy.silenceSeconds)::double precision END)
-                ORDER BY stepped_at LIMIT \(Self.passLimit) FOR UPDATE SKIP LOCKED
-                """
-            ) { row in
+            let waiting: [Verdict] = try db.query("\(unheard) LIMIT \(Self.passLimit) FOR UPDATE SKIP LOCKED") { row in
                 let (id, attempt): (PaymentID, AttemptID) = (try row.next(), try row.next())
                 let amount = Money(minor: try row.next(), currency: try row.next())
                 let risk: RiskVerdict = .fallback(policy.fallback, of: amount, isUnattended: try row.next())
@@ -165,15 +163,17 @@ package struct SweepPayments: Sendable {
         }
     }
 
+    /// Rows of payments, captures or refunds whose outcome nobody has recorded.
+    private func unanswered(_ table: SQL) -> SQL { "SELECT id FROM \(table) WHERE \(policy.isDue) ORDER BY stepped_at" }
+
     /// Charges whose outcome nobody has recorded; taking them counts as a step, so that no other instance does.
     private func lostCharges() async throws -> [ApprovedAttempt] {
-        let policy: SweepPolicy = policy
+        let lost: SQL = unanswered("payments")
         return try await pool.transaction { db in
             try db.query(
                 """
                 UPDATE payments p SET looks = \(Self.looksTaken), stepped_at = now()
-                FROM (SELECT id FROM payments WHERE \(policy.isDue)
-                      ORDER BY stepped_at LIMIT \(Self.passLimit) FOR UPDATE SKIP LOCKED) AS lost, payment_methods m
+                FROM (\(lost) LIMIT \(Self.passLimit) FOR UPDATE SKIP LOCKED) AS lost, payment_methods m
                 WHERE p.id = lost.id AND m.id = p.payment_method_id
                 RETURNING \(ApprovedAttempt.columns)
                 """, as: ApprovedAttempt.self)
@@ -181,14 +181,13 @@ package struct SweepPayments: Sendable {
     }
 
     /// Captures or refunds whose outcome nobody has recorded; taking them counts as a step, like that of a lost charge.
-    private func unanswered<ID: PostgresCodable & Sendable>(_ table: SQL, as id: ID.Type) async throws -> [ID] {
-        let policy: SweepPolicy = policy
+    private func take<ID: PostgresCodable & Sendable>(_ table: SQL, as id: ID.Type) async throws -> [ID] {
+        let lost: SQL = unanswered(table)
         return try await pool.transaction { db in
             try db.query(
                 """
-                UPDATE \(table) p SET looks = \(Self.looksTaken), stepped_at = now() WHERE id IN (
-                    SELECT id FROM \(table) WHERE \(policy.isDue)
-                    ORDER BY stepped_at LIMIT \(Self.passLimit) FOR UPDATE SKIP LOCKED)
+                UPDATE \(table) p SET looks = \(Self.looksTaken), stepped_at = now()
+                WHERE id IN (\(lost) LIMIT \(Self.passLimit) FOR UPDATE SKIP LOCKED)
                 RETURNING id
                 """
             ) { row in try row.next() }
@@ -200,13 +199,11 @@ package struct SweepPayments: Sendable {
     private static var looksTaken: SQL { "p.looks + (p.look_at IS NULL OR p.look_at <= p.stepped_at)::integer" }
 
     /// Payments that wait for their customer on a page of the provider's, who may have finished without coming back.
+    private static let waiting: SQL =
+        "SELECT id FROM payments WHERE status = 'requires_action' AND look_at <= now() ORDER BY look_at"
+
     private func waitingForCustomers() async throws -> [ApprovedAttempt] {
-        try await pool.transaction { db in
-            try db.query(
-                Self.taking(
-                    "SELECT id FROM payments WHERE status = 'requires_action' AND look_at <= now() ORDER BY look_at"),
-                as: ApprovedAttempt.self)
-        }
+        try await pool.transaction { db in try db.query(Self.taking(Self.waiting), as: ApprovedAttempt.self) }
     }
 
     /// Methods whose owners are asked for by their banks, who may have finished without coming back.
@@ -218,37 +215,46 @@ package struct SweepPayments: Sendable {
     }
 
     /// Payments whose customer has had the time there is, by the business clock.
-    private func expiredActions() async throws -> [ApprovedAttempt] {
-        let now: Instant = clock.now
-        let policy: SweepPolicy = policy
-        return try await pool.transaction { db in
-            try db.query(
-                Self.taking(
-                    """
-                    SELECT id FROM payments WHERE status = 'requires_action' AND look_at IS NOT NULL
-                        AND action_expires_at <= \(now)
-                        AND stepped_at <= now() - make_interval(secs => \(policy.lostSeconds)) ORDER BY look_at
-                    """), as: ApprovedAttempt.self)
-        }
+    private var overtime: SQL {
+        """
+        SELECT id FROM payments WHERE status = 'requires_action' AND look_at IS NOT NULL
+            AND action_expires_at <= \(clock.now)
+            AND stepped_at <= now() - make_interval(secs => \(policy.lostSeconds)) ORDER BY look_at
+        """
     }
 
-    /// Fails payments whose customer has not passed a challenge of ours in time, by the business clock. Those with a page
-    /// or an issuer that was asked end with that; no provider waits for any of them.
+    private func expiredActions() async throws -> [ApprovedAttempt] {
+        let overtime: SQL = overtime
+        return try await pool.transaction { db in try db.query(Self.taking(overtime), as: ApprovedAttempt.self) }
+    }
+
+    /// Payments whose customer has not passed a challenge of ours in time, by the business clock. Those with a page or an
+    /// issuer that was asked end with that; no provider waits for any of them.
+    private var leftChallenges: SQL {
+        """
+        SELECT \(PaymentRecord.columns) FROM payments p
+        WHERE p.status = 'requires_action' AND p.action_expires_at <= \(clock.now)
+            AND p.next_action->>'type' = \(NextAction.challenge.kind)
+            AND NOT EXISTS (SELECT 1 FROM three_d_secure_pages a WHERE a.attempt_id = p.attempt_id)
+            AND NOT EXISTS (SELECT 1 FROM three_d_secure s WHERE s.attempt_id = p.attempt_id)
+        ORDER BY p.action_expires_at
+        """
+    }
+
     @Sendable private func failLeftChallenges() async throws {
+        let challenges: SQL = leftChallenges
         let now: Instant = clock.now
         try await pool.transaction { db in
             let left: [PaymentRecord] = try db.query(
-                """
-                SELECT \(PaymentRecord.columns) FROM payments p
-                WHERE p.status = 'requires_action' AND p.action_expires_at <= \(now)
-                    AND p.next_action->>'type' = \(NextAction.challenge.kind)
-                    AND NOT EXISTS (SELECT 1 FROM three_d_secure_pages a WHERE a.attempt_id = p.attempt_id)
-                    AND NOT EXISTS (SELECT 1 FROM three_d_secure s WHERE s.attempt_id = p.attempt_id)
-                ORDER BY p.action_expires_at LIMIT \(Self.passLimit) FOR UPDATE OF p SKIP LOCKED
-                """, as: PaymentRecord.self)
+                "\(challenges) LIMIT \(Self.passLimit) FOR UPDATE OF p SKIP LOCKED", as: PaymentRecord.self)
             for payment in left { try ContinuePayment.decide(payment, .refused, at: now, in: db) }
         }
     }
+
+    private static let withdrawn: SQL = """
+        SELECT \(PaymentRecord.columns) FROM payments p
+        WHERE p.status = 'authorized' AND p.look_at <= now() AND p.invoice_voided ORDER BY p.look_at
+        """
 
     /// Asks again for the release of what is held for withdrawn invoices and a provider would not let go, once it is time to
     /// look.
@@ -256,14 +262,13 @@ package struct SweepPayments: Sendable {
         let now: Instant = clock.now
         try await pool.transaction { db in
             let held: [PaymentRecord] = try db.query(
-                """
-                SELECT \(PaymentRecord.columns) FROM payments p
-                WHERE p.status = 'authorized' AND p.look_at <= now() AND p.invoice_voided
-                ORDER BY p.look_at LIMIT \(Self.passLimit) FOR UPDATE SKIP LOCKED
-                """, as: PaymentRecord.self)
+                "\(Self.withdrawn) LIMIT \(Self.passLimit) FOR UPDATE SKIP LOCKED", as: PaymentRecord.self)
             try CancelPayment.withdraw(held, at: now, in: db)
         }
     }
+
+    private static let longHeld: SQL =
+        "SELECT id FROM payments WHERE status = 'authorized' AND look_at <= now() ORDER BY look_at"
 
     /// Authorizations that have not been looked at for some days: their provider may have let go, and the news of it may be
     /// lost. Taking one sets the time of its next look, a day later, then ever more rarely, up to eight days.
@@ -273,9 +278,7 @@ package struct SweepPayments: Sendable {
                 """
                 UPDATE payments SET looks = looks + 1,
                     look_at = now() + make_interval(days => (2 ^ least(looks, 3))::integer)
-                WHERE id IN (
-                    SELECT id FROM payments WHERE status = 'authorized' AND look_at <= now()
-                    ORDER BY look_at LIMIT \(Self.passLimit) FOR UPDATE SKIP LOCKED)
+                WHERE id IN (\(Self.longHeld) LIMIT \(Self.passLimit) FOR UPDATE SKIP LOCKED)
                 RETURNING attempt_id
                 """
             ) { row in try row.next() }
@@ -292,69 +295,47 @@ package struct SweepPayments: Sendable {
         """
     }
 
-    /// Rows of a table that stopped in a state; taking them counts as a step, so that no other instance does.
-    private func stopped<ID: PostgresCodable & Sendable>(
-        _ table: SQL, in status: SQL, as id: ID.Type
-    ) async throws -> [ID] {
-        let policy: SweepPolicy = policy
+    /// Releases that stopped on their way.
+    private var stopped: SQL {
+        """
+        SELECT id FROM payments
+        WHERE status = 'canceling' AND (look_at IS NULL OR look_at <= now())
+            AND stepped_at < now() - make_interval(secs => \(policy.lostSeconds)) ORDER BY stepped_at
+        """
+    }
+
+    /// Releases that stopped; taking them counts as a step, so that no other instance does.
+    private func stoppedReleases() async throws -> [PaymentID] {
+        let stopped: SQL = stopped
         return try await pool.transaction { db in
             try db.query(
                 """
-                UPDATE \(table) SET stepped_at = now() WHERE id IN (
-                    SELECT id FROM \(table)
-                    WHERE status = \(status) AND stepped_at < now() - make_interval(secs => \(policy.lostSeconds))
-                    ORDER BY stepped_at LIMIT \(Self.passLimit) FOR UPDATE SKIP LOCKED)
+                UPDATE payments SET stepped_at = now()
+                WHERE id IN (\(stopped) LIMIT \(Self.passLimit) FOR UPDATE SKIP LOCKED)
                 RETURNING id
                 """
             ) { row in try row.next() }
         }
     }
 
-    /// Begins the release of authorizations whose time is over by the business clock; a capture under way is waited for.
-    /// Whether there is one is judged again once the rows are locked: one may have begun since the first statement looked.
+    /// Authorizations whose time is over by the business clock; a capture under way is waited for.
+    private var overdueHolds: SQL {
+        """
+        SELECT \(PaymentRecord.columns) FROM payments p
+        WHERE p.status = 'authorized' AND p.authorization_expires_at <= \(clock.now)
+            AND NOT EXISTS (SELECT 1 FROM captures c WHERE c.payment_id = p.id AND c.status = 'processing')
+        ORDER BY p.authorization_expires_at
+        """
+    }
+
+    /// Begins the release of those. Whether a capture is under way is judged again once the rows are locked: one may have
+    /// begun since the first statement looked.
     private func expiredAuthorizations() async throws -> [PaymentID] {
-        let now: Instant = clock.now
+        let overdue: SQL = overdueHolds
         return try await pool.transaction { db in
             let over: [PaymentRecord] = try db.query(
-                """
-                SELECT \(PaymentRecord.columns) FROM payments p
-                WHERE p.status = 'authorized' AND p.authorization_expires_at <= \(now)
-                    AND NOT EXISTS (SELECT 1 FROM captures c WHERE c.payment_id = p.id AND c.status = 'processing')
-                ORDER BY p.authorization_expires_at LIMIT \(Self.passLimit) FOR UPDATE OF p SKIP LOCKED
-                """, as: PaymentRecord.self)
+                "\(overdue) LIMIT \(Self.passLimit) FOR UPDATE OF p SKIP LOCKED", as: PaymentRecord.self)
             return Array(try PaymentStore.release(over, in: db))
         }
-    }
-}
-
-/// When something counts as stopped; `payment.*` tunables.
-package struct SweepPolicy: Sendable {
-    /// Fraud is silent after this, with the customer waiting: also for what they have just brought about without being there
-    /// to authenticate (`payment.fraud_timeout_seconds`).
-    let silenceSeconds: Int
-    /// Fraud is silent after this for renewals, which nobody waits for (`payment.fraud_timeout_off_session_seconds`).
-    let offSessionSilenceSeconds: Int
-    /// A provider call without an outcome is read back after this (`payment.lost_call_seconds`).
-    /// Looks without an answer are repeated after waits that double from there to an hour.
-    let lostSeconds: Int
-    /// What a silent Fraud means (`payment.fraud_fallback`).
-    let fallback: FraudFallback
-
-    /// Sets every limit.
-    package init(silenceSeconds: Int, offSessionSilenceSeconds: Int, lostSeconds: Int, fallback: FraudFallback) {
-        self.silenceSeconds = silenceSeconds
-        self.offSessionSilenceSeconds = offSessionSilenceSeconds
-        self.lostSeconds = lostSeconds
-        self.fallback = fallback
-    }
-
-    /// Whether it is time to ask the provider about a payment, a capture or a refund again.
-    fileprivate var isDue: SQL {
-        """
-        status = 'processing' AND (look_at IS NULL OR look_at <= now())
-            AND stepped_at < now() - make_interval(secs => \(lostSeconds))
-            AND stepped_at < now() - make_interval(secs =>
-                least(\(lostSeconds)::double precision * 2 ^ least(looks, 20), 3600))
-        """
     }
 }
