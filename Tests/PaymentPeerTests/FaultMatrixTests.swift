@@ -10,7 +10,7 @@ import Testing
 /// Thousands of payments through everything that goes wrong, against the books of a double. `REFRAIN_MATRIX_PAYMENTS`
 /// sets how many.
 @Suite("The fault matrix", .serialized) struct FaultMatrixTests {
-    private static let payments: Int = getenv("REFRAIN_MATRIX_PAYMENTS").flatMap { Int(String(cString: $0)) } ?? 150
+    private static let payments: Int = getenv("REFRAIN_MATRIX_PAYMENTS").flatMap { Int(String(cString: $0)) } ?? 600
     /// Stories at one double. It goes through all that it has at each request, so a fresh one takes over then, beside the
     /// ledger of those before.
     private static let season = 300
