@@ -22,6 +22,15 @@ extension PaymentWorld {
         guard case .captured = try await provider.sandbox.capture(request) else { throw Absent() }
         return request.idempotencyKey
     }
+
+    /// An invoice's payment that is held for review.
+    fileprivate func heldInvoice() async throws -> (PaymentRecord, InvoiceID, CustomerID) {
+        let customer: CustomerID = try await payer()
+        let invoice = InvoiceID.new(at: Self.start)
+        await deliver([finalized(invoice, customer)])
+        await decide(try await payment(of: invoice), "review")
+        return (try await settled(try await payment(of: invoice).id), invoice, customer)
+    }
 }
 
 @Suite("Captures that are made at the provider") struct CapturedElsewhereTests {
@@ -142,11 +151,7 @@ extension PaymentWorld {
 
     @Test("of money that is held for review end the review; an invoice is paid by it") func reviewed() async throws {
         try await withPayments { world in
-            let customer: CustomerID = try await world.payer()
-            let invoice = InvoiceID.new(at: PaymentWorld.start)
-            await world.deliver([world.finalized(invoice, customer)])
-            await world.decide(try await world.payment(of: invoice), "review")
-            let payment: PaymentRecord = try await world.settled(try await world.payment(of: invoice).id)
+            let (payment, invoice, _) = try await world.heldInvoice()
             #expect(payment.status == .authorized && payment.reviewStatus == .pending)
             try await world.captureElsewhere(payment, 1_299)
             try await world.work.news.charge(payment.attemptID, known: nil, at: "sandbox")
@@ -208,11 +213,7 @@ extension PaymentWorld {
 
     @Test("for an invoice that was withdrawn are given back") func withdrawn() async throws {
         try await withPayments { world in
-            let customer: CustomerID = try await world.payer()
-            let invoice = InvoiceID.new(at: PaymentWorld.start)
-            await world.deliver([world.finalized(invoice, customer)])
-            await world.decide(try await world.payment(of: invoice), "review")
-            let payment: PaymentRecord = try await world.settled(try await world.payment(of: invoice).id)
+            let (payment, invoice, customer) = try await world.heldInvoice()
             try await world.captureElsewhere(payment, 1_299)
             await world.deliver([world.voided(invoice, customer)])
             #expect(try await world.payment(payment.id).status == .canceling)

@@ -70,6 +70,28 @@ import Testing
         }
     }
 
+    @Test("what nobody has answered is handed in again after waits that double, up to an hour") func waits()
+        async throws
+    {
+        try await withPayments { world in
+            let (_, dispute) = try await world.disputed()
+            try await world.contest(dispute.id, "losing_evidence")
+            let waits: [Int64] = try await world.database.transaction { db in
+                var waits: [Int64] = []
+                for _ in 0..<11 {
+                    _ = try DisputeResponseStore.due(again: 5, limit: 10, in: db)
+                    let wait: Int64? = try db.first(
+                        "SELECT extract(epoch FROM due_at - now())::bigint FROM dispute_responses"
+                    ) { row in try row.next() }
+                    waits.append(wait ?? -1)
+                    _ = try db.execute("UPDATE dispute_responses SET due_at = now()")
+                }
+                return waits
+            }
+            #expect(waits == [5, 10, 20, 40, 80, 160, 320, 640, 1_280, 2_560, 3_600])
+        }
+    }
+
     @Test(
         "the answer to evidence or to giving in is lost: it is handed in once and booked once",
         arguments: [ScriptedProvider.Mood.booksAndVanishes, .away], [true, false])

@@ -61,7 +61,7 @@ export function stripeForm(key) {
         const part = elements.create(kind, { style });
         part.on("change", (event) => {
           this.seen[name] = event;
-          // A fault is told when the field is left, or at once where Stripe is sure of it.
+          // A fault is told when the field is left, and taken back as soon as it is mended.
           if (!event.error) this.tell(name, null);
         });
         part.on("blur", () => { if (this.seen[name] && !this.seen[name].empty) this.tell(name, this.check(name)); });
