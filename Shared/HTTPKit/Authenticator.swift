@@ -47,13 +47,30 @@ struct Authenticator: Sendable {
         switch cache.look(hash, changes: changes, now: now) {
         case .known(let principal?): return principal
         case .known(nil): throw worthless
+        case .renew(let principal):
+            Task { _ = try? await ask(credential, hash, nil, changes, deadline: now + Self.renewalTime) }
+            return principal
         case .ask(let isKnown): stranger = isKnown ? nil : Visitor.of(address())
         }
-        let found = try await ask(credential, hash, stranger, deadline)
+        guard let found = try await ask(credential, hash, stranger, changes, deadline: deadline) else {
+            throw worthless
+        }
+        return found.principal
+    }
+
+    /// How long a renewal that nobody waits for may take.
+    private static let renewalTime: Duration = .seconds(2)
+
+    /// Asks, and remembers the answer.
+    private func ask(
+        _ credential: String, _ hash: RequestHash, _ stranger: String?, _ changes: Int,
+        deadline: ContinuousClock.Instant
+    ) async throws -> Found? {
+        let now = ContinuousClock.now
+        let found = try await find(credential, hash, stranger, deadline)
         let life = found?.validUntil.map { $0 - clock.now }
         cache.store(found?.principal, for: hash, changes: changes, validFor: life, now: now)
-        guard let found else { throw worthless }
-        return found.principal
+        return found
     }
 
     /// 403 for a caller without a scope.
@@ -73,7 +90,7 @@ struct Authenticator: Sendable {
         let validUntil: Instant?
     }
 
-    private func ask(
+    private func find(
         _ credential: String, _ hash: RequestHash, _ stranger: String?, _ deadline: ContinuousClock.Instant
     ) async throws -> Found? {
         if credential.hasPrefix("sk_") {

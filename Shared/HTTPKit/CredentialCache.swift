@@ -2,13 +2,15 @@ import Synchronization
 
 /// Principals by the hash of their credential, for a few seconds.
 ///
-/// When an entry gets old, one request asks again while the others go on with the old answer for at most as long again.
-/// So a revocation made elsewhere takes effect within twice the time, and one made by this process at once.
+/// When the entry of a good credential gets old, one request has it asked for again, and all go on with the old answer for at
+/// most as long again. So a revocation made elsewhere takes effect within twice the time, and one made by this process at once.
 final class CredentialCache: Sendable {
     /// What a look into the cache says.
     enum Look {
         /// Known, and still fresh enough. `nil` is a credential known to be worthless.
         case known(Principal?)
+        /// Known and getting old: go on, and ask beside it, then store.
+        case renew(Principal)
         /// Ask, then ``CredentialCache/store(_:for:changes:validFor:now:)``. Whether it was good when it was asked for last.
         case ask(isKnown: Bool)
     }
@@ -46,11 +48,11 @@ final class CredentialCache: Sendable {
             guard var entry = state.entries[hash] else { return .ask(isKnown: false) }
             if now < entry.freshUntil { return .known(entry.principal) }
             if entry.isBeingAsked, now < entry.usableUntil { return .known(entry.principal) }
-            if !entry.isBeingAsked {
-                entry.isBeingAsked = true
-                state.entries[hash] = entry
-            }
-            return .ask(isKnown: entry.principal != nil)
+            let isFirst: Bool = !entry.isBeingAsked
+            entry.isBeingAsked = true
+            state.entries[hash] = entry
+            guard let principal: Principal = entry.principal else { return .ask(isKnown: false) }
+            return isFirst && now < entry.usableUntil ? .renew(principal) : .ask(isKnown: true)
         }
     }
 

@@ -4,8 +4,8 @@ package import Telemetry
 
 /// Token buckets per principal, shared by all instances through Redis.
 ///
-/// An instance takes tokens in small batches and spends them by itself, so most requests cost no round trip. A
-/// principal that is out of tokens is remembered as such until the next token, so floods cost Redis nothing. Without
+/// An instance takes tokens in small batches, the next one before the last is spent or old, and spends them by itself, so
+/// that the requests of a steady caller wait for no round trip. A principal that is out of tokens is remembered as such until the next token, so floods cost Redis nothing. Without
 /// Redis each instance keeps buckets of its own.
 package final class RateLimiter: Sendable {
     /// What a request is told.
@@ -21,11 +21,12 @@ package final class RateLimiter: Sendable {
         var remaining = 0
         var validUntil: ContinuousClock.Instant
         var refusedUntil: ContinuousClock.Instant?
+        var isBeingRenewed = false
     }
 
     /// Takes tokens out of a shared bucket: how many were taken, how many are left, milliseconds until the next. A negative
     /// number is put back.
-    typealias SharedBucket = @Sendable (_ principal: String, _ wanted: Int) async throws -> (Int, Int, Int)
+    package typealias SharedBucket = @Sendable (_ principal: String, _ wanted: Int) async throws -> (Int, Int, Int)
 
     let limit: RateLimit
     private let shared: SharedBucket?
@@ -34,7 +35,11 @@ package final class RateLimiter: Sendable {
     private let local: LocalBuckets
     private let fallbacks: Counter
 
-    init(_ limit: RateLimit, shared: SharedBucket?, metrics: Metrics) {
+    /// - Parameters:
+    ///   - limit: How many requests a principal may make.
+    ///   - shared: The buckets of all instances; `nil` for buckets of this process.
+    ///   - metrics: Where decisions made without the shared buckets are counted.
+    package init(_ limit: RateLimit, shared: SharedBucket?, metrics: Metrics) {
         self.limit = limit
         self.shared = shared
         // A fortieth of the burst at once: exact for small limits, one round trip per 50 requests for the default.
@@ -58,7 +63,10 @@ package final class RateLimiter: Sendable {
     /// Takes one token.
     package func take(_ principal: String) async -> Decision {
         let now = ContinuousClock.now
-        if let decision = spend(principal, now) { return decision }
+        if let (decision, renewal) = spend(principal, now) {
+            if let renewal { Task { await renew(principal, wanted: renewal) } }
+            return decision
+        }
         guard let shared else { return local.take(principal, now) }
         do {
             let (granted, remaining, wait) = try await shared(principal, batch)
@@ -82,17 +90,41 @@ package final class RateLimiter: Sendable {
         }
     }
 
-    /// Decides out of what is known here; `nil` when Redis has to be asked.
-    private func spend(_ principal: String, _ now: ContinuousClock.Instant) -> Decision? {
-        leases.withLock { (leases: inout [String: Lease]) -> Decision? in
+    /// Decides out of what is known here; `nil` when Redis has to be asked. With it, how many tokens are to be fetched beside
+    /// it, where what is left will soon be spent or old.
+    private func spend(_ principal: String, _ now: ContinuousClock.Instant) -> (Decision, renewal: Int?)? {
+        leases.withLock { (leases: inout [String: Lease]) -> (Decision, renewal: Int?)? in
             guard var lease = leases[principal] else { return nil }
             if let refusedUntil = lease.refusedUntil, now < refusedUntil {
-                return .refused(retryMilliseconds: milliseconds(refusedUntil - now))
+                return (.refused(retryMilliseconds: milliseconds(refusedUntil - now)), nil)
             }
             guard lease.tokens > 0, now < lease.validUntil else { return nil }
             lease.tokens -= 1
+            let isLow: Bool = lease.tokens <= batch / 5 || lease.validUntil - now < Self.leaseTime / 2
+            // Of a small limit each token is taken when it is wanted: what is fetched ahead may go to waste.
+            let renews: Bool = isLow && lease.tokens > 0 && !lease.isBeingRenewed && shared != nil
+            if renews { lease.isBeingRenewed = true }
             leases[principal] = lease
-            return .allowed(remaining: lease.remaining + lease.tokens)
+            let decision: Decision = .allowed(remaining: lease.remaining + lease.tokens)
+            return (decision, renews ? batch - lease.tokens : nil)
+        }
+    }
+
+    /// Fills a lease up while requests go on with what is left of it. Where there is nothing to be had, the request that finds
+    /// it empty asks for itself.
+    private func renew(_ principal: String, wanted: Int) async {
+        let now = ContinuousClock.now
+        let found = try? await shared?(principal, wanted)
+        leases.withLock { (leases: inout [String: Lease]) in
+            guard var lease = leases[principal] else { return }
+            lease.isBeingRenewed = false
+            if let (granted, remaining, _) = found, granted > 0 {
+                if now >= lease.validUntil { lease.tokens = 0 }
+                lease.tokens += granted
+                lease.remaining = remaining
+                lease.validUntil = now + Self.leaseTime
+            }
+            leases[principal] = lease
         }
     }
 
@@ -105,7 +137,7 @@ package final class RateLimiter: Sendable {
             // Tokens of an earlier batch that have not been used within a second go to waste: the bucket refills.
             if now >= lease.validUntil { lease.tokens = 0 }
             lease.remaining = remaining
-            lease.validUntil = now + .seconds(1)
+            lease.validUntil = now + Self.leaseTime
             guard granted > 0 else {
                 lease.refusedUntil = now + .milliseconds(wait)
                 leases[principal] = lease
@@ -119,6 +151,8 @@ package final class RateLimiter: Sendable {
     }
 
     private static let maximumPrincipals = 10_000
+    /// How long tokens that were taken may be spent.
+    private static let leaseTime: Duration = .seconds(1)
 }
 
 private func milliseconds(_ duration: Duration) -> Int {

@@ -78,11 +78,28 @@ public enum Outbox {
         for event in events where event.size > sizeLimit {
             throw Failure.tooLarge(type: event.type, bytes: event.size)
         }
-        try db.enqueue(insertion(events))
+        try db.enqueue(insertion(events, where: "true"))
         wakeOnCommit(db, urgency)
     }
 
-    private static func insertion(_ events: [OutboxEvent]) -> SQL {
+    /// Writes each event only where the row that it tells of is in a table by now: for rows whose insertion, a statement
+    /// before it, leaves out what is there already, so that nobody has to wait for the word on which were new.
+    /// - Parameters:
+    ///   - events: Each with the id of its row.
+    ///   - table: Its primary key is `id`, a text.
+    public static func append(
+        _ events: [(event: OutboxEvent, row: String)], ofRowsIn table: SQL, in db: borrowing PostgresTransaction
+    ) throws {
+        guard !events.isEmpty else { return }
+        for (event, _) in events where event.size > sizeLimit {
+            throw Failure.tooLarge(type: event.type, bytes: event.size)
+        }
+        let isThere: SQL = "EXISTS (SELECT FROM \(table) t WHERE t.id = (\(events.map(\.row))::text[])[e.position])"
+        try db.enqueue(insertion(events.map(\.event), where: isThere))
+        wakeOnCommit(db)
+    }
+
+    private static func insertion(_ events: [OutboxEvent], where condition: SQL) -> SQL {
         """
         INSERT INTO outbox (id, type, topic, key, time, traceparent, body)
         SELECT e.id, e.type, e.topic, e.key, e.time, e.traceparent, e.body
@@ -91,6 +108,7 @@ public enum Outbox {
                     \(events.map(\.time))::timestamptz[], \(events.map(\.traceparent))::text[],
                     \(events.map(\.body))::text[])
              WITH ORDINALITY AS e(id, type, topic, key, time, traceparent, body, position)
+        WHERE \(condition)
         ORDER BY e.position
         """
     }

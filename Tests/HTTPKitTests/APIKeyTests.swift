@@ -1,4 +1,5 @@
 import BillingCore
+import Dispatch
 import HTTPKit
 import NIOHTTP1
 import Postgres
@@ -118,6 +119,32 @@ import Testing
             while try await world.send(.GET, "/v1/widgets").status == 200 {
                 try #require(ContinuousClock.now - started < .seconds(5))
             }
+        }
+    }
+
+    @Test("a key whose answer gets old is asked for again beside its requests: none of them waits") func renewed()
+        async throws
+    {
+        let lifetime: Duration = .seconds(2)
+        try await withServer({ $0.credentialCacheTime = lifetime }) { world in
+            let started = ContinuousClock.now
+            #expect(try await world.send(.GET, "/v1/widgets").status == 200)
+            // Nobody can read the keys until all have been answered.
+            let (locked, tell) = AsyncStream.makeStream(of: Void.self)
+            let over = DispatchSemaphore(value: 0)
+            async let lock: Void = world.pool.transaction { (db: borrowing PostgresTransaction) in
+                _ = try db.execute("LOCK TABLE api_keys IN ACCESS EXCLUSIVE MODE")
+                tell.finish()
+                over.wait()
+            }
+            for await _ in locked {}
+            var statuses: Set<Int> = []
+            while ContinuousClock.now - started < lifetime + .milliseconds(300) {
+                statuses.insert((try? await world.send(.GET, "/v1/widgets").status) ?? 0)
+            }
+            over.signal()
+            try await lock
+            #expect(statuses == [200])
         }
     }
 

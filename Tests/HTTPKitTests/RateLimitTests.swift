@@ -1,6 +1,7 @@
 import HTTPKit
 import NIOHTTP1
 import Redis
+import Telemetry
 import TestKit
 import Testing
 
@@ -123,6 +124,30 @@ struct Burst {
             #expect(redis.statistics.answered - before <= 5 + Int(burst.time.components.seconds))
         }
         await redis.shutdown()
+    }
+
+    @Test("a steady caller does not wait for the next batch: it is fetched before the last one is spent")
+    func renewed() async throws {
+        let (calls, call) = AsyncStream.makeStream(of: Int.self)
+        let (answers, answer) = AsyncStream.makeStream(of: Int.self)
+        let limiter = RateLimiter(
+            RateLimit(),
+            shared: { _, wanted in
+                call.yield(wanted)
+                for await granted in answers { return (granted, 100, 0) }
+                return (0, 0, 1)
+            }, metrics: Metrics())
+        var asked = calls.makeAsyncIterator()
+        func isAllowed() async -> Bool {
+            if case .allowed = await limiter.take("caller") { true } else { false }
+        }
+        answer.yield(50)
+        for _ in 0..<50 { #expect(await isAllowed()) }
+        #expect(await asked.next() == 50)
+        #expect(await asked.next() == 40)
+        // The second batch is on its way all the time. It brings nothing, and who finds none left asks again.
+        answer.finish()
+        #expect(await !isAllowed())
     }
 
     @Test("without Redis the limit holds here, and goes back to Redis when it returns") func down() async throws {

@@ -161,7 +161,7 @@ class Bench:
         self.make("customers", "slow_", SLOW_CUSTOMERS)
         self.wait_rows("payment.customers WHERE id LIKE 'slow\\_%'", SLOW_CUSTOMERS)
         self.make("slow_cards", "slow_", SLOW_CUSTOMERS)
-        found = wrk(self.stack, "payments.lua", 64, SECONDS, str(SLOW_CUSTOMERS), "1000", "slow_", "added")
+        found = wrk(self.stack, "payments.lua", 64, SECONDS, str(SLOW_CUSTOMERS), "1000", "slow_", "added", "3000")
         added = sorted(found["added_ms"])
         if found["refused"] or not added or len(added) != found["succeeded"]:
             raise SystemExit(f"bench: slow cards: {found}")

@@ -1,6 +1,7 @@
 -- wrk: payments through the gateway, each under a key of its own.
 -- Arguments: API key, number of customers, mean pause in ms between the requests of a connection (0: none), prefix of the
--- customers' ids, and `added` to time what each answer took beyond its provider's time instead of all of it.
+-- customers' ids, `added` to time what each answer took beyond its provider's time instead of all of it, and with it the ms
+-- that an answer takes.
 local ffi = require("ffi")
 ffi.cdef([[
     typedef struct { long seconds, nanoseconds; } refrain_time;
@@ -22,13 +23,18 @@ end
 function init(arguments)
     math.randomseed(os.time() * 1000 + number)
     customers, pause, prefix = tonumber(arguments[2]), tonumber(arguments[3] or "0"), arguments[4] or "bench_"
-    timed = arguments[5] == "added"
+    timed, answer = arguments[5] == "added", tonumber(arguments[6] or "0")
     run, sent, succeeded, pending, refused, last, added = math.random(1, 1e9), 0, 0, 0, 0, "", ""
     headers = { ["Authorization"] = "Bearer " .. arguments[1], ["Content-Type"] = "application/json" }
     if pause == 0 then return end
-    -- A person does not pay by the clock: pauses are exponentially distributed, as independent arrivals are.
+    -- A person does not pay by the clock: pauses are exponentially distributed, as independent arrivals are. Each connection
+    -- begins somewhere in its round of pause and answer: were all to begin with a pause, they would arrive several times as
+    -- fast at first as they do later.
+    local first_answer = time() + answer
     function delay()
-        return math.floor(-pause * math.log(1 - math.random()) + 0.5)
+        local first, rest = time() < first_answer, 0
+        if first and math.random() * (pause + answer) < answer then rest = math.random() * answer end
+        return math.floor(rest - pause * math.log(1 - math.random()) + 0.5)
     end
 end
 

@@ -58,18 +58,17 @@ package struct PaymentCreatedConsumer: Sendable {
             assessments.append(Assessment(of: created, verdict, velocity: counts, at: now))
         }
         guard !assessments.isEmpty else { return }
-        let inserted: Set<AssessmentID> = try AssessmentStore.insert(assessments, in: db)
-        try publish(assessments.filter { inserted.contains($0.id) }, in: db, at: now)
+        // All of it travels with COMMIT: a payment waits for this transaction.
+        try AssessmentStore.insert(assessments, in: db)
+        try publish(assessments, in: db, at: now)
     }
 
     private func publish(
         _ assessments: [Assessment], in db: borrowing PostgresTransaction, at now: Instant
     ) throws {
-        guard !assessments.isEmpty else { return }
-        let events: [OutboxEvent] = assessments.map {
-            OutboxEvent($0.event, key: $0.customerID.rawValue, at: now)
-        }
-        try Outbox.append(events, in: db)
+        try Outbox.append(
+            assessments.map { (OutboxEvent($0.event, key: $0.customerID.rawValue, at: now), $0.id.rawValue) },
+            ofRowsIn: "assessments", in: db)
         FraudMetrics.shared.assessed(assessments.map(\.decision), in: db)
         logger.info("attempts assessed", metadata: ["count": "\(assessments.count)"])
         for blocked in assessments where blocked.decision == .block {

@@ -50,12 +50,11 @@ package enum AssessmentStore {
         return true
     }
 
-    /// Inserts assessments of attempts that have none.
-    /// - Returns: The ids of those that were inserted.
-    static func insert(_ all: [Assessment], in db: borrowing PostgresTransaction) throws -> Set<AssessmentID> {
+    /// Inserts assessments of attempts that have none, with the next statement or with COMMIT.
+    static func insert(_ all: [Assessment], in db: borrowing PostgresTransaction) throws {
         // Arrays of arrays must be rectangular, so each row's reasons travel as one text.
         let reasons: [String] = all.map { $0.reasons.map(\.rawValue).joined(separator: ",") }
-        let inserted: [AssessmentID] = try db.query(
+        try db.enqueue(
             """
             INSERT INTO assessments (\(columns))
             SELECT a.id, a.payment_id, a.attempt, a.attempt_id, a.customer_id, a.currency, a.amount, a.score,
@@ -73,10 +72,7 @@ package enum AssessmentStore {
                 AS a(id, payment_id, attempt, attempt_id, customer_id, currency, amount, score, decision, risk_level,
                     reasons, card_hour, card_day, customer_hour, customer_day, model, created_at)
             ON CONFLICT (payment_id, attempt) DO NOTHING
-            RETURNING id
-            """
-        ) { row in try row.next() }
-        return Set(inserted)
+            """)
     }
 
     /// One assessment; `nil` when there is none.

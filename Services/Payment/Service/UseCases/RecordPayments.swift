@@ -63,7 +63,7 @@ struct RecordPayments: Sendable {
     /// Payments that keep coming faster than this travel together, from here to the answer: a pass through five services
     /// costs the same for one payment as for ten. One that comes alone does not wait, and neither do a few.
     private static let interval: Duration = .milliseconds(22)
-    private static let burst: Int = 4
+    private static let burst: Int = 8
 
     private let group: GroupCommit<PaymentOrder, RecordedOrder>
 
