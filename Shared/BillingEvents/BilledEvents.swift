@@ -188,8 +188,8 @@ public struct SubscriptionBillingWithdrawnV1: EventBody, Equatable {
     }
 }
 
-/// An invoice that had been given up was paid when its subscription had ended, or was to end with its period: the money is
-/// to be given back.
+/// An invoice that had been given up was paid when its subscription had ended, or was to end with its period, or before that,
+/// and nothing has used the credit that its money became: the money is to be given back.
 public struct SubscriptionRefundDueV1: EventBody, Equatable {
     /// Its wire name.
     public static let type = "subscription.refund_due.v1"

@@ -94,12 +94,33 @@ public struct Endpoint: Sendable {
     }
 }
 
+/// How long an endpoint waits for a settled result before it answers 202, in whole seconds.
+public struct WaitLimits: Sendable {
+    /// The wait for a caller who says nothing.
+    public let usual: Duration
+    /// The longest wait a caller may ask for; more is cut.
+    public let longest: Duration
+
+    /// Makes limits.
+    public init(usual: Duration, longest: Duration) {
+        self.usual = usual
+        self.longest = longest
+    }
+
+    /// How long to wait for a caller.
+    /// - Parameter preferred: What the caller asked for, if anything.
+    public func wait(_ preferred: Duration?) -> Duration { min(max(preferred ?? usual, .zero), longest) }
+}
+
 /// What the OpenAPI document says about an endpoint besides its route. Schemas are made when the document is asked for.
 struct OperationDocument: Sendable {
     let summary: String
     let statuses: [Int]
     let problems: [String]
-    var prefersWait = false
+    /// How long it waits for a settled result; `nil` where it heeds no `Prefer: wait=N`.
+    var waits: WaitLimits?
+    /// Whether what it makes (201, 202) is named in `Location`.
+    var tellsLocation = false
     /// What its answers are, when not JSON.
     var mediaType: String?
     let requestSchema: (@Sendable () -> JSONValue)?

@@ -72,14 +72,17 @@ extension Endpoint {
     /// and the same request may be sent again. The body may run again after a deadlock or a lost connection.
     /// - Parameters:
     ///   - statuses: The statuses it returns, for the document; by default 201 for POST and 200 for the others.
+    ///   - tellsLocation: Whether what it makes is named in `Location`; the document then says so.
     public static func write<In: JSONInput, Out: JSONOutput>(
         _ method: Method, _ path: String, scope: String?, summary: String, query: [QueryParameter] = [],
-        body input: In.Type, answers: Out.Type, statuses: [Int]? = nil, problems: [String] = [],
+        body input: In.Type, answers: Out.Type, statuses: [Int]? = nil, tellsLocation: Bool = false,
+        problems: [String] = [],
         _ body: @escaping @Sendable (borrowing PostgresTransaction, Call, In) throws -> Reply<Out>
     ) -> Endpoint {
         precondition(method != .get, "a GET changes nothing")
-        let operation = document(
+        var operation = document(
             method, summary, In.self, Out.self, statuses ?? [method == .post ? 201 : 200], problems)
+        operation.tellsLocation = tellsLocation
         return Endpoint(
             method, path, scope: scope, query: query, needsKey: method == .post, takesKey: true, operation: operation
         ) { call, json, pool in
@@ -114,20 +117,23 @@ extension Endpoint {
     /// An endpoint that has to await: payments, the test clock. It opens its own transactions, and on POST claims
     /// ``Call/claim(resourceID:)`` in ``IdempotencyStore`` itself.
     /// - Parameters:
-    ///   - prefersWait: Whether it heeds `Prefer: wait=N`; the document then says so.
+    ///   - tellsLocation: Whether what it makes is named in `Location`; the document then says so.
+    ///   - waits: Given where it heeds `Prefer: wait=N`, within these limits; the document then says so.
     ///   - timeout: The deadline in place of the configured one.
     ///   - needsKey: Whether an `Idempotency-Key` is demanded; by default on POST. `false` for what is harmless to repeat or
     ///     is safe by other means: a key is passed over there.
     ///   - isInternal: Whether only our own services call it; it is left out of the document.
     public static func task<In: JSONInput, Out: JSONOutput>(
         _ method: Method, _ path: String, scope: String?, summary: String, query: [QueryParameter] = [],
-        body input: In.Type, answers: Out.Type, statuses: [Int]? = nil, prefersWait: Bool = false,
-        timeout: Duration? = nil, needsKey: Bool? = nil, isInternal: Bool = false, problems: [String] = [],
+        body input: In.Type, answers: Out.Type, statuses: [Int]? = nil, tellsLocation: Bool = false,
+        waits: WaitLimits? = nil, timeout: Duration? = nil, needsKey: Bool? = nil, isInternal: Bool = false,
+        problems: [String] = [],
         _ body: @escaping @Sendable (Call, In) async throws -> Reply<Out>
     ) -> Endpoint {
         var operation = document(
             method, summary, In.self, Out.self, statuses ?? [method == .post ? 201 : 200], problems)
-        operation.prefersWait = prefersWait
+        operation.waits = waits
+        operation.tellsLocation = tellsLocation
         return Endpoint(
             method, path, scope: scope, isInternal: isInternal, query: query, needsKey: needsKey ?? (method == .post),
             timeout: timeout, operation: operation

@@ -26,6 +26,7 @@ public func openAPIDocument(title: String, version: String = "1.0.0", endpoints:
                 ]
             ],
             "schemas": ["Problem": OpenAPIParts.problemSchema],
+            "headers": OpenAPIHeader.components,
         ],
     ]
 }
@@ -97,16 +98,22 @@ private struct OpenAPIOperation {
     private var headerParameters: [JSONValue] {
         var headers: [JSONValue] = []
         if endpoint.takesKey {
+            let unsettled: String =
+                endpoint.operation.statuses.contains(202)
+                ? " A 202 as well: what became of it is read, not asked for under the same key." : ""
             headers.append(
                 OpenAPIParts.header(
                     "Idempotency-Key", JSONSchema.string(min: 1, max: 255), required: endpoint.needsKey,
-                    "Makes repeating the request safe: the first answer is kept for 24 hours and given again."))
+                    "Makes repeating the request safe: the first answer is kept for 24 hours and given again."
+                        + unsettled))
         }
-        if endpoint.operation.prefersWait {
+        if let limits = endpoint.operation.waits {
             headers.append(
                 OpenAPIParts.header(
                     "Prefer", ["type": "string", "examples": ["wait=5"]], required: false,
-                    "`wait=N`: answer when the result is settled, or with 202 after N seconds."))
+                    "`wait=N`: answer when the result is settled, or with 202 after N seconds; "
+                        + "\(limits.usual.components.seconds) when left out, at most "
+                        + "\(limits.longest.components.seconds)."))
         }
         return headers
     }
@@ -116,17 +123,15 @@ private struct OpenAPIOperation {
         let schema = endpoint.operation.answerSchema()
         let mediaType = endpoint.operation.mediaType ?? "application/json"
         return endpoint.operation.statuses.map { (status: Int) -> JSONMember in
-            if (300...399).contains(status) {
-                return JSONMember(name: String(status), value: ["description": .string(OpenAPIParts.reason(status))])
+            var response: JSONValue = ["description": .string(OpenAPIParts.reason(status))]
+            if !(300...399).contains(status) {
+                var content: JSONValue = ["schema": schema]
+                if let example { content = JSONSchema.adding(content, "example", example) }
+                let typed: JSONValue = .object([JSONMember(name: mediaType, value: content)])
+                response = JSONSchema.adding(response, "content", typed)
             }
-            var content: JSONValue = ["schema": schema]
-            if let example { content = JSONSchema.adding(content, "example", example) }
-            return JSONMember(
-                name: String(status),
-                value: [
-                    "description": .string(OpenAPIParts.reason(status)),
-                    "content": .object([JSONMember(name: mediaType, value: content)]),
-                ])
+            let headers: [OpenAPIHeader] = OpenAPIHeader.ofAnswer(endpoint, status: status)
+            return JSONMember(name: String(status), value: OpenAPIHeader.adding(headers, to: response))
         }
     }
 
@@ -151,7 +156,9 @@ private struct OpenAPIOperation {
                 "application/problem+json": ["schema": ["$ref": "#/components/schemas/Problem"]]
             ]
             let text = "\(OpenAPIParts.reason(status)): " + codes.map { "`\($0)`" }.joined(separator: ", ")
-            return JSONMember(name: String(status), value: ["description": .string(text), "content": content])
+            let headers: [OpenAPIHeader] = OpenAPIHeader.ofProblem(endpoint, status: status, codes: codes)
+            let response: JSONValue = ["description": .string(text), "content": content]
+            return JSONMember(name: String(status), value: OpenAPIHeader.adding(headers, to: response))
         }
     }
 }

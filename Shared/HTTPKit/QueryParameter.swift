@@ -33,8 +33,7 @@ public struct QueryParameter: Sendable {
     public static func id<ID: TypedID>(
         _ name: String, as type: ID.Type, required: Bool = false, doc: String = ""
     ) -> QueryParameter {
-        custom(name, schema: JSONSchema.string(min: 1, max: 64), required: required, doc: doc) {
-            (text: String) -> Fault? in
+        custom(name, schema: JSONSchema.id(type), required: required, doc: doc) { (text: String) -> Fault? in
             ID(text) == nil ? Fault(code: "invalid_id", message: "is not an id of this kind (\(ID.prefix)_…)") : nil
         }
     }

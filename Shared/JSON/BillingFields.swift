@@ -72,7 +72,7 @@ extension InputFields {
 
 extension InputFields {
     private static func idSchema<ID: TypedID>(_ type: ID.Type) -> JSONValue {
-        JSONSchema.adding(JSONSchema.string(min: 1, max: 64), "examples", .array([.string(ID.sample.rawValue)]))
+        JSONSchema.adding(JSONSchema.id(type), "examples", .array([.string(ID.sample.rawValue)]))
     }
 
     private static func parseID<ID: TypedID>(_ value: JSONValue, _ type: ID.Type) -> Result<ID, Fault> {
@@ -118,6 +118,14 @@ extension InputFields {
     }
 
     private static func invalidType(_ message: String) -> Fault { Fault(code: FaultCode.invalidType, message: message) }
+}
+
+extension JSONSchema {
+    /// An id as text; where callers may choose their own, what it may consist of.
+    public static func id<ID: TypedID>(_ type: ID.Type) -> JSONValue {
+        let text: JSONValue = string(min: 1, max: 64)
+        return ID.acceptsForeignText ? adding(text, "pattern", "^[A-Za-z0-9_-]+$") : text
+    }
 }
 
 extension ObjectWriter {

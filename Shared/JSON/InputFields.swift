@@ -39,6 +39,15 @@ public struct InputFields: Sendable {
     /// Whether any fault has been found so far; a cross-field check may be skipped then.
     public var hasFaults: Bool { !faults.isEmpty }
 
+    /// Whether a fault of this member, or within it, has been found so far; what else is to be checked of it is skipped then.
+    public func isFaulty(_ name: String) -> Bool {
+        faults.contains { fault in
+            guard fault.param.hasPrefix(name) else { return false }
+            let next: UInt8? = fault.param.utf8.dropFirst(name.utf8.count).first
+            return next == nil || next == UInt8(ascii: ".") || next == UInt8(ascii: "[")
+        }
+    }
+
     /// Whether the input has this member as an explicit `null`, which asks to clear a field. Does not count as reading.
     public func isNull(_ name: String) -> Bool { members.contains { $0.name == name && $0.value.isNull } }
 

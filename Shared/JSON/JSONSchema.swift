@@ -38,6 +38,11 @@ public enum JSONSchema {
         ["type": "string", "enum": .array(E.allCases.map { .string($0.rawValue) })]
     }
 
+    /// A word out of a closed list that is not all of a type.
+    public static func word(of words: [String]) -> JSONValue {
+        ["type": "string", "enum": .array(words.map { .string($0) })]
+    }
+
     /// An array; bounds are given when they bind.
     public static func array(of item: JSONValue, count: ClosedRange<Int>? = nil) -> JSONValue {
         var schema = [JSONMember(name: "type", value: "array"), JSONMember(name: "items", value: item)]

@@ -37,7 +37,8 @@ public struct BackgroundLoop: Sendable {
         }
     }
 
-    private init(name: String, afterFault: Duration, pass: @escaping @Sendable () async throws -> Next) {
+    /// Declares a loop whose passes say when the next one begins, with a pause of its own after one that threw.
+    init(name: String, afterFault: Duration, pass: @escaping @Sendable () async throws -> Next) {
         self.name = name
         self.afterFault = afterFault
         self.pass = pass

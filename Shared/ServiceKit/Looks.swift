@@ -6,6 +6,8 @@ package struct Look: Sendable {
     package let name: String
     /// How long it rests after it was at work, by real time; a jump of the business clock ends the rest.
     let rest: Duration
+    /// How long it rests after it threw; no jump of the clock ends that.
+    let restAfterFault: Duration
     private let condition: @Sendable () -> SQL
     /// Does what there is. It locks and judges by itself: that the condition was true says only that looking is worth it.
     let pass: @Sendable () async throws -> Void
@@ -15,11 +17,12 @@ package struct Look: Sendable {
     ///     would find. It never yields NULL and locks nothing. Made anew each time: it may hold the time.
     ///   - pass: Leaves nothing that it could do at once.
     package init(
-        name: String, rest: Duration = .milliseconds(500), when condition: @escaping @Sendable () -> SQL,
-        pass: @escaping @Sendable () async throws -> Void
+        name: String, rest: Duration = .milliseconds(500), restAfterFault: Duration = .milliseconds(500),
+        when condition: @escaping @Sendable () -> SQL, pass: @escaping @Sendable () async throws -> Void
     ) {
         self.name = name
         self.rest = rest
+        self.restAfterFault = restAfterFault
         self.condition = condition
         self.pass = pass
     }
@@ -64,7 +67,7 @@ package struct Looks: Sendable {
             let (turn, giveTurn) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
             precondition(turns.updateValue(giveTurn, forKey: look.name) == nil, "each look has a name of its own")
             loops.append(
-                BackgroundLoop(name: look.name) {
+                BackgroundLoop(name: look.name, afterFault: look.restAfterFault) {
                     for await _ in turn {
                         try await look.pass()
                         break

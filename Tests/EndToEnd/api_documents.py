@@ -52,6 +52,9 @@ def check_references(document: dict[str, Any]) -> None:
             told = [operation["responses"][status]["description"] for status in ("429", "502", "504")]
             for code, words in zip(("rate_limited", "bad_gateway", "gateway_timeout"), told, strict=True):
                 assert f"`{code}`" in words, f"{operation['operationId']} does not tell of {code}"
+            for status in ("429", "502", "503", "504"):
+                headers = operation["responses"][status].get("headers", {})
+                assert "Retry-After" in headers, f"{operation['operationId']} tells no Retry-After of {status}"
 
     def walk(value: Any) -> None:
         if isinstance(value, dict):

@@ -1,3 +1,4 @@
+import BillingCore
 import HTTPKit
 import JSON
 import NIOHTTP1
@@ -121,6 +122,66 @@ import Testing
         }
     }
 
+    @Test("an operation tells the headers of its answers") func headers() {
+        let document = openAPIDocument(title: "Widgets", endpoints: Widgets.endpoints)
+        func told(_ method: String, _ path: String, _ status: String) -> Set<String> {
+            let response = document["paths"]?[path]?[method]?["responses"]?[status]
+            return Set(response?["headers"]?.objectValue?.map(\.name) ?? [])
+        }
+        #expect(
+            told("post", "/v1/widgets", "201")
+                == ["X-Request-Id", "Idempotency-Replayed", "Location", "RateLimit"])
+        #expect(told("patch", "/v1/widgets/{id}", "200") == ["X-Request-Id", "Idempotency-Replayed", "RateLimit"])
+        #expect(told("get", "/v1/widgets", "200") == ["X-Request-Id", "RateLimit"])
+        #expect(!told("post", "/v1/stalls", "202").contains("Location"))
+        #expect(told("get", "/v1/widgets", "429") == ["Retry-After", "RateLimit", "RateLimit-Policy"])
+        #expect(told("get", "/v1/widgets", "503") == ["Retry-After"])
+        #expect(told("post", "/v1/widgets", "409") == ["Retry-After"])
+        #expect(told("post", "/v1/widgets", "422").isEmpty)
+        let again = document["components"]?["headers"]?["Retry-After"]
+        #expect(again?["schema"]?["type"] == "integer" && again?["description"]?.stringValue?.isEmpty == false)
+    }
+
+    @Test("what the document says of headers is what a client finds") func headersSent() async throws {
+        try await withServer({ $0.rateLimit = RateLimit(perSecond: 100, burst: 100) }) { world in
+            let body = #"{"name":"Lamp","amount":1200,"currency":"USD"}"#
+            let key: [(String, String?)] = [("Idempotency-Key", "order-1")]
+            for round in 1...2 {
+                let answer = try await world.send(.POST, "/v1/widgets", body, headers: key)
+                #expect(answer.status == 201 && answer["Location"]?.hasPrefix("/v1/widgets/") == true)
+                #expect(answer["X-Request-Id"] != nil && answer["RateLimit"] != nil)
+                #expect((answer["Idempotency-Replayed"] == "true") == (round == 2))
+            }
+        }
+    }
+
+    @Test("the wait of who says nothing, and the longest, are told and kept") func waits() {
+        let document = openAPIDocument(title: "Widgets", endpoints: Widgets.endpoints)
+        let stall = document["paths"]?["/v1/stalls"]?["post"]?["parameters"]?.arrayValue ?? []
+        let texts: [String] = stall.compactMap { $0["description"]?.stringValue }
+        #expect(texts.last?.hasSuffix("7 when left out, at most 70.") == true)
+        #expect(texts.first?.contains("A 202 as well") == true)
+        let limits = WaitLimits(usual: .seconds(7), longest: .seconds(70))
+        let wanted: [Duration?] = [nil, .zero, .seconds(8), .seconds(71), .seconds(-1)]
+        #expect(wanted.map(limits.wait) == [.seconds(7), .zero, .seconds(8), .seconds(70), .zero])
+    }
+
+    @Test("an id of one's own has its characters told, one of ours has not") func ownIDs() {
+        let endpoints: [Endpoint] = [
+            .whole(
+                "/v1/kinds", scope: "widgets:read", summary: "List kinds",
+                filters: [.id("customer_id", as: CustomerID.self), .id("payment_id", as: PaymentID.self)],
+                item: Widget.self
+            ) { _, _ in [.sample] }
+        ]
+        let document = openAPIDocument(title: "Widgets", endpoints: endpoints)
+        let parameters: [JSONValue] = document["paths"]?["/v1/kinds"]?["get"]?["parameters"]?.arrayValue ?? []
+        #expect(parameters.first?["schema"]?["pattern"] == "^[A-Za-z0-9_-]+$")
+        #expect(parameters.dropFirst().first?["schema"]?["pattern"] == nil)
+        let properties = schema(of: NamedByCaller.self)["properties"]
+        #expect(properties?["id"]?["pattern"] == "^[A-Za-z0-9_-]+$" && properties?["id"]?["maxLength"] == 64)
+    }
+
     @Test("references lead somewhere and operation ids are unique") func structure() throws {
         let document = openAPIDocument(title: "Widgets", endpoints: Widgets.endpoints)
         var ids: [String] = []
@@ -137,4 +198,11 @@ import Testing
         #expect(Set(ids).count == ids.count)
         #expect(ids.count == 6)
     }
+}
+
+/// A thing whose id its maker chooses.
+private struct NamedByCaller: JSONInput {
+    let id: CustomerID?
+
+    init(_ f: inout InputFields) { id = f.optionalID("id", as: CustomerID.self) }
 }

@@ -81,7 +81,7 @@ enum Widgets {
 
     static let create = Endpoint.write(
         .post, "/v1/widgets", scope: "widgets:write", summary: "Create a widget", body: CreateWidget.self,
-        answers: Widget.self, problems: ["409 widget_refused"]
+        answers: Widget.self, tellsLocation: true, problems: ["409 widget_refused"]
     ) { db, call, input in
         let id = CustomerID.new(at: call.now)
         let widget = Widget(
@@ -154,7 +154,7 @@ enum Widgets {
 
     static let stall = Endpoint.task(
         .post, "/v1/stalls", scope: "widgets:write", summary: "Accept", body: NoInput.self, answers: Widget.self,
-        statuses: [201, 202], prefersWait: true
+        statuses: [201, 202], waits: WaitLimits(usual: .seconds(7), longest: .seconds(70))
     ) { _, _ in
         .accepted(.sample)
     }

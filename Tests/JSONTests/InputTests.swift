@@ -176,8 +176,10 @@ private func fault(_ json: String, _ read: (inout InputFields) -> Void) throws -
             #expect(!f.hasFaults && !f.isDescribing)
             _ = f.optionalString("a")
             _ = f.int("b")
+            #expect(!f.isFaulty("a") && !f.isFaulty("b"))
             f.refuse("b", code: "odd", message: "is odd")
             #expect(f.hasFaults)
+            #expect(f.isFaulty("b") && !f.isFaulty("a") && !f.isFaulty(""))
         }
         #expect(found == ["b odd"])
         let text = Order.text.replacing("\"amount\":12", with: "\"amount\":51")

@@ -7,9 +7,13 @@ from typing import Any
 
 DESCRIPTION = (
     "Recurring billing in five services behind one address. Every write that is not harmless to repeat takes an "
-    "`Idempotency-Key`; lists page by cursor; every fault is a problem of RFC 9457 that names all faulty fields."
+    "`Idempotency-Key`; lists page by cursor; every fault is a problem of RFC 9457 that names all faulty fields.\n\n"
+    "Limits, as they are set by default: 5,000 requests a second and 10,000 at once by one key, 128 under way from one "
+    "address at each instance of the gateway (429 past either); bodies of 1 MiB, JSON nested 32 deep; pages of 100. "
+    "`X-Request-Timeout` tells after how many whole seconds an answer is of no use any more, 120 at most."
 )
 
+RETRY_AFTER = {"Retry-After": {"$ref": "#/components/headers/Retry-After"}}
 PROBLEM = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
 # What the gateway says where a service says nothing, beside HTTP's own refusals (nginx.conf).
 ITS_OWN = {
@@ -53,7 +57,7 @@ def through_gateway(operation: dict[str, Any]) -> dict[str, Any]:
         words = told["description"]
         if f"`{code}`" not in words:
             words += f"{'' if words.endswith(':') else ','} `{code}`"
-        responses[status] = told | {"description": words}
+        responses[status] = told | {"description": words, "headers": RETRY_AFTER | told.get("headers", {})}
     return operation | {"responses": dict(sorted(responses.items()))}
 
 

@@ -14,7 +14,7 @@ struct MRRRoutes: Sendable {
                 "/v1/analytics/mrr", scope: "analytics:read",
                 summary: "Recurring revenue month by month and what moved it",
                 filters: [
-                    Self.month("from", doc: "First month; eleven before `to` when left out"),
+                    Self.month("from", doc: "First month; eleven before `to` when left out, 35 before it at most"),
                     Self.month("to", doc: "Last month; the current one when left out"),
                     .currency("currency", doc: "One currency; all when left out"),
                 ],

@@ -10,7 +10,7 @@ package struct InvoiceDocument: JSONOutput {
     package let lines: [InvoiceLine]
     /// Minor units that the customer's bank has taken back for good.
     let disputedMinor: Int64
-    let customer: BilledCustomer?
+    let addressee: Addressee?
 
     package func write(to o: inout ObjectWriter) {
         let (billing, state) = (invoice.billing, invoice.state)
@@ -36,7 +36,7 @@ package struct InvoiceDocument: JSONOutput {
         o.field("payment_id", state.paymentID, doc: "What paid it; null while due, and for a total of zero")
         o.field("voided_at", state.voidedAt)
         o.field("void_reason", state.voidReason)
-        o.field("bill_to", customer.map(AddressDocument.init), doc: "The customer as known today")
+        o.field("bill_to", addressee.map(AddressDocument.init), doc: "The customer as known when it was issued")
     }
 
     package static var sample: Self {
@@ -54,8 +54,7 @@ package struct InvoiceDocument: JSONOutput {
         return Self(
             invoice: Invoice(id: .sample, billing: billing, subtotal: price, total: price, state: state), lines: [line],
             disputedMinor: 0,
-            customer: BilledCustomer(
-                id: .sample, name: "Ada", email: "ada@example.com", country: "DE", timeZone: "Europe/Berlin"))
+            addressee: Addressee(name: "Ada", email: "ada@example.com", country: "DE"))
     }
 }
 
@@ -84,17 +83,15 @@ struct LineDocument: JSONOutput {
 
 /// Whom the invoice is addressed to.
 struct AddressDocument: JSONOutput {
-    let customer: BilledCustomer
+    let addressee: Addressee
 
     func write(to o: inout ObjectWriter) {
-        o.field("name", customer.name)
-        o.field("email", customer.email)
-        o.field("country", customer.country, doc: "ISO 3166-1 alpha-2")
+        o.field("name", addressee.name)
+        o.field("email", addressee.email)
+        o.field("country", addressee.country, doc: "ISO 3166-1 alpha-2")
     }
 
     static var sample: Self {
-        Self(
-            customer: BilledCustomer(
-                id: .sample, name: "Ada", email: "ada@example.com", country: "DE", timeZone: "Europe/Berlin"))
+        Self(addressee: Addressee(name: "Ada", email: "ada@example.com", country: "DE"))
     }
 }

@@ -40,7 +40,7 @@ struct BankAccountInput: JSONInput {
         let holder: String = f.string("name", min: 1, max: 70, doc: "The account's holder")
         let email: String = f.string("email", min: 3, max: 320, doc: "Where the provider's notice of the debit goes")
         account = BankAccount(iban: iban, holder: holder, email: email)
-        if !f.isDescribing, !f.hasFaults, !ChargePayer.isMailbox(email) {
+        if !f.isDescribing, !f.isFaulty("email"), !ChargePayer.isMailbox(email) {
             f.refuse("email", code: "invalid_email", message: "must be an e-mail address")
         }
     }

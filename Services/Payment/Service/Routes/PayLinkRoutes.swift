@@ -39,7 +39,8 @@ package struct PayLinkRoutes: Sendable {
             .post, "/pay/{code}/pay", scope: nil, summary: "Pay, from a link's page", body: PayLinkInput.self,
             answers: LinkStatusResource.self, statuses: [202], needsKey: false,
             problems: [
-                "404 not_found", "409 payment_link_state", "409 instalment_offer_changed", "422 unsupported_method",
+                "404 not_found", "409 payment_link_state", "409 payment_link_reserved",
+                "409 instalment_offer_changed", "409 payment_method_pending", "422 unsupported_method",
                 "429 rate_limited",
             ]
         ) { call, input in try await pay(call, input) }
@@ -58,7 +59,8 @@ package struct PayLinkRoutes: Sendable {
         let pay: PayLink = pay
         return .task(
             .post, "/pay/{code}/cancel", scope: nil,
-            summary: "Give up what waits for the customer elsewhere, to pay in another way, from a link's page",
+            summary:
+                "Give up what waits for the customer elsewhere, or was not sent, to pay in another way, from a link's page",
             body: CancelLinkInput.self, answers: LinkStatusResource.self, statuses: [202], needsKey: false,
             problems: ["404 not_found", "409 payment_state", "429 rate_limited"]
         ) { call, input in try await pay.cancel(call, input) }
@@ -164,14 +166,6 @@ package struct PayLinkInput: JSONInput {
         }
         if plan != nil, page != nil {
             f.refuse("instalments", code: "conflicting_fields", message: "are paid by card")
-        }
-    }
-
-    /// Whether another attempt at a failed payment is asked for, and not the failed one once more.
-    func isAnother(than failed: PaymentRecord) -> Bool {
-        switch choice {
-        case .card(let id): failed.paymentMethodID != id
-        case .page: failed.attempts == attempts
         }
     }
 }

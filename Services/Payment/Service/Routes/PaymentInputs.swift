@@ -79,11 +79,16 @@ struct PageMethodInput {
         payer = f.optionalObject(
             "payer", as: PayerInput.self,
             doc: "Who pays, as far as the method asks for it; the customer's country counts when left out")
-        guard let type else { return nil }
+        guard let type else {
+            if !f.isDescribing, payer != nil, !f.isFaulty("payment_method_type") {
+                f.refuse("payer", code: "conflicting_fields", message: "goes with payment_method_type")
+            }
+            return nil
+        }
         self.type = type
         self.returnURL = returnURL ?? ""
         guard !f.isDescribing else { return }
-        if returnURL == nil {
+        if returnURL == nil, !f.isFaulty("return_url") {
             f.refuse("return_url", code: FaultCode.required, message: "is needed with payment_method_type")
         }
     }
@@ -99,7 +104,7 @@ struct PayerInput: JSONInput {
             country: f.string("country", min: 2, max: 2, doc: "ISO 3166, two capital letters"),
             line1: f.optionalString("line1", min: 1, max: 200), city: f.optionalString("city", min: 1, max: 200),
             postalCode: f.optionalString("postal_code", min: 1, max: 20))
-        if !f.isDescribing, !f.hasFaults, !payer.country.utf8.allSatisfy({ (65...90).contains($0) }) {
+        if !f.isDescribing, !payer.country.utf8.allSatisfy({ (65...90).contains($0) }) {
             f.refuse("country", code: "invalid_country", message: "must be two capital letters")
         }
     }
@@ -158,20 +163,25 @@ package struct CreatePaymentMethodInput: JSONInput {
             doc: "How the customer agreed to charges without them: kept as the method's mandate; bank debits ask for it"
         )
         isDefault = f.bool("default", default: true, doc: "Whether renewals use it from now on")
-        guard !f.isDescribing, !f.hasFaults else { return }
+        guard !f.isDescribing else { return }
         if wallet != nil, acceptance != nil {
             f.refuse("acceptance", code: "conflicting_fields", message: "goes with a method that is charged again")
         }
-        let given: Int = (card == nil ? 0 : 1) + (wallet == nil ? 0 : 1) + (kept == nil ? 0 : 1)
+        // What is faulty is there, too.
+        let hasWallet: Bool = wallet != nil || f.isFaulty("wallet")
+        let isKept: Bool = kept != nil || f.isFaulty("provider") || f.isFaulty("token")
+        let given: Int = [card != nil || f.isFaulty("card"), hasWallet, isKept].filter { $0 }.count
         if given > 1 {
             f.refuse(
-                wallet == nil ? "card" : "wallet", code: "conflicting_fields",
+                hasWallet ? "wallet" : "card", code: "conflicting_fields",
                 message: "stands in the place of any other method")
+        } else if f.isFaulty("type") {
+            return
         } else if given == 0 {
             f.refuse(
                 type == "card" ? "card" : "token", code: FaultCode.required,
                 message: "is needed: a card, a wallet's token, or provider and token")
-        } else if kept == nil, type != "card" {
+        } else if !isKept, type != "card" {
             f.refuse("type", code: FaultCode.unknownValue, message: "must be card beside a card or a wallet")
         }
     }
@@ -209,7 +219,7 @@ struct KeptMethodInput {
         let url: String? = f.optionalString(
             "return_url", max: 2_000, doc: "Where the customer comes back to when the bank wants to see them")
         guard provider != nil || token != nil else {
-            if url != nil, !f.isDescribing {
+            if url != nil, !f.isDescribing, !f.isFaulty("provider"), !f.isFaulty("token") {
                 f.refuse("return_url", code: "conflicting_fields", message: "goes with provider and token")
             }
             return nil
@@ -218,8 +228,12 @@ struct KeptMethodInput {
         self.token = token ?? ""
         returnURL = url ?? ""
         guard !f.isDescribing else { return }
-        if provider == nil { f.refuse("provider", code: FaultCode.required, message: "is needed with token") }
-        if token == nil { f.refuse("token", code: FaultCode.required, message: "is needed with provider") }
+        if provider == nil, !f.isFaulty("provider") {
+            f.refuse("provider", code: FaultCode.required, message: "is needed with token")
+        }
+        if token == nil, !f.isFaulty("token") {
+            f.refuse("token", code: FaultCode.required, message: "is needed with provider")
+        }
         if let url, WebAddress(url) == nil {
             f.refuse("return_url", code: "invalid_url", message: "must be an https address, or http on loopback")
         }
@@ -246,7 +260,7 @@ struct CardInput: JSONInput {
         expMonth = Int(f.int("exp_month", range: 1...12, doc: "1 to 12"))
         expYear = Int(f.int("exp_year", range: 2000...2100, doc: "Four digits"))
         let code: String = f.string("cvc", min: 3, max: 4, doc: "Three or four digits; never kept")
-        if !f.isDescribing, !f.hasFaults, !code.utf8.allSatisfy({ (48...57).contains($0) }) {
+        if !f.isDescribing, !code.utf8.allSatisfy({ (48...57).contains($0) }) {
             f.refuse("cvc", code: "invalid_cvc", message: "must be three or four digits")
         }
     }

@@ -21,13 +21,14 @@ package struct PaymentResource: JSONOutput {
         _ payments: [PaymentRecord], in db: borrowing PostgresTransaction
     ) throws -> [PaymentResource] {
         let known: [PaymentID: PaymentSettlement] = try PaymentSettlementStore.find(payments.map(\.id), in: db)
-        return payments.map { PaymentResource($0, settlement: known[$0.id]) }
+        let retries: [PaymentID: Instant] = try AttemptStore.retryTimes(of: payments, in: db)
+        return payments.map { PaymentResource($0.with(retryAt: retries[$0.id]), settlement: known[$0.id]) }
     }
 
     /// One payment with what is known of its settlement; `nil` when there is none.
     static func find(_ id: PaymentID, in db: borrowing PostgresTransaction) throws -> PaymentResource? {
         guard let payment: PaymentRecord = try PaymentStore.find(id, in: db) else { return nil }
-        return PaymentResource(payment, settlement: try PaymentSettlementStore.find([id], in: db)[id])
+        return try settled([payment], in: db).first
     }
 
     /// 201 once it is settled, 202 while it is under way.
@@ -38,7 +39,8 @@ package struct PaymentResource: JSONOutput {
         o.field("id", payment.id)
         o.field("customer_id", payment.customerID)
         o.field("payment_method_id", payment.paymentMethodID)
-        o.field("provider", payment.provider, doc: "Who is asked for the money")
+        o.field(
+            "provider", payment.provider, doc: "Who is asked for the money; `none` where there was no method to charge")
         o.money("amount", payment.amount, doc: "Minor units")
         o.field("capture_method", payment.captureMethod)
         o.field("amount_captured", payment.amountCaptured, doc: "Minor units")
@@ -50,7 +52,7 @@ package struct PaymentResource: JSONOutput {
             "settlement", settlement.map(SettlementResource.init),
             doc: "What the provider makes of it; null until that is known, and where a payment is created")
         o.field("status", payment.status)
-        o.field("failure", payment.decline.map(FailureResource.init))
+        o.field("failure", payment.decline.map { FailureResource(decline: $0, retryAt: payment.retryAt) })
         o.field("next_action", NextActionResource(payment))
         o.field("risk", payment.riskDecision.map { RiskResource(payment, decision: $0) })
         o.field(
@@ -77,15 +79,20 @@ package struct PaymentResource: JSONOutput {
 /// Why the last attempt failed.
 struct FailureResource: JSONOutput {
     let decline: Decline
+    let retryAt: Instant?
 
     func write(to o: inout ObjectWriter) {
         o.field("code", decline.code)
-        o.field("decline_class", decline.declineClass, doc: "hard, soft, fraud or action")
+        o.text(
+            "decline_class", decline.declineClass.rawValue,
+            schema: JSONSchema.word(of: Decline.Class.told.map(\.rawValue)), doc: "What it means for a next attempt")
         o.field("advice", decline.reason.advice, doc: "What the merchant can do; not for customers")
         o.field("message", decline.message, doc: "A sentence for the customer")
+        o.field(
+            "retry_at", retryAt, doc: "Before then the card's network wants no other attempt; null: it has not said")
     }
 
-    static var sample: Self { Self(decline: .insufficientFunds) }
+    static var sample: Self { Self(decline: .insufficientFunds, retryAt: .sample) }
 }
 
 /// What the customer has to do next.
@@ -117,7 +124,7 @@ struct NextActionResource: JSONOutput {
     }
 
     func write(to o: inout ObjectWriter) {
-        o.field("type", action.kind, doc: "three_d_secure, redirect or transfer")
+        o.field("type", action.kind)
         o.field("url", action.url ?? challengeURL, doc: "Where the customer goes")
         o.field("asset", action.transfer?.asset, doc: "What a transfer is made in: BTC, USDC")
         o.field("address", action.transfer?.address, doc: "Where a transfer goes; never used for another payment")
@@ -174,7 +181,7 @@ struct RiskResource: JSONOutput {
 
     func write(to o: inout ObjectWriter) {
         o.field("score", score, doc: "0.0000 to 1.0000; null when the fallback policy decided without one")
-        o.field("decision", decision, doc: "approve, review or block")
+        o.text("decision", decision, schema: JSONSchema.enumeration(RiskVerdict.Decision.self))
         o.field("reasons", reasons)
     }
 
@@ -295,7 +302,7 @@ package struct RefundResource: JSONOutput {
         o.field("id", refund.id)
         o.field("payment_id", refund.paymentID)
         o.money("amount", refund.amount, doc: "Minor units")
-        o.field("status", refund.status.rawValue, doc: "processing, succeeded or failed")
+        o.field("status", refund.status)
         o.field("failure_code", refund.failureCode, doc: "Why the provider refused; the amount can be refunded again")
         o.field("reason", refund.reason)
         o.field(

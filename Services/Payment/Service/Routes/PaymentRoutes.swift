@@ -14,14 +14,14 @@ struct PaymentRoutes: Sendable {
     let asksIssuers: Bool
 
     var endpoints: [Endpoint] {
-        [createPayment, list, read, confirm, syncPayment, capturePayment, captures, cancelPayment]
+        [createPayment, list, read, attempts, confirm, syncPayment, capturePayment, captures, cancelPayment]
     }
 
     private var createPayment: Endpoint {
         let create: CreatePayment = create
         return .task(
             .post, "/v1/payments", scope: "payments:write", summary: "Charge a customer", body: CreatePaymentInput.self,
-            answers: PaymentResource.self, statuses: [201, 202], prefersWait: true,
+            answers: PaymentResource.self, statuses: [201, 202], waits: CreatePayment.waits,
             problems: ["422 invalid_request", "409 idempotency_key_in_use"]
         ) { call, input in try await create(call, input) }
     }
@@ -35,13 +35,15 @@ struct PaymentRoutes: Sendable {
                 .enumeration(
                     "risk_decision", of: RiskVerdict.Decision.self,
                     doc: "What Fraud, or the fallback, said: with review and status succeeded, what went on marked"),
+                CreatedRange.beginning, CreatedRange.end,
             ], item: PaymentResource.self
         ) { db, call, request in
+            let created = try CreatedRange(call.query)
             let rows: [PaymentRecord] = try PaymentStore.list(
                 customer: call.query.id("customer_id"), invoice: call.query.id("invoice_id"),
                 subscription: call.query.id("subscription_id"), status: call.query.enumeration("status"),
-                risk: call.query.enumeration("risk_decision"), after: try request.cursor(),
-                limit: request.fetchLimit, in: db)
+                risk: call.query.enumeration("risk_decision"), from: created.from, to: created.to,
+                after: try request.cursor(), limit: request.fetchLimit, in: db)
             return request.page(try PaymentResource.settled(rows, in: db))
         }
     }
@@ -56,6 +58,19 @@ struct PaymentRoutes: Sendable {
                 throw Problem.notFound("payment", id.rawValue)
             }
             return payment
+        }
+    }
+
+    private var attempts: Endpoint {
+        .list(
+            "/v1/payments/{id}/attempts", scope: "payments:read",
+            summary: "List a payment's attempts, the first one first", item: AttemptResource.self
+        ) { db, call, request in
+            let id: PaymentID = try call.id()
+            guard try PaymentStore.find(id, in: db) != nil else { throw Problem.notFound("payment", id.rawValue) }
+            let rows: [AttemptRecord] = try AttemptStore.list(
+                payment: id, after: try request.cursor(), limit: request.fetchLimit, in: db)
+            return request.page(rows.map(AttemptResource.init))
         }
     }
 

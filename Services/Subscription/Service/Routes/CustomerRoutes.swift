@@ -11,7 +11,8 @@ struct CustomerRoutes: Sendable {
         [
             .write(
                 .post, "/v1/customers", scope: "customers:write", summary: "Create a customer",
-                body: NewCustomerInput.self, answers: CustomerView.self, problems: ["409 customer_exists"], post),
+                body: NewCustomerInput.self, answers: CustomerView.self, tellsLocation: true,
+                problems: ["409 customer_exists"], post),
             .list(
                 "/v1/customers", scope: "customers:read", summary: "List customers, newest first",
                 filters: [.string("email", max: 254, doc: "With this address only, whatever its case")],

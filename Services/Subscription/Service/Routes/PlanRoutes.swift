@@ -26,9 +26,6 @@ package struct NewPlanInput: JSONInput {
         trialDays = Int(
             clamping: f.optionalInt("trial_days", range: 0...Plan.maxTrialDays, doc: "Free days at the start") ?? 0)
         metadata = f.metadata()
-        if price.minor > Plan.maxPriceMinor {
-            f.refuse("amount", code: "out_of_range", message: "must be at most \(Plan.maxPriceMinor)")
-        }
     }
 }
 
@@ -77,7 +74,7 @@ struct PlanRoutes: Sendable {
         [
             .write(
                 .post, "/v1/plans", scope: "plans:write", summary: "Create a plan", body: NewPlanInput.self,
-                answers: PlanView.self, problems: ["409 plan_exists"], post),
+                answers: PlanView.self, tellsLocation: true, problems: ["409 plan_exists"], post),
             .list("/v1/plans", scope: "plans:read", summary: "List plans, newest first", item: PlanView.self, list),
             .read(
                 "/v1/plans/{id}", scope: "plans:read", summary: "Read a plan", answers: PlanView.self,

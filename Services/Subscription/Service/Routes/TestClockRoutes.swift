@@ -34,10 +34,8 @@ struct TestClockView: JSONOutput {
 
 /// `/v1/test_clock`, in the sandbox only.
 struct TestClockRoutes: Sendable {
-    /// How long a caller waits who says nothing.
-    static let defaultWait: Duration = .seconds(60)
-    /// The longest wait a caller may ask for; no request waits longer.
-    static let longestWait: Duration = .seconds(120)
+    /// How long a caller waits who says nothing, and at most; no request waits longer.
+    static let waits = WaitLimits(usual: .seconds(60), longest: .seconds(120))
 
     let pool: PostgresPool
     let clock: any ServiceClock
@@ -49,8 +47,9 @@ struct TestClockRoutes: Sendable {
             .task(
                 .post, "/v1/test_clock/advance", scope: "test_clock:write",
                 summary: "Move the time of all services; answers when all work due by then is done",
-                body: AdvanceInput.self, answers: TestClockView.self, statuses: [200, 202], prefersWait: true,
-                timeout: Self.longestWait + .seconds(10), problems: ["409 test_clock_busy", "422 invalid_request"], post
+                body: AdvanceInput.self, answers: TestClockView.self, statuses: [200, 202], waits: Self.waits,
+                timeout: Self.waits.longest + .seconds(10), problems: ["409 test_clock_busy", "422 invalid_request"],
+                post
             ),
             .read(
                 "/v1/test_clock", scope: "test_clock:read", summary: "Where the clock stands",
@@ -65,7 +64,7 @@ struct TestClockRoutes: Sendable {
     @Sendable func post(_ call: Call, _ input: AdvanceInput) async throws -> Reply<TestClockView> {
         if let stored = try await begin(call, input) { return Reply(replaying: stored) }
         let work = Task { try await advance(to: input.to) }
-        let wait: Duration = min(max(call.preferWait ?? Self.defaultWait, .zero), Self.longestWait)
+        let wait: Duration = Self.waits.wait(call.preferWait)
         let isDone: Bool = try await finishes(work, within: wait)
         let status: TestClockCoordinator.Status = isDone ? .idle : .advancing(to: input.to)
         let reply = Reply(status: isDone ? 200 : 202, view(status, to: input.to))
