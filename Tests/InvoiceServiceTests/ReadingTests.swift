@@ -33,7 +33,24 @@ import Testing
         }
     }
 
-    @Test("an invoice is addressed to the customer as last told") func address() async throws {
+    @Test("an issued invoice keeps its addressee, whatever becomes of the customer") func addressee() async throws {
+        try await withInvoices { world in
+            let id = CustomerID.new(at: Sample.start)
+            try await world.receive(
+                CustomerCreatedV1(
+                    customerID: id, email: "a@example.com", name: "Ada", country: "DE", timeZone: "Europe/Berlin"))
+            try await world.receive(Sample.billed(customer: id))
+            try await world.receive(CustomerUpdatedV1(customerID: id, email: "b@example.com", name: "Ada Byron Ltd"))
+            try await world.receive(Sample.billed(customer: id))
+            let addresses: [JSONValue?] = try await world.invoices().map { $0["bill_to"] }
+            #expect(addresses.map { $0?["name"]?.stringValue } == ["Ada Byron Ltd", "Ada"])
+            #expect(addresses.map { $0?["email"]?.stringValue } == ["b@example.com", "a@example.com"])
+            #expect(addresses.map { $0?["country"]?.stringValue } == ["DE", "DE"])
+        }
+    }
+
+    @Test("an invoice that was issued before its customer was known is addressed to the customer as last told")
+    func address() async throws {
         try await withInvoices { world in
             let id = CustomerID.new(at: Sample.start)
             try await world.receive(Sample.billed(customer: id))

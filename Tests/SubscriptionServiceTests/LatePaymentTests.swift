@@ -174,6 +174,48 @@ import Testing
         }
     }
 
+    @Test("credit that nothing has used is to be given back when the subscription ends", arguments: [false, true])
+    func unusedAtEnd(_ atPeriodEnd: Bool) async throws {
+        try await withSubscriptions { world in
+            let changed = try await upgraded(world)
+            let billing: BillingID = try #require(changed.open).id
+            #expect(try await world.pay(changed).credit == 1_016)
+            #expect(try await world.cancel(changed.id, atPeriodEnd: atPeriodEnd).credit == 0)
+            #expect(try await world.published(SubscriptionRefundDueV1.self).map(\.billingID) == [billing])
+            #expect(try await world.facts()["late_payments_to_refund"]?.intValue == 1)
+            try await world.refunded(billing, changed.customerID, 1_016, total: 1_016)
+            world.ticker.set(changed.period.end)
+            try await world.runDue()
+            let ended = try await world.subscription(changed.id)
+            #expect(ended.status == .canceled && ended.credit == 0)
+            #expect(try await world.published(SubscriptionRefundDueV1.self).count == 1)
+            #expect(try await world.facts()["late_payments_to_refund"]?.intValue == 0)
+            #expect(try await world.violations().isEmpty)
+        }
+    }
+
+    @Test(
+        "the rest of credit that was used in part is counted when the subscription ends, until it is given back by hand"
+    )
+    func partlyUsedAtEnd() async throws {
+        try await withSubscriptions { world in
+            let changed = try await upgraded(world)
+            let billing: BillingID = try #require(changed.open).id
+            let credited = try await world.pay(changed)
+            world.ticker.set(credited.period.end)
+            try await world.runDue()
+            try await world.pay(world.subscription(changed.id))
+            #expect(try await world.facts()["late_payments_to_refund"]?.intValue == 0)
+            #expect(try await world.cancel(changed.id, atPeriodEnd: false).credit == 16)
+            #expect(try await world.published(SubscriptionRefundDueV1.self).isEmpty)
+            #expect(try await world.facts()["late_payments_to_refund"]?.intValue == 1)
+            try await world.refunded(billing, changed.customerID, 16, total: 16)
+            #expect(try await world.subscription(changed.id).credit == 0)
+            #expect(try await world.facts()["late_payments_to_refund"]?.intValue == 0)
+            #expect(try await world.violations().isEmpty)
+        }
+    }
+
     @Test("what a living subscription can use stays its credit") func living() async throws {
         try await withSubscriptions { world in
             try await world.customer()
@@ -184,6 +226,25 @@ import Testing
             #expect(try await world.fail(changed, "hard").plan.id.rawValue == "basic")
             #expect(try await world.pay(changed).credit > 0)
             #expect(try await world.published(SubscriptionRefundDueV1.self).isEmpty)
+        }
+    }
+
+    @Test("a late payment that was used is not given back out of credit for unused time") func usedBefore() async throws
+    {
+        try await withSubscriptions { world in
+            let changed = try await upgraded(world)
+            try await world.plan("yearly", 120_000, interval: "year")
+            #expect(try await world.pay(changed).credit == 1_016)
+            let yearly = try await world.change(changed.id, #"{"plan_id":"yearly"}"#)
+            #expect(try await world.pay(yearly).credit == 0)
+            world.ticker.set(time("2027-02-01T10:00:00Z"))
+            let back = try await world.change(changed.id, #"{"plan_id":"basic"}"#)
+            let credit: Int64 = try await world.pay(back).credit
+            #expect(credit > 1_016)
+            #expect(try await world.cancel(changed.id, atPeriodEnd: false).credit == credit)
+            #expect(try await world.published(SubscriptionRefundDueV1.self).isEmpty)
+            #expect(try await world.facts()["late_payments_to_refund"]?.intValue == 0)
+            #expect(try await world.violations().isEmpty)
         }
     }
 }

@@ -2,7 +2,8 @@ public import BillingCore
 
 /// What a customer can subscribe to: a fixed price for each billing period. A plan never changes once it exists.
 public struct Plan: Hashable, Sendable {
-    /// The highest price, in minor units: sums of many prices then always fit 64 bits.
+    /// What no price, and no amount that settings name, goes beyond, in minor units: sums of many then always fit 64 bits.
+    /// The API takes less (`InputFields.largestAmount`).
     public static let maxPriceMinor: Int64 = 999_999_999_999_999
     /// The longest trial that can be given, in days.
     public static let maxTrialDays: Int64 = 730

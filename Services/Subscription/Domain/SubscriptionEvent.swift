@@ -33,7 +33,7 @@ public enum SubscriptionEvent: Hashable, Sendable {
     case collectionDue(BillingID, InvoiceID, attempt: Int64, reason: CollectionReason)
     /// Money is not asked for any more.
     case withdrawn(BillingID, reason: WithdrawalReason)
-    /// Money came after the end, and is to be given back.
+    /// Money came after the end, or became credit that nothing uses any more, and is to be given back.
     case refundDue(BillingID, InvoiceID)
 }
 
@@ -43,6 +43,8 @@ public struct SubscriptionEffects: Hashable, Sendable {
     public internal(set) var events: [SubscriptionEvent] = []
     /// New and changed billings in their latest form.
     public internal(set) var billings: [BillingID: Billing] = [:]
+    /// What new billings of immediate changes credit for unused time, and out of which payment.
+    public internal(set) var unused: [BillingID: UnusedTime] = [:]
 
     /// No effects.
     public init() {}

@@ -29,11 +29,13 @@ extension Subscription {
     ///
     /// The change takes the place of one that was planned for the period's end; if it is not paid, that one is planned
     /// again. An end that is planned stays planned either way.
-    /// - Parameter collectable: What is due beyond what can be collected is carried to the next billing.
+    /// - Parameters:
+    ///   - paid: What paid for the running time: unused time is credited as far as that is left. None where it is not known.
+    ///   - collectable: What is due beyond what can be collected is carried to the next billing.
     /// - Returns: `false` when it is on that plan already; an earlier wish for the period's end is taken back.
     @discardableResult
     public mutating func changePlanNow(
-        to newPlan: Plan, collectable: CollectableAmounts, at now: Instant
+        to newPlan: Plan, paidBy paid: PaidTime? = nil, collectable: CollectableAmounts, at now: Instant
     ) throws(PlanChangeRefusal) -> Bool {
         try checkChange(to: newPlan)
         guard period.end > now else { throw .renewalDue }
@@ -54,9 +56,15 @@ extension Subscription {
             period = target
             change = Proration.Change(credit: change.credit, charge: newPlan.price)
         }
+        let unused: UnusedTime? = paid.map { UnusedTime(worth: change.credit.minor, paid: $0) }
+        if let unused {
+            let credit = Money(minor: unused.credit, currency: change.credit.currency)
+            change = Proration.Change(credit: credit, charge: change.charge)
+        }
         effects.events.append(.planChanged(from: plan, to: newPlan, reason: .upgrade, status: status, at: now))
         plan = newPlan
         billChange(change, origin: origin, target: target, collectable: collectable, at: now)
+        if let unused, let billingID = open?.id { effects.unused[billingID] = unused }
         return true
     }
 
@@ -84,14 +92,13 @@ extension Subscription {
         at now: Instant
     ) {
         let isWhole: Bool = plan.rule != origin.plan.rule
-        let lines = [
-            BillingLine(
-                description: "Unused time on \(origin.plan.name)", amount: -change.credit.minor,
-                periodStart: target.start, periodEnd: origin.period.end, proration: true),
-            BillingLine(
-                description: isWhole ? plan.name : "Remaining time on \(plan.name)", amount: change.charge.minor,
-                periodStart: target.start, periodEnd: target.end, proration: !isWhole),
-        ]
+        let credit = BillingLine(
+            description: "Unused time on \(origin.plan.name)", amount: -change.credit.minor,
+            periodStart: target.start, periodEnd: origin.period.end, proration: true)
+        let charge = BillingLine(
+            description: isWhole ? plan.name : "Remaining time on \(plan.name)", amount: change.charge.minor,
+            periodStart: target.start, periodEnd: target.end, proration: !isWhole)
+        let lines: [BillingLine] = change.credit.isPositive ? [credit, charge] : [charge]
         openBilling(.upgrade, of: lines, for: target, origin: origin, collectable: collectable, at: now)
     }
 }

@@ -42,8 +42,8 @@ extension Subscription {
         if isOver, billing.amount.isPositive { effects.events.append(.refundDue(billing.id, invoiceID)) }
     }
 
-    /// Money that had become credit went back to the customer, by a refund or a lost dispute, who cannot have both: the balance
-    /// falls by it. What was used of it is carried to the next billing.
+    /// Money behind credit, a late payment's or that of unused time, went back to the customer, by a refund or a lost dispute,
+    /// who cannot have both: the balance falls by it. What was used of it is carried to the next billing.
     /// - Parameter minor: Minor units; below zero when they came back, because their refund failed or an appeal was won.
     public mutating func creditReturned(_ minor: Int64) { credit -= minor }
 

@@ -96,12 +96,16 @@ package enum SubscriptionFacts {
         return sums.map { JSONMember(name: $0, value: .number($1)) }
     }
 
-    /// Payments that came after the end and were neither given back in full nor lost in disputes.
+    /// Payments that came after the end and were neither given back in full nor lost in disputes; of those that became credit,
+    /// only where the subscription has ended since with a part of it left.
     private static func latePayments(in db: borrowing PostgresTransaction) throws -> Int64 {
         try db.first(
             """
             SELECT count(*) FROM billings b
-            WHERE b.is_paid_late AND b.credit_added = 0 AND b.amount > b.amount_refunded + \(DisputeStore.lost)
+            WHERE b.is_paid_late AND b.amount > b.amount_refunded + \(DisputeStore.lost)
+                AND (b.credit_added = 0 OR b.credit_added > b.credit_returned AND EXISTS (
+                    SELECT 1 FROM subscriptions s WHERE s.id = b.subscription_id AND s.credit > \(BillingStore.newerCredit)
+                        AND s.status IN ('canceled', 'incomplete_expired')))
             """
         ) { row in try row.next() } ?? 0
     }

@@ -2,6 +2,13 @@ import BillingCore
 import Postgres
 
 /// What an invoice says about whom it is addressed to.
+struct Addressee: Equatable, Sendable {
+    let name: String
+    let email: String
+    let country: String
+}
+
+/// A customer as known here.
 struct BilledCustomer: Equatable, Sendable {
     let id: CustomerID
     var name: String
@@ -34,12 +41,6 @@ enum CustomerStore {
                 """
                 SELECT id, name, email, country, time_zone FROM customers WHERE id = ANY(\(ids)) ORDER BY id FOR UPDATE
                 """, read))
-    }
-
-    /// Reads customers.
-    static func find(_ ids: [CustomerID], in db: borrowing PostgresTransaction) throws -> [CustomerID: BilledCustomer] {
-        keyed(
-            try db.query("SELECT id, name, email, country, time_zone FROM customers WHERE id = ANY(\(ids))", read))
     }
 
     private static func read(_ row: inout PostgresRow) throws -> BilledCustomer {

@@ -52,12 +52,11 @@ package enum InvoiceDocumentStore {
         guard !invoices.isEmpty else { return [] }
         let lines: [InvoiceID: [InvoiceLine]] = try InvoiceLineStore.lines(of: invoices, in: db)
         let disputed: [InvoiceID: Int64] = try DisputeStore.lost(of: invoices.map(\.id), in: db)
-        let customers: [CustomerID: BilledCustomer] = try CustomerStore.find(
-            Array(Set(invoices.map(\.billing.customerID))), in: db)
+        let addressees: [InvoiceID: Addressee] = try InvoiceStore.addressees(of: invoices.map(\.id), in: db)
         return invoices.map {
             InvoiceDocument(
                 invoice: $0, lines: lines[$0.id] ?? [], disputedMinor: disputed[$0.id] ?? 0,
-                customer: customers[$0.billing.customerID])
+                addressee: addressees[$0.id])
         }
     }
 }

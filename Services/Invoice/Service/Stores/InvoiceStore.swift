@@ -37,12 +37,13 @@ enum InvoiceStore {
         return Dictionary(invoices.map { ($0.billing.id, $0) }, uniquingKeysWith: { first, _ in first })
     }
 
-    /// Inserts whole invoices.
+    /// Inserts whole invoices, addressed to their customers as known now: that stays so, whatever becomes of the customers.
     static func insertion(_ invoices: [Invoice]) -> SQL {
         """
         INSERT INTO invoices (id, billing_id, subscription_id, customer_id, reason, period_start, period_end, currency,
-            subtotal, total, amount_paid, status, number, issued_at, paid_at)
-        SELECT * FROM unnest(
+            subtotal, total, amount_paid, status, number, issued_at, paid_at, bill_to_name, bill_to_email,
+            bill_to_country)
+        SELECT n.*, c.name, c.email, c.country FROM unnest(
             \(invoices.map(\.id))::text[], \(invoices.map(\.billing.id))::text[],
             \(invoices.map(\.billing.subscriptionID))::text[], \(invoices.map(\.billing.customerID))::text[],
             \(invoices.map(\.billing.reason))::text[], \(invoices.map(\.billing.periodStart))::timestamptz[],
@@ -51,7 +52,28 @@ enum InvoiceStore {
             \(invoices.map(\.amountPaid.minor))::bigint[], \(invoices.map(\.status.rawValue))::text[],
             \(invoices.map(\.state.number?.sequence))::bigint[], \(invoices.map(\.state.issuedAt))::timestamptz[],
             \(invoices.map(\.state.paidAt))::timestamptz[])
+            AS n(id, billing_id, subscription_id, customer_id, reason, period_start, period_end, currency, subtotal, total,
+                amount_paid, status, number, issued_at, paid_at)
+        LEFT JOIN customers c ON c.id = n.customer_id
         """
+    }
+
+    /// Whom invoices are addressed to: as known when each was issued. Where nobody was known then, as known now; none where
+    /// nobody is.
+    static func addressees(
+        of ids: [InvoiceID], in db: borrowing PostgresTransaction
+    ) throws -> [InvoiceID: Addressee] {
+        let found: [(InvoiceID, Addressee)] = try db.query(
+            """
+            SELECT i.id, coalesce(i.bill_to_name, c.name), coalesce(i.bill_to_email, c.email),
+                coalesce(i.bill_to_country, c.country)
+            FROM invoices i LEFT JOIN customers c ON c.id = i.customer_id
+            WHERE i.id = ANY(\(ids)) AND (i.bill_to_name IS NOT NULL OR c.id IS NOT NULL)
+            """
+        ) { row in
+            (try row.next(), Addressee(name: try row.next(), email: try row.next(), country: try row.next()))
+        }
+        return Dictionary(found, uniquingKeysWith: { first, _ in first })
     }
 
     /// Writes back what moves after an invoice was issued. The caller holds the rows' locks.

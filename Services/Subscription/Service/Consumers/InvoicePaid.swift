@@ -4,7 +4,8 @@ package import Messaging
 package import Postgres
 import SubscriptionDomain
 
-/// Moves the period on when a billing's invoice is paid, and restores what was overdue.
+/// Moves the period on when a billing's invoice is paid, and restores what was overdue. A change of plan that is paid loses
+/// the credit for unused time whose payment went back meanwhile.
 package struct InvoicePaid: Sendable {
     let afterCommit: SettlementNotice
 
@@ -23,14 +24,17 @@ package struct InvoicePaid: Sendable {
     ) throws {
         var batch: SubscriptionBatch = try .lock(events.map(\.body.subscriptionID), in: db)
         var late: [InvoicePaidV1] = []
+        var changes: [BillingID] = []
         for event in events {
             let body: InvoicePaidV1 = event.body
-            let isOpen: Bool = try batch.change(body.subscriptionID) { subscription in
-                subscription.paid(body.billingID, invoiceID: body.invoiceID, at: context.now)
+            let (isOpen, isChange): (Bool, Bool) = try batch.change(body.subscriptionID) { subscription in
+                let isChange: Bool = subscription.open?.origin != nil
+                return (subscription.paid(body.billingID, invoiceID: body.invoiceID, at: context.now), isChange)
             }
-            if !isOpen { late.append(body) }
+            if !isOpen { late.append(body) } else if isChange { changes.append(body.billingID) }
         }
         try settle(late, &batch, in: db, context)
+        try CreditReturn.settle(changes, &batch, in: db)
         afterCommit.notify(of: try batch.save(at: context.now, in: db), at: context.now, in: db)
     }
 

@@ -3,8 +3,8 @@ package import BillingEvents
 package import Messaging
 package import Postgres
 
-/// Follows what was given back of payments that came after the end of what they were for. Where such a payment had become
-/// credit, the subscription's balance falls by it.
+/// Follows what was given back of invoices' payments. Where such a payment is behind credit, as one that came after the end of
+/// what it was for, or one of time that was credited when the plan changed, the subscription's balance falls by it.
 package enum InvoiceRefunded {
     static var routes: [EventRoute] {
         [
@@ -18,22 +18,25 @@ package enum InvoiceRefunded {
     package static func handle(
         _ events: [Envelope<InvoiceRefundedV1>], in db: borrowing PostgresTransaction, _ context: EventContext
     ) throws {
-        try add(events.map { ($0.body.invoiceID, $0.body.amount.minor) }, in: db, context)
+        try add(events.map { ($0.body.invoiceID, $0.body.customerID, $0.body.amount.minor) }, in: db, context)
     }
 
     /// Handles a batch of refunds that failed after they were booked, inside the transaction that claimed it.
     package static func handle(
         _ events: [Envelope<InvoiceRefundFailedV1>], in db: borrowing PostgresTransaction, _ context: EventContext
     ) throws {
-        try add(events.map { ($0.body.invoiceID, -$0.body.amount.minor) }, in: db, context)
+        try add(events.map { ($0.body.invoiceID, $0.body.customerID, -$0.body.amount.minor) }, in: db, context)
     }
 
     private static func add(
-        _ amounts: [(invoice: InvoiceID, amount: Int64)], in db: borrowing PostgresTransaction, _ context: EventContext
+        _ amounts: [(invoice: InvoiceID, customer: CustomerID, amount: Int64)], in db: borrowing PostgresTransaction,
+        _ context: EventContext
     ) throws {
         let sums: [InvoiceID: Int64] = Dictionary(amounts.map { ($0.invoice, $0.amount) }, uniquingKeysWith: +)
-        var credit: CreditReturn = try .lock(Array(sums.keys), in: db)
-        try BillingStore.addRefunded(sums.map { (invoice: $0.key, amount: $0.value) }, in: db)
+        let changes: [(invoice: InvoiceID, amount: Int64)] = sums.map { (invoice: $0.key, amount: $0.value) }
+        var credit: CreditReturn = try .lock(amounts.map { (invoice: $0.invoice, customer: $0.customer) }, in: db)
+        try BillingStore.addRefunded(changes, in: db)
+        try RefundStore.add(changes, in: db)
         try credit.settle(at: context.now, in: db)
     }
 }

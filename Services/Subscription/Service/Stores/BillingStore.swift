@@ -73,7 +73,8 @@ enum BillingStore {
             """)
     }
 
-    /// The billings of these invoices whose late payments became credit, and the subscriptions that have it.
+    /// The billings whose credit the payments of these invoices are behind: those of the invoices that were paid late, and paid
+    /// changes of plan that credited unused time which they had paid for. The subscriptions should be locked.
     static func credited(
         _ invoices: [InvoiceID], in db: borrowing PostgresTransaction
     ) throws -> [(subscription: SubscriptionID, billing: BillingID)] {
@@ -82,13 +83,48 @@ enum BillingStore {
             """
             SELECT subscription_id, id FROM billings
             WHERE is_paid_late AND credit_added > 0 AND invoice_id = ANY(\(invoices)::text[])
+            UNION ALL
+            SELECT subscription_id, id FROM billings
+            WHERE unused_invoice_id = ANY(\(invoices)::text[]) AND status = 'paid' AND NOT is_paid_late
             """
         ) { row in (subscription: try row.next(), billing: try row.next()) }
     }
 
-    /// Notes that of the credit which these billings became as much is returned as has gone of their payments in all, refunded
-    /// or lost in disputes. Releases before migration 0007 counted refunds and returned nothing. The subscriptions should be
-    /// locked.
+    /// What came to the balance of billing `b`'s subscription after the late payment of `b`, and has not gone back, minor units: of
+    /// a balance the oldest is used first.
+    static let newerCredit: SQL = """
+        (SELECT coalesce(sum(n.credit_added - n.credit_returned), 0)::bigint FROM billings n
+            WHERE n.subscription_id = b.subscription_id AND n.reason = 'upgrade' AND n.status <> 'withdrawn'
+                AND n.credit_added > n.credit_returned
+                AND (CASE WHEN n.is_paid_late THEN n.settled_at ELSE n.billed_at END, n.id) > (b.settled_at, b.id))
+        """
+
+    /// Credit of late payments that these subscriptions have, as far as it has not gone back; the latest first.
+    static func lateCredit(
+        of subscriptions: [SubscriptionID], in db: borrowing PostgresTransaction
+    ) throws -> [(subscription: SubscriptionID, credit: LateCredit)] {
+        let found: [(subscription: SubscriptionID, id: BillingID, left: Int64, newer: Int64)] = try db.query(
+            """
+            SELECT b.subscription_id, b.id, b.credit_added - b.credit_returned, \(newerCredit) FROM billings b
+            WHERE b.is_paid_late AND b.credit_added > b.credit_returned
+                AND b.subscription_id = ANY(\(subscriptions)::text[])
+            ORDER BY b.settled_at DESC, b.id DESC
+            """
+        ) { row in (subscription: try row.next(), id: try row.next(), left: try row.next(), newer: try row.next()) }
+        let billings: [BillingID: Billing] = try load(found.map(\.id), in: db)
+        return found.compactMap { late in
+            billings[late.id].map { billing in
+                (
+                    subscription: late.subscription,
+                    credit: LateCredit(billing: billing, left: late.left, newer: late.newer)
+                )
+            }
+        }
+    }
+
+    /// Notes that of the credit which these billings gave as much is returned as has gone of the payments behind it, refunded
+    /// or lost in disputes: of a late payment in all, of unused time's since the change. Releases before migration 0007 counted
+    /// refunds and returned nothing. The subscriptions should be locked.
     /// - Returns: By how much each billing's subscription has less; below zero where money came back.
     static func returnCredit(
         _ billings: [BillingID], in db: borrowing PostgresTransaction
@@ -96,16 +132,20 @@ enum BillingStore {
         try db.query(
             """
             UPDATE billings b SET credit_returned = g.gone
-            FROM (SELECT b.id, b.credit_returned AS before, b.amount_refunded + \(DisputeStore.lost) AS gone
-                FROM billings b WHERE b.id = ANY(\(billings)::text[])) AS g
+            FROM (SELECT b.id, b.credit_returned AS before,
+                    CASE WHEN b.is_paid_late THEN b.amount_refunded + \(DisputeStore.lost)
+                        ELSE greatest(least(\(RefundStore.gone(of: "b.unused_invoice_id")) - b.unused_gone,
+                            b.unused_credit), -b.unused_withheld) END AS gone
+                FROM billings b
+                WHERE b.id = ANY(\(billings)::text[]) AND (b.is_paid_late OR b.unused_invoice_id IS NOT NULL)) AS g
             WHERE b.id = g.id AND g.gone <> g.before
             RETURNING b.subscription_id, g.gone - g.before
             """
         ) { row in (subscription: try row.next(), amount: try row.next()) }
     }
 
-    /// Adds what was given back of invoices whose billings were paid late, and takes off what came back. Refunds of others are
-    /// nobody's concern.
+    /// Adds what was given back of invoices whose billings were paid late, and takes off what came back. Of all invoices
+    /// ``RefundStore`` counts it.
     /// - Parameter changes: One for each invoice: each change counts.
     static func addRefunded(
         _ changes: [(invoice: InvoiceID, amount: Int64)], in db: borrowing PostgresTransaction
@@ -120,7 +160,10 @@ enum BillingStore {
     }
 
     /// One INSERT for new billings. A second billing of a period, or a second open one, violates a unique index.
-    static func insertion(_ billings: [(billing: Billing, subscription: Subscription)]) -> SQL {
+    static func insertion(
+        _ billings: [(billing: Billing, subscription: Subscription, unused: UnusedTime?)]
+    ) -> SQL {
+        let unused: [UnusedTime?] = billings.map(\.unused)
         let all: [Billing] = billings.map(\.billing)
         let origins: [UpgradeOrigin?] = all.map(\.origin)
         let subscriptions: [SubscriptionID] = billings.map(\.subscription.id)
@@ -136,7 +179,8 @@ enum BillingStore {
             INSERT INTO billings (id, subscription_id, customer_id, reason, amount, currency, lines, period_index,
                 period_start, period_end, credit_applied, credit_added, billed_at, origin_plan_id,
                 origin_pending_plan_id, origin_anchor_date, origin_anchor_seconds, origin_period_index,
-                origin_period_start, origin_period_end, \(stateColumns))
+                origin_period_start, origin_period_end, unused_invoice_id, unused_gone, unused_credit, unused_withheld,
+                \(stateColumns))
             SELECT n.* FROM unnest(\(all.map(\.id))::text[], \(subscriptions)::text[], \(customers)::text[],
                 \(all.map(\.reason))::text[], \(all.map(\.amount.minor))::bigint[],
                 \(all.map(\.amount.currency.code))::text[], \(all.map { LinesColumn.encode($0.lines) })::jsonb[],
@@ -144,14 +188,18 @@ enum BillingStore {
                 \(all.map(\.period.end))::timestamptz[], \(all.map(\.creditApplied))::bigint[],
                 \(all.map(\.creditAdded))::bigint[], \(all.map(\.billedAt))::timestamptz[], \(plans)::text[],
                 \(planned)::text[], \(dates)::date[], \(seconds)::int[], \(indices)::int[], \(starts)::timestamptz[],
-                \(ends)::timestamptz[], \(stateArrays(all))) AS n
+                \(ends)::timestamptz[], \(unused.map { $0?.invoiceID })::text[], \(unused.map { $0?.gone })::bigint[],
+                \(unused.map { $0?.credit })::bigint[], \(unused.map { $0?.withheld })::bigint[],
+                \(stateArrays(all))) AS n
             """
     }
 
-    /// One UPDATE for what changes in a billing. The credit changes only when a withdrawn billing is paid late.
+    /// One UPDATE for what changes in a billing. The credit changes only when a withdrawn billing is paid late, and when that
+    /// credit is given back because nothing uses it: then none of it is to be returned.
     static func update(_ billings: [Billing]) -> SQL {
         """
         UPDATE billings b SET credit_applied = n.credit_applied, credit_added = n.credit_added, status = n.status,
+            credit_returned = CASE WHEN n.is_paid_late AND n.credit_added = 0 THEN 0 ELSE b.credit_returned END,
             invoice_id = coalesce(n.invoice_id, b.invoice_id), attempts = n.attempts,
             begun_attempt = n.begun_attempt, failed_attempt = n.failed_attempt, is_collecting = n.is_collecting,
             requested_at = n.requested_at, first_failed_at = n.first_failed_at, last_decline = n.last_decline,

@@ -19,6 +19,13 @@ package enum SubscriptionStore {
             last: selection(wanted), read)
     }
 
+    /// Locks all subscriptions of customers, in the order of their ids, without reading them. Travels with the next statement.
+    static func lockAll(of customers: [CustomerID], in db: borrowing PostgresTransaction) throws {
+        guard !customers.isEmpty else { return }
+        try db.enqueue(
+            "SELECT 1 FROM subscriptions WHERE customer_id = ANY(\(customers)::text[]) ORDER BY id FOR UPDATE")
+    }
+
     /// Locks a customer's subscriptions that await money, in the order of their ids, and reads them.
     static func lockUnpaid(
         of customers: [CustomerID], in db: borrowing PostgresTransaction

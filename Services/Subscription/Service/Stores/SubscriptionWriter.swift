@@ -17,7 +17,8 @@ enum SubscriptionWriter {
         return stored
     }
 
-    /// Stores locked subscriptions with their effects.
+    /// Stores locked subscriptions with their effects. Of those that end, late payments whose credit nothing will use are to be
+    /// given back.
     /// - Returns: The subscriptions without effects.
     @discardableResult
     static func save(
@@ -26,7 +27,7 @@ enum SubscriptionWriter {
         guard !subscriptions.isEmpty else { return [] }
         var work: [(Subscription, SubscriptionEffects)] = []
         work.reserveCapacity(subscriptions.count)
-        for subscription in subscriptions {
+        for subscription in try givingBack(subscriptions, in: db) {
             var stored: Subscription = subscription
             let effects: SubscriptionEffects = stored.takeEffects()
             work.append((stored, effects))
@@ -36,18 +37,38 @@ enum SubscriptionWriter {
         return saved
     }
 
+    private static func givingBack(
+        _ subscriptions: [Subscription], in db: borrowing PostgresTransaction
+    ) throws -> [Subscription] {
+        let ending: [SubscriptionID] = subscriptions.filter(\.leavesCredit).map(\.id)
+        guard !ending.isEmpty else { return subscriptions }
+        let late: [SubscriptionID: [LateCredit]] = Dictionary(
+            grouping: try BillingStore.lateCredit(of: ending, in: db), by: \.subscription
+        ).mapValues { $0.map(\.credit) }
+        return subscriptions.map { subscription in
+            guard let credit: [LateCredit] = late[subscription.id] else { return subscription }
+            var ended: Subscription = subscription
+            ended.giveBack(credit)
+            return ended
+        }
+    }
+
     private static func store(
         _ first: [SQL], _ work: [(Subscription, SubscriptionEffects)], at now: Instant,
         in db: borrowing PostgresTransaction
     ) throws {
         var statements: [SQL] = first
-        var new: [(billing: Billing, subscription: Subscription)] = []
+        var new: [(billing: Billing, subscription: Subscription, unused: UnusedTime?)] = []
         var changed: [Billing] = []
         var events: [OutboxEvent] = []
         for (subscription, effects) in work {
             let opened: Set<BillingID> = effects.openedBillings
             for (id, billing) in effects.billings {
-                if opened.contains(id) { new.append((billing, subscription)) } else { changed.append(billing) }
+                guard opened.contains(id) else {
+                    changed.append(billing)
+                    continue
+                }
+                new.append((billing, subscription, effects.unused[id]))
             }
             events += effects.events.map { SubscriptionMessages.message($0, of: subscription, at: now) }
         }

@@ -29,7 +29,9 @@ package struct ChangePlan: Sendable {
             }
             if planID != subscription.plan.id { try stored.requireActive() }
             switch input.proration {
-            case .immediate: try subscription.changePlanNow(to: stored.plan, collectable: collectable, at: now)
+            case .immediate:
+                let paid: PaidTime? = try RefundStore.paidTime(of: id, in: db)
+                try subscription.changePlanNow(to: stored.plan, paidBy: paid, collectable: collectable, at: now)
             case .none: try subscription.changePlanAtPeriodEnd(to: stored.plan)
             }
         }
