@@ -142,6 +142,64 @@ private func units(_ value: some BinaryInteger) -> BaseUnits { BaseUnits(UInt128
         #expect(try world.standing.outcome == .waiting && world.standing.pending == .zero)
     }
 
+    @Test("a fee that is raised when the quote is over keeps the time at which the payment came, however often")
+    func raised() throws {
+        var world = try WatchWorld()
+        try world.pool([("old", 1_000_000)])
+        world.now = WatchWorld.expires + .seconds(600)
+        for id in ["new", "newer"] {
+            try world.pool([(id, 1_000_000)])
+            #expect(try world.standing.outcome == .seen && world.standing.missing == .zero)
+        }
+        try world.confirm("newer", 1_000_000, more: 1)
+        #expect(try world.standing.outcome == .paid)
+        var mined = try WatchWorld()
+        try mined.pool([("old", 1_000_000)])
+        mined.now = WatchWorld.expires + .seconds(600)
+        try mined.confirm("new", 1_000_000)
+        try mined.pool([])
+        try mined.mine(1)
+        #expect(try mined.standing.outcome == .paid, "nobody looked before it was in a block")
+    }
+
+    @Test(
+        "what brings less or more than the one that is gone, comes beside it, or in place of a late one is late",
+        arguments: [
+            (60, [("new", 999_999)]), (60, [("new", 1_000_001)]), (60, [("old", 1_000_000), ("new", 1_000_000)]),
+            (900, [("new", 1_000_000)]),
+        ] as [(Int64, [(String, UInt128)])])
+    func notRaised(_ seconds: Int64, _ pool: [(String, UInt128)]) throws {
+        var world = try WatchWorld()
+        world.now = WatchWorld.opens + .seconds(seconds)
+        try world.pool([("old", 1_000_000)])
+        world.now = WatchWorld.expires + .seconds(600)
+        try world.pool(pool)
+        let late: [String] = world.watch.counted(on: world.trail).filter(\.isLate).map(\.id.transaction)
+        #expect(late == ["new"])
+    }
+
+    @Test("what is seen first has come at the look before, or when its block was made: nobody can say it was later")
+    func between() throws {
+        let (before, after): (Instant, Instant) = (WatchWorld.expires - .seconds(1), WatchWorld.expires)
+        for (since, isLate) in [(before, false), (after, true), (nil, true), (WatchWorld.opens - .seconds(9), false)]
+            as [(Instant?, Bool)]
+        {
+            var waiting = try WatchWorld()
+            waiting.now = WatchWorld.expires + .seconds(600)
+            let transfer = ChainTransfer(
+                id: TransferID(transaction: "t", position: 0), address: "a", amount: units(1_000_000), block: nil)
+            try waiting.watch.replaceUnconfirmed([transfer], at: waiting.now, since: since)
+            #expect(waiting.watch.counted(on: waiting.trail).map(\.isLate) == [isLate])
+            var mined = try WatchWorld()
+            mined.now = WatchWorld.expires + .seconds(600)
+            try mined.mine(1)
+            try mined.watch.see([mined.transfer("t", 1_000_000)], at: mined.now, since: since)
+            #expect(mined.watch.counted(on: mined.trail).map(\.isLate) == [isLate])
+            let arrival: AddressWatch.Arrival? = mined.watch.arrivals["t"]
+            #expect(arrival.map { $0.arrivedAt >= WatchWorld.opens && $0.reportedAt == mined.now } == true)
+        }
+    }
+
     @Test("a reorganisation undoes what was paid; the same transaction in another block counts again, once")
     func reorganised() throws {
         var world = try WatchWorld()

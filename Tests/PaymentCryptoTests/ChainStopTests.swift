@@ -190,8 +190,9 @@ extension CryptoWorld {
             let (request, address) = try await world.opened()
             world.chain.smuggle(address, 200_000)
             world.chain.mine(1)
-            try await world.look()
+            // Nobody looks before the quote is over.
             world.clock.advance(by: .seconds(1_000))
+            try await world.look()
             world.chain.smuggle(address, 5_000)
             world.chain.mine(1)
             try await world.look()

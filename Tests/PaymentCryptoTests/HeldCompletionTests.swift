@@ -151,6 +151,7 @@ private func code(_ work: () async throws -> Void) async throws -> String? {
             #expect(try await world.charge(short).answer == .declined("quote_expired"))
             let (paid, paidAddress) = try await world.captured()
             world.clock.advance(by: .seconds(2_000))
+            try await world.look()
             world.chain.pay(paidAddress, 30_000)
             world.chain.mine(2)
             try await world.look()

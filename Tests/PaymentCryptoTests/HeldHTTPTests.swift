@@ -154,7 +154,8 @@ func withCryptoServer(
             // Of a decision from before lines were kept, the first key stands in its place.
             try await world.execute(
                 """
-                UPDATE crypto_refund_instructions SET asked_by_lineage = NULL,
+                UPDATE crypto_refund_instructions SET asked_by_lineage = NULL, directed_by = NULL,
+                    directed_by_lineage = NULL,
                     asked_by = (SELECT lineage FROM api_keys WHERE id = \(used))
                 """)
             #expect(try await server.send(.POST, "\(path)/sent", sent, by: new).status == 409)

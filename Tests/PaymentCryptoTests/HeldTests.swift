@@ -92,9 +92,13 @@ private func code(_ work: () async throws -> Void) async throws -> String? {
             #expect(try await code { try await world.sendBack(request) } == "nothing_held")
             let signed: String = try world.fingerprint(record)
             let transaction: String = world.chain.payOut(CryptoWorld.payer, 199_500)
-            #expect(
-                try await code { try await world.send(record.id, transaction, signed, by: .bob) }
-                    == "second_person_needed")
+            // Neither who decided, though somebody else has given the address again, nor who has.
+            let directed: InstructionRecord = try await world.direct(record.id, by: .carol)
+            #expect(directed.askedBy == "key_bob")
+            for one: Principal in [.bob, .carol] {
+                let refused: String? = try await code { try await world.send(record.id, transaction, signed, by: one) }
+                #expect(refused == "second_person_needed")
+            }
             try await world.send(record.id, transaction, signed)
             #expect(try await code { try await world.cancel(record.id) } == "instruction_not_open")
             try await world.look()
@@ -136,6 +140,7 @@ private func code(_ work: () async throws -> Void) async throws -> String? {
         try await withCrypto(late: .hold) { world in
             let (request, address) = try await world.captured()
             world.clock.advance(by: .seconds(2_000))
+            try await world.look()
             world.chain.pay(address, 30_001)
             world.chain.mine(2)
             try await world.look()

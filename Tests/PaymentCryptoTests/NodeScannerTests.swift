@@ -223,6 +223,58 @@ private struct LongServer {
         #expect(seen == [Self.attempt: Sighting(extent: .tooMuch)])
     }
 
+    @Test("Esplora: of addresses that nobody is about to pay no more than so many are asked for at a block, and last")
+    func esploraMany() async throws {
+        let node = BlocksNode { _, _ in nil }
+        let scanner = EsploraScanner(transport: node, network: .regtest)
+        let source = try AddressSource(extendedKey: CryptoWorld.account, network: .regtest)
+        let (open, moving, unsettled) = (try source.address(0), try source.address(1), try source.address(2))
+        func watched(
+            _ address: String, _ second: Int64, isOpen: Bool = false, isMoving: Bool = false, isUnsettled: Bool = false
+        ) -> WatchedAddress {
+            let since: Instant = CryptoWorld.start + .seconds(second)
+            return WatchedAddress(
+                attemptID: .new(at: since), provider: "bitcoin", address: address, isOpen: isOpen, since: since,
+                isMoving: isMoving, isUnsettled: isUnsettled)
+        }
+        let quiet: [WatchedAddress] = (Int64(1)...1_000).map { watched(Self.ours, $0) }
+        let addresses: [WatchedAddress] =
+            quiet + [
+                watched(open, 1_001, isOpen: true), watched(moving, 0, isMoving: true, isUnsettled: true),
+                watched(unsettled, -1, isUnsettled: true),
+            ]
+        func asked(after step: TrailAdvance) async throws -> (paths: [String], seen: Set<AttemptID>) {
+            let before: Int = node.calls.count
+            let seen: [AttemptID: Sighting] = try await scanner.sightings(of: addresses, after: step, isWhole: true)
+            return (Array(node.calls.dropFirst(before)), Set(seen.keys))
+        }
+        func path(_ address: String) -> String { "/address/\(address)/txs" }
+        let urgent: [String] = [path(open), path(moving)]
+
+        let block: TrailAdvance = try await scanner.reader.catchUp(ChainTrail(depth: 10), startingAt: 118)
+        #expect(block.added.count == 3)
+        let first = try await asked(after: block)
+        #expect(Array(first.paths.prefix(2)) == urgent)
+        #expect(first.paths.count == 2 + EsploraScanner.quietLimit)
+        // The newest are always among them.
+        #expect(first.seen.isSuperset(of: quiet.suffix(100).map(\.attemptID)))
+
+        let nothing: TrailAdvance = try await scanner.reader.catchUp(block.trail)
+        #expect(nothing.added.isEmpty)
+        let between = try await asked(after: nothing)
+        #expect(between.paths == urgent)
+
+        var left: ChainTrail = block.trail
+        try left.append(
+            BlockHeader(
+                ref: BlockRef(height: 121, hash: digits(9)), parentHash: digits(120),
+                time: Instant(seconds: BlocksNode.time(121))))
+        let undone: TrailAdvance = try await scanner.reader.catchUp(left)
+        #expect(undone.undone.count == 1 && undone.added.isEmpty)
+        let after = try await asked(after: undone)
+        #expect(after.paths == urgent + [path(unsettled)])
+    }
+
     @Test("Esplora: where 50 transactions of an address wait, which is all that a server tells, more may")
     func esploraPool() async throws {
         let cases: [(UInt64, Sighting.Extent)] = [(49, .whole), (50, .truncated)]

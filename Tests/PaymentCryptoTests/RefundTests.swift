@@ -60,6 +60,46 @@ import Testing
         }
     }
 
+    @Test("a refund that is taken back between others leaves no more for those that follow than was taken")
+    func canceledBetween() async throws {
+        try await withCrypto { world in
+            let (request, address) = try await world.captured(198_001)
+            let first = RefundID.new(at: world.clock.now)
+            _ = try await world.refund(address, 33_33, id: first)
+            for part: Int64 in [33_33, 33_34] { _ = try await world.refund(address, part) }
+            try await world.cancel(first)
+            _ = try await world.refund(address, 33_33)
+            let standing: [InstructionRecord] = try await world.instructions(request).filter { $0.status == .open }
+            #expect(standing.count == 3)
+            let total: BaseUnits = try BaseUnits.sum(standing.map(\.amount))
+            #expect(total == BaseUnits(198_001))
+            #expect(try await !world.violations().contains { $0.contains("goes back") })
+        }
+    }
+
+    @Test("what comes in time on top of a payment within the tolerance goes back with it, or is held after a refund")
+    func completedAfterwards() async throws {
+        try await withCrypto { world in
+            let (whole, first) = try await world.captured(199_200)
+            let (parted, second) = try await world.captured(199_200)
+            _ = try await world.refund(second, 40_00)
+            for address in [first, second] { world.chain.pay(address, 800) }
+            world.chain.mine(2)
+            try await world.look()
+            #expect(try await world.charge(whole).standing.applied == BaseUnits(200_000))
+            #expect(try await world.charge(whole).standing.held == .zero)
+            #expect(try await world.charge(parted).standing.applied == BaseUnits(199_200))
+            #expect(try await world.held().map(\.free) == [BaseUnits(800)])
+            _ = try await world.refund(first, 100_00)
+            _ = try await world.refund(second, 60_00)
+            for (request, amount) in [(whole, UInt128(200_000)), (parted, 199_200)] {
+                let total: BaseUnits = try BaseUnits.sum(try await world.instructions(request).map(\.amount))
+                #expect(total == BaseUnits(amount))
+            }
+            #expect(try await world.faults() == [])
+        }
+    }
+
     @Test("refunds at once of one payment never ask for more than was taken")
     func concurrentRefunds() async throws {
         try await withCrypto(connections: 8) { world in

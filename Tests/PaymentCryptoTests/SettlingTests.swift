@@ -161,6 +161,7 @@ import Testing
         try await withCrypto(late: rule) { world in
             let (request, address) = try await world.opened()
             world.clock.advance(by: .seconds(901))
+            try await world.look()
             world.chain.pay(address, CryptoWorld.due)
             world.chain.mine(2)
             try await world.look()

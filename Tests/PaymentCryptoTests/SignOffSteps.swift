@@ -10,6 +10,7 @@ import TestKit
 extension Principal {
     static let ada = Principal(id: "key_ada", scopes: .none)
     static let bob = Principal(id: "key_bob", scopes: .none)
+    static let carol = Principal(id: "key_carol", scopes: .none)
 }
 
 /// The steps of giving back.
@@ -33,10 +34,12 @@ extension CryptoWorld {
     /// Where the payer wants it: an address of nobody in these tests.
     static let payer = "bcrt1q8c6fshw2dlwun7ekn9qwf37cu2rn755ufhry49"
 
-    func direct(_ id: RefundID, to address: String = payer) async throws -> InstructionRecord {
+    func direct(
+        _ id: RefundID, to address: String = payer, by principal: Principal = .bob
+    ) async throws -> InstructionRecord {
         let accepted: AcceptedAssets = accepted
         return try await database.transaction { db in
-            try SignOff.direct(id, to: address, by: .bob, accepted, in: db)
+            try SignOff.direct(id, to: address, by: principal, accepted, in: db)
         }
     }
 

@@ -40,7 +40,7 @@ package struct AddressWatch: Hashable, Sendable {
     package struct Arrival: Hashable, Sendable {
         /// When it was first reported.
         package let reportedAt: Instant
-        /// When it arrived: then, or when its block was made, if that was before.
+        /// When it has come: at the last look that would have shown it, or when its block was made, if that was before.
         package let arrivedAt: Instant
 
         /// An arrival, as it was stored.
@@ -74,9 +74,14 @@ package struct AddressWatch: Hashable, Sendable {
     }
 
     /// Takes in transfers in blocks. Saying the same again changes nothing.
-    /// - Parameter now: When they were reported.
+    /// - Parameters:
+    ///   - now: When they were reported.
+    ///   - since: When the last look began that saw all there was. What is new came between the two, nobody knows when: the
+    ///     payer has the benefit of it.
     /// - Throws: ``Failure``; nothing is taken in then.
-    package mutating func see(_ transfers: [ChainTransfer], at now: Instant) throws(Failure) {
+    package mutating func see(
+        _ transfers: [ChainTransfer], at now: Instant, since: Instant? = nil
+    ) throws(Failure) {
         var next: AddressWatch = self
         for transfer in transfers {
             guard transfer.address == terms.address else { throw .otherAddress }
@@ -92,26 +97,36 @@ package struct AddressWatch: Hashable, Sendable {
                 next.placements[transfer.id] = (known + [placement]).sorted { $0.block.precedes($1.block) }
             }
             let made: Instant = max(block.time, terms.opensAt)
-            next.note(transfer.id.transaction, Arrival(reportedAt: now, arrivedAt: min(now, made)))
+            next.note(
+                transfer.id.transaction, Arrival(reportedAt: now, arrivedAt: min(terms.came(by: now, since), made)))
         }
         self = next
     }
 
     /// Takes in all transfers that wait for a block. One that was there before and is not any more was replaced (RBF),
-    /// dropped, or is in a block now.
-    /// - Parameter now: When they were reported.
+    /// dropped, or is in a block now. Call it after ``see(_:at:since:)``: what replaced it may be in a block.
+    /// - Parameters:
+    ///   - now: When they were reported.
+    ///   - since: When the last look began that saw all there was.
     /// - Throws: ``Failure``; nothing is taken in then.
-    package mutating func replaceUnconfirmed(_ transfers: [ChainTransfer], at now: Instant) throws(Failure) {
+    package mutating func replaceUnconfirmed(
+        _ transfers: [ChainTransfer], at now: Instant, since: Instant? = nil
+    ) throws(Failure) {
         var next: AddressWatch = self
         next.unconfirmed = [:]
-        try next.addUnconfirmed(transfers, at: now)
+        try next.addUnconfirmed(transfers, at: now, since: since)
+        next.handOn(from: unconfirmed)
         self = next
     }
 
     /// Takes in some of the transfers that wait for a block. Those that were there before go on to wait.
-    /// - Parameter now: When they were reported.
+    /// - Parameters:
+    ///   - now: When they were reported.
+    ///   - since: When the last look began that saw all there was.
     /// - Throws: ``Failure``; nothing is taken in then.
-    package mutating func addUnconfirmed(_ transfers: [ChainTransfer], at now: Instant) throws(Failure) {
+    package mutating func addUnconfirmed(
+        _ transfers: [ChainTransfer], at now: Instant, since: Instant? = nil
+    ) throws(Failure) {
         var next: AddressWatch = self
         for transfer in transfers {
             guard transfer.address == terms.address else { throw .otherAddress }
@@ -119,9 +134,43 @@ package struct AddressWatch: Hashable, Sendable {
             if let amount = next.unconfirmed.updateValue(transfer.amount, forKey: transfer.id) {
                 guard amount == transfer.amount else { throw .contradiction }
             }
-            next.note(transfer.id.transaction, Arrival(reportedAt: now, arrivedAt: now))
+            next.note(transfer.id.transaction, Arrival(reportedAt: now, arrivedAt: terms.came(by: now, since)))
         }
         self = next
+    }
+
+    /// Whoever raises a fee sends the same anew under another id. So a transaction that came in time, waited and is gone
+    /// hands on when it came, to one that is late and brings just as much. Nobody gains by it: the first could have been
+    /// left to wait.
+    /// - Parameter waiting: What waited before.
+    private mutating func handOn(from waiting: [TransferID: BaseUnits]) {
+        let placed: Set<String> = Set(placements.keys.map(\.transaction))
+        let present: Set<String> = placed.union(unconfirmed.keys.map(\.transaction))
+        for gone in Set(waiting.keys.map(\.transaction)).subtracting(present).sorted() {
+            let parts: [BaseUnits] = waiting.filter { $0.key.transaction == gone }.map(\.value)
+            guard let came = arrivals[gone]?.arrivedAt, came < terms.expiresAt, let amount = Self.total(parts) else {
+                continue
+            }
+            let heirs: [(id: String, reportedAt: Instant)] = present.compactMap { id in
+                guard let own = arrivals[id], own.arrivedAt >= terms.expiresAt, total(of: id) == amount else {
+                    return nil
+                }
+                return (id, own.reportedAt)
+            }
+            guard let heir = heirs.max(by: { ($0.reportedAt, $0.id) < ($1.reportedAt, $1.id) }) else { continue }
+            arrivals[heir.id] = Arrival(reportedAt: heir.reportedAt, arrivedAt: came)
+        }
+    }
+
+    /// What a transaction brings, in its last block or where it waits; `nil` beyond 256 bits.
+    private func total(of transaction: String) -> BaseUnits? {
+        let placed: [Placement] = placements.filter { $0.key.transaction == transaction }.compactMap(\.value.last)
+        guard placed.isEmpty else { return Self.total(placed.filter(\.succeeded).map(\.amount)) }
+        return Self.total(unconfirmed.filter { $0.key.transaction == transaction }.map(\.value))
+    }
+
+    private static func total(_ amounts: [BaseUnits]) -> BaseUnits? {
+        do throws(MoneyError) { return try BaseUnits.sum(amounts) } catch { return nil }
     }
 
     /// Marks what has become final, before its blocks leave the trail. Call it after each step of the trail, of at most

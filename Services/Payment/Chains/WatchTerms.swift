@@ -103,4 +103,10 @@ package struct WatchTerms: Hashable, Sendable {
         self.expiresAt = expiresAt
         self.policy = policy
     }
+
+    /// When something has come that was first seen at a moment: nobody can say that it was later than the look before.
+    /// - Parameter since: When the last look began that saw all there was; `nil` where there was none.
+    package func came(by now: Instant, _ since: Instant?) -> Instant {
+        since.map { min(now, max($0, opensAt)) } ?? now
+    }
 }

@@ -36,7 +36,7 @@ package struct CryptoCharge: PostgresRecord, Sendable {
     package let standing: StoredStanding
     package let answer: Answer?
     package let answeredAt: Instant?
-    /// What was applied when it was captured.
+    /// What was applied when it was captured, and what came in time on top of it before a refund was asked for.
     package let capturedUnits: BaseUnits?
     package let closedAt: Instant?
     /// What is on the address beyond the transfers that were seen.

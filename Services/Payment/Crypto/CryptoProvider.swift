@@ -89,7 +89,7 @@ package struct CryptoProvider: PaymentProvider {
             }
             if let known = try InstructionStore.find(request.idempotencyKey, in: db) { return known.refundAnswer }
             guard let units = charge.capturedUnits else { return .refused(code: "not_captured") }
-            let before: Int64 = try InstructionStore.valueAskedFor(of: charge.attemptID, in: db)
+            let before: (value: Int64, units: BaseUnits) = try InstructionStore.askedFor(of: charge.attemptID, in: db)
             let share: BaseUnits? = RefundShare.units(
                 of: units, price: charge.price, refunded: before, refunding: request.amount)
             guard let amount = share, !amount.isZero else { return .refused(code: CryptoDecline.amountUnsupported) }
@@ -167,18 +167,18 @@ extension InstructionRecord {
 
 /// How many base units a refund gives back.
 enum RefundShare {
-    /// The share of what was taken that an amount is of the price. Shares of refunds that follow each other add up to
-    /// all that was taken, to the last unit.
-    /// - Parameter refunded: What earlier refunds gave back, minor units.
+    /// What brings all refunds to the share of what was taken that they are of the price. Refunds of the whole price add up
+    /// to all that was taken, to the last unit, also where one between them was taken back.
+    /// - Parameter refunded: What earlier refunds that stand gave back: minor units, and what is sent for them.
     /// - Returns: `nil` for an amount that is not a part of what is left.
     static func units(
-        of taken: BaseUnits, price: Money, refunded: Int64, refunding amount: Money
+        of taken: BaseUnits, price: Money, refunded: (value: Int64, units: BaseUnits), refunding amount: Money
     ) -> BaseUnits? {
-        let (total, overflow) = refunded.addingReportingOverflow(amount.minor)
-        guard !overflow, amount.minor > 0, refunded >= 0, total <= price.minor, amount.currency == price.currency
+        let (total, overflow) = refunded.value.addingReportingOverflow(amount.minor)
+        guard !overflow, amount.minor > 0, refunded.value >= 0, total <= price.minor, amount.currency == price.currency
         else { return nil }
         do throws(MoneyError) {
-            return try share(taken, total, price).subtracting(share(taken, refunded, price))
+            return try share(taken, total, price).subtracting(refunded.units)
         } catch {
             return nil
         }

@@ -62,7 +62,9 @@ package enum SignOff {
         let record: InstructionRecord = try lock(id, in: db)
         guard record.status == .open || record.status == .sent else { throw notOpen(record) }
         guard !record.isAsked(by: signer) else {
-            throw Problem.conflict("second_person_needed", "Whoever decided on held money does not sign it off.")
+            throw Problem.conflict(
+                "second_person_needed", "Whoever decided on held money, or gave its address last, does not sign it off."
+            )
         }
         let asset: CryptoAsset = try accepted.named(record.provider).asset
         guard let instruction = try record.instruction(asset) else {

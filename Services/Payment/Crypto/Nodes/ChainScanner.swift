@@ -17,11 +17,10 @@ package struct Sighting: Sendable, Equatable {
     /// How much of what there is on an address was read.
     package enum Extent: Sendable, Equatable {
         case whole
-        /// Not all that waits for a block: what was not seen may be there, and nothing is declined. What was seen
-        /// before was asked for again.
+        /// Not all that waits for a block, on any address: what was not seen may be there, what was seen before goes on to
+        /// count, and nothing is declined.
         case partial
-        /// Not all that waits for a block, nor whether what was seen before still does: it goes on to count, and nothing
-        /// is declined.
+        /// Not all that waits for a block on this address: what was seen before goes on to count, and nothing is declined.
         case truncated
         /// Nothing in this look: what is known goes on, and nothing is declined or closed.
         case unread
@@ -71,6 +70,14 @@ package protocol ChainScanner: Sendable {
     func transfers(
         by transaction: String, of asset: CryptoAsset, to address: String
     ) async throws(ChainFault) -> [ChainTransfer]
+}
+
+extension WatchedAddress {
+    /// Whether its turn has come, of so many turns that follow each other by blocks.
+    func isDue(at tip: BlockRef, of turns: UInt64) -> Bool {
+        let number: UInt64 = attemptID.rawValue.utf8.reduce(0) { $0 &* 31 &+ UInt64($1) }
+        return number % turns == tip.height % turns
+    }
 }
 
 /// Reads an address of ours out of the database again.

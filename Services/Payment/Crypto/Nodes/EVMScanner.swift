@@ -40,7 +40,9 @@ package struct EVMScanner: ChainScanner {
                 if let owner = owners[transfer.address] { seen[owner, default: Sighting()].confirmed.append(transfer) }
             }
             if let pending, let tip = step.trail.tip, pending.height == tip.height + 1 {
-                let asked: [WatchedAddress] = watched.filter { $0.isOpen || isDue($0, at: tip) }
+                let asked: [WatchedAddress] = watched.filter {
+                    $0.isOpen || $0.isDue(at: tip, of: Self.rotation)
+                }
                 for one in asked { seen[one.attemptID, default: Sighting()].unconfirmed = [] }
                 for transfer in pending.transfers(of: asset) {
                     guard let owner = owners[transfer.address] else { continue }
@@ -72,7 +74,7 @@ package struct EVMScanner: ChainScanner {
         guard let tip = trail.tip else { return }
         let due: [WatchedAddress] = addresses.filter { one in
             guard case .ether = assets[one.provider]?.kind else { return false }
-            return one.isOpen || isDue(one, at: tip)
+            return one.isOpen || one.isDue(at: tip, of: Self.rotation)
         }
         guard !due.isEmpty else { return }
         let start: Int = Int(tip.height % UInt64(due.count))
@@ -87,11 +89,6 @@ package struct EVMScanner: ChainScanner {
         }
         // A balance is asked for by height: it is of this block only if that is still there.
         guard try await evm.header(at: tip.height).ref == tip else { throw .moved }
-    }
-
-    private func isDue(_ watched: WatchedAddress, at tip: BlockRef) -> Bool {
-        let number: UInt64 = watched.attemptID.rawValue.utf8.reduce(0) { $0 &* 31 &+ UInt64($1) }
-        return number % Self.rotation == tip.height % Self.rotation
     }
 
     package func transfers(

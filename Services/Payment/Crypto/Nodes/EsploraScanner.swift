@@ -1,8 +1,11 @@
 package import BillingCore
 package import PaymentChains
 
-/// Looks through Esplora: each address by itself. Those that nobody is about to pay are asked for at new blocks only.
+/// Looks through Esplora: each address by itself. Those that nobody is about to pay are asked for at new blocks only, and no
+/// more than so many: the newest, and the others in turn.
 package struct EsploraScanner: ChainScanner {
+    /// Addresses that nobody is about to pay which are asked for at a new block: a look must not take as long as a block.
+    package static let quietLimit = 400
     /// So much older than it is a block may say to be (Bitcoin's rules).
     private static let blockTimeSlack: Duration = .seconds(7_200)
 
@@ -23,7 +26,7 @@ package struct EsploraScanner: ChainScanner {
         guard isWhole else { return [:] }
         var seen: [AttemptID: Sighting] = [:]
         var asked: Set<BlockRef> = []
-        for watched in addresses where watched.isOpen || !step.added.isEmpty {
+        for watched in questions(about: addresses, after: step) {
             let address: BitcoinAddress = try OwnAddress.bitcoin(watched.address, network)
             do throws(ChainFault) {
                 let history: EsploraReader.History = try await esplora.transfers(to: address, on: step.trail)
@@ -40,6 +43,22 @@ package struct EsploraScanner: ChainScanner {
             }
         }
         return seen
+    }
+
+    /// Whom to ask for, in order. What the trail alone changes, confirmations, needs no question.
+    private func questions(about addresses: [WatchedAddress], after step: TrailAdvance) -> [WatchedAddress] {
+        func isUrgent(_ one: WatchedAddress) -> Bool {
+            one.isOpen || one.isMoving || !step.undone.isEmpty && one.isUnsettled
+        }
+        let first: [WatchedAddress] = addresses.filter(isUrgent)
+        guard let tip = step.trail.tip, !step.added.isEmpty else { return first }
+        let quiet: [WatchedAddress] = addresses.filter { !isUrgent($0) }.sorted { $0.attemptID > $1.attemptID }
+        guard quiet.count > Self.quietLimit else { return first + quiet }
+        // Half of them by turns, the rest the newest: to these late money comes.
+        let turns = UInt64(2 * quiet.count / Self.quietLimit + 1)
+        let due: [WatchedAddress] = quiet.filter { $0.isDue(at: tip, of: turns) }
+        let others: [WatchedAddress] = quiet.filter { !$0.isDue(at: tip, of: turns) }
+        return first + (due + others).prefix(Self.quietLimit)
     }
 
     /// The blocks below the trail that hold transfers which are not final yet. What is older than the quote pays nothing.

@@ -74,7 +74,7 @@ package struct RateInput: JSONInput {
         rate =
             ExactDecimal(f.decimal("rate", doc: "What one whole coin costs, in whole units of the currency")) ?? .zero
         asOf = f.optionalInstant("as_of", doc: "Since when; now when left out")
-        if !f.isDescribing, !f.hasFaults, rate <= .zero {
+        if !f.isDescribing, !f.isFaulty("rate"), rate <= .zero {
             f.refuse("rate", code: "out_of_range", message: "must be above zero")
         }
     }

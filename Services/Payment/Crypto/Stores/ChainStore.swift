@@ -1,4 +1,4 @@
-import BillingCore
+package import BillingCore
 package import PaymentChains
 package import Postgres
 
@@ -11,6 +11,8 @@ package struct FollowedChain: Sendable {
     package let isStopped: Bool
     /// From where on it is to be followed again.
     package let restartHeight: UInt64?
+    /// When the last look began, by the business clock, that saw all there was; `nil` when there was none.
+    package let readAt: Instant?
 }
 
 /// SQL over followed chains.
@@ -26,18 +28,18 @@ package enum ChainStore {
         _ chain: String, depth: Int, in db: borrowing PostgresTransaction
     ) throws -> FollowedChain? {
         _ = try db.execute("INSERT INTO crypto_chains (chain) VALUES (\(chain)) ON CONFLICT DO NOTHING")
-        let claimed: (version: Int64, peak: Int64, isStopped: Bool, restart: Int64?)? = try db.first(
+        let claimed: (version: Int64, peak: Int64, isStopped: Bool, restart: Int64?, readAt: Instant?)? = try db.first(
             """
             UPDATE crypto_chains SET due_at = now() + make_interval(secs => \(leaseSeconds))
             WHERE chain = (SELECT chain FROM crypto_chains WHERE chain = \(chain) AND due_at <= now()
                 FOR UPDATE SKIP LOCKED)
-            RETURNING version, peak, stopped_at IS NOT NULL, restart_height
+            RETURNING version, peak, stopped_at IS NOT NULL, restart_height, read_at
             """
-        ) { row in (try row.next(), try row.next(), try row.next(), try row.next()) }
+        ) { row in (try row.next(), try row.next(), try row.next(), try row.next(), try row.next()) }
         guard let claimed else { return nil }
         return FollowedChain(
             trail: try trail(chain, depth, claimed.peak, in: db), version: claimed.version,
-            isStopped: claimed.isStopped, restartHeight: claimed.restart.map { UInt64($0) })
+            isStopped: claimed.isStopped, restartHeight: claimed.restart.map { UInt64($0) }, readAt: claimed.readAt)
     }
 
     /// The chain as it is known; empty when it was never seen.
@@ -77,10 +79,12 @@ package enum ChainStore {
     }
 
     /// Stores a trail in place of the one a look began with.
-    /// - Parameter isWhole: Whether the look saw all there is; a chain that is not seen to its end is out of sight.
+    /// - Parameters:
+    ///   - isWhole: Whether the look saw the chain to its end; one that is not seen so far is out of sight.
+    ///   - readAt: When it began, by the business clock, where it saw what waits for a block, too.
     package static func save(
         _ trail: ChainTrail, from old: ChainTrail, of chain: String, dueIn seconds: Int, isWhole: Bool,
-        in db: borrowing PostgresTransaction
+        readAt: Instant?, in db: borrowing PostgresTransaction
     ) throws {
         let known: Set<BlockRef> = Set(old.blocks)
         let kept: Set<BlockRef> = Set(trail.blocks)
@@ -96,6 +100,7 @@ package enum ChainStore {
             """
             UPDATE crypto_chains SET peak = \(Int64(trail.peak)), version = version + 1,
                 looked_at = CASE WHEN \(isWhole) THEN now() ELSE looked_at END,
+                read_at = coalesce(\(readAt)::timestamptz, read_at),
                 stopped_at = NULL, stop_reason = NULL, restart_height = NULL, due_at = now() + make_interval(secs => \(seconds))
             WHERE chain = \(chain)
             """)

@@ -35,16 +35,19 @@ package struct InstructionRecord: PostgresRecord, Sendable {
     package let confirmedAt: Instant?
     /// What is kept back of held money for sending it.
     package let fee: BaseUnits
-    /// Who decided on held money, or gave its address last; another one signs off.
+    /// Who decided on held money; another one signs off.
     package let askedBy: String?
     /// Who that is for as long as a key is only rotated.
     let askedByLineage: String?
+    /// Who gave the address of held money last; another one than they, too, signs off.
+    let directedBy: String?
+    let directedByLineage: String?
     package let canceledAt: Instant?
 
     package static let columns: SQL = """
         r.id, r.attempt_id, r.payment_id, c.provider, r.reason, r.amount, r.value, c.currency, r.status, r.address, \
         r.signed_off_by, r.fingerprint, r.transaction_id, r.created_at, r.sent_at, r.confirmed_at, r.fee, r.asked_by, \
-        r.asked_by_lineage, r.canceled_at
+        r.asked_by_lineage, r.directed_by, r.directed_by_lineage, r.canceled_at
         """
     package static let tables: SQL = """
         crypto_refund_instructions r JOIN crypto_charges c ON c.attempt_id = r.attempt_id
@@ -71,6 +74,8 @@ package struct InstructionRecord: PostgresRecord, Sendable {
         fee = try row.next()
         askedBy = try row.next()
         askedByLineage = try row.next()
+        directedBy = try row.next()
+        directedByLineage = try row.next()
         canceledAt = try row.next()
     }
 
@@ -98,13 +103,15 @@ package struct InstructionRecord: PostgresRecord, Sendable {
         self.fee = fee
         self.askedBy = askedBy?.id
         askedByLineage = askedBy?.lineage
+        directedBy = nil
+        directedByLineage = nil
         canceledAt = nil
     }
 
-    /// Whether somebody is who decided on it, with whichever key of theirs.
+    /// Whether somebody decided on it, or gave its address last, with whichever key of theirs.
     func isAsked(by principal: Principal) -> Bool {
         let theirs: [String?] = [principal.id, principal.lineage]
-        return theirs.contains(askedBy) || theirs.contains(askedByLineage)
+        return [askedBy, askedByLineage, directedBy, directedByLineage].contains { $0 != nil && theirs.contains($0) }
     }
 
     /// What the person reads and signs off; `nil` until there is an address to send it to.
@@ -159,14 +166,23 @@ package enum InstructionStore {
             """)
     }
 
-    /// What refunds have asked for of a charge whose row is locked, minor units.
-    package static func valueAskedFor(of attempt: AttemptID, in db: borrowing PostgresTransaction) throws -> Int64 {
+    /// What refunds that stand have asked for of a charge whose row is locked: minor units, and what is sent for them.
+    package static func askedFor(
+        of attempt: AttemptID, in db: borrowing PostgresTransaction
+    ) throws -> (value: Int64, units: BaseUnits) {
         try db.first(
             """
-            SELECT coalesce(sum(value), 0)::bigint FROM crypto_refund_instructions
+            SELECT coalesce(sum(value), 0)::bigint, coalesce(sum(amount), 0) FROM crypto_refund_instructions
             WHERE attempt_id = \(attempt) AND reason = 'merchant' AND status NOT IN ('withdrawn', 'canceled')
             """
-        ) { row in try row.next() } ?? 0
+        ) { row in (value: try row.next(), units: try row.next()) } ?? (value: 0, units: .zero)
+    }
+
+    /// Whether a refund was ever asked for of a charge whose row is locked, also one that was taken back.
+    static func isRefundAsked(of attempt: AttemptID, in db: borrowing PostgresTransaction) throws -> Bool {
+        try db.first(
+            "SELECT true FROM crypto_refund_instructions WHERE attempt_id = \(attempt) AND reason = 'merchant' LIMIT 1"
+        ) { row in try row.next() } ?? false
     }
 
     /// Offers back what the payer sent too much of a charge, whose row is locked, as far as it has not been sent. An
@@ -267,8 +283,8 @@ package enum InstructionStore {
         try db.enqueue(
             """
             UPDATE crypto_refund_instructions SET address = \(address),
-                asked_by = CASE WHEN reason = 'held' THEN \(principal.id)::text END,
-                asked_by_lineage = CASE WHEN reason = 'held' THEN \(principal.lineage)::text END
+                directed_by = CASE WHEN reason = 'held' THEN \(principal.id)::text END,
+                directed_by_lineage = CASE WHEN reason = 'held' THEN \(principal.lineage)::text END
             WHERE id = \(id)
             """)
     }

@@ -9,7 +9,7 @@ package struct WatchedAddress: Sendable, Hashable {
     package let provider: String
     /// As it is shown.
     package let address: String
-    /// Somebody may be paying right now.
+    /// Somebody may be paying right now, or it is looked at for the last time.
     package let isOpen: Bool
     /// When it was given out.
     package let since: Instant
@@ -17,10 +17,15 @@ package struct WatchedAddress: Sendable, Hashable {
     package let waiting: [String]
     /// The blocks with transfers that are final.
     package let finalBlocks: [String]
+    /// A transaction to it waits for a block, or the block that it was in has left the chain.
+    package let isMoving: Bool
+    /// Has transfers that are not final.
+    package let isUnsettled: Bool
 
     package init(
         attemptID: AttemptID, provider: String, address: String, isOpen: Bool, since: Instant,
-        waiting: [String] = [], finalBlocks: [String] = []
+        waiting: [String] = [], finalBlocks: [String] = [], isMoving: Bool = false,
+        isUnsettled: Bool = false
     ) {
         self.attemptID = attemptID
         self.provider = provider
@@ -29,6 +34,8 @@ package struct WatchedAddress: Sendable, Hashable {
         self.since = since
         self.waiting = waiting
         self.finalBlocks = finalBlocks
+        self.isMoving = isMoving
+        self.isUnsettled = isUnsettled
     }
 }
 
@@ -43,21 +50,28 @@ package struct WatchedCharge: Sendable {
 package enum WatchStore {
     /// The addresses of a chain that are looked at.
     package static func addresses(
-        of chain: String, in db: borrowing PostgresTransaction
+        of chain: String, at now: Instant, in db: borrowing PostgresTransaction
     ) throws -> [WatchedAddress] {
         try db.query(
             """
-            SELECT c.attempt_id, c.provider, c.address, c.answer IS NULL, c.quoted_at,
+            SELECT c.attempt_id, c.provider, c.address, c.answer IS NULL OR c.watch_until <= \(now), c.quoted_at,
                 ARRAY(SELECT t.transaction_id FROM crypto_transfers t
                     WHERE t.attempt_id = c.attempt_id AND t.block_height IS NULL),
-                ARRAY(SELECT t.block_hash FROM crypto_transfers t WHERE t.attempt_id = c.attempt_id AND t.is_final)
+                ARRAY(SELECT t.block_hash FROM crypto_transfers t WHERE t.attempt_id = c.attempt_id AND t.is_final),
+                EXISTS (SELECT FROM crypto_transfers t WHERE t.attempt_id = c.attempt_id AND NOT t.is_final
+                    AND NOT EXISTS (SELECT FROM crypto_transfers o
+                        LEFT JOIN crypto_blocks b ON b.chain = c.chain AND b.height = o.block_height
+                        WHERE o.attempt_id = t.attempt_id AND o.transaction_id = t.transaction_id
+                            AND (o.is_final OR b.hash = o.block_hash))),
+                EXISTS (SELECT FROM crypto_transfers t WHERE t.attempt_id = c.attempt_id AND NOT t.is_final)
             FROM crypto_charges c
             WHERE c.chain = \(chain) AND c.closed_at IS NULL
             """
         ) { row in
             WatchedAddress(
                 attemptID: try row.next(), provider: try row.next(), address: try row.next(), isOpen: try row.next(),
-                since: try row.next(), waiting: try row.next(), finalBlocks: try row.next())
+                since: try row.next(), waiting: try row.next(), finalBlocks: try row.next(),
+                isMoving: try row.next(), isUnsettled: try row.next())
         }
     }
 

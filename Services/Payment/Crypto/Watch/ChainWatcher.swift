@@ -139,7 +139,7 @@ package final class ChainWatcher: Sendable {
 
     /// What the node says.
     private func findings(on followed: FollowedChain) async throws -> Findings {
-        let (chain, trail): (String, ChainTrail) = (chain, followed.trail)
+        let (chain, trail, began): (String, ChainTrail, Instant) = (chain, followed.trail, clock.now)
         let limit: Int = min(100, trail.depth / 2)
         var restart: RestartLook?
         if let height = followed.restartHeight { restart = try await self.restart(from: height, after: trail) }
@@ -155,7 +155,10 @@ package final class ChainWatcher: Sendable {
         // Read after the chain: whoever gets an address later pays in a later block.
         let (addresses, sent): ([WatchedAddress], [InstructionRecord]) = try await pool.transaction(readOnly: true) {
             db in
-            (try WatchStore.addresses(of: chain, in: db), try InstructionStore.sent(on: chain, limit: 100, in: db))
+            (
+                try WatchStore.addresses(of: chain, at: began, in: db),
+                try InstructionStore.sent(on: chain, limit: 100, in: db)
+            )
         }
         // The chain must not move on past payments in an asset that is not looked for here.
         let unknown: Set<String> = Set(addresses.map(\.provider)).subtracting(assets.keys)
@@ -168,8 +171,8 @@ package final class ChainWatcher: Sendable {
         }
         let confirmed: [InstructionRecord] = isWhole ? await self.confirmed(sent, on: step.trail) : []
         return Findings(
-            step: step, restart: restart, isCaughtUp: isCaughtUp, isWhole: isWhole, reach: reach(of: step), seen: seen,
-            confirmed: confirmed)
+            step: step, restart: restart, isCaughtUp: isCaughtUp, isWhole: isWhole, began: began,
+            since: followed.readAt, reach: reach(of: step), seen: seen, confirmed: confirmed)
     }
 
     /// Until when the chain is known, by the business clock: when its last block was made.
@@ -212,7 +215,8 @@ package final class ChainWatcher: Sendable {
                 known = ChainTrail(depth: watcher.depth)
             }
             try ChainStore.save(
-                findings.step.trail, from: known, of: watcher.chain, dueIn: due, isWhole: findings.isWhole, in: db)
+                findings.step.trail, from: known, of: watcher.chain, dueIn: due, isWhole: findings.isWhole,
+                readAt: findings.readAt, in: db)
             try watcher.judge(findings, at: now, in: db)
             for instruction in findings.confirmed { try InstructionStore.confirm(instruction, at: now, in: db) }
             return findings.isCaughtUp ? .done : .behind
@@ -229,10 +233,18 @@ struct Findings: Sendable {
     let isCaughtUp: Bool
     /// And the node is not behind what was seen of the chain: what was not seen is not there.
     let isWhole: Bool
+    /// When the look began.
+    let began: Instant
+    /// When the last look before it began that saw all there was.
+    let since: Instant?
     /// Until when the chain is known: a node that has stopped following its network shows nothing later.
     let reach: Instant?
     let seen: [AttemptID: Sighting]
     let confirmed: [InstructionRecord]
+
+    /// When it began, where it saw all there was: what a later look finds has come since. What payers can hide on their own
+    /// addresses does not count, or they could choose when they have come.
+    var readAt: Instant? { isWhole && !seen.values.contains { $0.extent == .partial } ? began : nil }
 
     /// How much of what there is for a charge was read.
     func extent(of charge: CryptoCharge) -> Sighting.Extent { seen[charge.attemptID]?.extent ?? .whole }

@@ -33,8 +33,9 @@ enum ChargeJudgement {
     /// The standing under an answer. Of a declined charge nothing is applied, and all of it goes by the rule for late
     /// money. Of a captured one what is there pays first, up to what was captured: when a part has left the chain, the
     /// rest is not offered back.
+    /// - Parameter taken: What refunds are shares of; `nil` of a charge that had no answer before.
     static func stored(
-        _ standing: Standing, _ answer: CryptoCharge.Answer?, of charge: CryptoCharge
+        _ standing: Standing, _ answer: CryptoCharge.Answer?, of charge: CryptoCharge, taken: BaseUnits?
     ) throws(MoneyError) -> StoredStanding {
         var stored = StoredStanding(standing)
         let policy: WatchPolicy = charge.policy
@@ -46,7 +47,7 @@ enum ChargeJudgement {
             stored.refundable = goesBack ? standing.received : .zero
             stored.held = goesBack ? .zero : standing.received
         case .captured:
-            stored.applied = min(standing.received, max(standing.applied, charge.capturedUnits ?? .zero))
+            stored.applied = min(standing.received, taken ?? standing.applied)
             let rest: BaseUnits = try standing.received.subtracting(stored.applied)
             stored.refundable = rest < policy.leastRefund ? .zero : min(standing.refundable, rest)
             stored.held = try rest.subtracting(stored.refundable)
@@ -140,13 +141,14 @@ extension ChainWatcher {
         var watch: AddressWatch = before
         do throws(AddressWatch.Failure) {
             if let seen = findings.seen[charge.attemptID] {
-                try watch.see(seen.confirmed, at: now)
+                try watch.see(seen.confirmed, at: now, since: findings.since)
                 for block in seen.settled { watch.settle(block) }
                 if let waiting = seen.unconfirmed {
-                    if seen.extent == .truncated {
-                        try watch.addUnconfirmed(waiting, at: now)
+                    // What is gone from a pool that was not read to its end may have been replaced by what was not read.
+                    if seen.extent == .truncated || seen.extent == .partial {
+                        try watch.addUnconfirmed(waiting, at: now, since: findings.since)
                     } else {
-                        try watch.replaceUnconfirmed(waiting, at: now)
+                        try watch.replaceUnconfirmed(waiting, at: now, since: findings.since)
                     }
                 }
             }
@@ -170,13 +172,26 @@ extension ChainWatcher {
         let known: BaseUnits = try watch.onChain(findings.step.trail)
         let rest: BaseUnits = balance.amount > known ? try balance.amount.subtracting(known) : .zero
         guard !rest.isZero || !charge.unexplained.isZero else { return .zero }
-        try Unexplained.note(rest, of: charge.attemptID, in: balance.block, at: now, in: db)
+        let came: Instant = try charge.terms.came(by: now, findings.since)
+        try Unexplained.note(rest, of: charge.attemptID, in: balance.block, at: came, in: db)
         if rest > charge.unexplained {
             logger.error(
                 "money on an address that no transfer explains",
                 metadata: ["attempt_id": "\(charge.attemptID)", "amount": "\(rest)"])
         }
         return rest
+    }
+
+    /// What a captured charge has taken. What comes in time on top of a payment within the tolerance belongs to the price,
+    /// as long as no refund was asked for, since refunds are shares of it; afterwards it is held.
+    private func taken(
+        _ charge: CryptoCharge, _ standing: Standing, in db: borrowing PostgresTransaction
+    ) throws -> BaseUnits? {
+        guard charge.answer == .captured, let units = charge.capturedUnits, standing.applied > units,
+            try !InstructionStore.isRefundAsked(of: charge.attemptID, in: db)
+        else { return charge.capturedUnits }
+        try CryptoChargeStore.captured(standing.applied, of: charge.attemptID, in: db)
+        return standing.applied
     }
 
     private func judge(
@@ -198,9 +213,10 @@ extension ChainWatcher {
                 try CryptoChargeStore.answer(charge.attemptID, answer, units: units, at: now, in: db)
             }
         }
-        let stored: StoredStanding = try ChargeJudgement.stored(standing, answer, of: charge)
+        let stored: StoredStanding = try ChargeJudgement.stored(
+            standing, answer, of: charge, taken: try taken(charge, standing, in: db))
         let isOver: Bool =
-            answer != nil && now >= charge.watchUntil && extent != .unread && standing.pending.isZero
+            answer != nil && findings.began >= charge.watchUntil && extent != .unread && standing.pending.isZero
             && unexplained.isZero
             && watch.isSettled(on: trail)
         if stored != charge.standing || isOver {
