@@ -63,7 +63,7 @@ struct DisputeResponseResource: JSONOutput {
     func write(to o: inout ObjectWriter) {
         o.field("id", response.id)
         o.field("kind", response.kind)
-        o.field("status", response.status.rawValue, doc: "processing, succeeded or failed")
+        o.field("status", response.status)
         o.field("failure_code", response.failureCode, doc: "Why the provider refused")
     }
 

@@ -31,19 +31,33 @@ package enum DisputeReadingStore {
     }
 
     /// Disputes that are due to be read.
-    static let waiting: SQL = "SELECT provider, reference FROM dispute_readings WHERE due_at <= now() ORDER BY due_at"
+    /// - Parameter whose: Which providers' are meant, a condition on `provider`.
+    static func waiting(_ whose: SQL) -> SQL {
+        "SELECT provider, reference FROM dispute_readings WHERE due_at <= now() AND \(whose) ORDER BY due_at"
+    }
 
-    /// Takes disputes that are due to be read; no other instance gets them for a while.
+    /// Names some of those, the longest due first; none is taken by that.
+    /// - Parameter whose: As for ``waiting(_:)``.
     static func due(
-        again seconds: Int, limit: Int, in db: borrowing PostgresTransaction
-    ) throws -> [DisputeReading] {
-        try db.query(
+        _ whose: SQL, limit: Int, in db: borrowing PostgresTransaction
+    ) throws -> [(provider: String, reference: String)] {
+        try db.query("\(waiting(whose)) LIMIT \(limit)") { row in
+            (provider: try row.next(), reference: try row.next())
+        }
+    }
+
+    /// Takes a dispute that is due to be read; no other instance gets it for a while.
+    /// - Parameter lease: How many seconds.
+    /// - Returns: `nil` where it is not due any more, or is another instance's.
+    static func take(
+        _ reference: String, at provider: String, for lease: Int, in db: borrowing PostgresTransaction
+    ) throws -> DisputeReading? {
+        try db.first(
             """
-            UPDATE dispute_readings r
-            SET due_at = now() + make_interval(secs => \(seconds)::double precision), tries = r.tries + 1
-            FROM (\(waiting) LIMIT \(limit) FOR UPDATE SKIP LOCKED) AS d
-            WHERE r.provider = d.provider AND r.reference = d.reference
-            RETURNING r.provider, r.reference, r.noted, r.tries
+            UPDATE dispute_readings
+            SET due_at = now() + make_interval(secs => \(lease)::double precision), tries = tries + 1
+            WHERE provider = \(provider) AND reference = \(reference) AND due_at <= now()
+            RETURNING provider, reference, noted, tries
             """
         ) { row in
             DisputeReading(

@@ -76,21 +76,63 @@ package enum DisputeResponseStore {
     }
 
     /// Responses that are to be handed in, or whose outcome nobody has recorded.
-    package static let waiting: SQL =
-        "SELECT id FROM dispute_responses WHERE status = 'processing' AND due_at <= now() ORDER BY due_at"
+    /// - Parameter whose: Which providers' are meant, a condition on `provider`.
+    static func waiting(_ whose: SQL) -> SQL {
+        """
+        SELECT id FROM dispute_responses r WHERE status = 'processing' AND due_at <= now()
+            AND EXISTS (SELECT FROM disputes d WHERE d.id = r.dispute_id AND \(whose)) ORDER BY due_at
+        """
+    }
 
-    /// Takes those; no other instance gets them for a while, which doubles with each time, up to an hour.
-    package static func due(
-        again seconds: Int, limit: Int, in db: borrowing PostgresTransaction
+    /// Names some of those, the longest due first; none is taken by that.
+    /// - Parameter whose: As for ``waiting(_:)``.
+    static func due(
+        _ whose: SQL, limit: Int, in db: borrowing PostgresTransaction
     ) throws -> [DisputeResponseID] {
-        try db.query(
+        try db.query("\(waiting(whose)) LIMIT \(limit)") { row in try row.next() }
+    }
+
+    /// Takes one that is due; no other instance gets it for a while.
+    /// - Parameters:
+    ///   - lease: How long, unless its deadline is near.
+    ///   - seconds: A provider call without an outcome is repeated after this.
+    ///   - now: The time that deadlines are told by.
+    /// - Returns: Whether it was due, and is not another instance's.
+    package static func take(
+        _ id: DisputeResponseID, for lease: Int, again seconds: Int, at now: Instant,
+        in db: borrowing PostgresTransaction
+    ) throws -> Bool {
+        try db.execute(
             """
-            UPDATE dispute_responses SET looks = looks + 1, due_at = now() + make_interval(secs =>
-                least(\(seconds)::double precision * 2 ^ least(looks, 20), 3600))
-            WHERE id IN (\(waiting) LIMIT \(limit) FOR UPDATE SKIP LOCKED)
-            RETURNING id
+            UPDATE dispute_responses r SET looks = r.looks + 1, due_at = now() + make_interval(secs =>
+                least(\(lease)::double precision, \(longestWait(again: seconds, at: now))))
+            FROM disputes d
+            WHERE r.id = \(id) AND r.status = 'processing' AND r.due_at <= now() AND d.id = r.dispute_id
+            """) == 1
+    }
+
+    /// Its outcome is not known, or not booked: it is handed in again after a wait that doubles with each time, up to an hour.
+    /// - Parameters: As for ``take(_:for:again:at:in:)``.
+    package static func failed(
+        _ id: DisputeResponseID, again seconds: Int, at now: Instant, in db: borrowing PostgresTransaction
+    ) throws {
+        _ = try db.execute(
             """
-        ) { row in try row.next() }
+            UPDATE dispute_responses r SET due_at = now() + make_interval(secs =>
+                least(\(seconds)::double precision * 2 ^ least(greatest(r.looks - 1, 0), 20), 3600,
+                    \(longestWait(again: seconds, at: now))))
+            FROM disputes d WHERE r.id = \(id) AND r.status = 'processing' AND d.id = r.dispute_id
+            """)
+    }
+
+    /// The seconds that evidence `r` in a dispute `d` can wait at most: an eighth of the time that it has left, so that some
+    /// tries are left too, however long the provider has been away. NULL once its time is over, and where it has none.
+    private static func longestWait(again seconds: Int, at now: Instant) -> SQL {
+        """
+        CASE WHEN r.kind = 'evidence' AND d.evidence_due_by > \(now)::timestamptz THEN
+            greatest(\(seconds)::double precision,
+                extract(epoch FROM d.evidence_due_by - \(now)::timestamptz)::double precision / 8) END
+        """
     }
 
     /// Records the provider's word; a response that has one keeps it.

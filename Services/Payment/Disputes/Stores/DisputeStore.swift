@@ -52,15 +52,33 @@ package enum DisputeStore {
     }
 
     /// Newest first, after a cursor.
+    /// - Parameter dueBefore: Only those whose evidence has to be in before then.
     package static func list(
-        payment: PaymentID?, customer: CustomerID?, status: DisputeStatus?, after: DisputeID?, limit: Int,
-        in db: borrowing PostgresTransaction
+        payment: PaymentID?, customer: CustomerID?, status: DisputeStatus?, dueBefore: Instant? = nil,
+        after: DisputeID?, limit: Int, in db: borrowing PostgresTransaction
     ) throws -> [DisputeRecord] {
         let matching: SQL = .matching(
             payment.map { "payment_id = \($0)" }, customer.map { "customer_id = \($0)" },
-            status.map { "status = \($0.rawValue)" }, after.map { "id < \($0)" })
+            status.map { "status = \($0.rawValue)" }, dueBefore.map { "evidence_due_by < \($0)" },
+            after.map { "id < \($0)" })
         return try db.query(
             "SELECT \(DisputeRecord.columns) FROM disputes \(matching) ORDER BY id DESC LIMIT \(limit)",
+            as: DisputeRecord.self)
+    }
+
+    /// Those whose evidence has to be in by some time, the soonest due first, after a place.
+    /// - Parameter dueBefore: Only those whose evidence has to be in before then.
+    static func listDue(
+        payment: PaymentID?, customer: CustomerID?, status: DisputeStatus?, dueBefore: Instant?,
+        after: (due: Instant, id: DisputeID)?, limit: Int, in db: borrowing PostgresTransaction
+    ) throws -> [DisputeRecord] {
+        let matching: SQL = .matching(
+            "evidence_due_by IS NOT NULL", payment.map { "payment_id = \($0)" },
+            customer.map { "customer_id = \($0)" }, status.map { "status = \($0.rawValue)" },
+            dueBefore.map { "evidence_due_by < \($0)" },
+            after.map { "(evidence_due_by, id) > (\($0.due)::timestamptz, \($0.id))" })
+        return try db.query(
+            "SELECT \(DisputeRecord.columns) FROM disputes \(matching) ORDER BY evidence_due_by, id LIMIT \(limit)",
             as: DisputeRecord.self)
     }
 

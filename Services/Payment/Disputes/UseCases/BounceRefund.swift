@@ -23,10 +23,10 @@ package enum BounceRefund {
         guard let next: FollowUpStatus = before.status.after(.bounce) else { return before }
         guard let payment: PaymentRecord = try PaymentStore.lock(before.paymentID, in: db) else { return before }
         let refund: RefundRecord? = try RefundStore.free(id, as: next, code: code, in: db)
-        guard try LedgerStore.undo(refund: id.rawValue, of: payment.id, at: now, in: db) else {
+        let exchanged: [Posting] = try BookExchange.undo(refund: id.rawValue, in: db)
+        guard try LedgerStore.undo(refund: id.rawValue, of: payment.id, with: exchanged, at: now, in: db) else {
             throw Refusal.park(reason: "the refund \(id) failed, and its entry was reversed by hand")
         }
-        try BookExchange.undo(refund: id.rawValue, in: db)
         let body = PaymentRefundFailedV1(
             refundID: id, paymentID: payment.id, customerID: payment.customerID, amount: before.amount,
             refundedTotal: try RefundStore.succeededTotal(of: payment.id, in: db), invoiceID: payment.invoiceID,

@@ -31,20 +31,50 @@ package struct FollowDisputes: Sendable {
     let news: [String: News]
     let logger: Logger
 
+    /// What is to be read from one provider, or handed in there.
+    private struct Queue: Sendable {
+        let name: String
+        /// A condition on `provider`.
+        let whose: SQL
+        /// For so long nobody else gets what was taken of it, in seconds: no shorter than a call takes.
+        let lease: Int
+    }
+
     /// One look at everything. What cannot be moved on yet is looked at again later and holds up nothing else.
     package func pass() async throws { try await Looks(looks, pool).pass() }
 
-    /// Each provider is asked by itself: one that does not answer holds up no other.
+    /// Each provider is asked by itself, what has changed, for a dispute and for a response: one that does not answer holds up
+    /// no other.
     package var looks: [Look] {
         let polls: [Look] = providers.disputing.map { provider in
             Look(name: "disputes at \(provider.name)", when: { isWorthAsking(provider) }) { try await poll(provider) }
         }
-        return polls + [
-            Look(name: "disputes to be read", when: { .exists(DisputeReadingStore.waiting) }) {
-                for reading in try await dueReadings() { try await read(reading) }
-            },
-            Look(name: "responses to disputes", when: { .exists(DisputeResponseStore.waiting) }, pass: handIn),
-        ]
+        let readings: [Look] = queues.map { queue in
+            Look(
+                name: "disputes to be read: \(queue.name)",
+                when: { .exists(DisputeReadingStore.waiting(queue.whose)) }
+            ) { try await read(queue) }
+        }
+        let responses: [Look] = queues.map { queue in
+            Look(
+                name: "responses to disputes: \(queue.name)",
+                when: { .exists(DisputeResponseStore.waiting(queue.whose)) }
+            ) { try await handIn(queue) }
+        }
+        return polls + readings + responses
+    }
+
+    /// Each provider's, and those of providers that are not configured any more.
+    private var queues: [Queue] {
+        let disputing: [any ProviderDisputes] = providers.disputing
+        let names: [String] = disputing.map(\.name)
+        var queues: [Queue] = disputing.map { provider in
+            let longestCall: Int = Int(provider.longestDisputeCall.components.seconds)
+            return Queue(
+                name: provider.name, whose: "provider = \(provider.name)", lease: max(lostSeconds, longestCall))
+        }
+        queues.append(Queue(name: "others", whose: "provider <> ALL(\(names)::text[])", lease: lostSeconds))
+        return queues
     }
 
     private func isWorthAsking(_ provider: any ProviderDisputes) -> SQL {
@@ -54,11 +84,38 @@ package struct FollowDisputes: Sendable {
         return "\(isTurn) AND (\(news(DisputeReadingStore.cursor(of: provider.name))))"
     }
 
-    @Sendable private func handIn() async throws {
-        for id in try await dueResponses() {
+    /// Each is taken when its turn comes: until then another instance can take it.
+    private func handIn(_ queue: Queue) async throws {
+        let again: Int = lostSeconds
+        let due: [DisputeResponseID] = try await pool.transaction(readOnly: true) { db in
+            try DisputeResponseStore.due(queue.whose, limit: Self.passLimit, in: db)
+        }
+        for id in due {
+            let now: Instant = clock.now
+            let isTaken: Bool = try await pool.transaction { db in
+                try DisputeResponseStore.take(id, for: queue.lease, again: again, at: now, in: db)
+            }
+            guard isTaken else { continue }
             do { try await respond.finish(id) } catch {
                 warn("a response to a dispute stays where it is", ["response_id": "\(id)", "error": "\(error)"])
+                let failedAt: Instant = clock.now
+                try await pool.transaction { db in
+                    try DisputeResponseStore.failed(id, again: again, at: failedAt, in: db)
+                }
             }
+        }
+    }
+
+    /// Each is taken when its turn comes: until then another instance can take it.
+    private func read(_ queue: Queue) async throws {
+        let due: [(provider: String, reference: String)] = try await pool.transaction(readOnly: true) { db in
+            try DisputeReadingStore.due(queue.whose, limit: Self.passLimit, in: db)
+        }
+        for (provider, reference) in due {
+            let taken: DisputeReading? = try await pool.transaction { db in
+                try DisputeReadingStore.take(reference, at: provider, for: queue.lease, in: db)
+            }
+            if let taken { try await read(taken) }
         }
     }
 
@@ -120,20 +177,6 @@ package struct FollowDisputes: Sendable {
         case .contradiction: true
         case .unknownPayment, .anotherCharge: tries >= triesBeforeAlarm
         case .notOurs: false
-        }
-    }
-
-    private func dueReadings() async throws -> [DisputeReading] {
-        let again: Int = lostSeconds
-        return try await pool.transaction { db in
-            try DisputeReadingStore.due(again: again, limit: Self.passLimit, in: db)
-        }
-    }
-
-    private func dueResponses() async throws -> [DisputeResponseID] {
-        let again: Int = lostSeconds
-        return try await pool.transaction { db in
-            try DisputeResponseStore.due(again: again, limit: Self.passLimit, in: db)
         }
     }
 

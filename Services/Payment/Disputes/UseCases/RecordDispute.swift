@@ -40,6 +40,7 @@ package enum RecordDispute {
         guard try DisputeStore.isTaken(told.taken, at: provider, of: paymentID, in: db) else {
             throw Refusal.anotherCharge
         }
+        noteAppeal(told, at: provider, now: now, in: db)
         let known: DisputeRecord? = try DisputeStore.lock(told.reference, at: provider, in: db)
         let told: ProviderDispute = try bookable(told, of: payment, known: known)
         let first = DisputeStanding(told)
@@ -61,6 +62,15 @@ package enum RecordDispute {
         return dispute
     }
 
+    /// Has a person look who appeals at the provider's own pages: nothing that is stored here shows that it can be done.
+    private static func noteAppeal(
+        _ told: ProviderDispute, at provider: String, now: Instant, in db: borrowing PostgresTransaction
+    ) {
+        guard let due: Instant = told.appealDueBy, now < due else { return }
+        let fault = ProviderFault.unusable("dispute \(told.reference) can be appealed there until \(due.rfc3339)")
+        db.onCommit { ProviderAlarms.shared.note(fault, of: provider, on: .dispute, isSingular: true) }
+    }
+
     /// The payment that the dispute names, or else the one whose charge or capture the provider knows by the name of
     /// what is disputed: PayPal may leave out `custom`.
     private static func findPayment(
@@ -80,7 +90,9 @@ package enum RecordDispute {
         guard told.amount.currency == payment.amount.currency, told.amount.isPositive else {
             throw .contradiction("the amount is \(told.amount)")
         }
-        let others: Int64 = payment.amountDisputed - (known?.standing.amountTaken ?? 0)
+        // What takes nothing, and had taken nothing, may be over money that others have taken.
+        let takes: Bool = max(DisputeStanding(told).amountTaken, known?.standing.amountTaken ?? 0) > 0
+        let others: Int64 = takes ? payment.amountDisputed - (known?.standing.amountTaken ?? 0) : 0
         let left: Int64 = payment.amountCaptured - others
         if told.amount.minor <= left { return told }
         guard left > 0, told.amount.minor - left <= left / mostBeyond else {
