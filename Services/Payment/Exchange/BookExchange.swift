@@ -63,10 +63,31 @@ package struct BookExchange: Sendable {
         return rest.isZero ? lines : lines + (try Ledger.refund(rest, provider: refund.provider))
     }
 
-    /// Forgets the exchange of a refund whose lines are undone: what it took from the exchange account is there again.
+    /// Forgets the exchange of a refund whose lines are undone: what it took from the exchange account is there again. What
+    /// a dispute took beyond the captures, beside the refund, may not be beyond them any more: it leaves at what they came
+    /// in at, and the difference is a gain or a loss.
     /// - Parameter reference: Of a payment whose row is locked.
-    package static func undo(refund reference: String, in db: borrowing PostgresTransaction) throws {
+    /// - Returns: The lines of that, to be booked with the refund's; mostly none.
+    @discardableResult
+    package static func undo(
+        refund reference: String, in db: borrowing PostgresTransaction
+    ) throws -> [Posting] {
+        guard let refund: ExchangedMovement = try MovementStore.lock(reference, in: db), refund.amount.isNegative else {
+            return []
+        }
         try MovementStore.delete(reference, in: db)
+        let others: [ExchangedMovement] = try MovementStore.list(of: refund.paymentID, in: db)
+        let dispute: ExchangedMovement? = others.last {
+            $0.isOfDispute && $0.amount.isNegative && $0.position.currency == refund.position.currency
+        }
+        guard let dispute else { return [] }
+        let position = try ExchangePosition(others, refund.amount.currency, in: refund.position.currency)
+        guard let excess: Money = try position.excess(of: dispute), !excess.isZero else { return [] }
+        try MovementStore.lessen(dispute, by: excess, in: db)
+        return [
+            Posting(account: ExchangeLedger.position, amount: try excess.negated()),
+            try ExchangeLedger.difference(booked: excess, settled: .zero(excess.currency)),
+        ]
     }
 }
 

@@ -68,6 +68,19 @@ struct ExchangePosition {
         return try settled.adding(refundedAs).subtracting(after.worth(of: backed))
     }
 
+    /// By how much more than the captures came to all of them were taken back, less what is still beyond them, at the rate
+    /// at which a dispute's was taken.
+    /// - Returns: `nil` where not all of them were, and where more is beyond them than this dispute took.
+    func excess(of dispute: ExchangedMovement) throws -> Money? {
+        let beyond: Money = try refunded.subtracting(captured)
+        let taken: Money = try dispute.amount.negated()
+        guard captured.isPositive, !beyond.isNegative, beyond.minor <= taken.minor else { return nil }
+        let share = try Ratio(numerator: beyond.minor, denominator: taken.minor)
+        let worth: Money = try (dispute.settled ?? dispute.settlement).negated()
+            .multiplied(by: share, rounding: .halfEven)
+        return try refundedAs.subtracting(capturedAs).subtracting(worth)
+    }
+
     /// What a part of the captures came to.
     private func worth(of amount: Money) throws -> Money {
         let share: Ratio = try Ratio(numerator: amount.minor, denominator: captured.minor)

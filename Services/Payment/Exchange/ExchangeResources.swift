@@ -39,8 +39,10 @@ package struct ExchangeRateInput: JSONInput {
         } else if let name, !name.utf8.allSatisfy({ (97...122).contains($0) || (48...57).contains($0) || $0 == 95 }) {
             f.refuse("provider", code: "invalid_name", message: "is the name of a provider, in small letters")
         }
-        if f.hasFaults { return }
-        if from == to { f.refuse("to", code: "same_currency", message: "must be another currency than `from`") }
+        if from == to, !f.isFaulty("from"), !f.isFaulty("to") {
+            f.refuse("to", code: "same_currency", message: "must be another currency than `from`")
+        }
+        if f.isFaulty("rate") { return }
         if number <= .zero {
             f.refuse("rate", code: "not_positive", message: "must be above zero")
         } else if !Self.range.contains(number) {

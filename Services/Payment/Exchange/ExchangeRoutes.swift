@@ -15,7 +15,8 @@ package struct ExchangeRoutes: Sendable {
     private var create: Endpoint {
         .write(
             .post, "/v1/exchange_rates", scope: "exchange_rates:write", summary: "Give an exchange rate",
-            body: ExchangeRateInput.self, answers: ExchangeRateResource.self, problems: ["422 invalid_request"]
+            body: ExchangeRateInput.self, answers: ExchangeRateResource.self, tellsLocation: true,
+            problems: ["422 invalid_request"]
         ) { db, call, input in
             let rate: ExchangeRate = try input.rate(on: call.now.utcDay)
             let stored: StoredRate = try RateStore.add(rate, actor: call.principal.id, at: call.now, in: db)

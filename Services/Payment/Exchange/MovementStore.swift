@@ -47,6 +47,11 @@ struct ExchangedMovement: Sendable, Equatable {
     }
 }
 
+extension ExchangedMovement {
+    /// Whether it is a change of a dispute, which goes by the dispute's id and a number.
+    var isOfDispute: Bool { reference.contains("/") }
+}
+
 extension ExchangedMovement: PostgresRecord {
     static let columns: SQL = """
         m.reference, m.payment_id, m.amount, m.currency, m.returned, m.settlement_amount, m.position_amount, \
@@ -115,6 +120,17 @@ enum MovementStore {
     /// Removes the movement of a refund that failed after it was booked.
     static func delete(_ reference: String, in db: borrowing PostgresTransaction) throws {
         try db.enqueue("DELETE FROM exchange_movements WHERE reference = \(reference) AND amount < 0")
+    }
+
+    /// Records that what was taken back left the exchange account at less than it was booked at.
+    static func lessen(
+        _ movement: ExchangedMovement, by excess: Money, in db: borrowing PostgresTransaction
+    ) throws {
+        try db.enqueue(
+            """
+            UPDATE exchange_movements SET position_amount = position_amount + \(excess.minor)
+            WHERE reference = \(movement.reference)
+            """)
     }
 
     /// Records what became of a movement whose row is locked; its payment's amount follows.

@@ -96,6 +96,31 @@ import Testing
         #expect(try SettlementDifference(of: lines[1], from: bookings[0]) == .amount(Settle.usd(-10)))
     }
 
+    @Test("a converted part is found by what its rate makes of it, and equal parts as they followed each other")
+    func convertedParts() throws {
+        func booking(_ id: String, _ gbp: Int64, after seconds: Int64 = 0) -> SettlementBooking {
+            Settle.booking(id, gbp, related: ["att_1"], currency: .gbp, after: seconds)
+        }
+        func line(_ id: String, _ usd: Int64, after seconds: Int64 = 0) throws -> SettlementLine {
+            try Settle.line(
+                id, usd, own: "att_1",
+                presentment: SettlementLine.Presentment(
+                    amount: Money(minor: 10_000, currency: .gbp), rate: ExactDecimal("1.25")), after: seconds)
+        }
+        let pairs = ["t1=je1 own_reference", "t2=je2 own_reference"]
+        let parts = [booking("je2", 4_000), booking("je1", 6_000)]
+        #expect(Self.pairs([try line("t1", 7_500), try line("t2", 5_001)], parts) == pairs)
+        #expect(try line("t2", 5_001).beside(parts[0]).asked == parts[0].gross)
+        for told: Int64 in [5_002, 12_500] {
+            #expect(try line("t2", told).beside(parts[0]).asked == Money(minor: 10_000, currency: .gbp))
+        }
+        let halves = [booking("je2", 5_000, after: 50), booking("je1", 5_000)]
+        let lines = [try line("t2", 6_250, after: 60), try line("t1", 6_250, after: 1)]
+        #expect(Self.pairs(lines, halves) == pairs)
+        let outcome = Self.matching(lines, halves + [booking("je3", 5_000)])
+        #expect(outcome.matches.isEmpty && outcome.ambiguous == ["t1", "t2"])
+    }
+
     @Test("amount, currency and time find it only where there is one on each side") func alike() throws {
         let one = Settle.booking("je1", 1_000, after: 600)
         let line = try Settle.line("t1", 1_000)
@@ -134,6 +159,20 @@ import Testing
         #expect(contested.matches.isEmpty && contested.ambiguous == ["early", "late"])
         #expect(contested.candidates["late"] == ["je149"])
         #expect(contested.candidates["early"] == Set((0..<100).map { "je\($0)" }))
+    }
+
+    @Test("equal parts that the provider's names tell apart go by these, whichever was booked first") func namedParts()
+        throws
+    {
+        let bookings = [
+            Settle.booking("je2", 5_000, related: ["att_1"], sources: ["CAP2"]),
+            Settle.booking("je1", 5_000, related: ["att_1"], sources: ["CAP1"], after: 50),
+        ]
+        let lines = [
+            try Settle.line("t1", 5_000, own: "att_1", source: "CAP1", after: 1),
+            try Settle.line("t2", 5_000, own: "att_1", source: "CAP2", after: 60),
+        ]
+        #expect(Self.pairs(lines, bookings) == ["t1=je1 provider_reference", "t2=je2 provider_reference"])
     }
 
     @Test("a line with an id of ours that is not booked is not given another's booking") func foreign() throws {

@@ -56,7 +56,8 @@ public struct SettlementBooking: Hashable, Sendable {
 
     /// Whether a line says the same amount: in the payment's currency, or in that in which it was settled and booked.
     func isAmount(of line: SettlementLine) -> Bool {
-        gross == line.amount(beside: gross.currency) || given == line.asked
+        let line: SettlementLine = line.beside(self)
+        return gross == line.amount(beside: gross.currency) || given == line.asked
     }
 
     /// Whether a line names another thing of the provider's than the booking: of names of one kind, none is the same. A line

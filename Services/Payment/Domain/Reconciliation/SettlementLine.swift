@@ -79,7 +79,7 @@ public struct SettlementLine: Hashable, Sendable {
     /// What it names.
     public let references: References
     /// What it was before the provider converted it; `nil` where it did not.
-    public let presentment: Presentment?
+    public private(set) var presentment: Presentment?
     /// When the provider says it happened.
     public let occurredAt: Instant
     /// From when on it can be paid out, or when a payout arrives; `nil` where the provider does not tell.
@@ -126,6 +126,40 @@ public struct SettlementLine: Hashable, Sendable {
         case .charge, .refund: references.source
         case .dispute, .disputeReversal, .adjustment, .fee, .payout, .payoutFailure:
             references.source == id ? nil : references.source
+        }
+    }
+}
+
+extension SettlementLine {
+    /// The line beside a booking. Of a charge that is captured in parts a provider may tell what was captured in all (Stripe):
+    /// where its rate makes the line's amount not of that but of what was booked, the line is over what was booked.
+    public func beside(_ booking: SettlementBooking) -> SettlementLine {
+        let booked: Money = booking.given ?? booking.gross
+        guard kind == .charge, isWithinBounds, let shown: Presentment = presentment,
+            let rate: ExactDecimal = shown.rate, booked.isPositive, booked != shown.amount,
+            booked.currency == shown.amount.currency,
+            !isWorth(of: shown.amount, at: rate), isWorth(of: booked, at: rate)
+        else { return self }
+        var line: SettlementLine = self
+        line.presentment = Presentment(amount: booked, rate: rate)
+        return line
+    }
+
+    /// Whether the line's amount is what a rate makes of another one: to the unit, or to the fifth digit of the rate.
+    private func isWorth(of amount: Money, at rate: ExactDecimal) -> Bool {
+        do throws(MoneyError) {
+            let exponent: Int = gross.currency.exponent
+            let shown = try ExactDecimal(coefficient: Int128(amount.minor), scale: amount.currency.exponent)
+            let worth: ExactDecimal = try shown.multiplied(by: rate)
+            let settled = try ExactDecimal(coefficient: Int128(gross.minor), scale: exponent)
+            let unit = try ExactDecimal(coefficient: 1, scale: exponent)
+            let digit = try ExactDecimal(coefficient: Int128(gross.minor), scale: exponent + 5)
+            let more: ExactDecimal = try worth.subtracting(settled)
+            let less: ExactDecimal = try more.negated()
+            return max(more, less) <= max(unit, digit)
+        } catch {
+            // More than any amount: it is not this one.
+            return false
         }
     }
 }

@@ -4,8 +4,9 @@ import BillingCore
 ///
 /// The rules go from the surest to the weakest; each takes only what those before it left. A rule pairs a line and a
 /// booking when, by its measure, neither has another partner: first among partners of the same amount, then whatever the
-/// amount (which is a difference to be looked at). Between two candidates nothing is guessed, and what the provider calls by
-/// another name is none. The result depends on the sets of lines and bookings alone, not on their order.
+/// amount (which is a difference to be looked at). Between two candidates nothing is guessed, but of equal captures of one
+/// charge, and what the provider calls by another name is none. The result depends on the sets of lines and bookings alone,
+/// not on their order.
 public struct SettlementMatching: Sendable {
     /// How many bookings of its amount an ambiguous line names at most: those nearest in time, as a person looks them through.
     public static let mostCandidates = 100
@@ -123,11 +124,42 @@ private struct Round {
             }
         }
         let same: [Pair] = pairs.filter { bookings[$0.booking].isAmount(of: lines[$0.line]) }
-        let taken: [Pair] = Pair.alone(in: same)
+        let twins: [Pair] = rule == .ownReference ? inOrder(same, by: reference) : []
+        let taken: [Pair] = Pair.alone(in: same) + twins
         let takenLines = Set(taken.map(\.line))
         let takenBookings = Set(taken.map(\.booking))
         let left: [Pair] = pairs.filter { !takenLines.contains($0.line) && !takenBookings.contains($0.booking) }
         take(taken + Pair.alone(in: left), rule, outOf: pairs)
+    }
+
+    /// Captures of one charge over the same amount that have a line each: whichever is whose, it comes to the same, so they
+    /// are paired as they followed each other.
+    private func inOrder(_ pairs: [Pair], by reference: (SettlementLine) -> String?) -> [Pair] {
+        // Where the provider's names tell them apart, the rules by name do.
+        let captures: [Pair] = pairs.filter {
+            lines[$0.line].kind == .charge && !bookings[$0.booking].isAnother(than: lines[$0.line])
+        }
+        let groups: [Twins: [Pair]] = Dictionary(grouping: captures) { pair in
+            let booking: SettlementBooking = bookings[pair.booking]
+            return Twins(name: reference(lines[pair.line]), amount: booking.given ?? booking.gross)
+        }
+        var found: [Pair] = []
+        for group in groups.values where group.count > 1 {
+            let (told, booked) = (Set(group.map(\.line)), Set(group.map(\.booking)))
+            // Each line may be each booking, and neither anything else.
+            let all: [Pair] = pairs.filter { told.contains($0.line) || booked.contains($0.booking) }
+            guard told.count == booked.count, group.count == told.count * booked.count, all.count == group.count else {
+                continue
+            }
+            let first: [Int] = told.sorted {
+                (lines[$0].occurredAt, lines[$0].id) < (lines[$1].occurredAt, lines[$1].id)
+            }
+            let second: [Int] = booked.sorted {
+                (bookings[$0].occurredAt, bookings[$0].id) < (bookings[$1].occurredAt, bookings[$1].id)
+            }
+            found += zip(first, second).map { Pair(line: $0, booking: $1) }
+        }
+        return found
     }
 
     private func mayBe(_ line: SettlementLine, _ booking: SettlementBooking, by rule: SettlementRule) -> Bool {
@@ -189,6 +221,12 @@ private struct Round {
         lines = lines.enumerated().filter { !takenLines.contains($0.offset) }.map(\.element)
         bookings = bookings.enumerated().filter { !takenBookings.contains($0.offset) }.map(\.element)
     }
+}
+
+/// What captures of one charge have in common that are over the same amount.
+private struct Twins: Hashable {
+    let name: String?
+    let amount: Money
 }
 
 /// A line and a booking that may be the same, by their places.

@@ -45,7 +45,7 @@ package struct ReconciliationRoutes: Sendable {
         .write(
             .post, "/v1/reconciliations/imports", scope: "reconciliations:write",
             summary: "Import settlement lines from a file; all of them or none", body: ImportSettlementsInput.self,
-            answers: ReconciliationRunRecord.self, problems: ["422 invalid_request"]
+            answers: ReconciliationRunRecord.self, tellsLocation: true, problems: ["422 invalid_request"]
         ) { db, call, input in
             do {
                 let stored = try ImportSettlementFile.store(input.file, provider: input.provider, at: call.now, in: db)

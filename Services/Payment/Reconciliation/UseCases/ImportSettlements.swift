@@ -22,11 +22,13 @@ package struct ImportSettlements: Sendable {
         self.clock = clock
     }
 
-    /// Reads what a provider has reported since the last time.
+    /// Reads what a provider has reported since the last time, up to where its reports are complete by now. What they come to
+    /// while it reads is left to the next time: there is always a little more, and each span is a request at least.
     /// - Throws: ``ProviderFault`` when it does not answer; what was read before is kept.
     func callAsFunction(_ provider: any ProviderSettlements) async throws {
+        let horizon: Instant = provider.settlementHorizon(at: clock.now)
         for _ in 0..<Self.passPages {
-            guard try await readPage(of: provider) else { return }
+            guard try await readPage(of: provider, upTo: horizon) else { return }
         }
     }
 
@@ -34,7 +36,7 @@ package struct ImportSettlements: Sendable {
     /// matching sets it aside.
     /// - Returns: Whether there may be more.
     /// - Throws: ``ProviderFault``.
-    private func readPage(of provider: any ProviderSettlements) async throws -> Bool {
+    private func readPage(of provider: any ProviderSettlements, upTo horizon: Instant) async throws -> Bool {
         let name: String = provider.name
         let now: Instant = clock.now
         let cursor: SettlementCursor? = try await pool.transactionRetrying { db in
@@ -42,8 +44,7 @@ package struct ImportSettlements: Sendable {
             return try SettlementCursorStore.read(name, in: db)
         }
         guard let cursor else { return false }
-        let window: SettlementWindow = cursor.window.opened(
-            upTo: provider.settlementHorizon(at: now), longest: provider.longestSettlementSpan)
+        let window: SettlementWindow = cursor.window.opened(upTo: horizon, longest: provider.longestSettlementSpan)
         guard !window.isOver else { return false }
         let page: ProviderSettlementPage = try await provider.settlementLines(in: window)
         let lines: [SettlementLine] = page.lines.filter { Self.isOfOurBooks($0, since: cursor.beganAt) }

@@ -7,6 +7,9 @@ package import ServiceKit
 /// Goes on with every provider: reads its lines, matches and books them, and books payouts that have arrived. Providers
 /// known only from files are matched too.
 package struct ReconcileProviders: Sendable {
+    /// How long the look rests after a fault: a line that cannot be booked waits for a person, and is due until then.
+    private static let faultRest: Duration = .seconds(10)
+
     let read: ImportSettlements
     let match: MatchSettlements
     let arrivals: BookArrivals
@@ -39,16 +42,24 @@ package struct ReconcileProviders: Sendable {
         BackgroundLoop(name: "reconcile", every: interval) { try await pass() }
     }
 
-    /// Goes over everything as soon as something is due by the business clock.
+    /// Matches lines and books arrivals as soon as something is due by the business clock. Only days that are over are read
+    /// for it: other providers' reports are never at an end, and are left to the loop.
     package var look: Look {
-        Look(name: "reconcile what is due", when: { "(\(ReconciliationConsistency.due)) > 0" }, pass: pass)
+        Look(
+            name: "reconcile what is due", restAfterFault: Self.faultRest,
+            when: { "(\(ReconciliationConsistency.due)) > 0" }
+        ) {
+            try await goOn(reading: read.providers.filter { $0.reportsDays })
+        }
     }
 
     /// Once over everything; a provider that does not answer, or whose lines cannot be booked, holds up no other.
     /// - Throws: The first of the faults that were not a provider's, when all else is done.
-    @Sendable package func pass() async throws {
+    package func pass() async throws { try await goOn(reading: read.providers) }
+
+    private func goOn(reading providers: [any ProviderSettlements]) async throws {
         var failure: (any Error)?
-        for provider in read.providers {
+        for provider in providers {
             do { try await read(provider) } catch let fault as ProviderFault {
                 logger.warning(
                     "settlement lines cannot be read",

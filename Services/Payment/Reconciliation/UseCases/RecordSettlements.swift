@@ -100,6 +100,7 @@ struct RecordSettlements {
         _ booking: SettlementBooking, by line: SettlementLine, rule: SettlementRule,
         in db: borrowing PostgresTransaction
     ) throws {
+        let line: SettlementLine = line.beside(booking)
         links.append((line.id, booking.id, .booking))
         if booking.fee.isZero { try bookFee(of: line, beside: booking) }
         checkFee(of: line, booking)

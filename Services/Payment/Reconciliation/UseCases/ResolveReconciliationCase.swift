@@ -42,9 +42,10 @@ package enum ResolveReconciliationCase {
     }
 
     /// Books what makes our books agree with the provider's account.
+    /// - Returns: The entry; `nil` where there is nothing to book.
     private static func bookAway(
         _ open: ReconciliationCaseRecord, at now: Instant, in db: borrowing PostgresTransaction
-    ) throws -> String {
+    ) throws -> String? {
         if let id: String = open.lineID, let line = try SettlementLineStore.lock(open.provider, id, in: db) {
             guard line.isWithinBounds else { throw Failure.absurd }
         }
@@ -57,12 +58,13 @@ package enum ResolveReconciliationCase {
         let entry = JournalEntry(
             id: .new(at: now), kind: .writeOff, reference: open.id.rawValue, paymentID: nil, occurredAt: now,
             postings: postings.filter { !$0.amount.isZero })
-        try LedgerStore.book(entry.postings.isEmpty ? [] : [entry], in: db)
+        let isBooked: Bool = !entry.postings.isEmpty
+        try LedgerStore.book(isBooked ? [entry] : [], in: db)
         if let line: String = open.lineID {
-            try SettlementLineStore.link(open.provider, [(line, entry.id.rawValue, .writeOff)], in: db)
+            if isBooked { try SettlementLineStore.link(open.provider, [(line, entry.id.rawValue, .writeOff)], in: db) }
             try SettlementLineStore.set(.writtenOff, of: line, open.provider, in: db)
         }
-        return entry.id.rawValue
+        return isBooked ? entry.id.rawValue : nil
     }
 }
 
