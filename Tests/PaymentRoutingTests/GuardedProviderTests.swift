@@ -158,14 +158,47 @@ import Testing
         #expect(world.health.snapshot("a")?.phase == .closed)
     }
 
-    @Test("a look-up that fails as a probe says nothing: good charges close the circuit all the same")
+    @Test(
+        "good look-ups do not keep the circuit closed over charges that fail, nor close it, until nobody charges any more"
+    )
+    func goodLookUps() async throws {
+        let world = World { request in captured(request) }
+        func lookUp(_ count: Int) async throws {
+            world.acquirer.turn { request in captured(request) }
+            for _ in 0..<count { _ = try await world.guarded.outcome(of: world.request()) }
+        }
+        for failed in 1...20 {
+            #expect(world.health.snapshot("a")?.phase == .closed, "after \(failed - 1)")
+            world.acquirer.turn { _ throws(ProviderFault) in throw .timedOut }
+            _ = try? await world.charge()
+            if failed < 20 { try await lookUp(2) }
+        }
+        #expect(world.health.snapshot("a")?.phase == .open(until: world.clock.now.adding(.seconds(30))))
+        world.clock.advance(by: .seconds(31))
+        // They go out, and the next charge is a probe all the same.
+        try await lookUp(6)
+        #expect(world.health.snapshot("a")?.phase != .closed)
+        world.acquirer.turn { _ throws(ProviderFault) in throw .timedOut }
+        await #expect(throws: ProviderFault.timedOut) { try await world.charge() }
+        #expect(world.health.snapshot("a")?.phase == .open(until: world.clock.now.adding(.seconds(30))))
+        // Nobody charges there any more.
+        world.clock.advance(by: .seconds(149))
+        try await lookUp(6)
+        #expect(world.health.snapshot("a")?.phase != .closed)
+        world.clock.advance(by: .seconds(1))
+        try await lookUp(3)
+        #expect(world.health.snapshot("a")?.phase == .closed)
+    }
+
+    @Test(
+        "a look-up that fails says nothing while charges are what failed: good charges close the circuit all the same")
     func failedLookUps() async throws {
         let world = World { request in captured(request) }
         await Self.open(world)
         world.clock.advance(by: .seconds(31))
         world.acquirer.turn { _ throws(ProviderFault) in throw .unavailable(500) }
         await #expect(throws: ProviderFault.unavailable(500)) { try await world.guarded.outcome(of: world.request()) }
-        #expect(world.health.snapshot("a")?.phase == .halfOpen(good: 0, underWay: []))
+        #expect(world.health.snapshot("a")?.phase != .closed)
         world.acquirer.turn { request in captured(request) }
         for _ in 0..<3 { _ = try await world.charge() }
         #expect(world.health.snapshot("a")?.phase == .closed)
@@ -175,6 +208,11 @@ import Testing
         let world = World { _ throws(ProviderFault) in throw .notSent("connection refused") }
         for _ in 0..<20 { _ = try? await world.guarded.outcome(of: world.request()) }
         #expect(world.health.snapshot("a")?.phase != .closed)
+        // Where it can be reached again, they close it.
+        world.clock.advance(by: .seconds(31))
+        world.acquirer.turn { request in captured(request) }
+        for _ in 0..<3 { _ = try await world.guarded.outcome(of: world.request()) }
+        #expect(world.health.snapshot("a")?.phase == .closed)
     }
 
     @Test("a call without an answer is given up in time, its outcome unknown, and keeps its place until it ends")

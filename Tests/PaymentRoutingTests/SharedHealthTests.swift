@@ -35,6 +35,16 @@ import Testing
             } catch { return false }
         }
 
+        func lookUp() async -> Bool {
+            let request = ChargeRequest(
+                idempotencyKey: .new(at: RoutingWorld.start), paymentID: .new(at: RoutingWorld.start),
+                source: .stored(token: "tok", providerCustomer: nil), amount: Money(minor: 100, currency: .eur))
+            do throws(ProviderFault) {
+                _ = try await guarded.outcome(of: request)
+                return true
+            } catch { return false }
+        }
+
         func goSilent() { acquirer.turn { _ throws(ProviderFault) in throw .timedOut } }
     }
 
@@ -66,6 +76,22 @@ import Testing
             let asked: Int = one.acquirer.charges
             #expect(await !one.charge())
             #expect(one.acquirer.charges == asked)
+        }
+    }
+
+    @Test("an instance that has only looked things up does not close the circuit that charges of another opened")
+    func lookUps() async throws {
+        try await pair { one, two, clock in
+            one.goSilent()
+            for _ in 0..<20 { await one.charge() }
+            await one.health.exchange()
+            await two.health.exchange()
+            clock.advance(by: .seconds(31))
+            for _ in 0..<4 { #expect(await two.lookUp()) }
+            #expect(two.phase != .closed)
+            #expect(await !one.charge())
+            await two.health.exchange()
+            #expect(two.phase == .open(until: clock.now.adding(.seconds(30))))
         }
     }
 

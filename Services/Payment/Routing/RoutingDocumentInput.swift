@@ -47,7 +47,8 @@ struct RoutingRuleInput: JSONInput {
         let effects: [RoutingDocument.Effect] =
             (only.isEmpty ? [] : [.only(only)]) + (exclude.isEmpty ? [] : [.exclude(exclude)])
             + (order.map { [.order($0.order)] } ?? [])
-        if !f.isDescribing, !f.hasFaults, effects.count != 1 {
+        let isReadable: Bool = !["only", "exclude", "order"].contains { f.isFaulty($0) }
+        if !f.isDescribing, isReadable, effects.count != 1 {
             f.refuse("", code: "one_effect", message: "must have exactly one of only, exclude and order")
         }
         rule = RoutingDocument.Rule(
@@ -110,7 +111,7 @@ struct RoutingOrderInput: JSONInput {
         for (name, isGiven, owner) in [
             ("providers", !providers.isEmpty, Basis.listed), ("shares", !shares.isEmpty, .volumeSplit),
             ("floor", floor != nil, .successRate),
-        ] where isGiven && basis != owner && !f.isDescribing && !f.hasFaults {
+        ] where isGiven && basis != owner && !f.isDescribing && !f.isFaulty("by") {
             f.refuse(name, code: "not_for_this_order", message: "goes with \(owner.rawValue) only")
         }
     }

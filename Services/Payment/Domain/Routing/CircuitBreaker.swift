@@ -3,7 +3,8 @@ public import BillingCore
 /// Keeps payments away from a provider that fails: a value that events turn into the next one.
 ///
 /// Closed: calls go through and are counted. Open: no calls. Half-open: a few probes; enough good ones close it, one
-/// bad one opens it again. Only outages count as failures; a decline is a good answer.
+/// bad one opens it again. Only outages count as failures; a decline is a good answer. For a while after a charge has
+/// failed charges alone are heard: that other calls are answered says nothing of them.
 public struct CircuitBreaker: Sendable, Hashable {
     /// When it opens and how it closes.
     public struct Policy: Sendable, Hashable {
@@ -58,6 +59,8 @@ public struct CircuitBreaker: Sendable, Hashable {
         case answered(probe: Bool)
         /// It did not, or not usably.
         case failed(probe: Bool)
+        /// The same of a charge that it may have had: until ``isLeftToCharges(at:)`` ends nothing else is heard.
+        case chargeFailed(probe: Bool)
         /// A probe that says nothing of the provider has ended: its place is free for the next.
         case probeReturned
     }
@@ -80,6 +83,8 @@ public struct CircuitBreaker: Sendable, Hashable {
     public private(set) var counts: CircuitCounts
     /// How often the phase changed; counts of different generations are not added.
     public private(set) var generation: Int64
+    /// When a charge last failed that it may have had; `nil` for none since it last closed.
+    public private(set) var chargeFailedAt: Instant?
 
     /// A closed one without answers.
     public init(policy: Policy = Policy()) {
@@ -87,18 +92,32 @@ public struct CircuitBreaker: Sendable, Hashable {
     }
 
     /// One as a shared store has it.
-    public init(policy: Policy, phase: Phase, generation: Int64, counts: CircuitCounts) {
+    public init(
+        policy: Policy, phase: Phase, generation: Int64, counts: CircuitCounts, chargeFailedAt: Instant? = nil
+    ) {
         self.policy = policy
         self.phase = phase
         self.generation = generation
         self.counts = counts
+        self.chargeFailedAt = chargeFailedAt
     }
 
-    /// Whether a call may go out at an instant. An open one past its time admits a probe.
-    public func admission(at now: Instant) -> Admission {
+    /// Whether calls that are not charges say nothing of it now: a charge failed, and since then there was not time enough
+    /// for the circuit to let the next one out, for one to be asked for within a window, and for its end. Where none was,
+    /// whatever is answered is heard again.
+    public func isLeftToCharges(at now: Instant) -> Bool {
+        guard let chargeFailedAt else { return false }
+        return now - chargeFailedAt < policy.openFor + policy.window + policy.probeTimeout
+    }
+
+    /// Whether a call may go out at an instant. An open one past its time admits a probe. What is not a charge needs no
+    /// probe's place while it says nothing.
+    public func admission(at now: Instant, isCharge: Bool = true) -> Admission {
         switch phase {
         case .closed: return .allowed
-        case .open(let until): return now < until ? .refused(until: until) : .probe
+        case .open(let until) where now < until: return .refused(until: until)
+        case _ where !isCharge && isLeftToCharges(at: now): return .allowed
+        case .open: return .probe
         case .halfOpen(let good, let underWay):
             let running: Int = underWay.count { now - $0 < policy.probeTimeout }
             return good + running < policy.probes ? .probe : .refused(until: nil)
@@ -106,9 +125,18 @@ public struct CircuitBreaker: Sendable, Hashable {
     }
 
     /// The breaker after an event. Answers to calls from before it opened change nothing.
-    public func after(_ event: Event, at now: Instant) -> CircuitBreaker {
+    /// - Parameter isCharge: Whether the call is a charge. How another one ended changes nothing while
+    ///   ``isLeftToCharges(at:)``; a probe's place is given back.
+    public func after(_ event: Event, at now: Instant, isCharge: Bool = true) -> CircuitBreaker {
+        if !isCharge && isLeftToCharges(at: now) {
+            let isProbe: Bool = event == .answered(probe: true) || event == .failed(probe: true)
+            return isProbe ? after(.probeReturned, at: now) : self
+        }
         var next = self
         switch (phase, event) {
+        case (.closed, .chargeFailed(probe: false)), (.halfOpen, .chargeFailed(probe: true)):
+            next = after(.failed(probe: phase != .closed), at: now)
+            next.chargeFailedAt = now
         case (.closed, .answered(probe: false)): next.counts.add(answered: 1, failed: 0, at: now)
         case (.closed, .failed(probe: false)):
             next.counts.add(answered: 0, failed: 1, at: now)
@@ -138,13 +166,17 @@ public struct CircuitBreaker: Sendable, Hashable {
     /// The later generation wins; of the same generation counts are added, and the more careful phase wins.
     public func merging(_ other: CircuitBreaker, at now: Instant) -> CircuitBreaker {
         guard other.generation == generation else { return other.generation > generation ? other : self }
+        let failedAt: Instant? = [chargeFailedAt, other.chargeFailedAt].compactMap { $0 }.max()
         var next = self
+        var noted: CircuitBreaker = other
+        next.chargeFailedAt = failedAt
+        noted.chargeFailedAt = failedAt
         switch (phase, other.phase) {
         case (.closed, .closed):
             next.counts = counts.merging(other.counts)
             next.tripIfNeeded(at: now)
         case (.open(let until), .open(let otherUntil)): next.phase = .open(until: max(until, otherUntil))
-        case (_, .open): next = other
+        case (_, .open): next = noted
         case (.halfOpen(let good, let underWay), .halfOpen(let otherGood, let otherUnderWay)):
             let (together, _) = good.addingReportingOverflow(otherGood)
             if together >= policy.probes {
@@ -152,7 +184,7 @@ public struct CircuitBreaker: Sendable, Hashable {
             } else {
                 next.phase = .halfOpen(good: together, underWay: (underWay + otherUnderWay).sorted())
             }
-        case (.closed, .halfOpen): next = other
+        case (.closed, .halfOpen): next = noted
         default: break
         }
         return next
@@ -170,5 +202,6 @@ public struct CircuitBreaker: Sendable, Hashable {
         self.phase = phase
         counts = policy.noCounts
         generation += 1
+        if phase == .closed { chargeFailedAt = nil }
     }
 }

@@ -29,12 +29,12 @@ final class CircuitBoard: Sendable {
     var breaker: CircuitBreaker { state.withLock { $0.breaker } }
 
     /// Whether a call may go out; claims the probe it may be.
-    func admit(at now: Instant) async -> CircuitBreaker.Admission {
-        let own: CircuitBreaker.Admission = breaker.admission(at: now)
+    func admit(isCharge: Bool, at now: Instant) async -> CircuitBreaker.Admission {
+        let own: CircuitBreaker.Admission = breaker.admission(at: now, isCharge: isCharge)
         guard case .probe = own else { return own }
         var admission: CircuitBreaker.Admission = own
         await agree { standing in
-            admission = standing.admission(at: now)
+            admission = standing.admission(at: now, isCharge: isCharge)
             if case .probe = admission { return standing.after(.probeStarted, at: now) }
             return standing
         }
@@ -42,16 +42,16 @@ final class CircuitBoard: Sendable {
     }
 
     /// How a call ended.
-    /// - Parameter answered: Whether the provider did what providers are for; `nil` where the call says nothing of it.
-    func record(answered: Bool?, probe: Bool, at now: Instant) async {
-        guard let answered else {
+    /// - Parameter event: Whether the provider did what providers are for; `nil` where the call says nothing of it.
+    func record(_ event: CircuitBreaker.Event?, isCharge: Bool, probe: Bool, at now: Instant) async {
+        guard let event else {
             if probe { await agree { $0.after(.probeReturned, at: now) } }
             return
         }
-        let event: CircuitBreaker.Event = answered ? .answered(probe: probe) : .failed(probe: probe)
-        if probe { return await agree { $0.after(event, at: now) } }
+        if probe { return await agree { $0.after(event, at: now, isCharge: isCharge) } }
+        let answered: Bool = event == .answered(probe: false)
         state.withLock { state in
-            guard state.breaker.phase == .closed else { return }
+            guard state.breaker.phase == .closed, isCharge || !state.breaker.isLeftToCharges(at: now) else { return }
             state.unshared.add(answered: answered ? 1 : 0, failed: answered ? 0 : 1, at: now)
             state.breaker = state.breaker.after(event, at: now)
         }
@@ -83,7 +83,8 @@ final class CircuitBoard: Sendable {
     private func contribution(of own: State) -> CircuitBreaker {
         if own.breaker.generation > own.sharedGeneration { return own.breaker }
         return CircuitBreaker(
-            policy: policy, phase: .closed, generation: own.breaker.generation, counts: own.unshared)
+            policy: policy, phase: .closed, generation: own.breaker.generation, counts: own.unshared,
+            chargeFailedAt: own.breaker.chargeFailedAt)
     }
 
     /// A change on which all instances agree; without Redis it is this instance's alone.
@@ -108,11 +109,14 @@ final class CircuitBoard: Sendable {
         state.withLock { state in
             state.sharedGeneration = standing.generation
             guard standing.generation >= state.breaker.generation else { return }
-            if standing.generation != state.breaker.generation { state.unshared = policy.noCounts }
+            let isSame: Bool = standing.generation == state.breaker.generation
+            let failedAt: Instant? = isSame ? state.breaker.chargeFailedAt : nil
+            if !isSame { state.unshared = policy.noCounts }
             state.breaker = standing
             guard let now, standing.phase == .closed else { return }
             let meanwhile = CircuitBreaker(
-                policy: policy, phase: .closed, generation: standing.generation, counts: state.unshared)
+                policy: policy, phase: .closed, generation: standing.generation, counts: state.unshared,
+                chargeFailedAt: failedAt)
             state.breaker = standing.merging(meanwhile, at: now)
         }
     }

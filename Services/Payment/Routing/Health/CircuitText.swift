@@ -9,6 +9,9 @@ enum CircuitText {
             JSONMember(name: "generation", value: .number(String(breaker.generation))),
             JSONMember(name: "step", value: .number(String(breaker.counts.step.wholeMicroseconds))),
         ]
+        if let failed: Instant = breaker.chargeFailedAt {
+            members.append(JSONMember(name: "charge_failed", value: .number(String(failed.microseconds))))
+        }
         switch breaker.phase {
         case .closed:
             let buckets: [JSONValue] = breaker.counts.buckets.sorted { $0.key < $1.key }.map { number, bucket in
@@ -31,7 +34,9 @@ enum CircuitText {
             json["step"]?.intValue == policy.noCounts.step.wholeMicroseconds
         else { return nil }
         func breaker(_ phase: CircuitBreaker.Phase, _ counts: CircuitCounts? = nil) -> CircuitBreaker {
-            CircuitBreaker(policy: policy, phase: phase, generation: generation, counts: counts ?? policy.noCounts)
+            CircuitBreaker(
+                policy: policy, phase: phase, generation: generation, counts: counts ?? policy.noCounts,
+                chargeFailedAt: json["charge_failed"]?.intValue.map { Instant(microseconds: $0) })
         }
         if let until: Int64 = json["open_until"]?.intValue {
             return breaker(.open(until: Instant(microseconds: until)))

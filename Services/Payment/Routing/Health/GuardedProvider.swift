@@ -111,7 +111,7 @@ package struct GuardedProvider: PaymentProvider {
             refused.increment()
             throw .notSent("\(name) has as many calls under way as it is trusted with")
         }
-        let admission: CircuitBreaker.Admission = await watched.circuit.admit(at: health.now)
+        let admission: CircuitBreaker.Admission = await watched.circuit.admit(isCharge: isFirst, at: health.now)
         if case .refused = admission {
             watched.bulkhead.leave()
             refused.increment()
@@ -127,12 +127,15 @@ package struct GuardedProvider: PaymentProvider {
         do {
             let answer: Answer = try await timed.answer()
             if isFirst { watched.credentials.heard(nil) }
-            await watched.circuit.record(answered: true, probe: admission == .probe, at: health.now)
+            let isProbe: Bool = admission == .probe
+            await watched.circuit.record(
+                .answered(probe: isProbe), isCharge: isFirst, probe: isProbe, at: health.now)
             return answer
         } catch {
             if isFirst { watched.credentials.heard(error) }
+            let isProbe: Bool = admission == .probe
             await watched.circuit.record(
-                answered: error.isAnswer(isFirst: isFirst), probe: admission == .probe, at: health.now)
+                error.event(isFirst: isFirst, probe: isProbe), isCharge: isFirst, probe: isProbe, at: health.now)
             throw error
         }
     }
@@ -152,15 +155,16 @@ extension PaymentProviders {
 }
 
 extension ProviderFault {
-    /// Whether the provider can be worked with; `nil` where the fault says nothing of it. A provider that cannot be reached
+    /// What its circuit hears of it; `nil` where the fault says nothing of the provider. A provider that cannot be reached
     /// fails whoever asks. Every other fault counts where a charge is first asked for: the same question about one charge,
     /// again and again, would speak for all others, and a provider may keep an error for one question. Credentials that are
     /// not let in somewhere may be good elsewhere: what counts is whether they may charge. A request that it, or the
     /// connector before it, rejects is at fault itself, and often nobody was asked.
-    fileprivate func isAnswer(isFirst: Bool) -> Bool? {
+    fileprivate func event(isFirst: Bool, probe: Bool) -> CircuitBreaker.Event? {
         switch self {
-        case .notSent: false
-        case .timedOut, .unavailable, .rateLimited, .unusable, .unauthorized: isFirst ? false : nil
+        case .notSent: .failed(probe: probe)
+        case .timedOut, .unavailable, .rateLimited, .unusable, .unauthorized:
+            isFirst ? .chargeFailed(probe: probe) : nil
         case .rejected: nil
         }
     }
