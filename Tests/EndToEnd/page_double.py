@@ -36,7 +36,7 @@ GOOGLE_POLICY = POLICY.replace("script-src 'self'", "script-src 'self' https://p
 )
 STRIPE = "https://js.stripe.com/v3/?advancedFraudSignals=false"
 STRIPE_POLICY = (
-    POLICY.replace("script-src 'self'", "script-src 'self' https://js.stripe.com")
+    POLICY.replace("script-src 'self'", "script-src 'self' https://js.stripe.com https://*.js.stripe.com")
     .replace("connect-src 'self'", "connect-src 'self' https://api.stripe.com")
     .replace("require-trusted-types-for 'script'", "frame-src https://js.stripe.com https://*.js.stripe.com https://hooks.stripe.com")
 )
@@ -49,6 +49,7 @@ class Double:
 
     payment: dict[str, Any] | None = None
     status: str = "active"
+    reserved: bool = False
     asked: list[dict[str, Any]] = field(default_factory=list)
     url: str = ""
     link: dict[str, Any] = field(default_factory=dict)
@@ -58,6 +59,8 @@ class Double:
     kept: list[dict[str, Any]] = field(default_factory=list)
     # What paying is refused with; a problem without a status is a 422.
     refusal: dict[str, Any] | None = None
+    # How often paying is still answered with the provider being about the method.
+    pending: int = 0
     # What is offered in instalments.
     plans: list[dict[str, Any]] = field(default_factory=list)
     # How often something is still answered with a failure, by the last part of its path; and how often it was asked for.
@@ -74,7 +77,7 @@ class Double:
         return left > 0
 
     def answer(self) -> dict[str, Any]:
-        return {"object": "payment_link_status", "status": self.status, "payment": self.payment}
+        return {"object": "payment_link_status", "status": self.status, "reserved": self.reserved, "payment": self.payment}
 
     def pay(self, body: dict[str, Any]) -> None:
         """What `POST /pay/{code}/pay` does: begins one payment, or another attempt for who has seen the last one fail."""
@@ -192,6 +195,9 @@ def serving() -> Iterator[Double]:
                 self.say(json.dumps(double.answer()), "json", 202)
             elif self.path.endswith("/apple_pay/session"):
                 self.say(json.dumps({"session": {"asked": body["validation_url"]}}), "json")
+            elif self.path.endswith("/pay") and double.pending > 0:
+                double.pending -= 1
+                self.say(json.dumps({"code": "payment_method_pending"}), "json", 409)
             elif double.refusal:
                 double.asked.append(body)
                 self.say(json.dumps(double.refusal), "json", double.refusal.get("status", 422))

@@ -222,6 +222,24 @@ def debited(world: World) -> None:
         assert not browser.complaints(), browser.complaints()
 
 
+def kept_slowly(world: World) -> None:
+    with serving() as double, Browser("en-GB") as browser:
+        double.link = {"methods": ["sepa_debit"], "creditor": {"name": "Nordlicht Audio GmbH", "identifier": "DE98ZZZ09999999999"}}
+        double.keeping, double.pending = (202, double.keeping[1]), 3
+        browser.visit(f"{double.url}/pay/{CODE}")
+        browser.wait_for("#iban")
+        for name, text in (("name", "Ada Example"), ("iban", "DE89370400440532013000"), ("email", "ada@example.com")):
+            browser.fill(f"#{name}", text)
+        browser.click("#accept")
+        browser.click("#form button[type=submit]")
+        browser.wait_for_text("under way")
+        assert not browser.run("!!document.querySelector('#iban')"), "the account is asked for again"
+        eventually(lambda: double.asked, bool, 20, "nothing is paid")
+        assert len(double.kept) == 1 and len(double.asked) == 1, double.kept
+        double.settle("succeeded")
+        browser.wait_for("#success")
+
+
 def sent_back_by_a_bank(world: World) -> None:
     with serving() as double:
         for language, direction, words in (
@@ -243,6 +261,7 @@ def sent_back_by_a_bank(world: World) -> None:
 
 
 CASES: list[Case] = [
+    ("a bank account that its provider is still about is waited for, and not asked for again", kept_slowly),
     ("a bank account is checked at its field, and debited only after its holder agreed to the mandate", debited),
     ("a lender's form names what is missing at its field, and hands over who pays", told_who),
     ("a customer is led to a provider's page once, and comes back to a receipt", led_away),

@@ -117,6 +117,43 @@ def checked(world: World) -> None:
         assert not browser.complaints(), browser.complaints()
 
 
+def full(world: World) -> None:
+    with serving() as double, Browser("en-GB") as browser:
+        double.reserved = True
+        browser.visit(f"{double.url}/pay/{CODE}")
+        browser.wait_for_text("taken by a payment under way")
+        picture(world, browser, "reserved")
+        assert not browser.run("!!document.querySelector('form, input')")
+        double.reserved = False
+        browser.wait_for("input[value=klarna]")
+        # The last place is taken while the form is filled in.
+        double.reserved, double.refusal = True, {"code": "payment_link_reserved", "status": 409}
+        choose(browser, "klarna")
+        browser.wait_for_text("taken by a payment under way")
+        # Any other refusal of a link that can be paid is told above the form.
+        double.reserved, double.refusal = False, {"code": "payment_link_state", "status": 409}
+        browser.wait_for("input[value=klarna]")
+        choose(browser, "klarna")
+        browser.wait_for(".alert")
+        assert "We could not finish this" in browser.text(".alert"), browser.text(".alert")
+
+
+def unsent(world: World) -> None:
+    with serving() as double, Browser("en-GB") as browser:
+        double.pay({"payment_method_id": "pm_01jd9y4w3hf3zt0v8c2m5k7q9r"})
+        assert double.payment
+        browser.visit(f"{double.url}/pay/{CODE}")
+        browser.wait_for_text("under way")
+        assert not browser.run("!!document.querySelector('#other-way')")
+        double.payment["cancelable"] = True
+        browser.wait_for("#other-way")
+        picture(world, browser, "unsent")
+        browser.click("#other-way")
+        browser.wait_for("input[value=klarna]")
+        assert double.payment["status"] == "canceled", double.payment
+        assert not browser.complaints(), browser.complaints()
+
+
 def authentication(world: World) -> None:
     with serving() as double, Browser("en-GB") as browser:
         double.failing, double.failure = {"step": 2}, 409
@@ -156,6 +193,8 @@ CASES: list[Case] = [
     ("a service that does not answer is waited for, one that refuses is not", without_answers),
     ("who pays too often is told so at once, and nothing is repeated by itself", too_often),
     ("a payment that somebody is to look at is neither paid nor to be paid anew", checked),
+    ("a link whose places others have taken says so, and offers to pay once one is free", full),
+    ("a payment that no provider has heard of can be given up for another way", unsent),
     ("a customer who cannot be authenticated is told, and nobody asks for ever", authentication),
     ("whatever the brand's panel, the focus can be seen on it", rings),
 ]

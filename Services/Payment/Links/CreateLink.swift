@@ -20,10 +20,10 @@ package struct CreateLink: Sendable {
         self.settings = settings
     }
 
+    /// What is at fault counts for the first request under a key alone: a repeat is given its answer, whatever the time is.
     /// - Throws: ``Problem``; nothing is stored then.
     package func callAsFunction(_ call: Call, _ input: CreateLinkInput) async throws -> Reply<LinkResource> {
         let faults: [Fault] = faults(of: input, at: call.now)
-        guard faults.isEmpty else { throw Problem.invalid(faults) }
         let base: String = settings.publicURL
         do {
             return try await News.patiently(News.patience, until: { $0 as? Failure == .unknownCustomer }) {
@@ -33,6 +33,7 @@ package struct CreateLink: Sendable {
                         if case .replay(let stored) = result { return Reply(replaying: stored) }
                         guard result == .fresh else { throw result.problem ?? Problem.idempotencyTwin }
                     }
+                    guard faults.isEmpty else { throw Problem.invalid(faults) }
                     let link: LinkRecord = try store(input, at: call.now, in: db)
                     let resource = LinkResource(
                         LinkStanding(link: link, uses: 0), payments: [], at: call.now, base: base)

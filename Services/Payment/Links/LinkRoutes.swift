@@ -22,7 +22,7 @@ package struct LinkRoutes: Sendable {
         let create: CreateLink = create
         return .task(
             .post, "/v1/payment_links", scope: "payment_links:write", summary: "Make a page for a customer to pay on",
-            body: CreateLinkInput.self, answers: LinkResource.self, statuses: [201],
+            body: CreateLinkInput.self, answers: LinkResource.self, statuses: [201], tellsLocation: true,
             problems: ["422 invalid_request"]
         ) { call, input in try await create(call, input) }
     }
@@ -98,5 +98,11 @@ extension Problem {
     /// 409: the link cannot be paid, or not switched off, any more.
     package static func linkState(_ status: LinkStatus) -> Problem {
         .conflict("payment_link_state", "The payment link is \(status.rawValue); this is not possible now.")
+    }
+
+    /// 409: nothing can begin while payments under way have taken all places of the link.
+    package static var linkReserved: Problem {
+        .conflict(
+            "payment_link_reserved", "Payments under way have taken all places of the payment link: try again later.")
     }
 }

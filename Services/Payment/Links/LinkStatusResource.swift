@@ -11,6 +11,8 @@ package import Postgres
 /// What a page is told of its link and its payment: no more than who pays should see.
 package struct LinkStatusResource: JSONOutput {
     let status: LinkStatus
+    /// Whether nothing can begin here because payments of other visits have taken all places.
+    let isReserved: Bool
     let payment: LinkPaymentResource?
 
     /// - Parameters:
@@ -22,9 +24,11 @@ package struct LinkStatusResource: JSONOutput {
         _ standing: LinkStanding, session: LinkSession, cameFrom origin: PaymentID? = nil, settings: LinkSettings,
         at now: Instant, in db: borrowing PostgresTransaction
     ) throws {
-        status = standing.status(at: now)
-        let link: LinkRecord = standing.link
-        let own: LinkUse? = try LinkUseStore.payment(of: link.id, slot: link.slot(of: session), in: db)
+        let (state, link): (LinkStatus, LinkRecord) = (standing.status(at: now), standing.link)
+        let slot: String = link.slot(of: session)
+        status = state
+        isReserved = try state == .active && LinkUseStore.isFull(link, for: slot, in: db)
+        let own: LinkUse? = try LinkUseStore.payment(of: link.id, slot: slot, in: db)
         var shown: LinkUse? = own
         if own == nil, let origin { shown = try LinkUseStore.payment(inPlaceOf: origin, of: link.id, in: db) }
         guard let use: LinkUse = shown, let payment: PaymentRecord = try PaymentStore.find(use.paymentID, in: db) else {
@@ -42,10 +46,11 @@ package struct LinkStatusResource: JSONOutput {
                 ? nil : "/pay/\(link.code.text)/transfer.svg?session=\(session.text)")
         let plan: PlanRecord? =
             try link.methods.contains(.instalments) ? PlanStore.find(of: payment.id, in: db) : nil
+        let canEnd: Bool = try payment.waitsElsewhere || PaymentStore.isUnsent(payment, in: db)
         self.payment = LinkPaymentResource(
             payment: payment, method: isMine ? method : nil, action: action,
             plan: isMine ? plan.map(PagePlanResource.init) : nil,
-            canBeGivenUp: own != nil && plan == nil && payment.waitsElsewhere)
+            canBeGivenUp: own != nil && plan == nil && canEnd)
     }
 
     /// The payment, where it waits for its customer elsewhere: whoever shows it asks the provider first.
@@ -55,12 +60,16 @@ package struct LinkStatusResource: JSONOutput {
 
     init(status: LinkStatus, payment: LinkPaymentResource?) {
         self.status = status
+        isReserved = false
         self.payment = payment
     }
 
     package func write(to o: inout ObjectWriter) {
         o.field("object", "payment_link_status")
         o.field("status", status, doc: "The link's")
+        o.field(
+            "reserved", isReserved,
+            doc: "Whether payments of other visits, under way or made, have taken all places: none can begin now")
         o.field("payment", payment, doc: "null until the page has begun one")
     }
 
@@ -155,7 +164,7 @@ struct LinkActionResource: JSONOutput {
     }
 
     func write(to o: inout ObjectWriter) {
-        o.field("type", action.kind, doc: "three_d_secure, redirect or transfer")
+        o.field("type", action.kind)
         o.field("url", action.url ?? challengeURL, doc: "Where the customer goes")
         o.field("asset", action.transfer?.asset)
         o.field("address", action.transfer?.address)
@@ -186,9 +195,11 @@ struct LinkFailureResource: JSONOutput {
     let decline: Decline
 
     func write(to o: inout ObjectWriter) {
-        let isTold: Bool = decline.declineClass != .fraud
-        o.field("code", isTold ? decline.code : Decline.genericDecline.code)
-        o.field("decline_class", isTold ? decline.declineClass.rawValue : Decline.genericDecline.declineClass.rawValue)
+        let told: Decline = decline.declineClass == .fraud ? .genericDecline : decline
+        o.field("code", told.code)
+        o.text(
+            "decline_class", told.declineClass.rawValue,
+            schema: JSONSchema.word(of: Decline.Class.told.filter { $0 != .fraud }.map(\.rawValue)))
     }
 
     static var sample: Self { Self(decline: .insufficientFunds) }

@@ -10,9 +10,12 @@ package struct LinkUse: Sendable {
 
 /// SQL over the uses of links: methods given on their pages, and their payments.
 package enum LinkUseStore {
-    /// How many cards and other methods a link takes in an hour of real time: a thief who tries stolen numbers needs many
-    /// more.
+    /// How many cards and other methods a link for one payment takes in an hour of real time, and a link for several from one
+    /// visit, and from one address whose visits have not paid: a thief who tries stolen numbers needs many more.
     package static let methodsPerHour = 15
+    /// How many a link for several takes of visits that have not paid, and one more for each of those that have: so many
+    /// addresses it takes to shut others out.
+    package static let unpaidMethodsPerHour = 150
 
     /// Whether the payment `p` of a use counts. One whose whole money came too late, so that the service gave it back by
     /// itself, paid nothing. It counts until the money is back, as the provider may refuse that refund, and again if
@@ -30,18 +33,53 @@ package enum LinkUseStore {
     }
 
     /// Binds a card, or a method used once, to the visit it was given on; the link's row is locked.
+    /// - Parameter visitor: Who visits, see ``HTTPKit/Visitor``.
     package static func bind(
-        _ method: PaymentMethodID, to link: PaymentLinkID, session: LinkSession, in db: borrowing PostgresTransaction
+        _ method: PaymentMethodID, to link: PaymentLinkID, session: LinkSession, from visitor: String,
+        in db: borrowing PostgresTransaction
     ) throws {
         _ = try db.execute(
             """
-            INSERT INTO payment_link_cards (payment_method_id, link_id, session)
-            VALUES (\(method), \(link), \(session.text))
+            INSERT INTO payment_link_cards (payment_method_id, link_id, session, visitor)
+            VALUES (\(method), \(link), \(session.text), \(hash(of: visitor, on: link)))
             """)
     }
 
-    /// For how many seconds a link takes no further card or other method; `nil`: it takes one now.
+    /// What a visitor is counted by on one link.
+    private static func hash(of visitor: String, on link: PaymentLinkID) -> SQL {
+        "left(encode(sha256(convert_to(\(link)::text || ' ' || \(visitor)::text, 'UTF8')), 'hex'), 32)"
+    }
+
+    /// For how many seconds a link takes no further card or other method of a visit; `nil`: it takes one now. A link for one
+    /// payment is one person's. On any other nobody is to shut all others out, and who pays does not count.
     package static func secondsUntilNextMethod(
+        of link: LinkRecord, session: LinkSession, from visitor: String, in db: borrowing PostgresTransaction
+    ) throws -> Int? {
+        guard link.maxUses != 1 else { return try secondsUntilNextMethod(of: link.id, in: db) }
+        let last: Int = methodsPerHour - 1
+        return try db.first(
+            """
+            WITH lately AS (
+                SELECT c.session, c.visitor, c.stored_at, EXISTS (
+                    SELECT 1 FROM payment_link_payments u JOIN payments p ON p.id = u.payment_id
+                    WHERE u.link_id = c.link_id AND u.slot = c.session AND NOT u.replaced
+                        AND p.status IN ('succeeded', 'authorized')) AS paid
+                FROM payment_link_cards c WHERE c.link_id = \(link.id) AND c.stored_at > now() - interval '1 hour')
+            SELECT ceil(extract(epoch FROM max(t.stored_at) + interval '1 hour' - now()))::int FROM (
+                (SELECT stored_at FROM lately WHERE session = \(session.text)
+                    ORDER BY stored_at DESC OFFSET \(last) LIMIT 1)
+                UNION ALL
+                (SELECT stored_at FROM lately WHERE visitor = \(hash(of: visitor, on: link.id)) AND NOT paid
+                    ORDER BY stored_at DESC OFFSET \(last) LIMIT 1)
+                UNION ALL
+                (SELECT stored_at FROM lately WHERE NOT paid ORDER BY stored_at DESC
+                    OFFSET (SELECT count(*) + \(unpaidMethodsPerHour - 1)::bigint FROM lately WHERE paid) LIMIT 1)
+            ) AS t
+            """
+        ) { row in try row.next() as Int? } ?? nil
+    }
+
+    private static func secondsUntilNextMethod(
         of link: PaymentLinkID, in db: borrowing PostgresTransaction
     ) throws -> Int? {
         try db.first(
@@ -77,6 +115,18 @@ package enum LinkUseStore {
         ) { row in try row.next() }
     }
 
+    /// Whether a payment of a link was tried with a method; the link's row is locked.
+    package static func wasTried(
+        _ method: PaymentMethodID, on link: PaymentLinkID, in db: borrowing PostgresTransaction
+    ) throws -> Bool {
+        try db.first(
+            """
+            SELECT true FROM payment_link_payments u JOIN payment_attempts a ON a.payment_id = u.payment_id
+            WHERE u.link_id = \(link) AND a.payment_method_id = \(method) LIMIT 1
+            """
+        ) { row in try row.next() } ?? false
+    }
+
     /// The payment of a slot; `nil` when there is none that counts.
     package static func payment(
         of link: PaymentLinkID, slot: String, in db: borrowing PostgresTransaction
@@ -102,7 +152,7 @@ package enum LinkUseStore {
     }
 
     /// How many payments of other slots went through or still may; the link's row is locked.
-    package static func othersAlive(
+    private static func othersAlive(
         than slot: String, of link: PaymentLinkID, in db: borrowing PostgresTransaction
     ) throws -> Int {
         try db.first(
@@ -112,6 +162,14 @@ package enum LinkUseStore {
                 AND \(counts)
             """
         ) { row in try row.next() } ?? 0
+    }
+
+    /// Whether payments of other slots have taken all places of a link, so that none can begin in this one.
+    package static func isFull(
+        _ link: LinkRecord, for slot: String, in db: borrowing PostgresTransaction
+    ) throws -> Bool {
+        guard let maxUses: Int = link.maxUses, maxUses > 1 else { return false }
+        return try othersAlive(than: slot, of: link.id, in: db) >= maxUses
     }
 
     /// Makes a payment the slot's; one before it was cancelled, or does not count.

@@ -15,13 +15,14 @@ enum PageHeaders {
         let image: String = logo.flatMap { WebAddress($0) }.map { " \($0.origin)" } ?? ""
         let google: [String] = googlePay ? ["https://pay.google.com"] : []
         let origin: [String] = form.flatMap { WebAddress($0.script) }.map { [$0.origin] } ?? []
+        let scripts: [String] = google + origin + (form?.scripts ?? [])
         let frames: [String] = google + origin + (form?.frames ?? [])
         let asked: [String] = google + (googlePay ? ["https://google.com"] : []) + (form?.asks ?? [])
         func sources(_ directive: String, _ others: [String]) -> String {
             ([directive, "'self'"] + others).joined(separator: " ")
         }
         var policy: [String] = [
-            "default-src 'none'", sources("script-src", google + origin), "style-src 'self'", "img-src 'self'\(image)",
+            "default-src 'none'", sources("script-src", scripts), "style-src 'self'", "img-src 'self'\(image)",
             sources("connect-src", asked), "form-action 'self'", "base-uri 'none'", "frame-ancestors 'none'",
         ]
         policy.append(

@@ -83,7 +83,7 @@ struct SettlementResource: JSONOutput {
     func write(to o: inout ObjectWriter) {
         o.field("amount", settlement.amount.minor, doc: "What is paid to end the plan, minor units")
         o.field("rebate", settlement.rebate.minor, doc: "The charge that is not asked for, minor units")
-        o.field("status", settlement.status.rawValue, doc: "processing, succeeded or failed")
+        o.field("status", settlement.status)
         o.field("payment_id", settlement.payment?.id)
     }
 

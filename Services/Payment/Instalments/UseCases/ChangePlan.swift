@@ -84,7 +84,7 @@ package struct ChangePlan: Sendable {
             for payment in open where try PaymentStore.find(payment, in: db)?.status == .succeeded {
                 throw Failure.underWay(status)
             }
-            try work.end(.canceled)
+            try InstalmentPayments.endUnbegun(&work, as: .canceled, at: now, in: db)
         } else {
             try work.apply(.canceled(on: work.record.plan.day))
         }

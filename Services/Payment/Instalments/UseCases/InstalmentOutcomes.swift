@@ -103,7 +103,9 @@ enum InstalmentOutcomes {
                 try failed(decline, index, purpose, &work, at: now, in: db)
             }
         case .canceled:
-            if work.record.status == .pending { return try work.end(.failed) }
+            if work.record.status == .pending {
+                return try InstalmentPayments.endUnbegun(&work, as: .failed, at: now, in: db)
+            }
             work.change { $0.parts[index].nextAttempt = nil }
         case .created, .processing, .requiresAction, .authorized, .canceling: break
         }

@@ -111,16 +111,23 @@ enum InstalmentPayments {
             """)
     }
 
-    /// Ends a plan whose first payment was declined: that is given up, nothing is booked, and a card that was to be kept for
-    /// the plan is not.
+    /// Ends a plan whose first payment was declined: that is given up.
     static func fail(
         _ work: inout PlanWork, with payment: PaymentID, at now: Instant, in db: borrowing PostgresTransaction
     ) throws {
         _ = try giveUp([payment], reason: "plan_failed", at: now, in: db)
+        try endUnbegun(&work, as: .failed, at: now, in: db)
+    }
+
+    /// Ends a plan that never began and whose first payment has ended: nothing is booked, and a card that was to be kept for
+    /// the plan is not.
+    static func endUnbegun(
+        _ work: inout PlanWork, as status: PlanStatus, at now: Instant, in db: borrowing PostgresTransaction
+    ) throws {
         if let method: PaymentMethodID = work.record.methodID {
             try PaymentMethodStore.letGo(method, at: now, in: db)
         }
-        try work.end(.failed)
+        try work.end(status)
     }
 
     /// Gives payments up that have not moved money; what a provider holds, or waits for, it is to release first.

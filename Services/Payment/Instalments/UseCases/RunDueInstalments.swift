@@ -87,7 +87,9 @@ package struct RunDueInstalments: Sendable {
         let underWay: [PaymentRecord] = try InstalmentPayments.giveUp(
             [id], reason: "not_finished_in_time", at: now, in: db)
         guard underWay.isEmpty else { return work.change { $0.nextStepAt = now.adding(patience) } }
-        if work.record.status == .pending { return try work.end(.failed) }
+        if work.record.status == .pending {
+            return try InstalmentPayments.endUnbegun(&work, as: .failed, at: now, in: db)
+        }
         if let settlement: SettlementRecord = work.record.settlement {
             try PlanWriter.end(settlement.id, .failed, in: db)
         }

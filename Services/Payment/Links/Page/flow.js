@@ -64,13 +64,16 @@ function post(path, body) {
 
 const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
+/** The provider is still about what is to pay. */
+const isPending = (error) => error.code === "payment_method_pending";
+
 /** Asks until there is an answer of the service: for what may be asked twice. */
 async function patiently(ask, onTrouble) {
   for (let wait = 500; ; wait = Math.min(wait * 2, 8000)) {
     try {
       return await ask();
     } catch (error) {
-      if (error instanceof Refusal && error.status < 500) throw error;
+      if (error instanceof Refusal && error.status < 500 && !isPending(error)) throw error;
       onTrouble(error);
       await pause(wait);
     }
@@ -107,9 +110,17 @@ export function plans(onTrouble) {
   return read("instalments", onTrouble);
 }
 
-/** Pays with a card the vault knows: all, or the first part of a plan agreed to. Repeating it begins nothing new. */
-export function pay(method, onTrouble, instalments) {
-  return patiently(() => post("pay", { session, payment_method_id: method, instalments }), onTrouble);
+/**
+ * Pays with a card the vault knows: all, or the first part of a plan agreed to. Repeating it begins nothing new. `onPending`
+ * is told once where the provider is still about what was handed over, which is waited for.
+ */
+export function pay(method, onTrouble, instalments, onPending = () => {}) {
+  let isTold = false;
+  return patiently(() => post("pay", { session, payment_method_id: method, instalments }), (error) => {
+    if (!isPending(error)) return onTrouble(error);
+    if (!isTold) onPending();
+    isTold = true;
+  });
 }
 
 /** Pays in another way. `attempts`: how many the page has seen fail, so that repeating it begins nothing new. */

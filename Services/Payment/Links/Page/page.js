@@ -48,12 +48,13 @@ function draw(view) {
   view();
 }
 
-/** Goes where the payment stands. */
-function settle(seen) {
+/** Goes where the payment stands. `box`: what is said above the form, where it leads there. */
+function settle(seen, box = null) {
   const payment = seen.payment;
   const action = payment?.next_action;
   attempts = payment?.attempts ?? 0;
-  if (!payment || payment.status === "canceled") return standing(seen.status);
+  if (seen.reserved && (!payment || payment.status === "canceled" || payment.status === "failed")) return reserved();
+  if (!payment || payment.status === "canceled") return standing(seen.status, box);
   if (payment.status === "succeeded") return outcome(seen, payment);
   if (payment.status === "failed") return seen.status === "active" ? form(payment.failure) : draw(() => views.state(seen.status));
   if (action?.type === "three_d_secure") return action.url ? leave(action.url, payment) : draw(() => views.challenge(answerChallenge));
@@ -66,16 +67,22 @@ function settle(seen) {
     draw(() => views.waiting("processing_held"));
     return follow((now) => !now.payment?.held);
   }
-  draw(() => views.waiting(payment.method === "sepa_debit" ? "processing_debit" : "processing_text"));
-  return follow((now) => !isUnderWay(now));
+  draw(() => views.waiting(payment.method === "sepa_debit" ? "processing_debit" : "processing_text", payment.cancelable ? giveUp : null));
+  return follow((now) => !isUnderWay(now) || now.payment.cancelable !== payment.cancelable);
 }
 
 /** Whether it will go on in a while by itself; what is held waits for somebody to look at it. */
 const isUnderWay = (seen) => seen.payment?.status === "processing" && !seen.payment.held;
 
-function standing(status) {
+function standing(status, box) {
   if (status !== "active") return draw(() => views.state(status));
-  return form(null);
+  return form(null, box);
+}
+
+/** Others are paying, for as many payments as the link takes; there may be room again. */
+function reserved() {
+  draw(() => views.state("reserved"));
+  return follow((now) => !now.reserved);
 }
 
 /** A receipt is for the visit that paid; others only learn that it is paid. */
@@ -89,9 +96,9 @@ function follow(isOver) {
 }
 
 /** Goes where the payment stands, as the service says; where it will not say, no repeat would change that. */
-async function look(ask = () => flow.status(views.trouble)) {
+async function look(ask = () => flow.status(views.trouble), box = null) {
   try {
-    await settle(await ask());
+    await settle(await ask(), box);
   } catch (error) {
     if (!(error instanceof flow.Refusal)) throw error;
     if (error.status === 404) draw(() => views.state("unknown"));
@@ -145,7 +152,8 @@ async function begin(ask) {
 
 async function refused(error) {
   if (error instanceof flow.Refusal && error.code === "instalment_offer_changed") return form(null, views.alertBox(t("failed_title"), t("plan_changed")));
-  if (error instanceof flow.Refusal && error.status === 409) return look();
+  if (error instanceof flow.Refusal && error.code === "payment_link_reserved") return reserved();
+  if (error instanceof flow.Refusal && error.status === 409) return look(undefined, views.alertBox(t("failed_title"), t("server")));
   const isBusy = error instanceof flow.Refusal && error.status === 429;
   const text = isBusy ? (error.isForLong ? "busy_later" : "busy_text") : "server";
   form(null, views.alertBox(t("failed_title"), t(text)));
@@ -238,7 +246,7 @@ function debitForm() {
   const form = new DebitForm(t("pay", { amount }), link.creditor, async (account, language) => {
     try {
       const method = (await flow.keepAccount(account, language)).payment_method_id;
-      begun(await flow.pay(method, () => announce(t("network"))));
+      begun(await flow.pay(method, () => announce(t("network")), undefined, () => draw(views.waiting)));
     } catch (error) {
       if (error instanceof flow.Refusal && error.status === 422 && form.tellFaults(error.faults)) return;
       await refused(error);

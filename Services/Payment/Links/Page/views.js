@@ -42,12 +42,12 @@ export function looking() {
   show(h("div", { class: "stack" }, h("div", { class: "wait", "aria-hidden": "true" }), h("p", { class: "note", id: "wait-note" })));
 }
 
-/** The payment is with the service. */
-export function waiting(text = "processing_text") {
+/** The payment is with the service; one that no provider has heard of can be given up. */
+export function waiting(text = "processing_text", onGiveUp = null) {
   noWayBack();
   announce(t("processing_title"));
   show(h("div", { class: "stack" }, h("div", { class: "wait", "aria-hidden": "true" }), heading(t("processing_title")),
-    h("p", { class: "note", id: "wait-note" }, t(text))));
+    h("p", { class: "note", id: "wait-note" }, t(text)), otherWay("other_way", onGiveUp)));
 }
 
 /** Says something beside what is shown. */
