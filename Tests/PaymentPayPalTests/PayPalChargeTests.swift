@@ -320,12 +320,37 @@ private typealias Step = FakePayPal.Step
             "INSTRUMENT_DECLINED", "PAYER_CANNOT_PAY", "TRANSACTION_REFUSED", "CARD_EXPIRED", "COMPLIANCE_VIOLATION",
             "TOKEN_ID_NOT_FOUND", "PAYER_ACCOUNT_RESTRICTED", "AGREEMENT_ALREADY_CANCELLED",
             "PREVIOUS_TRANSACTION_REFERENCE_HAS_CHARGEBACK", "PREVIOUS_TRANSACTION_REFERENCE_VOIDED",
+            "INVALID_EXPIRY_DATE", "BILLING_ADDRESS_INVALID", "CARD_TYPE_NOT_SUPPORTED",
         ])
     func declines(code: String) async throws {
         let world = FakeWorld([.refusal(422, code)])
         let decline = ProviderDecline(code: code)
         #expect(try await world.adapter.charge(Ask.stored()) == .declined(decline))
         #expect(world.adapter.reading(of: decline).decline != .unknown)
+    }
+
+    @Test("takes every issue as a decline that the table reads as one, but for holds, ourselves, and a page to visit")
+    func tables() async {
+        let others: Set<String> = [
+            "AUTHORIZATION_DENIED", "AUTHORIZATION_EXPIRED", "AUTHORIZATION_VOIDED", "NOT_ENABLED_FOR_CARD_PROCESSING",
+            "PAYEE_ACCOUNT_LOCKED_OR_CLOSED", "PAYEE_ACCOUNT_RESTRICTED", "PAYER_ACTION_REQUIRED",
+            "TRANSACTION_RECEIVING_LIMIT_EXCEEDED",
+        ]
+        for code in PayPalDeclines.issues.keys {
+            let world = FakeWorld([.refusal(422, code)])
+            let answer: ChargeAnswer? = try? await world.adapter.charge(Ask.stored())
+            let expected: ChargeAnswer? = others.contains(code) ? nil : .declined(ProviderDecline(code: code))
+            #expect(answer == expected, "\(code)")
+        }
+    }
+
+    @Test("waits for a payer whose consent PayPal wants, which is no fault of our credentials") func consent()
+        async throws
+    {
+        let world = FakeWorld([.refusal(403, "CONSENT_NEEDED", name: "NOT_AUTHORIZED")])
+        let decline = ProviderDecline(code: "CONSENT_NEEDED")
+        #expect(try await world.adapter.charge(Ask.stored()) == .declined(decline))
+        #expect(world.adapter.reading(of: decline).decline == Decline(code: "approval_needed"))
     }
 
     @Test(

@@ -98,6 +98,17 @@ import Testing
         #expect(earlier.world.fake.lines.first?.hasSuffix("&page=2") == true)
     }
 
+    @Test("a payment that was partially refunded is the line that it was, and the refund one beside it")
+    func partiallyRefunded() async throws {
+        let before = try await Self.read(Self.detail("CAP1", "T0006", "100.00", fee: "-3.20", invoice: "att_1"))
+        let after = try await Self.read(
+            Self.detail("CAP1", "T0006", "100.00", fee: "-3.20", status: "F", invoice: "att_1"),
+            Self.detail("REF1", "T1107", "-20.00", invoice: "re_1", reference: "CAP1"))
+        #expect(after.page.lines.map(\.id) == ["CAP1", "REF1"])
+        #expect(after.page.lines.first == before.page.lines.first)
+        #expect(after.page.lines.map(\.gross.minor) == [10_000, -2_000])
+    }
+
     @Test("a withdrawal is known by its own name, and one that came back by the name of what it undoes")
     func withdrawals() async throws {
         let (page, _) = try await Self.read(

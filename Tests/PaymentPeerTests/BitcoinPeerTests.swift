@@ -157,6 +157,9 @@ extension CryptoNode {
             let (request, address, _) = try await peer.open("bitcoin")
             let first: String = try await node.pay(address, "0.002")
             try await peer.look()
+            // The quote is over when it is raised.
+            peer.clock.advance(by: .seconds(2_000))
+            try await peer.look()
             try await node.send("bumpfee", [.string(first)])
             try await peer.look()
             #expect(try await peer.charge(request).standing.pending == BaseUnits(200_000))

@@ -35,11 +35,11 @@ import Testing
     {
         try await withPayments { world in
             let payment: PaymentRecord = try await world.authorized(world.payer())
-            for amount: Int64 in [300, 400] { try await world.capture(payment.id, amount, final: false) }
-            #expect(try await world.payment(payment.id).status == .authorized)
             await #expect(throws: RefundPayment.Failure.notRefundable(.authorized)) {
                 try await world.refund(payment.id, 1)
             }
+            for amount: Int64 in [300, 400] { try await world.capture(payment.id, amount, final: false) }
+            #expect(try await world.payment(payment.id).status == .authorized)
             try await world.capture(payment.id, 200)
             let done: PaymentRecord = try await world.payment(payment.id)
             #expect(done.status == .succeeded)
@@ -54,6 +54,49 @@ import Testing
             await #expect(throws: RefundPayment.Failure.tooMuch(left: 0)) { try await world.refund(payment.id, nil) }
             #expect(try await world.payment(payment.id).amountRefunded == 900)
             #expect(try await world.violations().isEmpty)
+        }
+    }
+
+    @Test("a part that was captured is given back while the rest is held, which can be captured or let go then")
+    func refundedPart() async throws {
+        try await withPayments { world in
+            let customer: CustomerID = try await world.payer()
+            for isCaptured: Bool in [true, false] {
+                let payment: PaymentRecord = try await world.authorized(customer)
+                try await world.capture(payment.id, 400, final: false)
+                await #expect(throws: RefundPayment.Failure.tooMuch(left: 400)) {
+                    try await world.refund(payment.id, 401)
+                }
+                #expect(try await world.refund(payment.id, 300).status == 201)
+                #expect(try await world.refund(payment.id, nil).status == 201)
+                let held: PaymentRecord = try await world.payment(payment.id)
+                #expect(held.status == .authorized && held.amountRefunded == 400)
+                #expect(held.amountCapturable == 899)
+                if isCaptured {
+                    try await world.capture(payment.id, 899)
+                    #expect(try await world.refund(payment.id, 899).status == 201)
+                } else {
+                    try await world.cancel(payment.id)
+                }
+                let done: PaymentRecord = try await world.payment(payment.id)
+                #expect(done.status == .succeeded)
+                #expect(done.amountCaptured == (isCaptured ? 1_299 : 400))
+                #expect(done.amountRefunded == done.amountCaptured)
+                #expect(try await world.violations().isEmpty)
+            }
+        }
+    }
+
+    @Test("what was captured of an invoice's payment elsewhere is not given back while the rest is held")
+    func refundedPartOfInvoice() async throws {
+        try await withPayments { world in
+            let payment: PaymentRecord = try await world.authorized(world.payer())
+            try await world.capture(payment.id, 400, final: false)
+            try await world.execute("UPDATE payments SET invoice_id = 'inv_held' WHERE id = \(payment.id)")
+            await #expect(throws: RefundPayment.Failure.notRefundable(.authorized)) {
+                try await world.refund(payment.id, 1)
+            }
+            #expect(try await world.number("SELECT count(*) FROM refunds") == 0)
         }
     }
 

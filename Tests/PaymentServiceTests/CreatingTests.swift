@@ -2,6 +2,7 @@ import BillingCore
 import BillingEvents
 import HTTPKit
 import JSON
+import PaymentContract
 import PaymentDomain
 import PaymentRecords
 import PaymentService
@@ -25,6 +26,28 @@ import Testing
             let again: Reply<PaymentResource> = try await world.create(customer, key: "once", wait: .seconds(20))
             #expect(again.isReplay && again.body == answered.body && again.status == 201)
             #expect(try await world.number("SELECT count(*) FROM payments") == 1)
+        }
+    }
+
+    @Test("a caller whose card is refused is told when its network wants the next attempt, and a repeat the same")
+    func refused() async throws {
+        try await withPayments { world in
+            let customer: CustomerID = try await world.payer("5555555555554444")
+            world.provider.refuse(
+                with: ProviderDecline(code: "insufficient_funds", networkCode: "51", networkAdvice: "30"))
+            async let reply = world.create(customer, key: "once", wait: .seconds(20))
+            try await eventually(within: .seconds(10), "it is recorded") {
+                try await world.published("payment.created.v1") == 1
+            }
+            let id = PaymentID(unchecked: try await world.texts("SELECT id FROM payments")[0])
+            await world.decide(try await world.payment(id))
+            let answered: Reply<PaymentResource> = try await reply
+            let failure: JSONValue? = try parseJSON(answered.body)["failure"]
+            #expect(failure?["code"]?.stringValue == "insufficient_funds")
+            let until: Instant = PaymentWorld.start + .seconds(10 * 86_400)
+            #expect(failure?["retry_at"]?.stringValue == until.rfc3339)
+            let again: Reply<PaymentResource> = try await world.create(customer, key: "once", wait: .seconds(20))
+            #expect(again.isReplay && again.body == answered.body)
         }
     }
 
@@ -220,6 +243,29 @@ import Testing
             let attached: JSONValue = try await attaching
             #expect(attached["is_default"]?.boolValue == true)
             #expect(try await world.create(customer).status == 202)
+        }
+    }
+
+    @Test("a repeat gets its answer though the card has expired since, and a new request does not")
+    func repeatedAfterExpiry() async throws {
+        try await withPayments { world in
+            let customer: CustomerID = await world.customer()
+            let body =
+                #"{"customer_id":"\#(customer)","type":"card","card":{"number":"4242424242424242","exp_month":1,"#
+                + #""exp_year":2027,"cvc":"123"}}"#
+            func attach(_ key: String, after wait: Duration) async throws -> Reply<PaymentMethodResource> {
+                let call = Call(
+                    post: "/v1/payment_methods", body: Array(body.utf8), key: IdempotencyKey(key),
+                    now: PaymentWorld.start.adding(wait), receivedAt: PaymentWorld.start)
+                return try await world.work.attach(call, world.read(body))
+            }
+            let first: Reply<PaymentMethodResource> = try await attach("once", after: .zero)
+            let again: Reply<PaymentMethodResource> = try await attach("once", after: .seconds(31 * 86_400))
+            #expect(again.isReplay && again.body == first.body && again.status == 201)
+            let late: String = await world.refusal { try await attach("other", after: .seconds(31 * 86_400)) }
+            #expect(late == "invalid_request")
+            #expect(try await world.number("SELECT count(*) FROM payment_methods") == 1)
+            #expect(try await world.number("SELECT count(*) FROM idempotency_keys") == 1, "the refused key is free")
         }
     }
 

@@ -215,6 +215,27 @@ import Testing
         }
     }
 
+    @Test("one that takes nothing stands beside another that has taken all, whenever it is told; to take it is refused")
+    func besideAnother() async throws {
+        try await withPayments { world in
+            let payment: PaymentRecord = try await world.paid(world.payer(), amount: 2_000)
+            try await world.hear(world.told(payment, .needsResponse, fee: nil))
+            for stage: DisputeStatus in [.inquiry, .closed, .won, .won] {
+                try await world.hear(world.told(payment, stage, reference: "dp_\(stage)", fee: nil))
+            }
+            let statuses: [String] = try await world.disputes().map(\.status.rawValue)
+            #expect(statuses.sorted() == ["closed", "inquiry", "needs_response", "won"])
+            await #expect(throws: RecordDispute.Refusal.contradiction("more is disputed than was captured")) {
+                try await world.hear(world.told(payment, .lost, reference: "dp_won", fee: nil))
+            }
+            #expect(try await world.payment(payment.id).amountDisputed == 2_000)
+            #expect(
+                try await world.balances() == [
+                    "assets:disputed_funds 2000", "assets:provider:sandbox 0", "income:customer_payments -2000",
+                ])
+        }
+    }
+
     @Test("a dispute of a charge whose outcome is not known waits for it") func early() async throws {
         try await withPayments { world in
             let payment: PaymentRecord = try await world.created(world.payer(Disputing.fraudulent), amount: 2_000)

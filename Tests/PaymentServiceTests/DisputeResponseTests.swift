@@ -76,19 +76,62 @@ import Testing
         try await withPayments { world in
             let (_, dispute) = try await world.disputed()
             try await world.contest(dispute.id, "losing_evidence")
+            let id = DisputeResponseID(unchecked: try await world.texts("SELECT id FROM dispute_responses")[0])
+            let now: Instant = world.clock.now
             let waits: [Int64] = try await world.database.transaction { db in
                 var waits: [Int64] = []
                 for _ in 0..<11 {
-                    _ = try DisputeResponseStore.due(again: 5, limit: 10, in: db)
-                    let wait: Int64? = try db.first(
-                        "SELECT extract(epoch FROM due_at - now())::bigint FROM dispute_responses"
-                    ) { row in try row.next() }
-                    waits.append(wait ?? -1)
+                    guard try DisputeResponseStore.take(id, for: 300, again: 5, at: now, in: db) else { break }
+                    try DisputeResponseStore.failed(id, again: 5, at: now, in: db)
+                    waits.append(try Self.wait(in: db))
                     _ = try db.execute("UPDATE dispute_responses SET due_at = now()")
                 }
                 return waits
             }
             #expect(waits == [5, 10, 20, 40, 80, 160, 320, 640, 1_280, 2_560, 3_600])
+        }
+    }
+
+    /// After how many seconds the one response is handed in again.
+    private static func wait(in db: borrowing PostgresTransaction) throws -> Int64 {
+        try db.first("SELECT extract(epoch FROM due_at - now())::bigint FROM dispute_responses") { row in
+            try row.next()
+        } ?? -1
+    }
+
+    /// Seconds that are left, and the wait, of evidence and of giving in.
+    private static let deadlines: [(left: Int64, evidence: Int64, acceptance: Int64)] = [
+        (604_800, 3_600, 3_600), (8_000, 1_000, 3_600), (600, 75, 3_600), (16, 5, 3_600), (0, 3_600, 3_600),
+    ]
+
+    @Test("evidence that was tried for long waits no longer than leaves it some tries before its time is over")
+    func deadline() async throws {
+        for isEvidence: Bool in [true, false] {
+            try await withPayments { world in
+                let (_, dispute) = try await world.disputed()
+                if isEvidence { try await world.contest(dispute.id) } else { try await world.accept(dispute.id) }
+                let id = DisputeResponseID(unchecked: try await world.texts("SELECT id FROM dispute_responses")[0])
+                let now: Instant = world.clock.now
+                for row in Self.deadlines {
+                    let due: Instant = now + .seconds(row.left)
+                    let wait: Int64 = try await world.database.transaction { db in
+                        _ = try db.execute("UPDATE disputes SET evidence_due_by = \(due)")
+                        _ = try db.execute("UPDATE dispute_responses SET looks = 11")
+                        try DisputeResponseStore.failed(id, again: 5, at: now, in: db)
+                        return try Self.wait(in: db)
+                    }
+                    #expect(wait == (isEvidence ? row.evidence : row.acceptance), "\(row.left) seconds are left")
+                }
+                // What a process that ended has taken is free again in time, too.
+                let due: Instant = now + .seconds(600)
+                let lease: Int64 = try await world.database.transaction { db in
+                    _ = try db.execute("UPDATE disputes SET evidence_due_by = \(due)")
+                    _ = try db.execute("UPDATE dispute_responses SET due_at = now()")
+                    _ = try DisputeResponseStore.take(id, for: 300, again: 5, at: now, in: db)
+                    return try Self.wait(in: db)
+                }
+                #expect(lease == (isEvidence ? 75 : 300))
+            }
         }
     }
 

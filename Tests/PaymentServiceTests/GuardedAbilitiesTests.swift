@@ -26,6 +26,8 @@ import Testing
             #expect(disputing.name == "sandbox")
             #expect(throws: ProviderFault.self) { _ = try providers.disputing("pages") }
             #expect(providers.beneath.map { $0 is any ProviderSettlements } == [true, false])
+            let settling: [any ProviderSettlements] = providers.beneath.compactMap { $0 as? any ProviderSettlements }
+            #expect(settling.map { $0.reportsDays } == [true])
             // What is read back, and what refusals mean, comes through the guard.
             let payment: PaymentRecord = try await world.authorized(world.payer())
             let sandbox: any PaymentProvider = try providers.named("sandbox")

@@ -85,4 +85,37 @@ import Testing
             #expect(try await world.lines() == ["txn_1 matched \(rule)"])
         }
     }
+
+    @Test("a refund that came back, and whose news was lost, is undone once the provider confirms what its line tells")
+    func returned() async throws {
+        try await withPayments { world in
+            let payment: PaymentRecord = try await world.paid(world.payer())
+            _ = try await world.refund(payment.id, 300)
+            let refund: String = try #require(try await world.texts("SELECT id FROM refunds").first)
+            let provider = ScriptedSettlements()
+            provider.report([
+                try world.line("t1", .charge, 1_299, own: payment.attemptID.rawValue),
+                try world.line("t2", .refund, -300, own: refund, after: 61),
+                try world.line("t3", .adjustment, 300, own: refund, after: 86_400),
+            ])
+            let reconciliation: ReconcileProviders = world.reconciliation([provider])
+            world.advance(days: 3)
+            try await reconciliation.pass()
+            #expect(try await world.cases() == ["not_booked open 300"])
+            let lines: FollowLines = following(provider, world)
+            try await lines.pass()
+            #expect(try await world.booked(payment.id) == ["payment", "refund"], "the provider does not say so")
+            try await world.execute(
+                "UPDATE sandbox_refunds SET failure_code = 'account_closed', failed_at = \(world.clock.now)")
+            for _ in 0..<2 { try await lines.pass() }
+            #expect(try await world.booked(payment.id) == ["payment", "refund", "refund_failure"])
+            #expect(
+                try await world.texts("SELECT status || ' ' || failure_code FROM refunds") == ["failed account_closed"])
+            #expect(try await world.payment(payment.id).amountRefunded == 0)
+            #expect(try await world.published("payment.refund_failed.v1") == 1)
+            try await reconciliation.pass()
+            #expect(try await world.lines().last == "t3 matched own_reference")
+            #expect(try await world.cases() == ["not_booked resolved 300"])
+        }
+    }
 }

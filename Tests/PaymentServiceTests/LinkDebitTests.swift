@@ -146,12 +146,16 @@ import Testing
             pages.goAway(false)
             pages.save(as: .declined(ProviderDecline(code: "bank_account_closed")))
             #expect(await world.refusal { try await Self.hand(world, visit) } == "invalid_request")
-            // Still under way: the page may try, and nothing is debited before the provider keeps it.
+            // Still under way: the page waits, and nothing is debited before the provider keeps it.
             pages.save(as: .pending(reference: "ps_1"))
             let (status, method) = try await Self.hand(world, visit)
             #expect(status == 202)
-            #expect(await world.refusal { try await world.pay(visit, method) } == "not_found")
+            #expect(await world.refusal { try await world.pay(visit, method) } == "payment_method_pending")
             #expect(try await world.number("SELECT count(*) FROM payments") == 0)
+            let (_, bad) = try await Self.hand(world, visit)
+            pages.save(as: .declined(ProviderDecline(code: "bank_account_closed")))
+            _ = try await world.work.keep.sync(PaymentMethodID(unchecked: bad))
+            #expect(await world.refusal { try await world.pay(visit, bad) } == "invalid_request")
             pages.save(as: Self.saved)
             _ = try await world.work.keep.sync(PaymentMethodID(unchecked: method))
             try await world.pay(visit, method)

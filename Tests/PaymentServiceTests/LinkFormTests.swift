@@ -15,6 +15,7 @@ import Testing
 @Suite("Links paid on a provider's form for cards") struct LinkFormTests {
     private static let form = CardForm(
         name: "stripe", key: "pk_test_1", script: "https://js.pages.example/v3/?x=1&y=2",
+        scripts: ["https://*.js.pages.example"],
         frames: ["https://*.pages.example"], asks: ["https://api.pages.example"])
 
     /// A provider with a form, whose visitors have entered a card on it.
@@ -136,6 +137,47 @@ import Testing
         }
     }
 
+    @Test("a card whose bank asks for its customer is charged once, and the one entered next with its customer")
+    func softDecline() async throws {
+        let pages: PagesProvider = Self.provider("pm_1", "pm_2")
+        pages.takeOnce()
+        pages.begin(with: .declined(ProviderDecline(code: "authentication_required")))
+        try await withPayments(beside: [pages]) { world in
+            let visit: Visit = try await Self.visit(world)
+            let first: PaymentMethodID = try await Self.hand(world, visit)
+            let seen: JSONValue = try await world.pay(visit, first.rawValue)
+            let id = PaymentID(unchecked: seen["payment"]?["id"]?.stringValue ?? "")
+            await world.decide(try await world.payment(id))
+            let refused: PaymentRecord = try await world.settled(id)
+            #expect(refused.status == .failed && refused.decline == .authenticationRequired && refused.attempts == 1)
+            pages.begin(with: .captured(ProviderCharge(reference: "pi_2")))
+            let second: PaymentMethodID = try await Self.hand(world, visit, "pm_2")
+            try await world.pay(visit, second.rawValue)
+            await world.decide(try await world.payment(id))
+            #expect(try await world.settled(id).status == .succeeded)
+            #expect(pages.charges.map(\.stepUp) == [false, true])
+        }
+    }
+
+    @Test("a card that was charged begins no other payment, not even once the first was given up") func spent()
+        async throws
+    {
+        let pages: PagesProvider = Self.provider("pm_1")
+        try await withPayments(beside: [pages]) { world in
+            let visit: Visit = try await Self.visit(world)
+            let card: PaymentMethodID = try await Self.hand(world, visit)
+            let seen: JSONValue = try await world.pay(visit, card.rawValue)
+            let id = PaymentID(unchecked: seen["payment"]?["id"]?.stringValue ?? "")
+            await world.decide(try await world.payment(id))
+            #expect(try await world.settled(id).status == .requiresAction)
+            try await world.giveUp(visit)
+            #expect(try await world.payment(id).status == .canceled)
+            #expect(await world.refusal { try await world.pay(visit, card.rawValue) } == "not_found")
+            #expect(try await world.number("SELECT count(*) FROM payments") == 1)
+            #expect(pages.charges.count == 1)
+        }
+    }
+
     @Test("a plan is agreed to with a card that its provider keeps for it, and later parts are charged to that card")
     func plan() async throws {
         let pages: PagesProvider = Self.provider("pm_1")
@@ -214,6 +256,72 @@ import Testing
         }
     }
 
+    @Test("after a plan whose bank asked for its customer the next card is charged with them") func softDeclinedPlan()
+        async throws
+    {
+        let pages: PagesProvider = Self.provider("pm_1", "pm_2")
+        pages.takeOnce()
+        pages.begin(with: .declined(ProviderDecline(code: "authentication_required")))
+        try await withInstalments(beside: [pages]) { world in
+            let payments: PaymentWorld = world.payments
+            let visit: Visit = try await Self.visit(payments, #","methods":["card","instalments"]"#)
+            let link: PayLink = payments.payLink(instalments: world.settings)
+            let card: PaymentMethodID = try await Self.hand(payments, visit, keep: true)
+            let offers: [OfferResource] = try world.settings.offersPaidAtOnce(
+                for: Money(minor: 4_900, currency: .eur), at: payments.clock.now)
+            let offer: JSONValue = try parseJSON(encode(try #require(offers.first { $0.terms == "pay_in_3" })))
+            let body =
+                #"{"session":"\#(visit.session)","payment_method_id":"\#(card)","instalments":{"terms":"pay_in_3","#
+                + #""offer":"\#(offer["fingerprint"]?.stringValue ?? "")","language":"en","accepted":true}}"#
+            _ = try await link(payments.page(visit, "pay", body), payments.read(body))
+            try await world.rest()
+            #expect(try await payments.texts("SELECT decline_code FROM payments") == ["authentication_required"])
+            pages.begin(with: .captured(ProviderCharge(reference: "pi_2")))
+            let next: PaymentMethodID = try await Self.hand(payments, visit, "pm_2")
+            let seen: JSONValue = try await payments.pay(visit, next.rawValue)
+            let id = PaymentID(unchecked: seen["payment"]?["id"]?.stringValue ?? "")
+            await payments.decide(try await payments.payment(id))
+            #expect(try await payments.settled(id).status == .succeeded)
+            #expect(pages.charges.last?.stepUp == true && pages.charges.first?.stepUp == false)
+        }
+    }
+
+    @Test(
+        "a plan whose first payment is left on its bank's page, or that is canceled before, leaves none, either",
+        arguments: [false, true])
+    func unbegunPlan(isCanceled: Bool) async throws {
+        let pages: PagesProvider = Self.provider("pm_1")
+        try await withInstalments(beside: [pages]) { world in
+            let payments: PaymentWorld = world.payments
+            let visit: Visit = try await Self.visit(payments, #","methods":["card","instalments"]"#)
+            let link: PayLink = payments.payLink(instalments: world.settings)
+            let card: PaymentMethodID = try await Self.hand(payments, visit, keep: true)
+            let offers: [OfferResource] = try world.settings.offersPaidAtOnce(
+                for: Money(minor: 4_900, currency: .eur), at: payments.clock.now)
+            let offer: JSONValue = try parseJSON(encode(try #require(offers.first { $0.terms == "pay_in_3" })))
+            let body =
+                #"{"session":"\#(visit.session)","payment_method_id":"\#(card)","instalments":{"terms":"pay_in_3","#
+                + #""offer":"\#(offer["fingerprint"]?.stringValue ?? "")","language":"en","accepted":true}}"#
+            _ = try await link(payments.page(visit, "pay", body), payments.read(body))
+            let plans: [String] = try await payments.texts("SELECT id FROM instalment_plans WHERE status = 'pending'")
+            let plan: InstalmentPlanID = try #require(plans.first.flatMap { InstalmentPlanID($0) })
+            if isCanceled {
+                try await world.cancel(plan)
+            } else {
+                try await world.rest()
+                #expect(try await payments.texts("SELECT status FROM payments") == ["requires_action"])
+                payments.clock.advance(by: .seconds(24 * 3_600))
+                try await world.rest()
+            }
+            #expect(try await world.status(plan) == (isCanceled ? "canceled" : "failed"))
+            #expect(try await payments.texts("SELECT status FROM payments") == ["canceled"])
+            let left: [String] = try await payments.texts(
+                "SELECT single_use::text || ' ' || (mandate_ended_at IS NOT NULL)::text FROM payment_methods")
+            #expect(left == ["true true"])
+            #expect(try await world.violations().isEmpty)
+        }
+    }
+
     @Test("a link that ends while the provider is asked keeps no card") func ended() async throws {
         let pages: PagesProvider = Self.provider("pm_1")
         try await withPayments(beside: [pages]) { world in
@@ -233,7 +341,7 @@ import Testing
                 #expect(answer.text.contains(#""card_form":{"name":"stripe","key":"pk_test_1"}"#))
                 #expect(answer.text.contains(#"src="https://js.pages.example/v3/?x=1&amp;y=2""#))
                 let policy: String = answer["Content-Security-Policy"]
-                #expect(policy.contains("script-src 'self' https://js.pages.example;"))
+                #expect(policy.contains("script-src 'self' https://js.pages.example https://*.js.pages.example;"))
                 #expect(policy.contains("connect-src 'self' https://api.pages.example;"))
                 #expect(policy.contains("frame-src https://js.pages.example https://*.pages.example"))
                 #expect(!policy.contains("pay.google.com"))

@@ -62,6 +62,27 @@ import Testing
         }
     }
 
+    @Test("who leaves a provider's page keeps the place of a link for several for half an hour") func place()
+        async throws
+    {
+        let pages = PagesProvider()
+        try await withPayments(beside: [pages]) { world in
+            let visit: Visit = try await Self.visit(world, #","max_uses":2"#)
+            let others: [Visit] = [Visit(visit.code), Visit(visit.code)]
+            try await world.payNow(others[0])
+            let left: PaymentRecord = try await Self.begun(world, visit)
+            #expect(left.actionExpiresAt == world.clock.now.adding(.seconds(1_800)))
+            #expect(await world.refusal { try await world.pay(others[1], by: "klarna") } == "payment_link_reserved")
+            world.clock.advance(by: .seconds(1_801))
+            try await world.work.sweep.pass()
+            #expect(try await world.payment(left.id).declineCode == "action_expired")
+            #expect(try await world.look(others[1])["reserved"] == .bool(false))
+            #expect(try await world.payNow(others[1]).status == .succeeded)
+            #expect(try await world.status(visit.code) == .completed)
+            #expect(try await world.violations().isEmpty)
+        }
+    }
+
     @Test("pressing twice, reloading and a late repeat begin one attempt, whatever the second press chooses")
     func twice() async throws {
         let pages = PagesProvider()

@@ -76,10 +76,15 @@ import Testing
             let seen: JSONValue = try await world.pay(visit, bad)
             #expect(seen["payment"]?["failure"]?["code"]?.stringValue == "insufficient_funds")
             #expect(try await world.payment(id).attempts == 1)
+            #expect(try await world.payNow(visit, "4000000000009995").attempts == 2)
+            try await world.pay(visit, bad)
+            let twice: PaymentRecord = try await world.payment(id)
+            #expect(twice.status == .failed && twice.attempts == 2, "the first card has had its attempt")
+            #expect(world.provider.charges == 2)
             let payment: PaymentRecord = try await world.payNow(visit)
             #expect(payment.id == id)
             #expect(payment.status == .succeeded)
-            #expect(payment.attempts == 2)
+            #expect(payment.attempts == 3)
         }
     }
 
@@ -166,8 +171,9 @@ import Testing
             _ = try await held(world, Visit(code))
             #expect(try await world.status(code) == .active)
             let late = Visit(code)
+            #expect(try await world.look(late)["reserved"] == .bool(true), "no card is to be asked for")
             let card: String = try await world.card(late)
-            #expect(await world.refusal { try await world.pay(late, card) } == "payment_link_state")
+            #expect(await world.refusal { try await world.pay(late, card) } == "payment_link_reserved")
             #expect(try await world.number("SELECT count(*) FROM payments") == 2)
         }
     }
@@ -253,6 +259,33 @@ import Testing
         }
     }
 
+    @Test("on a link for several nobody shuts others out, whatever they call their visits, and who pays does not count")
+    func tryingBesideOthers() async throws {
+        try await withPayments { world in
+            let code: String = world.code(try await world.link(await world.customer(), #","max_uses":0"#))
+            let thief = Visit(code)
+            for _ in 0..<LinkUseStore.methodsPerHour { _ = try await world.card(thief) }
+            #expect(await world.refusal { try await world.card(thief) } == "rate_limited")
+            #expect(await world.refusal { try await world.card(Visit(code)) } == "rate_limited")
+            try await world.execute("UPDATE payment_link_cards SET visitor = 'of another address'")
+            #expect(await world.refusal { try await world.card(thief) } == "rate_limited")
+            for _ in 0...LinkUseStore.methodsPerHour {
+                #expect(try await world.payNow(Visit(code)).status == .succeeded)
+            }
+            try await world.execute(
+                """
+                INSERT INTO payment_link_cards (payment_method_id, link_id, session, visitor)
+                SELECT 'pm_' || n, link_id, 'session' || n, 'visitor' || n
+                FROM generate_series(1, \(LinkUseStore.unpaidMethodsPerHour)::int) n,
+                    (SELECT DISTINCT link_id FROM payment_link_cards) l
+                """)
+            #expect(try await world.card(Visit(code)).hasPrefix("pm_"), "one more for each that paid")
+            try await world.execute("DELETE FROM payment_link_payments")
+            try await world.execute("UPDATE payment_link_cards SET visitor = 'of another address'")
+            #expect(await world.refusal { try await world.card(Visit(code)) } == "rate_limited")
+        }
+    }
+
     @Test("the same request under the same key makes one link") func repeated() async throws {
         try await withPayments { world in
             let customer: CustomerID = await world.customer()
@@ -260,6 +293,32 @@ import Testing
             let second: JSONValue = try await world.link(customer, key: "k1")
             #expect(first == second)
             #expect(try await world.number("SELECT count(*) FROM payment_links") == 1)
+        }
+    }
+
+    @Test("a request that is repeated once its link has expired is given its first answer") func repeatedLate()
+        async throws
+    {
+        try await withPayments { world in
+            let customer: CustomerID = await world.customer()
+            let end: String = PaymentWorld.start.adding(.seconds(60)).rfc3339
+            let more = #","expires_at":"\#(end)""#
+            let first: JSONValue = try await world.link(customer, more, key: "k1")
+            let body = #"{"amount":4900,"currency":"EUR","customer_id":"\#(customer)"\#(more)}"#
+            let create = CreateLink(pool: world.database, settings: world.linkSettings())
+            func late(_ key: String) async throws -> Reply<LinkResource> {
+                let call = Call(
+                    post: "/v1/payment_links", body: Array(body.utf8), key: IdempotencyKey(key), preferWait: .zero,
+                    now: PaymentWorld.start.adding(.seconds(120)), receivedAt: PaymentWorld.start)
+                return try await create(call, world.read(body))
+            }
+            let again: Reply<LinkResource> = try await late("k1")
+            #expect(again.status == 201)
+            #expect(try parseJSON(again.body) == first)
+            #expect(await world.refusal { try await late("k2") } == "invalid_request")
+            #expect(try await world.number("SELECT count(*) FROM payment_links") == 1)
+            #expect(
+                try await world.number("SELECT count(*) FROM idempotency_keys") == 1, "a refused request frees its key")
         }
     }
 

@@ -126,6 +126,28 @@ import Testing
         }
     }
 
+    @Test("a flood of refused tokens does not fill the disk: so many audit lines a minute, and so many in all")
+    func flood() async throws {
+        try await withPayments(wallets: WalletTokens().reader()) { world in
+            let visit: Visit = try await Self.visit(world)
+            for _ in 0..<610 {
+                let code: String = await world.refusal {
+                    try await Self.hand(world, visit, ["protocolVersion": "ECv2"])
+                }
+                #expect(code == "invalid_request")
+            }
+            #expect(try await world.number("SELECT count(*) FROM wallet_refusals") == 600)
+            try await world.execute(
+                """
+                INSERT INTO wallet_refusals (customer_id, wallet, reason, refused_at)
+                SELECT 'cus_1', 'google_pay', 'malformed', \(world.clock.now)::timestamptz
+                FROM generate_series(1, 100000)
+                """)
+            try await PruneWallets(pool: world.database, clock: world.clock).pass()
+            #expect(try await world.number("SELECT count(*) FROM wallet_refusals") == 100_000)
+        }
+    }
+
     @Test("a token for another amount than the link's, and a token where no wallet is offered, pay nothing")
     func refused() async throws {
         try await withPayments(wallets: AgreedWallet()) { world in

@@ -4,6 +4,9 @@ import FoundationNetworking
 import HTTPKit
 import JSON
 import Logging
+import PaymentContract
+import PaymentDisputes
+import PaymentDomain
 import PaymentReconciliation
 import PaymentRecords
 import PaymentRouting
@@ -38,7 +41,7 @@ import Testing
     private func serving(_ world: PaymentWorld, _ body: (Books) async throws -> Void) async throws {
         let server = HTTPServer(
             endpoints: world.work.endpoints + CustomerGroupRoutes().endpoints
-                + ReconciliationRoutes(policy: PaymentWorld.policy).endpoints,
+                + ReconciliationRoutes(policy: PaymentWorld.policy).endpoints + world.disputes.endpoints,
             configuration: HTTPServerConfiguration(
                 port: 0, serviceName: "payment", rateLimit: nil, refusesUndeclaredProblems: true),
             pool: world.database, clock: world.clock,
@@ -87,6 +90,46 @@ import Testing
         }
     }
 
+    /// Disputes of a customer, each with the day on which its evidence has to be in.
+    private static let disputes: [(stage: DisputeStatus, day: Int64?)] = [
+        (.needsResponse, 3), (.inquiry, 1), (.underReview, nil), (.needsResponse, 2),
+    ]
+
+    @Test("disputes are listed by what is due, whatever their status, the soonest first") func due() async throws {
+        try await withPayments { world in
+            let customer: CustomerID = try await world.payer()
+            var made: [String] = []
+            for row in Self.disputes {
+                let payment: PaymentRecord = try await world.paid(customer, amount: 2_000)
+                let dispute: DisputeRecord = try await world.hear(
+                    world.told(payment, row.stage, reference: "dp_\(made.count)"))
+                let due: Instant? = row.day.map { PaymentWorld.start + .seconds($0 * 86_400) }
+                try await world.execute("UPDATE disputes SET evidence_due_by = \(due) WHERE id = \(dispute.id)")
+                made.append(dispute.id.rawValue)
+            }
+            let ids: [String] = made
+            let soonest: [String] = [ids[1], ids[3], ids[0]]
+            let noon: String = (PaymentWorld.start + .seconds(2 * 86_400 + 43_200)).rfc3339
+            try await serving(world) { (books: Books) async throws -> Void in
+                #expect(try await books.get("/v1/disputes").ids.count == 4)
+                #expect(try await books.get("/v1/disputes?order=due").ids == soonest)
+                let first: Listing = try await books.get("/v1/disputes?order=due&limit=2")
+                #expect(first.ids == [ids[1], ids[3]] && first.json["has_more"]?.boolValue == true)
+                let second: Listing = try await books.get("/v1/disputes?order=due&limit=2&starting_after=\(ids[3])")
+                #expect(second.ids == [ids[0]] && second.json["has_more"]?.boolValue == false)
+                #expect(try await books.get("/v1/disputes?order=due&due_before=\(noon)").ids == [ids[1], ids[3]])
+                let early: Listing = try await books.get("/v1/disputes?due_before=\(noon)")
+                #expect(early.ids.sorted() == [ids[1], ids[3]].sorted())
+                #expect(try await books.get("/v1/disputes?order=due&status=inquiry").ids == [ids[1]])
+                // What is answered meanwhile has no place among the others.
+                let gone: Listing = try await books.get("/v1/disputes?order=due&starting_after=\(ids[2])")
+                #expect(gone.status == 422)
+                #expect(gone.json["errors"]?.arrayValue?.first?["code"]?.stringValue == "invalid_cursor")
+                #expect(try await books.get("/v1/disputes?order=oldest").status == 422)
+            }
+        }
+    }
+
     @Test("a customer's groups are read where they are written, and a difference by its id") func read() async throws {
         try await withPayments { world in
             let customer: CustomerID = await world.customer()
@@ -101,6 +144,130 @@ import Testing
                 #expect(missing.status == 404)
                 #expect(missing.json["detail"]?.stringValue?.contains("reconciliation case") == true)
             }
+        }
+    }
+
+    @Test("payments and refunds are listed by when they were made: the beginning belongs to it, the end does not")
+    func made() async throws {
+        try await withPayments { world in
+            let paid: PaymentRecord = try await world.paid(world.payer())
+            let customer = CustomerID.new(at: PaymentWorld.start)
+            let times: [Instant] = (1...3).map { PaymentWorld.start + .seconds($0 * 86_400) }
+            let payments: [PaymentID] = times.map { PaymentID.made(at: $0) }
+            let refunds: [RefundID] = times.map { RefundID.made(at: $0) }
+            for (index, time) in times.enumerated() {
+                try await world.execute(
+                    """
+                    INSERT INTO payments SELECT (p).* FROM (
+                        SELECT jsonb_populate_record(p, jsonb_build_object('id', \(payments[index])::text,
+                            'customer_id', \(customer)::text, 'created_at', \(time)::timestamptz)) AS p
+                        FROM payments p WHERE p.id = \(paid.id)) AS copies
+                    """)
+                try await world.execute(
+                    """
+                    INSERT INTO refunds (id, payment_id, customer_id, amount, currency, status, created_at)
+                    VALUES (\(refunds[index]), \(paid.id), \(customer), 5, 'USD', 'succeeded', \(time))
+                    """)
+            }
+            let days: [String] = times.map(\.rfc3339)
+            let lists: [(path: String, ids: [String])] = [
+                ("/v1/payments?customer_id=\(customer)", payments.map(\.rawValue)),
+                ("/v1/refunds?customer_id=\(customer)", refunds.map(\.rawValue)),
+            ]
+            try await serving(world) { (books: Books) async throws -> Void in
+                for (path, ids) in lists {
+                    let (from, to): (String, String) = ("\(path)&created_from=", "&created_to=")
+                    #expect(try await books.get(from + days[1]).ids == [ids[2], ids[1]])
+                    #expect(try await books.get(path + to + days[1]).ids == [ids[0]])
+                    #expect(try await books.get(from + days[1] + to + days[2]).ids == [ids[1]])
+                    let page: Listing = try await books.get(path + to + days[2] + "&limit=1")
+                    #expect(page.ids == [ids[1]] && page.json["has_more"]?.boolValue == true)
+                    #expect(try await books.get(path + to + days[2] + "&starting_after=" + ids[1]).ids == [ids[0]])
+                    for end in [days[0], days[1]] {
+                        let reversed: Listing = try await books.get(from + days[1] + to + end)
+                        #expect(reversed.status == 422)
+                        let fault: JSONValue? = reversed.json["errors"]?.arrayValue?.first
+                        #expect(fault?["param"]?.stringValue == "created_to")
+                        #expect(fault?["code"]?.stringValue == "out_of_range")
+                    }
+                    #expect(try await books.get(from + "yesterday").status == 422)
+                }
+            }
+        }
+    }
+
+    /// What routing stores with an attempt.
+    private static let routing: String =
+        #"{"version":2,"cascade":["sandbox"],"ordered_by":null,"stopped":"nobody is left","candidates":["#
+        + #"{"provider":"sandbox","verdict":"chosen","place":1,"reason":"listed at place 1"}]}"#
+
+    @Test("a payment's attempts are listed in order, each with its failure and when the next one is wanted")
+    func attempts() async throws {
+        try await withPayments { world in
+            let customer: CustomerID = try await world.payer("5555555555554444")
+            let invoice = InvoiceID.new(at: PaymentWorld.start)
+            world.provider.refuse(
+                with: ProviderDecline(code: "insufficient_funds", networkCode: "51", networkAdvice: "30"))
+            await world.deliver([world.finalized(invoice, customer)])
+            let payment: PaymentRecord = try await world.payment(of: invoice)
+            await world.decide(payment)
+            #expect(try await world.settled(payment.id).decline == .insufficientFunds)
+            world.provider.refuse(with: nil)
+            for (day, status) in [(1, PaymentStatus.failed), (10, .succeeded)] as [(Int64, PaymentStatus)] {
+                world.clock.set(PaymentWorld.start + .seconds(day * 86_400))
+                await world.deliver([world.due(invoice, customer)])
+                await world.decide(try await world.payment(of: invoice))
+                #expect(try await world.settled(payment.id).status == status)
+                if status == .failed { try await failed(payment.id, world) }
+            }
+            try await world.execute(
+                """
+                UPDATE payment_attempts SET cascade_of = \(payment.attemptID), routing = \(Self.routing)::jsonb
+                WHERE number = 2
+                """)
+            try await serving(world) { (books: Books) async throws -> Void in
+                let path = "/v1/payments/\(payment.id)/attempts"
+                let all: Listing = try await books.get(path)
+                #expect(all.status == 200 && all.json["has_more"]?.boolValue == false)
+                let rows: [JSONValue] = all.json["data"]?.arrayValue ?? []
+                try #require(rows.count == 3)
+                #expect(rows.map { $0["number"]?.intValue } == [1, 2, 3])
+                #expect(rows.map { $0["status"]?.stringValue } == ["failed", "failed", "succeeded"])
+                #expect(rows.map { $0["provider"]?.stringValue } == ["sandbox", "sandbox", "sandbox"])
+                let reasons: [String?] = rows.map { $0["failure"]?["code"]?.stringValue }
+                #expect(reasons == ["insufficient_funds", "retry_later", nil])
+                let until: [String?] = rows.map { $0["failure"]?["retry_at"]?.stringValue }
+                #expect(until == [Self.until, Self.until, nil])
+                #expect(rows.map { $0["network_code"]?.stringValue }.prefix(2) == ["51", nil])
+                #expect(rows.map { $0["network_advice_code"]?.stringValue } == ["30", nil, nil])
+                #expect(rows[0]["cascade_of"]?.isNull == true && rows[0]["routing"]?.isNull == true)
+                #expect(rows[1]["cascade_of"]?.stringValue == payment.attemptID.rawValue)
+                #expect(rows[1]["routing"]?["version"]?.intValue == 2)
+                #expect(rows[1]["routing"]?["candidates"]?[0]?["reason"]?.stringValue == "listed at place 1")
+                #expect(rows[1]["routing"]?["stopped"]?.stringValue == "nobody is left")
+                #expect(rows[2]["provider_reference"]?.stringValue != nil && rows[2]["failure"]?.isNull == true)
+                #expect(rows.allSatisfy { $0["ended_at"]?.stringValue != nil })
+                let first: Listing = try await books.get(path + "?limit=1")
+                #expect(first.ids == [payment.attemptID.rawValue] && first.json["has_more"]?.boolValue == true)
+                let rest: Listing = try await books.get(path + "?starting_after=\(payment.attemptID)")
+                #expect(rest.ids == Array(all.ids.dropFirst()))
+                let none = PaymentID.new(at: PaymentWorld.start)
+                #expect(try await books.get("/v1/payments/\(none)/attempts").status == 404)
+            }
+        }
+    }
+
+    /// Before when the network of the card wants no other attempt.
+    private static let until: String = (PaymentWorld.start + .seconds(10 * 86_400)).rfc3339
+
+    /// A payment whose card is to be left alone says until when, read and listed.
+    private func failed(_ id: PaymentID, _ world: PaymentWorld) async throws {
+        try await serving(world) { (books: Books) async throws -> Void in
+            let one: Listing = try await books.get("/v1/payments/\(id)")
+            #expect(one.json["failure"]?["code"]?.stringValue == "retry_later")
+            #expect(one.json["failure"]?["retry_at"]?.stringValue == Self.until)
+            let listed: Listing = try await books.get("/v1/payments?status=failed")
+            #expect(listed.json["data"]?[0]?["failure"]?["retry_at"]?.stringValue == Self.until)
         }
     }
 

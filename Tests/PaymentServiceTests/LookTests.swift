@@ -117,7 +117,7 @@ import Testing
             let dispute: DisputeRecord = try #require(try await world.disputes(of: payment.id).first)
             #expect(dispute.status == .needsResponse)
             try await world.contest(dispute.id)
-            #expect(try await looks.due() == ["responses to disputes"])
+            #expect(try await looks.due() == ["responses to disputes: sandbox"])
             try await looks.pass()
             #expect(try await looks.due() == ["disputes at sandbox"], "it tells of the answer")
             try await looks.pass()
@@ -225,6 +225,7 @@ import Testing
     func loops() async throws {
         try await withPayments { world in
             let (stuck, free, faulty, resting, idle) = (Tally(), Tally(), Tally(), Tally(), Tally())
+            let stopped = Tally()
             let clock = OffsetClock(system: world.clock)
             let looks = Looks(
                 [
@@ -235,6 +236,10 @@ import Testing
                     Look(name: "free", rest: .milliseconds(1), when: { "true" }) { free.add() },
                     Look(name: "faulty", rest: .milliseconds(1), when: { "true" }) {
                         faulty.add()
+                        throw PaymentWorld.Absent()
+                    },
+                    Look(name: "stopped", rest: .zero, restAfterFault: .seconds(3_600), when: { "true" }) {
+                        stopped.add()
                         throw PaymentWorld.Absent()
                     },
                     Look(name: "resting", rest: .seconds(3_600), when: { "1 = \(1)" }) { resting.add() },
@@ -250,6 +255,7 @@ import Testing
                 clock.poke()
                 return resting.count >= 2
             }
+            #expect(stopped.count == 1, "a fault rests as long as it says, whatever the clock does")
             #expect(idle.count == 0)
             running.cancel()
             await running.value

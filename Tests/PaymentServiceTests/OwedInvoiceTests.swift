@@ -170,6 +170,32 @@ import Testing
         }
     }
 
+    @Test("a customer who has seen to their card at the bank comes back with it; data that are wrong stay so")
+    func lifted()
+        async throws
+    {
+        try await withPayments { world in
+            let customer: CustomerID = try await world.payer("4000000000009995")
+            let invoice = InvoiceID.new(at: PaymentWorld.start)
+            await world.deliver([world.finalized(invoice, customer)])
+            let payment: PaymentRecord = try await world.payment(of: invoice)
+            await world.decide(payment)
+            #expect(try await world.settled(payment.id).decline == .insufficientFunds)
+            await #expect(throws: ContinuePayment.Failure.notWaiting(.failed)) {
+                try await world.confirm(payment.id, passed: nil)
+            }
+            let failed: SQL = "UPDATE payments SET decline_class = 'action', decline_code = "
+            try await world.execute("\(failed)'other_data_required'")
+            await #expect(throws: ContinuePayment.Failure.notWaiting(.failed)) {
+                try await world.confirm(payment.id, passed: nil)
+            }
+            try await world.execute("\(failed)'blocked_by_cardholder'")
+            let next: PaymentRecord = try await world.confirm(payment.id, passed: nil)
+            #expect(next.status == .created && next.attempts == 2 && !next.offSession)
+            #expect(next.paymentMethodID == payment.paymentMethodID)
+        }
+    }
+
     @Test("it cannot be canceled by request, whatever it waits for, until the invoice is voided") func notByRequest()
         async throws
     {

@@ -254,6 +254,30 @@ import Testing
         }
     }
 
+    @Test("several faulty fields are named at once, also what is checked beyond its form") func severalFaults() throws {
+        func named<Input: JSONInput>(_ type: Input.Type, _ body: String) throws -> [String] {
+            let json: JSONValue = try parseJSON(body)
+            let invalid: InvalidInput? = #expect(throws: InvalidInput.self) { _ = try decode(type, from: json) }
+            return invalid?.faults.map(\.param) ?? []
+        }
+        let customer = CustomerID.new(at: PaymentWorld.start)
+        let card: [String] = try named(
+            CreatePaymentMethodInput.self,
+            #"{"customer_id":"\#(customer)","type":"card","card":{"number":"4242424242424242","exp_month":13,"#
+                + #""exp_year":2049,"cvc":"abc"}}"#)
+        #expect(card == ["card.exp_month", "card.cvc"])
+        let absent: [String] = try named(CreatePaymentMethodInput.self, #"{"customer_id":"a b","type":"card"}"#)
+        #expect(absent == ["customer_id", "card"])
+        let kept: [String] = try named(
+            CreatePaymentMethodInput.self, #"{"customer_id":"a b","type":"sepa_debit","provider":"pages","token":""}"#)
+        #expect(kept == ["customer_id", "token"], "what is faulty is not missing, too")
+        let payer: [String] = try named(
+            CreatePaymentInput.self,
+            #"{"amount":5000,"currency":"EUR","customer_id":"\#(customer)","payment_method_type":"klarna","#
+                + #""return_url":"https://shop.example/back","payer":{"name":"","country":"de"}}"#)
+        #expect(payer == ["payer.name", "payer.country"])
+    }
+
     @Test("a payment on a provider's page cannot be confirmed here") func elsewhere() async throws {
         try await withPayments(beside: [PagesProvider()]) { world in
             let payment: PaymentRecord = try await Self.onPage(world)

@@ -71,6 +71,8 @@ final class PagesProvider: PaymentProvider, ProviderBankAccounts, ProviderCardFo
         var accounts: [String] = []
         var entered: [String: EnteredCard] = [:]
         var enteredFor: [CustomerID?] = []
+        var takesOnce = false
+        var taken: [String: AttemptID] = [:]
     }
 
     private let state = Mutex(State())
@@ -109,14 +111,27 @@ final class PagesProvider: PaymentProvider, ProviderBankAccounts, ProviderCardFo
     func enter(_ card: EnteredCard) { state.withLock { $0.entered[card.token] = card } }
     /// For whom it was asked about such cards.
     var enteredFor: [CustomerID?] { state.withLock { $0.enteredFor } }
+    /// Charges each token for one attempt from now on, and refuses a request with it for another.
+    func takeOnce() { state.withLock { $0.takesOnce = true } }
     func goAway(_ away: Bool) { state.withLock { $0.isAway = away } }
 
     static func page(_ attempt: AttemptID) -> ChargeAnswer {
         .actionRequired(reference: "pg_\(attempt)", .redirect(url: "https://pages.example/\(attempt)"))
     }
 
+    private func isSpent(_ request: ChargeRequest) -> Bool {
+        guard case .stored(let token, _) = request.source else { return false }
+        return state.withLock { state in
+            guard state.takesOnce else { return false }
+            let first: AttemptID = state.taken[token] ?? request.idempotencyKey
+            state.taken[token] = first
+            return first != request.idempotencyKey
+        }
+    }
+
     func charge(_ request: ChargeRequest) async throws(ProviderFault) -> ChargeAnswer {
-        try ask { state in
+        if isSpent(request) { throw .rejected(code: "invalid_request_error") }
+        return try ask { state in
             state.charges.append(request)
             let answer: ChargeAnswer =
                 state.answers[request.idempotencyKey] ?? state.first ?? Self.page(request.idempotencyKey)

@@ -48,6 +48,7 @@ import Testing
     func missing(type: String, currency: String, payer: String?, faults: [String]) async throws {
         try await withPayments(beside: [Self.stripe]) { (world: PaymentWorld) async throws -> Void in
             let body: String = Self.body(await world.customer(), type, currency, payer)
+            try await world.execute("UPDATE customers SET country = NULL")
             let input: CreatePaymentInput = try world.read(body)
             let problem: Problem? = await #expect(throws: Problem.self) {
                 try await world.work.create(world.call("/v1/payments", body: body), input)
@@ -111,6 +112,54 @@ import Testing
                 world.call("/v1/payments", body: payer), world.read(payer))
             let made: PaymentRecord = try await world.payment(world.id(reply))
             #expect(made.status == .created)
+        }
+    }
+
+    @Test(
+        "a method that has to be told the country is told the customer's where the payment does not say who pays",
+        arguments: [
+            ("klarna", "EUR", "DE", []), ("klarna", "EUR", "JP", ["payer.country unsupported_country"]),
+            (
+                "afterpay_clearpay", "USD", "US",
+                [
+                    "payer.name required", "payer.email required", "payer.line1 required", "payer.city required",
+                    "payer.postal_code required",
+                ]
+            ),
+        ] as [(String, String, String, [String])])
+    func toldTheCustomersCountry(type: String, currency: String, country: String, faults: [String]) async throws {
+        try await withPayments(beside: [Self.stripe]) { (world: PaymentWorld) async throws -> Void in
+            let customer: CustomerID = await world.customer()
+            try await world.execute("UPDATE customers SET country = \(country)")
+            let body: String = Self.body(customer, type, currency, nil)
+            let input: CreatePaymentInput = try world.read(body)
+            guard faults.isEmpty else {
+                let problem: Problem? = await #expect(throws: Problem.self) {
+                    try await world.work.create(world.call("/v1/payments", body: body), input)
+                }
+                #expect(problem?.errors.map { "\($0.param) \($0.code)" } == faults)
+                #expect(try await world.number("SELECT count(*) FROM payments") == 0)
+                return
+            }
+            let reply: Reply<PaymentResource> = try await world.work.create(
+                world.call("/v1/payments", body: body), input)
+            #expect(try await world.payment(world.id(reply)).status == .created)
+            let told: [String] = try await world.texts("SELECT payer->>'country' FROM payment_methods")
+            #expect(told == [country])
+        }
+    }
+
+    @Test("who pays is said of a payment on a page alone: otherwise it is refused, not passed over") func stray() throws
+    {
+        let customer = CustomerID.new(at: PaymentWorld.start)
+        for method: String in ["", #","payment_method_id":"\#(PaymentMethodID.new(at: PaymentWorld.start))""#] {
+            let body: String =
+                #"{"amount":5000,"currency":"EUR","customer_id":"\#(customer)","payer":{"country":"DE"}\#(method)}"#
+            let json: JSONValue = try parseJSON(body)
+            let invalid: InvalidInput? = #expect(throws: InvalidInput.self) {
+                try decode(CreatePaymentInput.self, from: json)
+            }
+            #expect(invalid?.faults.map { "\($0.param) \($0.code)" } == ["payer conflicting_fields"])
         }
     }
 }

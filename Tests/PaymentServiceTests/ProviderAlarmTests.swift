@@ -198,6 +198,35 @@ import Testing
         }
     }
 
+    @Test(
+        "a dispute that can be appealed against at the provider's own pages counts, though nothing of it changes here")
+    func appeals() async throws {
+        let garbled = GarbledProvider("garbled_appeals")
+        try await withPayments(beside: [garbled.alarmed()]) { world in
+            let answer = ChargeAnswer.captured(ProviderCharge(reference: "pg_1"))
+            let paid: PaymentRecord = try await Self.settled(world, garbled, answer)
+            let due: Instant = PaymentWorld.start + .seconds(86_400)
+            let cases: [(appealDueBy: Instant?, alarms: Int)] = [(nil, 0), (due, 1), (PaymentWorld.start, 1)]
+            for (appealDueBy, alarms) in cases {
+                garbled.dispute(
+                    ProviderDispute(
+                        reference: "dp_1", taken: "pg_1", paymentID: paid.id,
+                        amount: Money(minor: 1_299, currency: .eur), fee: nil, reason: "fraudulent",
+                        stage: .underReview, openedAt: PaymentWorld.start, evidenceDueBy: nil,
+                        changedAt: PaymentWorld.start, appealDueBy: appealDueBy))
+                try await world.database.transaction { db in
+                    try DisputeReadingStore.note(["dp_1"], at: garbled.name, in: db)
+                }
+                try await world.disputes.follow.pass()
+                #expect(garbled.alarms(.dispute) == alarms)
+                #expect(try await world.number("SELECT count(*) FROM dispute_readings") == 0)
+            }
+            let dispute: DisputeRecord = try #require(try await world.disputes(of: paid.id).first)
+            #expect(dispute.status == .underReview)
+            await #expect(throws: RespondToDispute.Failure.state(.underReview)) { try await world.contest(dispute.id) }
+        }
+    }
+
     @Test("settlement lines count") func settlements() async throws {
         let garbled = GarbledProvider("garbled_settlements")
         garbled.garble([.settlement])

@@ -50,6 +50,7 @@ import Testing
         let found: CardForm = try #require(try form("pk_test_1"))
         #expect(found.name == "stripe" && found.key == "pk_test_1")
         #expect(found.script.hasPrefix("https://js.stripe.com/") && found.script.contains("advancedFraudSignals=false"))
+        #expect(found.scripts == ["https://*.js.stripe.com"])
         for key in ["pk_live_1", "sk_test_1", "rk_test_1"] {
             #expect(throws: ServiceConfiguration.Invalid.self) { try form(key) }
         }

@@ -176,6 +176,24 @@ import Testing
         }
     }
 
+    @Test("a case of nothing is written off without an entry") func writeOffOfNothing() async throws {
+        try await Self.withDifference({ world, paid in
+            [
+                try world.line("t1", .charge, 1_299, own: paid.attemptID.rawValue),
+                try world.line("t2", .charge, 50, fee: 50),
+            ]
+        }) { world, _, _, _ in
+            #expect(try await world.cases() == ["not_booked open 0"])
+            try await world.take(.writeOff, .notBooked)
+            #expect(try await world.cases() == ["not_booked written_off 0"])
+            #expect(try await world.lines().last == "t2 written_off")
+            #expect(
+                try await world.number(
+                    "SELECT count(*) FROM reconciliation_cases WHERE write_off_entry_id IS NOT NULL") == 0)
+            #expect(try await world.texts("SELECT role FROM settlement_entries WHERE line_id = 't2'").isEmpty)
+        }
+    }
+
     @Test("between two that may be it nothing is chosen") func ambiguous() async throws {
         try await withPayments { world in
             let customer: CustomerID = try await world.payer()

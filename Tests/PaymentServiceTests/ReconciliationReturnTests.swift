@@ -89,6 +89,42 @@ import Testing
         }
     }
 
+    @Test("what a dispute took beside a refund leaves nothing on the exchange account once the refund has failed")
+    func besideDispute() async throws {
+        try await withPayments { world in
+            let paid: PaymentRecord = try await Exchange.pounds(world, 10_000)
+            _ = try await world.refund(paid.id, 3_000)
+            let refund: String = try #require(try await world.texts("SELECT id FROM refunds").first)
+            try await world.hear(world.told(paid, .lost, fee: nil))
+            let provider = ScriptedSettlements()
+            let reconcile: ReconcileProviders = world.reconciliation([provider])
+            let charge = "ch_\(paid.attemptID)"
+            provider.report([
+                try Exchange.line("t1", .charge, 12_500, 10_000, own: paid.attemptID.rawValue, after: 60),
+                try Exchange.line("t2", .refund, -3_900, -3_000, own: refund, after: 61),
+                try Exchange.line("t3", .dispute, -13_000, -10_000, source: "dp_1", taken: charge, after: 62),
+            ])
+            world.advance(days: 1)
+            try await reconcile.pass()
+            // Of what the dispute took 30 pounds, 39 dollars, were beyond what was left of the capture.
+            #expect(try await Exchange.held(world, Exchange.position, "GBP") == -3_000)
+            #expect(try await Self.dollars(world, Exchange.position) == 3_900)
+            try await Self.fail(refund, of: paid, in: world)
+            provider.report([
+                try Exchange.line("t4", .adjustment, 3_900, 3_000, own: refund, after: 2 * Self.day)
+            ])
+            world.advance(days: 2)
+            try await reconcile.pass()
+            #expect(try await world.lines().allSatisfy { $0.contains(" matched ") })
+            #expect(try await world.cases().isEmpty)
+            #expect(try await Exchange.held(world, Exchange.position, "GBP") == 0)
+            #expect(try await Self.dollars(world, Exchange.position) == 0)
+            #expect(try await Self.dollars(world, "expense:exchange_loss") == 500)
+            #expect(try await Self.dollars(world, "assets:provider:sandbox") == 12_500 - 13_000)
+            #expect(try await Exchange.violations(world) == [])
+        }
+    }
+
     /// The news that a refund has failed.
     private static func fail(_ refund: String, of paid: PaymentRecord, in world: PaymentWorld) async throws {
         let reference: String = try #require(

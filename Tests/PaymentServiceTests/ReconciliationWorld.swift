@@ -18,6 +18,7 @@ final class ScriptedSettlements: ProviderSettlements {
     let longestSettlementSpan: Duration = .seconds(400 * 86_400)
     private let lines = Mutex<[SettlementLine]>([])
     private let failing = Mutex<Bool>(false)
+    private let requests = Atomic<Int>(0)
     private let pageSize: Int
     private let lag: Duration
     private let lookBack: Duration
@@ -34,10 +35,13 @@ final class ScriptedSettlements: ProviderSettlements {
 
     func report(_ new: [SettlementLine]) { lines.withLock { $0 += new } }
     func fail(_ fails: Bool) { failing.withLock { $0 = fails } }
+    /// How often it was asked for lines.
+    var asked: Int { requests.load(ordering: .relaxed) }
 
     func settlementHorizon(at now: Instant) -> Instant { now - lag }
 
     func settlementLines(in window: SettlementWindow) async throws(ProviderFault) -> ProviderSettlementPage {
+        requests.add(1, ordering: .relaxed)
         if failing.withLock({ $0 }) { throw .timedOut }
         let all: [SettlementLine] = lines.withLock { $0 }.filter {
             $0.occurredAt >= window.from - lookBack && $0.occurredAt < window.to

@@ -3,6 +3,7 @@ import HTTPKit
 import PaymentContract
 import PaymentDisputes
 import PaymentDomain
+import PaymentReconciliation
 import PaymentRecords
 import PaymentService
 import Postgres
@@ -100,6 +101,40 @@ import Testing
             }
             let status: FollowUpStatus = end == .made ? .succeeded : .failed
             #expect(try await ended.value?.status == status)
+        }
+    }
+
+    @Test("a refund that failed waits for the matching of its provider's lines before it locks its payment")
+    func bouncedBesideMatching() async throws {
+        try await withMigratedDatabase(service: "Payment") { lent in
+            let world = PaymentWorld(lent.pool)
+            let payment: PaymentRecord = try await world.paid(world.payer())
+            _ = try await world.refund(payment.id, 300)
+            try await world.reconciliation([ScriptedSettlements()]).pass()
+            let reference: String = try #require(try await world.texts("SELECT provider_reference FROM refunds").first)
+            try await world.execute(
+                "UPDATE sandbox_refunds SET failure_code = 'account_closed', failed_at = \(world.clock.now)")
+            let told = ProviderRefund(
+                reference: reference, taken: "ch_\(payment.attemptID)", refundID: nil,
+                amount: Money(minor: 300, currency: .usd), state: .failed(code: "account_closed"))
+            let cursor: SQL = "SELECT provider FROM settlement_cursors WHERE provider = 'sandbox'"
+            let undone: Task<Void, any Error> = try await holding(cursor, in: lent, world) {
+                let undone = Task { try await world.work.news.refund(told, at: "sandbox") }
+                try await eventually(within: .seconds(8), "it waits") {
+                    try await world.number(
+                        """
+                        SELECT count(*) FROM pg_stat_activity
+                        WHERE datname = current_database() AND wait_event_type = 'Lock'
+                        """) == 1
+                }
+                #expect(
+                    try await world.number(
+                        "SELECT count(*) FROM (SELECT id FROM payments FOR UPDATE SKIP LOCKED) AS free") == 1)
+                return undone
+            }
+            try await undone.value
+            #expect(try await world.texts("SELECT status FROM refunds") == ["failed"])
+            #expect(try await world.booked(payment.id) == ["payment", "refund", "refund_failure"])
         }
     }
 

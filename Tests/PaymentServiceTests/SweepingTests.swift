@@ -215,6 +215,64 @@ import Testing
         }
     }
 
+    @Test("so are releases, of which none is told to be overdue for that") func failingReleases() async throws {
+        try await withPayments { world in
+            let held: PaymentRecord = try await world.authorized(world.payer())
+            world.provider.turn(.away)
+            #expect(try await world.cancel(held.id).status == .canceling)
+            let patient: PaymentUseCases = Self.patient(world)
+            func step(back seconds: Int) async throws {
+                try await world.execute("UPDATE payments SET stepped_at = now() - make_interval(secs => \(seconds))")
+            }
+            for wait in Self.waits {
+                try await step(back: wait.seconds)
+                try await patient.sweep.pass()
+                let taken: Int = try await world.number(
+                    "SELECT count(*) FROM payments WHERE stepped_at > now() - interval '1 minute'")
+                #expect(taken == (wait.isOver ? 1 : 0), "\(wait)")
+            }
+            let violations: [String] = try await world.violations()
+            #expect(!violations.contains { $0.contains("whose time is over") })
+            world.provider.turn(.well)
+            try await step(back: 481)
+            try await patient.sweep.pass()
+            #expect(try await world.payment(held.id).status == .canceled)
+        }
+    }
+
+    @Test("a provider that does not say whether it closes a page whose time is over is asked ever more rarely")
+    func failingExpiries() async throws {
+        let pages = PagesProvider()
+        try await withPayments(beside: [pages]) { world in
+            let (payment, _, _) = try await world.onPage()
+            let patient = PaymentUseCases(
+                pool: world.database, providers: world.providers, clock: world.clock,
+                policy: SweepPolicy(
+                    silenceSeconds: 60, offSessionSilenceSeconds: 60, lostSeconds: 60, fallback: .block),
+                logger: world.logger)
+            world.clock.set(PaymentWorld.start.adding(.seconds(86_401)))
+            pages.goAway(true)
+            // The customer is looked for at another time.
+            let late: SQL = "look_at = now() + interval '1 hour', stepped_at = now() - interval '61 seconds'"
+            for seconds: Int in [60, 120, 240] {
+                let asked: Int = pages.asked
+                try await world.execute("UPDATE payments SET expire_at = now(), \(late)")
+                try await patient.sweep.pass()
+                #expect(pages.asked == asked + 1)
+                #expect(
+                    try await world.number("SELECT extract(epoch FROM expire_at - stepped_at)::int FROM payments")
+                        == seconds)
+                try await world.execute("UPDATE payments SET \(late)")
+                try await patient.sweep.pass()
+                #expect(pages.asked == asked + 1, "it is not yet time")
+            }
+            pages.goAway(false)
+            try await world.execute("UPDATE payments SET expire_at = now(), \(late)")
+            try await patient.sweep.pass()
+            #expect(try await world.payment(payment.id).decline == .actionExpired)
+        }
+    }
+
     @Test("whoever is not late is left alone") func notLate() async throws {
         try await withPayments { world in
             let customer: CustomerID = try await world.payer()

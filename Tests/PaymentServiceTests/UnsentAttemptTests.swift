@@ -1,4 +1,5 @@
 import BillingCore
+import JSON
 import PaymentContract
 import PaymentDomain
 import PaymentRecords
@@ -75,6 +76,57 @@ import Testing
             #expect(try await world.payment(payment.id).status == .canceled)
             #expect(try await world.number("SELECT count(*) FROM sandbox_charges") == 0)
             #expect(try await world.booked(payment.id) == [])
+            #expect(try await world.violations() == [])
+        }
+    }
+
+    /// A link's payment whose provider cannot be reached; Fraud has let it pass.
+    private func unsentOnPage(_ world: PaymentWorld) async throws -> (visit: Visit, payment: PaymentRecord) {
+        let visit = Visit(world.code(try await world.link(await world.customer())))
+        let seen: JSONValue = try await world.pay(visit, try await world.card(visit))
+        let id = PaymentID(unchecked: seen["payment"]?["id"]?.stringValue ?? "")
+        world.provider.turn(.unreachable)
+        await world.decide(try await world.payment(id))
+        try await eventually(within: .seconds(10), "it is known that nothing was sent") {
+            try await world.number("SELECT count(*) FROM payment_attempts WHERE unsent") == 1
+        }
+        return (visit, try await world.payment(id))
+    }
+
+    @Test("are given up on a link's page at once, and the link is paid in another way", arguments: [false, true])
+    func givenUp(byMerchant: Bool) async throws {
+        try await withPayments { world in
+            let (visit, payment): (Visit, PaymentRecord) = try await unsentOnPage(world)
+            #expect(try await world.look(visit)["payment"]?["cancelable"] == .bool(true))
+            if byMerchant {
+                #expect(try await world.cancel(payment.id).status == .canceled)
+            } else {
+                let seen: JSONValue = try await world.giveUp(visit)
+                #expect(seen["payment"]?["status"]?.stringValue == "canceled")
+            }
+            world.provider.turn(.well)
+            try await world.work.sweep.pass()
+            #expect(try await world.payment(payment.id).status == .canceled)
+            #expect(try await world.number("SELECT count(*) FROM sandbox_charges") == 0)
+            let paid: PaymentRecord = try await world.payNow(visit)
+            #expect(paid.status == .succeeded && paid.id != payment.id)
+            #expect(try await world.violations() == [])
+        }
+    }
+
+    @Test("fail where their customer is there, and nobody is charged hours later") func leftByCustomer() async throws {
+        try await withPayments { world in
+            let (visit, payment): (Visit, PaymentRecord) = try await unsentOnPage(world)
+            _ = try letHoursPass(world, payment)
+            world.provider.turn(.well)
+            try await world.work.sweep.pass()
+            let failed: PaymentRecord = try await world.payment(payment.id)
+            #expect(failed.status == .failed && failed.declineCode == "processing_error" && failed.attempts == 1)
+            #expect(try await world.number("SELECT count(*) FROM sandbox_charges") == 0)
+            // Other tests may have brought the ids, and so this clock, beyond the end of the card.
+            world.clock.set(PaymentWorld.start)
+            #expect(try await world.payNow(visit).status == .succeeded)
+            #expect(try await world.number("SELECT count(*) FROM sandbox_charges") == 1)
             #expect(try await world.violations() == [])
         }
     }

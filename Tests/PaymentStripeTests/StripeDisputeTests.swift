@@ -41,7 +41,7 @@ import Testing
     private static let statuses: [(String, DisputeStatus, Bool)] = [
         ("warning_needs_response", .inquiry, true), ("warning_under_review", .inquiry, false),
         ("warning_closed", .closed, false), ("needs_response", .needsResponse, true),
-        ("under_review", .underReview, false), ("appeal_needs_response", .needsResponse, true),
+        ("under_review", .underReview, false), ("appeal_needs_response", .underReview, false),
         ("appeal_under_review", .underReview, false), ("won", .won, false),
         ("lost", .lost, false),
     ]
@@ -51,6 +51,7 @@ import Testing
         let world = StripeWorld(.answer(200, Self.dispute(row.status)))
         let told: ProviderDispute = try #require(try await world.adapter.readDispute("dp_1"))
         #expect(told.stage == row.stage && (told.evidenceDueBy != nil) == row.awaitsEvidence)
+        #expect((told.appealDueBy != nil) == (row.status == "appeal_needs_response"))
         #expect(told.taken == "pi_1" && told.paymentID?.rawValue == Self.payment)
         #expect(told.amount == Money(minor: 1_999, currency: .usd))
         #expect(world.transport.requests[0].url.contains("expand[0]=payment_intent"))

@@ -101,10 +101,9 @@ import Testing
             "txn_1", category: "charge", amount: 10_000, fee: 320, source: Self.captured())
         let part: String = Self.entry("txn_1", category: "charge", amount: 6_000, fee: 204, source: Self.captured())
         let two = StripeWorld(Self.list([whole, rest], more: true), Self.refunds(rest))
-        let one = StripeWorld(Self.list([part]), Self.list([]))
-        // Captured in parts, each by a movement of its own; the rest was taken back from none of them.
-        let parts = StripeWorld(Self.list([part]), Self.refunds(rest))
-        for world in [two, one, parts] {
+        // As it is since the API version basil: no refunds are read.
+        let one = StripeWorld(Self.list([part]))
+        for world in [two, one] {
             let page: ProviderSettlementPage = try await world.adapter.settlementLines(in: Self.span)
             #expect(page.lines.map(\.id) == ["txn_1"] && page.lines.map(\.kind) == [.charge])
             #expect(page.lines.map(\.gross.minor) == [6_000] && page.lines.map(\.fee.minor) == [204])
@@ -130,6 +129,25 @@ import Testing
         let line: SettlementLine = try #require(try await world.adapter.settlementLines(in: Self.span).lines.first)
         #expect(line.gross == Money(minor: 6_510, currency: .usd))
         #expect(line.asked == Money(minor: 6_000, currency: .eur))
+        // Over the part alone: there is no refund of the rest, or it was taken back from another movement.
+        let part: String = Self.entry(
+            "txn_1", category: "charge", amount: 6_510, source: Self.captured("eur"), rate: "1.085")
+        for refunds in [Self.list([]), Self.refunds(rest)] {
+            let world = StripeWorld(Self.list([part]), refunds)
+            let page: ProviderSettlementPage = try await world.adapter.settlementLines(in: Self.span)
+            #expect(page.lines == [line])
+            #expect(world.transport.left == 0)
+        }
+    }
+
+    @Test("one of several captures is a line of its own, and no refunds are read for it") func oneOfSeveral()
+        async throws
+    {
+        let world = StripeWorld(
+            Self.list([Self.entry("txn_1", category: "charge", amount: 2_000, fee: 88, source: Self.captured())]))
+        let page: ProviderSettlementPage = try await world.adapter.settlementLines(in: Self.span)
+        #expect(page.lines.map(\.gross.minor) == [2_000])
+        #expect(world.transport.requests.count == 1)
     }
 
     @Test("a charge that failed is taken back at what it was, under its name") func failedCharge() async throws {

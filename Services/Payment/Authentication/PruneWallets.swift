@@ -10,6 +10,8 @@ package struct PruneWallets: Sendable {
     /// Beyond the end of a token's time: machines' clocks differ.
     private static let slack: Duration = .seconds(3_600)
     private static let refusalsKept: Duration = .seconds(90 * 86_400)
+    /// Audit lines that are kept, whatever their age.
+    private static let maxRefusals = 100_000
     /// The states in which a provider may be asked about a charge again: a cancellation that comes too late is one.
     private static let asked: [String] = ["created", "processing", "requires_action", "canceling"]
 
@@ -51,7 +53,9 @@ package struct PruneWallets: Sendable {
             try db.enqueue(
                 """
                 DELETE FROM wallet_refusals WHERE id IN (SELECT id FROM wallet_refusals
-                    WHERE refused_at < \(now - Self.refusalsKept) LIMIT \(Self.passLimit) FOR UPDATE SKIP LOCKED)
+                    WHERE refused_at < \(now - Self.refusalsKept)
+                        OR id <= (SELECT max(id) FROM wallet_refusals) - \(Self.maxRefusals)::bigint
+                    LIMIT \(Self.passLimit) FOR UPDATE SKIP LOCKED)
                 """)
         }
     }

@@ -119,6 +119,7 @@ extension AlarmedProvider: ProviderCardForm where Provider: ProviderCardForm {
 
 extension AlarmedProvider: ProviderDisputes where Provider: ProviderDisputes {
     var disputesPolledEvery: Duration { provider.disputesPolledEvery }
+    var longestDisputeCall: Duration { provider.longestDisputeCall }
 
     func readDispute(_ reference: String) async throws(ProviderFault) -> ProviderDispute? {
         try await heard(.dispute) { () throws(ProviderFault) in try await provider.readDispute(reference) }
@@ -139,6 +140,7 @@ extension AlarmedProvider: ProviderDisputes where Provider: ProviderDisputes {
 
 extension AlarmedProvider: ProviderSettlements where Provider: ProviderSettlements {
     var longestSettlementSpan: Duration { provider.longestSettlementSpan }
+    var reportsDays: Bool { provider.reportsDays }
 
     func settlementHorizon(at now: Instant) -> Instant { provider.settlementHorizon(at: now) }
 

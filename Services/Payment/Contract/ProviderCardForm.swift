@@ -9,15 +9,20 @@ package struct CardForm: Sendable, Equatable {
     package let key: String
     /// The address of the script.
     package let script: String
+    /// Origins that the script loads parts of itself from, beside its own.
+    package let scripts: [String]
     /// Origins that the script's fields are framed from, beside its own.
     package let frames: [String]
     /// Origins that the script asks.
     package let asks: [String]
 
-    package init(name: String, key: String, script: String, frames: [String], asks: [String]) {
+    package init(
+        name: String, key: String, script: String, scripts: [String], frames: [String], asks: [String]
+    ) {
         self.name = name
         self.key = key
         self.script = script
+        self.scripts = scripts
         self.frames = frames
         self.asks = asks
     }

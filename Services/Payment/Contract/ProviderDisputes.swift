@@ -5,6 +5,9 @@ package import PaymentDomain
 package protocol ProviderDisputes: PaymentProvider {
     /// How long it is not asked again what has changed.
     var disputesPolledEvery: Duration { get }
+    /// How long one of the calls below may take, with all its repeats, before whoever made it must be gone. Until then no
+    /// other instance reads the same dispute, or hands in the same response.
+    var longestDisputeCall: Duration { get }
 
     /// Reads a dispute as it is now; `nil` when the provider knows none of that name.
     func readDispute(_ reference: String) async throws(ProviderFault) -> ProviderDispute?
@@ -15,6 +18,11 @@ package protocol ProviderDisputes: PaymentProvider {
     /// The disputes that were raised or changed since a place in the provider's news; `nil` asks for the first page of
     /// all it still tells of. Naming one that has not changed does no harm, leaving one out does.
     func changedDisputes(since cursor: String?) async throws(ProviderFault) -> ChangedDisputes
+}
+
+extension ProviderDisputes {
+    /// One whose books are here answers at once.
+    package var longestDisputeCall: Duration { .zero }
 }
 
 /// Evidence to hand in.

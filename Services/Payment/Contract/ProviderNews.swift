@@ -82,10 +82,12 @@ package struct ProviderDispute: Sendable, Equatable {
     package let evidenceDueBy: Instant?
     /// When the provider last changed it, by its own clock; `nil` where it does not tell.
     package let changedAt: Instant?
+    /// Until when the bank's decision can be appealed against at the provider's own pages; `nil` when it can't be.
+    package let appealDueBy: Instant?
 
     package init(
         reference: String, taken: String, paymentID: PaymentID? = nil, amount: Money, fee: Money?, reason: String,
-        stage: Stage, openedAt: Instant, evidenceDueBy: Instant?, changedAt: Instant? = nil
+        stage: Stage, openedAt: Instant, evidenceDueBy: Instant?, changedAt: Instant? = nil, appealDueBy: Instant? = nil
     ) {
         self.reference = reference
         self.taken = taken
@@ -97,12 +99,14 @@ package struct ProviderDispute: Sendable, Equatable {
         self.stage = stage
         self.openedAt = openedAt
         self.evidenceDueBy = evidenceDueBy
+        self.appealDueBy = appealDueBy
     }
 
     /// The same over another amount.
     package func over(_ amount: Money) -> ProviderDispute {
         ProviderDispute(
             reference: reference, taken: taken, paymentID: paymentID, amount: amount, fee: fee, reason: reason,
-            stage: stage, openedAt: openedAt, evidenceDueBy: evidenceDueBy, changedAt: changedAt)
+            stage: stage, openedAt: openedAt, evidenceDueBy: evidenceDueBy, changedAt: changedAt,
+            appealDueBy: appealDueBy)
     }
 }

@@ -7,6 +7,9 @@ package protocol ProviderSettlements: Sendable {
     var name: String { get }
     /// The longest span of time it can be asked for at once.
     var longestSettlementSpan: Duration { get }
+    /// Whether it reports whole days, each as soon as it is over by the business clock. Such reports are read at that moment,
+    /// others at intervals.
+    var reportsDays: Bool { get }
 
     /// Up to when its reports are complete: what it adds later happened later.
     func settlementHorizon(at now: Instant) -> Instant
@@ -20,6 +23,9 @@ package protocol ProviderSettlements: Sendable {
 }
 
 extension ProviderSettlements {
+    /// Its reports move on with the time.
+    package var reportsDays: Bool { false }
+
     /// Charges are not read by what their lines call them.
     package func chargeName(source: String?, taken: String?) -> String? { nil }
 }

@@ -19,7 +19,7 @@ package struct AdjustmentInput: JSONInput {
         if let occurredAt, occurredAt < Self.earliest {
             f.refuse("occurred_at", code: "too_early", message: "must not be before \(Self.earliest.rfc3339)")
         }
-        if f.isDescribing || f.hasFaults { return }
+        if f.isDescribing || f.isFaulty("lines") { return }
         var sums: [Currency: Int128] = [:]
         for line in lines { sums[line.amount.currency, default: 0] += Int128(line.amount.minor) }
         for (currency, sum) in sums.sorted(by: { $0.key.code < $1.key.code }) where sum != 0 {

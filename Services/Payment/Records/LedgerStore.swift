@@ -96,10 +96,13 @@ package enum LedgerStore {
 
     /// Undoes all that was booked of a refund, line by line: its entry, and what its settlement came to since. Whoever
     /// reverses one of them by hand at the same time comes before, and is seen here, or after, and is refused.
-    /// - Parameter payment: Its row is locked.
+    /// - Parameters:
+    ///   - payment: Its row is locked.
+    ///   - more: Lines that sum to zero, and follow from it.
     /// - Returns: Whether there was anything to undo: not where a person has reversed it.
     package static func undo(
-        refund: String, of payment: PaymentID, at now: Instant, in db: borrowing PostgresTransaction
+        refund: String, of payment: PaymentID, with more: [Posting] = [], at now: Instant,
+        in db: borrowing PostgresTransaction
     ) throws -> Bool {
         let id = JournalEntryID.new(at: now)
         _ = try db.execute(
@@ -123,9 +126,15 @@ package enum LedgerStore {
         try db.enqueue(
             """
             INSERT INTO journal_lines (entry_id, position, account, currency, amount, occurred_at)
-            SELECT \(id), (row_number() OVER (ORDER BY l.entry_id, l.position))::smallint, l.account, l.currency,
-                -l.amount, \(now)::timestamptz
-            FROM journal_lines l WHERE l.entry_id IN (\(booked))
+            SELECT \(id), (row_number() OVER (ORDER BY l.part, l.entry_id, l.place))::smallint, l.account, l.currency,
+                l.amount, \(now)::timestamptz
+            FROM (
+                SELECT 1 AS part, j.entry_id, j.position::bigint AS place, j.account, j.currency, -j.amount AS amount
+                FROM journal_lines j WHERE j.entry_id IN (\(booked))
+                UNION ALL
+                SELECT 2, '', n.place, n.account, n.currency, n.amount
+                FROM unnest(\(more.map(\.account))::text[], \(more.map(\.amount.currency.code))::text[],
+                    \(more.map(\.amount.minor))::bigint[]) WITH ORDINALITY AS n(account, currency, amount, place)) AS l
             """)
         return true
     }

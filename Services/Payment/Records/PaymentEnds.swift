@@ -41,7 +41,8 @@ extension PaymentStore {
         return Set(released)
     }
 
-    /// Notes that a further attempt was asked for of payments that are being released, their rows locked.
+    /// Notes that a further attempt was asked for of payments that are being released, or whose attempt is to end first, their
+    /// rows locked.
     package static func noteCollectAgain(_ payments: [PaymentID], in db: borrowing PostgresTransaction) throws {
         guard !payments.isEmpty else { return }
         try db.enqueue(
@@ -100,6 +101,15 @@ extension PaymentStore {
     /// Whether a payment is one of an instalment plan: an instalment, or what pays the plan off.
     package static func isOfPlan(_ id: PaymentID, in db: borrowing PostgresTransaction) throws -> Bool {
         try db.first("SELECT instalment_id IS NOT NULL FROM payments WHERE id = \(id)") { row in
+            try row.next()
+        } ?? false
+    }
+
+    /// Whether nothing has left for a provider of a payment under way, for certain. Under the lock on its row that stays so
+    /// until the transaction ends: who sends it takes the payment first.
+    package static func isUnsent(_ payment: PaymentRecord, in db: borrowing PostgresTransaction) throws -> Bool {
+        guard payment.status == .processing else { return false }
+        return try db.first("SELECT unsent FROM payment_attempts WHERE id = \(payment.attemptID)") { row in
             try row.next()
         } ?? false
     }

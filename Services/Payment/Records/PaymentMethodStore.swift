@@ -334,6 +334,27 @@ package enum PaymentMethodStore {
         ) { row in try row.next() } ?? false
     }
 
+    /// Whether the method of the payment `p` was given on a provider's form on a page, for one payment or for a plan's:
+    /// its provider charges such a card once, unless that charge went through and kept it.
+    package static let isOfForm: SQL = """
+        EXISTS (SELECT 1 FROM payment_methods m JOIN payment_link_cards c ON c.payment_method_id = m.id
+            WHERE m.id = p.payment_method_id AND m.type = 'card' AND m.wallet IS NULL AND m.provider_token <> ''
+                AND (m.single_use OR m.provider_customer IS NOT NULL))
+        """
+
+    /// Whether a card of a provider's form, good for one charge, was given to one already.
+    package static func isSpent(_ id: PaymentMethodID, in db: borrowing PostgresTransaction) throws -> Bool {
+        try db.first(
+            """
+            SELECT EXISTS (
+                SELECT 1 FROM payments p JOIN payment_attempts a ON a.payment_id = p.id
+                WHERE p.customer_id = m.customer_id AND a.payment_method_id = m.id)
+            FROM payment_methods m
+            WHERE m.id = \(id) AND m.single_use AND m.wallet IS NULL AND m.provider_token <> ''
+            """
+        ) { row in try row.next() } ?? false
+    }
+
     /// The query behind ``resolve(_:wallets:onPage:in:)``, for callers that send it with another.
     package static func resolution(
         of questions: [(customer: CustomerID, method: PaymentMethodID?)], wallets: Bool, onPage: Bool = false

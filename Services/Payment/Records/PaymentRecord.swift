@@ -70,6 +70,9 @@ package struct PaymentRecord: PostgresRecord, Sendable {
     /// Who decided about it; `nil` while nobody has.
     package let review: ReviewDecision?
     package let createdAt: Instant
+    /// Before when the network of its card wants no other attempt after the failed one; `nil` where it has not said, and
+    /// where nobody has looked (``AttemptStore/retryTimes(of:in:)``).
+    package private(set) var retryAt: Instant?
 
     /// The columns in the order ``init(row:)`` reads them, of a table or alias named `p`.
     package static let columns: SQL = """
@@ -165,12 +168,22 @@ package struct PaymentRecord: PostgresRecord, Sendable {
         createdAt = try row.next()
     }
 
+    /// The payment with what its card's network has said of a next attempt.
+    package func with(retryAt: Instant?) -> PaymentRecord {
+        var told: PaymentRecord = self
+        told.retryAt = retryAt
+        return told
+    }
+
     /// Why the last attempt failed.
     package var decline: Decline? { declineCode.map(Decline.init(code:)) }
 
     /// Whether the last attempt failed for want of its customer's authentication: a next one with the customer authenticates.
-    package var wantsCustomer: Bool {
-        status == .failed && (decline == .authenticationRequired || decline == .authenticationFailed)
+    package var wantsCustomer: Bool { status == .failed && lackedCustomer }
+
+    /// Whether the last attempt failed for that, the payment given up since or not.
+    package var lackedCustomer: Bool {
+        wasRefused && (decline == .authenticationRequired || decline == .authenticationFailed)
     }
 
     /// Whether the last attempt failed and no other has begun, given up since or not.

@@ -197,6 +197,11 @@ package enum PaymentStore {
             """)
     }
 
+    /// Has the first attempt of a payment that was just stored authenticate its customer.
+    package static func askForCustomer(_ id: PaymentID, in db: borrowing PostgresTransaction) throws {
+        try db.enqueue("UPDATE payments SET step_up_state = \(StepUpState.due.rawValue) WHERE id = \(id)")
+    }
+
     /// Has the outcome of a failed payment's attempt, its row locked, read again: it is due at once, and the sweeper's where
     /// nobody else reads it.
     package static func reopen(_ payment: PaymentRecord, in db: borrowing PostgresTransaction) throws {
@@ -307,18 +312,20 @@ package enum PaymentStore {
         ) { row in try row.next() }
     }
 
-    /// Newest first, after a cursor.
+    /// Newest first, after a cursor; made from one moment on and before another, by their ids.
     package static func list(
         customer: CustomerID? = nil, invoice: InvoiceID? = nil, subscription: SubscriptionID? = nil,
-        status: PaymentStatus? = nil, risk: RiskVerdict.Decision? = nil, after: PaymentID?, limit: Int,
-        in db: borrowing PostgresTransaction
+        status: PaymentStatus? = nil, risk: RiskVerdict.Decision? = nil, from: Instant? = nil, to: Instant? = nil,
+        after: PaymentID?, limit: Int, in db: borrowing PostgresTransaction
     ) throws -> [PaymentRecord] {
+        let since: SQL? = from.map { "p.id >= \(PaymentID.first(at: $0))" }
+        let until: SQL? = to.map { "p.id < \(PaymentID.first(at: $0))" }
         // Written out: the partial indexes of what is under way serve no parameter.
         let standing: SQL? = status.map { SQL(stringLiteral: "p.status = '\($0.rawValue)'") }
         let matching: SQL = .matching(
             customer.map { "p.customer_id = \($0)" }, invoice.map { "p.invoice_id = \($0)" },
             subscription.map { "p.subscription_id = \($0)" }, standing,
-            risk.map { "p.risk_decision = \($0.rawValue)" }, after.map { "p.id < \($0)" })
+            risk.map { "p.risk_decision = \($0.rawValue)" }, since, until, after.map { "p.id < \($0)" })
         return try db.query(
             "SELECT \(PaymentRecord.columns) FROM payments p \(matching) ORDER BY p.id DESC LIMIT \(limit)",
             as: PaymentRecord.self)

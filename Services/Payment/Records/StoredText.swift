@@ -19,12 +19,19 @@ extension NextAction {
         (try? parseJSON(text))?["url"]?.stringValue
     }
 
-    /// The kind's name.
-    package var kind: String {
+    /// The kinds by their names.
+    package enum Kind: String, Sendable, CaseIterable {
+        case redirect
+        case challenge = "three_d_secure"
+        case transfer
+    }
+
+    /// Its kind.
+    package var kind: Kind {
         switch self {
-        case .redirect: "redirect"
-        case .challenge: "three_d_secure"
-        case .transfer: "transfer"
+        case .redirect: .redirect
+        case .challenge: .challenge
+        case .transfer: .transfer
         }
     }
 

@@ -179,7 +179,7 @@ package enum PaymentConsistency {
                 "attempts whose payment has ended and for which a provider holds money"
             ),
             (
-                "SELECT count(*) FROM payments WHERE status = 'canceling' AND looks > 0",
+                "SELECT count(*) FROM payments WHERE status = 'canceling' AND look_at IS NOT NULL",
                 "holds whose time is over and that their provider does not release"
             ),
         ]

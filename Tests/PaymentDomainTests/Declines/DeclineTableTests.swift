@@ -21,6 +21,17 @@ import Testing
         }
     }
 
+    @Test("what the customer can do away with asks the customer to act, and names no data that are wrong") func lifted()
+    {
+        let lifted: [DeclineReason] = DeclineReason.all.filter { Decline(code: $0.code).canBeLifted }
+        #expect(
+            lifted.map(\.code).sorted() == [
+                "action_expired", "approval_needed", "blocked_by_cardholder", "call_issuer", "card_not_activated",
+                "customer_declined", "pin_try_exceeded",
+            ])
+        #expect(lifted.allSatisfy { $0.declineClass == .action })
+    }
+
     @Test("every class has a row, and the payer of a stolen card learns nothing") func classes() {
         #expect(Set(DeclineReason.all.map(\.declineClass)) == Set(Decline.Class.allCases))
         let told: Set<String> = Set(DeclineReason.all.map { Decline(code: $0.code).declineClass.rawValue })

@@ -36,7 +36,7 @@ enum PayPalReply: Sendable {
 
 /// Why PayPal will not: its error object.
 struct PayPalRefusal: Sendable, Equatable {
-    /// 400, 404 or 422.
+    /// 400, 404 or 422; 403 for what the payer has not consented to.
     let status: Int
     /// The first issue, or the error's name where it gives none.
     let code: String
@@ -114,7 +114,11 @@ struct PayPalClient: Sendable {
         case 200, 201: return .done(try PayPalWire.object(answer.body))
         case 204: return .done(nil)
         case 400, 404, 422: return .refused(try refusal(answer))
-        case 401, 403: throw .unauthorized(code: try refusal(answer).code)
+        case 401, 403:
+            let refusal: PayPalRefusal = try refusal(answer)
+            // The payer's consent is wanted: nothing is wrong with ours.
+            guard answer.status == 403, refusal.issue == .declined else { throw .unauthorized(code: refusal.code) }
+            return .refused(refusal)
         // What is asked in the wrong way says nothing of the resource.
         case 402...499: throw .rejected(code: try refusal(answer).code)
         default: throw .unusable("status \(answer.status)")

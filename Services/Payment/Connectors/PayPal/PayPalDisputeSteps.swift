@@ -23,6 +23,8 @@ extension PayPalAdapter: ProviderDisputes {
     static let disputeNewsFor: Duration = .seconds(179 * 86_400)
 
     package var disputesPolledEvery: Duration { .seconds(60) }
+    /// Some requests, of which the one that gets no answer is made four times at half a minute each.
+    package var longestDisputeCall: Duration { .seconds(300) }
 
     package func readDispute(_ reference: String) async throws(ProviderFault) -> ProviderDispute? {
         try await dispute(reference)?.told

@@ -103,7 +103,8 @@ struct PayPalTransaction {
     init(_ json: JSONValue) throws(ProviderFault) {
         let fields = PayPalFields(json, of: "transaction_info")
         let status: String = try fields.text("transaction_status")
-        guard ["S", "V"].contains(status) else {
+        // A payment that was refunded in part (F) or reversed (V) has moved all the same: what went back is listed for itself.
+        guard ["S", "V", "F"].contains(status) else {
             guard ["P", "D"].contains(status) else { throw .unusable("transaction_info.transaction_status") }
             line = nil
             return

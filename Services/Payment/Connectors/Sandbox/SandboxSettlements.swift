@@ -9,6 +9,8 @@ extension SandboxKeeper {
     /// Any span.
     package var longestSettlementSpan: Duration { .seconds(36_500 * 86_400) }
 
+    package var reportsDays: Bool { true }
+
     /// The last midnight, UTC, once what was under way then has ended.
     package func settlementHorizon(at now: Instant) -> Instant { SandboxDays.start(of: now - SandboxDays.delay) }
 

@@ -9,6 +9,7 @@ extension StripeAdapter: ProviderCardForm {
         configuration.publishableKey.map { key in
             CardForm(
                 name: name, key: key, script: "https://js.stripe.com/v3/?advancedFraudSignals=false",
+                scripts: ["https://*.js.stripe.com"],
                 frames: ["https://*.js.stripe.com", "https://hooks.stripe.com"], asks: ["https://api.stripe.com"])
         }
     }

@@ -18,6 +18,8 @@ extension StripeAdapter: ProviderDisputes {
     static let eventsKeptFor: Duration = .seconds(29 * 86_400)
 
     package var disputesPolledEvery: Duration { .seconds(60) }
+    /// Some requests, of which the one that gets no answer is made four times at half a minute each.
+    package var longestDisputeCall: Duration { .seconds(300) }
 
     package func readDispute(_ reference: String) async throws(ProviderFault) -> ProviderDispute? {
         try await dispute(reference)?.told
@@ -149,18 +151,19 @@ extension StripeDispute {
         ProviderDispute(
             reference: id, taken: payment ?? charge, paymentID: paymentID, amount: amount, fee: fee, reason: reason,
             stage: stage, openedAt: created, evidenceDueBy: status.awaitsEvidence ? evidenceDue : nil,
-            changedAt: changedAt)
+            changedAt: changedAt, appealDueBy: status == .appealNeedsResponse ? evidenceDue : nil)
     }
 
-    /// Where the dispute stands in common words. An appeal is the same dispute again. One that was prevented is lost
-    /// where it has taken money (Visa's Rapid Dispute Resolution), which its movements of the balance tell.
+    /// Where the dispute stands in common words. An appeal is the same dispute, still under review: its evidence is another
+    /// (docs.stripe.com/disputes/arbitration), which is not handed in from here. One that was prevented is lost where it has
+    /// taken money (Visa's Rapid Dispute Resolution), which its movements of the balance tell.
     var stage: DisputeStatus {
         switch status {
         case .warningNeedsResponse, .warningUnderReview: .inquiry
         case .warningClosed: .closed
         case .prevented: moved?.isNegative == true ? .lost : .closed
-        case .needsResponse, .appealNeedsResponse: .needsResponse
-        case .underReview, .appealUnderReview: .underReview
+        case .needsResponse: .needsResponse
+        case .underReview, .appealNeedsResponse, .appealUnderReview: .underReview
         case .won: .won
         case .lost: .lost
         }
@@ -169,7 +172,7 @@ extension StripeDispute {
 
 extension StripeDispute.Status {
     /// Whether evidence can be handed in.
-    var awaitsEvidence: Bool { self == .warningNeedsResponse || self == .needsResponse || self == .appealNeedsResponse }
+    var awaitsEvidence: Bool { self == .warningNeedsResponse || self == .needsResponse }
 }
 
 extension ProviderDispute {

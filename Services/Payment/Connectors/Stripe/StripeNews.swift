@@ -78,8 +78,9 @@ extension ProviderRefund {
     /// Why a hold that was released gives nothing back.
     private static let uncaptured = "uncaptured"
 
-    /// What a capture left of its authorization is a refund at Stripe, too, and so is a hold that was released; nothing
-    /// was taken that they would give back. The movement of any other refund may be missing for a moment, too.
+    /// With API versions before `basil`, what a capture left of its authorization was a refund at Stripe, too, and so was a
+    /// hold that was released; nothing was taken that they would give back. The movement of any other refund may be missing
+    /// for a moment, too.
     private static func state(_ fields: StripeFields) throws(ProviderFault) -> State {
         let category: String? = try fields.optionalFields("balance_transaction")?.text("reporting_category")
         if category == StripeBalanceEntry.partialCaptureReversal {
@@ -99,7 +100,7 @@ extension ProviderRefund {
 }
 
 extension StripeAdapter {
-    /// Reads a refund back, whoever made it. One that Stripe made of what a capture left, or of a hold that was
+    /// Reads a refund back, whoever made it. One that Stripe once made of what a capture left, or of a hold that was
     /// released, has failed: it gives nothing back.
     package func refund(named reference: String) async throws(ProviderFault) -> ProviderRefund? {
         var form = StripeForm()

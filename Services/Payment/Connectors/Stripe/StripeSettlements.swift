@@ -44,9 +44,11 @@ extension StripeAdapter: ProviderSettlements {
     }
 
     /// What takes back the rest of a charge's movement that is over the whole authorization, though a part was
-    /// captured. Stripe makes both movements with the capture (docs.stripe.com/reports/reporting-categories), and a
-    /// refund for the second.
-    /// - Returns: `nil` where all was captured, and where the movement is over the captured part alone.
+    /// captured. With API versions before `basil` Stripe made both movements with the capture
+    /// (docs.stripe.com/reports/reporting-categories), and a refund for the second; since then there is one, over what
+    /// was captured (docs.stripe.com/changelog/basil/2025-03-31).
+    /// - Returns: `nil` where all was captured, and where the movement is over the captured part alone. That is seen by the
+    ///   amounts where nothing was converted; otherwise the refunds are read.
     private func reversal(
         of entry: StripeBalanceEntry, _ object: StripeFields?
     ) async throws(ProviderFault) -> StripeBalanceEntry? {
@@ -54,6 +56,8 @@ extension StripeAdapter: ProviderSettlements {
             let whole: Int64 = try object.optionalInteger("amount"),
             let captured: Int64 = try object.optionalInteger("amount_captured"), captured > 0, captured < whole
         else { return nil }
+        let part: Money = try object.money("amount_captured")
+        guard entry.amount.currency != part.currency || entry.amount.minor > part.minor else { return nil }
         let refund: StripeFields? = try await firstRefund(
             of: try object.id(of: "charge"), expanding: "data.balance_transaction"
         ) { (refund: StripeFields) throws(ProviderFault) -> Bool in

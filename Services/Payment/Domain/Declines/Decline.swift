@@ -18,6 +18,9 @@ public struct Decline: Hashable, Sendable {
 
         /// The class dunning goes by: what nobody knows is tried again like a soft decline.
         public var forDunning: Class { self == .unknown ? .soft : self }
+
+        /// What ``Decline/declineClass`` may be, and so what the API tells.
+        public static let told: [Class] = allCases.filter { $0.forDunning == $0 }
     }
 
     /// The reason, such as `insufficient_funds`.
@@ -64,6 +67,14 @@ public struct Decline: Hashable, Sendable {
     public static let noPaymentMethod = Decline(code: "no_payment_method")
     /// Declined with a code that no table has.
     public static let unknown = Decline(code: "unknown")
+
+    /// Whether its customer can do away with it, at the bank or on a page: the very same method may be good afterwards.
+    public var canBeLifted: Bool { Self.lifted.contains(code) }
+
+    private static let lifted: Set<String> = [
+        "action_expired", "approval_needed", "blocked_by_cardholder", "call_issuer", "card_not_activated",
+        "customer_declined", "pin_try_exceeded",
+    ]
 
     /// Whether it is us whom the provider refuses, not who pays.
     public var isOfOurs: Bool { self == .providerCredentials || self == .providerConfiguration }

@@ -84,7 +84,8 @@ enum CollectInvoices {
     /// Further attempts for unpaid invoices, with whatever method is the default now. So it is for one whose customer has not
     /// passed their challenge: they may have brought another card. Where they are on a provider's page, or it is about to let go
     /// of what it holds, the attempt begins once it has (``CancelPayment``). A payment that is under way or done is left
-    /// alone: a repeated or late request cannot charge twice. Who wanted another card tried asks again when it fails.
+    /// alone: a repeated or late request cannot charge twice. Where another card was brought, it is tried once an attempt that is
+    /// with the provider, or held for a review, has failed (``BookOutcomes``, ``CancelPayment``).
     static func again(
         _ events: [Envelope<SubscriptionCollectionDueV1>], at now: Instant,
         in db: borrowing PostgresTransaction
@@ -97,16 +98,21 @@ enum CollectInvoices {
             else { return nil }
             return payment
         }
+        let started: Set<InvoiceID> = Set(events.map(\.body).filter(\.isStartedByCustomer).map(\.invoiceID))
         let released: Set<PaymentID> = try PaymentStore.release(
             standing.filter { $0.status == .requiresAction && $0.canBeReleased }, in: db)
-        try PaymentStore.noteCollectAgain(
-            standing.map(\.id).filter(released.contains) + standing.filter { $0.status == .canceling }.map(\.id), in: db
-        )
+        let later: [PaymentRecord] = standing.filter { payment in
+            switch payment.status {
+            case .canceling: true
+            case .processing, .authorized: payment.invoiceID.map(started.contains) ?? false
+            default: released.contains(payment.id)
+            }
+        }
+        try PaymentStore.noteCollectAgain(later.map(\.id), in: db)
         let open: [PaymentRecord] = standing.filter {
             $0.status.after(.retry) != nil || ($0.status == .requiresAction && !$0.isHeldAtProvider)
         }
         let resolved: [ResolvedMethod] = try PaymentMethodStore.resolve(open.map { ($0.customerID, nil) }, in: db)
-        let started: Set<InvoiceID> = Set(events.map(\.body).filter(\.isStartedByCustomer).map(\.invoiceID))
         let attempts: [NextAttempt] = zip(open, resolved).compactMap { payment, resolved in
             resolved.method.map {
                 NextAttempt(

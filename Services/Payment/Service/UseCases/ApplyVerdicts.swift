@@ -181,7 +181,7 @@ package struct ApplyVerdicts: Sendable {
                 payment, payment.decline ?? .doNotTryAgain, retryAt: refusals[payment.id]?.retryAt, at: now)
         }
         try Outbox.append(events, in: db)
-        try waiters.answer(failed, in: db)
+        try waiters.answer(failed, retries: refusals.compactMapValues(\.retryAt), in: db)
         return approved.filter { refusals[$0.paymentID] == nil }
     }
 

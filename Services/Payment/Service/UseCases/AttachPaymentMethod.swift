@@ -38,8 +38,8 @@ package struct AttachPaymentMethod: Sendable {
                 guard let card: CardInput = input.card else {
                     throw Problem.invalid("card", code: "required", "is needed")
                 }
-                let method: PaymentMethodRecord = try method(
-                    card, of: input.customerID, isDefault: input.isDefault, agreed: input.acceptance, at: call.now)
+                let method: PaymentMethodRecord = record(
+                    of: card, for: input.customerID, isDefault: input.isDefault, agreed: input.acceptance, at: call.now)
                 return try await pool.transactionRetrying { db in try store(method, card, call.claim(), in: db) }
             }
         } catch Failure.unknownCustomer {
@@ -50,8 +50,13 @@ package struct AttachPaymentMethod: Sendable {
     /// What is kept of a card.
     /// - Throws: ``Problem`` for one that has expired, and where cards are not entered here.
     func method(
-        _ card: CardInput, of customer: CustomerID, isDefault: Bool, agreed: AcceptanceInput? = nil, at now: Instant
-    ) throws -> PaymentMethodRecord {
+        _ card: CardInput, of customer: CustomerID, isDefault: Bool, at now: Instant
+    ) throws(Problem) -> PaymentMethodRecord {
+        try admit(card, at: now)
+        return record(of: card, for: customer, isDefault: isDefault, agreed: nil, at: now)
+    }
+
+    private func admit(_ card: CardInput, at now: Instant) throws(Problem) {
         guard providers.capabilities(of: "sandbox") != nil else {
             throw Problem.invalid(
                 "card", code: "card_not_accepted", "cards are entered on the provider's form: give provider and token")
@@ -59,6 +64,11 @@ package struct AttachPaymentMethod: Sendable {
         guard !card.isExpired(at: now) else {
             throw Problem.invalid("card.exp_year", code: "expired_card", "the card has expired")
         }
+    }
+
+    private func record(
+        of card: CardInput, for customer: CustomerID, isDefault: Bool, agreed: AcceptanceInput?, at now: Instant
+    ) -> PaymentMethodRecord {
         let id = PaymentMethodID.new(at: now)
         return PaymentMethodRecord(
             id: id, customerID: customer, brand: card.number.brand,
@@ -84,6 +94,8 @@ package struct AttachPaymentMethod: Sendable {
             if case .replay(let stored) = result { return Reply(replaying: stored) }
             guard result == .fresh else { throw result.problem ?? Problem.idempotencyTwin }
         }
+        // A repeat has its answer, whether the card has expired meanwhile or not.
+        try admit(card, at: method.createdAt)
         try insert(method, card, in: db)
         let reply = Reply(status: 201, PaymentMethodResource(method))
         if let claim { try IdempotencyStore.complete([(claim, reply.stored)], in: db) }

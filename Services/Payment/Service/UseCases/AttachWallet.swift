@@ -9,10 +9,11 @@ import PaymentRecords
 import PaymentRouting
 import PaymentWallets
 import Postgres
+import Synchronization
 import Telemetry
 
 /// Accepts a wallet's token: it is checked and opened here, marked as seen, and what its one charge needs is kept sealed,
-/// all in one transaction. A token that is refused leaves an audit line and nothing else.
+/// all in one transaction. A token that is refused leaves an audit line and nothing else; of a flood only so many a minute.
 struct AttachWallet: Sendable {
     /// Why a token is refused.
     private struct Refusal: Error {
@@ -24,6 +25,7 @@ struct AttachWallet: Sendable {
     let providers: PaymentProviders
     let pool: PostgresPool
     let fingerprint: CardFingerprint
+    private let lines = RefusalLines()
     private let refused: Counter = Metrics.shared.counter(
         "wallet_tokens_refused_total", help: "Wallets' tokens that did not pass a check")
 
@@ -67,8 +69,10 @@ struct AttachWallet: Sendable {
             return try await pool.transactionRetrying { db in try work(db) }
         } catch let refusal as Refusal {
             refused.increment()
-            try await pool.transactionRetrying { db in
-                try WalletStore.refuse(wallet.type.rawValue, refusal.reason, of: customer, at: now, in: db)
+            if lines.mayWrite() {
+                try await pool.transactionRetrying { db in
+                    try WalletStore.refuse(wallet.type.rawValue, refusal.reason, of: customer, at: now, in: db)
+                }
             }
             throw Problem.invalid(
                 "wallet.token", code: "wallet_token_refused", "the token is refused: \(refusal.reason)")
@@ -134,6 +138,22 @@ struct AttachWallet: Sendable {
             bin: credential.number.issuerDigits, last4: credential.number.last4, expMonth: credential.expiry.month,
             expYear: credential.expiry.year, fingerprint: fingerprint(credential.number), provider: providers[0],
             providerToken: Self.noToken, isDefault: false, createdAt: now, providers: providers)
+    }
+}
+
+/// How many audit lines of refused tokens an instance writes, in real time: whoever has a link's code can have tokens refused
+/// without end, and a flood of them does not fill the disk.
+private final class RefusalLines: Sendable {
+    private static let maxPerMinute = 600
+    private let written = Mutex<(since: ContinuousClock.Instant, lines: Int)>((.now, 0))
+
+    func mayWrite() -> Bool {
+        let now: ContinuousClock.Instant = .now
+        return written.withLock { written in
+            if now - written.since >= .seconds(60) { written = (now, 0) }
+            written.lines += 1
+            return written.lines <= Self.maxPerMinute
+        }
     }
 }
 

@@ -41,7 +41,7 @@ package struct BookOutcomes: Sendable {
         let all: [Outcome] = Array(byAttempt.values)
         guard !all.isEmpty else { return next }
         let codes: [AttemptID: String] = pages?.codes(for: all) ?? [:]
-        let settled: [PaymentRecord] = try settle(all, codes, until: policy.end(from: now), in: db)
+        let settled: [PaymentRecord] = try settle(all, codes, at: now, in: db)
         let attempts: Set<AttemptID> = Set(settled.map(\.attemptID))
         let late: [PaymentRecord] = try LateOutcomes.take(
             all.filter { !attempts.contains($0.attempt.request.idempotencyKey) }, at: now, in: db)
@@ -70,7 +70,7 @@ package struct BookOutcomes: Sendable {
                 moved.compactMap { goingOn.contains($0.id) ? nil : Self.event($0, byAttempt[$0.attemptID], now) },
                 urgency: isAwaited ? .waitedFor : .background, in: db)
         }
-        try waiters.answer(moved.filter(\.status.isSettled), in: db)
+        try waiters.answer(moved.filter(\.status.isSettled), retries: Self.waits(moved, byAttempt, now), in: db)
         try LateOutcomes.giveBack(late, at: now, in: db)
         // The word that nobody owes it came while the provider was asked.
         let unpaid: [PaymentRecord] = moved.filter {
@@ -153,28 +153,37 @@ package struct BookOutcomes: Sendable {
 
     /// Moves payments on; those that are not waiting for this attempt's outcome stay as they are.
     private func settle(
-        _ outcomes: [Outcome], _ codes: [AttemptID: String], until actionEnd: Instant,
+        _ outcomes: [Outcome], _ codes: [AttemptID: String], at now: Instant,
         in db: borrowing PostgresTransaction
     ) throws -> [PaymentRecord] {
         let actions: [String?] = outcomes.map { outcome in
             let url: String? = codes[outcome.attempt.request.idempotencyKey].flatMap { pages?.url(of: $0) }
             return outcome.nextAction?.stored(challengeAt: url)
         }
-        return try db.query(
-            Self.settlement(of: outcomes, until: actionEnd, actions: actions), as: PaymentRecord.self)
+        let settlement: SQL = Self.settlement(
+            of: outcomes, until: policy.end(from: now), onLinks: policy.endOfPlace(from: now), actions: actions)
+        return try db.query(settlement, as: PaymentRecord.self)
     }
 
     /// The states are a parameter for the reason told at ``ApplyVerdicts/approval(of:)``. An outcome that leads to the
     /// state the payment is in says nothing new. A bank that asks for the customer has refused what was claimed. An attempt
     /// that was completed with held money was captured: any other word was read before that was decided. Money that is held is
     /// looked at after some days.
-    /// - Parameter actions: What customers have to do, as it is stored.
+    /// - Parameters:
+    ///   - actionEnd: Until when customers have time.
+    ///   - placeEnd: The same on providers' pages for payments of links that take several; as others when left out.
+    ///   - actions: What customers have to do, as it is stored.
     package static func settlement(
-        of outcomes: [Outcome], until actionEnd: Instant, actions: [String?]? = nil
+        of outcomes: [Outcome], until actionEnd: Instant, onLinks placeEnd: Instant? = nil, actions: [String?]? = nil
     ) -> SQL {
         let onSession: [(status: PaymentStatus, decline: Decline?)] = outcomes.map { $0.settled(false) }
         let offSession: [(status: PaymentStatus, decline: Decline?)] = outcomes.map { $0.settled(true) }
         let waiting: [String] = [PaymentStatus.processing.rawValue, PaymentStatus.requiresAction.rawValue]
+        let hasPlace: SQL = """
+            o.next_action::jsonb->>'type' = 'redirect' AND EXISTS (
+                SELECT 1 FROM payment_link_payments u JOIN payment_links l ON l.id = u.link_id
+                WHERE u.payment_id = p.id AND l.max_uses > 1)
+            """
         return """
             UPDATE payments p SET stepped_at = now(),
                 status = CASE WHEN p.off_session THEN o.off_status ELSE o.on_status END,
@@ -184,9 +193,12 @@ package struct BookOutcomes: Sendable {
                 authorization_expires_at = o.held_until, provider_reference = coalesce(o.reference, p.provider_reference),
                 look_at = CASE WHEN o.on_status = 'authorized' THEN now() + interval '3 days' ELSE p.look_at END,
                 looks = CASE WHEN o.on_status = 'authorized' THEN 0 ELSE p.looks END,
+                expiries = CASE WHEN o.next_action IS NULL THEN p.expiries ELSE 0 END,
+                expire_at = CASE WHEN o.next_action IS NULL THEN p.expire_at END,
                 next_action = CASE WHEN NOT p.off_session THEN o.next_action::jsonb END,
                 action_expires_at = CASE WHEN NOT p.off_session AND o.next_action IS NOT NULL
-                    THEN \(actionEnd)::timestamptz END,
+                    THEN CASE WHEN \(hasPlace) THEN \(placeEnd ?? actionEnd)::timestamptz
+                        ELSE \(actionEnd)::timestamptz END END,
                 authentication = CASE WHEN o.next_action IS NOT NULL AND NOT p.off_session
                         AND p.authentication->>'decision' <> 'required'
                     THEN p.authentication - 'liability' || \(StepUpPayments.softDecline)::jsonb
@@ -235,6 +247,16 @@ package struct BookOutcomes: Sendable {
             """)
     }
 
+    /// Before when the networks of refused cards want no other attempt, where they have said.
+    private static func waits(
+        _ payments: [PaymentRecord], _ outcomes: [AttemptID: Outcome], _ now: Instant
+    ) -> [PaymentID: Instant] {
+        let told: [(PaymentID, Instant)] = payments.compactMap { payment in
+            outcomes[payment.attemptID]?.advisedWait.map { (payment.id, now.adding($0)) }
+        }
+        return Dictionary(told) { first, _ in first }
+    }
+
     private static func event(_ payment: PaymentRecord, _ outcome: Outcome?, _ now: Instant) -> OutboxEvent? {
         switch payment.status {
         case .succeeded: PaymentEvents.succeeded(payment, payment.amountCaptured, at: now)
@@ -252,7 +274,7 @@ package struct BookOutcomes: Sendable {
 extension Outcome {
     /// The end that another provider may follow; `nil` for anything but a refusal.
     fileprivate var ended: EndedAttempt? {
-        guard let refusal else { return nil }
+        guard mayCascade, let refusal else { return nil }
         return EndedAttempt(
             paymentID: attempt.paymentID, attemptID: attempt.request.idempotencyKey,
             end: .declined(

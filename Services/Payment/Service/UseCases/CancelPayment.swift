@@ -61,7 +61,9 @@ package struct CancelPayment: Sendable {
             throw Failure.notFound(id.rawValue)
         }
         if payment.status == .canceled || payment.status == .canceling { return }
-        guard payment.canBeReleased || payment.canBeGivenUp else { throw Failure.notPossible(payment.status) }
+        guard try payment.canBeReleased || payment.canBeGivenUp || PaymentStore.isUnsent(payment, in: db) else {
+            throw Failure.notPossible(payment.status)
+        }
         guard try !PaymentStore.isOwed(payment, in: db) else {
             throw payment.invoiceID == nil ? Failure.ofInstalment : .ofInvoice
         }
@@ -132,12 +134,17 @@ package struct CancelPayment: Sendable {
             } else if payment.nextAction != nil {
                 // The customer has finished meanwhile: the provider's word on the charge decides.
                 _ = try db.execute(
-                    "UPDATE payments SET status = 'processing', look_at = now(), stepped_at = now() WHERE id = \(id)")
+                    """
+                    UPDATE payments SET status = 'processing', look_at = now(), looks = 0, stepped_at = now()
+                    WHERE id = \(id)
+                    """)
             } else if payment.status == .canceling, payment.isAuthorizationOver(at: now) {
+                // Looks before the first answer lengthen no wait.
+                let answers: SQL = "(CASE WHEN look_at IS NULL THEN 0 ELSE looks END)"
                 _ = try db.execute(
                     """
-                    UPDATE payments SET looks = looks + 1, stepped_at = now(),
-                        look_at = now() + make_interval(secs => least(60 * 2 ^ least(looks, 20), 86400))
+                    UPDATE payments SET looks = \(answers) + 1, stepped_at = now(),
+                        look_at = now() + make_interval(secs => least(60 * 2 ^ least(\(answers), 20), 86400))
                     WHERE id = \(id)
                     """)
                 return false
@@ -156,7 +163,7 @@ package struct CancelPayment: Sendable {
     /// Begins the attempts that were asked for while providers were to let go of the last ones, with the customers' default
     /// methods; the payments' rows are locked. Whoever asked hears of their outcomes, and not of the ends of those before. With
     /// another card than the last attempt's it is the customer who has brought the attempt about.
-    /// - Parameter withAnother: Only with another method than the last attempt's: that was refused.
+    /// - Parameter withAnother: Only with another method than the last attempt's: that was refused, or held in vain.
     /// - Returns: The payments that go on.
     static func collectAgain(
         _ payments: [PaymentRecord], withAnother: Bool = false, at now: Instant, in db: borrowing PostgresTransaction
@@ -195,7 +202,9 @@ package struct CancelPayment: Sendable {
     ) throws {
         guard payment.amountCaptured > 0 else {
             if try PaymentStore.isOwed(payment, in: db) {
-                if try collectAgain([payment], at: now, in: db).contains(payment.id) {
+                // What was held was tried in full: only another method is.
+                let wasHeld: Bool = payment.nextAction == nil
+                if try collectAgain([payment], withAnother: wasHeld, at: now, in: db).contains(payment.id) {
                     return try PaymentStore.endAttempt(payment.attemptID, .holdReleased, at: now, in: db)
                 }
                 let decline: Decline = payment.reviewStatus == .declined ? .reviewDeclined : .holdReleased
@@ -220,8 +229,7 @@ extension CancelPayment.Failure: ProblemConvertible {
             .conflict("payment_state", "A payment that is \(status.rawValue) cannot be cancelled.")
         case .ofInvoice:
             .conflict(
-                "payment_of_invoice", "The payment collects an invoice: void that, or cancel its subscription, instead."
-            )
+                "payment_of_invoice", "The payment collects an invoice: cancel its subscription instead.")
         case .ofInstalment:
             .conflict(
                 "payment_of_instalment", "The payment collects an instalment: cancel, or reduce, its plan instead.")

@@ -229,7 +229,7 @@ final class ChargePayments: Sendable {
             return try await record(
                 Outcome(
                     attempt: unsent, answer: .declined(decline),
-                    reading: DeclineReading(Decline(code: decline.code)), since: unsent.steppedAt))
+                    reading: DeclineReading(Decline(code: decline.code)), since: unsent.steppedAt, mayCascade: false))
         case .readBack: break
         }
         let attempt: ApprovedAttempt = try sealed.opened(by: seal)

@@ -31,8 +31,8 @@ package enum ContinuePayment {
     }
 
     /// The customer came back. `passed`: from the challenge that the sandbox serves itself, after which a new,
-    /// authenticated attempt begins. Without it, after a charge that failed for want of authentication, or whose page the
-    /// customer left: a new attempt begins with the customer there.
+    /// authenticated attempt begins. Without it, after a charge that failed for want of authentication, or, where it is owed,
+    /// for want of something else that the customer has done since: a new attempt begins with the customer there.
     /// - Parameter asksIssuers: Whether 3-D Secure runs here. Then there is no challenge of the sandbox's: only the issuer's
     ///   word counts, by ``decide(_:_:at:in:)``.
     /// - Throws: ``Failure``; nothing is stored then.
@@ -48,7 +48,7 @@ package enum ContinuePayment {
         }
         let isOurs: Bool =
             payment.status == .requiresAction || (payment.wantsCustomer && SandboxProvider.owns(payment.provider))
-        guard try passed == nil ? payment.wantsCustomer || wasLeft(payment, in: db) : isOurs,
+        guard try passed == nil ? payment.wantsCustomer || isLifted(payment, in: db) : isOurs,
             let method: ChargeableMethod = try method(of: payment, in: db)
         else { throw Failure.notWaiting(payment.status) }
         // One that waits for its customer goes on with the method that it has begun with.
@@ -88,10 +88,11 @@ package enum ContinuePayment {
                 authenticated: word == .authenticated, offSession: payment.offSession, stepUp: .spent), at: now, in: db)
     }
 
-    /// Whether what it collects is still to be paid, and its customer has left the page that the bank of a stored method
-    /// sent them to. What is used once on a page is not charged again.
-    private static func wasLeft(_ payment: PaymentRecord, in db: borrowing PostgresTransaction) throws -> Bool {
-        guard payment.status == .failed, payment.decline == .actionExpired else { return false }
+    /// Whether what it collects is still to be paid, and what stopped it was for its customer to do away with: they have left
+    /// the page that the bank of a stored method sent them to, or had to see to something at the bank. What is used once on
+    /// a page is not charged again.
+    private static func isLifted(_ payment: PaymentRecord, in db: borrowing PostgresTransaction) throws -> Bool {
+        guard payment.status == .failed, payment.decline?.canBeLifted == true else { return false }
         return try db.first(
             """
             SELECT coalesce(p.invoice_id, p.instalment_id) IS NOT NULL AND NOT m.single_use

@@ -12,8 +12,8 @@ import Telemetry
 /// Safe to crash anywhere: the order, its idempotency key and its event are one transaction. A repeat of the request finds
 /// either nothing, or the payment, whose way on does not depend on this caller.
 package struct CreatePayment: Sendable {
-    /// How long a caller waits who does not say.
-    static let defaultWait: Duration = .seconds(5)
+    /// How long a caller waits: five seconds who does not say, and none longer than any request may take.
+    static let waits = WaitLimits(usual: .seconds(5), longest: .seconds(120))
 
     let record: RecordPayments
     let providers: PaymentProviders
@@ -25,9 +25,18 @@ package struct CreatePayment: Sendable {
     /// - Throws: ``Problem``.
     package func callAsFunction(_ call: Call, _ input: CreatePaymentInput) async throws -> Reply<PaymentResource> {
         let id = PaymentID.new(at: call.now)
+        let once: SingleUseMethod?
+        do {
+            once =
+                if let wanted: PageMethodInput = input.page { try await page(wanted, of: input, at: call.now) } else {
+                    nil
+                }
+        } catch let problem as Problem {
+            return try await repeated(call, otherwise: problem)
+        }
         let order = PaymentOrder(
-            id: id, customerID: input.customerID, paymentMethodID: input.paymentMethodID,
-            page: try input.page.map { try page($0, of: input, at: call.now) }, amount: input.amount,
+            id: id, customerID: input.customerID, paymentMethodID: input.paymentMethodID, page: once,
+            amount: input.amount,
             captureMethod: input.captureMethod, description: input.description, metadata: input.metadataJSON,
             returnURL: input.returnURL, acceptance: input.acceptance, offSession: input.offSession,
             claim: call.claim(resourceID: id.rawValue), traceparent: call.trace.traceparent, now: call.now)
@@ -36,7 +45,7 @@ package struct CreatePayment: Sendable {
         switch try await recordPatiently(order, deadline: call.deadline) {
         case .replay(let stored): return Reply(replaying: stored)
         case .recorded(let recorded):
-            let patience: Duration = call.preferWait ?? Self.defaultWait
+            let patience: Duration = Self.waits.wait(call.preferWait)
             let reply: Reply<PaymentResource>
             if recorded == id, let settled: PaymentRecord = await waiters.wait(id, atMost: patience) {
                 reply = PaymentResource(settled).reply
@@ -48,22 +57,70 @@ package struct CreatePayment: Sendable {
         }
     }
 
+    /// The answer to a request that was taken before: what it got stands, whatever can be paid with by now.
+    /// - Throws: ``Problem``: `problem`, where its key is new; nothing is stored under it then.
+    private func repeated(_ call: Call, otherwise problem: Problem) async throws -> Reply<PaymentResource> {
+        guard let claim: IdempotencyClaim = call.claim() else { throw problem }
+        let result: ClaimResult = try await pool.transactionRetrying { db in
+            let result: ClaimResult = try IdempotencyStore.claim([claim], in: db)[0]
+            guard result != .fresh else { throw problem }
+            return result
+        }
+        switch result {
+        case .replay(let stored): return Reply(replaying: stored)
+        case .open(resourceID: let recorded?): return try await answer(PaymentID(unchecked: recorded), claim)
+        default: throw result.problem ?? Problem.idempotencyTwin
+        }
+    }
+
     /// The page method of a provider that can do what is asked.
     /// - Throws: ``Problem`` that names the field which no provider can serve, or what is missing of who pays.
     private func page(
         _ page: PageMethodInput, of input: CreatePaymentInput, at now: Instant
-    ) throws(Problem) -> SingleUseMethod {
-        let wish = ProviderCapabilities.Wish(
-            type: page.type, currency: input.amount.currency.code, amount: input.amount.minor,
-            country: page.payer?.payer.country, separateCapture: input.captureMethod == .manual, onPage: true)
+    ) async throws -> SingleUseMethod {
+        let payer: ChargePayer? = try await payer(of: page, in: input)
+        let wish: ProviderCapabilities.Wish = Self.wish(page, of: input, from: payer?.country)
         guard let provider: any PaymentProvider = providers.first(that: wish) else {
             throw ProviderCapabilities.Obstacle.problem(providers.obstacle(to: wish))
         }
         let method: ProviderCapabilities.Method? = provider.capabilities.method(page.type)
-        try ChargePayer.require(method?.payer ?? [], of: page.payer?.payer, at: "payer")
+        try ChargePayer.require(method?.payer ?? [], of: payer, at: "payer")
         return SingleUseMethod(
             id: PaymentMethodID.new(at: now), customerID: input.customerID, type: page.type, provider: provider.name,
-            returnURL: page.returnURL, payer: page.payer?.payer)
+            returnURL: page.returnURL, payer: payer)
+    }
+
+    private static func wish(
+        _ page: PageMethodInput, of input: CreatePaymentInput, from country: String?
+    ) -> ProviderCapabilities.Wish {
+        ProviderCapabilities.Wish(
+            type: page.type, currency: input.amount.currency.code, amount: input.amount.minor, country: country,
+            separateCapture: input.captureMethod == .manual, onPage: true)
+    }
+
+    /// Who pays. Where the request does not say, and the method has to be told the country, it is the customer's, if that is
+    /// known.
+    /// - Throws: ``Problem`` for a customer that is not known.
+    private func payer(of page: PageMethodInput, in input: CreatePaymentInput) async throws -> ChargePayer? {
+        if let payer: ChargePayer = page.payer?.payer { return payer }
+        let provider: (any PaymentProvider)? = providers.first(that: Self.wish(page, of: input, from: nil))
+        guard provider?.capabilities.method(page.type)?.payer.contains(.country) == true else { return nil }
+        do {
+            let known: String? = try await News.patiently(
+                News.patience, until: { $0 as? RecordPayments.Failure == .unknownCustomer }
+            ) {
+                try await country(of: input.customerID)
+            }
+            return known.map { ChargePayer(country: $0) }
+        } catch let failure as RecordPayments.Failure { throw failure.problem }
+    }
+
+    private func country(of customer: CustomerID) async throws -> String? {
+        let found: String?? = try await pool.transaction(readOnly: true) { db in
+            try db.first("SELECT country FROM customers WHERE id = \(customer)") { row in try row.next() as String? }
+        }
+        guard let found else { throw RecordPayments.Failure.unknownCustomer }
+        return found
     }
 
     /// Asks again while the customer is unknown and the news may still come.
@@ -102,7 +159,8 @@ package struct CreatePayment: Sendable {
             guard let payment: PaymentRecord = try PaymentStore.find(id, in: db) else {
                 throw Problem.notFound("payment", id.rawValue)
             }
-            let reply = PaymentResource(payment).reply
+            let retries: [PaymentID: Instant] = try AttemptStore.retryTimes(of: [payment], in: db)
+            let reply = PaymentResource(payment.with(retryAt: retries[id])).reply
             if let claim { try IdempotencyStore.complete([(claim, reply.stored)], in: db) }
             return reply
         }

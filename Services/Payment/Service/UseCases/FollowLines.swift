@@ -10,7 +10,8 @@ import ServiceKit
 /// Takes what providers' settlement lines say as news, as if a webhook had told of it: so an outcome that was lost, and whose
 /// webhook was lost too, is found when the provider reports the money. A charge is followed, by the provider's name of it,
 /// whose line carries its attempt, and that is not booked, or whose line is about what is held for it: somebody may have had
-/// that captured at the provider. A refund is followed that nobody knows here, of a charge of ours.
+/// that captured at the provider. A refund is followed that nobody knows here, of a charge of ours, and one that counts
+/// here, where a line gives its money back to us: it may have failed since.
 ///
 /// Nothing is booked by the line itself, and following is harmless to repeat. A line may wait for long (a direct debit,
 /// until the bank has paid or not), so they take turns: those that nobody has looked at for longest are next, whoever
@@ -60,7 +61,7 @@ package struct FollowLines: Sendable {
     package func pass() async throws {
         // What was given back of a charge can be booked once the charge is.
         for line in try await charges() + holds() { await follow(line) }
-        for told in try await refunds() { await follow(told.refund, at: told.provider) }
+        for told in try await refunds() + returns() { await follow(told.refund, at: told.provider) }
     }
 
     private func follow(_ line: Charge) async {
@@ -165,6 +166,47 @@ extension FollowLines {
                     provider: provider,
                     refund: ProviderRefund(
                         reference: reference, taken: taken, refundID: nil, amount: amount, state: .succeeded)
+                )
+            }
+        }
+    }
+
+    /// Refunds that count here, and whose money lines give back. That they have failed is believed once the provider says so.
+    private func returns() async throws -> [(provider: String, refund: ProviderRefund)] {
+        let limit: Int = limit
+        return try await pool.transactionRetrying { db in
+            try db.query(
+                """
+                WITH told AS (
+                    SELECT n.provider, n.line_id, r.id, r.provider_reference, r.amount, r.currency
+                    FROM settlement_lines n
+                    CROSS JOIN LATERAL (
+                        SELECT id FROM refunds WHERE id = n.own_reference
+                        UNION ALL SELECT id FROM refunds WHERE provider_reference = n.source
+                        UNION ALL SELECT id FROM refunds WHERE provider_reference = n.taken LIMIT 1) AS named
+                    JOIN refunds r ON r.id = named.id
+                    JOIN payments p ON p.id = r.payment_id AND p.provider = n.provider
+                    WHERE n.kind = 'adjustment' AND n.state IN ('open', 'unmatched')
+                        AND coalesce(n.presentment_amount, n.gross) > 0
+                        AND r.status = \(FollowUpStatus.succeeded.rawValue) AND r.provider_reference IS NOT NULL
+                    ORDER BY n.followed_at NULLS FIRST, n.occurred_at, n.line_id LIMIT \(limit)
+                    FOR UPDATE OF n SKIP LOCKED)
+                UPDATE settlement_lines l SET followed_at = now() FROM told t
+                WHERE l.provider = t.provider AND l.line_id = t.line_id
+                RETURNING t.provider, t.provider_reference, coalesce(l.taken, t.provider_reference), t.id, t.amount,
+                    t.currency
+                """
+            ) { row in
+                let provider: String = try row.next()
+                let reference: String = try row.next()
+                let taken: String = try row.next()
+                let id: RefundID = try row.next()
+                let amount = Money(minor: try row.next(), currency: try row.next())
+                return (
+                    provider: provider,
+                    refund: ProviderRefund(
+                        reference: reference, taken: taken, refundID: id, amount: amount,
+                        state: .failed(code: "returned"))
                 )
             }
         }

@@ -63,7 +63,11 @@ struct FollowRefunds: Sendable {
             case .failed(let code) = now.state
         else { return }
         let at: Instant = clock.now
-        _ = try await pool.transactionRetrying { db in try BounceRefund.undo(id, code: code, at: at, in: db) }
+        _ = try await pool.transactionRetrying { db in
+            // Before the payment, as whoever matches lines: the refund's own may be about to be booked as it stands.
+            try DisputeStore.holdLines(of: provider, in: db)
+            return try BounceRefund.undo(id, code: code, at: at, in: db)
+        }
     }
 
     /// A refund that was given up: news that it went through is for a person to look at, once the provider confirms it. That

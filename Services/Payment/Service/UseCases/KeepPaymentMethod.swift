@@ -21,7 +21,6 @@ package struct KeepPaymentMethod: Sendable {
     func callAsFunction(
         _ call: Call, _ input: CreatePaymentMethodInput, _ kept: KeptMethodInput
     ) async throws -> Reply<PaymentMethodResource> {
-        _ = try providers.vault(kept.provider, keeping: input.type, or: "type")
         let claim: IdempotencyClaim? = call.claim()
         let id = PaymentMethodID.new(at: call.now)
         let method = PaymentMethodRecord(
@@ -33,6 +32,7 @@ package struct KeepPaymentMethod: Sendable {
             isDefault: input.isDefault, acceptedIP: input.acceptance?.ipAddress,
             acceptedAgent: input.acceptance?.userAgent)
         let intent: ProviderIntent<PaymentMethodID> = try await .store(claim, in: pool) { db in
+            _ = try providers.vault(kept.provider, keeping: method.type, or: "type")
             guard try PaymentMethodStore.lockCustomer(method.customerID, in: db) else {
                 throw AttachPaymentMethod.Failure.unknownCustomer
             }

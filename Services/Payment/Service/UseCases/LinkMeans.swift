@@ -31,6 +31,9 @@ struct LinkMeans: Sendable {
         self.payment = payment
     }
 
+    /// A card whose number was entered; one out of a wallet has its own way to authentication.
+    var isEnteredCard: Bool { card.map { $0.type == "card" && !$0.isOfWallet } ?? false }
+
     /// Takes a wallet's card for the one payment that it pays.
     /// - Throws: ``Problem`` when it is not to be had any more.
     func take(of amount: Money, at now: Instant, in db: borrowing PostgresTransaction) throws {
@@ -54,8 +57,8 @@ extension PayLink {
             let found: ResolvedMethod? = try PaymentMethodStore.resolve(
                 [(standing.link.customerID, id)], wallets: true, onPage: true, in: db
             ).first
-            guard let card: ChargeableMethod = found?.method else {
-                throw Problem.notFound("payment method", id.rawValue)
+            guard let card: ChargeableMethod = found?.method, try !PaymentMethodStore.isSpent(card.id, in: db) else {
+                throw try Self.obstacle(to: id, in: db)
             }
             try requireActive(standing, at: call.now)
             means = LinkMeans(card: card, for: payment)
@@ -63,12 +66,23 @@ extension PayLink {
             let once: SingleUseMethod = try page(choice, for: payment, standing, input.session, call, in: db)
             means = LinkMeans(page: once, for: payment)
         }
-        if let maxUses: Int = standing.link.maxUses {
-            let slot: String = standing.link.slot(of: input.session)
-            let others: Int = try LinkUseStore.othersAlive(than: slot, of: standing.link.id, in: db)
-            guard others < maxUses else { throw Problem.linkState(.completed) }
-        }
+        let slot: String = standing.link.slot(of: input.session)
+        guard try !LinkUseStore.isFull(standing.link, for: slot, in: db) else { throw Problem.linkReserved }
         return means
+    }
+
+    /// Why a method of this visit cannot pay: its provider is still about it, does not keep it, or it is used up.
+    private static func obstacle(
+        to method: PaymentMethodID, in db: borrowing PostgresTransaction
+    ) throws -> Problem {
+        let status: PaymentMethodRecord.Status? = try PaymentMethodStore.find(method, in: db)?.status
+        return switch status {
+        case .pending?:
+            .conflict("payment_method_pending", "The provider is still about the method: ask again in a moment.")
+        case .failed?:
+            .invalid("payment_method_id", code: "account_refused", "the provider does not take this account")
+        case .active?, .requiresAction?, .detached?, nil: .notFound("payment method", method.rawValue)
+        }
     }
 
     /// The method of the first provider that can, bound to this visit; the customer comes back to the link's page.
@@ -82,7 +96,7 @@ extension PayLink {
         let offer: LinkOffer = try require(standing, choice.type, country: payer?.country, at: call.now, in: db)
         guard !offer.isHandedOver else { throw Self.unsupported }
         try ChargePayer.require(offer.payer, of: payer, at: "method.payer")
-        try Self.requirePatience(link, in: db)
+        try Self.requirePatience(link, session, call, in: db)
         guard
             let provider: any PaymentProvider = settings.providers.first(
                 that: LinkSettings.wish(choice.type, link.amount, payer?.country))
@@ -90,7 +104,7 @@ extension PayLink {
         let method = SingleUseMethod(
             id: PaymentMethodID.new(at: call.now), customerID: link.customerID, type: choice.type,
             provider: provider.name, returnURL: settings.returnAddress(of: link.code, from: payment), payer: payer)
-        try LinkUseStore.bind(method.id, to: link.id, session: session, in: db)
+        try Self.bind(method.id, to: link.id, session, call, in: db)
         return method
     }
 
@@ -115,9 +129,21 @@ extension PayLink {
     }
 
     /// Thieves try many methods, customers few.
-    static func requirePatience(_ link: LinkRecord, in db: borrowing PostgresTransaction) throws {
-        guard let seconds: Int = try LinkUseStore.secondsUntilNextMethod(of: link.id, in: db) else { return }
-        throw VisitLimits.tooManyMethods(seconds: seconds)
+    static func requirePatience(
+        _ link: LinkRecord, _ session: LinkSession, _ call: Call, in db: borrowing PostgresTransaction
+    ) throws {
+        let wait: Int? = try LinkUseStore.secondsUntilNextMethod(
+            of: link, session: session, from: Visitor.of(call.clientAddress), in: db)
+        if let wait { throw VisitLimits.tooManyMethods(seconds: wait) }
+    }
+
+    /// Binds a method to the visit that has given it.
+    static func bind(
+        _ method: PaymentMethodID, to link: PaymentLinkID, _ session: LinkSession, _ call: Call,
+        in db: borrowing PostgresTransaction
+    ) throws {
+        try LinkUseStore.bind(
+            method, to: link, session: session, from: Visitor.of(call.clientAddress), in: db)
     }
 
     /// Only a card that was given on this page in this visit pays.

@@ -64,11 +64,11 @@ package struct PayLink: Sendable {
         try await pool.transactionRetrying(deadline: call.deadline) { db in
             let standing: LinkStanding = try lock(code, in: db)
             try require(standing, LinkMethod.card.rawValue, at: call.now, in: db)
-            try Self.requirePatience(standing.link, in: db)
+            try Self.requirePatience(standing.link, session, call, in: db)
             let method: PaymentMethodRecord = try attach.method(
                 card, of: standing.link.customerID, isDefault: false, at: call.now)
             try attach.insert(method, card, in: db)
-            try LinkUseStore.bind(method.id, to: standing.link.id, session: session, in: db)
+            try Self.bind(method.id, to: standing.link.id, session, call, in: db)
             return Reply(status: 201, LinkCardResource(method: method))
         }
     }
@@ -82,7 +82,7 @@ package struct PayLink: Sendable {
         return try await attach.wallet.auditing(wallet, of: customer, at: call.now) { db in
             let standing: LinkStanding = try lock(code, in: db)
             try require(standing, wallet.type.rawValue, at: call.now, in: db)
-            try Self.requirePatience(standing.link, in: db)
+            try Self.requirePatience(standing.link, session, call, in: db)
             let link: PaymentLinkID = standing.link.id
             var isRepeat = false
             let method: PaymentMethodRecord = try attach.wallet.accept(
@@ -91,7 +91,7 @@ package struct PayLink: Sendable {
                 isRepeat = try LinkUseStore.isBound(known, to: link, session: session, in: db)
                 return isRepeat
             }
-            if !isRepeat { try LinkUseStore.bind(method.id, to: link, session: session, in: db) }
+            if !isRepeat { try Self.bind(method.id, to: link, session, call, in: db) }
             return Reply(status: 201, LinkCardResource(method: method))
         }
     }
@@ -107,7 +107,7 @@ package struct PayLink: Sendable {
                 try requireOwn(input, link, in: db)
                 let slot: String = link.slot(of: input.session)
                 let current: LinkAttempt? = try LinkAttempt.lock(of: link.id, slot, in: db)
-                if current?.admits(input) ?? true {
+                if try current?.admits(input, on: link.id, in: db) ?? true {
                     let means: LinkMeans = try means(of: input, after: current, standing, call, in: db)
                     try begin(input, means, after: current, standing, call, in: db)
                 }
@@ -186,10 +186,16 @@ package struct PayLink: Sendable {
             return try Self.again(refused, means, at: call.now, in: db)
         }
         if let current, current.payment.status == .failed { try current.giveUp(at: call.now, in: db) }
+        let begun: PaymentID
         if let plan: PlanChoice = input.plan {
-            try agree(plan, means, standing, input.session, call, in: db)
+            begun = try agree(plan, means, standing, input.session, call, in: db)
         } else {
             try first(standing.link, means, input.session, call, in: db)
+            begun = means.payment
+        }
+        // As where the refused payment itself is tried again.
+        if means.isEnteredCard, current?.payment.lackedCustomer == true {
+            try PaymentStore.askForCustomer(begun, in: db)
         }
     }
 
@@ -215,10 +221,9 @@ package struct PayLink: Sendable {
     ) throws {
         try means.take(of: payment.amount, at: now, in: db)
         if let page: SingleUseMethod = means.page { try PaymentMethodStore.insertSingleUse([page], at: now, in: db) }
-        let isEntered: Bool = means.card.map { $0.type == "card" && !$0.isOfWallet } ?? false
         let next = NextAttempt(
             payment: payment, attemptID: AttemptID.new(at: now), method: means.chargeable, authenticated: false,
-            offSession: false, stepUp: isEntered && payment.wantsCustomer ? .due : nil)
+            offSession: false, stepUp: means.isEnteredCard && payment.wantsCustomer ? .due : nil)
         try PaymentStore.beginAttempts([next], at: now, in: db)
         try Outbox.append([PaymentEvents.created(next, at: now)], in: db)
     }

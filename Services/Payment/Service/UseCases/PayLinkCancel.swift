@@ -8,7 +8,8 @@ import Postgres
 
 extension PayLink {
     /// Gives up the payment that waits for its customer elsewhere, so that they can pay in another way: whoever turned back
-    /// at a provider need not wait until its page expires. Asking again changes nothing.
+    /// at a provider need not wait until its page expires. One of which no provider has heard ends here and now. Asking again
+    /// changes nothing.
     ///
     /// The provider lets go of it first, or says that the customer has finished there: then the payment goes on. Until it has
     /// said so the payment is under way and nothing else can be begun; after a crash the sweeper asks.
@@ -22,10 +23,13 @@ extension PayLink {
                 }
                 let payment: PaymentRecord = current.payment
                 if payment.status == .canceling || payment.status == .canceled { return payment.id }
-                guard current.plan == nil, payment.waitsElsewhere else {
+                if current.plan == nil, payment.waitsElsewhere {
+                    try PaymentStore.release([payment], in: db)
+                } else if try current.plan == nil && PaymentStore.isUnsent(payment, in: db) {
+                    try current.giveUp(at: call.now, in: db)
+                } else {
                     throw CancelPayment.Failure.notPossible(payment.status).problem
                 }
-                try PaymentStore.release([payment], in: db)
                 return payment.id
             }
             do { try await cancelPayment.finish(id) } catch is ProviderFault {}  // The sweeper asks again.

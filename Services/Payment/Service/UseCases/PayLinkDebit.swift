@@ -12,20 +12,22 @@ extension PayLink {
     /// The provider is told before anything is stored: that debits nothing, and an account that is not saved afterwards is
     /// of no use to anybody. What is stored then is a method that the provider is still about: after a crash the sweeper
     /// asks on.
-    /// - Returns: 201; 202 while the provider is still about it.
+    /// - Returns: 201; 202 while the provider is still about it: the page pays once it may.
     /// - Throws: ``Problem``; nothing is stored then, or a method that failed.
     package func keepAccount(_ call: Call, _ input: LinkAccountInput) async throws -> Reply<LinkCardResource> {
         try await acting(call) { code in
             let provider: any ProviderBankAccounts = try await pool.transaction(
                 readOnly: true, deadline: call.deadline
             ) { db in
-                try taker(try find(code, in: db), call, in: db)
+                try taker(try find(code, in: db), input.session, call, in: db)
             }
             let id = PaymentMethodID.new(at: call.now)
             let token: String = try await Self.told(provider, input.account, id)
             try await pool.transactionRetrying(deadline: call.deadline) { db in
                 let standing: LinkStanding = try lock(code, in: db)
-                guard try taker(standing, call, in: db).name == provider.name else { throw Self.unsupported }
+                guard try taker(standing, input.session, call, in: db).name == provider.name else {
+                    throw Self.unsupported
+                }
                 try store(id, token, provider.name, standing.link, input, call, in: db)
             }
             do { try await attach.keep.finish(id) } catch is ProviderFault {}  // The sweeper asks again.
@@ -35,12 +37,12 @@ extension PayLink {
 
     /// Who takes the account, where the link's page offers to.
     private func taker(
-        _ standing: LinkStanding, _ call: Call, in db: borrowing PostgresTransaction
+        _ standing: LinkStanding, _ session: LinkSession, _ call: Call, in db: borrowing PostgresTransaction
     ) throws -> any ProviderBankAccounts {
         let link: LinkRecord = standing.link
         let type: String = LinkMethod.sepaDebit.rawValue
         try require(standing, type, at: call.now, in: db)
-        try Self.requirePatience(link, in: db)
+        try Self.requirePatience(link, session, call, in: db)
         let country: String? = try LinkStore.country(of: link.customerID, in: db)
         guard let provider = settings.providers.first(that: LinkSettings.wish(type, link.amount, country)),
             let taker: any ProviderBankAccounts = settings.providers.bankAccounts(provider.name)
@@ -79,7 +81,7 @@ extension PayLink {
         try LinkMandateStore.insert(
             of: id, holder: input.account.holder, creditor: creditor, language: input.language.rawValue, at: call.now,
             in: db)
-        try LinkUseStore.bind(id, to: link.id, session: input.session, in: db)
+        try Self.bind(id, to: link.id, input.session, call, in: db)
     }
 
     private func answer(_ id: PaymentMethodID, _ call: Call) async throws -> Reply<LinkCardResource> {

@@ -20,7 +20,7 @@ extension PayLink {
             readOnly: true, deadline: call.deadline
         ) { db in
             let standing: LinkStanding = try find(code, in: db)
-            return (try form(standing, call, in: db), standing.link.customerID)
+            return (try form(standing, session, call, in: db), standing.link.customerID)
         }
         let card: EnteredCard = try await Self.card(entered, of: customer, at: taker)
         return try await pool.transactionRetrying(deadline: call.deadline) { db in
@@ -30,13 +30,13 @@ extension PayLink {
                 guard let method = try PaymentMethodStore.find(known, in: db) else { throw Self.unsupported }
                 return Reply(status: 201, LinkCardResource(method: method))
             }
-            guard try form(standing, call, in: db).name == taker.name else { throw Self.unsupported }
+            guard try form(standing, session, call, in: db).name == taker.name else { throw Self.unsupported }
             let method: PaymentMethodRecord = Self.method(card, of: link.customerID, at: taker.name, call.now)
             guard try PaymentMethodStore.lockCustomer(link.customerID, in: db) else {
                 throw AttachPaymentMethod.Failure.unknownCustomer
             }
             try PaymentMethodStore.insert(method, in: db)
-            try LinkUseStore.bind(method.id, to: link.id, session: session, in: db)
+            try Self.bind(method.id, to: link.id, session, call, in: db)
             return Reply(status: 201, LinkCardResource(method: method))
         }
     }
@@ -57,10 +57,10 @@ extension PayLink {
 
     /// Whose form the link's page shows now.
     private func form(
-        _ standing: LinkStanding, _ call: Call, in db: borrowing PostgresTransaction
+        _ standing: LinkStanding, _ session: LinkSession, _ call: Call, in db: borrowing PostgresTransaction
     ) throws -> any ProviderCardForm {
         try require(standing, LinkMethod.card.rawValue, at: call.now, in: db)
-        try Self.requirePatience(standing.link, in: db)
+        try Self.requirePatience(standing.link, session, call, in: db)
         let country: String? = try LinkStore.country(of: standing.link.customerID, in: db)
         guard let form = settings.cardForm(standing.link.amount, country: country) else { throw Self.unsupported }
         return form

@@ -24,10 +24,13 @@ struct LinkAttempt {
     }
 
     /// Whether a new attempt, or a new payment, may follow: never beside one that may still go through, and after a refusal
-    /// only for who has seen it.
-    func admits(_ input: PayLinkInput) -> Bool {
-        if payment.wasRefused { return input.isAnother(than: payment) }
-        return payment.status == .canceled
+    /// only for who has seen it, and with no card that was tried on the link before.
+    func admits(_ input: PayLinkInput, on link: PaymentLinkID, in db: borrowing PostgresTransaction) throws -> Bool {
+        guard payment.wasRefused else { return payment.status == .canceled }
+        switch input.choice {
+        case .card(let card): return try !LinkUseStore.wasTried(card, on: link, in: db)
+        case .page: return payment.attempts == input.attempts
+        }
     }
 
     /// The payment, where another attempt at it follows: a refused one of the whole amount, asked for in whole again.
@@ -45,11 +48,12 @@ struct LinkAttempt {
 
 extension PayLink {
     /// Begins the plan that the customer has agreed to; its first payment is this use of the link.
+    /// - Returns: That payment.
     /// - Throws: ``Problem``: the offer is another by now, or none.
     func agree(
         _ choice: PlanChoice, _ means: LinkMeans, _ standing: LinkStanding, _ session: LinkSession, _ call: Call,
         in db: borrowing PostgresTransaction
-    ) throws {
+    ) throws -> PaymentID {
         try require(standing, LinkMethod.instalments.rawValue, at: call.now, in: db)
         guard let instalments: InstalmentSettings = settings.instalments, let card = means.card, card.type == "card",
             !card.isOfWallet
@@ -75,6 +79,7 @@ extension PayLink {
             userAgent: String(call.userAgent.prefix(500)))
         try PagePlan.agree(agreement, to: plan.id, with: card.id, at: call.now, in: db)
         try LinkUseStore.use(link.id, slot: link.slot(of: session), session: session, payment: payment, in: db)
+        return payment
     }
 
     /// A link's metadata, and its name.

@@ -232,11 +232,15 @@ extension PaymentWaiters {
 
     /// Stores the answers that callers are owed for settled payments, in the transaction that settles them, and hands
     /// them over after it.
-    func answer(_ payments: [PaymentRecord], in db: borrowing PostgresTransaction) throws {
-        let owed: [(claim: IdempotencyClaim, reply: StoredReply)] = payments.compactMap { payment in
+    /// - Parameter retries: Before when the networks of failed ones' cards want no other attempt, where they have said.
+    func answer(
+        _ payments: [PaymentRecord], retries: [PaymentID: Instant] = [:], in db: borrowing PostgresTransaction
+    ) throws {
+        let told: [PaymentRecord] = payments.map { $0.with(retryAt: retries[$0.id]) }
+        let owed: [(claim: IdempotencyClaim, reply: StoredReply)] = told.compactMap { payment in
             claim(payment.id).map { ($0, PaymentResource(payment).reply.stored) }
         }
         try IdempotencyStore.complete(owed, in: db)
-        db.onCommit { self.settled(payments) }
+        db.onCommit { self.settled(told) }
     }
 }

@@ -20,17 +20,20 @@ package struct Outcome: Sendable {
     let isCarried: Bool
     /// It counts only as long as the payment has made no step since; `nil` where it counts anyway.
     let since: Instant?
+    /// Whether another provider may be asked after a refusal.
+    let mayCascade: Bool
 
     /// An answer to an attempt.
     package init(
         attempt: ApprovedAttempt, answer: ChargeAnswer, reading: DeclineReading? = nil, isCarried: Bool = true,
-        since: Instant? = nil
+        since: Instant? = nil, mayCascade: Bool = true
     ) {
         self.attempt = attempt
         self.answer = answer
         self.reading = reading
         self.isCarried = isCarried
         self.since = since
+        self.mayCascade = mayCascade
     }
 
     /// An answer to an attempt, its refusals read by the provider that gave it.
@@ -192,4 +195,10 @@ package struct ActionPolicy: Sendable {
 
     /// When the time is over that begins now.
     func end(from now: Instant) -> Instant { Instant(seconds: now.seconds + seconds) }
+
+    /// How long a link for several payments keeps a place at most for who is on a provider's page.
+    private static let placeSeconds: Int64 = 1_800
+
+    /// When the time is over for who is on a provider's page and keeps others from the place of a link.
+    func endOfPlace(from now: Instant) -> Instant { Instant(seconds: now.seconds + min(seconds, Self.placeSeconds)) }
 }

@@ -66,7 +66,7 @@ package struct RefundPayment: Sendable {
         guard let payment: PaymentRecord = try PaymentStore.lock(input.paymentID, in: db) else {
             throw Failure.notFound(input.paymentID)
         }
-        guard payment.status == .succeeded else { throw Failure.notRefundable(payment.status) }
+        guard try Self.hasTaken(payment, in: db) else { throw Failure.notRefundable(payment.status) }
         let left: Int64 = payment.amountRefundable
         let amount: Int64 = input.amount ?? left
         guard amount > 0, amount <= left else { throw Failure.tooMuch(left: left) }
@@ -80,6 +80,14 @@ package struct RefundPayment: Sendable {
         let id = RefundID.new(at: now)
         try RefundStore.reserve(id, amount, of: payment, capture: capture, reason: input.reason, at: now, in: db)
         return id
+    }
+
+    /// Whether there is money to be given back: also what was captured of a payment whose rest is held. What an invoice or a
+    /// plan is owed is captured whole; a part of it, captured elsewhere, is theirs once the payment has succeeded.
+    private static func hasTaken(_ payment: PaymentRecord, in db: borrowing PostgresTransaction) throws -> Bool {
+        if payment.status == .succeeded { return true }
+        guard payment.status == .authorized, payment.amountCaptured > 0, payment.invoiceID == nil else { return false }
+        return try !PaymentStore.isOfPlan(payment.id, in: db)
     }
 
     /// The capture a refund gives back from: providers refund captures, so a refund lies within one. `nil` where the

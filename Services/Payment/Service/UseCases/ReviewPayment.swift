@@ -8,8 +8,8 @@ import PaymentRecords
 import Postgres
 
 /// A person decides about a payment whose money is held for review: it is captured, or released. Once. One of an invoice or
-/// an instalment that is still owed fails with its release: a declined one is not tried again by itself, an approved one
-/// whose capture the provider refused is.
+/// an instalment that is still owed fails with its release: a declined one is not tried again by itself, unless with a card
+/// that was brought meanwhile; an approved one whose capture the provider refused is.
 ///
 /// The decision, what it begins, a `processing` capture or a `canceling` payment, and the event that tells Fraud of it are
 /// one transaction; the provider is asked after it, and the sweeper goes on where a crash stops it.

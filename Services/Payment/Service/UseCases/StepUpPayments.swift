@@ -11,6 +11,8 @@ import Postgres
 ///
 /// Like a cascade: the ended attempt and the next one's intent are stored in one transaction, before the provider is asked
 /// under the next attempt's id. Only the attempt that the payment is at can be followed, and a payment is stepped up once.
+/// A card of a provider's form on a page is good for one charge: there the payment fails, and the card entered next is
+/// charged with its customer (``PayLink``).
 enum StepUpPayments {
     /// What is decided of a payment whose bank asked for its customer.
     static let softDecline = #"{"decision": "required", "reason": "soft_decline"}"#
@@ -63,6 +65,7 @@ enum StepUpPayments {
                 AS n(id, attempt_id, next)
             WHERE p.id = n.id AND p.attempt_id = n.attempt_id AND p.status = \(PaymentStatus.processing.rawValue)
                 AND NOT p.off_session AND NOT p.authenticated AND p.step_up_state IS NULL
+                AND NOT \(PaymentMethodStore.isOfForm)
             RETURNING p.attempt_id, p.stepped_at
             """
         ) { row in (try row.next(), try row.next()) }

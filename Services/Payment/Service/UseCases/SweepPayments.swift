@@ -214,18 +214,23 @@ package struct SweepPayments: Sendable {
         }
     }
 
-    /// Payments whose customer has had the time there is, by the business clock.
+    /// Payments whose customer has had the time there is, by the business clock. A provider that does not say whether it lets
+    /// go is asked ever more rarely.
     private var overtime: SQL {
         """
         SELECT id FROM payments WHERE status = 'requires_action' AND look_at IS NOT NULL
-            AND action_expires_at <= \(clock.now)
+            AND action_expires_at <= \(clock.now) AND (expire_at IS NULL OR expire_at <= now())
             AND stepped_at <= now() - make_interval(secs => \(policy.lostSeconds)) ORDER BY look_at
         """
     }
 
     private func expiredActions() async throws -> [ApprovedAttempt] {
         let overtime: SQL = overtime
-        return try await pool.transaction { db in try db.query(Self.taking(overtime), as: ApprovedAttempt.self) }
+        let wait: SQL = policy.wait("p.expiries")
+        let counted: SQL = "expiries = p.expiries + 1, expire_at = now() + make_interval(secs => \(wait)),"
+        return try await pool.transaction { db in
+            try db.query(Self.taking(overtime, counted), as: ApprovedAttempt.self)
+        }
     }
 
     /// Payments whose customer has not passed a challenge of ours in time, by the business clock. Those with a page or an
@@ -234,7 +239,7 @@ package struct SweepPayments: Sendable {
         """
         SELECT \(PaymentRecord.columns) FROM payments p
         WHERE p.status = 'requires_action' AND p.action_expires_at <= \(clock.now)
-            AND p.next_action->>'type' = \(NextAction.challenge.kind)
+            AND p.next_action->>'type' = \(NextAction.challenge.kind.rawValue)
             AND NOT EXISTS (SELECT 1 FROM three_d_secure_pages a WHERE a.attempt_id = p.attempt_id)
             AND NOT EXISTS (SELECT 1 FROM three_d_secure s WHERE s.attempt_id = p.attempt_id)
         ORDER BY p.action_expires_at
@@ -286,9 +291,9 @@ package struct SweepPayments: Sendable {
     }
 
     /// Takes waiting payments; no other instance looks at them for a while.
-    private static func taking(_ waiting: SQL) -> SQL {
+    private static func taking(_ waiting: SQL, _ counted: SQL = "") -> SQL {
         """
-        UPDATE payments p SET look_at = now() + interval '1 minute', stepped_at = now()
+        UPDATE payments p SET \(counted) look_at = now() + interval '1 minute', stepped_at = now()
         FROM (\(waiting) LIMIT \(Self.passLimit) FOR UPDATE SKIP LOCKED) AS taken, payment_methods m
         WHERE p.id = taken.id AND m.id = p.payment_method_id
         RETURNING \(ApprovedAttempt.columns)
@@ -300,17 +305,18 @@ package struct SweepPayments: Sendable {
         """
         SELECT id FROM payments
         WHERE status = 'canceling' AND (look_at IS NULL OR look_at <= now())
-            AND stepped_at < now() - make_interval(secs => \(policy.lostSeconds)) ORDER BY stepped_at
+            AND stepped_at < now() - make_interval(secs => \(policy.lostSeconds)) AND \(policy.hasWaited)
+        ORDER BY stepped_at
         """
     }
 
-    /// Releases that stopped; taking them counts as a step, so that no other instance does.
+    /// Releases that stopped; taking them counts as a step, like that of a lost charge.
     private func stoppedReleases() async throws -> [PaymentID] {
         let stopped: SQL = stopped
         return try await pool.transaction { db in
             try db.query(
                 """
-                UPDATE payments SET stepped_at = now()
+                UPDATE payments p SET looks = \(Self.looksTaken), stepped_at = now()
                 WHERE id IN (\(stopped) LIMIT \(Self.passLimit) FOR UPDATE SKIP LOCKED)
                 RETURNING id
                 """

@@ -26,9 +26,13 @@ package struct SweepPolicy: Sendable {
     var isDue: SQL {
         """
         status = 'processing' AND (look_at IS NULL OR look_at <= now())
-            AND stepped_at < now() - make_interval(secs => \(lostSeconds))
-            AND stepped_at < now() - make_interval(secs =>
-                least(\(lostSeconds)::double precision * 2 ^ least(looks, 20), 3600))
+            AND stepped_at < now() - make_interval(secs => \(lostSeconds)) AND \(hasWaited)
         """
     }
+
+    /// Whether the wait after the looks that brought no answer is over.
+    var hasWaited: SQL { "stepped_at < now() - make_interval(secs => \(wait("looks")))" }
+
+    /// How many seconds are waited after so many looks.
+    func wait(_ looks: SQL) -> SQL { "least(\(lostSeconds)::double precision * 2 ^ least(\(looks), 20), 3600)" }
 }

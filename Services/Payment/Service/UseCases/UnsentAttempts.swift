@@ -1,10 +1,12 @@
 import BillingCore
 import PaymentContract
 import PaymentDomain
+import PaymentRecords
 import Postgres
 
 /// Attempts of which no provider has heard, for certain: our own guard, a connection or a limit has stopped them. They
-/// are asked for again as if for the first time, however long that takes, and not read back.
+/// are asked for again as if for the first time, however long that takes, and not read back. Where the customer is there and
+/// nothing is owed that is so for two minutes only: who has paid otherwise since, or has left, is not to be charged.
 ///
 /// The mark says that nobody has sent anything of the attempt. Whoever is about to send it, or to ask what became of it,
 /// takes the payment first, which clears the mark before anything leaves: a crash in between leaves an attempt like any
@@ -15,17 +17,22 @@ enum UnsentAttempts {
     enum Turn {
         /// It is charged: it, or the one in its place, was never sent.
         case charge(ApprovedAttempt)
-        /// It was never sent, and its invoice is withdrawn: it ends without anybody being asked.
+        /// It was never sent, and its invoice is withdrawn, or its customer has waited long enough: it ends without anybody
+        /// being asked.
         case end(ApprovedAttempt)
         /// It may have been sent: its outcome is read back.
         case readBack
-        /// The payment has gone on with another attempt, and nobody asks about this one: asking could make it.
+        /// The payment has gone on with another attempt, or has ended with this one before it was sent, and nobody asks about
+        /// it: asking could make it.
         case movedOn
     }
 
     /// How old an attempt is before another takes its place. A key counts from its making, and has to live long enough
     /// after it was sent for the outcome to be read back; PayPal's live shortest, six hours.
     private static let keyAge: Duration = .seconds(3_600)
+
+    /// How old an attempt is that a customer waits for who is there and owes nothing, before it ends.
+    private static let customersPatience: Duration = .seconds(120)
 
     /// Marks an attempt.
     /// - Returns: `false` where somebody has taken the payment meanwhile: it may have been sent.
@@ -51,20 +58,26 @@ enum UnsentAttempts {
         // Where a provider has a name for it, it was sent.
         guard attempt.request.reference == nil else { return .readBack }
         let id: AttemptID = attempt.request.idempotencyKey
-        let taken: (at: Instant, isWithdrawn: Bool)? = try db.first(
+        let taken: (at: Instant, isWithdrawn: Bool, isAttended: Bool)? = try db.first(
             """
             UPDATE payments SET stepped_at = clock_timestamp() WHERE id = \(attempt.paymentID) AND attempt_id = \(id)
-                AND status = \(PaymentStatus.processing.rawValue) RETURNING stepped_at, invoice_voided
+                AND status = \(PaymentStatus.processing.rawValue)
+            RETURNING stepped_at, invoice_voided, NOT off_session AND invoice_id IS NULL
             """
-        ) { row in (try row.next(), try row.next()) }
+        ) { row in (try row.next(), try row.next(), try row.next()) }
         guard let taken else {
-            let isCurrent: Bool? = try db.first(
-                "SELECT attempt_id = \(id) FROM payments WHERE id = \(attempt.paymentID)"
+            // One that was never sent, and whose payment is under way no more, has ended with it.
+            let mayBeSent: Bool? = try db.first(
+                """
+                SELECT p.attempt_id = a.id AND NOT a.unsent FROM payment_attempts a JOIN payments p ON p.id = a.payment_id
+                WHERE a.id = \(id)
+                """
             ) { row in try row.next() }
-            return isCurrent == true ? .readBack : .movedOn
+            return mayBeSent == true ? .readBack : .movedOn
         }
         // Statements of their own: they see a mark that was set while the first one waited for the row.
-        if taken.isWithdrawn {
+        let isLeft: Bool = try taken.isAttended && hasWaited(attempt, until: now, in: db)
+        if taken.isWithdrawn || isLeft {
             let isMarked: Bool? = try db.first("SELECT unsent FROM payment_attempts WHERE id = \(id)") { row in
                 try row.next()
             }
@@ -77,6 +90,17 @@ enum UnsentAttempts {
             return try replace(attempt, at: now, in: db).map(Turn.charge) ?? .movedOn
         }
         return .charge(attempt.taken(at: taken.at))
+    }
+
+    /// Whether a customer who is there has waited long enough for an attempt: not for what is owed.
+    private static func hasWaited(
+        _ attempt: ApprovedAttempt, until now: Instant, in db: borrowing PostgresTransaction
+    ) throws -> Bool {
+        if let madeAt: Instant = attempt.request.idempotencyKey.madeAt, now - madeAt < customersPatience {
+            return false
+        }
+        guard let payment: PaymentRecord = try PaymentStore.find(attempt.paymentID, in: db) else { return false }
+        return try !PaymentStore.isOwed(payment, in: db)
     }
 
     /// Ends an attempt that was never sent, and stores the one that takes its place.
