@@ -123,6 +123,7 @@ package final class RateLimiter: Sendable {
                 lease.tokens += granted
                 lease.remaining = remaining
                 lease.validUntil = now + Self.leaseTime
+                lease.refusedUntil = nil
             }
             leases[principal] = lease
         }
@@ -139,6 +140,12 @@ package final class RateLimiter: Sendable {
             lease.remaining = remaining
             lease.validUntil = now + Self.leaseTime
             guard granted > 0 else {
+                // What the bucket had a renewal has brought here meanwhile.
+                if lease.tokens > 0 {
+                    lease.tokens -= 1
+                    leases[principal] = lease
+                    return .allowed(remaining: remaining + lease.tokens)
+                }
                 lease.refusedUntil = now + .milliseconds(wait)
                 leases[principal] = lease
                 return .refused(retryMilliseconds: wait)

@@ -1,6 +1,7 @@
 import HTTPKit
 import NIOHTTP1
 import Redis
+import Synchronization
 import Telemetry
 import TestKit
 import Testing
@@ -17,6 +18,19 @@ struct Burst {
     func fits(_ limit: RateLimit, sent: Int) -> Bool {
         let most = limit.burst + (Int(time.components.seconds) + 1) * limit.perSecond
         return allowed + refused == sent && (min(limit.burst, sent)...most).contains(allowed)
+    }
+}
+
+/// Numbers calls.
+private final class Calls: Sendable {
+    private let last = Mutex(0)
+    var count: Int { last.withLock { $0 } }
+
+    func next() -> Int {
+        last.withLock { last in
+            last += 1
+            return last
+        }
     }
 }
 
@@ -148,6 +162,31 @@ struct Burst {
         // The second batch is on its way all the time. It brings nothing, and who finds none left asks again.
         answer.finish()
         #expect(await !isAllowed())
+    }
+
+    @Test("what a renewal brings is spent, though a request that overtook it was refused") func overtaken() async throws
+    {
+        let (answers, answer) = AsyncStream.makeStream(of: Int.self)
+        let calls = Calls()
+        let limiter = RateLimiter(
+            RateLimit(),
+            shared: { _, _ in
+                switch calls.next() {
+                case 1: return (50, 0, 0)
+                case 2:
+                    for await granted in answers { return (granted, 0, 0) }
+                    return (0, 0, 60_000)
+                default: return (0, 0, 60_000)
+                }
+            }, metrics: Metrics())
+        func isAllowed() async -> Bool {
+            if case .allowed = await limiter.take("caller") { true } else { false }
+        }
+        for _ in 0..<50 { #expect(await isAllowed()) }
+        try await eventually(within: .seconds(10), "the renewal is under way") { calls.count == 2 }
+        #expect(await !isAllowed())
+        answer.yield(40)
+        try await eventually(within: .seconds(10), "its tokens are there") { await isAllowed() }
     }
 
     @Test("without Redis the limit holds here, and goes back to Redis when it returns") func down() async throws {

@@ -8,7 +8,7 @@ from typing import Any
 DESCRIPTION = (
     "Recurring billing in five services behind one address. Every write that is not harmless to repeat takes an "
     "`Idempotency-Key`; lists page by cursor; every fault is a problem of RFC 9457 that names all faulty fields.\n\n"
-    "Limits, as they are set by default: 5,000 requests a second and 10,000 at once by one key, 128 under way from one "
+    "Limits, as they are set by default: 5,000 requests a second and 10,000 at once by one key to each service, 128 under way from one "
     "address at each instance of the gateway (429 past either); bodies of 1 MiB, JSON nested 32 deep; pages of 100. "
     "`X-Request-Timeout` tells after how many whole seconds an answer is of no use any more, 120 at most."
 )

@@ -118,9 +118,10 @@ package enum PaymentStore {
             RETURNING id, attempt_id, payment_method_id, provider, status, decline_code, created_at),
         a AS (
             INSERT INTO payment_attempts
-                (id, payment_id, number, payment_method_id, provider, status, decline_code, started_at)
+                (id, payment_id, number, payment_method_id, provider, status, decline_code, started_at, ended_at)
             SELECT attempt_id, id, 1, payment_method_id, provider,
-                CASE WHEN status = 'failed' THEN 'failed' ELSE 'started' END, decline_code, created_at
+                CASE WHEN status = 'failed' THEN 'failed' ELSE 'started' END, decline_code, created_at,
+                CASE WHEN status = 'failed' THEN created_at END
             FROM p)
         SELECT id FROM p
         """
@@ -220,7 +221,9 @@ package enum PaymentStore {
     }
 
     /// Ends payments, whose rows are locked, and their attempts before money moved.
-    package static func cancel(_ payments: [PaymentRecord], in db: borrowing PostgresTransaction) throws {
+    package static func cancel(_ payments: [PaymentRecord], at now: Instant, in db: borrowing PostgresTransaction)
+        throws
+    {
         try db.enqueue(
             """
             UPDATE payments SET status = 'canceled', stepped_at = now()
@@ -228,7 +231,7 @@ package enum PaymentStore {
             """)
         try db.enqueue(
             """
-            UPDATE payment_attempts SET status = 'canceled', ended_at = now()
+            UPDATE payment_attempts SET status = 'canceled', ended_at = \(now)::timestamptz
             WHERE id = ANY(\(payments.map(\.attemptID.rawValue))::text[]) AND status IN ('started', 'requires_action', 'authorized')
             """)
     }
@@ -262,7 +265,8 @@ package enum PaymentStore {
 
     /// Records what has been captured in all of a payment whose row is locked.
     package static func captured(
-        _ payment: PaymentRecord, total: Int64, status: PaymentStatus, in db: borrowing PostgresTransaction
+        _ payment: PaymentRecord, total: Int64, status: PaymentStatus, at now: Instant,
+        in db: borrowing PostgresTransaction
     ) throws {
         try db.enqueue(
             """
@@ -270,7 +274,10 @@ package enum PaymentStore {
             WHERE id = \(payment.id)
             """)
         try db.enqueue(
-            "UPDATE payment_attempts SET status = \(status.rawValue), ended_at = now() WHERE id = \(payment.attemptID)")
+            """
+            UPDATE payment_attempts SET status = \(status.rawValue), ended_at = \(now)::timestamptz
+            WHERE id = \(payment.attemptID)
+            """)
     }
 
     /// Notes that outcomes are still to come: when they are looked for next, after waits that double from five seconds

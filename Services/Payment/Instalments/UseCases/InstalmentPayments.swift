@@ -139,7 +139,7 @@ enum InstalmentPayments {
         try PaymentStore.release(payments.filter(\.canBeReleased), in: db)
         let ended: [PaymentRecord] = payments.filter(\.canBeGivenUp)
         if !ended.isEmpty {
-            try PaymentStore.cancel(ended, in: db)
+            try PaymentStore.cancel(ended, at: now, in: db)
             try Outbox.append(ended.map { PaymentEvents.canceled($0, reason: reason, at: now) }, in: db)
         }
         return payments.filter { !$0.canBeGivenUp && $0.status != .succeeded && $0.status != .canceled }

@@ -232,7 +232,8 @@ enum CascadeStore {
         }
         try db.enqueue(
             """
-            UPDATE payment_attempts a SET network_code = e.network_code, advice_code = e.advice_code,
+            UPDATE payment_attempts a SET provider_code = e.provider_code, network_code = e.network_code,
+                advice_code = e.advice_code,
                 status = CASE WHEN e.stopped IS NULL THEN 'failed' ELSE a.status END,
                 decline_code = CASE WHEN e.stopped IS NULL THEN e.code ELSE a.decline_code END,
                 provider_reference = coalesce(e.reference, a.provider_reference),
@@ -242,8 +243,8 @@ enum CascadeStore {
             FROM unnest(\(steps.map(\.payment.attemptID.rawValue))::text[], \(steps.map(\.end.code))::text[],
                 \(steps.map { $0.end.refusal?.networkCode })::text[],
                 \(steps.map { $0.end.refusal?.networkAdvice })::text[],
-                \(steps.map(\.end.reference))::text[], \(stopped)::text[])
-                AS e(id, code, network_code, advice_code, reference, stopped)
+                \(steps.map(\.end.reference))::text[], \(stopped)::text[], \(steps.map { $0.end.refusal?.code })::text[])
+                AS e(id, code, network_code, advice_code, reference, stopped, provider_code)
             WHERE a.id = e.id
             """)
     }

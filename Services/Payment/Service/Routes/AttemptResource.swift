@@ -33,7 +33,10 @@ struct AttemptResource: JSONOutput {
             "routing", attempt.routing.flatMap(AttemptRoutingResource.init(stored:)),
             doc: "Why this provider was asked, as it was decided then; null where there were no rules")
         o.field("started_at", attempt.startedAt)
-        o.field("ended_at", attempt.endedAt)
+        let isOpen: Bool = attempt.status == .started || attempt.status == .requiresAction
+        o.field(
+            "ended_at", isOpen ? nil : attempt.endedAt,
+            doc: "Of a held one, when it was held or captured last; null while it is open")
     }
 
     static var sample: Self { Self(.sample) }

@@ -71,7 +71,7 @@ package struct CancelPayment: Sendable {
             guard try PaymentStore.release([payment], in: db).contains(id) else { throw Failure.captureUnderWay }
             return
         }
-        try PaymentStore.cancel([payment], in: db)
+        try PaymentStore.cancel([payment], at: now, in: db)
         try Outbox.append([PaymentEvents.canceled(payment, reason: "requested", at: now)], in: db)
         guard let canceled: PaymentRecord = try PaymentStore.find(id, in: db) else { return }
         try waiters.answer([canceled], in: db)
@@ -191,7 +191,7 @@ package struct CancelPayment: Sendable {
         try PaymentStore.release(payments.filter(\.canBeReleased), in: db)
         let ended: [PaymentRecord] = payments.filter(\.canBeGivenUp)
         guard !ended.isEmpty else { return }
-        try PaymentStore.cancel(ended, in: db)
+        try PaymentStore.cancel(ended, at: now, in: db)
         try Outbox.append(ended.map { PaymentEvents.canceled($0, reason: "invoice_voided", at: now) }, in: db)
     }
 
@@ -211,11 +211,11 @@ package struct CancelPayment: Sendable {
                 try PaymentStore.fail(payment, decline, at: now, in: db)
                 return try Outbox.append([PaymentEvents.failed(payment, decline, at: now)], in: db)
             }
-            try PaymentStore.cancel([payment], in: db)
+            try PaymentStore.cancel([payment], at: now, in: db)
             return try Outbox.append([PaymentEvents.canceled(payment, reason: reason, at: now)], in: db)
         }
         let total: Int64 = payment.amountCaptured
-        try PaymentStore.captured(payment, total: total, status: .succeeded, in: db)
+        try PaymentStore.captured(payment, total: total, status: .succeeded, at: now, in: db)
         try Outbox.append(
             [PaymentEvents.succeeded(payment, total, at: now)].compactMap(\.self), in: db)
     }

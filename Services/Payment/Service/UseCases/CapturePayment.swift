@@ -215,7 +215,7 @@ package struct CapturePayment: Sendable {
         }
         let total: Int64 = payment.amountCaptured + capture.amount.minor
         let status: PaymentStatus = capture.isFinal ? .succeeded : .authorized
-        try PaymentStore.captured(payment, total: total, status: status, in: db)
+        try PaymentStore.captured(payment, total: total, status: status, at: now, in: db)
         let movement = ExchangeMovement(
             reference: id.rawValue, paymentID: payment.id, amount: capture.amount, provider: payment.provider)
         let entry = JournalEntry(

@@ -113,21 +113,8 @@ package enum ContinuePayment {
     ) throws {
         guard payment.status == .requiresAction else { return }
         let decline: Decline = .authenticationFailed
-        try fail(payment, decline, in: db)
+        try PaymentStore.fail(payment, decline, at: now, in: db)
         try Outbox.append([PaymentEvents.failed(payment, decline, at: now)], in: db)
-    }
-
-    private static func fail(
-        _ payment: PaymentRecord, _ decline: Decline, in db: borrowing PostgresTransaction
-    ) throws {
-        try db.enqueue(
-            """
-            UPDATE payments SET status = 'failed', decline_code = \(decline.code),
-                decline_class = \(decline.declineClass.rawValue), next_action = NULL, stepped_at = now() WHERE id = \(payment.id)
-            """)
-        try db.enqueue(
-            "UPDATE payment_attempts SET status = 'failed', decline_code = \(decline.code) WHERE id = \(payment.attemptID)"
-        )
     }
 
     private static func method(

@@ -41,7 +41,7 @@ struct LinkAttempt {
     /// Makes room for a payment of another amount: the refused one, and its plan, are over for good.
     func giveUp(at now: Instant, in db: borrowing PostgresTransaction) throws {
         if let plan { return try PagePlan.giveUp(plan, payment.id, at: now, in: db) }
-        try PaymentStore.cancel([payment], in: db)
+        try PaymentStore.cancel([payment], at: now, in: db)
         try Outbox.append([PaymentEvents.canceled(payment, reason: "paid_in_another_way", at: now)], in: db)
     }
 }
