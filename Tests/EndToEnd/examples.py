@@ -70,9 +70,10 @@ def run(world: World) -> None:
             "PATH": f"{folder}:{os.environ['PATH']}",
             "URL": world.stack.gateway_url,
             "KEY": world.stack.demo_key,
+            "REFRAIN_STACK": world.stack.name,
         }
         command = ["timeout", str(TIMEOUT_SECONDS), "bash", "-c", script]
-        done = subprocess.run(command, check=False, capture_output=True, text=True, env=environment)
+        done = subprocess.run(command, check=False, capture_output=True, text=True, env=environment, cwd=ROOT)
         wrong = []
         for place, example in enumerate(wanted):
             statuses, words = (read(folder / f"{place}.{kind}") for kind in ("statuses", "words"))

@@ -74,9 +74,25 @@ def payment_alone_is_given_what_providers_need(world: World) -> None:
         assert not given("test", "payment"), "tests would ask real providers"
 
 
+def test_keys_of_wallets_make_way_for_others(world: World) -> None:
+    def wallets(service: str, **given: str) -> dict[str, str]:
+        shell = {name: value for name, value in os.environ.items() if name not in environment.OUTSIDE} | given
+        with patch.dict(os.environ, shell, clear=True), patch("deploy.local.environment.read", return_value="password"):
+            values = environment.daemon(Stack("main", Options()), service, 1)
+        return {name: value for name, value in values.items() if "E_PAY_" in name}
+
+    ours = wallets("payment")
+    apple = {name: value for name, value in ours.items() if name.startswith("APPLE_PAY_")}
+    assert len(apple) == 3 and len(ours) == 6, ours
+    assert not wallets("invoice"), "a daemon has keys that it does not need"
+    theirs = {"GOOGLE_PAY_KEYS_PATH": "/elsewhere.pem", "GOOGLE_PAY_GATEWAY_ID": "gateway"}
+    assert wallets("payment", **theirs) == apple | theirs, "keys of two sets are mixed"
+
+
 CASES: list[Case] = [
     ("the consistency check waits as long as a daemon may take", consistency_waits_as_long_as_a_daemon_may_take),
     ("the consistency check says which service was too slow", consistency_says_who_was_too_slow),
     ("a local stack hands providers' variables to Payment, and no others", payment_alone_is_given_what_providers_need),
+    ("a local stack's test keys of a wallet make way for others", test_keys_of_wallets_make_way_for_others),
     ("the gateway serves the API's documents where root's checkout is closed to others", documents_of_a_closed_checkout_are_served),
 ]

@@ -1,19 +1,24 @@
-"""`scripts/stack`: start, stop, status, logs, url, reset."""
+"""`scripts/stack`: start, stop, status, logs, url, reset, wallet."""
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shutil
 import subprocess
 import sys
 from dataclasses import replace
 
-from . import leftovers
+from deploy.demo.client import Client
+from deploy.demo.clock import business_time
+
+from . import leftovers, wallet_keys
 from .layout import Options, Stack, port_base_from_environment
 from .probes import Progress, unready
 from .start import start, start_infrastructure_only
 from .supervisor import Supervisor
+from .wallet_tokens import WALLETS
 
 
 def main() -> int:
@@ -35,6 +40,8 @@ def main() -> int:
             return status(stack)
         case "logs":
             return logs(stack, arguments.program, arguments.follow)
+        case "wallet":
+            print(json.dumps(wallet_token(stack, arguments)))
     return 0
 
 
@@ -51,6 +58,11 @@ def _parse() -> argparse.Namespace:
     show = commands.add_parser("logs", help="the last lines of every log, or of one")
     show.add_argument("program", nargs="?", default="")
     show.add_argument("-f", "--follow", action="store_true")
+    token = commands.add_parser("wallet", help="a fresh token of Google Pay or Apple Pay, by the stack's test keys")
+    token.add_argument("type", choices=sorted(WALLETS))
+    token.add_argument("--amount", type=int, required=True, help="in minor units: what Apple Pay's customer agrees to")
+    token.add_argument("--currency", required=True)
+    token.add_argument("--number", default="4242424242424242", help="of the card (default: one that succeeds)")
     return parser.parse_args()
 
 
@@ -116,6 +128,15 @@ def logs(stack: Stack, program: str, follow: bool) -> int:
         return subprocess.run(["tail", "-n", lines, *(["-F"] if follow else []), *files], check=False).returncode
     except KeyboardInterrupt:
         return 0
+
+
+def wallet_token(stack: Stack, arguments: argparse.Namespace) -> dict[str, object]:
+    """A token that is fresh by the stack's business clock."""
+    home = wallet_keys.directory(stack)
+    if not home.exists() or not Supervisor(stack).is_running:
+        raise SystemExit(f"stack: '{stack.name}' has no wallets' keys or does not run: make stop, make up")
+    now = business_time(Client(stack.gateway_url, stack.demo_key, patience=5))
+    return WALLETS[arguments.type](home, arguments.number, arguments.amount, arguments.currency, now)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 
+from . import wallet_keys
 from .layout import ROOT, SERVICES, Stack, write_private
 from .secrets import read
 
@@ -62,6 +63,7 @@ def daemon(stack: Stack, service: str, instance: int) -> dict[str, str]:
         # Tests bring their own.
         if stack.name == "main":
             values |= {name: os.environ[name] for name in sorted(OUTSIDE) if os.environ.get(name)}
+        values |= wallet_keys.environment(stack, values)
     if CONFIG.exists():
         values["REFRAIN_CONFIG"] = str(CONFIG)
     if stack.options.library_path:

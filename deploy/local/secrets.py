@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 
+from . import wallet_keys
 from .layout import SERVICES, Stack, write_private
 
 ENCRYPTION_KEY_BYTES = 32
@@ -22,6 +23,7 @@ def ensure(stack: Stack) -> None:
         descriptor = os.open(key, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "wb") as file:
             file.write(secrets.token_bytes(ENCRYPTION_KEY_BYTES))
+    wallet_keys.ensure(stack)
 
 
 def read(stack: Stack, name: str) -> str:
