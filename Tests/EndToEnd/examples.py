@@ -20,7 +20,7 @@ BLOCK = re.compile(
     r"^## (?P<title>[^\n]+)$|^```sh\n(?P<block>.*?)^```$|^Answers (?P<answers>(?:\d{3}(?:, )?)+)(?P<words>(?: `[^`]+`)*)",
     re.M | re.S,
 )
-TIMEOUT_SECONDS = 50
+TIMEOUT_SECONDS = 65
 # Writes the status of each answer down, for the test only: the commands stay what people type.
 CURL = """#!/bin/sh
 exec {curl} "$@" --write-out '%{{stderr}}%{{http_code}}\\n' 2>>"$EXAMPLES_STATUSES"

@@ -101,7 +101,7 @@ def free_stack(name: str, **options: Any) -> Stack:
             return existing
         for base in range(FIRST_TEST_PORT_BASE, 30000, 1500):
             stack = Stack(name, Options(port_base=base, **options))
-            ports = [stack.gateway_port, stack.postgres_port, stack.redis_port, stack.kafka_port]
+            ports = [stack.gateway_port, stack.postgres_port, stack.redis_port, stack.kafka_port, stack.chain_port]
             ports += [stack.hidden_kafka_port, *(stack.service_port(*daemon) for daemon in stack.daemons)]
             if base not in chosen and not any(accepts(port) for port in ports):
                 chosen.add(base)

@@ -1,4 +1,4 @@
-"""`scripts/stack`: start, stop, status, logs, url, reset, wallet."""
+"""`scripts/stack`: start, stop, status, logs, url, reset, wallet, coin."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dataclasses import replace
 from deploy.demo.client import Client
 from deploy.demo.clock import business_time
 
-from . import leftovers, wallet_keys
+from . import coins, leftovers, wallet_keys
 from .layout import Options, Stack, port_base_from_environment
 from .probes import Progress, unready
 from .start import start, start_infrastructure_only
@@ -42,6 +42,8 @@ def main() -> int:
             return logs(stack, arguments.program, arguments.follow)
         case "wallet":
             print(json.dumps(wallet_token(stack, arguments)))
+        case "coin":
+            print(coin(stack, arguments))
     return 0
 
 
@@ -63,6 +65,13 @@ def _parse() -> argparse.Namespace:
     token.add_argument("--amount", type=int, required=True, help="in minor units: what Apple Pay's customer agrees to")
     token.add_argument("--currency", required=True)
     token.add_argument("--number", default="4242424242424242", help="of the card (default: one that succeeds)")
+    coins_parser = commands.add_parser("coin", help="the play chain that bitcoin is paid on")
+    doings = coins_parser.add_subparsers(dest="doing", required=True)
+    pay = doings.add_parser("pay", help="send coins that nobody has; prints the transaction's id")
+    pay.add_argument("address")
+    pay.add_argument("amount", type=int, help="in satoshi, as a payment's next_action has it")
+    mine = doings.add_parser("mine", help="make blocks, the first of which takes what was sent; prints the last one's height")
+    mine.add_argument("blocks", type=int, nargs="?", default=1)
     return parser.parse_args()
 
 
@@ -137,6 +146,12 @@ def wallet_token(stack: Stack, arguments: argparse.Namespace) -> dict[str, objec
         raise SystemExit(f"stack: '{stack.name}' has no wallets' keys or does not run: make stop, make up")
     now = business_time(Client(stack.gateway_url, stack.demo_key, patience=5))
     return WALLETS[arguments.type](home, arguments.number, arguments.amount, arguments.currency, now)
+
+
+def coin(stack: Stack, arguments: argparse.Namespace) -> str:
+    if arguments.doing == "pay":
+        return coins.ask(stack, "/pay", {"address": arguments.address, "amount": arguments.amount})
+    return coins.ask(stack, "/mine", {"blocks": arguments.blocks})
 
 
 if __name__ == "__main__":

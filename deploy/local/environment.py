@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 
-from . import wallet_keys
+from . import coins, wallet_keys
 from .layout import ROOT, SERVICES, Stack, write_private
 from .secrets import read
 
@@ -29,6 +29,7 @@ OUTSIDE = frozenset(
 
 def write(stack: Stack) -> None:
     stack.env.mkdir(mode=0o700, parents=True, exist_ok=True)
+    coins.write_config(stack, CONFIG.read_text())
     for service, instance in stack.daemons:
         write_private(stack.env / f"{service}-{instance}.env", render(daemon(stack, service, instance)))
     admin = {"REFRAIN_ADMIN_DB_URL": stack.admin_url(DATABASE)}
@@ -64,8 +65,9 @@ def daemon(stack: Stack, service: str, instance: int) -> dict[str, str]:
         if stack.name == "main":
             values |= {name: os.environ[name] for name in sorted(OUTSIDE) if os.environ.get(name)}
         values |= wallet_keys.environment(stack, values)
-    if CONFIG.exists():
-        values["REFRAIN_CONFIG"] = str(CONFIG)
+        if coins.are_ours(stack, values):
+            values |= coins.environment(stack, read(stack, coins.SECRET))
+    values.setdefault("REFRAIN_CONFIG", str(CONFIG))
     if stack.options.library_path:
         values["LD_LIBRARY_PATH"] = stack.options.library_path
     return values | stack.options.daemon_env

@@ -115,12 +115,21 @@ class Stack:
         """Where the development broker listens; everybody talks to its front on `kafka_port`."""
         return self.options.port_base + 93
 
+    @property
+    def chain_port(self) -> int:
+        """Where the play chain of coins answers."""
+        return self.options.port_base + 333
+
     def service_port(self, service: str, instance: int = 1) -> int:
         return self.options.port_base + 100 * instance + SERVICES.index(service) + 1
 
     @property
     def gateway_url(self) -> str:
         return f"http://127.0.0.1:{self.gateway_port}"
+
+    @property
+    def chain_url(self) -> str:
+        return f"http://127.0.0.1:{self.chain_port}"
 
     def service_url(self, service: str, instance: int = 1) -> str:
         return f"http://127.0.0.1:{self.service_port(service, instance)}"

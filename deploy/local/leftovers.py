@@ -12,7 +12,7 @@ from .layout import SERVICES, Stack
 # Debian's redis-server is a link to redis-check-rdb, which is the name the kernel shows.
 NAMES = {
     "postgres", "redis-server", "redis-check-rdb", "nginx", "noida-db", "tansu", "broker-front",
-    "deploy.local.broker_trim", "supervisord", *(f"{s}-service" for s in SERVICES),
+    "deploy.local.broker_trim", "deploy.local.coin_chain", "supervisord", *(f"{s}-service" for s in SERVICES),
 }
 TERM_SECONDS = 15
 

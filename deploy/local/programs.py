@@ -125,6 +125,13 @@ def daemons(stack: Stack) -> list[Program]:
     ]
 
 
+def chain(stack: Stack) -> Program:
+    """Nothing waits for it: Payment looks again until it answers."""
+    directory = stack.directory / "chain"
+    command = f"{sys.executable} -m deploy.local.coin_chain {stack.chain_port} {directory}/chain.json"
+    return Program("chain", command, directory, stop_seconds=5, environment=PYTHON)
+
+
 def gateway(stack: Stack) -> Program:
     return Program(
         "gateway",
@@ -137,4 +144,4 @@ def gateway(stack: Stack) -> Program:
 
 
 def every(stack: Stack) -> list[Program]:
-    return [*infrastructure(stack), *daemons(stack), gateway(stack)]
+    return [*infrastructure(stack), chain(stack), *daemons(stack), gateway(stack)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 
-from . import wallet_keys
+from . import coins, wallet_keys
 from .layout import SERVICES, Stack, write_private
 
 ENCRYPTION_KEY_BYTES = 32
@@ -24,6 +24,7 @@ def ensure(stack: Stack) -> None:
         with os.fdopen(descriptor, "wb") as file:
             file.write(secrets.token_bytes(ENCRYPTION_KEY_BYTES))
     wallet_keys.ensure(stack)
+    coins.ensure(stack)
 
 
 def read(stack: Stack, name: str) -> str:

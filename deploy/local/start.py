@@ -33,6 +33,8 @@ def start(stack: Stack, progress: Progress) -> None:
     if changed and supervisor.processes()[f"{SERVICES[0]}-1"]["statename"] == "RUNNING":
         progress(f"new build of {', '.join(changed)}: restarting the daemons")
         supervisor.stop("daemons:*")
+    if "chain" in supervisor.processes():  # one that was started before there was a chain goes on without
+        supervisor.start("chain")
     migrate(stack)
     progress("schemas are current")
     supervisor.start("daemons:*")

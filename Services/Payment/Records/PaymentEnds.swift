@@ -22,6 +22,22 @@ extension NextAttempt {
 
 /// SQL over payments that end without money.
 extension PaymentStore {
+    /// Ends payments, whose rows are locked, and their attempts before money moved.
+    package static func cancel(_ payments: [PaymentRecord], at now: Instant, in db: borrowing PostgresTransaction)
+        throws
+    {
+        try db.enqueue(
+            """
+            UPDATE payments SET status = 'canceled', stepped_at = now()
+            WHERE id = ANY(\(payments.map(\.id.rawValue))::text[])
+            """)
+        try db.enqueue(
+            """
+            UPDATE payment_attempts SET status = 'canceled', ended_at = \(now)::timestamptz
+            WHERE id = ANY(\(payments.map(\.attemptID.rawValue))::text[]) AND status IN ('started', 'requires_action', 'authorized')
+            """)
+    }
+
     /// Begins the release of what providers hold, or wait for, of payments whose rows are locked; whoever calls, or the
     /// sweeper, has it made. One of which a capture is under way stays as it is: its outcome comes first.
     /// - Returns: Those that are `canceling` now.

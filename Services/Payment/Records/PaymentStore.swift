@@ -220,22 +220,6 @@ package enum PaymentStore {
             """)
     }
 
-    /// Ends payments, whose rows are locked, and their attempts before money moved.
-    package static func cancel(_ payments: [PaymentRecord], at now: Instant, in db: borrowing PostgresTransaction)
-        throws
-    {
-        try db.enqueue(
-            """
-            UPDATE payments SET status = 'canceled', stepped_at = now()
-            WHERE id = ANY(\(payments.map(\.id.rawValue))::text[])
-            """)
-        try db.enqueue(
-            """
-            UPDATE payment_attempts SET status = 'canceled', ended_at = \(now)::timestamptz
-            WHERE id = ANY(\(payments.map(\.attemptID.rawValue))::text[]) AND status IN ('started', 'requires_action', 'authorized')
-            """)
-    }
-
     /// What the provider knows the charge of the payment's current attempt by; `nil` when it has told none.
     package static func providerReference(
         of id: PaymentID, in db: borrowing PostgresTransaction
