@@ -9,21 +9,8 @@ import TestKit
 import Testing
 
 @Suite("Another card that comes while an invoice's attempt is under way") struct NewCardTests {
-    /// A renewal whose money is held until a person has looked.
-    private func held(_ world: PaymentWorld, _ invoice: InvoiceID, _ customer: CustomerID) async throws -> PaymentRecord
-    {
-        await world.deliver([world.finalized(invoice, customer)])
-        await world.decide(try await world.payment(of: invoice), "review")
-        let held: PaymentRecord = try await world.settled(try await world.payment(of: invoice).id)
-        #expect(held.status == .authorized && held.reviewStatus == .pending)
-        return held
-    }
-
     private func decline(_ world: PaymentWorld, _ id: PaymentID) async throws {
-        let body = #"{"decision":"decline"}"#
-        let reply: Reply<PaymentResource> = try await world.work.review(
-            world.call("/v1/payments/\(id)/review", body: body), id, world.read(body))
-        #expect(reply.status == 200 || reply.status == 202)
+        #expect([200, 202].contains(try await world.review(id, "decline")))
     }
 
     @Test("it is charged once the review of what is held is declined, or the hold lapses; nobody hears of a failure")
@@ -32,7 +19,7 @@ import Testing
             try await withPayments { world in
                 let customer: CustomerID = try await world.payer()
                 let invoice = InvoiceID.new(at: PaymentWorld.start)
-                let payment: PaymentRecord = try await held(world, invoice, customer)
+                let payment: PaymentRecord = try await world.heldForReview(invoice, customer)
                 try await world.attach("5555555555554444", to: customer)
                 await world.deliver([world.due(invoice, customer, reason: "new_payment_method")])
                 #expect(try await world.payment(payment.id).status == .authorized, "the hold may still be captured")
@@ -60,7 +47,7 @@ import Testing
         try await withPayments { world in
             let customer: CustomerID = try await world.payer()
             let invoice = InvoiceID.new(at: PaymentWorld.start)
-            let payment: PaymentRecord = try await held(world, invoice, customer)
+            let payment: PaymentRecord = try await world.heldForReview(invoice, customer)
             await world.deliver([world.due(invoice, customer, reason: "new_payment_method")])
             try await decline(world, payment.id)
             let failed: PaymentRecord = try await world.payment(payment.id)

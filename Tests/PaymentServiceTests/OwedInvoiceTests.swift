@@ -10,25 +10,12 @@ import TestKit
 import Testing
 
 @Suite("Payments of invoices that are still due") struct OwedInvoiceTests {
-    /// A renewal whose money is held until a person has looked.
-    private func held(_ world: PaymentWorld, _ invoice: InvoiceID, _ customer: CustomerID) async throws -> PaymentRecord
-    {
-        await world.deliver([world.finalized(invoice, customer)])
-        await world.decide(try await world.payment(of: invoice), "review")
-        let held: PaymentRecord = try await world.settled(try await world.payment(of: invoice).id)
-        #expect(held.status == .authorized && held.reviewStatus == .pending)
-        return held
-    }
-
     private func decline(_ world: PaymentWorld, _ id: PaymentID) async throws {
         try await review(world, id, "decline")
     }
 
     private func review(_ world: PaymentWorld, _ id: PaymentID, _ decision: String) async throws {
-        let body = #"{"decision":"\#(decision)"}"#
-        let reply: Reply<PaymentResource> = try await world.work.review(
-            world.call("/v1/payments/\(id)/review", body: body), id, world.read(body))
-        #expect(reply.status == 200)
+        #expect(try await world.review(id, decision) == 200)
     }
 
     /// A further attempt, asked for and approved.
@@ -47,7 +34,7 @@ import Testing
         try await withPayments { world in
             let customer: CustomerID = try await world.payer()
             let invoice = InvoiceID.new(at: PaymentWorld.start)
-            let payment: PaymentRecord = try await held(world, invoice, customer)
+            let payment: PaymentRecord = try await world.heldForReview(invoice, customer)
             try await decline(world, payment.id)
             let failed: PaymentRecord = try await world.payment(payment.id)
             #expect(failed.status == .failed && failed.decline == .reviewDeclined)
@@ -73,7 +60,7 @@ import Testing
         try await withPayments { world in
             let customer: CustomerID = try await world.payer()
             let invoice = InvoiceID.new(at: PaymentWorld.start)
-            let payment: PaymentRecord = try await held(world, invoice, customer)
+            let payment: PaymentRecord = try await world.heldForReview(invoice, customer)
             if byTime {
                 world.clock.set(Instant(seconds: PaymentWorld.start.seconds + 7 * 86_400))
             } else {
@@ -112,7 +99,7 @@ import Testing
         try await withPayments { world in
             let customer: CustomerID = try await world.payer()
             let invoice = InvoiceID.new(at: PaymentWorld.start)
-            let payment: PaymentRecord = try await held(world, invoice, customer)
+            let payment: PaymentRecord = try await world.heldForReview(invoice, customer)
             world.provider.refuse([.captures])
             try await review(world, payment.id, "approve")
             let failed: PaymentRecord = try await world.payment(payment.id)
@@ -131,7 +118,7 @@ import Testing
         try await withPayments { world in
             let customer: CustomerID = try await world.payer()
             let invoice = InvoiceID.new(at: PaymentWorld.start)
-            let payment: PaymentRecord = try await held(world, invoice, customer)
+            let payment: PaymentRecord = try await world.heldForReview(invoice, customer)
             world.provider.refuse([.captures, .releases])
             try await review(world, payment.id, decision)
             #expect(try await world.payment(payment.id).status == .authorized)
@@ -230,7 +217,7 @@ import Testing
         try await withPayments { world in
             let customer: CustomerID = try await world.payer()
             let invoice = InvoiceID.new(at: PaymentWorld.start)
-            let payment: PaymentRecord = try await held(world, invoice, customer)
+            let payment: PaymentRecord = try await world.heldForReview(invoice, customer)
             try await decline(world, payment.id)
             #expect(try await world.payment(payment.id).status == .failed)
             await world.deliver([world.due(invoice, customer)])
@@ -258,7 +245,7 @@ import Testing
         try await withPayments { world in
             let customer: CustomerID = try await world.payer()
             let invoice = InvoiceID.new(at: PaymentWorld.start)
-            let payment: PaymentRecord = try await held(world, invoice, customer)
+            let payment: PaymentRecord = try await world.heldForReview(invoice, customer)
             await world.deliver([world.voided(invoice, customer)])
             #expect(try await world.payment(payment.id).status == .canceling)
             await world.deliver([world.voided(invoice, customer)])
@@ -344,7 +331,7 @@ import Testing
         try await withPayments { world in
             let customer: CustomerID = try await world.payer()
             let invoice = InvoiceID.new(at: PaymentWorld.start)
-            let payment: PaymentRecord = try await held(world, invoice, customer)
+            let payment: PaymentRecord = try await world.heldForReview(invoice, customer)
             await world.deliver([world.voided(invoice, customer)])
             // As after a refusal.
             try await world.execute("UPDATE payments SET status = 'authorized', look_at = now() + interval '1 day'")
@@ -354,5 +341,23 @@ import Testing
             for _ in 0..<2 { try await world.work.sweep.pass() }
             #expect(try await world.payment(payment.id).status == .canceled)
         }
+    }
+}
+
+extension PaymentWorld {
+    /// A renewal whose money is held until a person has looked.
+    func heldForReview(_ invoice: InvoiceID, _ customer: CustomerID) async throws -> PaymentRecord {
+        await deliver([finalized(invoice, customer)])
+        await decide(try await payment(of: invoice), "review")
+        let held: PaymentRecord = try await settled(try await payment(of: invoice).id)
+        #expect(held.status == .authorized && held.reviewStatus == .pending)
+        return held
+    }
+
+    /// A person decides over a payment.
+    /// - Returns: The status of the answer.
+    func review(_ id: PaymentID, _ decision: String) async throws -> Int {
+        let body = #"{"decision":"\#(decision)"}"#
+        return try await work.review(call("/v1/payments/\(id)/review", body: body), id, read(body)).status
     }
 }
