@@ -236,6 +236,19 @@ import Testing
         }
     }
 
+    @Test("one that was cut to what another had left stays so when it is won") func cutAndWon() async throws {
+        try await withPayments { world in
+            let payment: PaymentRecord = try await world.paid(world.payer(), amount: 2_000)
+            try await world.hear(world.told(payment, .needsResponse, amount: 500, fee: nil))
+            for (stage, disputed): (DisputeStatus, Int64) in [(.needsResponse, 2_000), (.won, 500)] {
+                let second: DisputeRecord = try await world.hear(
+                    world.told(payment, stage, reference: "dp_2", amount: 1_600, fee: nil))
+                #expect(second.standing.status == stage && second.standing.amount.minor == 1_500)
+                #expect(try await world.payment(payment.id).amountDisputed == disputed)
+            }
+        }
+    }
+
     @Test("a dispute of a charge whose outcome is not known waits for it") func early() async throws {
         try await withPayments { world in
             let payment: PaymentRecord = try await world.created(world.payer(Disputing.fraudulent), amount: 2_000)

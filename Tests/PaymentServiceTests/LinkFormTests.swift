@@ -36,6 +36,20 @@ import Testing
         return pages
     }
 
+    /// Agrees to three instalments on a link's page, by the terms that it shows.
+    private static func agree(
+        with card: PaymentMethodID, on visit: Visit, _ link: PayLink, _ world: InstalmentWorld
+    ) async throws {
+        let payments: PaymentWorld = world.payments
+        let offers: [OfferResource] = try world.settings.offersPaidAtOnce(
+            for: Money(minor: 4_900, currency: .eur), at: payments.clock.now)
+        let offer: JSONValue = try parseJSON(encode(try #require(offers.first { $0.terms == "pay_in_3" })))
+        let body =
+            #"{"session":"\#(visit.session)","payment_method_id":"\#(card)","instalments":{"terms":"pay_in_3","#
+            + #""offer":"\#(offer["fingerprint"]?.stringValue ?? "")","language":"en","accepted":true}}"#
+        _ = try await link(payments.page(visit, "pay", body), payments.read(body))
+    }
+
     /// `POST /pay/{code}/card` with what the form gave; the method's id.
     private static func hand(
         _ world: PaymentWorld, _ visit: Visit, _ token: String = "pm_1", keep: Bool = false
@@ -186,17 +200,8 @@ import Testing
             let payments: PaymentWorld = world.payments
             let visit: Visit = try await Self.visit(payments, #","methods":["card","instalments"]"#)
             let link: PayLink = payments.payLink(instalments: world.settings)
-            let offer: OfferResource = try #require(
-                try world.settings.offersPaidAtOnce(
-                    for: Money(minor: 4_900, currency: .eur), at: payments.clock.now
-                ).first { $0.terms == "pay_in_3" })
-            let fingerprint: String = try parseJSON(encode(offer))["fingerprint"]?.stringValue ?? ""
-            let plan =
-                #"{"terms":"pay_in_3","offer":"\#(fingerprint)","language":"en","accepted":true}"#
             func agree(_ card: PaymentMethodID) async throws {
-                let body =
-                    #"{"session":"\#(visit.session)","payment_method_id":"\#(card)","instalments":\#(plan)}"#
-                _ = try await link(payments.page(visit, "pay", body), payments.read(body))
+                try await Self.agree(with: card, on: visit, link, world)
             }
             let once: PaymentMethodID = try await Self.hand(payments, visit)
             #expect(await payments.refusal { try await agree(once) } == "unsupported_method")
@@ -240,13 +245,7 @@ import Testing
                 payments.payLink(instalments: world.settings)
             )
             let card: PaymentMethodID = try await Self.hand(payments, visit, keep: true)
-            let offers: [OfferResource] = try world.settings.offersPaidAtOnce(
-                for: Money(minor: 4_900, currency: .eur), at: payments.clock.now)
-            let offer: JSONValue = try parseJSON(encode(try #require(offers.first { $0.terms == "pay_in_3" })))
-            let body =
-                #"{"session":"\#(visit.session)","payment_method_id":"\#(card)","instalments":{"terms":"pay_in_3","#
-                + #""offer":"\#(offer["fingerprint"]?.stringValue ?? "")","language":"en","accepted":true}}"#
-            _ = try await link(payments.page(visit, "pay", body), payments.read(body))
+            try await Self.agree(with: card, on: visit, link, world)
             try await world.rest()
             #expect(try await payments.number("SELECT count(*) FROM instalment_plans WHERE status = 'failed'") == 1)
             let left: [String] = try await payments.texts(
@@ -267,13 +266,7 @@ import Testing
             let visit: Visit = try await Self.visit(payments, #","methods":["card","instalments"]"#)
             let link: PayLink = payments.payLink(instalments: world.settings)
             let card: PaymentMethodID = try await Self.hand(payments, visit, keep: true)
-            let offers: [OfferResource] = try world.settings.offersPaidAtOnce(
-                for: Money(minor: 4_900, currency: .eur), at: payments.clock.now)
-            let offer: JSONValue = try parseJSON(encode(try #require(offers.first { $0.terms == "pay_in_3" })))
-            let body =
-                #"{"session":"\#(visit.session)","payment_method_id":"\#(card)","instalments":{"terms":"pay_in_3","#
-                + #""offer":"\#(offer["fingerprint"]?.stringValue ?? "")","language":"en","accepted":true}}"#
-            _ = try await link(payments.page(visit, "pay", body), payments.read(body))
+            try await Self.agree(with: card, on: visit, link, world)
             try await world.rest()
             #expect(try await payments.texts("SELECT decline_code FROM payments") == ["authentication_required"])
             pages.begin(with: .captured(ProviderCharge(reference: "pi_2")))
@@ -296,13 +289,7 @@ import Testing
             let visit: Visit = try await Self.visit(payments, #","methods":["card","instalments"]"#)
             let link: PayLink = payments.payLink(instalments: world.settings)
             let card: PaymentMethodID = try await Self.hand(payments, visit, keep: true)
-            let offers: [OfferResource] = try world.settings.offersPaidAtOnce(
-                for: Money(minor: 4_900, currency: .eur), at: payments.clock.now)
-            let offer: JSONValue = try parseJSON(encode(try #require(offers.first { $0.terms == "pay_in_3" })))
-            let body =
-                #"{"session":"\#(visit.session)","payment_method_id":"\#(card)","instalments":{"terms":"pay_in_3","#
-                + #""offer":"\#(offer["fingerprint"]?.stringValue ?? "")","language":"en","accepted":true}}"#
-            _ = try await link(payments.page(visit, "pay", body), payments.read(body))
+            try await Self.agree(with: card, on: visit, link, world)
             let plans: [String] = try await payments.texts("SELECT id FROM instalment_plans WHERE status = 'pending'")
             let plan: InstalmentPlanID = try #require(plans.first.flatMap { InstalmentPlanID($0) })
             if isCanceled {

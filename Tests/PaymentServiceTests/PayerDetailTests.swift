@@ -162,4 +162,21 @@ import Testing
             #expect(invalid?.faults.map { "\($0.param) \($0.code)" } == ["payer conflicting_fields"])
         }
     }
+
+    @Test("a repeat gets its payment though no provider has the method any more, and a new request does not")
+    func repeatedWithoutProvider() async throws {
+        try await withPayments(beside: [Self.stripe]) { (world: PaymentWorld) async throws -> Void in
+            let body: String = Self.body(await world.customer(), "klarna", "EUR", #"{"country":"DE"}"#)
+            func create(by world: PaymentWorld, _ key: String) async throws -> Reply<PaymentResource> {
+                try await world.work.create(world.call("/v1/payments", key: key, body: body), world.read(body))
+            }
+            let first: Reply<PaymentResource> = try await create(by: world, "once")
+            let other = PaymentWorld(world.database)
+            let again: Reply<PaymentResource> = try await create(by: other, "once")
+            #expect(try other.id(again) == world.id(first) && again.status == first.status)
+            #expect(await other.refusal { try await create(by: other, "other") } == "invalid_request")
+            #expect(try await world.number("SELECT count(*) FROM payments") == 1)
+            #expect(try await world.number("SELECT count(*) FROM idempotency_keys") == 1, "the refused key is free")
+        }
+    }
 }
