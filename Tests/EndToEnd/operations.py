@@ -89,21 +89,26 @@ def test_keys_of_wallets_make_way_for_others(world: World) -> None:
     assert wallets("payment", **theirs) == apple | theirs, "keys of two sets are mixed"
 
 
-def play_chain_makes_way_for_another(world: World) -> None:
-    def bitcoin(service: str, options: Options, **given: str) -> dict[str, str]:
+def play_chains_make_way_for_another(world: World) -> None:
+    def coins(service: str, options: Options, **given: str) -> dict[str, str]:
         shell = {name: value for name, value in os.environ.items() if name not in environment.OUTSIDE} | given
         with patch.dict(os.environ, shell, clear=True), patch("deploy.local.environment.read", return_value="account"):
             values = environment.daemon(Stack("main", options), service, 1)
         return {name: value for name, value in values.items() if name.startswith("CRYPTO_") or name == "REFRAIN_CONFIG"}
 
-    ours, plain = bitcoin("payment", Options()), {"REFRAIN_CONFIG": str(environment.CONFIG)}
-    assert ours["CRYPTO_BITCOIN_URL"].startswith("http://127.0.0.1:") and ours["CRYPTO_BITCOIN_XPUB"] == "account", ours
+    ours, plain = coins("payment", Options()), {"REFRAIN_CONFIG": str(environment.CONFIG)}
+    for chain in ("BITCOIN", "EVM"):
+        assert ours[f"CRYPTO_{chain}_URL"].startswith("http://127.0.0.1:"), ours
+        assert ours[f"CRYPTO_{chain}_XPUB"] == "account", ours
     assert ours["REFRAIN_CONFIG"] != plain["REFRAIN_CONFIG"], "real money's network"
-    assert bitcoin("invoice", Options()) == plain, "a daemon has a chain that it does not need"
-    theirs = {"CRYPTO_BITCOIN_XPUB": "zpub", "CRYPTO_BITCOIN_URL": "https://node.example"}
-    assert bitcoin("payment", Options(), **theirs) == plain | theirs, "two chains are mixed"
+    assert coins("invoice", Options()) == plain, "a daemon has a chain that it does not need"
+    for theirs in (
+        {"CRYPTO_BITCOIN_XPUB": "zpub", "CRYPTO_BITCOIN_URL": "https://node.example"},
+        {"CRYPTO_EVM_XPUB": "xpub", "CRYPTO_EVM_URL": "https://node.example"},
+    ):
+        assert coins("payment", Options(), **theirs) == plain | theirs, "play money's networks are mixed with real ones"
     own = {"REFRAIN_CONFIG": "/elsewhere.yaml"}
-    assert bitcoin("payment", Options(daemon_env=own)) == own, "the play chain is followed under another network's name"
+    assert coins("payment", Options(daemon_env=own)) == own, "the play chain is followed under another network's name"
 
 
 CASES: list[Case] = [
@@ -111,6 +116,6 @@ CASES: list[Case] = [
     ("the consistency check says which service was too slow", consistency_says_who_was_too_slow),
     ("a local stack hands providers' variables to Payment, and no others", payment_alone_is_given_what_providers_need),
     ("a local stack's test keys of a wallet make way for others", test_keys_of_wallets_make_way_for_others),
-    ("a local stack's play chain makes way for another", play_chain_makes_way_for_another),
+    ("a local stack's play chain makes way for another", play_chains_make_way_for_another),
     ("the gateway serves the API's documents where root's checkout is closed to others", documents_of_a_closed_checkout_are_served),
 ]

@@ -65,12 +65,13 @@ def _parse() -> argparse.Namespace:
     token.add_argument("--amount", type=int, required=True, help="in minor units: what Apple Pay's customer agrees to")
     token.add_argument("--currency", required=True)
     token.add_argument("--number", default="4242424242424242", help="of the card (default: one that succeeds)")
-    coins_parser = commands.add_parser("coin", help="the play chain that bitcoin is paid on")
+    coins_parser = commands.add_parser("coin", help="the play chains that bitcoin, ether and a stablecoin are paid on")
     doings = coins_parser.add_subparsers(dest="doing", required=True)
     pay = doings.add_parser("pay", help="send coins that nobody has; prints the transaction's id")
     pay.add_argument("address")
-    pay.add_argument("amount", type=int, help="in satoshi, as a payment's next_action has it")
-    mine = doings.add_parser("mine", help="make blocks, the first of which takes what was sent; prints the last one's height")
+    pay.add_argument("amount", type=int, help="in the smallest units, as a payment's next_action has it")
+    pay.add_argument("--token", action="store_true", help="the stablecoin, not the chain's own coin")
+    mine = doings.add_parser("mine", help="make blocks, the first of which takes what was sent; prints the last ones' heights")
     mine.add_argument("blocks", type=int, nargs="?", default=1)
     return parser.parse_args()
 
@@ -150,7 +151,7 @@ def wallet_token(stack: Stack, arguments: argparse.Namespace) -> dict[str, objec
 
 def coin(stack: Stack, arguments: argparse.Namespace) -> str:
     if arguments.doing == "pay":
-        return coins.ask(stack, "/pay", {"address": arguments.address, "amount": arguments.amount})
+        return coins.ask(stack, "/pay", {"address": arguments.address, "amount": arguments.amount, "token": arguments.token})
     return coins.ask(stack, "/mine", {"blocks": arguments.blocks})
 
 

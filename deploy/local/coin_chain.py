@@ -1,9 +1,10 @@
 """A play chain: as much of a Bitcoin test network (regtest) as Payment asks Esplora for.
 
 Nothing in it is worth anything: transactions have no inputs, blocks no work, and whoever reaches the port makes both, with
-`POST /pay` and `POST /mine` (`scripts/stack coin`). The rest is the Esplora HTTP API (github.com/Blockstream/esplora, API.md).
+`POST /pay` and `POST /mine` (`scripts/stack coin`). The rest is the Esplora HTTP API (github.com/Blockstream/esplora, API.md),
+and `POST /ether`, where a chain for ether and a token is asked (`ether_chain.py`).
 
-    python -m deploy.local.coin_chain PORT FILE
+    python -m deploy.local.coin_chain PORT DIRECTORY
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from .ether_chain import EtherChain
 from .layout import write_private
 
 GENESIS = {
@@ -56,8 +58,6 @@ class Chain:
 
     def mine(self, count: int) -> int:
         """The first of the blocks takes everything that waits; returns the height of the last."""
-        if not 0 < count <= MAX_BLOCKS_AT_ONCE:
-            raise ValueError(f"1 to {MAX_BLOCKS_AT_ONCE} blocks are made at once")
         for _ in range(count):
             last, height = self.blocks[-1], len(self.blocks)
             waiting = [one for one in self.transactions if one["height"] is None]
@@ -139,6 +139,7 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     timeout = 30
     chain: Chain
+    ether: EtherChain
     lock = threading.Lock()
 
     def do_GET(self) -> None:
@@ -154,13 +155,25 @@ class Handler(BaseHTTPRequestHandler):
             body = json.loads(self.rfile.read(min(int(self.headers["Content-Length"] or 0), MAX_BODY_BYTES)))
             with self.lock:
                 match self.path:
+                    case "/ether":
+                        return self._send(200, self.ether.call(body))
                     case "/pay":
-                        return self._send(200, self.chain.pay(str(body["address"]), int(body["amount"])))
+                        return self._send(200, self._pay(str(body["address"]), int(body["amount"]), bool(body["token"])))
                     case "/mine":
-                        return self._send(200, str(self.chain.mine(int(body["blocks"]))))
-        except (KeyError, TypeError, ValueError) as error:
+                        return self._send(200, self._mine(int(body["blocks"])))
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             return self._send(400, str(error))
         return self._send(404, "not found")
+
+    def _pay(self, address: str, amount: int, token: bool) -> str:
+        if token or address.startswith("0x"):
+            return self.ether.pay(address, amount, token)
+        return self.chain.pay(address, amount)
+
+    def _mine(self, count: int) -> str:
+        if not 0 < count <= MAX_BLOCKS_AT_ONCE:
+            raise ValueError(f"1 to {MAX_BLOCKS_AT_ONCE} blocks are made at once")
+        return f"{self.chain.mine(count)} {self.ether.mine(count)}"
 
     def _send(self, status: int, answer: str | Record | list[Record]) -> None:
         body = (answer if isinstance(answer, str) else json.dumps(answer)).encode()
@@ -176,5 +189,5 @@ class Handler(BaseHTTPRequestHandler):
 
 
 if __name__ == "__main__":
-    Handler.chain = Chain(Path(sys.argv[2]))
+    Handler.chain, Handler.ether = Chain(Path(sys.argv[2]) / "chain.json"), EtherChain(Path(sys.argv[2]) / "ether.json")
     ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()

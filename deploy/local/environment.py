@@ -66,7 +66,7 @@ def daemon(stack: Stack, service: str, instance: int) -> dict[str, str]:
             values |= {name: os.environ[name] for name in sorted(OUTSIDE) if os.environ.get(name)}
         values |= wallet_keys.environment(stack, values)
         if coins.are_ours(stack, values):
-            values |= coins.environment(stack, read(stack, coins.SECRET))
+            values |= coins.environment(stack, *(read(stack, name) for name in (coins.SECRET, coins.ETHER_SECRET)))
     values.setdefault("REFRAIN_CONFIG", str(CONFIG))
     if stack.options.library_path:
         values["LD_LIBRARY_PATH"] = stack.options.library_path

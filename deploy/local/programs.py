@@ -128,7 +128,7 @@ def daemons(stack: Stack) -> list[Program]:
 def chain(stack: Stack) -> Program:
     """Nothing waits for it: Payment looks again until it answers."""
     directory = stack.directory / "chain"
-    command = f"{sys.executable} -m deploy.local.coin_chain {stack.chain_port} {directory}/chain.json"
+    command = f"{sys.executable} -m deploy.local.coin_chain {stack.chain_port} {directory}"
     return Program("chain", command, directory, stop_seconds=5, environment=PYTHON)
 
 
