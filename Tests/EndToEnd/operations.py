@@ -108,7 +108,7 @@ def play_chains_make_way_for_another(world: World) -> None:
     ):
         assert coins("payment", Options(), **theirs) == plain | theirs, "play money's networks are mixed with real ones"
     own = {"REFRAIN_CONFIG": "/elsewhere.yaml"}
-    assert coins("payment", Options(daemon_env=own)) == own, "the play chain is followed under another network's name"
+    assert coins("payment", Options(daemon_env=own)) == own, "a play chain is followed under another network's name"
 
 
 CASES: list[Case] = [
@@ -116,6 +116,6 @@ CASES: list[Case] = [
     ("the consistency check says which service was too slow", consistency_says_who_was_too_slow),
     ("a local stack hands providers' variables to Payment, and no others", payment_alone_is_given_what_providers_need),
     ("a local stack's test keys of a wallet make way for others", test_keys_of_wallets_make_way_for_others),
-    ("a local stack's play chain makes way for another", play_chains_make_way_for_another),
+    ("a local stack's play chains make way for another", play_chains_make_way_for_another),
     ("the gateway serves the API's documents where root's checkout is closed to others", documents_of_a_closed_checkout_are_served),
 ]

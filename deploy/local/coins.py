@@ -62,7 +62,7 @@ def environment(stack: Stack, account: str, ether_account: str) -> dict[str, str
 
 def write_config(stack: Stack, tunables: str) -> None:
     """What all daemons are given, but for the networks, which have no money on them, how they are read, and a token."""
-    others = re.sub(r"^ {6}(?:network|node|chain_id): .*\n", "", tunables, flags=re.M)
+    others = re.sub(r"^ {6}(?:network|node|chain_id): .*\n|^ {4}tokens:\n(?: {6}.*\n)*", "", tunables, flags=re.M)
     bitcoin = "    bitcoin:\n      network: regtest\n      node: esplora"
     token = f'    tokens:\n      usdc:\n        contract: "{CONTRACT}"\n        decimals: 6\n        rates: {{usd: 1}}'
     ours, found = re.subn(r"^ {4}bitcoin:$", bitcoin, others, flags=re.M)
