@@ -1,6 +1,7 @@
 import BillingCore
 package import HTTPKit
 import JSON
+import PaymentDomain
 import PaymentRecords
 package import Postgres
 
@@ -8,6 +9,9 @@ package import Postgres
 package struct CreateLink: Sendable {
     enum Failure: Error, Equatable {
         case unknownCustomer
+        case unknownInvoice
+        /// It is paid, or withdrawn.
+        case notOpen(PaymentStatus)
         /// No way to pay is left for the customer's country.
         case unpayable
     }
@@ -26,7 +30,7 @@ package struct CreateLink: Sendable {
         let faults: [Fault] = faults(of: input, at: call.now)
         let base: String = settings.publicURL
         do {
-            return try await News.patiently(News.patience, until: { $0 as? Failure == .unknownCustomer }) {
+            return try await News.patiently(News.patience, until: { Self.isUnknown($0) }) {
                 try await pool.transactionRetrying { db in
                     if let claim = call.claim() {
                         let result: ClaimResult = try IdempotencyStore.claim([claim], in: db)[0]
@@ -34,9 +38,9 @@ package struct CreateLink: Sendable {
                         guard result == .fresh else { throw result.problem ?? Problem.idempotencyTwin }
                     }
                     guard faults.isEmpty else { throw Problem.invalid(faults) }
-                    let link: LinkRecord = try store(input, at: call.now, in: db)
+                    let (link, payments): (LinkRecord, [PaymentID]) = try store(input, at: call.now, in: db)
                     let resource = LinkResource(
-                        LinkStanding(link: link, uses: 0), payments: [], at: call.now, base: base)
+                        LinkStanding(link: link, uses: 0), payments: payments, at: call.now, base: base)
                     let reply: Reply<LinkResource> = .created(
                         resource, location: "/v1/payment_links/\(link.id.rawValue)")
                     if let claim = call.claim() { try IdempotencyStore.complete([(claim, reply.stored)], in: db) }
@@ -45,6 +49,12 @@ package struct CreateLink: Sendable {
             }
         } catch Failure.unknownCustomer {
             throw Problem.invalid("customer_id", code: "unknown_customer", "there is no customer with this id")
+        } catch Failure.unknownInvoice {
+            throw Problem.invalid("invoice_id", code: "unknown_invoice", "there is no invoice with this id to be paid")
+        } catch Failure.notOpen(let status) {
+            throw Problem.conflict(
+                "invoice_state",
+                status == .succeeded ? "The invoice is paid." : "The invoice was withdrawn: nobody owes it any more.")
         } catch Failure.unpayable {
             throw Problem.invalid([Self.unpayable])
         }
@@ -60,10 +70,18 @@ package struct CreateLink: Sendable {
             guard let url, WebAddress(url)?.isLoopback ?? true else { continue }
             faults.append(Fault(param: name, code: "invalid_url", message: "must be an https address"))
         }
-        if settings.offers(of: Self.allowed(input), input.amount, country: nil).isEmpty {
+        if case .amount(let amount, _) = input.subject,
+            settings.offers(of: Self.allowed(input), amount, country: nil).isEmpty
+        {
             faults.append(Self.unpayable)
         }
         return faults
+    }
+
+    /// News of a customer or an invoice that was made a moment ago may still be on its way.
+    private static func isUnknown(_ error: any Error) -> Bool {
+        guard let failure = error as? Failure else { return false }
+        return failure == .unknownCustomer || failure == .unknownInvoice
     }
 
     private static let unpayable = Fault(
@@ -75,19 +93,44 @@ package struct CreateLink: Sendable {
 
     private func store(
         _ input: CreateLinkInput, at now: Instant, in db: borrowing PostgresTransaction
-    ) throws -> LinkRecord {
-        guard try LinkStore.knows(input.customerID, in: db) else { throw Failure.unknownCustomer }
+    ) throws -> (link: LinkRecord, payments: [PaymentID]) {
+        let invoiced: PaymentRecord? = try invoiced(input, in: db)
+        let (amount, customer): (Money, CustomerID)
+        switch input.subject {
+        case .amount(let asked, let payer): (amount, customer) = (asked, payer)
+        case .invoice:
+            guard let invoiced else { throw Failure.unknownInvoice }
+            (amount, customer) = (invoiced.amount, invoiced.customerID)
+        }
+        guard try LinkStore.knows(customer, in: db) else { throw Failure.unknownCustomer }
         let methods: [LinkMethod] = Self.allowed(input)
-        let country: String? = try LinkStore.country(of: input.customerID, in: db)
-        guard !settings.offers(of: methods, input.amount, country: country).isEmpty else { throw Failure.unpayable }
+        let country: String? = try LinkStore.country(of: customer, in: db)
+        guard !settings.offers(of: methods, amount, country: country).isEmpty else { throw Failure.unpayable }
         var code: LinkCode = .new()
         while try LinkStore.find(code, in: db) != nil { code = .new() }
         let link = LinkRecord(
-            id: PaymentLinkID.new(at: now), code: code, customerID: input.customerID, amount: input.amount,
-            description: input.description, methods: methods, brand: input.brand, language: input.language,
+            id: PaymentLinkID.new(at: now), code: code, customerID: customer, amount: amount,
+            invoiceID: invoiced?.invoiceID, description: input.description ?? invoiced?.description, methods: methods,
+            brand: input.brand, language: input.language,
             successURL: input.successURL, cancelURL: input.cancelURL, maxUses: input.maxUses,
             metadata: input.metadataJSON, expiresAt: input.expiresAt, deactivatedAt: nil, createdAt: now)
         try LinkStore.insert(link, in: db)
-        return link
+        if let invoiced { try LinkUseStore.share(link.id, invoiced.id, in: db) }
+        return (link, invoiced.map { [$0.id] } ?? [])
+    }
+
+    /// The payment of the invoice that is to be paid, its row locked; `nil` where an amount is.
+    private func invoiced(
+        _ input: CreateLinkInput, in db: borrowing PostgresTransaction
+    ) throws -> PaymentRecord? {
+        guard case .invoice(let id) = input.subject else { return nil }
+        guard let payment: PaymentRecord = try PaymentStore.lock(invoices: [id], in: db)[id] else {
+            throw Failure.unknownInvoice
+        }
+        let isOpen: Bool =
+            try payment.status != .succeeded && payment.status != .canceled
+            && PaymentStore.isOwed(payment, in: db)
+        guard isOpen else { throw Failure.notOpen(payment.status) }
+        return payment
     }
 }

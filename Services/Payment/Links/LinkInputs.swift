@@ -4,8 +4,14 @@ import PaymentRecords
 
 /// `POST /v1/payment_links`.
 package struct CreateLinkInput: JSONInput {
-    let amount: Money
-    let customerID: CustomerID
+    /// What is paid.
+    enum Subject: Equatable {
+        case amount(Money, of: CustomerID)
+        /// An open invoice: its amount, by its customer.
+        case invoice(InvoiceID)
+    }
+
+    let subject: Subject
     let description: String?
     let methods: [LinkMethod]
     let brand: LinkBrand
@@ -17,10 +23,10 @@ package struct CreateLinkInput: JSONInput {
     let metadataJSON: String
 
     package init(_ f: inout InputFields) {
-        amount = f.positiveMoney("amount", doc: "Minor units of the currency: 999 is 9.99 USD and 999 JPY")
-        customerID = f.id("customer_id", as: CustomerID.self, doc: "Who pays; the payment and the card are theirs")
+        subject = Self.subject(&f)
         description = f.optionalString(
-            "description", min: 1, max: 500, doc: "What is paid for, as the customer reads it")
+            "description", min: 1, max: 500,
+            doc: "What is paid for, as the customer reads it; of an invoice its number when left out")
         methods = f.customList(
             "methods", element: JSONSchema.enumeration(LinkMethod.self), count: 1...LinkMethod.allCases.count,
             required: false,
@@ -37,6 +43,39 @@ package struct CreateLinkInput: JSONInput {
             "max_uses", range: 0...1_000_000, doc: "How often it may be paid: 1 when left out, 0 sets no limit")
         maxUses = uses == 0 ? nil : Int(uses ?? 1)
         metadataJSON = Metadata.encode(f.metadata())
+        guard case .invoice = subject, !f.isDescribing else { return }
+        if uses != nil, uses != 1 {
+            f.refuse("max_uses", code: "conflicting_fields", message: "an invoice is paid once")
+        }
+        if methods.contains(.instalments) {
+            f.refuse("methods", code: "conflicting_fields", message: "an invoice is paid at once")
+        }
+    }
+
+    private static func subject(_ f: inout InputFields) -> Subject {
+        let amount: Int64? = f.optionalInt(
+            "amount", range: 1...InputFields.largestAmount,
+            doc: "Minor units of the currency: 999 is 9.99 USD and 999 JPY; needed without invoice_id")
+        let currency: Currency? = f.optionalCurrency("currency", doc: "ISO 4217 code; needed without invoice_id")
+        let customer: CustomerID? = f.optionalID(
+            "customer_id", as: CustomerID.self,
+            doc: "Who pays; the payment and the card are theirs; needed without invoice_id")
+        let invoice: InvoiceID? = f.optionalID(
+            "invoice_id", as: InvoiceID.self,
+            doc: "An open invoice to be paid, in the place of amount, currency and customer_id, which are its own")
+        for (name, isGiven) in [
+            ("amount", amount != nil), ("currency", currency != nil), ("customer_id", customer != nil),
+        ] where !f.isDescribing && !f.isFaulty(name) && isGiven == (invoice != nil || f.isFaulty("invoice_id")) {
+            if isGiven {
+                f.refuse(name, code: "conflicting_fields", message: "invoice_id stands in its place")
+            } else {
+                f.refuse(name, code: FaultCode.required, message: "is required")
+            }
+        }
+        guard let invoice else {
+            return .amount(Money(minor: amount ?? 1, currency: currency ?? .usd), of: customer ?? .sample)
+        }
+        return .invoice(invoice)
     }
 
     private static func method(_ value: JSONValue) -> Result<LinkMethod, Fault> {

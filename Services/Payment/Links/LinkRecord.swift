@@ -68,6 +68,8 @@ package struct LinkRecord: PostgresRecord, Sendable {
     package let code: LinkCode
     package let customerID: CustomerID
     package let amount: Money
+    /// The invoice that it pays. Its payment is the invoice's, which every visit shares.
+    package let invoiceID: InvoiceID?
     package let description: String?
     package let methods: [LinkMethod]
     package let brand: LinkBrand
@@ -84,13 +86,14 @@ package struct LinkRecord: PostgresRecord, Sendable {
 
     /// The columns in the order ``init(row:)`` reads them.
     package static let columns: SQL = """
-        id, code, customer_id, amount, currency, description, methods, brand_name, logo_url, accent_color, \
+        id, code, customer_id, amount, currency, invoice_id, description, methods, brand_name, logo_url, accent_color, \
         background_color, language, success_url, cancel_url, max_uses, metadata::text, expires_at, deactivated_at, \
         created_at
         """
 
     package init(
-        id: PaymentLinkID, code: LinkCode, customerID: CustomerID, amount: Money, description: String?,
+        id: PaymentLinkID, code: LinkCode, customerID: CustomerID, amount: Money, invoiceID: InvoiceID? = nil,
+        description: String?,
         methods: [LinkMethod], brand: LinkBrand, language: String?, successURL: String?, cancelURL: String?,
         maxUses: Int?, metadata: String, expiresAt: Instant?, deactivatedAt: Instant?, createdAt: Instant
     ) {
@@ -98,6 +101,7 @@ package struct LinkRecord: PostgresRecord, Sendable {
         self.code = code
         self.customerID = customerID
         self.amount = amount
+        self.invoiceID = invoiceID
         self.description = description
         self.methods = methods
         self.brand = brand
@@ -117,6 +121,7 @@ package struct LinkRecord: PostgresRecord, Sendable {
         self.code = LinkCode(unchecked: code)
         customerID = try row.next()
         amount = Money(minor: try row.next(), currency: try row.next())
+        invoiceID = try row.next()
         description = try row.next()
         let words: [String] = try row.next()
         methods = words.compactMap(LinkMethod.init(rawValue:))
@@ -145,7 +150,10 @@ package struct LinkRecord: PostgresRecord, Sendable {
     }
 
     /// Which use of the link a page's session belongs to: all visitors of a link for one payment share that payment.
-    package func slot(of session: LinkSession) -> String { maxUses == 1 ? "only" : session.text }
+    package func slot(of session: LinkSession) -> String { maxUses == 1 ? Self.sharedSlot : session.text }
+
+    /// The slot of a link for one payment.
+    static let sharedSlot = "only"
 }
 
 /// What a page calls its visit: chosen by the page, kept in its tab, the same after a reload.

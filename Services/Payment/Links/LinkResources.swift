@@ -27,6 +27,7 @@ package struct LinkResource: JSONOutput {
         o.field("status", status)
         o.field("customer_id", link.customerID)
         o.money("amount", link.amount, doc: "Minor units")
+        o.field("invoice_id", link.invoiceID, doc: "The invoice that it pays")
         o.field("description", link.description)
         o.field("methods", link.methods, doc: "Ways to pay that are allowed")
         o.field("brand", BrandResource(brand: link.brand))

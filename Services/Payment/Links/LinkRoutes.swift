@@ -23,7 +23,7 @@ package struct LinkRoutes: Sendable {
         return .task(
             .post, "/v1/payment_links", scope: "payment_links:write", summary: "Make a page for a customer to pay on",
             body: CreateLinkInput.self, answers: LinkResource.self, statuses: [201], tellsLocation: true,
-            problems: ["422 invalid_request"]
+            problems: ["409 invoice_state", "422 invalid_request"]
         ) { call, input in try await create(call, input) }
     }
 
@@ -31,10 +31,12 @@ package struct LinkRoutes: Sendable {
         let base: String = settings.publicURL
         return .list(
             "/v1/payment_links", scope: "payment_links:read", summary: "List payment links, newest first",
-            filters: [.id("customer_id", as: CustomerID.self)], item: LinkResource.self
+            filters: [.id("customer_id", as: CustomerID.self), .id("invoice_id", as: InvoiceID.self)],
+            item: LinkResource.self
         ) { db, call, request in
             let rows: [LinkStanding] = try LinkStore.list(
-                customer: call.query.id("customer_id"), after: try request.cursor(), limit: request.fetchLimit, in: db)
+                customer: call.query.id("customer_id"), invoice: call.query.id("invoice_id"),
+                after: try request.cursor(), limit: request.fetchLimit, in: db)
             return request.page(try rows.map { try Self.resource($0, call.now, base, in: db) })
         }
     }

@@ -46,7 +46,9 @@ package struct LinkStatusResource: JSONOutput {
                 ? nil : "/pay/\(link.code.text)/transfer.svg?session=\(session.text)")
         let plan: PlanRecord? =
             try link.methods.contains(.instalments) ? PlanStore.find(of: payment.id, in: db) : nil
-        let canEnd: Bool = try payment.waitsElsewhere || PaymentStore.isUnsent(payment, in: db)
+        // The payment of an invoice ends as paid or failed: what no provider has heard of fails by itself.
+        let canEnd: Bool =
+            try payment.waitsElsewhere || (link.invoiceID == nil && PaymentStore.isUnsent(payment, in: db))
         self.payment = LinkPaymentResource(
             payment: payment, method: isMine ? method : nil, action: action,
             plan: isMine ? plan.map(PagePlanResource.init) : nil,

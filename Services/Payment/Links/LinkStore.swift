@@ -7,14 +7,19 @@ package struct LinkStanding: Sendable {
     /// Payments that went through; counted only for a link with a limit. Money that is held is not taken yet: a link asks
     /// for it at once, so that holding it means that somebody is to look at the payment first.
     package let uses: Int
+    /// Whether it pays an invoice that was withdrawn: nobody owes that any more.
+    package let isWithdrawn: Bool
 
-    package init(link: LinkRecord, uses: Int) {
+    package init(link: LinkRecord, uses: Int, isWithdrawn: Bool = false) {
         self.link = link
         self.uses = uses
+        self.isWithdrawn = isWithdrawn
     }
 
-    /// Where it stands.
-    package func status(at now: Instant) -> LinkStatus { link.status(uses: uses, at: now) }
+    /// Where it stands. Money that was taken for a withdrawn invoice goes back: it has paid nothing.
+    package func status(at now: Instant) -> LinkStatus {
+        isWithdrawn ? .deactivated : link.status(uses: uses, at: now)
+    }
 }
 
 /// SQL over payment links.
@@ -22,11 +27,11 @@ package enum LinkStore {
     package static func insert(_ link: LinkRecord, in db: borrowing PostgresTransaction) throws {
         _ = try db.execute(
             """
-            INSERT INTO payment_links (id, code, customer_id, amount, currency, description, methods, brand_name,
+            INSERT INTO payment_links (id, code, customer_id, amount, currency, invoice_id, description, methods, brand_name,
                 logo_url, accent_color, background_color, language, success_url, cancel_url, max_uses, metadata,
                 expires_at, created_at)
             VALUES (\(link.id), \(link.code.text), \(link.customerID), \(link.amount.minor),
-                \(link.amount.currency.code), \(link.description), \(link.methods.map(\.rawValue))::text[],
+                \(link.amount.currency.code), \(link.invoiceID), \(link.description), \(link.methods.map(\.rawValue))::text[],
                 \(link.brand.name), \(link.brand.logoURL), \(link.brand.accent?.hex), \(link.brand.background?.hex),
                 \(link.language), \(link.successURL), \(link.cancelURL), \(link.maxUses), \(link.metadata)::jsonb,
                 \(link.expiresAt), \(link.createdAt))
@@ -62,9 +67,11 @@ package enum LinkStore {
 
     /// Newest first, after a cursor.
     package static func list(
-        customer: CustomerID?, after: PaymentLinkID?, limit: Int, in db: borrowing PostgresTransaction
+        customer: CustomerID?, invoice: InvoiceID?, after: PaymentLinkID?, limit: Int,
+        in db: borrowing PostgresTransaction
     ) throws -> [LinkStanding] {
-        let matching: SQL = .matching(customer.map { "customer_id = \($0)" }, after.map { "id < \($0)" })
+        let matching: SQL = .matching(
+            customer.map { "customer_id = \($0)" }, invoice.map { "invoice_id = \($0)" }, after.map { "id < \($0)" })
         return try standings("\(matching) ORDER BY id DESC LIMIT \(limit)", in: db)
     }
 
@@ -82,12 +89,15 @@ package enum LinkStore {
             SELECT \(LinkRecord.columns), CASE WHEN max_uses IS NULL THEN 0 ELSE (
                 SELECT count(*) FROM payment_link_payments u JOIN payments p ON p.id = u.payment_id
                 WHERE u.link_id = payment_links.id AND NOT u.replaced AND p.status = 'succeeded'
-                    AND \(LinkUseStore.counts))::int END
+                    AND \(LinkUseStore.counts))::int END,
+                invoice_id IS NOT NULL AND EXISTS (
+                    SELECT 1 FROM payments p
+                    WHERE p.invoice_id = payment_links.invoice_id AND (p.invoice_voided OR p.status = 'canceled'))
             FROM payment_links \(rest)
             """
         ) { row in
             let link = try LinkRecord(row: &row)
-            return LinkStanding(link: link, uses: try row.next())
+            return LinkStanding(link: link, uses: try row.next(), isWithdrawn: try row.next())
         }
     }
 }

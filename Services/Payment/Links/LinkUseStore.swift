@@ -189,6 +189,17 @@ package enum LinkUseStore {
             """)
     }
 
+    /// Makes the payment of an invoice that of the link's one slot, before anybody visits; the payment's row is locked.
+    package static func share(
+        _ link: PaymentLinkID, _ payment: PaymentID, in db: borrowing PostgresTransaction
+    ) throws {
+        try db.enqueue(
+            """
+            INSERT INTO payment_link_payments (payment_id, link_id, slot, session)
+            VALUES (\(payment), \(link), \(LinkRecord.sharedSlot), '')
+            """)
+    }
+
     /// The payments of a link, newest first.
     package static func payments(
         of link: PaymentLinkID, limit: Int, in db: borrowing PostgresTransaction

@@ -203,6 +203,11 @@ package enum PaymentStore {
         try db.enqueue("UPDATE payments SET step_up_state = \(StepUpState.due.rawValue) WHERE id = \(id)")
     }
 
+    /// Has a customer who is sent somewhere by a payment, its row locked, led back to this address.
+    package static func lead(_ id: PaymentID, backTo address: String, in db: borrowing PostgresTransaction) throws {
+        try db.enqueue("UPDATE payments SET return_url = \(address) WHERE id = \(id)")
+    }
+
     /// Has the outcome of a failed payment's attempt, its row locked, read again: it is due at once, and the sweeper's where
     /// nobody else reads it.
     package static func reopen(_ payment: PaymentRecord, in db: borrowing PostgresTransaction) throws {

@@ -183,8 +183,10 @@ package struct PayLink: Sendable {
         in db: borrowing PostgresTransaction
     ) throws {
         if let refused: PaymentRecord = current?.triedAgain(by: input) {
-            return try Self.again(refused, means, at: call.now, in: db)
+            return try again(refused, means, standing.link, at: call.now, in: db)
         }
+        // An invoice has one payment for ever.
+        guard standing.link.invoiceID == nil else { throw Self.unsupported }
         if let current, current.payment.status == .failed { try current.giveUp(at: call.now, in: db) }
         let begun: PaymentID
         if let plan: PlanChoice = input.plan {
@@ -216,8 +218,9 @@ package struct PayLink: Sendable {
 
     /// A customer whose authentication the last attempt failed for want of is authenticated, whatever could be claimed. A card
     /// out of a wallet has its own way to it.
-    private static func again(
-        _ payment: PaymentRecord, _ means: LinkMeans, at now: Instant, in db: borrowing PostgresTransaction
+    private func again(
+        _ payment: PaymentRecord, _ means: LinkMeans, _ link: LinkRecord, at now: Instant,
+        in db: borrowing PostgresTransaction
     ) throws {
         try means.take(of: payment.amount, at: now, in: db)
         if let page: SingleUseMethod = means.page { try PaymentMethodStore.insertSingleUse([page], at: now, in: db) }
@@ -225,6 +228,10 @@ package struct PayLink: Sendable {
             payment: payment, attemptID: AttemptID.new(at: now), method: means.chargeable, authenticated: false,
             offSession: false, stepUp: means.isEnteredCard && payment.wantsCustomer ? .due : nil)
         try PaymentStore.beginAttempts([next], at: now, in: db)
+        // That of an invoice began without a page to come back to.
+        if link.invoiceID != nil {
+            try PaymentStore.lead(payment.id, backTo: settings.address(of: link.code), in: db)
+        }
         try Outbox.append([PaymentEvents.created(next, at: now)], in: db)
     }
 

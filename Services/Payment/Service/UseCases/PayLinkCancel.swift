@@ -25,7 +25,7 @@ extension PayLink {
                 if payment.status == .canceling || payment.status == .canceled { return payment.id }
                 if current.plan == nil, payment.waitsElsewhere {
                     try PaymentStore.release([payment], in: db)
-                } else if try current.plan == nil && PaymentStore.isUnsent(payment, in: db) {
+                } else if try link.invoiceID == nil && current.plan == nil && PaymentStore.isUnsent(payment, in: db) {
                     try current.giveUp(at: call.now, in: db)
                 } else {
                     throw CancelPayment.Failure.notPossible(payment.status).problem
