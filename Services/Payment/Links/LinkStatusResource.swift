@@ -109,6 +109,12 @@ struct LinkPaymentResource: JSONOutput {
         }
     }
 
+    /// There was nothing to charge yet, or the customer has turned back: to them no refusal.
+    private var failure: LinkFailureResource? {
+        let isRefusal: Bool = payment.decline != .noPaymentMethod && payment.decline != .holdReleased
+        return isRefusal ? payment.decline.map(LinkFailureResource.init) : nil
+    }
+
     func write(to o: inout ObjectWriter) {
         o.field("id", payment.id, doc: "For the receipt")
         o.field("status", phase)
@@ -120,7 +126,7 @@ struct LinkPaymentResource: JSONOutput {
         o.field("method", method?.type, doc: "What it is paid with; for the visit that chose it only")
         o.field("card_brand", method?.brand)
         o.field("card_last4", method?.last4)
-        o.field("failure", payment.decline.map(LinkFailureResource.init))
+        o.field("failure", failure, doc: "Why the last attempt was refused; null where nobody has refused anything")
         o.field("next_action", action, doc: "What the customer does now")
         o.field("cancelable", canBeGivenUp, doc: "Whether this visit may give it up, to pay in another way")
         o.field("instalments", plan, doc: "The plan whose first payment it is; for the visit that agreed only")
