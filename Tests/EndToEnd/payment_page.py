@@ -242,6 +242,18 @@ def secrecy(world: World) -> None:
     world.assert_consistent(60)
 
 
+def coins_with_a_rate(world: World) -> None:
+    link = new_link(world, methods=["card", "crypto"])
+    with Browser("en-GB") as browser:
+        browser.visit(link["url"])
+        browser.wait_for("#number")
+        assert not browser.run("!!document.querySelector('input[value=bitcoin]')"), "a coin that has no price is offered"
+        world.client.post("/v1/crypto/rates", {"asset": "bitcoin", "currency": "EUR", "rate": "60000"})
+        browser.reload()
+        browser.wait_for("input[value=bitcoin]")
+        assert not browser.run("!!document.querySelector('input[value=ethereum]')"), "another coin's rate counts"
+
+
 CASES: list[Case] = [
     ("a customer pays by keyboard alone, and nothing leaves for elsewhere", by_keyboard),
     ("a refusal says why, another card pays, and pressing three times charges once", refused),
@@ -250,5 +262,6 @@ CASES: list[Case] = [
     ("faults stand at their fields and are read out", faults),
     ("twelve languages, light and dark, wide and narrow, are complete and can be read", languages),
     ("a link that cannot be paid says so, and a code leads to its link", states),
+    ("coins are offered once their rate is known", coins_with_a_rate),
     ("card numbers are in no log, and the books agree", secrecy),
 ]

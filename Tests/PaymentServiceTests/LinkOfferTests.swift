@@ -98,6 +98,30 @@ import Testing
         }
     }
 
+    @Test("a coin without a rate is not offered, and a page that was loaded before is told so") func unpriced()
+        async throws
+    {
+        try await withPayments(beside: [PagesProvider()]) { world in
+            let visit = Visit(
+                world.code(try await world.link(await world.customer(), #","methods":["card","crypto"]"#)))
+            for (isPriced, expected) in [(true, ["card", "bitcoin"]), (false, ["card"])] {
+                let settings: LinkSettings = world.linkSettings(pricesCoins: isPriced)
+                let link: LinkRecord = try await world.standing(visit.code).link
+                let offers: [LinkOffer] = try await world.database.transaction(readOnly: true) { db in
+                    try settings.offers(on: link, country: nil, at: PaymentWorld.start, in: db)
+                }
+                #expect(offers.map(\.type) == expected)
+            }
+            let pay = PayLink(
+                pool: world.database, work: world.work, settings: world.linkSettings(pricesCoins: false),
+                limits: VisitLimits(), pause: .zero)
+            let body = #"{"session":"\#(visit.session)","method":{"type":"bitcoin"}}"#
+            let call: Call = world.page(visit, "pay", body)
+            #expect(await world.refusal { try await pay(call, world.read(body)) } == "unsupported_method")
+            #expect(try await world.number("SELECT count(*) FROM payments") == 0)
+        }
+    }
+
     @Test("a link that its customer cannot pay in their country is refused; one that leaves them a way is made")
     func payable() async throws {
         try await withPayments(beside: [PagesProvider()]) { world in

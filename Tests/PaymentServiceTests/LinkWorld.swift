@@ -28,11 +28,11 @@ extension PaymentWorld {
 
     func linkSettings(
         wallets: LinkWallets? = nil, creditor: LinkCreditor? = nil, instalments: InstalmentSettings? = nil,
-        association: [UInt8]? = nil
+        association: [UInt8]? = nil, pricesCoins: Bool = true
     ) -> LinkSettings {
         LinkSettings(
             publicURL: "https://pay.example", isSandbox: true, offered: LinkMethod.allCases, providers: providers,
-            assets: [LinkSettings.Asset(type: "bitcoin", symbol: "BTC", decimals: 8)],
+            assets: [LinkSettings.Asset(type: "bitcoin", symbol: "BTC", decimals: 8) { _, _, _ in pricesCoins }],
             wallets: wallets, creditor: creditor, instalments: instalments, appleAssociation: association,
             qr: { "<svg xmlns=\"http://www.w3.org/2000/svg\"><desc>\($0)</desc></svg>" })
     }

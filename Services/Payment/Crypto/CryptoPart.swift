@@ -15,6 +15,7 @@ package struct CryptoPart: Sendable {
     /// There whatever is configured: the API is the same everywhere, and so is what is held from earlier.
     package let endpoints: [Endpoint]
     private let watchers: [ChainWatcher]
+    private let rateAge: Duration
 
     /// - Parameter transport: The way out to nodes.
     package init(
@@ -49,6 +50,7 @@ package struct CryptoPart: Sendable {
         self.providers = providers
         self.watchers = watchers
         self.assets = assets
+        rateAge = settings.terms.rateAge
         let accepted = AcceptedAssets(assets)
         endpoints =
             CryptoRoutes(accepted: accepted).endpoints + RefundInstructionRoutes(accepted: accepted).endpoints
@@ -57,6 +59,13 @@ package struct CryptoPart: Sendable {
                 accepted: accepted,
                 decide: DecideHeld(accepted: accepted, keepsSurplus: settings.terms.keepsSurplus)
             ).endpoints
+    }
+
+    /// Whether an asset has a rate that a quote can be given at now.
+    package func prices(
+        _ asset: AcceptedAsset, in currency: Currency, at now: Instant, in db: borrowing PostgresTransaction
+    ) throws -> Bool {
+        try ToldRates.rate(of: asset, in: currency, db)?.isUsable(at: now, age: rateAge) ?? false
     }
 
     /// The loops that follow the chains.

@@ -48,7 +48,7 @@ package struct LinkPageRoutes: Sendable {
                 return try await Self.looking(limits, call, pool) { db, standing in
                     let link: LinkRecord = standing.link
                     let country: String? = try LinkStore.country(of: link.customerID, in: db)
-                    let offers: [LinkOffer] = settings.offers(of: link.methods, link.amount, country: country)
+                    let offers: [LinkOffer] = try settings.offers(on: link, country: country, at: call.now, in: db)
                     return page.reply(
                         .link(standing, standing.status(at: call.now), offers: offers, country: country))
                 }
@@ -113,9 +113,8 @@ package struct LinkPageRoutes: Sendable {
                 let status: LinkStatus = standing.status(at: call.now)
                 guard status == .active else { throw Problem.linkState(status) }
                 let country: String? = try LinkStore.country(of: link.customerID, in: db)
-                let isOffered: Bool = settings.offers(of: link.methods, link.amount, country: country).contains {
-                    $0.type == LinkMethod.instalments.rawValue
-                }
+                let offers: [LinkOffer] = try settings.offers(on: link, country: country, at: call.now, in: db)
+                let isOffered: Bool = offers.contains { $0.type == LinkMethod.instalments.rawValue }
                 return try isOffered
                     ? settings.instalments?.offersPaidAtOnce(for: link.amount, at: call.now) ?? [] : []
             }
@@ -138,7 +137,7 @@ package struct LinkPageRoutes: Sendable {
                 let link: LinkRecord = standing.link
                 let status: LinkStatus = standing.status(at: call.now)
                 let country: String? = try LinkStore.country(of: link.customerID, in: db)
-                let offers: [LinkOffer] = settings.offers(of: link.methods, link.amount, country: country)
+                let offers: [LinkOffer] = try settings.offers(on: link, country: country, at: call.now, in: db)
                 guard status == .active, offers.contains(where: { $0.type == LinkMethod.applePay.rawValue }) else {
                     throw Problem.linkState(status)
                 }

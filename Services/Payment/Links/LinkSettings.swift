@@ -2,6 +2,7 @@ package import BillingCore
 package import PaymentContract
 import PaymentDomain
 package import PaymentInstalments
+package import Postgres
 
 /// What links and their pages are configured with.
 package struct LinkSettings: Sendable {
@@ -13,11 +14,18 @@ package struct LinkSettings: Sendable {
         package let symbol: String
         /// Digits after the point.
         package let decimals: Int
+        /// Whether it has a rate in a currency now, so that a price can be quoted.
+        let isPriced: IsPriced
 
-        package init(type: String, symbol: String, decimals: Int) {
+        /// Asks for that.
+        package typealias IsPriced =
+            @Sendable (Currency, _ now: Instant, borrowing PostgresTransaction) throws -> Bool
+
+        package init(type: String, symbol: String, decimals: Int, isPriced: @escaping IsPriced) {
             self.type = type
             self.symbol = symbol
             self.decimals = decimals
+            self.isPriced = isPriced
         }
     }
 
@@ -79,6 +87,15 @@ package struct LinkSettings: Sendable {
             case .crypto: assets.compactMap { offer(of: $0.type, amount, country) }
             default: offer(of: method.rawValue, amount, country).map { [$0] } ?? []
             }
+        }
+    }
+
+    /// What a link's page offers now: of that, no coin without a rate.
+    package func offers(
+        on link: LinkRecord, country: String?, at now: Instant, in db: borrowing PostgresTransaction
+    ) throws -> [LinkOffer] {
+        try offers(of: link.methods, link.amount, country: country).filter { offer in
+            try assets.first { $0.type == offer.type }?.isPriced(link.amount.currency, now, db) ?? true
         }
     }
 

@@ -15,13 +15,17 @@ extension LinkSettings {
     /// - Throws: `ServiceConfiguration.Invalid`.
     init(
         _ configuration: ServiceConfiguration, environment: [String: String], _ providers: PaymentProviders,
-        _ assets: [AcceptedAsset], _ instalments: InstalmentSettings
+        _ crypto: CryptoPart, _ instalments: InstalmentSettings
     ) throws(ServiceConfiguration.Invalid) {
         let apple = try AppleSettings(environment)
         self.init(
             publicURL: configuration.publicURL, isSandbox: configuration.mode == .sandbox,
             offered: try Self.methods(configuration), providers: providers,
-            assets: assets.map { Asset(type: $0.name, symbol: $0.symbol, decimals: $0.decimals) },
+            assets: crypto.assets.map { asset in
+                Asset(type: asset.name, symbol: asset.symbol, decimals: asset.decimals) { currency, now, db in
+                    try crypto.prices(asset, in: currency, at: now, in: db)
+                }
+            },
             wallets: try LinkWallets(configuration, environment: environment, apple: apple.merchant),
             creditor: try LinkCreditor(configuration), instalments: instalments,
             appleAssociation: apple.association,

@@ -73,7 +73,7 @@ public struct PaymentAssembly: ServiceAssembly {
         let terms = try InstalmentSettings(configuration.tunables)
         let instalments = InstalmentPart(
             terms, providers: providers, pool: parts.pool, clock: parts.clock, logger: parts.logger)
-        let links = try LinkSettings(configuration, environment: environment, providers, crypto.assets, terms)
+        let links = try LinkSettings(configuration, environment: environment, providers, crypto, terms)
         let webhooks = try WebhooksIn(parts, handler: work.news, transport: transport)
         let reconcile = try ReconcileProviders(parts, providers: providers.beneath)
         endpoints =

@@ -123,7 +123,7 @@ extension PayLink {
         try requireActive(standing, at: now)
         let link: LinkRecord = standing.link
         let country: String? = try country ?? LinkStore.country(of: link.customerID, in: db)
-        let offers: [LinkOffer] = settings.offers(of: link.methods, link.amount, country: country)
+        let offers: [LinkOffer] = try settings.offers(on: link, country: country, at: now, in: db)
         guard let offer = offers.first(where: { $0.type == type }) else { throw Self.unsupported }
         return offer
     }
