@@ -159,8 +159,10 @@ import Testing
             // They come back, see the challenge and leave it.
             await world.decide(try await world.confirm(failed.id, passed: nil))
             #expect(try await world.settled(failed.id).status == .requiresAction)
-            try await world.attach("4242424242424242", to: customer)
             await world.deliver([world.due(invoice, customer)])
+            #expect(try await world.payment(of: invoice).status == .requiresAction, "a planned retry disturbs nobody")
+            try await world.attach("4242424242424242", to: customer)
+            await world.deliver([world.due(invoice, customer, reason: "new_payment_method")])
             let again: PaymentRecord = try await world.payment(of: invoice)
             #expect(again.status == .created && again.attempts == 3)
             await world.decide(again)
@@ -174,9 +176,10 @@ import Testing
         let pages = PagesProvider()
         try await withPayments(beside: [pages]) { world in
             let (payment, invoice, customer) = try await world.onPage()
+            await world.deliver([world.due(invoice, customer)])
+            #expect(try await world.payment(payment.id).status == .requiresAction, "a planned retry disturbs nobody")
             try await world.attach("4242424242424242", to: customer)
-            await world.deliver([world.due(invoice, customer)])
-            await world.deliver([world.due(invoice, customer)])
+            for _ in 0..<2 { await world.deliver([world.due(invoice, customer, reason: "new_payment_method")]) }
             #expect(try await world.payment(payment.id).status == .canceling)
             try await world.work.sweep.pass()
             let next: PaymentRecord = try await world.payment(payment.id)
@@ -204,7 +207,7 @@ import Testing
             pages.refuseReleases()
             pages.settle(payment.attemptID, .declined(ProviderDecline(code: "expired_card")))
             try await world.attach("4242424242424242", to: customer)
-            await world.deliver([world.due(invoice, customer)])
+            await world.deliver([world.due(invoice, customer, reason: "new_payment_method")])
             for _ in 0..<2 { try await world.work.sweep.pass() }
             let next: PaymentRecord = try await world.payment(payment.id)
             #expect(next.status == .created && next.attempts == 2 && next.provider == "sandbox")

@@ -54,6 +54,8 @@ import Testing
             #expect(link["description"]?.stringValue == "Invoice INV-000001")
             #expect(link["payment_ids"] == .array([.string(payment.id.rawValue)]))
             let visit = Visit(world.code(link))
+            let today = Instant(seconds: PaymentWorld.start.seconds + 10 * 86_400)
+            world.clock.set(today)
             let seen: JSONValue = try await world.look(visit)
             #expect(seen["status"]?.stringValue == "active")
             #expect(seen["payment"]?["status"]?.stringValue == "failed")
@@ -62,6 +64,9 @@ import Testing
             #expect(settled.id == payment.id && settled.status == .succeeded && settled.attempts == 2)
             #expect(settled.returnURL == "https://pay.example/pay/\(visit.code)")
             #expect(try await world.status(visit.code) == .completed)
+            #expect(
+                try await world.look(visit)["payment"]?["created_at"]?.stringValue == today.description,
+                "the receipt is of the day it was paid")
             #expect(
                 try await world.texts(
                     "SELECT body::jsonb->>'invoice_id' FROM outbox WHERE type = 'payment.succeeded.v1'")
@@ -133,6 +138,28 @@ import Testing
             #expect(await world.refusal { try await world.pay(visit, card) } == "payment_link_state")
             #expect(await world.refusal { try await world.card(visit) } == "payment_link_state")
             #expect(try await world.number("SELECT count(*) FROM payments") == 1)
+            #expect(await Self.faults(world, #"{"invoice_id":"\#(invoice)"}"#) == ["invoice_state"])
+        }
+    }
+
+    @Test("money that was on its way when the invoice was withdrawn is no receipt: it goes back") func givenBack()
+        async throws
+    {
+        try await withPayments { world in
+            let invoice: InvoiceID = try await Self.unpaid(world)
+            let customer: CustomerID = try await world.payment(of: invoice).customerID
+            let visit = Visit(world.code(try await Self.link(world, invoice)))
+            world.provider.turn(.away)
+            try await world.pay(visit, try await world.card(visit))
+            let payment: PaymentRecord = try await world.payment(of: invoice)
+            await world.decide(payment)
+            try await eventually(within: .seconds(10), "it is asked in vain") { world.provider.readInVain == 1 }
+            await world.deliver([world.voided(invoice, customer)])
+            world.provider.turn(.well)
+            try await world.work.sweep.pass()
+            #expect(try await world.settled(payment.id).status == .succeeded)
+            let seen: JSONValue = try await world.look(visit)
+            #expect(seen["status"]?.stringValue == "deactivated" && seen["payment"] == .null)
             #expect(await Self.faults(world, #"{"invoice_id":"\#(invoice)"}"#) == ["invoice_state"])
         }
     }

@@ -11,7 +11,7 @@ package struct CreateLink: Sendable {
         case unknownCustomer
         case unknownInvoice
         /// It is paid, or withdrawn.
-        case notOpen(PaymentStatus)
+        case notOpen(isWithdrawn: Bool)
         /// No way to pay is left for the customer's country.
         case unpayable
     }
@@ -51,10 +51,10 @@ package struct CreateLink: Sendable {
             throw Problem.invalid("customer_id", code: "unknown_customer", "there is no customer with this id")
         } catch Failure.unknownInvoice {
             throw Problem.invalid("invoice_id", code: "unknown_invoice", "there is no invoice with this id to be paid")
-        } catch Failure.notOpen(let status) {
+        } catch Failure.notOpen(let isWithdrawn) {
             throw Problem.conflict(
                 "invoice_state",
-                status == .succeeded ? "The invoice is paid." : "The invoice was withdrawn: nobody owes it any more.")
+                isWithdrawn ? "The invoice was withdrawn: nobody owes it any more." : "The invoice is paid.")
         } catch Failure.unpayable {
             throw Problem.invalid([Self.unpayable])
         }
@@ -127,10 +127,10 @@ package struct CreateLink: Sendable {
         guard let payment: PaymentRecord = try PaymentStore.lock(invoices: [id], in: db)[id] else {
             throw Failure.unknownInvoice
         }
-        let isOpen: Bool =
-            try payment.status != .succeeded && payment.status != .canceled
-            && PaymentStore.isOwed(payment, in: db)
-        guard isOpen else { throw Failure.notOpen(payment.status) }
+        guard try PaymentStore.isOwed(payment, in: db), payment.status != .canceled else {
+            throw Failure.notOpen(isWithdrawn: true)
+        }
+        guard payment.status != .succeeded else { throw Failure.notOpen(isWithdrawn: false) }
         return payment
     }
 }

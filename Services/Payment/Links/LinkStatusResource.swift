@@ -31,7 +31,10 @@ package struct LinkStatusResource: JSONOutput {
         let own: LinkUse? = try LinkUseStore.payment(of: link.id, slot: slot, in: db)
         var shown: LinkUse? = own
         if own == nil, let origin { shown = try LinkUseStore.payment(inPlaceOf: origin, of: link.id, in: db) }
-        guard let use: LinkUse = shown, let payment: PaymentRecord = try PaymentStore.find(use.paymentID, in: db) else {
+        // What was taken for a withdrawn invoice goes back: nobody has paid by it.
+        guard let use: LinkUse = shown, let payment: PaymentRecord = try PaymentStore.find(use.paymentID, in: db),
+            !standing.isWithdrawn || payment.status != .succeeded
+        else {
             self.payment = nil
             return
         }
@@ -50,7 +53,8 @@ package struct LinkStatusResource: JSONOutput {
         let canEnd: Bool =
             try payment.waitsElsewhere || (link.invoiceID == nil && PaymentStore.isUnsent(payment, in: db))
         self.payment = LinkPaymentResource(
-            payment: payment, method: isMine ? method : nil, action: action,
+            payment: payment, triedAt: try PaymentStore.beginning(of: payment.attemptID, in: db) ?? payment.createdAt,
+            method: isMine ? method : nil, action: action,
             plan: isMine ? plan.map(PagePlanResource.init) : nil,
             canBeGivenUp: own != nil && plan == nil && canEnd)
     }
@@ -90,6 +94,8 @@ struct LinkPaymentResource: JSONOutput {
     }
 
     let payment: PaymentRecord
+    /// When the last attempt began; that of an invoice is older than any visit.
+    let triedAt: Instant
     /// What this visit pays with; `nil` for any other visit.
     let method: PaymentMethodRecord?
     let action: LinkActionResource?
@@ -130,11 +136,11 @@ struct LinkPaymentResource: JSONOutput {
         o.field("next_action", action, doc: "What the customer does now")
         o.field("cancelable", canBeGivenUp, doc: "Whether this visit may give it up, to pay in another way")
         o.field("instalments", plan, doc: "The plan whose first payment it is; for the visit that agreed only")
-        o.field("created_at", payment.createdAt)
+        o.field("created_at", triedAt, doc: "When it was begun, or last tried: for the receipt")
     }
 
     static var sample: Self {
-        Self(payment: .sample, method: nil, action: .sample, plan: .sample, canBeGivenUp: false)
+        Self(payment: .sample, triedAt: .sample, method: nil, action: .sample, plan: .sample, canBeGivenUp: false)
     }
 }
 

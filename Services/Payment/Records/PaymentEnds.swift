@@ -96,6 +96,11 @@ extension PaymentStore {
             "UPDATE payments SET invoice_voided = true WHERE id = ANY(\(payments.map(\.id.rawValue))::text[])")
     }
 
+    /// When an attempt began; `nil` where there was none.
+    package static func beginning(of attempt: AttemptID, in db: borrowing PostgresTransaction) throws -> Instant? {
+        try db.first("SELECT started_at FROM payment_attempts WHERE id = \(attempt)") { row in try row.next() }
+    }
+
     /// Whether a payment, whose row is locked, collects what is still owed: an invoice that was not withdrawn, or an open or
     /// written-off instalment of a plan that has begun. It cannot end but as paid or failed; what collects it has no other.
     package static func isOwed(_ payment: PaymentRecord, in db: borrowing PostgresTransaction) throws -> Bool {

@@ -81,9 +81,9 @@ enum CollectInvoices {
         try Outbox.append(fresh.map { PaymentEvents.created($0) ?? PaymentEvents.failedAtOnce($0) }, in: db)
     }
 
-    /// Further attempts for unpaid invoices, with whatever method is the default now. So it is for one whose customer has not
-    /// passed their challenge: they may have brought another card. Where they are on a provider's page, or it is about to let go
-    /// of what it holds, the attempt begins once it has (``CancelPayment``). A payment that is under way or done is left
+    /// Further attempts for unpaid invoices, with whatever method is the default now. One whose customer is asked for something
+    /// goes on as it is, unless they have brought another card: then a challenge is given up, and where they are on a provider's
+    /// page, or it is about to let go of what it holds, the attempt begins once it has (``CancelPayment``). A payment that is under way or done is left
     /// alone: a repeated or late request cannot charge twice. Where another card was brought, it is tried once an attempt that is
     /// with the provider, or held for a review, has failed (``BookOutcomes``, ``CancelPayment``).
     static func again(
@@ -99,25 +99,27 @@ enum CollectInvoices {
             return payment
         }
         let started: Set<InvoiceID> = Set(events.map(\.body).filter(\.isStartedByCustomer).map(\.invoiceID))
+        func isStarted(_ payment: PaymentRecord) -> Bool { payment.invoiceID.map(started.contains) ?? false }
         let released: Set<PaymentID> = try PaymentStore.release(
-            standing.filter { $0.status == .requiresAction && $0.canBeReleased }, in: db)
+            standing.filter { $0.status == .requiresAction && $0.canBeReleased && isStarted($0) }, in: db)
         let later: [PaymentRecord] = standing.filter { payment in
             switch payment.status {
             case .canceling: true
-            case .processing, .authorized: payment.invoiceID.map(started.contains) ?? false
+            case .processing, .authorized: isStarted(payment)
             default: released.contains(payment.id)
             }
         }
         try PaymentStore.noteCollectAgain(later.map(\.id), in: db)
         let open: [PaymentRecord] = standing.filter {
-            $0.status.after(.retry) != nil || ($0.status == .requiresAction && !$0.isHeldAtProvider)
+            $0.status.after(.retry) != nil
+                || ($0.status == .requiresAction && !$0.isHeldAtProvider && isStarted($0))
         }
         let resolved: [ResolvedMethod] = try PaymentMethodStore.resolve(open.map { ($0.customerID, nil) }, in: db)
         let attempts: [NextAttempt] = zip(open, resolved).compactMap { payment, resolved in
             resolved.method.map {
                 NextAttempt(
                     payment: payment, attemptID: AttemptID.new(at: now), method: $0, authenticated: false,
-                    offSession: true, customerStarted: payment.invoiceID.map(started.contains) ?? false)
+                    offSession: true, customerStarted: isStarted(payment))
             }
         }
         try PaymentStore.beginAttempts(attempts, at: now, in: db)

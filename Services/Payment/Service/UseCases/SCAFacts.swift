@@ -21,7 +21,7 @@ struct SCAFacts: PostgresRecord {
     let isOfSeries: Bool
     /// With it the customer agrees to later charges without them.
     let keepsMethod: Bool
-    /// The last amount of the series that was authenticated.
+    /// The last amount of the series that the card's issuer has authenticated its holder for.
     let seriesAmount: Money?
     /// The card's, whoever holds it.
     let fingerprint: String
@@ -40,8 +40,8 @@ struct SCAFacts: PostgresRecord {
                 s.amount, m.fingerprint
             FROM payments p JOIN payment_methods m ON m.id = p.payment_method_id
             LEFT JOIN LATERAL (
-                SELECT b.amount FROM payments b
-                WHERE b.customer_id = p.customer_id AND b.subscription_id = p.subscription_id AND b.id <> p.id
+                SELECT b.amount FROM payments b JOIN payment_methods o ON o.id = b.payment_method_id
+                WHERE o.fingerprint = m.fingerprint AND b.customer_id = p.customer_id AND b.subscription_id = p.subscription_id AND b.id <> p.id
                     AND b.currency = p.currency AND b.authenticated AND b.status = \(PaymentStatus.succeeded.rawValue)
                     AND NOT \(SCACounterStore.frictionless(of: "b")) AND NOT p.off_session
                 ORDER BY b.id DESC LIMIT 1) AS s ON true
