@@ -190,19 +190,40 @@ import Testing
         }
     }
 
-    @Test("an attempt that was never sent fails by itself: the payment of an invoice is not given up") func unsent()
-        async throws
-    {
+    @Test("an attempt that was never sent is not given up: it fails by itself after two minutes, and another card pays")
+    func unsent() async throws {
         try await withPayments { world in
             let invoice: InvoiceID = try await Self.unpaid(world)
             let visit = Visit(world.code(try await Self.link(world, invoice)))
             try await world.pay(visit, try await world.card(visit))
             let payment: PaymentRecord = try await world.payment(of: invoice)
-            try await world.execute("UPDATE payments SET status = 'processing' WHERE id = \(payment.id)")
-            try await world.execute("UPDATE payment_attempts SET unsent = true WHERE id = \(payment.attemptID)")
+            world.provider.turn(.unreachable)
+            await world.decide(payment)
+            try await eventually(within: .seconds(10), "it is known that nothing was sent") {
+                try await world.number("SELECT count(*) FROM payment_attempts WHERE unsent") == 1
+            }
             #expect(try await world.look(visit)["payment"]?["cancelable"] == .bool(false))
             #expect(await world.refusal { try await world.giveUp(visit) } == "payment_state")
+            // Ids of a process never go back in time, and this one's have seen other tests.
+            let madeAt: Instant = try #require(payment.attemptID.madeAt)
+            world.clock.set(madeAt.adding(.seconds(119)))
+            try await world.work.sweep.pass()
             #expect(try await world.payment(of: invoice).status == .processing)
+            world.clock.set(madeAt.adding(.seconds(121)))
+            world.provider.turn(.well)
+            let asked: Int = world.provider.asked.count
+            try await world.work.sweep.pass()
+            let failed: PaymentRecord = try await world.payment(of: invoice)
+            #expect(failed.status == .failed && failed.declineCode == "processing_error" && failed.attempts == 2)
+            #expect(world.provider.asked.count == asked, "the provider is back, and nobody asks it")
+            #expect(try await world.published("payment.failed.v1") == 2)
+            // So late the cards may be beyond their ends.
+            world.clock.set(PaymentWorld.start)
+            #expect(try await world.look(visit)["payment"]?["status"]?.stringValue == "failed")
+            let paid: PaymentRecord = try await world.payNow(visit, "5555555555554444")
+            #expect(paid.id == payment.id && paid.status == .succeeded && paid.attempts == 3)
+            #expect(try await world.number("SELECT count(*) FROM sandbox_charges") == 1)
+            #expect(try await world.violations().isEmpty)
         }
     }
 

@@ -80,6 +80,106 @@ import Testing
         }
     }
 
+    /// Takes the payment's method off its customer.
+    private func detach(_ payment: PaymentRecord, in world: PaymentWorld) async throws {
+        let method: PaymentMethodID = try #require(payment.paymentMethodID)
+        _ = try await world.database.transaction { db in
+            try world.work.remove.detach(method, at: PaymentWorld.start, in: db)
+        }
+    }
+
+    /// Asks for what is unpaid of a payment's invoice, and has it decided.
+    private func collect(_ world: PaymentWorld, _ payment: PaymentRecord) async throws -> PaymentRecord {
+        let invoice: InvoiceID = try #require(payment.invoiceID)
+        await world.deliver([world.due(invoice, payment.customerID, reason: "new_payment_method")])
+        await world.decide(try await world.payment(payment.id))
+        return try await world.settled(payment.id)
+    }
+
+    @Test("are not made with a card that was taken off its customer meanwhile, whoever looks; the invoice is paid with another")
+    func takenOff() async throws {
+        try await withPayments { world in
+            let payment: PaymentRecord = try await unsent(world)
+            world.provider.turn(.well)
+            try await detach(payment, in: world)
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for _ in 0..<4 { group.addTask { try await world.work.sweep.pass() } }
+                try await group.waitForAll()
+            }
+            let failed: PaymentRecord = try await world.payment(payment.id)
+            #expect(failed.status == .failed && failed.declineCode == "processing_error" && failed.attempts == 1)
+            #expect(try await world.published("payment.failed.v1") == 1)
+            #expect(try await world.number("SELECT count(*) FROM sandbox_charges") == 0)
+            try await world.attach("5555555555554444", to: payment.customerID)
+            let paid: PaymentRecord = try await collect(world, payment)
+            #expect(paid.status == .succeeded && paid.attempts == 2)
+            #expect(paid.paymentMethodID != payment.paymentMethodID)
+            #expect(try await world.number("SELECT count(*) FROM sandbox_charges") == 1)
+            #expect(try await world.violations() == [])
+        }
+    }
+
+    @Test("are read back once they may have been sent, although the card was taken off since") func takenOffTooLate()
+        async throws
+    {
+        try await withPayments { world in
+            let payment: PaymentRecord = try await unsent(world)
+            world.provider.turn(.booksAndVanishes)
+            try await world.work.sweep.pass()
+            try await detach(payment, in: world)
+            try await world.attach("5555555555554444", to: payment.customerID)
+            world.provider.turn(.well)
+            try await world.work.sweep.pass()
+            let paid: PaymentRecord = try await world.payment(payment.id)
+            #expect(paid.status == .succeeded && paid.attempts == 1)
+            #expect(try await world.booked(payment.id) == ["payment"])
+            #expect(try await world.violations() == [])
+        }
+    }
+
+    @Test("give way to another card that is the default now; where that was asked for, it is tried at once")
+    func replacedOnRequest() async throws {
+        try await withPayments { world in
+            let payment: PaymentRecord = try await unsent(world)
+            let invoice: InvoiceID = try #require(payment.invoiceID)
+            world.provider.turn(.well)
+            try await world.attach("5555555555554444", to: payment.customerID)
+            await world.deliver([world.due(invoice, payment.customerID, reason: "new_payment_method")])
+            #expect(try await world.payment(payment.id).attempts == 1, "it is under way")
+            try await world.work.sweep.pass()
+            let next: PaymentRecord = try await world.payment(payment.id)
+            #expect(next.status == .created && next.attempts == 2)
+            #expect(next.paymentMethodID != payment.paymentMethodID)
+            #expect(try await world.published("payment.failed.v1") == 0, "nobody takes it for the other card's end")
+            #expect(try await world.number("SELECT count(*) FROM sandbox_charges") == 0)
+            await world.decide(next)
+            #expect(try await world.settled(payment.id).status == .succeeded)
+            #expect(
+                try await world.texts("SELECT concat_ws(' ', status, decline_code) FROM payment_attempts ORDER BY number")
+                    == ["failed processing_error", "succeeded"])
+            #expect(try await world.booked(payment.id) == ["payment"])
+            #expect(try await world.violations() == [])
+        }
+    }
+
+    @Test("give way to it where nobody has asked yet, too: whoever collects hears of a failure") func replaced()
+        async throws
+    {
+        try await withPayments { world in
+            let payment: PaymentRecord = try await unsent(world)
+            world.provider.turn(.well)
+            try await world.attach("5555555555554444", to: payment.customerID)
+            try await world.work.sweep.pass()
+            let failed: PaymentRecord = try await world.payment(payment.id)
+            #expect(failed.status == .failed && failed.declineCode == "processing_error" && failed.attempts == 1)
+            #expect(try await world.published("payment.failed.v1") == 1)
+            #expect(try await world.number("SELECT count(*) FROM sandbox_charges") == 0)
+            let paid: PaymentRecord = try await collect(world, payment)
+            #expect(paid.status == .succeeded && paid.attempts == 2)
+            #expect(try await world.violations() == [])
+        }
+    }
+
     /// A link's payment whose provider cannot be reached; Fraud has let it pass.
     private func unsentOnPage(_ world: PaymentWorld) async throws -> (visit: Visit, payment: PaymentRecord) {
         let visit = Visit(world.code(try await world.link(await world.customer())))

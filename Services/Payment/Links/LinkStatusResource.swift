@@ -49,7 +49,7 @@ package struct LinkStatusResource: JSONOutput {
                 ? nil : "/pay/\(link.code.text)/transfer.svg?session=\(session.text)")
         let plan: PlanRecord? =
             try link.methods.contains(.instalments) ? PlanStore.find(of: payment.id, in: db) : nil
-        // The payment of an invoice ends as paid or failed: what no provider has heard of fails by itself.
+        // The payment of an invoice ends as paid or failed: a page's attempt of which no provider has heard fails by itself.
         let canEnd: Bool =
             try payment.waitsElsewhere || (link.invoiceID == nil && PaymentStore.isUnsent(payment, in: db))
         self.payment = LinkPaymentResource(

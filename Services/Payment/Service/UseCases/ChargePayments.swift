@@ -211,7 +211,7 @@ final class ChargePayments: Sendable {
     }
 
     /// Reads an attempt's outcome back from the provider and records it: one that was lost, one that waits for the
-    /// customer or the bank. One that was never sent is asked for instead, or ended where nobody wants the money any more.
+    /// customer or the bank. One that was never sent is asked for instead, or ended where it is not to be made any more.
     /// An attempt that follows at another provider is started; one that the payment has left behind is left alone.
     /// - Throws: ``ProviderFault`` while it is not known; nothing is recorded then.
     func resume(_ sealed: ApprovedAttempt) async throws {

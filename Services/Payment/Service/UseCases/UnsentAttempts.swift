@@ -1,12 +1,13 @@
 import BillingCore
 import PaymentContract
 import PaymentDomain
-import PaymentRecords
 import Postgres
 
 /// Attempts of which no provider has heard, for certain: our own guard, a connection or a limit has stopped them. They
-/// are asked for again as if for the first time, however long that takes, and not read back. Where the customer is there and
-/// nothing is owed that is so for two minutes only: who has paid otherwise since, or has left, is not to be charged.
+/// are asked for again as if for the first time, however long that takes, and not read back. Where the customer is there
+/// that is so for two minutes only, owed or not: who has paid otherwise since, or has left, is not to be charged. What is not
+/// to be charged by its method any more ends at once: the method was taken off its customer, or an invoice is collected
+/// without them and another is their default now.
 ///
 /// The mark says that nobody has sent anything of the attempt. Whoever is about to send it, or to ask what became of it,
 /// takes the payment first, which clears the mark before anything leaves: a crash in between leaves an attempt like any
@@ -17,8 +18,8 @@ enum UnsentAttempts {
     enum Turn {
         /// It is charged: it, or the one in its place, was never sent.
         case charge(ApprovedAttempt)
-        /// It was never sent, and its invoice is withdrawn, or its customer has waited long enough: it ends without anybody
-        /// being asked.
+        /// It was never sent, and is not to be any more, or its customer has waited long enough: it ends without anybody being
+        /// asked. What collects it goes on with the default.
         case end(ApprovedAttempt)
         /// It may have been sent: its outcome is read back.
         case readBack
@@ -31,8 +32,15 @@ enum UnsentAttempts {
     /// after it was sent for the outcome to be read back; PayPal's live shortest, six hours.
     private static let keyAge: Duration = .seconds(3_600)
 
-    /// How old an attempt is that a customer waits for who is there and owes nothing, before it ends.
+    /// How old an attempt is that a customer waits for who is there, before it ends.
     private static let customersPatience: Duration = .seconds(120)
+
+    /// Whether the payment `p` is not to be charged, or not by its method `m`: its invoice is withdrawn, the method was taken
+    /// off, or is not the default any more that the invoice is collected with. A method that is used once stays active.
+    private static let isUnwanted: SQL = """
+        (p.invoice_voided OR m.status = 'detached' OR (p.invoice_id IS NOT NULL AND p.off_session AND EXISTS (
+            SELECT 1 FROM payment_methods d WHERE d.customer_id = p.customer_id AND d.is_default AND d.id <> m.id)))
+        """
 
     /// Marks an attempt.
     /// - Returns: `false` where somebody has taken the payment meanwhile: it may have been sent.
@@ -58,13 +66,13 @@ enum UnsentAttempts {
         // Where a provider has a name for it, it was sent.
         guard attempt.request.reference == nil else { return .readBack }
         let id: AttemptID = attempt.request.idempotencyKey
-        let taken: (at: Instant, isWithdrawn: Bool, isAttended: Bool)? = try db.first(
+        let taken: Instant? = try db.first(
             """
             UPDATE payments SET stepped_at = clock_timestamp() WHERE id = \(attempt.paymentID) AND attempt_id = \(id)
                 AND status = \(PaymentStatus.processing.rawValue)
-            RETURNING stepped_at, invoice_voided, NOT off_session AND invoice_id IS NULL
+            RETURNING stepped_at
             """
-        ) { row in (try row.next(), try row.next(), try row.next()) }
+        ) { row in try row.next() }
         guard let taken else {
             // One that was never sent, and whose payment is under way no more, has ended with it.
             let mayBeSent: Bool? = try db.first(
@@ -75,32 +83,31 @@ enum UnsentAttempts {
             ) { row in try row.next() }
             return mayBeSent == true ? .readBack : .movedOn
         }
-        // Statements of their own: they see a mark that was set while the first one waited for the row.
-        let isLeft: Bool = try taken.isAttended && hasWaited(attempt, until: now, in: db)
-        if taken.isWithdrawn || isLeft {
-            let isMarked: Bool? = try db.first("SELECT unsent FROM payment_attempts WHERE id = \(id)") { row in
-                try row.next()
-            }
+        // A statement of its own: it sees what was set while the first one waited for the row.
+        let marked: (isUnwanted: Bool, isAttended: Bool)? = try db.first(
+            """
+            SELECT \(Self.isUnwanted), NOT p.off_session
+            FROM payments p JOIN payment_attempts a ON a.id = p.attempt_id
+            JOIN payment_methods m ON m.id = p.payment_method_id
+            WHERE p.id = \(attempt.paymentID) AND a.unsent
+            """
+        ) { row in (try row.next(), try row.next()) }
+        guard let marked else { return .readBack }
+        if marked.isUnwanted || (marked.isAttended && hasWaited(attempt, until: now)) {
             // Nothing leaves, so the mark stays: after a crash the same is found.
-            return isMarked == true ? .end(attempt.taken(at: taken.at)) : .readBack
+            return .end(attempt.taken(at: taken))
         }
-        let cleared: Int = try db.execute("UPDATE payment_attempts SET unsent = false WHERE id = \(id) AND unsent")
-        guard cleared > 0 else { return .readBack }
+        try db.enqueue("UPDATE payment_attempts SET unsent = false WHERE id = \(id)")
         guard let madeAt: Instant = id.madeAt, now - madeAt < keyAge else {
             return try replace(attempt, at: now, in: db).map(Turn.charge) ?? .movedOn
         }
-        return .charge(attempt.taken(at: taken.at))
+        return .charge(attempt.taken(at: taken))
     }
 
-    /// Whether a customer who is there has waited long enough for an attempt: not for what is owed.
-    private static func hasWaited(
-        _ attempt: ApprovedAttempt, until now: Instant, in db: borrowing PostgresTransaction
-    ) throws -> Bool {
-        if let madeAt: Instant = attempt.request.idempotencyKey.madeAt, now - madeAt < customersPatience {
-            return false
-        }
-        guard let payment: PaymentRecord = try PaymentStore.find(attempt.paymentID, in: db) else { return false }
-        return try !PaymentStore.isOwed(payment, in: db)
+    /// Whether a customer who is there has waited long enough for an attempt.
+    private static func hasWaited(_ attempt: ApprovedAttempt, until now: Instant) -> Bool {
+        guard let madeAt: Instant = attempt.request.idempotencyKey.madeAt else { return true }
+        return now - madeAt >= customersPatience
     }
 
     /// Ends an attempt that was never sent, and stores the one that takes its place.
