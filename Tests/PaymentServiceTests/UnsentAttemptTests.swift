@@ -96,7 +96,7 @@ import Testing
         return try await world.settled(payment.id)
     }
 
-    @Test("are not made with a card that was taken off its customer meanwhile, whoever looks; the invoice is paid with another")
+    @Test("are not made with a card that was taken off its customer meanwhile; the invoice is paid with another")
     func takenOff() async throws {
         try await withPayments { world in
             let payment: PaymentRecord = try await unsent(world)
@@ -155,7 +155,8 @@ import Testing
             await world.decide(next)
             #expect(try await world.settled(payment.id).status == .succeeded)
             #expect(
-                try await world.texts("SELECT concat_ws(' ', status, decline_code) FROM payment_attempts ORDER BY number")
+                try await world.texts(
+                    "SELECT concat_ws(' ', status, decline_code) FROM payment_attempts ORDER BY number")
                     == ["failed processing_error", "succeeded"])
             #expect(try await world.booked(payment.id) == ["payment"])
             #expect(try await world.violations() == [])

@@ -31,6 +31,7 @@ let collectable = CollectableAmounts.standard
 let invoice = InvoiceID(unchecked: "inv_1")
 let ownMethod = PaymentMethodID(unchecked: "pm_own")
 let newMethod = PaymentMethodID(unchecked: "pm_new")
+let pageMethod = PaymentMethodID(unchecked: "pm_page")
 let start = time("2027-01-31T10:30:00Z")
 
 func signUp(_ plan: Plan = plan(), zone: TimeZoneID = .utc, trial: Int? = nil, at now: Instant = start) -> Subscription
@@ -83,8 +84,15 @@ extension Subscription {
             createdAt: createdAt, open: known, latestBillingID: known.id, nextActionAt: nextActionAt)
     }
 
-    mutating func attemptBegun(_ invoiceID: InvoiceID, attempt: Int64, at begunAt: Instant) {
-        attemptBegun(invoiceID, attempt: attempt, with: ownMethod, at: begunAt)
+    mutating func attemptBegun(
+        _ invoiceID: InvoiceID, attempt: Int64, with method: PaymentMethodID = ownMethod, at begunAt: Instant
+    ) {
+        attemptBegun(invoiceID, attempt: attempt, with: method, offSession: true, at: begunAt)
+    }
+
+    /// The customer pays on the page of the invoice's link, with a method of their own.
+    mutating func pageBegun(attempt: Int64, with method: PaymentMethodID = pageMethod, at begunAt: Instant) {
+        attemptBegun(invoice, attempt: attempt, with: method, offSession: false, at: begunAt)
     }
 
     mutating func methodAttached(at attachedAt: Instant, policy: DunningPolicy, now: Instant) {

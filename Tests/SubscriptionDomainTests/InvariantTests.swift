@@ -35,7 +35,7 @@ struct Dice: RandomNumberGenerator {
     private func step(_ subscription: inout Subscription, _ dice: inout Dice, _ now: Instant) {
         switch Int.random(in: 0..<13, using: &dice) {
         case 0...2: subscription.payOpen(at: now)
-        case 3: subscription.failOpen(.soft, at: now)
+        case 3: subscription.failOpen(.soft, with: Bool.random(using: &dice) ? pageMethod : nil, at: now)
         case 4: subscription.failOpen(DeclineClass.allCases.randomElement(using: &dice) ?? .hard, at: now)
         case 5: subscription.methodAttached(at: now, policy: policy, now: now)
         case 6, 7:
@@ -46,7 +46,11 @@ struct Dice: RandomNumberGenerator {
         case 9 where Int.random(in: 0..<20, using: &dice) == 0: subscription.cancelAtPeriodEnd(at: now)
         case 10:
             let attempt: Int64 = (subscription.open?.attempts ?? 1) + Int64.random(in: -1...1, using: &dice)
-            subscription.attemptBegun(invoice, attempt: attempt, at: now)
+            if Bool.random(using: &dice) {
+                subscription.pageBegun(attempt: attempt, at: now)
+            } else {
+                subscription.attemptBegun(invoice, attempt: attempt, at: now)
+            }
         default: subscription.performDue(policy: policy, at: now)
         }
     }

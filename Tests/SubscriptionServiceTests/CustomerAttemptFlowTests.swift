@@ -107,6 +107,39 @@ import Testing
         }
     }
 
+    @Test("what becomes of a card of the customer's own on an invoice's page leaves the default's retries as they are")
+    func page() async throws {
+        try await withSubscriptions { world in
+            let (own, page) = (PaymentMethodID(unchecked: "pm_own"), PaymentMethodID(unchecked: "pm_page"))
+            let paid = try await world.pay(signedUp(world))
+            world.ticker.set(paid.period.end)
+            try await world.runDue()
+            let due: Instant = world.now
+            let renewed = try await world.begin(
+                world.subscription(paid.id), attempt: 1, with: own, offSession: true)
+            let failed = try await world.fail(renewed, "soft", with: own)
+            world.ticker.advance(by: .seconds(600))
+            let begun = try await world.begin(failed, attempt: 2, with: page)
+            #expect(begun.open?.isCollecting == true && begun.nextActionAt == nil)
+            let asked = try await world.requireAction(begun)
+            #expect(asked.open?.isCollecting == false && asked.nextActionAt == due.adding(.seconds(86_400)))
+            let refused = try await world.fail(
+                asked, "hard", with: page, retryAt: due.adding(.seconds(9 * 86_400)))
+            #expect(refused.open?.lastDecline == .soft && refused.open?.paymentMethodID == own)
+            #expect(refused.nextActionAt == due.adding(.seconds(86_400)))
+            try await world.attachCard(refused.customerID, own, toldAt: due)
+            #expect(try await world.published(SubscriptionCollectionDueV1.self).isEmpty)
+            world.ticker.set(due.adding(.seconds(86_400)))
+            #expect(try await world.runDue() == 1)
+            let collected = try await world.published(SubscriptionCollectionDueV1.self)
+            #expect(collected.map(\.reason) == ["retry"] && collected.first?.attempt == 3)
+            try await world.begin(refused, attempt: 3, with: own, offSession: true)
+            let last = try await world.fail(world.subscription(paid.id), "hard", with: own)
+            #expect(last.nextActionAt == due.adding(.seconds(14 * 86_400)))
+            #expect(try await world.violations().isEmpty)
+        }
+    }
+
     @Test("an upgrade whose customer has authenticated is not taken back before the outcome is known") func upgrade()
         async throws
     {

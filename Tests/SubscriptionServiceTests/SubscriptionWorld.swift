@@ -197,13 +197,14 @@ extension SubscriptionWorld {
     @discardableResult
     func begin(
         _ subscription: Subscription, attempt: Int64,
-        with method: PaymentMethodID = PaymentMethodID(unchecked: "pm_own")
+        with method: PaymentMethodID = PaymentMethodID(unchecked: "pm_own"), offSession: Bool = false
     ) async throws -> Subscription {
         guard let billing = subscription.open else { throw Absent() }
         let body = PaymentCreatedV1(
             paymentID: .new(at: now), attemptID: .new(at: now), attempt: attempt, customerID: subscription.customerID,
             paymentMethodID: method, fingerprint: "f", amount: billing.amount,
-            invoiceID: Self.invoice(of: billing.id), subscriptionID: subscription.id, offSession: false, createdAt: now)
+            invoiceID: Self.invoice(of: billing.id), subscriptionID: subscription.id, offSession: offSession,
+            createdAt: now)
         try await handle([body]) { events, db, context in try PaymentCreated.handle(events, in: db, context) }
         return try await self.subscription(subscription.id)
     }

@@ -111,10 +111,19 @@ public struct Billing: Hashable, Sendable {
     public internal(set) var requestedAt: Instant
     /// When the first attempt failed.
     public internal(set) var firstFailedAt: Instant?
-    /// How the latest attempt failed.
+    /// How the latest attempt failed, those of the customer with a method of their own left out.
     public internal(set) var lastDecline: DeclineClass?
-    /// The payment method of the latest attempt that is known to have begun.
+    /// The payment method of the latest attempt that is known to have begun, those of the customer with a method of their own
+    /// left out.
     public internal(set) var paymentMethodID: PaymentMethodID?
+    /// Payment's number of the attempt that the customer makes on a page with a method of their own, which is not the one that
+    /// dunning collects with: what becomes of it changes no plan. None where the latest attempt is no such one.
+    public internal(set) var ownAttempt: Int64?
+    /// The payment method of that attempt.
+    public internal(set) var ownMethodID: PaymentMethodID?
+    /// When the scheduler was to look again before that attempt began; none where an attempt was awaited then, or was asked
+    /// for since.
+    public internal(set) var plannedAt: Instant?
     /// The default payment method that came while an attempt was under way, as long as none is known to use it.
     public internal(set) var newMethodID: PaymentMethodID?
     /// The new payment method that an attempt was asked for with, as long as none is known to use it: Payment leaves one alone
@@ -138,7 +147,8 @@ public struct Billing: Hashable, Sendable {
         attempts: Int64 = 1, begunAttempt: Int64? = nil, failedAttempt: Int64? = nil, isCollecting: Bool = true,
         requestedAt: Instant? = nil, firstFailedAt: Instant? = nil, lastDecline: DeclineClass? = nil,
         paymentMethodID: PaymentMethodID? = nil, newMethodID: PaymentMethodID? = nil,
-        askedMethodID: PaymentMethodID? = nil, hasExtraRetry: Bool = false, origin: UpgradeOrigin? = nil,
+        askedMethodID: PaymentMethodID? = nil, hasExtraRetry: Bool = false, ownAttempt: Int64? = nil,
+        ownMethodID: PaymentMethodID? = nil, plannedAt: Instant? = nil, origin: UpgradeOrigin? = nil,
         billedAt: Instant, settledAt: Instant? = nil, isPaidLate: Bool = false
     ) {
         self.id = id
@@ -161,6 +171,9 @@ public struct Billing: Hashable, Sendable {
         self.newMethodID = newMethodID
         self.askedMethodID = askedMethodID
         self.hasExtraRetry = hasExtraRetry
+        self.ownAttempt = ownAttempt
+        self.ownMethodID = ownMethodID
+        self.plannedAt = plannedAt
         self.origin = origin
         self.billedAt = billedAt
         self.settledAt = settledAt
@@ -190,7 +203,7 @@ extension Billing {
     /// attempt's method is not known. It is not where an attempt never began for want of a method, nor before anything
     /// is told of it: its beginning and its failure both say what it uses.
     func isRecent(_ attachedAt: Instant) -> Bool {
-        let tolerance: Duration = paymentMethodID == nil ? Self.clockTolerance : .seconds(86_400)
+        let tolerance: Duration = latestMethodID == nil ? Self.clockTolerance : .seconds(86_400)
         return attachedAt.adding(tolerance) > requestedAt
     }
 
@@ -202,14 +215,17 @@ extension Billing {
     /// - Parameter method: The attempt's. A challenge does not tell it; the attempt's beginning has.
     func hasMissedMethod(_ attempt: Int64, with method: PaymentMethodID?, because reason: StatusReason) -> Bool {
         guard let askedMethodID, attempt > failedAttempt ?? 0 else { return false }
-        let begun: PaymentMethodID? = reason == .actionRequired && begunAttempt == attempt ? paymentMethodID : nil
+        let begun: PaymentMethodID? = reason == .actionRequired && begunAttempt == attempt ? latestMethodID : nil
         guard let used: PaymentMethodID = method ?? begun else { return false }
         return used != askedMethodID
     }
 
-    /// Notes the payment method of the latest attempt.
+    /// Notes the payment method of the latest attempt, which is none of the customer's own.
     mutating func use(_ method: PaymentMethodID) {
         paymentMethodID = method
+        ownAttempt = nil
+        ownMethodID = nil
+        plannedAt = nil
         if newMethodID == method { newMethodID = nil }
         if askedMethodID == method { askedMethodID = nil }
     }
@@ -218,5 +234,38 @@ extension Billing {
     mutating func forgetNewMethods() {
         newMethodID = nil
         askedMethodID = nil
+    }
+}
+
+extension Billing {
+    /// The payment method of the latest attempt that is known to have begun, whoever's it is.
+    var latestMethodID: PaymentMethodID? {
+        ownAttempt != nil && ownAttempt == begunAttempt ? ownMethodID : paymentMethodID
+    }
+
+    /// Whether an attempt that begins with the customer there is with a method of their own: neither the one that was collected
+    /// with last, nor the default that has come since. Before any failure is known there is no plan that it could change.
+    func isOwn(_ method: PaymentMethodID) -> Bool {
+        lastDecline != nil && method != paymentMethodID && method != newMethodID && method != askedMethodID
+    }
+
+    /// Whether what is told is the end, or the challenge, of the attempt with the customer's own method. That none could begin,
+    /// for want of a payment method, bears the number of the one before, and no method.
+    /// - Parameter method: The attempt's; a challenge does not tell it.
+    func isOwn(_ attempt: Int64, with method: PaymentMethodID?, because reason: StatusReason) -> Bool {
+        ownAttempt == attempt && (reason == .actionRequired || method == ownMethodID)
+    }
+
+    /// Whether the customer's own attempt is the latest, uses this method, and is not known to have failed.
+    func isUnderWay(_ method: PaymentMethodID) -> Bool {
+        guard let ownAttempt, ownAttempt == begunAttempt else { return false }
+        return ownMethodID == method && failedAttempt ?? 0 < ownAttempt
+    }
+
+    /// Notes the customer's own attempt, and what was planned.
+    mutating func useOwn(_ method: PaymentMethodID, in attempt: Int64, plannedAt: Instant?) {
+        ownAttempt = attempt
+        ownMethodID = method
+        self.plannedAt = plannedAt
     }
 }

@@ -113,6 +113,7 @@ extension Subscription {
             billing.isCollecting = true
             billing.newMethodID = nil
             billing.askedMethodID = method
+            billing.plannedAt = nil
             if method != nil { billing.failedAttempt = billing.begunAttempt ?? billing.failedAttempt }
             billing.requestedAt = now
         }

@@ -53,21 +53,30 @@ extension Subscription {
     /// Attempts and their failures are told of on different topics, in no order between them: an attempt whose outcome,
     /// or whose successor, is known already is not awaited. One of an invoice that is not the open billing's, or not
     /// known yet, changes nothing.
+    ///
+    /// One that the customer makes with a method of their own, as on the page of an invoice's link, says nothing about the
+    /// default: where dunning has begun, its failure leads back to what is planned now.
     /// - Parameters:
     ///   - attempt: Its number at Payment.
-    ///   - method: The payment method it uses; that one is not new any more.
+    ///   - method: The payment method it uses; that one is not new any more, unless it is the customer's own.
+    ///   - offSession: Whether it is made without the customer.
     ///   - begunAt: When it began.
     public mutating func attemptBegun(
-        _ invoiceID: InvoiceID, attempt: Int64, with method: PaymentMethodID, at begunAt: Instant
+        _ invoiceID: InvoiceID, attempt: Int64, with method: PaymentMethodID, offSession: Bool, at begunAt: Instant
     ) {
         guard let billing = open, billing.invoiceID == invoiceID else { return }
         let latest: Int64 = billing.begunAttempt ?? billing.attempts
         guard attempt > latest else {
-            if attempt == latest, billing.paymentMethodID != method { updateOpen { $0.use(method) } }
+            if attempt == latest, billing.latestMethodID != method { updateOpen { $0.use(method) } }
             return
         }
+        let plannedAt: Instant? = nextActionAt ?? billing.plannedAt
         updateOpen { billing in
-            billing.use(method)
+            if !offSession, billing.isOwn(method) {
+                billing.useOwn(method, in: attempt, plannedAt: plannedAt)
+            } else {
+                billing.use(method)
+            }
             billing.begunAttempt = attempt
             billing.attempts = max(billing.attempts, attempt)
             guard !billing.isCollecting else { return }
@@ -80,7 +89,8 @@ extension Subscription {
     /// An attempt to collect failed, or cannot go on without the customer.
     ///
     /// Both are told on different topics, in no order between them: that an attempt waits for the customer changes nothing
-    /// once its failure is known.
+    /// once its failure is known. One with the customer's own method ends the wait and changes no plan: dunning collects with
+    /// another.
     /// - Parameters:
     ///   - attempt: Number of the attempt; an outcome of one that another has followed is ignored.
     ///   - method: The payment method of the attempt: that one is not new any more. None when nobody said.
@@ -98,6 +108,7 @@ extension Subscription {
         }
         let now: Instant = max(heardAt, billing.requestedAt)
         let hasMissedMethod: Bool = billing.hasMissedMethod(attempt, with: method, because: reason)
+        let isOwn: Bool = billing.isOwn(attempt, with: method, because: reason)
         let firstFailedAt: Instant = billing.firstFailedAt ?? now
         updateOpen { billing in
             billing.invoiceID = invoiceID
@@ -106,6 +117,7 @@ extension Subscription {
             if reason != .actionRequired { billing.failedAttempt = attempt }
             billing.isCollecting = false
             billing.firstFailedAt = firstFailedAt
+            guard !isOwn else { return }
             billing.lastDecline = declineClass
             if let method { billing.use(method) }
         }
@@ -124,12 +136,17 @@ extension Subscription {
             nextActionAt = max(now, createdAt.adding(policy.signupExpiresAfter))
             return
         }
-        planNext(after: declineClass, firstFailedAt: firstFailedAt, notBefore: notBefore, policy: policy, at: now)
+        if isOwn {
+            keepPlan(of: billing, firstFailedAt: firstFailedAt, policy: policy, at: now)
+        } else {
+            planNext(after: declineClass, firstFailedAt: firstFailedAt, notBefore: notBefore, policy: policy, at: now)
+        }
     }
 
     /// The customer has a new default payment method: what is unpaid is collected with it at once, or once the attempt
-    /// under way has failed. One that the latest attempt used is not new: as the default again it takes the place of one
-    /// that was. See ``Billing/isRecent(_:)``.
+    /// under way has failed. One that the latest attempt collected here used is not new: as the default again it takes the
+    /// place of one that was. One that the customer's own attempt uses at this moment is tried by that; one that such an
+    /// attempt has used up is collected with as any other. See ``Billing/isRecent(_:)``.
     /// - Parameter attachedAt: When it was attached, by Payment's clock.
     public mutating func methodAttached(
         _ method: PaymentMethodID, at attachedAt: Instant, policy: DunningPolicy, now: Instant
@@ -137,6 +154,11 @@ extension Subscription {
         guard let billing = open, !status.isFinal, billing.isRecent(attachedAt) else { return }
         if method == billing.paymentMethodID {
             if billing.newMethodID != nil || billing.askedMethodID != nil { updateOpen { $0.forgetNewMethods() } }
+        } else if billing.isUnderWay(method) {
+            updateOpen { billing in
+                billing.forgetNewMethods()
+                billing.use(method)
+            }
         } else if billing.isCollecting {
             updateOpen { billing in
                 billing.forgetNewMethods()
@@ -177,6 +199,18 @@ extension Subscription {
             planUpgrade(step, origin: origin, waitsForCustomer: declineClass == .action, policy: policy, at: now)
         } else {
             plan(step, at: now)
+        }
+    }
+
+    /// Goes on as it was planned before the customer's own attempt: what came due meanwhile is done at once. Where another
+    /// attempt was asked for, and had to stand back, what follows is planned by how the last one collected here failed.
+    private mutating func keepPlan(
+        of billing: Billing, firstFailedAt: Instant, policy: DunningPolicy, at now: Instant
+    ) {
+        if let plannedAt = billing.plannedAt {
+            nextActionAt = plannedAt
+        } else if let lastDecline = billing.lastDecline {
+            planNext(after: lastDecline, firstFailedAt: firstFailedAt, notBefore: nil, policy: policy, at: now)
         }
     }
 

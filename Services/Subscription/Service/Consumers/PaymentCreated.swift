@@ -5,7 +5,8 @@ package import Postgres
 import SubscriptionDomain
 
 /// Awaits the outcome of attempts that Payment has begun and nobody here asked for: a customer who comes back to
-/// authenticate makes one. Remembers which payment method each attempt uses.
+/// authenticate, or pays on a page, makes one. Remembers which payment method each attempt uses, and which attempts are with a
+/// method of the customer's own.
 package enum PaymentCreated {
     static var route: EventRoute {
         .on(PaymentCreatedV1.self) { events, db, context in try handle(events, in: db, context) }
@@ -30,7 +31,8 @@ package enum PaymentCreated {
             guard let subscriptionID = body.subscriptionID, let invoiceID = body.invoiceID else { continue }
             try batch.change(subscriptionID) { subscription in
                 subscription.attemptBegun(
-                    invoiceID, attempt: body.attempt, with: body.paymentMethodID, at: body.createdAt)
+                    invoiceID, attempt: body.attempt, with: body.paymentMethodID, offSession: body.offSession,
+                    at: body.createdAt)
             }
         }
         try batch.save(at: context.now, in: db)

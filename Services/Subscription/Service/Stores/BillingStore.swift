@@ -16,7 +16,7 @@ enum BillingStore {
         b.id, b.reason, b.status, b.amount, b.currency, b.lines, b.period_index, b.period_start, b.period_end,
         b.credit_applied, b.credit_added, b.invoice_id, b.attempts, b.begun_attempt, b.failed_attempt, b.is_collecting,
         b.requested_at, b.first_failed_at, b.last_decline, b.payment_method_id, \(newMethod), b.asked_method_id,
-        b.has_extra_retry, b.billed_at, b.settled_at, b.is_paid_late,
+        b.has_extra_retry, b.own_attempt, b.own_method_id, b.planned_at, b.billed_at, b.settled_at, b.is_paid_late,
         b.origin_anchor_date, b.origin_anchor_seconds, b.origin_period_index, b.origin_period_start,
         b.origin_period_end,
         o.id, o.name, o.amount, o.currency, o.billing_interval, o.interval_count, o.trial_days,
@@ -206,7 +206,8 @@ enum BillingStore {
             payment_method_id = coalesce(n.payment_method_id, b.payment_method_id),
             new_method_id = n.new_method_id, has_new_method = n.new_method_id IS NOT NULL,
             asked_method_id = nullif(n.asked_method_id, 'pm_unknown'),
-            has_extra_retry = n.has_extra_retry, settled_at = n.settled_at, is_paid_late = n.is_paid_late
+            has_extra_retry = n.has_extra_retry, own_attempt = n.own_attempt, own_method_id = n.own_method_id,
+            planned_at = n.planned_at, settled_at = n.settled_at, is_paid_late = n.is_paid_late
         FROM unnest(\(billings.map(\.id))::text[], \(billings.map(\.creditApplied))::bigint[],
             \(billings.map(\.creditAdded))::bigint[], \(stateArrays(billings)))
             AS n(id, credit_applied, credit_added, \(stateColumns))
@@ -217,7 +218,8 @@ enum BillingStore {
     private static let stateColumns: SQL =
         """
         status, invoice_id, attempts, begun_attempt, failed_attempt, is_collecting, requested_at, first_failed_at,
-        last_decline, payment_method_id, new_method_id, asked_method_id, has_extra_retry, settled_at, is_paid_late
+        last_decline, payment_method_id, new_method_id, asked_method_id, has_extra_retry, own_attempt, own_method_id,
+        planned_at, settled_at, is_paid_late
         """
 
     private static func stateArrays(_ all: [Billing]) -> SQL {
@@ -228,6 +230,8 @@ enum BillingStore {
         \(all.map(\.firstFailedAt))::timestamptz[], \(all.map(\.lastDecline))::text[],
         \(all.map(\.paymentMethodID))::text[], \(all.map(\.newMethodID))::text[],
         \(all.map(\.askedMethodID))::text[], \(all.map(\.hasExtraRetry))::boolean[],
+        \(all.map(\.ownAttempt))::bigint[], \(all.map(\.ownMethodID))::text[],
+        \(all.map(\.plannedAt))::timestamptz[],
         \(all.map(\.settledAt))::timestamptz[], \(all.map(\.isPaidLate))::boolean[]
         """
     }
@@ -237,7 +241,7 @@ extension BillingStore {
     /// Reads the columns of an outer join; `nil` when there is no billing.
     static func readOptional(_ row: inout PostgresRow) throws -> Billing? {
         guard let id: BillingID = try row.next() else {
-            for _ in 0..<44 { row.skip() }
+            for _ in 0..<47 { row.skip() }
             return nil
         }
         let reason: BillingReason = try row.next()
@@ -260,6 +264,9 @@ extension BillingStore {
         let newMethodID: PaymentMethodID? = try row.next()
         let askedMethodID: PaymentMethodID? = try row.next()
         let hasExtraRetry: Bool = try row.next()
+        let ownAttempt: Int64? = try row.next()
+        let ownMethodID: PaymentMethodID? = try row.next()
+        let plannedAt: Instant? = try row.next()
         let billedAt: Instant = try row.next()
         let settledAt: Instant? = try row.next()
         let isPaidLate: Bool = try row.next()
@@ -270,7 +277,8 @@ extension BillingStore {
             failedAttempt: failedAttempt, isCollecting: isCollecting, requestedAt: requestedAt,
             firstFailedAt: firstFailedAt, lastDecline: lastDecline, paymentMethodID: paymentMethodID,
             newMethodID: newMethodID, askedMethodID: askedMethodID, hasExtraRetry: hasExtraRetry,
-            origin: try readOrigin(&row), billedAt: billedAt, settledAt: settledAt, isPaidLate: isPaidLate)
+            ownAttempt: ownAttempt, ownMethodID: ownMethodID, plannedAt: plannedAt, origin: try readOrigin(&row),
+            billedAt: billedAt, settledAt: settledAt, isPaidLate: isPaidLate)
     }
 
     static func readPeriod(_ row: inout PostgresRow) throws -> BillingPeriod {
