@@ -87,14 +87,16 @@ extension Call {
     /// - Parameters:
     ///   - body: What the key's request hash covers.
     ///   - key: The idempotency key.
+    ///   - deadline: When the answer is no longer of use.
     ///   - parameters: What stands in the path's braces.
     package init(
-        post path: String, body: [UInt8], key: IdempotencyKey?, preferWait: Duration? = nil, now: Instant,
-        receivedAt: Instant, parameters: [String: String] = [:]
+        post path: String, body: [UInt8], key: IdempotencyKey?, preferWait: Duration? = nil,
+        deadline: ContinuousClock.Instant = .now + .seconds(30), now: Instant, receivedAt: Instant,
+        parameters: [String: String] = [:]
     ) {
         self.init(
             requestID: "req_test", principal: Principal(id: "key_test", scopes: .none), trace: .new(),
-            deadline: .now + .seconds(30), now: now, receivedAt: receivedAt, idempotencyKey: key,
+            deadline: deadline, now: now, receivedAt: receivedAt, idempotencyKey: key,
             preferWait: preferWait, clientAddress: "127.0.0.1", userAgent: "test", query: .none, method: "POST",
             path: path, pathParameters: parameters.map { PathParameter(name: $0.key, value: $0.value) },
             requestHash: RequestHash(method: "POST", path: path, body: body))

@@ -137,7 +137,7 @@ extension ObjectWriter {
 
     /// Writes a sum of amounts in minor units; it is told whole where it has more than 64 bits.
     public mutating func sum(_ name: String, _ minor: Int128, doc: String = "") {
-        if begin(name, doc, JSONSchema.integer()) { json.value(.number(String(minor))) }
+        if begin(name, doc, ["type": "integer"]) { json.value(.number(String(minor))) }
     }
 
     /// Writes a time as RFC 3339 in UTC.

@@ -99,16 +99,19 @@ extension InputFields {
         return objects(value, name, type, count)
     }
 
-    /// Reads a list of strings that may be left out (absent is empty); lengths count Unicode scalars.
+    /// Reads a list of strings; lengths count Unicode scalars.
+    /// - Parameter required: Whether absence is a fault; otherwise an absent list is empty. By default it is where the list
+    ///   must have an element.
     public mutating func strings(
-        _ name: String, count: ClosedRange<Int> = 0...1_000, max: Int = 500, doc: String = ""
+        _ name: String, count: ClosedRange<Int> = 0...1_000, max: Int = 500, required: Bool? = nil, doc: String = ""
     ) -> [String] {
+        let isRequired: Bool = required ?? (count.lowerBound > 0)
         if isDescribing {
             let schema = JSONSchema.array(of: JSONSchema.string(min: 0, max: max), count: count)
-            record(name, required: count.lowerBound > 0, doc: doc, schema)
+            record(name, required: isRequired, doc: doc, schema)
         }
         guard !isDescribing else { return [] }
-        let given = count.lowerBound > 0 ? takeRequired(name) : take(name)
+        let given = isRequired ? takeRequired(name) : take(name)
         guard let given, let elements = elements(given, name, count) else { return [] }
         return elements.enumerated().compactMap { text($1, "\(name)[\($0)]", min: 0, max: max) }
     }

@@ -2,6 +2,13 @@ import JSON
 import TestKit
 import Testing
 
+/// An output with a sum.
+private struct Total: JSONOutput {
+    func write(to o: inout ObjectWriter) { o.sum("total", .max) }
+
+    static var sample: Self { Self() }
+}
+
 @Suite("Describing inputs and outputs") struct SchemaTests {
     @Test("one declaration gives the schema of an input") func inputSchema() {
         let found = schema(of: Order.self)
@@ -49,6 +56,10 @@ import Testing
         #expect(found["properties"]?["second"]?["type"] == ["object", "null"])
         #expect(found["properties"]?["lines"]?["items"] == outputSchema(of: Line.self))
         #expect(found["properties"]?["metadata"]?["additionalProperties"] == ["type": "string"])
+    }
+
+    @Test("the schema of a sum does not say 64 bits: it is told whole where it has more") func sums() {
+        #expect(outputSchema(of: Total.self)["properties"]?["total"] == ["type": "integer"])
     }
 
     @Test("a fragment without a single type becomes nullable by choice") func nullable() {

@@ -133,24 +133,33 @@ extension CryptoWorld {
 @Suite("Money that no transfer explains") struct UnexplainedTests {
     private static let transaction = String(repeating: "ef", count: 32)
 
-    private func count(
+    /// What is left by the answer.
+    private func left(
         _ world: CryptoWorld, _ request: ChargeRequest, _ amount: UInt128? = nil, _ hash: String = transaction
-    ) async throws -> String? {
+    ) async throws -> Unexplained {
         let (accepted, now, attempt): (AcceptedAssets, Instant, AttemptID) = (
             world.accepted, world.clock.now, request.idempotencyKey
         )
-        do {
-            try await world.database.transaction { db in
-                _ = try Unexplained.count(
-                    attempt,
-                    UnexplainedInput(
-                        transactionID: hash, amount: amount.map { BaseUnits($0) }, reason: "seen at an explorer"),
-                    by: "key_bob", at: now, accepted, in: db)
-            }
-        } catch let problem as Problem {
+        return try await world.database.transaction { db in
+            try Unexplained.count(
+                attempt,
+                UnexplainedInput(
+                    transactionID: hash, amount: amount.map { BaseUnits($0) }, reason: "seen at an explorer"),
+                by: "key_bob", at: now, accepted, in: db)
+        }
+    }
+
+    private func count(
+        _ world: CryptoWorld, _ request: ChargeRequest, _ amount: UInt128? = nil, _ hash: String = transaction
+    ) async throws -> String? {
+        do { _ = try await left(world, request, amount, hash) } catch let problem as Problem {
             return problem.errors.first?.code ?? problem.code
         }
         return nil
+    }
+
+    private func listed(_ world: CryptoWorld) async throws -> [Unexplained] {
+        try await world.database.transaction { db in try Unexplained.list(after: nil, limit: 10, in: db) }
     }
 
     @Test("it is listed, keeps the attempt open, and is judged like a transfer once a person has counted it")
@@ -162,9 +171,7 @@ extension CryptoWorld {
             world.chain.smuggle(address, 150_000)
             world.chain.mine(2)
             try await world.look()
-            let found: [Unexplained] = try await world.database.transaction { db in
-                try Unexplained.list(after: nil, limit: 10, in: db)
-            }
+            let found: [Unexplained] = try await listed(world)
             #expect(found.map(\.attemptID) == [request.idempotencyKey])
             #expect(found.map(\.amount) == [BaseUnits(150_000)])
             world.clock.advance(by: .seconds(86_400))
@@ -172,9 +179,13 @@ extension CryptoWorld {
             #expect(try await world.charge(request).answer == nil, "it is not declined while somebody looks")
             #expect(try await count(world, request, nil, "nothing") == "invalid_hash")
             #expect(try await count(world, request, 150_001) == "out_of_range")
-            #expect(try await count(world, request, 100_000) == nil)
+            let part: Unexplained = try await left(world, request, 100_000)
+            let rest: [Unexplained] = try await listed(world)
+            #expect(part.amount == BaseUnits(50_000))
+            #expect(rest.map(\.amount) == [part.amount] && rest.map(\.block) == [part.block])
             #expect(try await count(world, request) == "transaction_counted")
-            #expect(try await count(world, request, nil, String(repeating: "12", count: 32)) == nil)
+            let nothing: Unexplained = try await left(world, request, nil, String(repeating: "12", count: 32))
+            #expect(nothing.amount == .zero && nothing.attemptID == request.idempotencyKey)
             world.chain.mine()
             try await world.look()
             #expect(try await world.answer(request) == .captured(ProviderCharge(reference: address)))

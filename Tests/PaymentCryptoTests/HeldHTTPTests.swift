@@ -164,16 +164,17 @@ func withCryptoServer(
         }
     }
 
-    @Test("rates in force are listed: those of the configuration, and what was told last of the others") func rates()
-        async throws
-    {
+    @Test("rates in force are listed: those of the configuration, which nobody tells, and the last told of the others")
+    func rates() async throws {
         try await withCryptoServer({ CryptoRoutes(accepted: $0.accepted).endpoints }) { server in
             let bob: String = try await server.person()
-            for (currency, rate) in [("USD", "1"), ("EUR", "40000"), ("EUR", "41000")] {
+            for (currency, rate, code) in [
+                ("USD", "1", "rate_fixed"), ("EUR", "40000", nil), ("EUR", "41000", nil),
+            ] as [(String, String, String?)] {
                 let told = try await server.send(
                     .POST, "/v1/crypto/rates", #"{"asset":"bitcoin","currency":"\#(currency)","rate":"\#(rate)"}"#,
                     by: bob)
-                #expect(told.status == 201)
+                #expect(told.status == (code == nil ? 201 : 409) && told.json["code"]?.stringValue == code)
             }
             let listed = try await server.send(.GET, "/v1/crypto/rates", by: bob)
             let rates: [JSONValue] = listed.json["data"]?.arrayValue ?? []

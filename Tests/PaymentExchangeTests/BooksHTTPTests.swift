@@ -162,6 +162,7 @@ private func withBooks(_ body: (BooksServer) async throws -> Void) async throws 
                 ),
                 ("/v1/ledger/trial_balance?at=yesterday", ["at"]),
                 ("/v1/exchange_rates/quote?from=USD&to=USD&amount=5", ["to"]),
+                ("/v1/exchange_rates/quote?from=EUR&to=USD&amount=5&date=2027-01-16", ["date"]),
                 (
                     "/v1/exchange_rates/quote?from=usd&amount=0&spread_basis_points=-10000",
                     ["from", "amount", "spread_basis_points", "to"]

@@ -133,7 +133,9 @@ import Testing
         #expect(Set(error?.faults.map { "\($0.param) \($0.code)" } ?? []) == Set(wanted))
     }
 
-    @Test("an account the chart does not have and a time to come are refused by name") func refused() async throws {
+    @Test("an account the chart does not have, no payment's id and a time to come are refused by name") func refused()
+        async throws
+    {
         try await withLedger { world in
             let unknown: String = Self.adjustment.replacing("equity:opening_balance", with: "equity:mine")
             await #expect(throws: BookByHand.Failure.unknownAccounts([1])) { try await Self.adjust(world, unknown) }
@@ -141,6 +143,10 @@ import Testing
             let later: String = Self.adjustment.replacing(
                 "{\"reason\"", with: "{\"occurred_at\":\"\(LedgerWorld.start.adding(.seconds(1)).rfc3339)\",\"reason\"")
             await #expect(throws: BookByHand.Failure.inTheFuture) { try await Self.adjust(world, later) }
+            let astray: String = Self.adjustment.replacing(
+                "{\"reason\"", with: "{\"payment_id\":\"\(PaymentID.sample)\",\"reason\"")
+            await #expect(throws: BookByHand.Failure.unknownPayment) { try await Self.adjust(world, astray) }
+            #expect(BookByHand.Failure.unknownPayment.problem.errors.map(\.param) == ["payment_id"])
             let booked: Int64 = try await world.number("SELECT count(*) FROM journal_entries")
             #expect(booked == 0)
         }

@@ -129,6 +129,28 @@ import Testing
         }
     }
 
+    @Test("who has no use for a late answer gets 202 before then, however long they would wait, and a repeat the same")
+    func lateAnswer() async throws {
+        try await withPayments { world in
+            let customer: CustomerID = try await world.payer()
+            let body = #"{"amount":1299,"currency":"USD","customer_id":"\#(customer)"}"#
+            let input: CreatePaymentInput = try world.read(body)
+            func send(within patience: Duration) async throws -> Reply<PaymentResource> {
+                let call = Call(
+                    post: "/v1/payments", body: Array(body.utf8), key: IdempotencyKey("once"),
+                    preferWait: .seconds(20), deadline: .now + patience, now: PaymentWorld.start,
+                    receivedAt: PaymentWorld.start)
+                return try await world.work.create(call, input)
+            }
+            let began: ContinuousClock.Instant = .now
+            let reply: Reply<PaymentResource> = try await send(within: .seconds(3))
+            #expect(reply.status == 202)
+            let again: Reply<PaymentResource> = try await send(within: .seconds(3))
+            #expect(again.isReplay && again.body == reply.body)
+            #expect(ContinuousClock.now - began < .seconds(15), "nobody waits their time out")
+        }
+    }
+
     @Test("a caller who does not wait gets 202 at once, however short the wait", .timeLimit(.minutes(1)))
     func doesNotWait() async throws {
         try await withPayments { world in

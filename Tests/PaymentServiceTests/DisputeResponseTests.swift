@@ -70,6 +70,26 @@ import Testing
         }
     }
 
+    @Test("more texts than all evidence may have are a fault of the whole, and what was kept before stays")
+    func tooMuch() async throws {
+        try await withPayments { world in
+            let (_, dispute) = try await world.disputed()
+            try await world.contest(dispute.id, "a draft", submit: false)
+            let long: [String] = EvidenceField.allCases.filter { $0.maxLength == 20_000 }.map { field in
+                #""\#(field.rawValue)":"\#(String(repeating: "x", count: field.maxLength))""#
+            }
+            let input: SubmitEvidenceInput = try world.read("{\(long.joined(separator: ","))}")
+            await #expect(throws: RespondToDispute.Failure.tooMuchEvidence) {
+                try await world.database.transaction { db in
+                    _ = try RespondToDispute.contest(dispute.id, input, at: PaymentWorld.start, in: db)
+                }
+            }
+            let faults: [Fault] = RespondToDispute.Failure.tooMuchEvidence.problem.errors
+            #expect(faults.map(\.param) == [""] && faults.map(\.code) == ["too_long"])
+            #expect(try await world.disputes().first?.evidence.texts == [.uncategorizedText: "a draft"])
+        }
+    }
+
     @Test("what nobody has answered is handed in again after waits that double, up to an hour") func waits()
         async throws
     {

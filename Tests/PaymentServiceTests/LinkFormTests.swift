@@ -335,4 +335,14 @@ import Testing
             }
         }
     }
+
+    @Test("the document demands no card, in whose place a wallet or a form may stand; who hands nothing over is told")
+    func schemas() throws {
+        let described: JSONValue = schema(of: LinkCardInput.self)
+        #expect(described["required"] == ["session"])
+        #expect(described["properties"]?["card"]?["type"] == ["object", "null"])
+        let nothing: JSONValue = try parseJSON("{}")
+        let error: InvalidInput? = #expect(throws: InvalidInput.self) { try decode(LinkCardInput.self, from: nothing) }
+        #expect(Set(error?.faults.map { "\($0.param) \($0.code)" } ?? []) == ["session required", "card required"])
+    }
 }

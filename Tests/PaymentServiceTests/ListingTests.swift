@@ -30,6 +30,19 @@ import Testing
         func get(_ path: String) async throws -> Listing {
             var request = URLRequest(url: try #require(URL(string: "http://127.0.0.1:\(port)\(path)")))
             request.setValue("Bearer \(secret)", forHTTPHeaderField: "Authorization")
+            return try await send(request)
+        }
+
+        func put(_ path: String, _ body: String) async throws -> Listing {
+            var request = URLRequest(url: try #require(URL(string: "http://127.0.0.1:\(port)\(path)")))
+            request.httpMethod = "PUT"
+            request.setValue("Bearer \(secret)", forHTTPHeaderField: "Authorization")
+            request.setValue("application/json", forHTTPHeaderField: "Content-Type")
+            request.httpBody = Data(body.utf8)
+            return try await send(request)
+        }
+
+        private func send(_ request: URLRequest) async throws -> Listing {
             let session = URLSession(configuration: .ephemeral)
             defer { session.finishTasksAndInvalidate() }
             let (data, response) = try await session.data(for: request)
@@ -139,6 +152,17 @@ import Testing
                 #expect(known.json["groups"] == ["beta", "vip"])
                 let other = CustomerID.new(at: PaymentWorld.start)
                 #expect(try await books.get("/v1/payments/routing/customers/\(other)").status == 404)
+                // A body that was lost on the way takes nobody out of anything.
+                for body in ["", "{}"] {
+                    let lost: Listing = try await books.put("/v1/payments/routing/customers/\(customer)", body)
+                    let fault: JSONValue? = lost.json["errors"]?.arrayValue?.first
+                    #expect(lost.status == 422 && fault?["param"] == "groups" && fault?["code"] == "required")
+                }
+                let still: Listing = try await books.get("/v1/payments/routing/customers/\(customer)")
+                #expect(still.json["groups"] == ["beta", "vip"])
+                let cleared: Listing = try await books.put(
+                    "/v1/payments/routing/customers/\(customer)", #"{"groups":[]}"#)
+                #expect(cleared.status == 200 && cleared.json["groups"] == [])
                 let none = ReconciliationCaseID.new(at: PaymentWorld.start)
                 let missing: Listing = try await books.get("/v1/reconciliations/cases/\(none)")
                 #expect(missing.status == 404)
@@ -205,6 +229,7 @@ import Testing
     func attempts() async throws {
         try await withPayments { world in
             let customer: CustomerID = try await world.payer("5555555555554444")
+            let other: PaymentRecord = try await world.paid(world.payer())
             let invoice = InvoiceID.new(at: PaymentWorld.start)
             world.provider.refuse(
                 with: ProviderDecline(code: "insufficient_funds", networkCode: "51", networkAdvice: "30"))
@@ -251,6 +276,11 @@ import Testing
                 #expect(first.ids == [payment.attemptID.rawValue] && first.json["has_more"]?.boolValue == true)
                 let rest: Listing = try await books.get(path + "?starting_after=\(payment.attemptID)")
                 #expect(rest.ids == Array(all.ids.dropFirst()))
+                for cursor in [other.attemptID, AttemptID.new(at: PaymentWorld.start)] {
+                    let astray: Listing = try await books.get(path + "?starting_after=\(cursor)")
+                    #expect(astray.status == 422)
+                    #expect(astray.json["errors"]?.arrayValue?.first?["code"]?.stringValue == "invalid_cursor")
+                }
                 let none = PaymentID.new(at: PaymentWorld.start)
                 #expect(try await books.get("/v1/payments/\(none)/attempts").status == 404)
             }

@@ -10,7 +10,10 @@ DESCRIPTION = (
     "`Idempotency-Key`; lists page by cursor; every fault is a problem of RFC 9457 that names all faulty fields.\n\n"
     "Limits, as they are set by default: 5,000 requests a second and 10,000 at once by one key to each service, 128 under way from one "
     "address at each instance of the gateway (429 past either); bodies of 1 MiB, JSON nested 32 deep; pages of 100. "
-    "`X-Request-Timeout` tells after how many whole seconds an answer is of no use any more, 120 at most."
+    "`X-Request-Timeout` tells after how many whole seconds an answer is of no use any more, 120 at most: a payment or a "
+    "sign-up is waited for until half a second before, while a call to a provider that has begun (captures, refunds, "
+    "cancellations, reviews, methods to keep) is waited for all the same.\n\n"
+    "Integers are written plainly: neither with a point nor with an exponent."
 )
 
 RETRY_AFTER = {"Retry-After": {"$ref": "#/components/headers/Retry-After"}}

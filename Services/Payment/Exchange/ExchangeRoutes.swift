@@ -63,15 +63,19 @@ package struct ExchangeRoutes: Sendable {
                 .int(
                     "spread_basis_points", range: 1 - limit...limit,
                     doc: "Hundredths of a percent put on the result: 150 asks for 1.5 % more; 0 when left out"),
-                .civilDate("date", doc: "By the rate in force on this day; today when left out"),
+                .civilDate("date", doc: "By the rate in force on this day; today when left out, never a day to come"),
             ], answers: ExchangeQuoteResource.self,
             problems: ["409 exchange_rate_stale", "422 no_exchange_rate", "422 invalid_request"]
         ) { db, call in
             guard let from = call.query.currency("from"), let to = call.query.currency("to"), from != to else {
                 throw Problem.invalid("to", code: "same_currency", "must be another currency than `from`")
             }
-            let rate: ExchangeRate = try rates.rate(
-                from: from, to: to, on: call.query.civilDate("date") ?? call.now.utcDay, in: db)
+            let today: CivilDate = call.now.utcDay
+            let day: CivilDate = call.query.civilDate("date") ?? today
+            guard day <= today else {
+                throw Problem.invalid("date", code: "in_the_future", "must not be in the future")
+            }
+            let rate: ExchangeRate = try rates.rate(from: from, to: to, on: day, in: db)
             let given = Money(minor: Int64(call.query.int("amount") ?? 0), currency: from)
             return ExchangeQuoteResource(
                 conversion: try rate.convert(
@@ -87,7 +91,7 @@ extension ExchangeError: ProblemConvertible {
         case .stale(let published, let missed):
             .conflict(
                 "exchange_rate_stale",
-                "The newest rate is of \(published), and \(missed) publications have been missed since.")
+                "The newest rate is of \(published), and at least \(missed) publications have been missed since.")
         case .noRate(let from, let to):
             .refused("no_exchange_rate", "There is no rate from \(from.code) to \(to.code).")
         case .sameCurrency: .invalid("to", code: "same_currency", "must be another currency")

@@ -34,7 +34,8 @@ package struct RatesInForce: Sendable {
         guard from != to else { throw ExchangeError.sameCurrency(from) }
         var tooOld: ExchangeError?
         if let given: StoredRate = try RateStore.manual(from: from, to: to, on: date, in: db) {
-            let missed: Int = TargetCalendar.openDays(after: given.rate.date, through: date)
+            let missed: Int = TargetCalendar.openDays(
+                after: given.rate.date, through: date, stoppingPast: stalenessLimit)
             if missed <= stalenessLimit { return (try given.rate.turned(from: from), given.id) }
             tooOld = .stale(published: given.rate.date, missed: missed)
         }

@@ -15,6 +15,7 @@ package enum BookByHand {
         case inTheFuture
         /// The places of the lines whose accounts the chart does not have.
         case unknownAccounts([Int])
+        case unknownPayment
     }
 
     /// Books lines that sum to zero in every currency. One on a provider's account is looked for in the provider's
@@ -27,6 +28,9 @@ package enum BookByHand {
         let unknown: Set<String> = try ChartStore.unknown(input.lines.map(\.account), in: db)
         let places: [Int] = input.lines.indices.filter { unknown.contains(input.lines[$0].account) }
         guard places.isEmpty else { throw Failure.unknownAccounts(places) }
+        if let payment: PaymentID = input.paymentID, try PaymentStore.find(payment, in: db) == nil {
+            throw Failure.unknownPayment
+        }
         try lookAgain(since: occurredAt, for: input.lines.map(\.account), in: db)
         let id = JournalEntryID.new(at: now)
         let entry = JournalEntry(
@@ -86,6 +90,8 @@ extension BookByHand.Failure: ProblemConvertible {
                         param: "lines[\(place)].account", code: "unknown_account",
                         message: "is not an account of the chart")
                 })
+        case .unknownPayment:
+            .invalid("payment_id", code: "unknown_payment", "there is no payment with this id")
         }
     }
 }

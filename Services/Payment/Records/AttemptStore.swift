@@ -79,13 +79,21 @@ extension AttemptRecord: PostgresRecord {
 
 /// SQL that reads attempts at payments.
 package enum AttemptStore {
-    /// A payment's attempts in their order, after a cursor.
-    package static func list(
-        payment: PaymentID, after: AttemptID?, limit: Int, in db: borrowing PostgresTransaction
-    ) throws -> [AttemptRecord] {
-        let later: SQL? = after.map { (cursor: AttemptID) -> SQL in
-            "a.number > (SELECT b.number FROM payment_attempts b WHERE b.id = \(cursor) AND b.payment_id = \(payment))"
+    /// Which of a payment's attempts one is; `nil` when it is none of them, as one whose late charge made it a payment of
+    /// its own.
+    package static func number(
+        of id: AttemptID, payment: PaymentID, in db: borrowing PostgresTransaction
+    ) throws -> Int? {
+        try db.first("SELECT number FROM payment_attempts WHERE id = \(id) AND payment_id = \(payment)") { row in
+            try row.next() as Int
         }
+    }
+
+    /// A payment's attempts in their order, after the one of a number.
+    package static func list(
+        payment: PaymentID, after: Int?, limit: Int, in db: borrowing PostgresTransaction
+    ) throws -> [AttemptRecord] {
+        let later: SQL? = after.map { (number: Int) -> SQL in "a.number > \(number)" }
         let matching: SQL = .matching("a.payment_id = \(payment)", later)
         return try db.query(
             "SELECT \(AttemptRecord.columns) FROM payment_attempts a \(matching) ORDER BY a.number LIMIT \(limit)",

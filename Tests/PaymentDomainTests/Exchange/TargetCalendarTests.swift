@@ -66,4 +66,10 @@ private func date(_ text: String) throws -> CivilDate { try #require(CivilDate(t
     func counted(start: String, end: String, count: Int) throws {
         #expect(try TargetCalendar.openDays(after: date(start), through: date(end)) == count)
     }
+
+    @Test("who asks for no more than some number has one more counted, however long it is", arguments: [0, 1, 5])
+    func bounded(limit: Int) throws {
+        let (start, end): (CivilDate, CivilDate) = (try date("0001-01-01"), try date("9999-12-31"))
+        #expect(TargetCalendar.openDays(after: start, through: end, stoppingPast: limit) == limit + 1)
+    }
 }

@@ -12,7 +12,7 @@ package struct Unexplained: PostgresRecord, Sendable {
     package let address: String
     /// The last word on the attempt; one that is open is not declined meanwhile.
     package let answer: String?
-    package let amount: BaseUnits
+    package private(set) var amount: BaseUnits
     /// The block in which it was seen first.
     package let block: BlockRef
     package let foundAt: Instant
@@ -37,6 +37,13 @@ package struct Unexplained: PostgresRecord, Sendable {
         self.amount = amount
         self.block = block
         self.foundAt = foundAt
+    }
+
+    /// The same once nothing is left of it.
+    private var explained: Unexplained {
+        var explained: Unexplained = self
+        explained.amount = .zero
+        return explained
     }
 
     private static let columns: SQL = """
@@ -78,7 +85,7 @@ package struct Unexplained: PostgresRecord, Sendable {
 
     /// Counts some of it as a transfer, where and when the oldest of it was seen that covers the amount: it gets
     /// confirmations there, and is judged like any other by the next look.
-    /// - Parameter amount: All of it when `nil`.
+    /// - Returns: What is left unexplained; where nothing is, an amount of zero with where and when it had been seen first.
     /// - Throws: ``Problem``: 404 when nothing is unexplained, 409 when the block is on the chain no more or the
     ///   transaction is counted already, 422 for no transaction's hash and an amount that is more than there is.
     package static func count(
@@ -115,7 +122,7 @@ package struct Unexplained: PostgresRecord, Sendable {
             """)
         try lines.take(amount)
         try lines.save(of: attempt, in: db)
-        return found
+        return try lock(attempt, in: db) ?? found.explained
     }
 
     /// - Returns: `false` when the transaction has a transfer to the address already.

@@ -42,12 +42,16 @@ package struct CryptoRoutes: Sendable {
         let accepted: AcceptedAssets = accepted
         return .write(
             .post, "/v1/crypto/rates", scope: "crypto:write", summary: "Tell what a coin costs now",
-            body: RateInput.self, answers: RateResource.self, problems: ["409 rate_outdated", "422 invalid_request"]
+            body: RateInput.self, answers: RateResource.self,
+            problems: ["409 rate_fixed", "409 rate_outdated", "422 invalid_request"]
         ) { db, call, input in
             guard accepted.names.contains(input.asset) else {
                 let names: String = accepted.names.joined(separator: ", ")
                 throw Problem.invalid(
                     "asset", code: "unknown_asset", names.isEmpty ? "is not accepted here" : "must be one of \(names)")
+            }
+            guard accepted.find(input.asset)?.fixedRates[input.currency] == nil else {
+                throw Problem.conflict("rate_fixed", "The configuration fixes this rate: it holds until that changes.")
             }
             let asOf: Instant = input.asOf ?? call.now
             guard asOf <= call.now else {

@@ -89,7 +89,7 @@ package struct UnexplainedResource: JSONOutput {
         o.field("decimals", asset?.decimals)
         o.field("address", found.address)
         o.field("answer", found.answer, doc: "Of the attempt; null while it is open, which it stays")
-        o.field("amount", found.amount.description, doc: "Base units")
+        o.field("amount", found.amount.description, doc: "Base units; 0 once all of it is counted")
         o.field("block_height", Int64(clamping: found.block.height), doc: "Where it was seen first")
         o.field("block_hash", found.block.hash)
         o.field("found_at", found.foundAt)

@@ -134,7 +134,7 @@ extension RespondToDispute.Failure: ProblemConvertible {
         case .noEvidence: .invalid("submit", code: "no_evidence", "there is no evidence to hand in")
         case .tooMuchEvidence:
             .invalid(
-                "submit", code: "too_long",
+                "", code: "too_long",
                 "all evidence together must have at most \(DisputeEvidence.maxLength) characters")
         }
     }

@@ -40,7 +40,7 @@ public enum ExchangeError: Error, Equatable, Sendable {
     case sameCurrency(Currency)
     /// Nothing has been published for the pair up to the day.
     case noRate(from: Currency, to: Currency)
-    /// The newest rate is too old: so many publications have been missed since.
+    /// The newest rate is too old: at least so many publications have been missed since, one more than may be.
     case stale(published: CivilDate, missed: Int)
     /// A spread takes less than all and at most doubles.
     case spreadOutOfRange

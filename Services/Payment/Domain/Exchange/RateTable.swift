@@ -59,7 +59,7 @@ public struct RateTable: Sendable {
         guard from != to else { throw .sameCurrency(from) }
         for day in days[..<firstIndex(after: date)].reversed() {
             guard let found = try day.rate(from: from, to: to) else { continue }
-            let missed: Int = TargetCalendar.openDays(after: day.date, through: date)
+            let missed: Int = TargetCalendar.openDays(after: day.date, through: date, stoppingPast: maxMissed)
             guard missed <= maxMissed else { throw .stale(published: day.date, missed: missed) }
             return found
         }

@@ -21,10 +21,13 @@ public enum TargetCalendar {
     }
 
     /// How many open days lie after one day, up to and including another; 0 when the second is not later.
-    public static func openDays(after start: CivilDate, through end: CivilDate) -> Int {
+    /// - Parameter limit: Who only asks whether there are more need not have the rest counted: it stops at one more.
+    public static func openDays(
+        after start: CivilDate, through end: CivilDate, stoppingPast limit: Int = .max
+    ) -> Int {
         var count = 0
         var day: CivilDate = start.adding(days: 1)
-        while day <= end {
+        while day <= end, count <= limit {
             if isOpen(day) { count += 1 }
             day = day.adding(days: 1)
         }

@@ -41,7 +41,9 @@ struct CustomerGroupsInput: JSONInput {
     let groups: [String]
 
     init(_ f: inout InputFields) {
-        let given: [String] = f.strings("groups", count: 0...50, max: 64, doc: "In place of those before")
+        let given: [String] = f.strings(
+            "groups", count: 0...50, max: 64, required: true,
+            doc: "In place of those before; an empty list takes the customer out of all")
         if given.contains("") { f.refuse("groups", code: FaultCode.tooShort, message: "must not have empty names") }
         groups = Array(Set(given)).sorted()
     }

@@ -103,8 +103,11 @@ package struct LinkCardInput: JSONInput {
         let form: FormCardInput? = f.optionalObject(
             "form", as: FormCardInput.self, doc: "In the place of a card: what the provider's form on the page gave")
         guard let instead: Choice = wallet.map(Choice.wallet) ?? form.map(Choice.form) else {
-            choice = .card(
-                f.object("card", as: CardInput.self, doc: "The number is handed to the provider and not kept"))
+            let doc = "The number is handed to the provider and not kept"
+            // The schema demands no card: a wallet or a form may stand in its place.
+            var demanding: InputFields = f
+            choice = .card(demanding.object("card", as: CardInput.self, doc: doc))
+            if f.isDescribing { _ = f.optionalObject("card", as: CardInput.self, doc: doc) } else { f = demanding }
             return
         }
         choice = instead

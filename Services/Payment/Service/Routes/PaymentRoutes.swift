@@ -68,8 +68,17 @@ struct PaymentRoutes: Sendable {
         ) { db, call, request in
             let id: PaymentID = try call.id()
             guard try PaymentStore.find(id, in: db) != nil else { throw Problem.notFound("payment", id.rawValue) }
+            var place: Int?
+            if let cursor: AttemptID = try request.cursor() {
+                guard let number: Int = try AttemptStore.number(of: cursor, payment: id, in: db) else {
+                    throw Problem.invalid(
+                        "starting_after", code: "invalid_cursor",
+                        "is no attempt at this payment: begin with the first page")
+                }
+                place = number
+            }
             let rows: [AttemptRecord] = try AttemptStore.list(
-                payment: id, after: try request.cursor(), limit: request.fetchLimit, in: db)
+                payment: id, after: place, limit: request.fetchLimit, in: db)
             return request.page(rows.map(AttemptResource.init))
         }
     }

@@ -12,7 +12,8 @@ import Telemetry
 /// Safe to crash anywhere: the order, its idempotency key and its event are one transaction. A repeat of the request finds
 /// either nothing, or the payment, whose way on does not depend on this caller.
 package struct CreatePayment: Sendable {
-    /// How long a caller waits: five seconds who does not say, and none longer than any request may take.
+    /// How long a caller waits: five seconds who does not say, and none longer than any request may take, or than the
+    /// answer is of use to them.
     static let waits = WaitLimits(usual: .seconds(5), longest: .seconds(120))
 
     let record: RecordPayments
@@ -45,7 +46,9 @@ package struct CreatePayment: Sendable {
         switch try await recordPatiently(order, deadline: call.deadline) {
         case .replay(let stored): return Reply(replaying: stored)
         case .recorded(let recorded):
-            let patience: Duration = Self.waits.wait(call.preferWait)
+            // Half a second is left for storing the answer.
+            let untilDeadline: Duration = ContinuousClock.now.duration(to: call.deadline) - .milliseconds(500)
+            let patience: Duration = min(Self.waits.wait(call.preferWait), max(untilDeadline, .zero))
             let reply: Reply<PaymentResource>
             if recorded == id, let settled: PaymentRecord = await waiters.wait(id, atMost: patience) {
                 reply = PaymentResource(settled).reply
