@@ -54,6 +54,10 @@ final class GarbledProvider: PaymentProvider, ProviderBankAccounts, ProviderDisp
         try told(.readBack, try await pages.holds(reference))
     }
 
+    func takings(of reference: String) async throws(ProviderFault) -> ProviderTakings? {
+        try told(.readBack, try await pages.takings(of: reference))
+    }
+
     func capture(_ request: CaptureRequest) async throws(ProviderFault) -> CaptureAnswer {
         try told(.capture, try await pages.capture(request))
     }

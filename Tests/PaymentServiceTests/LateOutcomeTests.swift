@@ -131,4 +131,37 @@ import Testing
             #expect(try await world.violations() == [])
         }
     }
+
+    @Test("a late hold that somebody captures at the provider is held no more: a person is told once") func takenHold()
+        async throws
+    {
+        let garbled = GarbledProvider("garbled_late_hold")
+        garbled.pages.begin(with: .declined(ProviderDecline(code: "generic_decline", reference: "pg_1")))
+        garbled.pages.refuseReleases()
+        garbled.pages.hold(true)
+        try await withPayments(beside: [garbled.alarmed()]) { world in
+            let body =
+                #"{"amount":1299,"currency":"EUR","customer_id":"\#(await world.customer())","#
+                + #""payment_method_type":"klarna","return_url":"https://shop.example/","payer":{"country":"DE"}}"#
+            let reply: Reply<PaymentResource> = try await world.work.create(
+                world.call("/v1/payments", body: body), world.read(body))
+            let payment: PaymentRecord = try await world.payment(world.id(reply))
+            await world.decide(payment)
+            #expect(try await world.settled(payment.id).status == .failed)
+            let due: SQL = "UPDATE payment_attempts SET release_at = now(), provider_reference = 'pg_1'"
+            let held: SQL = "SELECT count(*) FROM payment_attempts WHERE release_at IS NOT NULL"
+            try await world.execute(due)
+            try await world.work.sweep.pass()
+            #expect(try await world.number(held) == 1)
+            // Before the release reaches the provider.
+            garbled.pages.hold(nil)
+            let amount = Money(minor: 1_299, currency: .eur)
+            garbled.pages.take(
+                ProviderTakings(taken: [ProviderTakings.Taking(reference: "pg_1", amount: amount)], isHeld: false))
+            try await world.execute(due)
+            for _ in 0..<2 { try await world.work.sweep.pass() }
+            #expect(try await world.number(held) == 0)
+            #expect(garbled.alarms(.capture) == 1)
+        }
+    }
 }

@@ -87,7 +87,7 @@ extension PaymentWorld {
         }
     }
 
-    @Test("late money whose refund the provider refuses is the customer's payment of the link, which nobody pays again")
+    @Test("late money whose refund the provider refuses is the customer's payment of the link, until it goes back after all")
     func kept() async throws {
         try await withPayments { world in
             let visit = Visit(world.code(try await world.link(await world.customer())))
@@ -107,6 +107,12 @@ extension PaymentWorld {
             #expect(try await world.look(visit)["payment"]?["status"]?.stringValue == "succeeded")
             #expect(await world.refusal { try await world.card(Visit(visit.code)) } == "payment_link_state")
             #expect(try await world.number("SELECT count(*) FROM payments") == 1)
+            try await world.execute("DELETE FROM sandbox_refunds WHERE idempotency_key = 'elsewhere'")
+            try await world.execute("UPDATE refunds_to_repeat SET next_at = now()")
+            for _ in 0..<2 { try await world.work.sweep.pass() }
+            #expect(try await world.texts("SELECT status FROM refunds ORDER BY id") == ["failed", "succeeded"])
+            #expect(try await world.status(visit.code) == .active)
+            #expect(try await world.violations() == [])
         }
     }
 

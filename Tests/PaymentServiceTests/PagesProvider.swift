@@ -60,6 +60,7 @@ final class PagesProvider: PaymentProvider, ProviderBankAccounts, ProviderCardFo
         var releases: ReleaseAnswer = .released
         var capturing: CaptureAnswer?
         var captures = 0
+        var refunding: RefundAnswer?
         var holds: Bool?
         var takings: ProviderTakings?
         var saving: SaveMethodAnswer?
@@ -95,6 +96,8 @@ final class PagesProvider: PaymentProvider, ProviderBankAccounts, ProviderCardFo
     func take(_ takings: ProviderTakings?) { state.withLock { $0.takings = takings } }
     /// What captures come to; `nil`: the money is taken.
     func capture(as answer: CaptureAnswer?) { state.withLock { $0.capturing = answer } }
+    /// What refunds come to; `nil`: the money is given back.
+    func refund(as answer: RefundAnswer?) { state.withLock { $0.refunding = answer } }
     /// How often a capture was asked for.
     var captures: Int { state.withLock { $0.captures } }
     func save(as answer: SaveMethodAnswer?) { state.withLock { $0.saving = answer } }
@@ -157,7 +160,7 @@ final class PagesProvider: PaymentProvider, ProviderBankAccounts, ProviderCardFo
     func takings(of reference: String) async throws(ProviderFault) -> ProviderTakings? { try ask { $0.takings } }
 
     func refund(_ request: RefundRequest) async throws(ProviderFault) -> RefundAnswer {
-        .refunded(reference: "pr_\(request.idempotencyKey)")
+        state.withLock { $0.refunding } ?? .refunded(reference: "pr_\(request.idempotencyKey)")
     }
 
     func save(_ request: SaveMethodRequest) async throws(ProviderFault) -> SaveMethodAnswer {

@@ -104,6 +104,28 @@ import Testing
         }
     }
 
+    @Test("a refund of the service's own that is refused counts each time it is asked for; one that somebody asks for does not")
+    func ownRefunds() async throws {
+        let garbled = GarbledProvider("garbled_own_refunds")
+        garbled.pages.refund(as: .refused(code: "insufficient_funds"))
+        try await withPayments(beside: [garbled.alarmed()]) { world in
+            let paid: PaymentRecord = try await Self.settled(
+                world, garbled, .captured(ProviderCharge(reference: "pg_1")))
+            #expect(try await world.refund(paid.id, 100).status == 201)
+            #expect(garbled.alarms(.refund) == 0)
+            try await world.database.transaction { db in
+                let payment: PaymentRecord? = try PaymentStore.lock(paid.id, in: db)
+                _ = try RefundStore.reserveRest(
+                    of: try #require(payment), reason: OwnRefund.ofEndedPayment, at: PaymentWorld.start, in: db)
+            }
+            for times in 1...3 {
+                for _ in 0..<2 { try await world.work.sweep.pass() }
+                #expect(garbled.alarms(.refund) == times)
+                try await world.execute("UPDATE refunds_to_repeat SET next_at = now()")
+            }
+        }
+    }
+
     @Test("a hold whose time is over, and that its provider does not let go, counts") func heldForEver() async throws {
         let garbled = GarbledProvider("garbled_hold")
         garbled.pages.refuseReleases()

@@ -23,7 +23,7 @@ final class ScriptedProvider: PaymentProvider {
     }
 
     /// What it says no to for good.
-    enum Refusal: Sendable { case captures, releases }
+    enum Refusal: Sendable { case captures, releases, refunds }
 
     let name = "sandbox"
     var capabilities: ProviderCapabilities { sandbox.capabilities }
@@ -104,7 +104,8 @@ final class ScriptedProvider: PaymentProvider {
     }
 
     func refund(_ request: RefundRequest) async throws(ProviderFault) -> RefundAnswer {
-        try await moody { () throws(ProviderFault) in try await sandbox.refund(request) }
+        if refuses(.refunds) { return .refused(code: "insufficient_funds") }
+        return try await moody { () throws(ProviderFault) in try await sandbox.refund(request) }
     }
 
     func refund(named reference: String) async throws(ProviderFault) -> ProviderRefund? {

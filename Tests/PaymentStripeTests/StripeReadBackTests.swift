@@ -12,6 +12,8 @@ import Testing
     static let gone: FakeTransport.Step = .answer(404, refusal("invalid_request_error", code: "resource_missing"))
     static let mismatch: FakeTransport.Step = .answer(400, refusal("idempotency_error"))
     static let captured: JSONValue = intent("succeeded", for: asked)
+    /// Accounts in some countries cannot search.
+    static let noSearch: FakeTransport.Step = .answer(400, refusal("invalid_request_error"))
 
     static func page(_ intents: [JSONValue], hasMore: Bool = false) -> FakeTransport.Step {
         let page: JSONValue = [
@@ -94,6 +96,40 @@ import Testing
         #expect(
             try await known.adapter.outcome(of: small.known(as: "pi_1"))
                 == .captured(ProviderCharge(reference: "pi_1")))
+    }
+
+    @Test("is declined from the 25th hour on where the connector refuses it, however much the account has made since")
+    func neverSentForADay() async throws {
+        let small: ChargeRequest = request(minor: 49)
+        let declined = ChargeAnswer.declined(ProviderDecline(code: "amount_too_small"))
+        let old = Self.world(Self.nothing, seconds: 25 * 3_600)
+        #expect(try await old.adapter.outcome(of: small) == declined)
+        #expect(old.methods == ["GET"], "the search has found none by then")
+        let blind = Self.world(Self.noSearch, Self.page([]), seconds: 90 * 86_400)
+        #expect(try await blind.adapter.outcome(of: small) == declined)
+        let until: Int64 = StripeWorld.now.seconds + 25 * 3_600
+        #expect(blind.transport.requests.last?.url.contains("created[lte]=\(until)&") == true)
+    }
+
+    @Test("where Stripe does not search, the repeat under the key answers; once it has run out, the account's list does")
+    func unsearched() async throws {
+        let captured = ChargeAnswer.captured(ProviderCharge(reference: "pi_1"))
+        let read: FakeTransport.Step = .answer(200, Self.captured.description)
+        let repeated = Self.world(
+            Self.noSearch, .answer(200, Self.captured.description, ["Idempotent-Replayed": "true"]), read)
+        #expect(try await repeated.adapter.outcome(of: Self.asked) == captured)
+        #expect(repeated.methods == ["GET", "POST", "GET"])
+        let listed = Self.world(Self.noSearch, Self.page([Self.captured]), read, seconds: 24 * 3_600)
+        #expect(try await listed.adapter.outcome(of: Self.asked) == captured)
+        #expect(listed.methods == ["GET", "GET", "GET"])
+        let young = Self.world(Self.noSearch, Self.page([]), seconds: 24 * 3_600)
+        await #expect(throws: ProviderFault.timedOut) { try await young.adapter.outcome(of: Self.asked) }
+        let never = Self.world(Self.noSearch, Self.page([]), seconds: 25 * 3_600)
+        #expect(try await never.adapter.outcome(of: Self.asked) == .declined(ProviderDecline(code: "never_charged")))
+        let unread = Self.world(Self.noSearch, Self.noSearch, seconds: 25 * 3_600)
+        await #expect(throws: ProviderFault.self) { try await unread.adapter.outcome(of: Self.asked) }
+        let stuck = Self.world(StripeFaultTests.stored, Self.noSearch)
+        await #expect(throws: ProviderFault.unavailable(500)) { try await stuck.adapter.charge(Self.asked) }
     }
 
     @Test(

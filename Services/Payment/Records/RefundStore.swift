@@ -72,15 +72,18 @@ package enum RefundStore {
     package static func noteMade(
         _ failed: RefundID, reference: String, in db: borrowing PostgresTransaction
     ) throws -> Bool {
-        try db.execute(
+        let noted: Int = try db.execute(
             """
             UPDATE refunds r SET provider_reference = \(reference) WHERE r.id = \(failed) AND r.status = 'failed'
                 AND NOT EXISTS (SELECT 1 FROM journal_entries e WHERE e.kind = 'refund' AND e.reference = r.id)
                 AND NOT EXISTS (SELECT 1 FROM refunds o WHERE o.provider_reference = \(reference) AND o.id <> r.id)
-            """) > 0
+            """)
+        if noted > 0 { try RefundRepeats.stop(failed, in: db) }
+        return noted > 0
     }
 
-    /// Ends a refund that gives nothing back, whose row is locked: what it held can be refunded again.
+    /// Ends a refund that gives nothing back, whose row is locked: what it held can be refunded again. Of one of the service's
+    /// own a person is told, and another follows (``RefundRepeats``).
     package static func free(
         _ id: RefundID, as status: FollowUpStatus, code: String, in db: borrowing PostgresTransaction
     ) throws -> RefundRecord? {
@@ -100,6 +103,7 @@ package enum RefundStore {
             UPDATE payments SET amount_refunded = amount_refunded - \(ended.amount.minor)
             WHERE id = \(ended.paymentID)
             """)
+        try RefundRepeats.note(ended, code: code, in: db)
         return ended
     }
 

@@ -54,21 +54,29 @@ package struct StripeAdapter: PaymentProvider {
 
     /// Finds the charge by its metadata; where there is none, asks again under the same key while that is safe. Where
     /// Stripe refuses the repeat, or could not do it so that it is not sent, the account's list is read, which shows at
-    /// once whether there is a PaymentIntent.
+    /// once whether there is a PaymentIntent. So it is once the key has run out where Stripe does not search.
     /// - Returns: The refusal, or ``DeclineCode/neverCharged``, when it cannot have happened any more.
     /// - Throws: ``ProviderFault`` while that is not known.
     package func outcome(of request: ChargeRequest) async throws(ProviderFault) -> ChargeAnswer {
         let age: Duration = try age(of: request)
         if let known = request.reference, let answer = try await finished(readIntent(known), request) { return answer }
-        if let answer = try await find(request) { return answer }
+        let search: Search = try await find(request)
+        if case .charge(let answer) = search { return answer }
+        let isSearched: Bool = if case .nothing = search { true } else { false }
         let form: StripeForm
         do throws(ProviderFault) { form = try chargeForm(request) } catch {
             guard case .rejected(let code) = error else { throw error }
-            return try await readBack(request, of: nil, otherwise: ProviderDecline(code: code))
+            let decline = ProviderDecline(code: code)
+            if isSearched, age >= Self.certainAfter { return .declined(decline) }
+            return try await readBack(request, of: nil, otherwise: decline)
         }
         if age < Self.keyLifetime { return try await submit(request, form, mayHaveHappened: true) }
+        let never = ProviderDecline(code: DeclineCode.neverCharged)
+        guard isSearched else {
+            return try await readBack(request, of: nil, absentAfter: Self.certainAfter, otherwise: never)
+        }
         guard age >= Self.certainAfter else { throw .timedOut }
-        return .declined(ProviderDecline(code: DeclineCode.neverCharged))
+        return .declined(never)
     }
 
     package func reading(of decline: ProviderDecline) -> DeclineReading {
@@ -113,7 +121,7 @@ package struct StripeAdapter: PaymentProvider {
                 otherwise: ProviderDecline(refusal, reference: nil))
         case .refused(let refusal): return try Self.answer(to: request, refused: refusal)
         case .stuck(let status):
-            if let answer = try await find(request) { return answer }
+            if case .charge(let answer) = try await find(request) { return answer }
             throw .unavailable(status)
         }
     }
@@ -124,13 +132,27 @@ package struct StripeAdapter: PaymentProvider {
         return name
     }
 
+    /// What the search says of an attempt.
+    private enum Search {
+        case charge(ChargeAnswer), nothing
+        /// Stripe does not search, so that nothing is known.
+        case refused
+    }
+
     /// Looks for the attempt's PaymentIntent. Search may lag behind, so finding none means nothing by itself, and what
-    /// it finds is read anew.
+    /// it finds is read anew. Accounts in some countries, as in India, have none: a 400 without a code
+    /// (docs.stripe.com/search#supported-countries).
     /// - Throws: ``ProviderFault/unusable(_:)`` when more than one has taken or refused money.
-    private func find(_ request: ChargeRequest) async throws(ProviderFault) -> ChargeAnswer? {
+    private func find(_ request: ChargeRequest) async throws(ProviderFault) -> Search {
         var form = StripeForm()
         form.add("query", .text("metadata['\(StripeMetadata.attempt)']:'\(request.idempotencyKey)'"))
-        guard let page = try await client.get("/v1/payment_intents/search", form) else { return nil }
+        let call = StripeCall(kind: .get, path: "/v1/payment_intents/search", form: form)
+        let page: StripeFields
+        switch try await client.send(call, mayHaveHappened: true) {
+        case .object(let fields, _): page = fields
+        case .refused: return .refused
+        case .stuck(let status): throw .unavailable(status)
+        }
         guard try page.text("object") == "search_result" else { throw page.unusable("object", "is not search_result") }
         var answers: [ChargeAnswer] = []
         for found in try page.list("data") {
@@ -139,7 +161,8 @@ package struct StripeAdapter: PaymentProvider {
             answers.append(answer)
         }
         guard answers.count < 2 else { throw .unusable("the attempt has \(answers.count) payment intents") }
-        return answers.first
+        guard let answer: ChargeAnswer = answers.first else { return .nothing }
+        return .charge(answer)
     }
 
     /// Reads a PaymentIntent as it is now; `nil` when there is none.

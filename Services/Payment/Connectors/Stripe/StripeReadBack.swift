@@ -39,17 +39,19 @@ extension StripeAdapter {
         return .declined(decline)
     }
 
-    /// The id of the attempt's PaymentIntent among all that were made since; `nil` when there is none.
+    /// The id of the attempt's PaymentIntent among all that were made while its key could make one; `nil` when there is none.
     private func listed(
         _ request: ChargeRequest, of customer: String?
     ) async throws(ProviderFault) -> String? {
         guard let made = request.idempotencyKey.madeAt else { throw .rejected(code: "attempt_id_malformed") }
-        var since = StripeForm()
-        since.add("gte", .integer(made.seconds - Self.clockTolerance.wholeMicroseconds / 1_000_000))
+        var span = StripeForm()
+        span.add("gte", .integer(made.seconds - Self.clockTolerance.wholeMicroseconds / 1_000_000))
+        // So that it grows no longer: by then its key has run out.
+        span.add("lte", .integer(made.seconds + Self.certainAfter.wholeMicroseconds / 1_000_000))
         var after: String?
         for _ in 0..<Self.readBackPages {
             var form = StripeForm()
-            form.add("created", since)
+            form.add("created", span)
             form.add("customer", customer)
             form.add("limit", .integer(100))
             form.add("starting_after", after)

@@ -40,7 +40,7 @@ struct FollowRefunds: Sendable {
         switch known?.status {
         case .processing?: if let id = known?.id { _ = try await refund.finish(id) }
         case .succeeded?: if let id = known?.id { try await bounce(id, told, at: provider) }
-        case .failed?: try await compare(told, at: provider)
+        case .failed?: if let id = known?.id { try await compare(id, told, at: provider) }
         case nil: try await adopt(told, at: provider)
         }
     }
@@ -72,13 +72,16 @@ struct FollowRefunds: Sendable {
 
     /// A refund that was given up: news that it went through is for a person to look at, once the provider confirms it. That
     /// it went through as a dispute's withdrawal is known.
-    private func compare(_ told: ProviderRefund, at provider: String) async throws {
+    private func compare(_ id: RefundID, _ told: ProviderRefund, at provider: String) async throws {
         let dispute: DisputeID? = try await pool.transaction(readOnly: true) { db in
             try ReversalStore.dispute(of: told.reference, at: provider, in: db)
         }
         guard dispute == nil else { return }
         guard told.state == .succeeded, try await read(told.reference, at: provider)?.state == .succeeded else {
             return
+        }
+        try await pool.transactionRetrying { db in
+            if try RefundStore.lock(id, in: db) != nil { try RefundRepeats.stop(id, in: db) }
         }
         throw Refusal.park(reason: "the refund \(told.reference) is given up, and went through")
     }

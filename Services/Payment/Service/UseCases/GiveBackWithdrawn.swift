@@ -9,8 +9,8 @@ import Postgres
 /// an invoice of a subscription that had ended goes the same way (``RefundEndedSubscriptions``); its invoice stays paid.
 ///
 /// What is left of a payment is reserved in the transaction that finds it; refunds that a crash then leaves alone are made
-/// as any other that stopped on its way. A refund that the provider refuses for good is not tried again; Invoice shows the
-/// money until a person has given it back. Money that a dispute holds is given back once it is won.
+/// as any other that stopped on its way. After a refund that the provider refuses, ``RepeatRefunds`` asks again; Invoice shows
+/// the money until it has gone back. Money that a dispute holds is given back once it is won.
 struct GiveBackWithdrawn: Sendable {
     let pool: PostgresPool
     let clock: any WallClock
@@ -22,8 +22,7 @@ struct GiveBackWithdrawn: Sendable {
         WHERE (p.invoice_voided OR p.give_back)
             AND p.amount_captured > p.amount_refunded + p.amount_disputed
             AND p.status = \(PaymentStatus.succeeded.rawValue)
-            AND NOT EXISTS (SELECT 1 FROM refunds r WHERE r.payment_id = p.id
-                AND r.reason = \(OwnRefund.ofWithdrawnInvoice) AND r.status = \(FollowUpStatus.failed.rawValue))
+            AND NOT EXISTS (SELECT 1 FROM refunds_to_repeat t WHERE t.payment_id = p.id)
         ORDER BY p.id
         """
 

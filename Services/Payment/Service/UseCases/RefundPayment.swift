@@ -139,7 +139,8 @@ package struct RefundPayment: Sendable {
         return try standing(id, in: db)
     }
 
-    /// The provider refused for good: what was reserved can be refunded again.
+    /// The provider refused this refund for good: what was reserved can be refunded again, and is by another refund where
+    /// nobody owes it.
     private static func release(
         _ id: RefundID, code: String, in db: borrowing PostgresTransaction
     ) throws -> RefundRecord {
@@ -178,6 +179,7 @@ package struct RefundPayment: Sendable {
             }
             return try Self.standing(id, in: db)
         }
+        try RefundRepeats.made(refund, in: db)
         let movement = ExchangeMovement(
             reference: id.rawValue, paymentID: payment.id, amount: refund.amount, provider: payment.provider)
         let entry = JournalEntry(

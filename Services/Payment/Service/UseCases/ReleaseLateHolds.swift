@@ -7,7 +7,8 @@ import Postgres
 /// Releases money that providers hold for attempts whose payments had ended before anybody heard of it; see ``LateOutcomes``.
 ///
 /// Taking one sets the time of the next try, so that a crash leaves it to another pass. A provider that refuses is asked
-/// what it holds; as long as it holds something, or does not say, the consistency check shows it.
+/// what it holds; as long as it holds something, or does not say, the consistency check shows it. Where somebody has captured
+/// the money there instead, a person is told, and its settlement line becomes a case.
 struct ReleaseLateHolds: Sendable {
     /// An attempt with what its provider knows the hold by.
     struct Hold: Sendable {
@@ -43,6 +44,7 @@ struct ReleaseLateHolds: Sendable {
         let answer: ReleaseAnswer = try await provider.release(
             ReleaseRequest(idempotencyKey: hold.attempt, reference: hold.reference))
         if answer != .released, try await provider.holds(hold.reference) != false {
+            if try await Self.isTaken(hold.reference, at: provider) { return try await end(hold, isTaken: true) }
             return logger.error(
                 "money is held for a payment that has ended, and the provider does not release it",
                 metadata: [
@@ -50,8 +52,25 @@ struct ReleaseLateHolds: Sendable {
                     "answer": "\(answer)",
                 ])
         }
+        try await end(hold, isTaken: false)
+    }
+
+    /// Whether all that there was to hold has been captured.
+    private static func isTaken(_ reference: String, at provider: any PaymentProvider) async throws -> Bool {
+        guard let takings: ProviderTakings = try await provider.takings(of: reference) else { return false }
+        return !takings.taken.isEmpty && !takings.isHeld && !takings.isPending
+    }
+
+    /// Nothing is held any more. That it was captured is told once.
+    private func end(_ hold: Hold, isTaken: Bool) async throws {
         try await pool.transaction { db in
-            _ = try db.execute("UPDATE payment_attempts SET release_at = NULL WHERE id = \(hold.attempt)")
+            let ended: Int = try db.execute(
+                "UPDATE payment_attempts SET release_at = NULL WHERE id = \(hold.attempt) AND release_at IS NOT NULL")
+            guard isTaken, ended > 0 else { return }
+            let fault = ProviderFault.unusable("\(hold.reference) of \(hold.attempt) was captured after its payment had ended")
+            db.onCommit {
+                ProviderAlarms.shared.note(fault, of: hold.provider, on: .capture, isSingular: true)
+            }
         }
     }
 }

@@ -62,6 +62,7 @@ package struct SweepPayments: Sendable {
             Look(name: "sweep: late holds", when: { .exists(ReleaseLateHolds.held) }, pass: releaseLateHolds),
             Look(
                 name: "sweep: withdrawn invoices", when: { .exists(GiveBackWithdrawn.taken) }, pass: giveBackWithdrawn),
+            Look(name: "sweep: refused refunds", when: { .exists(RefundRepeats.due) }, pass: repeatRefunds),
             Look(name: "sweep: refunds", when: { .exists(unanswered("refunds")) }, pass: refundStopped),
             Look(name: "sweep: payment methods", when: { stoppedMethods }, pass: keepStopped),
             Look(name: "sweep: removed methods", when: { .exists(MethodRemovalStore.due) }) { try await remove.pass() },
@@ -95,6 +96,12 @@ package struct SweepPayments: Sendable {
     @Sendable private func giveBackWithdrawn() async throws {
         let giveBack = GiveBackWithdrawn(pool: pool, clock: clock, logger: logger)
         let refunds: [RefundID] = try await giveBack(limit: Self.passLimit)
+        await each(refunds, "refund", \.rawValue) { _ = try await refund.finish($0) }
+    }
+
+    @Sendable private func repeatRefunds() async throws {
+        let again = RepeatRefunds(pool: pool, clock: clock, logger: logger)
+        let refunds: [RefundID] = try await again(limit: Self.passLimit)
         await each(refunds, "refund", \.rawValue) { _ = try await refund.finish($0) }
     }
 

@@ -1,0 +1,112 @@
+package import BillingCore
+import PaymentContract
+package import Postgres
+
+/// SQL over money that nobody owes and that its provider has not given back: refunds of the service's own that were refused, or
+/// that failed after they had counted. Another refund is asked for, since a provider may answer from the key of the first. A
+/// payment's row here is changed under the lock of the payment's own.
+package enum RefundRepeats {
+    /// Payments whose money is to be asked for again.
+    package static let due: SQL = """
+        SELECT t.payment_id FROM refunds_to_repeat t JOIN payments p ON p.id = t.payment_id
+        WHERE t.next_at <= now() ORDER BY t.next_at
+        """
+
+    /// How long is waited after so many tries: from a quarter of an hour on twice as long each time, a day at most.
+    private static let wait: SQL = "make_interval(secs => least(900 * 2 ^ least(tries, 10), 86400))"
+
+    private static func isOwn(_ refund: RefundRecord) -> Bool {
+        refund.reason.map { OwnRefund.reasons.contains($0) } ?? false
+    }
+
+    /// What refunds fail with that somebody has taken back at the provider, or as an instruction to send coins.
+    private static let canceled = "canceled"
+
+    /// Notes a refund that has given nothing back, where it is one of the service's own, and has a person told. Another follows,
+    /// unless a person has taken it back. The payment's row is locked.
+    static func note(_ failed: RefundRecord, code: String, in db: borrowing PostgresTransaction) throws {
+        guard isOwn(failed), let reason: String = failed.reason else { return }
+        let next: SQL = code == canceled ? "'infinity'::timestamptz" : "now() + interval '15 minutes'"
+        try db.enqueue(
+            """
+            INSERT INTO refunds_to_repeat AS t (payment_id, reason, amount, next_at)
+            VALUES (\(failed.paymentID), \(reason), \(failed.amount.minor), \(next))
+            ON CONFLICT (payment_id) DO UPDATE SET amount = t.amount + excluded.amount,
+                next_at = greatest(t.next_at, excluded.next_at)
+            """)
+        let name: String? = try db.first("SELECT provider FROM payments WHERE id = \(failed.paymentID)") { row in
+            try row.next()
+        }
+        guard let provider: String = name else { return }
+        let fault = ProviderFault.unusable(
+            "\(failed.id) gives nothing back of \(failed.paymentID), whose money nobody owes: \(code)")
+        db.onCommit { ProviderAlarms.shared.note(fault, of: provider, on: .refund, isSingular: true) }
+    }
+
+    /// What a refund that somebody asked for has given back is not given back once more. The payment's row is locked.
+    package static func made(_ refund: RefundRecord, in db: borrowing PostgresTransaction) throws {
+        guard !isOwn(refund) else { return }
+        try db.enqueue(
+            """
+            UPDATE refunds_to_repeat SET amount = greatest(amount - \(refund.amount.minor), 0)
+            WHERE payment_id = \(refund.paymentID)
+            """)
+    }
+
+    /// Has nothing more given back by itself of the payment of a refund, whose row is locked: the provider says to have made
+    /// what it had refused, and a person has to look.
+    package static func stop(_ refund: RefundID, in db: borrowing PostgresTransaction) throws {
+        try db.enqueue(
+            """
+            UPDATE refunds_to_repeat SET next_at = 'infinity'
+            WHERE payment_id = (SELECT payment_id FROM refunds WHERE id = \(refund))
+            """)
+    }
+
+    /// Stores the refunds of payments that are due; nobody else does before their next time. One that another refund of is
+    /// under way, or whose money a dispute holds, is looked at again; one with nothing left to give back is done.
+    /// - Returns: The refunds; they are to be made.
+    package static func begin(
+        limit: Int, at now: Instant, in db: borrowing PostgresTransaction
+    ) throws -> [RefundID] {
+        let payments: [PaymentID] = try db.query("\(due) LIMIT \(limit) FOR UPDATE OF p SKIP LOCKED") { row in
+            try row.next()
+        }
+        var refunds: [RefundID] = []
+        for payment in payments { refunds += try begin(payment, at: now, in: db) }
+        return refunds
+    }
+
+    /// Another process may have had its turn before the payment's row was locked.
+    private static func begin(
+        _ id: PaymentID, at now: Instant, in db: borrowing PostgresTransaction
+    ) throws -> [RefundID] {
+        let waiting: (amount: Int64, reason: String, isUnderWay: Bool)? = try db.first(
+            """
+            SELECT t.amount, t.reason, EXISTS (
+                SELECT 1 FROM refunds r WHERE r.payment_id = t.payment_id AND r.status = 'processing')
+            FROM refunds_to_repeat t WHERE t.payment_id = \(id) AND t.next_at <= now()
+            """
+        ) { row in (amount: try row.next(), reason: try row.next(), isUnderWay: try row.next()) }
+        guard let waiting, let payment: PaymentRecord = try PaymentStore.lock(id, in: db) else { return [] }
+        // Of any other payment nobody owes anything.
+        let most: Int64 = waiting.reason == OwnRefund.ofOverpaidPlan ? waiting.amount : .max
+        if !waiting.isUnderWay, most == 0 || payment.amountCaptured <= payment.amountRefunded {
+            try db.enqueue("DELETE FROM refunds_to_repeat WHERE payment_id = \(id)")
+            return []
+        }
+        var refunds: [RefundID] = []
+        if !waiting.isUnderWay {
+            refunds = try RefundStore.reserveRest(
+                of: payment, atMost: most, reason: waiting.reason, at: now, in: db)
+        }
+        try db.enqueue(
+            """
+            UPDATE refunds_to_repeat SET tries = tries + 1, next_at = now() + \(wait), amount = greatest(amount - (
+                SELECT coalesce(sum(r.amount), 0)::bigint FROM refunds r
+                WHERE r.id = ANY(\(refunds.map(\.rawValue))::text[])), 0)
+            WHERE payment_id = \(id)
+            """)
+        return refunds
+    }
+}

@@ -1,0 +1,209 @@
+import BillingCore
+import BillingEvents
+import HTTPKit
+import PaymentContract
+import PaymentDisputes
+import PaymentDomain
+import PaymentRecords
+import PaymentService
+import Postgres
+import TestKit
+import Testing
+
+@Suite("Money that nobody owes and whose refund is refused") struct RepeatRefundTests {
+    /// A payment whose money came when it had ended.
+    private func late(_ world: PaymentWorld) async throws -> PaymentRecord {
+        let payment: PaymentRecord = try await world.created(world.payer())
+        let attempt: ApprovedAttempt = try await world.ended(payment)
+        let answer: ChargeAnswer = try await world.provider.charge(world.asked(payment))
+        try await world.work.outcomes(Outcome(attempt: attempt, answer: answer))
+        return try await world.payment(payment.id)
+    }
+
+    /// A paid payment of an invoice.
+    private func collected(_ world: PaymentWorld, _ card: String) async throws -> (
+        payment: PaymentRecord, word: InvoiceVoidedV1
+    ) {
+        let customer: CustomerID = try await world.payer(card)
+        let invoice = InvoiceID.new(at: PaymentWorld.start)
+        await world.deliver([world.finalized(invoice, customer)])
+        let payment: PaymentRecord = try await world.payment(of: invoice)
+        await world.decide(payment)
+        return (try await world.settled(payment.id), world.voided(invoice, customer))
+    }
+
+    /// The refunds there are, oldest first.
+    private func refunds(_ world: PaymentWorld) async throws -> [String] {
+        try await world.texts("SELECT concat_ws('|', amount, status, reason) FROM refunds ORDER BY id")
+    }
+
+    /// The time of the next try comes, and the sweeper looks.
+    private func tryAgain(_ world: PaymentWorld) async throws {
+        try await world.execute("UPDATE refunds_to_repeat SET next_at = now() WHERE next_at <> 'infinity'")
+        for _ in 0..<2 { try await world.work.sweep.pass() }
+    }
+
+    /// How many payments have money that is to be given back again.
+    private func waiting(_ world: PaymentWorld) async throws -> Int {
+        try await world.number("SELECT count(*) FROM refunds_to_repeat")
+    }
+
+    @Test("it is asked for again after waits that double, and given back once, when the provider takes the refund")
+    func again() async throws {
+        try await withPayments { world in
+            let payment: PaymentRecord = try await late(world)
+            world.provider.refuse([.refunds])
+            let quarters: SQL = "SELECT round(extract(epoch FROM next_at - now()) / 900)::int FROM refunds_to_repeat"
+            for _ in 0..<3 { try await world.work.sweep.pass() }
+            #expect(try await refunds(world) == ["1299|failed|paid_after_it_had_ended"])
+            #expect(try await world.number(quarters) == 1)
+            try await tryAgain(world)
+            #expect(try await world.number(quarters) == 2)
+            try await world.execute("UPDATE refunds_to_repeat SET tries = 60")
+            try await tryAgain(world)
+            #expect(try await world.number(quarters) == 96)
+            #expect(try await world.payment(payment.id).amountRefunded == 0)
+            world.provider.refuse([])
+            try await tryAgain(world)
+            let failed: [String] = Array(repeating: "1299|failed|paid_after_it_had_ended", count: 3)
+            #expect(try await refunds(world) == failed + ["1299|succeeded|paid_after_it_had_ended"])
+            #expect(try await world.booked(payment.id) == ["payment", "refund"])
+            #expect(try await world.published("payment.refunded.v1") == 1)
+            try await tryAgain(world)
+            #expect(try await waiting(world) == 0)
+            #expect(try await world.payment(payment.id).amountRefunded == 1_299)
+            #expect(try await world.violations() == [])
+        }
+    }
+
+    @Test("of two processes that look at once one asks") func atOnce() async throws {
+        try await withPayments(connections: 8) { world in
+            world.provider.refuse([.refunds])
+            let payment: PaymentRecord = try await late(world)
+            try await world.work.sweep.pass()
+            world.provider.refuse([])
+            try await world.execute("UPDATE refunds_to_repeat SET next_at = now()")
+            async let one: Void = world.work.sweep.pass()
+            async let other: Void = world.work.sweep.pass()
+            _ = try await (one, other)
+            try await world.work.sweep.pass()
+            let expected = ["1299|failed|paid_after_it_had_ended", "1299|succeeded|paid_after_it_had_ended"]
+            #expect(try await refunds(world) == expected)
+            #expect(try await world.booked(payment.id) == ["payment", "refund"])
+        }
+    }
+
+    @Test("what somebody has given back by hand meanwhile is not given back again") func byHand() async throws {
+        try await withPayments { world in
+            world.provider.refuse([.refunds])
+            let payment: PaymentRecord = try await late(world)
+            try await world.work.sweep.pass()
+            // This one is refused, too, and changes nothing.
+            #expect(try await world.refund(payment.id, 700).status == 201)
+            world.provider.refuse([])
+            #expect(try await world.refund(payment.id, 500).status == 201)
+            try await tryAgain(world)
+            #expect(
+                try await refunds(world) == [
+                    "1299|failed|paid_after_it_had_ended", "700|failed", "500|succeeded",
+                    "799|succeeded|paid_after_it_had_ended",
+                ])
+            try await tryAgain(world)
+            #expect(try await waiting(world) == 0)
+            #expect(try await world.violations() == [])
+        }
+    }
+
+    @Test("beyond what a plan was owed no more goes back than that, by hand or by itself", arguments: [200, 300])
+    func ofPlan(byHand: Int64) async throws {
+        try await withPayments { world in
+            let payment: PaymentRecord = try await world.paid(world.payer())
+            world.provider.refuse([.refunds])
+            try await world.database.transaction { db in
+                let locked: PaymentRecord? = try PaymentStore.lock(payment.id, in: db)
+                _ = try RefundStore.reserveRest(
+                    of: try #require(locked), atMost: 300, reason: OwnRefund.ofOverpaidPlan, at: PaymentWorld.start,
+                    in: db)
+            }
+            try await world.work.sweep.pass()
+            try await tryAgain(world)
+            world.provider.refuse([])
+            #expect(try await world.refund(payment.id, byHand).status == 201)
+            for _ in 0..<2 { try await tryAgain(world) }
+            #expect(try await world.payment(payment.id).amountRefunded == 300)
+            #expect(try await waiting(world) == 0)
+        }
+    }
+
+    @Test("a refund for a withdrawn invoice that comes back is followed by another") func bounced() async throws {
+        try await withPayments { world in
+            // Refunds of this card come back a day later.
+            let (payment, word) = try await collected(world, "4000000000005126")
+            await world.deliver([word])
+            for _ in 0..<2 { try await world.work.sweep.pass() }
+            #expect(try await refunds(world) == ["1299|succeeded|invoice_voided"])
+            world.clock.advance(by: .seconds(86_400))
+            try await world.sandboxWords.pass()
+            for _ in 0..<2 { try await world.work.sweep.pass() }
+            #expect(try await refunds(world) == ["1299|failed|invoice_voided"], "it is not yet time")
+            try await tryAgain(world)
+            #expect(try await refunds(world) == ["1299|failed|invoice_voided", "1299|succeeded|invoice_voided"])
+            #expect(try await world.booked(payment.id) == ["payment", "refund", "refund_failure", "refund"])
+        }
+    }
+
+    @Test("what a dispute takes meanwhile is given back once it is won, and only then") func disputed() async throws {
+        try await withPayments { world in
+            let (payment, word) = try await collected(world, Disputing.fraudulent)
+            world.provider.refuse([.refunds])
+            await world.deliver([word])
+            for _ in 0..<2 { try await world.work.sweep.pass() }
+            #expect(try await refunds(world) == ["1299|failed|invoice_voided"])
+            world.provider.refuse([])
+            try await world.pass(days: 1)
+            let dispute: DisputeRecord = try #require(try await world.disputes(of: payment.id).first)
+            try await tryAgain(world)
+            #expect(try await refunds(world) == ["1299|failed|invoice_voided"], "the bank has it")
+            try await world.contest(dispute.id)
+            try await world.pass()
+            try await world.pass(hours: 1)
+            #expect(try await world.payment(payment.id).amountDisputed == 0)
+            try await tryAgain(world)
+            #expect(try await refunds(world) == ["1299|failed|invoice_voided", "1299|succeeded|invoice_voided"])
+            #expect(try await world.violations() == [])
+        }
+    }
+
+    @Test("a refund that somebody has taken back is not asked for again") func takenBack() async throws {
+        try await withPayments { world in
+            let payment: PaymentRecord = try await late(world)
+            try await world.database.transaction { db in
+                let found: String? = try db.first("SELECT id FROM refunds") { row in try row.next() }
+                let id = RefundID(unchecked: try #require(found))
+                _ = try RefundStore.lock(id, in: db)
+                _ = try RefundStore.free(id, as: .failed, code: "canceled", in: db)
+            }
+            try await tryAgain(world)
+            #expect(try await refunds(world) == ["1299|failed|paid_after_it_had_ended"])
+            #expect(try await world.payment(payment.id).amountRefunded == 0)
+        }
+    }
+
+    @Test("where the provider says to have made what it had refused, a person looks before anything goes back again")
+    func contradicted() async throws {
+        try await withPayments { world in
+            world.provider.refuse([.refunds])
+            let payment: PaymentRecord = try await late(world)
+            try await world.work.sweep.pass()
+            world.provider.refuse([])
+            let failed: String = try await world.texts("SELECT id FROM refunds")[0]
+            let noted: Bool = try await world.database.transaction { db in
+                try RefundStore.noteMade(RefundID(unchecked: failed), reference: "re_made", in: db)
+            }
+            #expect(noted)
+            try await tryAgain(world)
+            #expect(try await refunds(world) == ["1299|failed|paid_after_it_had_ended"])
+            #expect(try await world.payment(payment.id).amountRefunded == 0)
+        }
+    }
+}
