@@ -197,6 +197,45 @@ import Testing
         }
     }
 
+    @Test("a planned retry that came while the customer was on a page is made once they have left it") func leftPage()
+        async throws
+    {
+        let pages = PagesProvider()
+        try await withPayments(beside: [pages]) { world in
+            let (payment, invoice, customer) = try await world.onPage()
+            try await world.attach("4242424242424242", to: customer)
+            await world.deliver([world.due(invoice, customer)])
+            #expect(try await world.payment(payment.id).status == .requiresAction)
+            pages.settle(payment.attemptID, .declined(ProviderDecline(code: "expired_card")))
+            _ = try await world.work.sync(payment.id)
+            let next: PaymentRecord = try await world.payment(payment.id)
+            #expect(next.status == .created && next.attempts == 2 && next.provider == "sandbox")
+            #expect(try await world.published("payment.failed.v1") == 0, "the retry's outcome is told")
+            await world.decide(next)
+            #expect(try await world.settled(payment.id).status == .succeeded)
+        }
+    }
+
+    @Test("a planned retry that came during a challenge is made once that is left") func leftChallenge() async throws {
+        try await withPayments { world in
+            let customer: CustomerID = try await world.payer("4000002500003155")
+            let invoice = InvoiceID.new(at: PaymentWorld.start)
+            await world.deliver([world.finalized(invoice, customer)])
+            await world.decide(try await world.payment(of: invoice))
+            let id: PaymentID = try await world.settled(world.payment(of: invoice).id).id
+            await world.decide(try await world.confirm(id, passed: nil))
+            #expect(try await world.settled(id).status == .requiresAction)
+            try await world.attach("4242424242424242", to: customer)
+            await world.deliver([world.due(invoice, customer)])
+            _ = try await world.confirm(id, passed: false)
+            let next: PaymentRecord = try await world.payment(id)
+            #expect(next.status == .created && next.attempts == 3)
+            await world.decide(next)
+            #expect(try await world.settled(id).status == .succeeded)
+            #expect(try await world.violations().isEmpty)
+        }
+    }
+
     @Test("so it is where the customer had finished on the page in vain, and the provider does not let go")
     func inVain()
         async throws

@@ -87,7 +87,9 @@ extension PaymentWorld {
         }
     }
 
-    @Test("late money whose refund the provider refuses is the customer's payment of the link, until it goes back after all")
+    @Test(
+        "late money whose refund the provider refuses is the customer's payment of the link, until it goes back after all"
+    )
     func kept() async throws {
         try await withPayments { world in
             let visit = Visit(world.code(try await world.link(await world.customer())))

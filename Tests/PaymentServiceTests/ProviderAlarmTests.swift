@@ -104,7 +104,9 @@ import Testing
         }
     }
 
-    @Test("a refund of the service's own that is refused counts each time it is asked for; one that somebody asks for does not")
+    @Test(
+        "a refund of the service's own that is refused counts each time it is asked for; one that somebody asks for does not"
+    )
     func ownRefunds() async throws {
         let garbled = GarbledProvider("garbled_own_refunds")
         garbled.pages.refund(as: .refused(code: "insufficient_funds"))

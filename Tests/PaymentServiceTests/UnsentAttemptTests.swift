@@ -10,9 +10,9 @@ import Testing
 
 @Suite("Charges that were not sent") struct UnsentAttemptTests {
     /// A renewal whose provider cannot be reached.
-    private func unsent(_ world: PaymentWorld) async throws -> PaymentRecord {
+    private func unsent(_ world: PaymentWorld, reason: String? = nil) async throws -> PaymentRecord {
         let invoice = InvoiceID.new(at: PaymentWorld.start)
-        await world.deliver([world.finalized(invoice, try await world.payer())])
+        await world.deliver([world.finalized(invoice, try await world.payer(), reason: reason)])
         let payment: PaymentRecord = try await world.payment(of: invoice)
         world.provider.turn(.unreachable)
         await world.decide(payment)
@@ -212,6 +212,22 @@ import Testing
             let paid: PaymentRecord = try await world.payNow(visit)
             #expect(paid.status == .succeeded && paid.id != payment.id)
             #expect(try await world.violations() == [])
+        }
+    }
+
+    @Test("fail where somebody has just signed up, who is not charged hours later; a renewal is made") func signedUp()
+        async throws
+    {
+        for (reason, expected) in [("signup", PaymentStatus.failed), ("upgrade", .failed), ("cycle", .succeeded)] {
+            try await withPayments { world in
+                let payment: PaymentRecord = try await unsent(world, reason: reason)
+                _ = try letHoursPass(world, payment)
+                world.provider.turn(.well)
+                try await world.work.sweep.pass()
+                #expect(try await world.settled(payment.id).status == expected, "\(reason)")
+                let charged: Int = try await world.number("SELECT count(*) FROM sandbox_charges")
+                #expect(charged == (expected == .failed ? 0 : 1))
+            }
         }
     }
 

@@ -171,7 +171,9 @@ import Testing
         }
     }
 
-    @Test("a refund that the provider does not answer is finished later; one that it refuses is not asked for again at once")
+    @Test(
+        "a refund that the provider does not answer is finished later; one that it refuses is not asked for again at once"
+    )
     func unanswered() async throws {
         try await withPayments { world in
             let customer: CustomerID = try await world.payer()

@@ -111,7 +111,8 @@ import Testing
         #expect(blind.transport.requests.last?.url.contains("created[lte]=\(until)&") == true)
     }
 
-    @Test("where Stripe does not search, the repeat under the key answers; once it has run out, the account's list does")
+    @Test(
+        "where Stripe does not search, the repeat under the key answers; once it has run out, the account's list does")
     func unsearched() async throws {
         let captured = ChargeAnswer.captured(ProviderCharge(reference: "pi_1"))
         let read: FakeTransport.Step = .answer(200, Self.captured.description)

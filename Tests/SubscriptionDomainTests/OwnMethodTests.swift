@@ -86,6 +86,23 @@ import Testing
         #expect(late.nextActionAt == due.adding(days(7)))
     }
 
+    @Test("how a retry failed counts where it is told after the customer's own attempt has begun") func behind() throws
+    {
+        var subscription = failed(.soft)
+        subscription.act()
+        subscription.attemptBegun(invoice, attempt: 2, at: due.adding(days(1)))
+        subscription.pageBegun(attempt: 3, at: due.adding(days(1)))
+        let billing = try #require(subscription.open)
+        for _ in 0..<2 {
+            subscription.collectionFailed(
+                billing.id, invoiceID: invoice, attempt: 2, as: .hard, with: ownMethod, policy: policy,
+                at: due.adding(days(1)))
+        }
+        #expect(subscription.open?.isCollecting == true && subscription.open?.lastDecline == .hard)
+        subscription.failOpen(.soft, with: pageMethod, at: due.adding(days(1)))
+        #expect(subscription.nextActionAt == due.adding(days(14)), "a card that was refused for good is not retried")
+    }
+
     @Test("where a retry was asked for and had to stand back, the next one follows") func stoodBack() {
         var subscription = failed(.soft)
         subscription.act()

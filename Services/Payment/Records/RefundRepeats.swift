@@ -19,20 +19,30 @@ package enum RefundRepeats {
         refund.reason.map { OwnRefund.reasons.contains($0) } ?? false
     }
 
-    /// What refunds fail with that somebody has taken back at the provider, or as an instruction to send coins.
-    private static let canceled = "canceled"
+    /// What refunds fail with that somebody has taken back: as an instruction to send coins, and at PayPal.
+    private static let takenBack: Set<String> = ["canceled", "CANCELLED"]
 
-    /// Notes a refund that has given nothing back, where it is one of the service's own, and has a person told. Another follows,
-    /// unless a person has taken it back. The payment's row is locked.
+    /// How often another refund is asked for, about a fortnight: what is refused for so long no time mends.
+    private static let mostTries = 20
+
+    /// Notes a refund that has given nothing back, where it is one of the service's own, and has a person told. Another follows.
+    /// None does where a person has taken it back, where it comes back after it had counted, as the next one would, and of what
+    /// was beyond a plan: the rest of that payment is owed, and what a person or a bank gives back meanwhile would go back
+    /// twice. The payment's row is locked.
     static func note(_ failed: RefundRecord, code: String, in db: borrowing PostgresTransaction) throws {
         guard isOwn(failed), let reason: String = failed.reason else { return }
-        let next: SQL = code == canceled ? "'infinity'::timestamptz" : "now() + interval '15 minutes'"
+        let isLast: Bool = takenBack.contains(code) || reason == OwnRefund.ofOverpaidPlan
+        let next: SQL = """
+            CASE WHEN \(isLast) OR EXISTS (
+                SELECT 1 FROM journal_entries e WHERE e.kind = 'refund' AND e.reference = \(failed.id))
+            THEN 'infinity'::timestamptz ELSE now() + interval '15 minutes' END
+            """
         try db.enqueue(
             """
-            INSERT INTO refunds_to_repeat AS t (payment_id, reason, amount, next_at)
-            VALUES (\(failed.paymentID), \(reason), \(failed.amount.minor), \(next))
-            ON CONFLICT (payment_id) DO UPDATE SET amount = t.amount + excluded.amount,
-                next_at = greatest(t.next_at, excluded.next_at)
+            INSERT INTO refunds_to_repeat AS t (payment_id, reason, next_at)
+            VALUES (\(failed.paymentID), \(reason), \(next))
+            ON CONFLICT (payment_id) DO UPDATE SET next_at = CASE WHEN t.tries >= \(mostTries)
+                THEN 'infinity' ELSE greatest(t.next_at, excluded.next_at) END
             """)
         let name: String? = try db.first("SELECT provider FROM payments WHERE id = \(failed.paymentID)") { row in
             try row.next()
@@ -41,16 +51,6 @@ package enum RefundRepeats {
         let fault = ProviderFault.unusable(
             "\(failed.id) gives nothing back of \(failed.paymentID), whose money nobody owes: \(code)")
         db.onCommit { ProviderAlarms.shared.note(fault, of: provider, on: .refund, isSingular: true) }
-    }
-
-    /// What a refund that somebody asked for has given back is not given back once more. The payment's row is locked.
-    package static func made(_ refund: RefundRecord, in db: borrowing PostgresTransaction) throws {
-        guard !isOwn(refund) else { return }
-        try db.enqueue(
-            """
-            UPDATE refunds_to_repeat SET amount = greatest(amount - \(refund.amount.minor), 0)
-            WHERE payment_id = \(refund.paymentID)
-            """)
     }
 
     /// Has nothing more given back by itself of the payment of a refund, whose row is locked: the provider says to have made
@@ -81,32 +81,23 @@ package enum RefundRepeats {
     private static func begin(
         _ id: PaymentID, at now: Instant, in db: borrowing PostgresTransaction
     ) throws -> [RefundID] {
-        let waiting: (amount: Int64, reason: String, isUnderWay: Bool)? = try db.first(
+        let waiting: (reason: String, isUnderWay: Bool)? = try db.first(
             """
-            SELECT t.amount, t.reason, EXISTS (
+            SELECT t.reason, EXISTS (
                 SELECT 1 FROM refunds r WHERE r.payment_id = t.payment_id AND r.status = 'processing')
             FROM refunds_to_repeat t WHERE t.payment_id = \(id) AND t.next_at <= now()
             """
-        ) { row in (amount: try row.next(), reason: try row.next(), isUnderWay: try row.next()) }
+        ) { row in (reason: try row.next(), isUnderWay: try row.next()) }
         guard let waiting, let payment: PaymentRecord = try PaymentStore.lock(id, in: db) else { return [] }
-        // Of any other payment nobody owes anything.
-        let most: Int64 = waiting.reason == OwnRefund.ofOverpaidPlan ? waiting.amount : .max
-        if !waiting.isUnderWay, most == 0 || payment.amountCaptured <= payment.amountRefunded {
+        if !waiting.isUnderWay, payment.amountCaptured <= payment.amountRefunded {
             try db.enqueue("DELETE FROM refunds_to_repeat WHERE payment_id = \(id)")
             return []
         }
-        var refunds: [RefundID] = []
-        if !waiting.isUnderWay {
-            refunds = try RefundStore.reserveRest(
-                of: payment, atMost: most, reason: waiting.reason, at: now, in: db)
-        }
         try db.enqueue(
             """
-            UPDATE refunds_to_repeat SET tries = tries + 1, next_at = now() + \(wait), amount = greatest(amount - (
-                SELECT coalesce(sum(r.amount), 0)::bigint FROM refunds r
-                WHERE r.id = ANY(\(refunds.map(\.rawValue))::text[])), 0)
-            WHERE payment_id = \(id)
+            UPDATE refunds_to_repeat SET tries = tries + 1, next_at = now() + \(wait) WHERE payment_id = \(id)
             """)
-        return refunds
+        guard !waiting.isUnderWay else { return [] }
+        return try RefundStore.reserveRest(of: payment, reason: waiting.reason, at: now, in: db)
     }
 }

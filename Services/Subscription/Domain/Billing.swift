@@ -256,6 +256,13 @@ extension Billing {
         ownAttempt == attempt && (reason == .actionRequired || method == ownMethodID)
     }
 
+    /// Whether what is told is how the attempt collected here failed before the customer's own one, which is under way: dunning
+    /// goes on by that.
+    func isBehindOwn(_ attempt: Int64, with method: PaymentMethodID?, because reason: StatusReason) -> Bool {
+        guard let ownAttempt, ownAttempt == begunAttempt, isCollecting, reason != .actionRequired else { return false }
+        return attempt < ownAttempt && attempt > failedAttempt ?? 0 && method != nil && method == paymentMethodID
+    }
+
     /// Whether the customer's own attempt is the latest, uses this method, and is not known to have failed.
     func isUnderWay(_ method: PaymentMethodID) -> Bool {
         guard let ownAttempt, ownAttempt == begunAttempt else { return false }

@@ -103,7 +103,11 @@ extension Subscription {
         with method: PaymentMethodID? = nil, reason: StatusReason = .paymentFailed, notBefore: Instant? = nil,
         policy: DunningPolicy, at heardAt: Instant
     ) {
-        guard let billing = open, billing.id == billingID, billing.isNews(of: attempt, because: reason) else {
+        guard let billing = open, billing.id == billingID else { return }
+        guard billing.isNews(of: attempt, because: reason) else {
+            if billing.isBehindOwn(attempt, with: method, because: reason) {
+                updateOpen { $0.lastDecline = declineClass }
+            }
             return
         }
         let now: Instant = max(heardAt, billing.requestedAt)

@@ -291,7 +291,7 @@ async function payWith(wallet) {
     const method = (await flow.keepWallet(wallet.name, given.token)).payment_method_id;
     let seen = await flow.pay(method, views.trouble);
     if (isUnderWay(seen)) seen = await flow.follow((now) => !isUnderWay(now), views.trouble);
-    given.done(seen.payment?.status !== "failed");
+    given.done(Boolean(seen.payment) && !["failed", "canceled"].includes(seen.payment.status));
     begun(seen);
   } catch (error) {
     given?.done(false);

@@ -82,10 +82,11 @@ enum CollectInvoices {
     }
 
     /// Further attempts for unpaid invoices, with whatever method is the default now. One whose customer is asked for something
-    /// goes on as it is, unless they have brought another card: then a challenge is given up, and where they are on a provider's
-    /// page, or it is about to let go of what it holds, the attempt begins once it has (``CancelPayment``). A payment that is under way or done is left
-    /// alone: a repeated or late request cannot charge twice. Where another card was brought, it is tried once an attempt that is
-    /// with the provider, or held for a review, has failed (``BookOutcomes``, ``CancelPayment``).
+    /// goes on as it is; once it has failed, another method than its is tried. Where they have brought another card, a
+    /// challenge is given up, and where they are on a provider's page, or it is about to let go of what it holds, the attempt
+    /// begins once it has (``CancelPayment``). A payment that is under way or done is left alone: a repeated or late request
+    /// cannot charge twice. Where another card was brought, it is tried once an attempt that is with the provider, or held for a
+    /// review, has failed (``BookOutcomes``, ``CancelPayment``).
     static func again(
         _ events: [Envelope<SubscriptionCollectionDueV1>], at now: Instant,
         in db: borrowing PostgresTransaction
@@ -106,6 +107,7 @@ enum CollectInvoices {
             switch payment.status {
             case .canceling: true
             case .processing, .authorized: isStarted(payment)
+            case .requiresAction where !isStarted(payment): true
             default: released.contains(payment.id)
             }
         }

@@ -113,6 +113,9 @@ package enum ContinuePayment {
     ) throws {
         guard payment.status == .requiresAction else { return }
         let decline: Decline = .authenticationFailed
+        if try CancelPayment.collectAgain([payment], withAnother: true, at: now, in: db).contains(payment.id) {
+            return try PaymentStore.endAttempt(payment.attemptID, decline, at: now, in: db)
+        }
         try PaymentStore.fail(payment, decline, at: now, in: db)
         try Outbox.append([PaymentEvents.failed(payment, decline, at: now)], in: db)
     }

@@ -22,7 +22,8 @@ struct GiveBackWithdrawn: Sendable {
         WHERE (p.invoice_voided OR p.give_back)
             AND p.amount_captured > p.amount_refunded + p.amount_disputed
             AND p.status = \(PaymentStatus.succeeded.rawValue)
-            AND NOT EXISTS (SELECT 1 FROM refunds_to_repeat t WHERE t.payment_id = p.id)
+            AND NOT EXISTS (SELECT 1 FROM refunds r WHERE r.payment_id = p.id
+                AND r.reason = \(OwnRefund.ofWithdrawnInvoice) AND r.status = \(FollowUpStatus.failed.rawValue))
         ORDER BY p.id
         """
 

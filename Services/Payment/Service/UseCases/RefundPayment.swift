@@ -179,7 +179,6 @@ package struct RefundPayment: Sendable {
             }
             return try Self.standing(id, in: db)
         }
-        try RefundRepeats.made(refund, in: db)
         let movement = ExchangeMovement(
             reference: id.rawValue, paymentID: payment.id, amount: refund.amount, provider: payment.provider)
         let entry = JournalEntry(

@@ -67,7 +67,8 @@ struct ReleaseLateHolds: Sendable {
             let ended: Int = try db.execute(
                 "UPDATE payment_attempts SET release_at = NULL WHERE id = \(hold.attempt) AND release_at IS NOT NULL")
             guard isTaken, ended > 0 else { return }
-            let fault = ProviderFault.unusable("\(hold.reference) of \(hold.attempt) was captured after its payment had ended")
+            let fault = ProviderFault.unusable(
+                "\(hold.reference) of \(hold.attempt) was captured after its payment had ended")
             db.onCommit {
                 ProviderAlarms.shared.note(fault, of: hold.provider, on: .capture, isSingular: true)
             }

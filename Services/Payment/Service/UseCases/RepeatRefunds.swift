@@ -3,10 +3,10 @@ import Logging
 import PaymentRecords
 import Postgres
 
-/// Asks again for money that nobody owes and that its provider has not given back: of payments that had ended, of withdrawn
-/// invoices and beyond what a plan was owed. The provider's balance may be full by now, or the dispute over.
+/// Asks again for money that nobody owes and whose refund the provider has refused: of payments that had ended and of withdrawn
+/// invoices. The provider's balance may be full by now, or the dispute over.
 ///
-/// Why a crash at any line is safe: the amount is noted in the transaction that ends the refused refund, and reserved again in
+/// Why a crash at any line is safe: the refusal is noted in the transaction that ends the refused refund, and the rest reserved again in
 /// the one that takes the payment's turn, so that nothing is given back twice; refunds that are then left alone are made as any
 /// other that stopped on its way.
 struct RepeatRefunds: Sendable {

@@ -4,8 +4,8 @@ import PaymentDomain
 import Postgres
 
 /// Attempts of which no provider has heard, for certain: our own guard, a connection or a limit has stopped them. They
-/// are asked for again as if for the first time, however long that takes, and not read back. Where the customer is there
-/// that is so for two minutes only, owed or not: who has paid otherwise since, or has left, is not to be charged. What is not
+/// are asked for again as if for the first time, however long that takes, and not read back. Where the customer is there,
+/// or has just brought the attempt about, that is so for two minutes only, owed or not: who has paid otherwise since, or has left, is not to be charged. What is not
 /// to be charged by its method any more ends at once: the method was taken off its customer, or an invoice is collected
 /// without them and another is their default now.
 ///
@@ -86,7 +86,7 @@ enum UnsentAttempts {
         // A statement of its own: it sees what was set while the first one waited for the row.
         let marked: (isUnwanted: Bool, isAttended: Bool)? = try db.first(
             """
-            SELECT \(Self.isUnwanted), NOT p.off_session
+            SELECT \(Self.isUnwanted), NOT p.off_session OR p.customer_started
             FROM payments p JOIN payment_attempts a ON a.id = p.attempt_id
             JOIN payment_methods m ON m.id = p.payment_method_id
             WHERE p.id = \(attempt.paymentID) AND a.unsent
