@@ -29,6 +29,13 @@ import Testing
         return invoice
     }
 
+    /// A visit to a link over one.
+    private static func opened(_ world: PaymentWorld) async throws -> (InvoiceID, CustomerID, Visit) {
+        let invoice: InvoiceID = try await unpaid(world)
+        let link: JSONValue = try await link(world, invoice)
+        return (invoice, try await world.payment(of: invoice).customerID, Visit(world.code(link)))
+    }
+
     private static func faults(_ world: PaymentWorld, _ body: String) async -> [String] {
         do {
             let input: CreateLinkInput = try world.read(body)
@@ -80,9 +87,7 @@ import Testing
         async throws
     {
         try await withPayments { world in
-            let invoice: InvoiceID = try await Self.unpaid(world)
-            let customer: CustomerID = try await world.payment(of: invoice).customerID
-            let visit = Visit(world.code(try await Self.link(world, invoice)))
+            let (invoice, customer, visit) = try await Self.opened(world)
             let card: String = try await world.card(visit)
             try await world.attach("5555555555554444", to: customer)
             await world.deliver([world.due(invoice, customer)])
@@ -129,9 +134,7 @@ import Testing
         async throws
     {
         try await withPayments { world in
-            let invoice: InvoiceID = try await Self.unpaid(world)
-            let customer: CustomerID = try await world.payment(of: invoice).customerID
-            let visit = Visit(world.code(try await Self.link(world, invoice)))
+            let (invoice, customer, visit) = try await Self.opened(world)
             let card: String = try await world.card(visit)
             await world.deliver([world.voided(invoice, customer)])
             #expect(try await world.status(visit.code) == .deactivated)
@@ -146,9 +149,7 @@ import Testing
         async throws
     {
         try await withPayments { world in
-            let invoice: InvoiceID = try await Self.unpaid(world)
-            let customer: CustomerID = try await world.payment(of: invoice).customerID
-            let visit = Visit(world.code(try await Self.link(world, invoice)))
+            let (invoice, customer, visit) = try await Self.opened(world)
             world.provider.turn(.away)
             try await world.pay(visit, try await world.card(visit))
             let payment: PaymentRecord = try await world.payment(of: invoice)

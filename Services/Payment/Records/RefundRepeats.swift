@@ -3,8 +3,8 @@ import PaymentContract
 package import Postgres
 
 /// SQL over money that nobody owes and that its provider has not given back: refunds of the service's own that were refused, or
-/// that failed after they had counted. Another refund is asked for, since a provider may answer from the key of the first. A
-/// payment's row here is changed under the lock of the payment's own.
+/// that came back after they had counted. Of what was refused another refund is asked for, since a provider may answer from the
+/// key of the first. A payment's row here is changed under the lock of the payment's own.
 package enum RefundRepeats {
     /// Payments whose money is to be asked for again.
     package static let due: SQL = """
