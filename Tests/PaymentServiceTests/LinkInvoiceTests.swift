@@ -126,6 +126,12 @@ import Testing
             await world.decide(try await world.payment(of: invoice))
             #expect(try await world.settled(try await world.payment(of: invoice).id).status == .succeeded)
             for (visit, _) in cards { #expect(try await world.status(visit.code) == .completed) }
+            _ = try await world.link(customer)
+            let listed: [InvoiceID?] = try await world.database.transaction(readOnly: true) { db in
+                try LinkStore.list(customer: customer, invoice: invoice, after: nil, limit: 5, in: db).map(
+                    \.link.invoiceID)
+            }
+            #expect(listed == [invoice, invoice])
             #expect(try await world.violations().isEmpty)
         }
     }

@@ -83,7 +83,7 @@ package enum RefundStore {
     }
 
     /// Ends a refund that gives nothing back, whose row is locked: what it held can be refunded again. Of one of the service's
-    /// own a person is told, and another follows (``RefundRepeats``).
+    /// own a person is told, and another may follow (``RefundRepeats``).
     package static func free(
         _ id: RefundID, as status: FollowUpStatus, code: String, in db: borrowing PostgresTransaction
     ) throws -> RefundRecord? {
