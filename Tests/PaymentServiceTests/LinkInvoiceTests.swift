@@ -11,28 +11,10 @@ import TestKit
 import Testing
 
 @Suite("Links over open invoices") struct LinkInvoiceTests {
-    /// `POST /v1/payment_links` over an invoice.
-    private static func link(
-        _ world: PaymentWorld, _ invoice: InvoiceID, _ more: String = ""
-    ) async throws -> JSONValue {
-        let body = #"{"invoice_id":"\#(invoice)"\#(more)}"#
-        let create = CreateLink(pool: world.database, settings: world.linkSettings)
-        return try parseJSON(try await create(world.call("/v1/payment_links", body: body), world.read(body)).body)
-    }
-
-    /// An invoice of a customer who has no card, whose first attempt has failed for that.
-    private static func unpaid(_ world: PaymentWorld) async throws -> InvoiceID {
-        let customer: CustomerID = await world.customer()
-        let invoice = InvoiceID.new(at: PaymentWorld.start)
-        await world.deliver([world.finalized(invoice, customer, amount: Money(minor: 4_900, currency: .eur))])
-        #expect(try await world.payment(of: invoice).decline == .noPaymentMethod)
-        return invoice
-    }
-
-    /// A visit to a link over one.
+    /// A visit to a link over an invoice that is open.
     private static func opened(_ world: PaymentWorld) async throws -> (InvoiceID, CustomerID, Visit) {
-        let invoice: InvoiceID = try await unpaid(world)
-        let link: JSONValue = try await link(world, invoice)
+        let invoice: InvoiceID = try await world.unpaidInvoice()
+        let link: JSONValue = try await world.link(over: invoice)
         return (invoice, try await world.payment(of: invoice).customerID, Visit(world.code(link)))
     }
 
@@ -52,9 +34,9 @@ import Testing
 
     @Test("a card pays the invoice's own payment, and the link is completed") func paid() async throws {
         try await withPayments { world in
-            let invoice: InvoiceID = try await Self.unpaid(world)
+            let invoice: InvoiceID = try await world.unpaidInvoice()
             let payment: PaymentRecord = try await world.payment(of: invoice)
-            let link: JSONValue = try await Self.link(world, invoice)
+            let link: JSONValue = try await world.link(over: invoice)
             #expect(link["invoice_id"]?.stringValue == invoice.rawValue)
             #expect(link["amount"]?.intValue == payment.amount.minor)
             #expect(link["customer_id"]?.stringValue == payment.customerID.rawValue)
@@ -106,11 +88,11 @@ import Testing
         async throws
     {
         try await withPayments(connections: 10) { world in
-            let invoice: InvoiceID = try await Self.unpaid(world)
+            let invoice: InvoiceID = try await world.unpaidInvoice()
             let customer: CustomerID = try await world.payment(of: invoice).customerID
             var cards: [(Visit, String)] = []
             for _ in 0..<2 {
-                let code: String = world.code(try await Self.link(world, invoice))
+                let code: String = world.code(try await world.link(over: invoice))
                 for _ in 0..<3 {
                     let visit = Visit(code)
                     cards.append((visit, try await world.card(visit)))
@@ -176,10 +158,10 @@ import Testing
     {
         let pages = PagesProvider()
         try await withPayments(beside: [pages]) { world in
-            let invoice: InvoiceID = try await Self.unpaid(world)
+            let invoice: InvoiceID = try await world.unpaidInvoice()
             let id: PaymentID = try await world.payment(of: invoice).id
             try await world.execute("UPDATE customers SET country = 'DE'")
-            let visit = Visit(world.code(try await Self.link(world, invoice, #","methods":["card","klarna"]"#)))
+            let visit = Visit(world.code(try await world.link(over: invoice, #","methods":["card","klarna"]"#)))
             try await world.pay(visit, by: "klarna", seen: 1)
             await world.decide(try await world.payment(id))
             #expect(try await world.settled(id).status == .requiresAction)
@@ -200,8 +182,8 @@ import Testing
     @Test("an attempt that was never sent is not given up: it fails by itself after two minutes, and another card pays")
     func unsent() async throws {
         try await withPayments { world in
-            let invoice: InvoiceID = try await Self.unpaid(world)
-            let visit = Visit(world.code(try await Self.link(world, invoice)))
+            let invoice: InvoiceID = try await world.unpaidInvoice()
+            let visit = Visit(world.code(try await world.link(over: invoice)))
             try await world.pay(visit, try await world.card(visit))
             let payment: PaymentRecord = try await world.payment(of: invoice)
             world.provider.turn(.unreachable)
@@ -236,7 +218,7 @@ import Testing
 
     @Test("bad input is told by field, and nothing is stored") func badInput() async throws {
         try await withPayments { world in
-            let invoice: InvoiceID = try await Self.unpaid(world)
+            let invoice: InvoiceID = try await world.unpaidInvoice()
             let own = #""invoice_id":"\#(invoice)""#
             let customer: CustomerID = try await world.payment(of: invoice).customerID
             let cases: [(String, [String])] = [
@@ -259,7 +241,7 @@ import Testing
                 #expect(await Self.faults(world, body) == expected, "\(body)")
             }
             #expect(try await world.number("SELECT count(*) FROM payment_links") == 0)
-            let visit = Visit(world.code(try await Self.link(world, invoice, #","max_uses":1"#)))
+            let visit = Visit(world.code(try await world.link(over: invoice, #","max_uses":1"#)))
             try await world.payNow(visit)
             #expect(await Self.faults(world, "{\(own)}") == ["invoice_state"])
         }

@@ -57,6 +57,22 @@ extension PaymentWorld {
         return try parseJSON(try await create(call("/v1/payment_links", key: key, body: body), read(body)).body)
     }
 
+    /// `POST /v1/payment_links` over an invoice.
+    func link(over invoice: InvoiceID, _ more: String = "") async throws -> JSONValue {
+        let body = #"{"invoice_id":"\#(invoice)"\#(more)}"#
+        let create = CreateLink(pool: database, settings: linkSettings)
+        return try parseJSON(try await create(call("/v1/payment_links", body: body), read(body)).body)
+    }
+
+    /// An invoice of a customer who has no card, whose first attempt has failed for that.
+    func unpaidInvoice() async throws -> InvoiceID {
+        let customer: CustomerID = await customer()
+        let invoice = InvoiceID.new(at: PaymentWorld.start)
+        await deliver([finalized(invoice, customer, amount: Money(minor: 4_900, currency: .eur))])
+        guard try await payment(of: invoice).decline == .noPaymentMethod else { throw Absent() }
+        return invoice
+    }
+
     /// A link's code as its page knows it.
     func code(_ link: JSONValue) -> String { (link["code"]?.stringValue ?? "").replacingOccurrences(of: "-", with: "") }
 
@@ -68,10 +84,10 @@ extension PaymentWorld {
         return try parseJSON(reply.body)["payment_method_id"]?.stringValue ?? ""
     }
 
-    /// `POST /pay/{code}/pay`.
+    /// `POST /pay/{code}/pay`; `more` are further members of the body.
     @discardableResult
-    func pay(_ visit: Visit, _ method: String) async throws -> JSONValue {
-        let body = #"{"session":"\#(visit.session)","payment_method_id":"\#(method)"}"#
+    func pay(_ visit: Visit, _ method: String, _ more: String = "") async throws -> JSONValue {
+        let body = #"{"session":"\#(visit.session)","payment_method_id":"\#(method)"\#(more)}"#
         return try parseJSON(try await payLink(page(visit, "pay", body), read(body)).body)
     }
 

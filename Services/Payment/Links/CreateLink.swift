@@ -113,10 +113,19 @@ package struct CreateLink: Sendable {
             invoiceID: invoiced?.invoiceID, description: input.description ?? invoiced?.description, methods: methods,
             brand: input.brand, language: input.language,
             successURL: input.successURL, cancelURL: input.cancelURL, maxUses: input.maxUses,
+            keepMethod: try input.keepMethod ?? Self.keeping(of: customer, invoiced, in: db),
             metadata: input.metadataJSON, expiresAt: input.expiresAt, deactivatedAt: nil, createdAt: now)
         try LinkStore.insert(link, in: db)
         if let invoiced { try LinkUseStore.share(link.id, invoiced.id, in: db) }
         return (link, invoiced.map { [$0.id] } ?? [])
+    }
+
+    /// Whoever pays an invoice without a method for the next ones has it kept by paying.
+    private static func keeping(
+        of customer: CustomerID, _ invoiced: PaymentRecord?, in db: borrowing PostgresTransaction
+    ) throws -> LinkKeeping {
+        guard invoiced?.subscriptionID != nil else { return .never }
+        return try LinkStore.hasDefaultMethod(customer, in: db) ? .offered : .always
     }
 
     /// The payment of the invoice that is to be paid, its row locked; `nil` where an amount is.

@@ -20,6 +20,8 @@ package struct CreateLinkInput: JSONInput {
     let cancelURL: String?
     let expiresAt: Instant?
     let maxUses: Int?
+    /// `nil`: what the subject calls for.
+    let keepMethod: LinkKeeping?
     let metadataJSON: String
 
     package init(_ f: inout InputFields) {
@@ -42,6 +44,10 @@ package struct CreateLinkInput: JSONInput {
         let uses: Int64? = f.optionalInt(
             "max_uses", range: 0...1_000_000, doc: "How often it may be paid: 1 when left out, 0 sets no limit")
         maxUses = uses == 0 ? nil : Int(uses ?? 1)
+        keepMethod = f.optionalEnumeration(
+            "keep_method", of: LinkKeeping.self,
+            doc: "Whether the page has its customer agree to later charges of a card or an account: never, as they like, or by "
+                + "paying. Left out: never; of a subscription's invoice always, or offered where there is a default method")
         metadataJSON = Metadata.encode(f.metadata())
         guard case .invoice = subject, !f.isDescribing else { return }
         if uses != nil, uses != 1 {

@@ -97,6 +97,7 @@ struct LinkPage: Sendable {
             add("is_sandbox", .bool(settings.isSandbox))
             add("wallets", wallets)
             add("creditor", creditor)
+            add("keep_method", .string(link.keepMethod.rawValue))
             add("card_form", cardForm(subject).map { ["name": .string($0.name), "key": .string($0.key)] } ?? .null)
         }
         return .object(members)

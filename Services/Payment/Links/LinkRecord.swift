@@ -45,6 +45,16 @@ package enum LinkMethod: String, Sendable, CaseIterable {
     package static let byDefault: [LinkMethod] = allCases.filter { $0 != .instalments }
 }
 
+/// Whether a link's page has its customer agree to later charges of what they pay with.
+package enum LinkKeeping: String, Sendable, CaseIterable {
+    /// Nothing is asked.
+    case never
+    /// As they like.
+    case offered
+    /// By paying.
+    case always
+}
+
 /// What a page shows of the brand.
 package struct LinkBrand: Sendable, Equatable {
     package let name: String?
@@ -79,6 +89,7 @@ package struct LinkRecord: PostgresRecord, Sendable {
     package let cancelURL: String?
     /// How often it may be paid; `nil` sets no limit.
     package let maxUses: Int?
+    package let keepMethod: LinkKeeping
     package let metadata: String
     package let expiresAt: Instant?
     package let deactivatedAt: Instant?
@@ -87,7 +98,7 @@ package struct LinkRecord: PostgresRecord, Sendable {
     /// The columns in the order ``init(row:)`` reads them.
     package static let columns: SQL = """
         id, code, customer_id, amount, currency, invoice_id, description, methods, brand_name, logo_url, accent_color, \
-        background_color, language, success_url, cancel_url, max_uses, metadata::text, expires_at, deactivated_at, \
+        background_color, language, success_url, cancel_url, max_uses, keep_method, metadata::text, expires_at, deactivated_at, \
         created_at
         """
 
@@ -95,7 +106,7 @@ package struct LinkRecord: PostgresRecord, Sendable {
         id: PaymentLinkID, code: LinkCode, customerID: CustomerID, amount: Money, invoiceID: InvoiceID? = nil,
         description: String?,
         methods: [LinkMethod], brand: LinkBrand, language: String?, successURL: String?, cancelURL: String?,
-        maxUses: Int?, metadata: String, expiresAt: Instant?, deactivatedAt: Instant?, createdAt: Instant
+        maxUses: Int?, keepMethod: LinkKeeping = .never, metadata: String, expiresAt: Instant?, deactivatedAt: Instant?, createdAt: Instant
     ) {
         self.id = id
         self.code = code
@@ -109,6 +120,7 @@ package struct LinkRecord: PostgresRecord, Sendable {
         self.successURL = successURL
         self.cancelURL = cancelURL
         self.maxUses = maxUses
+        self.keepMethod = keepMethod
         self.metadata = metadata
         self.expiresAt = expiresAt
         self.deactivatedAt = deactivatedAt
@@ -134,6 +146,7 @@ package struct LinkRecord: PostgresRecord, Sendable {
         successURL = try row.next()
         cancelURL = try row.next()
         maxUses = try row.next()
+        keepMethod = try row.nextCase()
         metadata = try row.next()
         expiresAt = try row.next()
         deactivatedAt = try row.next()

@@ -35,6 +35,9 @@ package struct LinkResource: JSONOutput {
         o.field("success_url", link.successURL)
         o.field("cancel_url", link.cancelURL)
         o.field("max_uses", link.maxUses, doc: "null sets no limit")
+        o.field(
+            "keep_method", link.keepMethod,
+            doc: "Whether its page has the customer agree to later charges: never, as they like (offered), by paying (always)")
         o.field("payment_ids", payments.map(\.rawValue), doc: "Its payments, newest first, 20 at most")
         o.field("metadata", Metadata.decode(link.metadata))
         o.field("expires_at", link.expiresAt)

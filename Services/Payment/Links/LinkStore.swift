@@ -28,12 +28,12 @@ package enum LinkStore {
         _ = try db.execute(
             """
             INSERT INTO payment_links (id, code, customer_id, amount, currency, invoice_id, description, methods, brand_name,
-                logo_url, accent_color, background_color, language, success_url, cancel_url, max_uses, metadata,
+                logo_url, accent_color, background_color, language, success_url, cancel_url, max_uses, keep_method, metadata,
                 expires_at, created_at)
             VALUES (\(link.id), \(link.code.text), \(link.customerID), \(link.amount.minor),
                 \(link.amount.currency.code), \(link.invoiceID), \(link.description), \(link.methods.map(\.rawValue))::text[],
                 \(link.brand.name), \(link.brand.logoURL), \(link.brand.accent?.hex), \(link.brand.background?.hex),
-                \(link.language), \(link.successURL), \(link.cancelURL), \(link.maxUses), \(link.metadata)::jsonb,
+                \(link.language), \(link.successURL), \(link.cancelURL), \(link.maxUses), \(link.keepMethod.rawValue), \(link.metadata)::jsonb,
                 \(link.expiresAt), \(link.createdAt))
             """)
     }
@@ -46,6 +46,15 @@ package enum LinkStore {
     /// The country a customer gave; `nil` where it is not known.
     package static func country(of customer: CustomerID, in db: borrowing PostgresTransaction) throws -> String? {
         try db.first("SELECT country FROM customers WHERE id = \(customer)") { row in try row.next() as String? } ?? nil
+    }
+
+    /// Whether the customer has a method that renewals are charged to.
+    package static func hasDefaultMethod(
+        _ customer: CustomerID, in db: borrowing PostgresTransaction
+    ) throws -> Bool {
+        try db.first("SELECT true FROM payment_methods WHERE customer_id = \(customer) AND is_default") { row in
+            try row.next()
+        } ?? false
     }
 
     package static func find(_ id: PaymentLinkID, in db: borrowing PostgresTransaction) throws -> LinkStanding? {

@@ -31,7 +31,8 @@ const places = {
 
 /** Builds the form. `onPay` gets the account, and the language in which the mandate was read. */
 export class DebitForm extends Form {
-  constructor(payLabel, creditor, onPay) {
+  /** `after`: a row below the mandate. */
+  constructor(payLabel, creditor, onPay, after = null) {
     const accept = h("input", { id: "accept", type: "checkbox", required: true, "aria-describedby": "mandate accept-fault" });
     super(payLabel, [
       field("name", { label: t("holder"), autocomplete: "name", maxlength: "70" }),
@@ -40,6 +41,7 @@ export class DebitForm extends Form {
       h("section", { class: "mandate", "aria-labelledby": "mandate-title" }, h("h2", { id: "mandate-title" }, t("mandate_title")),
         h("p", { class: "small", id: "mandate" }, t("mandate_text", { creditor: creditor.name, identifier: creditor.identifier }))),
       labelled("accept", t("accept"), accept),
+      after,
     ]);
     this.onPay = onPay;
     const { iban } = this.inputs;

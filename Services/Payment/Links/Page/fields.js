@@ -36,7 +36,7 @@ export class Form {
     this.payLabel = payLabel;
     this.button = h("button", { type: "submit" }, payLabel);
     this.node = h("form", { class: "stack", novalidate: true, "aria-labelledby": "form-title", onsubmit: (event) => this.submit(event) }, rows, this.button);
-    this.inputs = Object.fromEntries([...this.node.querySelectorAll("input[id], select[id]")].map((input) => [input.id, input]));
+    this.inputs = Object.fromEntries([...this.node.querySelectorAll("input[required], select[required]")].map((input) => [input.id, input]));
     for (const [name, input] of Object.entries(this.inputs)) {
       // A fault is told when the field is left, and taken back as soon as it is mended.
       input.addEventListener("change", () => { if (input.value !== "") this.tell(name, this.check(name)); });

@@ -111,12 +111,12 @@ export function plans(onTrouble) {
 }
 
 /**
- * Pays with a card the vault knows: all, or the first part of a plan agreed to. Repeating it begins nothing new. `onPending`
- * is told once where the provider is still about what was handed over, which is waited for.
+ * Pays with a card the vault knows: all, or the first part of a plan. `agreed`: to what else, a plan (`instalments`) or later
+ * charges (`agreement`). Repeating it begins nothing new. `onPending` is told once where the provider is still about what was handed over, which is waited for.
  */
-export function pay(method, onTrouble, instalments, onPending = () => {}) {
+export function pay(method, onTrouble, agreed = {}, onPending = () => {}) {
   let isTold = false;
-  return patiently(() => post("pay", { session, payment_method_id: method, instalments }), (error) => {
+  return patiently(() => post("pay", { session, payment_method_id: method, ...agreed }), (error) => {
     if (!isPending(error)) return onTrouble(error);
     if (!isTold) onPending();
     isTold = true;

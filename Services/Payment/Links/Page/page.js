@@ -4,6 +4,7 @@ import { DebitForm } from "./debit.js";
 import { CardForm } from "./form.js";
 import { announce, h, show, stuck } from "./dom.js";
 import * as flow from "./flow.js";
+import { Later } from "./later.js";
 import { amountText } from "./money.js";
 import { PayerForm } from "./payer.js";
 import { planForm } from "./plans.js";
@@ -166,7 +167,8 @@ function form(failure, box = failure ? views.alertBox(t("failed_title"), views.f
 function drawForm(box) {
   const offered = link.methods;
   const amount = amountText(link.amount, link.currency, link.exponent, locale);
-  const card = new Cards(t("pay", { amount }), (given) => payByCard(card, given));
+  const later = new Later(link);
+  const card = new Cards(t("pay", { amount }), (given) => payByCard(card, given, { agreement: later.agreed }), [], [later.row]);
   const others = offered.filter((method) => !here.includes(method));
   const hasCard = offered.includes("card");
   const wallets = h("div", { class: "stack", hidden: true });
@@ -181,11 +183,11 @@ function drawForm(box) {
   offerWallets(wallets, hasCard || others.length > 0);
 }
 
-/** Hands a card over and pays with it, at once or the first part of a plan; what is wrong with it is told at its fields. */
-async function payByCard(form, given, plan) {
+/** Hands a card over and pays with it, at once or the first part of a plan, `agreed` to with it as later charges are; what is wrong with it is told at its fields. */
+async function payByCard(form, given, agreed) {
   let method;
   // A card that a provider's form has taken pays once, unless its owner has agreed to more.
-  if (given.form && plan) given.form.keep = true;
+  if (given.form && (agreed.instalments || agreed.agreement)) given.form.keep = true;
   try {
     method = (await flow.keepCard(given)).payment_method_id;
   } catch (error) {
@@ -193,7 +195,7 @@ async function payByCard(form, given, plan) {
     await refused(error);
     return;
   }
-  await begin(() => flow.pay(method, () => announce(t("network")), plan));
+  await begin(() => flow.pay(method, () => announce(t("network")), agreed));
 }
 
 /** The plans are asked for when somebody wants to see them: they begin today. */
@@ -201,7 +203,7 @@ function plans() {
   const place = h("div", { class: "stack" }, h("div", { class: "wait", "aria-hidden": "true" }));
   flow.plans(() => announce(t("network"))).then(({ data }) => {
     if (data.length === 0) return place.replaceChildren(h("p", { class: "note" }, t("no_method_text")));
-    const form = new Plans(data, link, (card, plan) => payByCard(form, card, plan));
+    const form = new Plans(data, link, (card, plan) => payByCard(form, card, { instalments: plan }));
     place.replaceChildren(form.node);
     return form.shown();
   }).catch(refused);
@@ -243,15 +245,16 @@ function formOf(method) {
 
 function debitForm() {
   const amount = amountText(link.amount, link.currency, link.exponent, locale);
+  const later = new Later(link);
   const form = new DebitForm(t("pay", { amount }), link.creditor, async (account, language) => {
     try {
       const method = (await flow.keepAccount(account, language)).payment_method_id;
-      begun(await flow.pay(method, () => announce(t("network")), undefined, () => draw(views.waiting)));
+      begun(await flow.pay(method, () => announce(t("network")), { agreement: later.agreed }, () => draw(views.waiting)));
     } catch (error) {
       if (error instanceof flow.Refusal && error.status === 422 && form.tellFaults(error.faults)) return;
       await refused(error);
     }
-  });
+  }, later.row);
   return form;
 }
 

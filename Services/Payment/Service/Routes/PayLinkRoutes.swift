@@ -127,7 +127,7 @@ struct FormCardInput: JSONInput {
     init(_ f: inout InputFields) {
         token = f.string("token", min: 1, max: 255, doc: "The provider's name of the card; it pays once")
         keep = f.bool(
-            "keep", default: false, doc: "true: for instalments, whose later parts the card is charged with, too")
+            "keep", default: false, doc: "true: for what is agreed to with the payment, instalments or later charges")
     }
 }
 
@@ -144,6 +144,8 @@ package struct PayLinkInput: JSONInput {
     let attempts: Int
     /// Pay in instalments: the card pays the first one now.
     let plan: PlanChoice?
+    /// What is agreed to besides: later charges of the card, or the account.
+    let agreement: LaterCharges?
 
     package init(_ f: inout InputFields) {
         session = f.linkSession()
@@ -160,6 +162,9 @@ package struct PayLinkInput: JSONInput {
         plan = f.optionalObject(
             "instalments", as: PlanChoice.self,
             doc: "The plan agreed to; the card pays its first part now, the others later")
+        agreement = f.optionalObject(
+            "agreement", as: LaterCharges.self,
+            doc: "That the card, or the account, may be charged later, too; where the link's keep_method asks for it")
         choice = page.map(Choice.page) ?? .card(card ?? .sample)
         guard !f.isDescribing else { return }
         if card == nil, page == nil {
@@ -169,6 +174,9 @@ package struct PayLinkInput: JSONInput {
         }
         if plan != nil, page != nil {
             f.refuse("instalments", code: "conflicting_fields", message: "are paid by card")
+        }
+        if agreement != nil, plan != nil || page != nil {
+            f.refuse("agreement", code: "conflicting_fields", message: "goes with payment_method_id alone")
         }
     }
 }
@@ -186,6 +194,19 @@ struct PlanChoice: JSONInput {
         let isAccepted: Bool = f.bool("accepted", default: false, doc: "true: without it nothing begins")
         if !f.isDescribing, !isAccepted {
             f.refuse("accepted", code: "plan_not_accepted", message: "must be true")
+        }
+    }
+}
+
+/// That a customer agrees to later charges of what they pay with.
+struct LaterCharges: JSONInput {
+    let language: PageLanguage
+
+    init(_ f: inout InputFields) {
+        language = f.enumeration("language", of: PageLanguage.self, doc: "In which it was read")
+        let isAccepted: Bool = f.bool("accepted", default: false, doc: "true: without it nothing begins")
+        if !f.isDescribing, !isAccepted {
+            f.refuse("accepted", code: "not_accepted", message: "must be true")
         }
     }
 }

@@ -57,6 +57,11 @@ package struct BookOutcomes: Sendable {
             }, until: policy.end(from: now), in: db)
         try noteAuthentications(moved, byAttempt, in: db)
         try learn(moved, byAttempt, in: db)
+        // Late money is an invoice's still; any other goes back.
+        let paid: [PaymentRecord] = (settled + late.filter { $0.invoiceID != nil }).filter {
+            $0.status == .succeeded && byAttempt[$0.attemptID]?.attempt.request.keepsMethod == true
+        }
+        try PageAgreementStore.paid(paid, at: now, in: db)
         try LedgerStore.book(try entries(moved.filter { $0.status == .succeeded }, at: now, in: db), in: db)
         // Another method was brought while this attempt could not be ended: its failure is nobody's news.
         let goingOn: Set<PaymentID> = try CancelPayment.collectAgain(

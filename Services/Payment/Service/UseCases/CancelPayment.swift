@@ -216,6 +216,7 @@ package struct CancelPayment: Sendable {
         }
         let total: Int64 = payment.amountCaptured
         try PaymentStore.captured(payment, total: total, status: .succeeded, at: now, in: db)
+        try PageAgreementStore.paid([payment], at: now, in: db)
         try Outbox.append(
             [PaymentEvents.succeeded(payment, total, at: now)].compactMap(\.self), in: db)
     }

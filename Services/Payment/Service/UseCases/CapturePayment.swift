@@ -225,6 +225,7 @@ package struct CapturePayment: Sendable {
         var events: [OutboxEvent] = [PaymentEvents.captured(capture, of: payment, total: total, at: now)]
         if capture.isFinal, let done = PaymentEvents.succeeded(payment, total, at: now) {
             events.append(done)
+            try PageAgreementStore.paid([payment], at: now, in: db)
         }
         try Outbox.append(events, in: db)
         return capture

@@ -182,8 +182,10 @@ package struct PayLink: Sendable {
         _ input: PayLinkInput, _ means: LinkMeans, after current: LinkAttempt?, _ standing: LinkStanding, _ call: Call,
         in db: borrowing PostgresTransaction
     ) throws {
+        let agreed: PageAgreement? = try agreement(input, means, standing.link, call, in: db)
         if let refused: PaymentRecord = current?.triedAgain(by: input) {
-            return try again(refused, means, standing.link, at: call.now, in: db)
+            try again(refused, means, standing.link, at: call.now, in: db)
+            return try PageAgreementStore.note(agreed, with: means.chargeable.id, of: refused.id, in: db)
         }
         // An invoice has one payment for ever.
         guard standing.link.invoiceID == nil else { throw Self.unsupported }
@@ -194,6 +196,9 @@ package struct PayLink: Sendable {
         } else {
             try first(standing.link, means, input.session, call, in: db)
             begun = means.payment
+            if agreed != nil {
+                try PageAgreementStore.note(agreed, with: means.chargeable.id, of: begun, in: db)
+            }
         }
         // As where the refused payment itself is tried again.
         if means.isEnteredCard, current?.payment.lackedCustomer == true {

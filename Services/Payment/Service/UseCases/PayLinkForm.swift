@@ -55,6 +55,27 @@ extension PayLink {
         try Outbox.append([PaymentEvents.attached(kept, at: now)], in: db)
     }
 
+    /// What the customer agrees to with the attempt besides the payment: that its method is charged again later. It is kept when
+    /// the payment has gone through (``KeepAgreedMethods``).
+    /// - Throws: ``Problem`` where the link does not ask for it, or the method is one that cannot be charged again.
+    func agreement(
+        _ input: PayLinkInput, _ means: LinkMeans, _ link: LinkRecord, _ call: Call,
+        in db: borrowing PostgresTransaction
+    ) throws -> PageAgreement? {
+        guard let agreed: LaterCharges = input.agreement else { return nil }
+        guard link.keepMethod != .never else {
+            throw Problem.invalid("agreement", code: "not_asked", "the link asks for no agreement to later charges")
+        }
+        guard let card = means.card, !card.isOfWallet, let method = try PaymentMethodStore.find(card.id, in: db),
+            !method.isSingleUse || method.providerCustomer != nil
+        else {
+            throw Problem.invalid("agreement", code: "unsupported_method", "goes with a method that can be charged again")
+        }
+        return PageAgreement(
+            language: agreed.language.rawValue, ipAddress: call.clientAddress,
+            userAgent: String(call.userAgent.prefix(500)), acceptedAt: call.now)
+    }
+
     /// Whose form the link's page shows now.
     private func form(
         _ standing: LinkStanding, _ session: LinkSession, _ call: Call, in db: borrowing PostgresTransaction

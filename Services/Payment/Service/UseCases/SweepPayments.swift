@@ -65,6 +65,12 @@ package struct SweepPayments: Sendable {
             Look(name: "sweep: refused refunds", when: { .exists(RefundRepeats.due) }, pass: repeatRefunds),
             Look(name: "sweep: refunds", when: { .exists(unanswered("refunds")) }, pass: refundStopped),
             Look(name: "sweep: payment methods", when: { stoppedMethods }, pass: keepStopped),
+            Look(name: "sweep: agreed methods", when: { .exists(PageAgreementStore.due) }) {
+                let agreed = KeepAgreedMethods(pool: pool, clock: clock, logger: logger)
+                await each(try await agreed.due(limit: Self.passLimit), "agreed method", \.methodID.rawValue) {
+                    try await agreed($0)
+                }
+            },
             Look(name: "sweep: removed methods", when: { .exists(MethodRemovalStore.due) }) { try await remove.pass() },
         ]
     }

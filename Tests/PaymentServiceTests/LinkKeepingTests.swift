@@ -1,0 +1,197 @@
+import BillingCore
+import HTTPKit
+import JSON
+import PaymentContract
+import PaymentDomain
+import PaymentLinks
+import PaymentRecords
+import PaymentService
+import Postgres
+import TestKit
+import Testing
+
+@Suite("Links whose customers agree to later charges") struct LinkKeepingTests {
+    private static let agreement = #","agreement":{"accepted":true,"language":"de"}"#
+
+    /// A provider with a form for cards.
+    private static func provider() -> PagesProvider {
+        PagesProvider(
+            cardForm: CardForm(
+                name: "stripe", key: "pk_test_1", script: "https://js.pages.example/v3/", scripts: [], frames: [], asks: []),
+            methods: [
+                ProviderCapabilities.Method(
+                    type: "card", separateCapture: true, partialCapture: true, multipleCapture: false,
+                    partialRefund: true, offSession: true, tokenOnly: true)
+            ])
+    }
+
+    /// What the form gave, and was handed over.
+    private static func hand(
+        _ world: PaymentWorld, _ pages: PagesProvider, _ visit: Visit, keep: Bool
+    ) async throws -> String {
+        pages.enter(
+            EnteredCard(
+                token: "pm_1", customer: nil,
+                card: VaultedCard(brand: "visa", last4: "4242", expMonth: 4, expYear: 2040), fingerprint: "fp_1"))
+        let body = #"{"session":"\#(visit.session)","form":{"token":"pm_1","keep":\#(keep)}}"#
+        let reply: Reply<LinkCardResource> = try await world.payLink.keep(
+            world.page(visit, "card", body), world.read(body))
+        return try parseJSON(reply.body)["payment_method_id"]?.stringValue ?? ""
+    }
+
+    /// Pays under the agreement, as far as the sweeper has to do with it.
+    private static func paid(
+        _ world: PaymentWorld, _ visit: Visit, _ card: String, _ agreement: String = agreement
+    ) async throws -> PaymentRecord {
+        let seen: JSONValue = try await world.pay(visit, card, agreement)
+        let id = PaymentID(unchecked: seen["payment"]?["id"]?.stringValue ?? "")
+        await world.decide(try await world.payment(id))
+        let payment: PaymentRecord = try await world.settled(id)
+        try await world.work.sweep.pass()
+        return payment
+    }
+
+    private static func methods(_ world: PaymentWorld) async throws -> [String] {
+        try await world.texts(
+            """
+            SELECT CASE WHEN single_use THEN 'once' WHEN is_default THEN 'default' ELSE 'kept' END
+                || CASE WHEN mandate_id IS NULL THEN '' ELSE ', agreed' END
+            FROM payment_methods ORDER BY id
+            """)
+    }
+
+    @Test("who signs up on a page has the card that pays kept, and what is due next is charged to it") func signUp()
+        async throws
+    {
+        let pages: PagesProvider = Self.provider()
+        pages.begin(with: .captured(ProviderCharge(reference: "pi_1", networkTransactionID: "nti_1")))
+        try await withPayments(beside: [pages]) { world in
+            let invoice: InvoiceID = try await world.unpaidInvoice()
+            let customer: CustomerID = try await world.payment(of: invoice).customerID
+            let link: JSONValue = try await world.link(over: invoice)
+            #expect(link["keep_method"]?.stringValue == "always")
+            let visit = Visit(world.code(link))
+            let card: String = try await Self.hand(world, pages, visit, keep: true)
+            #expect(try await Self.methods(world) == ["once"])
+            #expect(try await Self.paid(world, visit, card).status == .succeeded)
+            #expect(try await Self.methods(world) == ["default, agreed"])
+            let told: [String] = try await world.texts(
+                "SELECT body::jsonb->>'is_default' FROM outbox WHERE type = 'payment_method.attached.v1'")
+            #expect(told == ["true"])
+            let agreed: [String] = try await world.texts(
+                """
+                SELECT wording || ' ' || language || ' ' || (ip_address <> '') || ' ' || (user_agent <> '')
+                FROM payment_link_agreements WHERE payment_method_id = \(card)
+                """)
+            #expect(agreed == ["later-charges-1 de true true"])
+            let next = InvoiceID.new(at: PaymentWorld.start)
+            await world.deliver([world.finalized(next, customer)])
+            await world.decide(try await world.payment(of: next))
+            #expect(try await world.settled(try await world.payment(of: next).id).status == .succeeded)
+            let charges: [ChargeRequest] = pages.charges
+            #expect(charges.map(\.keepsMethod) == [true, false])
+            #expect(charges.map(\.initiation) == [.customer, .merchant(networkTransactionID: "nti_1")])
+            #expect(charges[1].mandate?.hasPrefix("mdt_") == true)
+            #expect(charges.map(\.source).allSatisfy { $0 == .stored(token: "pm_1", providerCustomer: "cus_\(customer)") })
+            try await world.work.sweep.pass()
+            #expect(try await world.number("SELECT count(*) FROM outbox WHERE type = 'payment_method.attached.v1'") == 1)
+            #expect(try await world.violations().isEmpty)
+        }
+    }
+
+    @Test("a declined card is kept for nothing; the next one's own agreement counts") func declined() async throws {
+        try await withPayments { world in
+            let invoice: InvoiceID = try await world.unpaidInvoice()
+            let visit = Visit(world.code(try await world.link(over: invoice)))
+            world.provider.refuse(with: ProviderDecline(code: "insufficient_funds"))
+            let first: String = try await world.card(visit)
+            #expect(try await Self.paid(world, visit, first).status == .failed)
+            #expect(try await Self.methods(world) == ["kept, agreed"])
+            world.provider.refuse(with: nil)
+            let second: String = try await world.card(visit, "5555555555554444")
+            #expect(try await Self.paid(world, visit, second, "").status == .succeeded)
+            #expect(try await Self.methods(world) == ["kept, agreed", "kept"])
+            #expect(try await world.number("SELECT count(*) FROM payments WHERE keeps_method") == 0)
+            #expect(try await world.number("SELECT count(*) FROM payment_methods WHERE is_default") == 0)
+        }
+    }
+
+    @Test("where there is a default already the page offers it, and a default of after the agreement stays")
+    func offered() async throws {
+        try await withPayments { world in
+            let customer: CustomerID = await world.customer()
+            try await world.attach("5555555555554444", to: customer)
+            world.provider.refuse(with: ProviderDecline(code: "insufficient_funds"))
+            let invoice = InvoiceID.new(at: PaymentWorld.start)
+            await world.deliver([world.finalized(invoice, customer)])
+            await world.decide(try await world.payment(of: invoice))
+            #expect(try await world.settled(try await world.payment(of: invoice).id).status == .failed)
+            world.provider.refuse(with: nil)
+            let link: JSONValue = try await world.link(over: invoice)
+            #expect(link["keep_method"]?.stringValue == "offered")
+            let visit = Visit(world.code(link))
+            world.clock.advance(by: .seconds(60))
+            let card: String = try await world.card(visit)
+            #expect(try await Self.paid(world, visit, card).status == .succeeded)
+            #expect(try await world.texts("SELECT id FROM payment_methods WHERE is_default") == [card])
+            let other = Visit(world.code(try await world.link(customer, #","keep_method":"always""#)))
+            world.clock.advance(by: .seconds(60))
+            let seen: JSONValue = try await world.pay(other, try await world.card(other), Self.agreement)
+            world.clock.advance(by: .seconds(60))
+            let last: String = try await world.attach("5555555555554444", to: customer)["id"]?.stringValue ?? ""
+            try await world.execute("UPDATE payment_methods SET default_since = \(world.clock.now) WHERE id = \(last)")
+            let id = PaymentID(unchecked: seen["payment"]?["id"]?.stringValue ?? "")
+            await world.decide(try await world.payment(id))
+            #expect(try await world.settled(id).status == .succeeded)
+            try await world.work.sweep.pass()
+            #expect(try await world.texts("SELECT id FROM payment_methods WHERE is_default") == [last])
+            #expect(try await world.number("SELECT count(*) FROM payment_link_agreements WHERE kept_at IS NULL") == 0)
+        }
+    }
+
+    @Test(
+        "money that is held until a person has looked keeps the card once that person lets it pass",
+        arguments: ["approve", "decline"])
+    func held(decision: String) async throws {
+        try await withPayments { world in
+            let visit = Visit(world.code(try await world.link(await world.customer(), #","keep_method":"always""#)))
+            let seen: JSONValue = try await world.pay(visit, try await world.card(visit), Self.agreement)
+            let id = PaymentID(unchecked: seen["payment"]?["id"]?.stringValue ?? "")
+            try await world.execute(
+                """
+                UPDATE payments SET capture_method = 'manual', review_status = 'pending', review_captures = true
+                WHERE id = \(id)
+                """)
+            await world.decide(try await world.payment(id), "review")
+            #expect(try await world.settled(id).status == .authorized)
+            try await world.work.sweep.pass()
+            #expect(try await Self.methods(world) == ["kept, agreed"])
+            let body = #"{"decision":"\#(decision)"}"#
+            _ = try await world.work.review(
+                world.call("/v1/payments/\(id)/review", body: body), id, world.read(body))
+            try await world.work.sweep.pass()
+            #expect(try await Self.methods(world) == [decision == "approve" ? "default, agreed" : "kept, agreed"])
+        }
+    }
+
+    @Test("an agreement that nobody asked for, of what is used once, or beside a plan, is refused, and nothing begins")
+    func refused() async throws {
+        let pages: PagesProvider = Self.provider()
+        try await withPayments(beside: [pages]) { world in
+            let never: JSONValue = try await world.link(await world.customer())
+            #expect(never["keep_method"]?.stringValue == "never")
+            let visit = Visit(world.code(never))
+            let card: String = try await Self.hand(world, pages, visit, keep: true)
+            #expect(await world.refusal { try await world.pay(visit, card, Self.agreement) } == "invalid_request")
+            let always = Visit(world.code(try await world.link(await world.customer(), #","keep_method":"always""#)))
+            let once: String = try await Self.hand(world, pages, always, keep: false)
+            #expect(await world.refusal { try await world.pay(always, once, Self.agreement) } == "invalid_request")
+            let unsaid = #","agreement":{"accepted":false,"language":"de"}"#
+            #expect(await world.refusal { try await world.pay(always, once, unsaid) } != "none")
+            let plan = Self.agreement + #","instalments":{"terms":"t","offer":"\#(String(repeating: "0", count: 32))","#
+                + #""language":"de","accepted":true}"#
+            #expect(await world.refusal { try await world.pay(always, once, plan) } != "none")
+            #expect(try await world.number("SELECT count(*) FROM payments") == 0)
+        }
+    }
+}
