@@ -139,6 +139,36 @@ def among_others(world: World) -> None:
         assert not browser.complaints(), browser.complaints()
 
 
+def agrees(world: World) -> None:
+    """Later charges are agreed to by paying, or as the reader likes."""
+    with serving() as double, Browser("de-DE", 390, 844, 2) as browser:
+        double.link = {"methods": ["card"], "card_form": FORM, "keep_method": "always"}
+        opened(double, browser)
+        assert "stimmen Sie zu" in str(browser.run("document.getElementById('later').textContent"))
+        picture(world, browser, "phone-later")
+        entered(browser, "4242")
+        browser.click("form button")
+        eventually(lambda: double.asked, bool, 20, "nothing is paid")
+        assert [body["form"] for body in double.kept] == [{"token": "pm_1", "keep": True}], double.kept
+        assert double.asked[0]["agreement"] == {"accepted": True, "language": "de"}, double.asked
+        assert not browser.complaints(), browser.complaints()
+    for ticks in (False, True):
+        with serving() as double, Browser("en-GB") as browser:
+            double.link = {"methods": ["card"], "keep_method": "offered"}
+            browser.visit(f"{double.url}/pay/{CODE}")
+            browser.wait_for("#number")
+            for name, text in (("number", "4242424242424242"), ("expiry", "04 / 40"), ("cvc", "123")):
+                browser.fill(f"#{name}", text)
+            assert browser.run("document.querySelector('#later').checked") is False
+            if ticks:
+                browser.click("#later")
+                picture(world, browser, "later-offered")
+            browser.click("form button")
+            eventually(lambda: double.asked, bool, 20, "nothing is paid")
+            assert double.asked[0].get("agreement") == ({"accepted": True, "language": "en"} if ticks else None), double.asked
+            assert not browser.complaints(), browser.complaints()
+
+
 def blocked(world: World) -> None:
     with serving() as double, Browser("de-DE") as browser:
         double.link = {"methods": ["card", "paypal"], "card_form": FORM}
@@ -159,5 +189,6 @@ def blocked(world: World) -> None:
 CASES: list[Case] = [
     ("the number is typed into Stripe's fields, and its token pays; faults stand at the fields", pays),
     ("Stripe's fields beside other ways, and for a plan whose card is kept", among_others),
+    ("later charges are agreed to by paying, or by a box that is empty at first", agrees),
     ("where Stripe's script is kept away the page says so, and other ways lead on", blocked),
 ]

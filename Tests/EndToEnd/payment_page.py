@@ -191,7 +191,7 @@ def faults(world: World) -> None:
 
 
 def languages(world: World) -> None:
-    link = new_link(world, max_uses=0, cancel_url="https://shop.example/cart")
+    link = new_link(world, max_uses=0, cancel_url="https://shop.example/cart", keep_method="offered")
     keys = json.loads((Path(__file__).parents[2] / "Services/Payment/Links/Page/text/en.json").read_text()).keys()
     for language in LANGUAGES:
         with Browser(language) as browser:
