@@ -220,6 +220,58 @@ import Testing
         }
     }
 
+    @Test("payments are found by their merchant's metadata, and by what a provider knows them, or a part of them, by")
+    func known() async throws {
+        try await withPayments { world in
+            let customer: CustomerID = try await world.payer()
+            func order(_ number: String) async throws -> PaymentRecord {
+                let body =
+                    #"{"amount":1000,"currency":"USD","customer_id":"\#(customer)","#
+                    + #""metadata":{"order":"\#(number)","shop":"south"}}"#
+                let reply: Reply<PaymentResource> = try await world.work.create(
+                    world.call("/v1/payments", body: body, wait: .zero), world.read(body))
+                return try await world.payment(world.id(reply))
+            }
+            let orders: [PaymentRecord] = [try await order("4711"), try await order("4712")]
+            let plain: PaymentRecord = try await world.paid(customer)
+            let refund = RefundID.new(at: PaymentWorld.start)
+            try await world.execute(
+                """
+                INSERT INTO refunds (id, payment_id, customer_id, amount, currency, status, provider_reference, created_at)
+                VALUES (\(refund), \(plain.id), \(customer), 5, 'USD', 'succeeded', 're_1', now())
+                """)
+            try await world.execute(
+                """
+                INSERT INTO captures (id, payment_id, amount, currency, is_final, status, provider_reference, created_at)
+                VALUES (\(CaptureID.new(at: PaymentWorld.start)), \(plain.id), 5, 'USD', false, 'succeeded', 'cap_1', now())
+                """)
+            let reference: String = try await world.texts(
+                "SELECT provider_reference FROM payments WHERE id = \(plain.id)")[0]
+            try await serving(world) { (books: Books) async throws -> Void in
+                func ids(_ query: String) async throws -> [String] {
+                    let listed: Listing = try await books.get("/v1/payments?\(query)")
+                    return listed.ids
+                }
+                #expect(try await ids("metadata_key=order&metadata_value=4711") == [orders[0].id.rawValue])
+                #expect(
+                    try await ids("metadata_key=shop&metadata_value=south") == [orders[1].id.rawValue, orders[0].id.rawValue])
+                #expect(try await ids("metadata_key=order&metadata_value=south") == [])
+                #expect(
+                    try await ids("metadata_key=shop&metadata_value=south&limit=1&starting_after=\(orders[1].id)")
+                        == [orders[0].id.rawValue])
+                #expect(try await ids("provider_reference=\(reference)") == [plain.id.rawValue])
+                #expect(try await ids("provider_reference=cap_1") == [plain.id.rawValue])
+                #expect(try await ids("provider_reference=re_1") == [])
+                #expect(try await books.get("/v1/refunds?provider_reference=re_1").ids == [refund.rawValue])
+                for lone in ["metadata_key=order", "metadata_value=4711"] {
+                    let half: Listing = try await books.get("/v1/payments?\(lone)")
+                    #expect(half.status == 422)
+                    #expect(half.json["errors"]?.arrayValue?.first?["code"] == "required")
+                }
+            }
+        }
+    }
+
     /// What routing stores with an attempt.
     private static let routing: String =
         #"{"version":2,"cascade":["sandbox"],"ordered_by":null,"stopped":"nobody is left","candidates":["#

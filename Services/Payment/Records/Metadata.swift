@@ -1,4 +1,6 @@
+import BillingCore
 import JSON
+import Postgres
 
 /// Metadata as stored: a JSON object of strings.
 package enum Metadata {
@@ -20,5 +22,42 @@ package enum Metadata {
         var metadata: [String: String] = [:]
         for member in members { metadata[member.name] = member.value.stringValue }
         return metadata
+    }
+}
+
+/// One of a merchant's own names of a payment.
+package struct MetadataLabel: Sendable {
+    package let key: String
+    package let value: String
+
+    package init(key: String, value: String) {
+        self.key = key
+        self.value = value
+    }
+}
+
+/// SQL over the metadata that payments are found by.
+enum MetadataStore {
+    /// Has new payments found by their metadata, with the next statement or COMMIT.
+    static func add(_ payments: [NewPayment], in db: borrowing PostgresTransaction) throws {
+        var (keys, values, ids): ([String], [String], [String]) = ([], [], [])
+        for payment in payments where payment.metadata != "{}" {
+            for (key, value) in Metadata.decode(payment.metadata) {
+                keys.append(key)
+                values.append(value)
+                ids.append(payment.id.rawValue)
+            }
+        }
+        guard !ids.isEmpty else { return }
+        try db.enqueue(
+            """
+            INSERT INTO payment_metadata (key, value, payment_id)
+            SELECT * FROM unnest(\(keys)::text[], \(values)::text[], \(ids)::text[])
+            """)
+    }
+
+    /// Whether the payment `p` has a label.
+    static func matches(_ label: MetadataLabel) -> SQL {
+        "p.id IN (SELECT l.payment_id FROM payment_metadata l WHERE l.key = \(label.key) AND l.value = \(label.value))"
     }
 }

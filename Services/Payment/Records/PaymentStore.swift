@@ -84,7 +84,9 @@ package enum PaymentStore {
 
     /// Inserts payments of no invoice and their first attempts, with the next statement or COMMIT.
     package static func add(_ payments: [NewPayment], in db: borrowing PostgresTransaction) throws {
-        if !payments.isEmpty { try db.enqueue(insertion(of: payments)) }
+        guard !payments.isEmpty else { return }
+        try db.enqueue(insertion(of: payments))
+        try MetadataStore.add(payments, in: db)
     }
 
     private static func insertion(of payments: [NewPayment]) -> SQL {
@@ -306,36 +308,6 @@ package enum PaymentStore {
                 OR status = \(PaymentStatus.processing.rawValue) AND look_at IS NOT NULL)
             """
         ) { row in try row.next() }
-    }
-
-    /// Newest first, after a cursor; made from one moment on and before another, by their ids.
-    package static func list(
-        customer: CustomerID? = nil, invoice: InvoiceID? = nil, subscription: SubscriptionID? = nil,
-        status: PaymentStatus? = nil, risk: RiskVerdict.Decision? = nil, from: Instant? = nil, to: Instant? = nil,
-        after: PaymentID?, limit: Int, in db: borrowing PostgresTransaction
-    ) throws -> [PaymentRecord] {
-        let since: SQL? = from.map { "p.id >= \(PaymentID.first(at: $0))" }
-        let until: SQL? = to.map { "p.id < \(PaymentID.first(at: $0))" }
-        // Written out: the partial indexes of what is under way serve no parameter.
-        let standing: SQL? = status.map { SQL(stringLiteral: "p.status = '\($0.rawValue)'") }
-        let matching: SQL = .matching(
-            customer.map { "p.customer_id = \($0)" }, invoice.map { "p.invoice_id = \($0)" },
-            subscription.map { "p.subscription_id = \($0)" }, standing,
-            risk.map { "p.risk_decision = \($0.rawValue)" }, since, until, after.map { "p.id < \($0)" })
-        return try db.query(
-            "SELECT \(PaymentRecord.columns) FROM payments p \(matching) ORDER BY p.id DESC LIMIT \(limit)",
-            as: PaymentRecord.self)
-    }
-
-    /// Those whose money is held until a person has looked, newest first, after a cursor.
-    package static func inReview(
-        after: PaymentID?, limit: Int, in db: borrowing PostgresTransaction
-    ) throws -> [PaymentRecord] {
-        let matching: SQL = .matching(
-            "p.review_status = 'pending'", "p.status = 'authorized'", after.map { "p.id < \($0)" })
-        return try db.query(
-            "SELECT \(PaymentRecord.columns) FROM payments p \(matching) ORDER BY p.id DESC LIMIT \(limit)",
-            as: PaymentRecord.self)
     }
 }
 

@@ -171,16 +171,16 @@ package enum RefundStore {
 
     /// Newest first, after a cursor; made from one moment on and before another, by their ids.
     package static func list(
-        payment: PaymentID? = nil, customer: CustomerID? = nil, status: FollowUpStatus? = nil, from: Instant? = nil,
-        to: Instant? = nil, after: RefundID?, limit: Int, in db: borrowing PostgresTransaction
+        payment: PaymentID? = nil, customer: CustomerID? = nil, status: FollowUpStatus? = nil,
+        knownAs reference: String? = nil, from: Instant? = nil, to: Instant? = nil, after: RefundID?, limit: Int, in db: borrowing PostgresTransaction
     ) throws -> [RefundRecord] {
         let since: SQL? = from.map { "id >= \(RefundID.first(at: $0))" }
         let until: SQL? = to.map { "id < \(RefundID.first(at: $0))" }
         // Written out: the partial index of what is under way serves no parameter.
         let standing: SQL? = status.map { SQL(stringLiteral: "status = '\($0.rawValue)'") }
         let matching: SQL = .matching(
-            payment.map { "payment_id = \($0)" }, customer.map { "customer_id = \($0)" }, standing, since,
-            until, after.map { "id < \($0)" })
+            payment.map { "payment_id = \($0)" }, customer.map { "customer_id = \($0)" }, standing,
+            reference.map { "provider_reference = \($0)" }, since, until, after.map { "id < \($0)" })
         return try db.query(
             "SELECT \(RefundRecord.columns) FROM refunds \(matching) ORDER BY id DESC LIMIT \(limit)",
             as: RefundRecord.self)

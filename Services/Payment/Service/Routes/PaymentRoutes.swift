@@ -1,6 +1,7 @@
 import PaymentRecords
 import BillingCore
 import HTTPKit
+import JSON
 import PaymentDomain
 import Postgres
 
@@ -35,6 +36,11 @@ struct PaymentRoutes: Sendable {
                 .enumeration(
                     "risk_decision", of: RiskVerdict.Decision.self,
                     doc: "What Fraud, or the fallback, said: with review and status succeeded, what went on marked"),
+                .string("metadata_key", max: 40, doc: "With metadata_value: only those whose metadata says so"),
+                .string("metadata_value", max: 500, doc: "With metadata_key"),
+                .string(
+                    "provider_reference", max: 255,
+                    doc: "Only what a provider knows by this name: a charge, a PaymentIntent, an order, a capture"),
                 CreatedRange.beginning, CreatedRange.end,
             ], item: PaymentResource.self
         ) { db, call, request in
@@ -42,9 +48,19 @@ struct PaymentRoutes: Sendable {
             let rows: [PaymentRecord] = try PaymentStore.list(
                 customer: call.query.id("customer_id"), invoice: call.query.id("invoice_id"),
                 subscription: call.query.id("subscription_id"), status: call.query.enumeration("status"),
-                risk: call.query.enumeration("risk_decision"), from: created.from, to: created.to,
+                risk: call.query.enumeration("risk_decision"), label: try Self.label(call.query),
+                knownAs: call.query.string("provider_reference"), from: created.from, to: created.to,
                 after: try request.cursor(), limit: request.fetchLimit, in: db)
             return request.page(try PaymentResource.settled(rows, in: db))
+        }
+    }
+
+    private static func label(_ query: QueryValues) throws -> MetadataLabel? {
+        switch (query.string("metadata_key"), query.string("metadata_value")) {
+        case (let key?, let value?): return MetadataLabel(key: key, value: value)
+        case (nil, nil): return nil
+        case (nil, _): throw Problem.invalid("metadata_key", code: FaultCode.required, "goes with metadata_value")
+        case (_, nil): throw Problem.invalid("metadata_value", code: FaultCode.required, "goes with metadata_key")
         }
     }
 

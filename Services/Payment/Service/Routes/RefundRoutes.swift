@@ -24,14 +24,16 @@ struct RefundRoutes: Sendable {
             "/v1/refunds", scope: "refunds:read", summary: "List refunds, newest first",
             filters: [
                 .id("payment_id", as: PaymentID.self), .id("customer_id", as: CustomerID.self),
-                .enumeration("status", of: FollowUpStatus.self), CreatedRange.beginning, CreatedRange.end,
+                .enumeration("status", of: FollowUpStatus.self),
+                .string("provider_reference", max: 255, doc: "Only the one that its provider knows by this name"),
+                CreatedRange.beginning, CreatedRange.end,
             ], item: RefundResource.self
         ) { db, call, request in
             let created = try CreatedRange(call.query)
             let rows: [RefundRecord] = try RefundStore.list(
                 payment: call.query.id("payment_id"), customer: call.query.id("customer_id"),
-                status: call.query.enumeration("status"), from: created.from, to: created.to,
-                after: try request.cursor(), limit: request.fetchLimit, in: db)
+                status: call.query.enumeration("status"), knownAs: call.query.string("provider_reference"),
+                from: created.from, to: created.to, after: try request.cursor(), limit: request.fetchLimit, in: db)
             return request.page(try RefundResource.settled(rows, in: db))
         }
     }
