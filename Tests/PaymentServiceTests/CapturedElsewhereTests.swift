@@ -289,6 +289,23 @@ extension PaymentWorld {
         }
     }
 
+    @Test("one that the provider looks at first outlives the release of the rest, and is booked once it is decided")
+    func pendingBesideRelease() async throws {
+        let pages = PagesProvider()
+        try await withPayments(beside: [pages]) { world in
+            let payment: PaymentRecord = try await held(world, pages)
+            pages.take(ProviderTakings(taken: [], isHeld: false, isPending: true))
+            await #expect(throws: CancelPayment.Failure.refused) { try await world.cancel(payment.id) }
+            #expect(try await world.payment(payment.id).status == .authorized)
+            #expect(try await world.published("payment.canceled.v1") == 0)
+            pages.take(ProviderTakings(taken: [Self.taken(900)], isHeld: false))
+            try await world.work.news.charge(payment.attemptID, known: nil, at: "pages")
+            let done: PaymentRecord = try await world.payment(payment.id)
+            #expect(done.status == .succeeded && done.amountCaptured == 900)
+            #expect(try await world.booked(payment.id) == ["capture"])
+        }
+    }
+
     @Test("what grows under one name is booked by what it has grown; a part of an invoice's is told to a person")
     func growing() async throws {
         let pages = PagesProvider()

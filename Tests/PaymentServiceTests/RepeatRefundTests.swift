@@ -185,6 +185,33 @@ import Testing
         }
     }
 
+    @Test("waiting for a dispute counts for no try, and what it gives back is asked for at once") func patient()
+        async throws
+    {
+        try await withPayments { world in
+            let (payment, word) = try await collected(world, Disputing.fraudulent)
+            world.provider.refuse([.refunds])
+            await world.deliver([word])
+            for _ in 0..<2 { try await world.work.sweep.pass() }
+            try await world.pass(days: 1)
+            let dispute: DisputeRecord = try #require(try await world.disputes(of: payment.id).first)
+            try await world.execute("UPDATE refunds_to_repeat SET tries = 18")
+            for _ in 0..<2 { try await tryAgain(world) }
+            let waiting: SQL = "SELECT tries FROM refunds_to_repeat WHERE next_at > now() + interval '2 days'"
+            #expect(try await world.number(waiting) == 18)
+            try await world.contest(dispute.id)
+            try await world.pass()
+            try await world.pass(hours: 1)
+            try await world.work.sweep.pass()
+            #expect(try await refunds(world) == Array(repeating: "1299|failed|invoice_voided", count: 2))
+            world.provider.refuse([])
+            try await tryAgain(world)
+            #expect(try await refunds(world).last == "1299|succeeded|invoice_voided")
+            #expect(try await world.payment(payment.id).amountRefunded == 1_299)
+            #expect(try await world.violations() == [])
+        }
+    }
+
     @Test("a refund that somebody has taken back is not asked for again", arguments: ["canceled", "CANCELLED"])
     func takenBack(code: String) async throws {
         try await withPayments { world in

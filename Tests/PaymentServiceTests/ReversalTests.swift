@@ -81,6 +81,51 @@ import Testing
         }
     }
 
+    @Test("by the charge's name is over what no refund has given back, once none is under way") func rest() async throws {
+        try await withWebhooks { hooks, world in
+            let payment: PaymentRecord = try await world.paid(world.payer(), amount: 1_000)
+            world.provider.turn(.booksAndVanishes)
+            #expect(try await world.refund(payment.id, 300).status == 202)
+            world.provider.turn(.well)
+            let told = try await Self.reversal(hooks, of: payment, 1_000, byCharge: true)
+            try await world.execute("UPDATE sandbox_refunds SET reference = \(told.taken) WHERE reference = 're_back'")
+            world.clock.advance(by: .seconds(3_600))
+            #expect(await Self.hear(told, in: world) == "tooMuch(left: 700)")
+            try await world.work.sweep.pass()
+            for _ in 0..<2 { #expect(await Self.hear(told, in: world) == "done") }
+            #expect(try await world.texts("SELECT amount::text FROM refunds ORDER BY amount") == ["300", "700"])
+            #expect(try await world.texts("SELECT amount::text FROM reversals") == ["700"])
+            #expect(try await world.payment(payment.id).amountRefunded == 1_000)
+            #expect(try await world.booked(payment.id) == ["payment", "refund", "refund"])
+        }
+    }
+
+    @Test("by a capture's name is that capture's, and over what no refund has given back of it") func ofCapture()
+        async throws
+    {
+        try await withPayments { world in
+            let payment: PaymentRecord = try await world.authorized(world.payer())
+            try await world.capture(payment.id, 400, final: false)
+            try await world.capture(payment.id, 600)
+            #expect(try await world.refund(payment.id, 100).status == 201)
+            let name: String = try await world.texts("SELECT provider_reference FROM captures WHERE amount = 400")[0]
+            try await world.execute(
+                """
+                INSERT INTO sandbox_refunds (idempotency_key, reference, charge_key, refunded_reference, amount)
+                VALUES ('page_back', \(name), \(payment.attemptID), \(name), 400)
+                """)
+            let told = ProviderRefund(
+                reference: name, taken: name, refundID: nil, amount: Money(minor: 400, currency: .usd),
+                state: .succeeded, reversedAt: PaymentWorld.start)
+            world.clock.advance(by: .seconds(3_600))
+            #expect(await Self.hear(told, in: world) == "done")
+            #expect(
+                try await world.texts("SELECT concat_ws(' ', amount, amount_refunded) FROM captures ORDER BY amount")
+                    == ["400 400", "600 0"])
+            #expect(try await world.payment(payment.id).amountRefundable == 600)
+        }
+    }
+
     @Test("waits for an inquiry to become a dispute or to end, and is a person's after a dispute that was won")
     func unclear() async throws {
         try await withWebhooks { hooks, world in

@@ -98,6 +98,13 @@ package enum CaptureStore {
         }
     }
 
+    /// What a capture has left to refund, minor units: neither refunded, nor withheld or lost by a dispute over it.
+    private static let left: SQL = """
+        (amount - amount_refunded - coalesce((
+            SELECT sum(d.amount) FROM disputes d WHERE d.payment_id = captures.payment_id AND d.capture_id = captures.id
+                AND d.status IN ('needs_response', 'under_review', 'lost')), 0)::bigint)
+        """
+
     /// The smallest capture of the payment, whose row is locked, that has the amount left to refund.
     package static func refundable(
         _ amount: Int64, of payment: PaymentID, in db: borrowing PostgresTransaction
@@ -105,8 +112,8 @@ package enum CaptureStore {
         try db.first(
             """
             SELECT id FROM captures
-            WHERE payment_id = \(payment) AND status = 'succeeded' AND amount - amount_refunded >= \(amount)
-            ORDER BY amount - amount_refunded, id LIMIT 1
+            WHERE payment_id = \(payment) AND status = 'succeeded' AND \(left) >= \(amount)
+            ORDER BY \(left), id LIMIT 1
             """
         ) { row in try row.next() }
     }
@@ -115,7 +122,7 @@ package enum CaptureStore {
     package static func mostRefundable(of payment: PaymentID, in db: borrowing PostgresTransaction) throws -> Int64 {
         try db.first(
             """
-            SELECT coalesce(max(amount - amount_refunded), 0) FROM captures
+            SELECT greatest(max(\(left)), 0) FROM captures
             WHERE payment_id = \(payment) AND status = 'succeeded'
             """
         ) { row in try row.next() } ?? 0
@@ -127,8 +134,8 @@ package enum CaptureStore {
     ) throws -> [(capture: CaptureID?, left: Int64)] {
         try db.query(
             """
-            SELECT id, amount - amount_refunded FROM captures
-            WHERE payment_id = \(payment) AND status = 'succeeded' AND amount > amount_refunded ORDER BY id
+            SELECT id, \(left) FROM captures
+            WHERE payment_id = \(payment) AND status = 'succeeded' AND \(left) > 0 ORDER BY id
             """
         ) { row in (capture: try row.next(), left: try row.next()) }
     }

@@ -63,8 +63,18 @@ package enum RefundRepeats {
             """)
     }
 
+    /// Has a payment, whose row is locked and which a dispute has given money back to, looked at now.
+    package static func resume(_ payment: PaymentID, in db: borrowing PostgresTransaction) throws {
+        try db.enqueue(
+            """
+            UPDATE refunds_to_repeat SET next_at = least(next_at, now())
+            WHERE payment_id = \(payment) AND next_at <> 'infinity'
+            """)
+    }
+
     /// Stores the refunds of payments that are due; nobody else does before their next time. One that another refund of is
-    /// under way, or whose money a dispute holds, is looked at again; one with nothing left to give back is done.
+    /// under way, or whose money disputes have, is looked at again, which counts for no try; one with nothing left to give
+    /// back is done.
     /// - Returns: The refunds; they are to be made.
     package static func begin(
         limit: Int, at now: Instant, in db: borrowing PostgresTransaction
@@ -93,11 +103,16 @@ package enum RefundRepeats {
             try db.enqueue("DELETE FROM refunds_to_repeat WHERE payment_id = \(id)")
             return []
         }
+        guard !waiting.isUnderWay, payment.amountRefundable > 0 else {
+            // What a dispute gives back is looked at then: see `resume`.
+            let pause: SQL = waiting.isUnderWay ? "interval '15 minutes'" : "interval '30 days'"
+            try db.enqueue("UPDATE refunds_to_repeat SET next_at = now() + \(pause) WHERE payment_id = \(id)")
+            return []
+        }
         try db.enqueue(
             """
             UPDATE refunds_to_repeat SET tries = tries + 1, next_at = now() + \(wait) WHERE payment_id = \(id)
             """)
-        guard !waiting.isUnderWay else { return [] }
         return try RefundStore.reserveRest(of: payment, reason: waiting.reason, at: now, in: db)
     }
 }

@@ -44,6 +44,20 @@ package enum DisputeStore {
             """)
     }
 
+    /// Notes which capture a dispute, whose payment's row is locked, is over: the only one that the provider knows by what is
+    /// disputed. What else was captured can be refunded all the same.
+    static func noteCapture(
+        named taken: String, for dispute: DisputeRecord, in db: borrowing PostgresTransaction
+    ) throws {
+        try db.enqueue(
+            """
+            UPDATE disputes SET capture_id = (
+                SELECT min(c.id) FROM captures c WHERE c.payment_id = disputes.payment_id AND c.status = 'succeeded'
+                    AND c.provider_reference = \(taken) HAVING count(*) = 1)
+            WHERE id = \(dispute.id)
+            """)
+    }
+
     /// Keeps evidence that is not handed in yet.
     package static func keep(
         _ evidence: DisputeEvidence, for id: DisputeID, in db: borrowing PostgresTransaction

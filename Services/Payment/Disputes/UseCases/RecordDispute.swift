@@ -56,6 +56,7 @@ package enum RecordDispute {
         let dispute: DisputeRecord = Self.dispute(
             told, standing, steps: parts.count + 1, of: payment, known: known, from: provider, at: now)
         try DisputeStore.save(dispute, in: db)
+        try DisputeStore.noteCapture(named: told.taken, for: dispute, in: db)
         for part in parts { try BounceRefund.undo(part.reversal.refund, code: "disputed", at: now, in: db) }
         try book(dispute, parts, after: known?.standing, of: payment, at: now, in: db)
         try Outbox.append(DisputeEvents.of(dispute, after: known?.standing, of: payment, at: now), in: db)
@@ -141,6 +142,7 @@ package enum RecordDispute {
     ) throws {
         let taken: Int64 = dispute.standing.amountTaken - (before?.amountTaken ?? 0)
         try DisputeStore.take(taken, from: payment.id, in: db)
+        if taken < 0 { try RefundRepeats.resume(payment.id, in: db) }
         try DisputeStore.noteWithdrawn(dispute.standing.withdrawn(after: before), for: dispute.id, in: db)
         let number: Int = dispute.changes - parts.count
         let path: [DisputeStanding] = TakeOverReversals.path(parts, from: before, to: dispute.standing)

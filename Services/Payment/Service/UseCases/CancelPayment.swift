@@ -78,7 +78,8 @@ package struct CancelPayment: Sendable {
     }
 
     /// Asks the provider to release what it holds and records its word; harmless to repeat. It is asked what was captured, too:
-    /// somebody may have had that done there. One that refuses is asked what it holds: nothing is concluded from the refusal.
+    /// somebody may have had that done there. One that refuses is asked what it holds: nothing is concluded from the refusal,
+    /// nor from a release while the provider still looks at a capture.
     /// - Throws: ``ProviderFault`` while the provider's word is not known, or makes no end.
     package func finish(_ id: PaymentID) async throws {
         let read: (payment: PaymentRecord, charge: ProviderReference?)? = try await pool.transaction(readOnly: true) {
@@ -99,17 +100,20 @@ package struct CancelPayment: Sendable {
                 try await provider.takings(of: charge.reference)
             } else { nil }
         let isReleased: Bool
-        if answer == .released || !wasHeld {
+        let isPending: Bool = told?.isPending == true
+        if isPending {
+            isReleased = false
+        } else if answer == .released || !wasHeld {
             isReleased = answer == .released
         } else if let told {
-            isReleased = !told.isHeld && !told.isPending
+            isReleased = !told.isHeld
         } else {
             isReleased = try await provider.holds(charge.reference) == false
         }
         let isOver: Bool = try await record(isReleased, told, read.payment)
         guard isOver else {
             let fault = ProviderFault.unusable("a hold that is over is not released: \(answer)")
-            ProviderAlarms.shared.note(fault, of: charge.provider, on: .release)
+            if !isPending { ProviderAlarms.shared.note(fault, of: charge.provider, on: .release) }
             throw fault
         }
     }

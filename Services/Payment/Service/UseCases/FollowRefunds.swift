@@ -140,18 +140,44 @@ struct FollowRefunds: Sendable {
         guard told.amount.currency == payment.amount.currency, told.amount.isPositive else {
             throw Refusal.park(reason: "the refund \(told.reference) of \(payment.id) is over \(told.amount)")
         }
-        // Whatever a dispute has taken: the provider says that this money has gone, too.
-        let left: Int64 = payment.amountCaptured - payment.amountRefunded
-        guard told.amount.minor <= left else { throw NotYet.tooMuch(left: left) }
+        let amount: Int64 = try Self.amount(of: told, payment, in: db)
         let refund = RefundID.new(at: now)
         try RefundStore.reserve(
-            refund, told.amount.minor, of: payment, capture: try Self.capture(of: told, payment, in: db),
-            reason: Self.reason,
-            at: now, in: db)
+            refund, amount, of: payment, capture: try Self.capture(of: told, amount, payment, in: db),
+            reason: Self.reason, at: now, in: db)
         _ = try self.refund.book(refund, reference: told.reference, at: now, in: db)
-        if let reversal = Reversal(heard, of: payment.id, at: provider) {
+        let booked = Money(minor: amount, currency: told.amount.currency)
+        if let reversal = Reversal(heard, over: booked, of: payment.id, at: provider) {
             try ReversalStore.insert(reversal, as: refund, in: db)
         }
+    }
+
+    /// What went back, minor units. A reversal that goes by the charge's or the capture's name is told as over all of it: what
+    /// was refunded before is booked, so the rest is meant, once nothing of it is under way.
+    /// - Throws: ``NotYet`` where that much is not left.
+    private static func amount(
+        of told: ProviderRefund, _ payment: PaymentRecord, in db: borrowing PostgresTransaction
+    ) throws -> Int64 {
+        // Whatever a dispute has taken: the provider says that this money has gone, too.
+        let left: Int64 = payment.amountCaptured - payment.amountRefunded
+        guard told.reference == told.taken else {
+            guard told.amount.minor <= left else { throw NotYet.tooMuch(left: left) }
+            return told.amount.minor
+        }
+        let ofCapture: Int64? = try db.first(
+            """
+            SELECT amount - amount_refunded FROM captures
+            WHERE payment_id = \(payment.id) AND status = 'succeeded' AND provider_reference = \(told.taken)
+            ORDER BY 1 DESC LIMIT 1
+            """
+        ) { row in try row.next() }
+        let rest: Int64 = min(left, ofCapture ?? left)
+        if told.amount.minor <= rest { return told.amount.minor }
+        let isUnderWay: Bool? = try db.first(
+            "SELECT EXISTS (SELECT 1 FROM refunds WHERE payment_id = \(payment.id) AND status = 'processing')"
+        ) { row in try row.next() }
+        guard rest > 0, isUnderWay != true else { throw NotYet.tooMuch(left: rest) }
+        return rest
     }
 
     private static func payment(
@@ -163,13 +189,13 @@ struct FollowRefunds: Sendable {
     /// The capture it gives back from, the one it names before others; `nil` where the charge captured at once, and where
     /// the provider gave back from several captures.
     private static func capture(
-        of told: ProviderRefund, _ payment: PaymentRecord, in db: borrowing PostgresTransaction
+        of told: ProviderRefund, _ amount: Int64, _ payment: PaymentRecord, in db: borrowing PostgresTransaction
     ) throws -> CaptureID? {
         guard payment.captureMethod == .manual else { return nil }
         return try db.first(
             """
             SELECT id FROM captures WHERE payment_id = \(payment.id) AND status = 'succeeded'
-                AND amount - amount_refunded >= \(told.amount.minor)
+                AND amount - amount_refunded >= \(amount)
             ORDER BY provider_reference = \(told.taken) DESC, amount - amount_refunded, id LIMIT 1
             """
         ) { row in try row.next() }
@@ -178,10 +204,13 @@ struct FollowRefunds: Sendable {
 
 extension Reversal {
     /// What is told of money that the provider took back; `nil` for a refund that somebody made.
-    fileprivate init?(_ told: ProviderRefund, of payment: PaymentID, at provider: String) {
+    /// - Parameter booked: What it is booked over; what is told when left out.
+    fileprivate init?(
+        _ told: ProviderRefund, over booked: Money? = nil, of payment: PaymentID, at provider: String
+    ) {
         guard let at: Instant = told.reversedAt else { return nil }
         self.init(
-            provider: provider, reference: told.reference, payment: payment, amount: told.amount, toldAt: at,
+            provider: provider, reference: told.reference, payment: payment, amount: booked ?? told.amount, toldAt: at,
             isOfCharge: told.reference == told.taken)
     }
 }
