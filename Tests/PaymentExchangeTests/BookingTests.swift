@@ -87,6 +87,31 @@ import Testing
         }
     }
 
+    @Test("what a provider keeps for converting is foreseen: a capture that is settled so books neither gain nor loss")
+    func spread() async throws {
+        try await withExchange { world in
+            try await world.give("1.25", .gbp, .usd)
+            let policy = SettlementPolicy(["stripe": .usd], spreads: ["stripe": 200, "paypal": 300])
+            let payment: PaymentID = try await world.payment(Money(minor: 10_000, currency: .gbp))
+            _ = try await world.book(.capture, Self.movement(payment, 10_000, "cap_1"), policy)
+            #expect(try await world.number("SELECT settlement_amount FROM payments") == 12_250)
+            #expect(try await world.number("SELECT spread_basis_points::bigint FROM exchange_movements") == 200)
+            let difference: [Posting] = try await world.settle(Self.settlement(payment, 10_000, 12_250, "cap_1"))
+            #expect(difference.isEmpty)
+            let settled: [String: Int64] = try await world.balances()
+            #expect(settled["assets:provider:stripe USD"] == 12_250)
+            #expect(settled["expense:exchange_loss USD", default: 0] == 0)
+            #expect(settled["income:exchange_gain USD", default: 0] == 0)
+            // Nothing more is kept of what goes back.
+            _ = try await world.book(.refund, Self.movement(payment, 10_000, "re_1"), policy)
+            let balances: [String: Int64] = try await world.balances()
+            #expect(balances["\(Self.position) GBP"] == 0 && balances["\(Self.position) USD"] == 0)
+            #expect(balances["assets:provider:stripe USD"] == -250)
+            #expect(balances["expense:exchange_loss USD"] == 250)
+            #expect(try await world.database.transaction { db in try ExchangeChecks.violations(in: db) }.isEmpty)
+        }
+    }
+
     @Test(
         "a refund that failed leaves the books as they were before it, its settlement included",
         arguments: [false, true])

@@ -123,7 +123,23 @@ import Testing
             #"{"reason":"r","occurred_at":"1999-12-31T23:59:59Z","lines":[{"account":"a","amount":5,"currency":"USD"}]}"#,
             ["occurred_at too_early", "lines too_few"]
         ),
+        // Two balances at one provider, and one at each of two.
+        (
+            #"{"reason":"r","lines":[{"account":"assets:provider:a","amount":-5,"currency":"EUR"},{"account":"assets:exchange_position","amount":5,"currency":"EUR"},{"account":"assets:provider:a","amount":6,"currency":"USD"},{"account":"assets:exchange_position","amount":-6,"currency":"USD"}]}"#,
+            ["lines conflicting_fields"]
+        ),
+        (
+            #"{"reason":"r","lines":[{"account":"assets:provider:a","amount":-5,"currency":"USD"},{"account":"assets:provider:b","amount":5,"currency":"USD"}]}"#,
+            ["lines conflicting_fields"]
+        ),
     ]
+
+    @Test("one balance at a provider may be on several lines") func severalLines() throws {
+        let text =
+            #"{"reason":"r","lines":[{"account":"assets:provider:a","amount":-5,"currency":"USD"},{"account":"assets:provider:a","amount":-6,"currency":"USD"},{"account":"assets:exchange_position","amount":11,"currency":"USD"}]}"#
+        let json: JSONValue = try parseJSON(text)
+        #expect(throws: Never.self) { try decode(AdjustmentInput.self, from: json) }
+    }
 
     @Test("every fault of an adjustment is named, and nothing is booked", arguments: faulty.indices)
     func faults(index: Int) throws {

@@ -112,4 +112,24 @@ import Testing
             ])
         _ = try SettlementPolicy(tunables: ["payment.settlement_currency.stripe": "USD"])
     }
+
+    @Test("a spread is a part of less than the whole, of a provider that converts")
+    func configuredSpread() throws {
+        let name = "payment.exchange_spread_basis_points."
+        let error = #expect(throws: ServiceConfiguration.Invalid.self) {
+            try SettlementPolicy(tunables: [
+                "payment.settlement_currency.stripe": "USD", "\(name)paypal": "200", "\(name)sandbox": "-1",
+                "\(name)stripe": "10000",
+            ])
+        }
+        #expect(
+            error?.faults == [
+                "\(name)paypal needs payment.settlement_currency.paypal",
+                "\(name)sandbox must be a whole number from 0 to 9999",
+                "\(name)stripe must be a whole number from 0 to 9999",
+            ])
+        _ = try SettlementPolicy(tunables: [
+            "payment.settlement_currency.stripe": "USD", "\(name)stripe": "200", "\(name)paypal": "0",
+        ])
+    }
 }

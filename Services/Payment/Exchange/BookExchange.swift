@@ -22,8 +22,10 @@ package struct BookExchange: Sendable {
         var exchanged: [ExchangedMovement] = []
         var entries: [[Posting]] = []
         for capture in captures {
+            let spread: Int = policy.spread(at: capture.provider)
             guard let target: Currency = policy.target(of: capture.amount, at: capture.provider),
-                let (booked, rate) = try rates.exchange(capture.amount, to: target, in: db), booked.isPositive
+                let (booked, rate) = try rates.exchange(capture.amount, to: target, less: spread, in: db),
+                booked.isPositive
             else {
                 entries.append(try Ledger.capture(capture.amount, provider: capture.provider))
                 continue
@@ -32,14 +34,15 @@ package struct BookExchange: Sendable {
             exchanged.append(
                 ExchangedMovement(
                     reference: capture.reference, paymentID: capture.paymentID, amount: capture.amount,
-                    settlement: booked, position: booked, rateID: rate))
+                    settlement: booked, position: booked, rateID: rate, spreadBasisPoints: spread))
         }
         try MovementStore.insert(exchanged, at: now, in: db)
         return entries
     }
 
     /// The lines of a refund, and its record. It leaves the exchange account at the value its payment's captures came in
-    /// at, to the last unit; what was not exchanged on the way in is not on the way out either.
+    /// at, to the last unit; what was not exchanged on the way in is not on the way out either. What the provider will take
+    /// is foreseen by the rate itself: its spread was kept of what came in.
     /// - Parameter refund: Of a payment whose row is locked.
     package func refund(
         _ refund: ExchangeMovement, at now: Instant, in db: borrowing PostgresTransaction
@@ -49,7 +52,8 @@ package struct BookExchange: Sendable {
             return try Ledger.refund(refund.amount, provider: refund.provider)
         }
         var rates = RateCache(rates: policy.rates, now: now)
-        let found: (worth: Money, rate: ExchangeRateID)? = try rates.exchange(exchanged, to: part.currency, in: db)
+        let found: (worth: Money, rate: ExchangeRateID)? = try rates.exchange(
+            exchanged, to: part.currency, less: 0, in: db)
         let expected: Money = found?.worth ?? part
         try MovementStore.insert(
             [
@@ -103,13 +107,16 @@ private struct RateCache {
     }
 
     /// What an amount comes to, and by which rate.
+    /// - Parameter spread: Hundredths of a percent that the provider keeps of it.
     /// - Returns: `nil` when no rate is in force, or it makes more of the amount than any line of a provider has.
     mutating func exchange(
-        _ amount: Money, to: Currency, in db: borrowing PostgresTransaction
+        _ amount: Money, to: Currency, less spread: Int, in db: borrowing PostgresTransaction
     ) throws -> (worth: Money, rate: ExchangeRateID)? {
         guard let found = try find(from: amount.currency, to: to, in: db) else { return nil }
         do {
-            let worth: Money = try found.rate.convert(amount, rounding: .halfEven).received
+            let worth: Money = try found.rate.convert(
+                amount, spreadBasisPoints: -spread, rounding: .halfEven
+            ).received
             guard worth.minor <= SettlementLine.largestAmount else { return nil }
             return (worth: worth, rate: found.id)
         } catch ExchangeError.amount(.overflow) {

@@ -30,12 +30,14 @@ struct ExchangedMovement: Sendable, Equatable {
     /// What was booked on the exchange account; of what was taken back or came again, its part of what the captures came to.
     let position: Money
     let rateID: ExchangeRateID?
+    /// By how many hundredths of a percent less than the rate's the booked amount is.
+    let spreadBasisPoints: Int
     /// What the provider made of it in the end; `nil` while that is not known.
     var settled: Money?
 
     init(
         reference: String, paymentID: PaymentID, amount: Money, isReturn: Bool = false, settlement: Money,
-        position: Money, rateID: ExchangeRateID?
+        position: Money, rateID: ExchangeRateID?, spreadBasisPoints: Int = 0
     ) {
         self.reference = reference
         self.paymentID = paymentID
@@ -44,6 +46,7 @@ struct ExchangedMovement: Sendable, Equatable {
         self.settlement = settlement
         self.position = position
         self.rateID = rateID
+        self.spreadBasisPoints = spreadBasisPoints
     }
 }
 
@@ -55,7 +58,7 @@ extension ExchangedMovement {
 extension ExchangedMovement: PostgresRecord {
     static let columns: SQL = """
         m.reference, m.payment_id, m.amount, m.currency, m.returned, m.settlement_amount, m.position_amount, \
-        m.settled_amount, m.settlement_currency, m.exchange_rate_id
+        m.settled_amount, m.settlement_currency, m.exchange_rate_id, m.spread_basis_points
         """
 
     init(row: inout PostgresRow) throws {
@@ -69,6 +72,7 @@ extension ExchangedMovement: PostgresRecord {
         position = Money(minor: part, currency: currency)
         settled = end.map { Money(minor: $0, currency: currency) }
         rateID = try row.next()
+        spreadBasisPoints = try row.next()
     }
 }
 
@@ -83,13 +87,14 @@ enum MovementStore {
             """
             WITH m AS (
                 INSERT INTO exchange_movements (reference, payment_id, amount, currency, returned, settlement_amount,
-                    settlement_currency, position_amount, exchange_rate_id, created_at)
+                    settlement_currency, position_amount, exchange_rate_id, spread_basis_points, created_at)
                 SELECT n.*, \(now) FROM unnest(\(movements.map(\.reference))::text[],
                     \(movements.map(\.paymentID.rawValue))::text[], \(movements.map(\.amount.minor))::bigint[],
                     \(movements.map(\.amount.currency.code))::text[], \(movements.map(\.isReturn))::boolean[],
                     \(movements.map(\.settlement.minor))::bigint[],
                     \(movements.map(\.settlement.currency.code))::text[], \(movements.map(\.position.minor))::bigint[],
-                    \(movements.map { $0.rateID?.rawValue })::text[]) AS n
+                    \(movements.map { $0.rateID?.rawValue })::text[],
+                    \(movements.map(\.spreadBasisPoints))::integer[]) AS n
                 RETURNING payment_id, amount, returned, settlement_amount, settlement_currency, exchange_rate_id)
             UPDATE payments p SET settlement_amount = coalesce(p.settlement_amount, 0) + c.amount,
                 settlement_currency = c.currency, exchange_rate_id = coalesce(c.rate, p.exchange_rate_id)

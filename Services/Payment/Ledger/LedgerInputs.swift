@@ -1,5 +1,6 @@
 import BillingCore
 package import JSON
+import PaymentDomain
 
 /// `POST /v1/ledger/adjustments`.
 package struct AdjustmentInput: JSONInput {
@@ -24,6 +25,13 @@ package struct AdjustmentInput: JSONInput {
         for line in lines { sums[line.amount.currency, default: 0] += Int128(line.amount.minor) }
         for (currency, sum) in sums.sorted(by: { $0.key.code < $1.key.code }) where sum != 0 {
             f.refuse("lines", code: "unbalanced", message: "sum to \(sum) in \(currency.code) and not to zero")
+        }
+        // One line of one provider confirms an entry: of what is beside it nobody would hear.
+        let atProviders: [AdjustmentLine] = lines.filter { $0.account.hasPrefix(Ledger.providerBalance("")) }
+        if Set(atProviders.map { [$0.account, $0.amount.currency.code] }).count > 1 {
+            f.refuse(
+                "lines", code: "conflicting_fields",
+                message: "are on more than one balance at providers: book each by an adjustment of its own")
         }
     }
 }

@@ -40,6 +40,23 @@ import Testing
         }
     }
 
+    @Test("what goes back of a settlement is told as given back after another one has paid the plan off")
+    func settledAgain() async throws {
+        try await withInstalments { world in
+            let plan: InstalmentPlanID = try await world.running(
+                await world.payments.payer(), "pay_in_4", 40_000)
+            _ = try await world.settle(plan)
+            _ = try await Self.take(10_000, in: world)
+            try await world.rest()
+            _ = try await world.settle(plan)
+            try await world.rest()
+            let after: JSONValue = try await world.read(plan)
+            #expect(after["status"]?.stringValue == "settled")
+            #expect(after.int("amount_overpaid") == 10_000 && after.int("amount_refunded") == 10_000)
+            #expect(try await world.violations().isEmpty)
+        }
+    }
+
     @Test("a first part that is paid in part lets the plan go on: the others are charged on their days")
     func first() async throws {
         try await withInstalments { world in

@@ -16,6 +16,8 @@ package struct PlanRecord: Sendable {
     var parts: [PlanPart]
     /// The last settlement.
     var settlement: SettlementRecord?
+    /// What was given back of the payments of all its settlements, refunds under way included; minor units.
+    var settlementsRefunded: Int64 = 0
     /// What came in beyond what was owed, minor units; it is given back.
     var overpaid: Int64
     /// The payment whose outcome is waited for.
@@ -67,7 +69,7 @@ package struct PlanRecord: Sendable {
 
     /// What was given back of its payments, refunds under way included.
     var refunded: Int64 {
-        parts.reduce(settlement?.payment?.amountRefunded ?? 0) { $0 + ($1.payment?.amountRefunded ?? 0) }
+        parts.reduce(settlementsRefunded) { $0 + ($1.payment?.amountRefunded ?? 0) }
     }
 }
 

@@ -52,8 +52,8 @@ struct PlanRow: PostgresRecord {
         return PlanRecord(
             id: id, customerID: customerID, methodID: methodID, termsName: terms.name, dunning: terms.dunning,
             status: status, plan: plan, parts: parts.map(\.part), settlement: settlement?.record(currency),
-            overpaid: overpaid, awaited: awaited, nextStepAt: nextStepAt, entries: entries, description: description,
-            metadata: metadata,
+            settlementsRefunded: settlement?.refundedOfAll ?? 0, overpaid: overpaid, awaited: awaited,
+            nextStepAt: nextStepAt, entries: entries, description: description, metadata: metadata,
             createdAt: createdAt)
     }
 }
@@ -141,6 +141,8 @@ struct SettlementRow: PostgresRecord {
     private let rounding: Int64
     private let status: FollowUpStatus
     private let payment: PartPayment?
+    /// Of the payments of all settlements of the plan, minor units.
+    let refundedOfAll: Int64
 
     init(row: inout PostgresRow) throws {
         planID = try row.next()
@@ -150,6 +152,7 @@ struct SettlementRow: PostgresRecord {
         rounding = try row.next()
         status = try row.nextCase()
         payment = try PartPayment.read(&row)
+        refundedOfAll = try row.next()
     }
 
     func record(_ currency: Currency) -> SettlementRecord {

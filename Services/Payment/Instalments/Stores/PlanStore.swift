@@ -107,7 +107,7 @@ package enum PlanStore {
         let settlements: [SettlementRow] = try db.query(
             """
             SELECT DISTINCT ON (s.plan_id) s.plan_id, s.id, s.amount, s.rebate, s.rounding, s.status, y.id, y.status,
-                y.amount_refunded
+                y.amount_refunded, (coalesce(sum(y.amount_refunded) OVER (PARTITION BY s.plan_id), 0))::bigint
             FROM instalment_settlements s LEFT JOIN payments y ON y.instalment_id = s.id
             WHERE s.plan_id = ANY(\(ids)::text[]) ORDER BY s.plan_id, s.id DESC
             """, as: SettlementRow.self)

@@ -46,6 +46,7 @@ enum SettlementBookingStore {
                 WHERE n.payment_id = e.payment_id AND e.kind NOT IN ('payment', 'capture')) AS t ON true
             WHERE NOT EXISTS (SELECT 1 FROM settlement_entries s WHERE s.entry_id = e.id OFFSET 0)
                 AND NOT EXISTS (SELECT 1 FROM reconciliation_cases k WHERE k.entry_id = e.id
+                    AND k.provider = \(provider) AND k.currency = l.currency
                     AND k.reason = 'not_at_provider' AND k.state = 'written_off' OFFSET 0)
                 AND NOT EXISTS (SELECT 1 FROM reversals v WHERE v.refund_id = r.id AND v.dispute_id IS NOT NULL OFFSET 0)
                 AND e.kind <> ALL(\(madeFromLines.map(\.rawValue))::text[])
@@ -150,7 +151,8 @@ enum SettlementBookingStore {
             \(movements(
                 provider, "SELECT * FROM journal_entries WHERE occurred_at >= \(from) AND occurred_at < \(to)"))
                 AND NOT EXISTS (SELECT 1 FROM reconciliation_cases k
-                    WHERE k.entry_id = e.id AND k.reason = 'not_at_provider')
+                    WHERE k.entry_id = e.id AND k.reason = 'not_at_provider' AND k.provider = \(provider)
+                        AND k.currency = l.currency)
             ORDER BY e.occurred_at, e.id LIMIT \(limit)
             """, read)
     }

@@ -1,4 +1,5 @@
 import BillingCore
+import PaymentContract
 import PaymentDomain
 import PaymentExchange
 import PaymentRecords
@@ -58,9 +59,18 @@ struct RecordSettlements {
                 try Ledger.payoutFailure(line.gross, provider: provider, arrived: arrived))
             results.append((line.id, .matched, .bookedFromLine))
             try addFee(of: line, payment: nil)
+            alarm(of: line, in: db)
         }
         try openCases(for: waiting, found.outcome, in: db)
         try write(in: db)
+    }
+
+    /// Has a person look at a payout that came back: the provider may pay out nothing more until the account is mended there.
+    private func alarm(of failure: SettlementLine, in db: borrowing PostgresTransaction) {
+        let provider: String = provider
+        let payout: String = failure.references.source ?? failure.id
+        let fault = ProviderFault.unusable("payout \(payout) has failed: \(failure.gross) came back")
+        db.onCommit { ProviderAlarms.shared.note(fault, of: provider, on: .settlement, isSingular: true) }
     }
 
     private mutating func write(in db: borrowing PostgresTransaction) throws {
