@@ -48,6 +48,49 @@ import Testing
         }
     }
 
+    @Test("without rules the others that keep the card follow its own provider, and each attempt says what decided")
+    func noRules() async throws {
+        try await withRouting { world in
+            let payment: PaymentRecord = try await world.approved(world.payer())[0]
+            #expect(try await world.routed([payment]).isEmpty)
+            let second: FollowingAttempt? = try await world.ended(payment.id, RoutingWorld.declined("do_not_honor"))
+            #expect(second?.route.provider == "sandbox_b" && second?.route.token == "tok_sandbox_b_success")
+            let third: FollowingAttempt? = try await world.ended(payment.id, RoutingWorld.declined("processing_error"))
+            #expect(third?.route.provider == "sandbox_c")
+            #expect(try await world.ended(payment.id, RoutingWorld.declined("do_not_honor")) == nil)
+            #expect(
+                try await world.attempts(payment.id) == [
+                    "1 sandbox failed do_not_honor", "2 sandbox_b failed processing_error", "3 sandbox_c started",
+                ])
+            #expect(try await world.stopped(payment.id) == "exhausted")
+            let decided: [String] = try await world.texts(
+                "SELECT concat_ws(' ', routing->>'version', routing->>'ordered_by') FROM payment_attempts ORDER BY number")
+            #expect(decided == Array(repeating: "0 no rules: the method's own provider first", count: 3))
+        }
+    }
+
+    @Test("without rules an attempt goes on although its own provider was taken out since; a hard decline does not")
+    func noRulesSince() async throws {
+        try await withRouting { world in
+            let payer = try await world.payer()
+            let payment: PaymentRecord = try await world.approved(payer)[0]
+            _ = try await world.routed([payment])
+            for name in ["sandbox", "sandbox_b"] {
+                try await world.execute(
+                    """
+                    INSERT INTO providers_down (provider, since, taken_out_by)
+                    VALUES (\(name), \(RoutingWorld.start), 'key_test')
+                    """)
+            }
+            try await world.book.refresh(world.database)
+            let next: FollowingAttempt? = try await world.ended(payment.id, RoutingWorld.declined("do_not_honor"))
+            #expect(next?.route.provider == "sandbox_c")
+            let other: PaymentRecord = try await world.approved(payer)[0]
+            #expect(try await world.ended(other.id, RoutingWorld.declined("expired_card")) == nil)
+            #expect(try await world.stopped(other.id) == "hard")
+        }
+    }
+
     /// How a first attempt ends, and why nothing follows.
     private static let ends: [(EndedAttempt.End, String)] = [
         (RoutingWorld.declined("expired_card"), "hard"), (RoutingWorld.declined("stolen_card"), "hard"),
@@ -145,12 +188,14 @@ import Testing
         }
     }
 
-    @Test("a payment that is not processing, was not routed, or is not owed any more is left alone") func others()
+    @Test("a payment that is not processing, whose card one provider alone keeps, or that is not owed is left alone")
+    func others()
         async throws
     {
         try await withRouting { world in
-            let plain: PaymentRecord = try await world.approved(world.payer())[0]
+            let plain: PaymentRecord = try await world.approved(world.payer([]))[0]
             #expect(try await world.ended(plain.id, RoutingWorld.declined("do_not_honor")) == nil)
+            #expect(try await world.texts("SELECT id FROM payment_attempts WHERE routing IS NOT NULL").isEmpty)
             let routed: PaymentRecord = try await routed(world)
             try await world.execute("UPDATE payments SET status = 'succeeded' WHERE id = \(routed.id)")
             #expect(try await world.ended(routed.id, RoutingWorld.declined("do_not_honor")) == nil)

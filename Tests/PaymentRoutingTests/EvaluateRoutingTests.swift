@@ -43,15 +43,19 @@ import Testing
         }
     }
 
-    @Test("without rules there is nothing to explain: a stored method goes to its own provider")
+    @Test("without rules a stored method goes to its own provider, and on to those that keep it, if any; it says so")
     func noRules() async throws {
         try await withRouting { world in
-            let payer = try await world.payer()
-            let answer: JSONValue = try await evaluate(
-                world, #"{"amount":5000,"currency":"EUR","payment_method_id":"\#(payer.method.id)"}"#)
-            #expect(answer["provider"]?.stringValue == "sandbox")
-            #expect(answer["needs_token"]?.boolValue == false)
-            #expect(answer["routing"] == .null)
+            for (others, cascade) in [([], nil), (["sandbox_c"], ["sandbox", "sandbox_c"])] as [([String], [String]?)] {
+                let payer = try await world.payer(others)
+                let answer: JSONValue = try await evaluate(
+                    world, #"{"amount":5000,"currency":"EUR","payment_method_id":"\#(payer.method.id)"}"#)
+                #expect(answer["provider"]?.stringValue == "sandbox")
+                #expect(answer["needs_token"]?.boolValue == false)
+                #expect(answer["routing"]?["cascade"]?.arrayValue?.compactMap(\.stringValue) == cascade)
+                let decided: String? = answer["routing"]?["ordered_by"]?.stringValue
+                #expect(decided == (cascade == nil ? nil : "no rules: the method's own provider first"))
+            }
         }
     }
 

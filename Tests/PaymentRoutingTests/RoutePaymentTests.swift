@@ -9,7 +9,8 @@ import Postgres
 import Testing
 
 @Suite("Routing stored payments") struct RoutePaymentTests {
-    @Test("without rules nothing is decided and nothing is stored") func noRules() async throws {
+    @Test("without rules nothing is decided and nothing is stored while the method's own provider is well")
+    func noRules() async throws {
         try await withRouting { world in
             let payment: PaymentRecord = try await world.approved(world.payer())[0]
             #expect(try await world.routed([payment]).isEmpty)
@@ -111,6 +112,71 @@ import Testing
             try await world.execute("DELETE FROM providers_down")
             try await world.book.refresh(world.database)
             #expect(try await world.routed(world.approved(payer)[0]) == "sandbox_b")
+        }
+    }
+
+    /// What stands with the one attempt that was decided about.
+    private func decided(_ world: RoutingWorld) async throws -> JSONValue {
+        let found: [String] = try await world.texts(
+            "SELECT routing::text FROM payment_attempts WHERE routing IS NOT NULL")
+        #expect(found.count == 1)
+        return try parseJSON(found.first ?? "null")
+    }
+
+    @Test("without rules a card that others keep goes to them while its own provider is taken out, and it is said why")
+    func downWithoutRules() async throws {
+        try await withRouting { world in
+            let payer = try await world.payer()
+            let alone = try await world.payer([])
+            try await takeOut("sandbox", of: world)
+            try await world.book.refresh(world.database)
+            #expect(try await world.routed(world.approved(payer)[0]) == "sandbox_b")
+            #expect(try await world.routed(world.approved(alone)).isEmpty)
+            let why: JSONValue = try await decided(world)
+            #expect(why["version"]?.intValue == 0)
+            #expect(why["ordered_by"]?.stringValue == "no rules: the method's own provider first")
+            #expect(why["cascade"]?.arrayValue?.map(\.stringValue) == ["sandbox_b", "sandbox_c"])
+            let reasons: [String?] = (why["candidates"]?.arrayValue ?? []).map { $0["reason"]?.stringValue }
+            #expect(reasons == ["taken out by an operator", "listed at place 2", "listed at place 3"])
+            try await world.execute("DELETE FROM providers_down")
+            try await world.book.refresh(world.database)
+            #expect(try await world.routed(world.approved(payer)).isEmpty)
+        }
+    }
+
+    @Test("without rules an open circuit sends a card to the others that keep it; where none is left it stays")
+    func openWithoutRules() async throws {
+        try await withRouting { world in
+            let payer = try await world.payer(["sandbox_c"])
+            for name in ["sandbox", "sandbox_c"] {
+                let away = ScriptedAcquirer(name) { _ throws(ProviderFault) in throw .timedOut }
+                let guarded = GuardedProvider(away, health: world.health, timeout: .seconds(30))
+                for _ in 0..<20 {
+                    let request = ChargeRequest(
+                        idempotencyKey: .new(at: RoutingWorld.start), paymentID: .new(at: RoutingWorld.start),
+                        source: .stored(token: "tok", providerCustomer: nil), amount: Money(minor: 100, currency: .eur))
+                    await #expect(throws: ProviderFault.timedOut) { try await guarded.charge(request) }
+                }
+                let next: String = try await world.routed(world.approved(payer)[0])
+                #expect(next == (name == "sandbox" ? "sandbox_c" : "sandbox"))
+            }
+        }
+    }
+
+    @Test("a page goes to a provider that is not taken out where one can do it, and to one that is where none can")
+    func pages() async throws {
+        try await withRouting { world in
+            let book: RoutingBook = world.book
+            let providers = PaymentProviders(
+                guarding: [ScriptedAcquirer("sandbox"), ScriptedAcquirer("sandbox_b")], as: book.catalogue,
+                health: world.health, isTakenOut: { book.isTakenOut($0) })
+            let wish = ProviderCapabilities.Wish(type: "card", currency: "EUR")
+            #expect(providers.first(that: wish)?.name == "sandbox")
+            for (taken, asked) in [("sandbox", "sandbox_b"), ("sandbox_b", "sandbox")] {
+                try await takeOut(taken, of: world)
+                try await world.book.refresh(world.database)
+                #expect(providers.first(that: wish)?.name == asked)
+            }
         }
     }
 

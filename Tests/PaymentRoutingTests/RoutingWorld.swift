@@ -153,7 +153,8 @@ struct RoutingWorld: Sendable {
     /// The decision, as it would be made in the transaction of the verdict.
     func routed(_ payments: [PaymentRecord]) async throws -> [PaymentID: Route] {
         let route: RoutePayment = route
-        return try await database.transaction { db in try route(payments.map(\.id), in: db) }
+        let asked: [PaymentID: String] = Dictionary(payments.map { ($0.id, $0.provider) }) { first, _ in first }
+        return try await database.transaction { db in try route(asked, in: db) }
     }
 
     func routed(_ payment: PaymentRecord) async throws -> String {

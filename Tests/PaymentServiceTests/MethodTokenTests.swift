@@ -159,6 +159,20 @@ struct Vaults: Sendable {
         }
     }
 
+    @Test("without rules, too, a soft decline goes on to the further provider that keeps the method")
+    func withoutRules() async throws {
+        try await withPayments { world in
+            let vaults = Vaults(world)
+            let (customer, id) = try await vaults.kept()
+            vaults.first.begin(with: .declined(ProviderDecline(code: "processing_error")))
+            let alone: PaymentRecord = try await vaults.pay(customer)
+            #expect(alone.status == .failed && alone.attempts == 1)
+            try await vaults.keep(id)
+            let followed: PaymentRecord = try await vaults.pay(customer)
+            #expect(followed.status == .succeeded && followed.provider == "second" && followed.attempts == 2)
+        }
+    }
+
     /// What a token may name, and how it is refused.
     private static let others: [(VaultedMethod?, String)] = [
         (nil, "unknown_token"), (VaultedMethod(type: "paypal"), "another_method"),

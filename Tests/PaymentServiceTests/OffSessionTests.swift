@@ -64,16 +64,19 @@ import Testing
         }
     }
 
-    @Test("what the card's network does not allow fails without anybody being asked; the customer may still pay")
+    @Test("what the card's network does not allow fails without anybody being asked, with the customer, too")
     func budget() async throws {
         try await withPayments { world in
             let customer: CustomerID = try await world.payer()
             world.provider.refuse(with: ProviderDecline(code: "stolen_card", networkCode: "43"))
             #expect(try await pay(world, customer).decline?.declineClass == .hard)
             world.provider.refuse(with: nil)
-            let refused: PaymentRecord = try await pay(world, customer)
-            #expect(refused.status == .failed && refused.decline == .doNotTryAgain)
+            for more in [Self.away, ""] {
+                let refused: PaymentRecord = try await pay(world, customer, more)
+                #expect(refused.status == .failed && refused.decline == .doNotTryAgain)
+            }
             #expect(world.provider.charges == 1)
+            try await world.attach("5555555555554444", to: customer)
             #expect(try await pay(world, customer, "").status == .succeeded)
         }
     }

@@ -7,12 +7,19 @@ package struct PaymentProviders: Sendable {
     /// The same without guards: a guard stands before charges only, and hides what else a provider can do.
     package let beneath: [any PaymentProvider]
     private let byName: [String: any PaymentProvider]
+    private let isTakenOut: @Sendable (String) -> Bool
 
     /// Takes providers, whose names must differ.
-    /// - Parameter beneath: The same without their guards, where they have some.
-    package init(_ providers: [any PaymentProvider], beneath: [any PaymentProvider]? = nil) {
+    /// - Parameters:
+    ///   - beneath: The same without their guards, where they have some.
+    ///   - isTakenOut: Whether an operator took one out: it is asked where no other can be.
+    package init(
+        _ providers: [any PaymentProvider], beneath: [any PaymentProvider]? = nil,
+        isTakenOut: @escaping @Sendable (String) -> Bool = { _ in false }
+    ) {
         all = providers
         self.beneath = beneath ?? providers
+        self.isTakenOut = isTakenOut
         byName = Dictionary(uniqueKeysWithValues: providers.map { ($0.name, $0) })
     }
 
@@ -41,10 +48,11 @@ package struct PaymentProviders: Sendable {
     /// What a provider can do; `nil` for one that is not configured.
     package func capabilities(of name: String) -> ProviderCapabilities? { byName[name]?.capabilities }
 
-    /// The first provider that can do what is wanted.
+    /// The first provider that can do what is wanted; one that is taken out is passed over where another can.
     /// - Returns: `nil` with none; ``ProviderCapabilities/obstacle(to:)`` of each says why.
     package func first(that can: ProviderCapabilities.Wish) -> (any PaymentProvider)? {
-        all.first { $0.capabilities.obstacle(to: can) == nil }
+        let able: [any PaymentProvider] = all.filter { $0.capabilities.obstacle(to: can) == nil }
+        return able.first { !isTakenOut($0.name) } ?? able.first
     }
 
     /// Those that can charge a wallet's card that was opened here, in the order in which they are preferred.

@@ -19,12 +19,15 @@ package final class RoutingBook: Sendable {
     struct Page: Sendable {
         /// Zero when there has never been a version.
         let version: Int64
-        /// `nil`: every payment goes to the provider of its method.
+        /// `nil`: a payment goes to the provider of its method, and on to others that keep it, see ``OwnProviderFirst``.
         let rules: RoutingRules?
         /// Why the version's rules do not count, for people; `nil` where they do.
         let fault: String?
         /// Providers that an operator took out.
         let down: Set<String>
+
+        /// The version that decides; zero where there are no rules to go by.
+        var deciding: Int64 { rules == nil ? 0 : version }
     }
 
     package let catalogue: ProviderCatalogue
@@ -47,6 +50,12 @@ package final class RoutingBook: Sendable {
         return page
     }
 
+    /// Whether an operator took a provider out, as far as it is known here: out of memory.
+    package func isTakenOut(_ provider: String) -> Bool { state.withLock { $0?.down.contains(provider) ?? false } }
+
+    /// Whether a provider may be asked now: nobody took it out, and its circuit lets calls through.
+    func isWell(_ provider: String, _ down: Set<String>) -> Bool { !down.contains(provider) && health.isOpen(provider) }
+
     /// Keeps up with the database.
     package func look(_ pool: PostgresPool) -> Look {
         Look(name: "routing_rules", rest: Self.refreshInterval, when: { self.isBehind }) {
@@ -68,7 +77,7 @@ package final class RoutingBook: Sendable {
 
     /// Puts new rules in place; they count here with the commit.
     /// - Parameters:
-    ///   - document: `nil` sends every payment to the provider of its method.
+    ///   - document: `nil` sends every payment to the provider of its method, and on to others that keep it.
     ///   - replaces: The version the caller has seen; `nil` when it does not matter.
     /// - Throws: ``Problem`` with every fault of the rules, or when another version counts; nothing is stored then.
     package func replace(

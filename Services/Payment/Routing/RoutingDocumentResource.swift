@@ -118,7 +118,7 @@ struct RoutingVersionResource: JSONOutput {
         o.field("version", version.number, doc: "0 when there has never been one")
         o.field(
             "document", version.document.map(RoutingDocumentResource.init),
-            doc: "null: every payment goes to the provider of its method")
+            doc: "null: every payment goes to the provider of its method, and on to others that keep it")
         o.field(
             "fault", version.fault,
             doc: "Why no rule of the document counts; null where it does. A provider that has gone is no fault")

@@ -13,9 +13,11 @@ package struct RoutingDecisionResource: JSONOutput {
     }
 
     package func write(to o: inout ObjectWriter) {
-        o.field("version", version, doc: "Of the routing rules; 0 for a draft")
+        o.field("version", version, doc: "Of the routing rules; 0 for a draft, and where there are none")
         o.field("cascade", decision.cascade, doc: "Providers in the order in which they are tried")
-        o.field("ordered_by", decision.orderedBy, doc: "The rule that set the order; null for the document's own")
+        o.field(
+            "ordered_by", decision.orderedBy,
+            doc: "The rule that set the order, or that there are no rules; null for the document's own order")
         o.field("candidates", decision.explanations.map(RoutingCandidateResource.init))
     }
 

@@ -49,7 +49,8 @@ struct RoutingAssembly: Sendable {
         let health = ProviderHealth(
             catalogue, redis: parts.redis, instance: parts.configuration.instance, logger: parts.logger)
         let book = RoutingBook(catalogue: catalogue, health: health, logger: parts.logger)
-        providers = PaymentProviders(guarding: unguarded, as: catalogue, health: health)
+        providers = PaymentProviders(
+            guarding: unguarded, as: catalogue, health: health, isTakenOut: { book.isTakenOut($0) })
         route = RoutePayment(book: book)
         cascade = CascadePayment(book: book)
         let evaluate = EvaluateRouting(book: book, pool: parts.pool)

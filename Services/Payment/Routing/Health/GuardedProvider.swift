@@ -143,14 +143,19 @@ package struct GuardedProvider: PaymentProvider {
 
 extension PaymentProviders {
     /// Providers as the service asks them: each with its alarm, and behind its guard.
-    /// - Parameter catalogue: How far each is trusted.
-    package init(guarding bare: [any PaymentProvider], as catalogue: ProviderCatalogue, health: ProviderHealth) {
+    /// - Parameters:
+    ///   - catalogue: How far each is trusted.
+    ///   - isTakenOut: Whether an operator took one out.
+    package init(
+        guarding bare: [any PaymentProvider], as catalogue: ProviderCatalogue, health: ProviderHealth,
+        isTakenOut: @escaping @Sendable (String) -> Bool = { _ in false }
+    ) {
         let heard: [any PaymentProvider] = bare.map { $0.alarmed() }
         self.init(
             heard.map { provider in
                 let limits: ProviderProfile.Limits = catalogue.named(provider.name)?.limits ?? ProviderProfile.Limits()
                 return GuardedProvider(provider, health: health, timeout: limits.timeout)
-            }, beneath: heard)
+            }, beneath: heard, isTakenOut: isTakenOut)
     }
 }
 

@@ -57,7 +57,8 @@ struct ChangeProviderInput: JSONInput {
     let reason: String?
 
     init(_ f: inout InputFields) {
-        enabled = f.bool("enabled", doc: "Whether routing may choose it; payments of its own methods still go to it")
+        enabled = f.bool(
+            "enabled", doc: "Whether it is asked where another can be; what it alone keeps or can do still goes to it")
         reason = f.optionalString("reason", max: 500, doc: "For people")
     }
 }

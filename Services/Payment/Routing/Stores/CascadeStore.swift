@@ -3,7 +3,7 @@ import PaymentContract
 import PaymentDomain
 import Postgres
 
-/// A payment whose current attempt was routed and has ended, its row locked.
+/// A payment whose current attempt has ended, and that may go on elsewhere, its row locked.
 struct CascadingPayment: PostgresRecord, Sendable {
     let id: PaymentID
     let attemptID: AttemptID
@@ -21,10 +21,15 @@ struct CascadingPayment: PostgresRecord, Sendable {
     let isOfWallet: Bool
     /// When the customer gave the agreement that it is charged under; `nil` where there is none.
     let agreedAt: Instant?
-    let cascade: [String]
+    let offSession: Bool
+    /// Whether it was decided when the attempt was approved where it goes, and what may follow.
+    let isRouted: Bool
+    var cascade: [String]
+    /// What was decided only now, as it is stored.
+    var decided: String?
 
     /// The payments that are still at these attempts; the others have moved on and are nobody's business here, nor are those
-    /// that nobody owes any more.
+    /// that nobody owes any more, and those that were not routed whose method one provider alone keeps.
     static func lock(
         _ ended: [EndedAttempt], in db: borrowing PostgresTransaction
     ) throws -> [CascadingPayment] {
@@ -32,14 +37,15 @@ struct CascadingPayment: PostgresRecord, Sendable {
             """
             SELECT p.id, p.attempt_id, p.customer_id, m.id, p.provider, p.amount, p.currency, p.attempts, p.stepped_at,
                 m.type, m.brand, m.fingerprint, c.country, m.wallet IS NOT NULL, \(CardHistory.agreedAt),
-                ARRAY(SELECT jsonb_array_elements_text(a.routing -> 'cascade'))
+                p.off_session, a.routing IS NOT NULL, ARRAY(SELECT jsonb_array_elements_text(a.routing -> 'cascade'))
             FROM unnest(\(ended.map(\.paymentID.rawValue))::text[], \(ended.map(\.attemptID.rawValue))::text[])
                 AS e(id, attempt_id)
             JOIN payments p ON p.id = e.id AND p.attempt_id = e.attempt_id
             JOIN payment_attempts a ON a.id = p.attempt_id
             JOIN payment_methods m ON m.id = p.payment_method_id
             JOIN customers c ON c.id = p.customer_id
-            WHERE p.status = \(PaymentStatus.processing.rawValue) AND a.routing IS NOT NULL AND NOT p.invoice_voided
+            WHERE p.status = \(PaymentStatus.processing.rawValue) AND NOT p.invoice_voided AND (a.routing IS NOT NULL
+                OR EXISTS (SELECT 1 FROM payment_method_tokens t WHERE t.payment_method_id = m.id))
             ORDER BY p.id FOR UPDATE OF p
             """, as: CascadingPayment.self)
     }
@@ -59,7 +65,15 @@ struct CascadingPayment: PostgresRecord, Sendable {
         country = try row.next()
         isOfWallet = try row.next()
         agreedAt = try row.next()
+        offSession = try row.next()
+        isRouted = try row.next()
         cascade = try row.next()
+    }
+
+    /// What routing asks of it.
+    var request: RoutingRequest {
+        RoutingRequest(
+            paymentID: id, amount: amount, method: type, country: country, brand: brand, offSession: offSession)
     }
 
     var segment: RoutingSegment {
@@ -184,7 +198,7 @@ extension CascadingPayment {
 
 extension MerchantAdviceCode {
     /// Whether it is about the details as they were entered: it says nothing of the same card once it is entered anew.
-    fileprivate var isOfDetails: Bool { self == .newAccountInformation || retry == .onceCorrected }
+    var isOfDetails: Bool { self == .newAccountInformation || retry == .onceCorrected }
 }
 
 /// SQL that moves payments to their following attempts.
@@ -238,13 +252,14 @@ enum CascadeStore {
                 decline_code = CASE WHEN e.stopped IS NULL THEN e.code ELSE a.decline_code END,
                 provider_reference = coalesce(e.reference, a.provider_reference),
                 ended_at = CASE WHEN e.stopped IS NULL THEN \(now) ELSE a.ended_at END,
-                routing = CASE WHEN e.stopped IS NULL THEN a.routing
-                    ELSE a.routing || jsonb_build_object('stopped', e.stopped) END
+                routing = coalesce(a.routing, e.decided::jsonb) || CASE WHEN e.stopped IS NULL THEN '{}'::jsonb
+                    ELSE jsonb_build_object('stopped', e.stopped) END
             FROM unnest(\(steps.map(\.payment.attemptID.rawValue))::text[], \(steps.map(\.end.code))::text[],
                 \(steps.map { $0.end.refusal?.networkCode })::text[],
                 \(steps.map { $0.end.refusal?.networkAdvice })::text[],
-                \(steps.map(\.end.reference))::text[], \(stopped)::text[], \(steps.map { $0.end.refusal?.code })::text[])
-                AS e(id, code, network_code, advice_code, reference, stopped, provider_code)
+                \(steps.map(\.end.reference))::text[], \(stopped)::text[], \(steps.map { $0.end.refusal?.code })::text[],
+                \(steps.map(\.payment.decided))::text[])
+                AS e(id, code, network_code, advice_code, reference, stopped, provider_code, decided)
             WHERE a.id = e.id
             """)
     }

@@ -7,7 +7,7 @@ package import Postgres
 /// One version of the routing rules.
 package struct RoutingVersion: Sendable {
     package let number: Int64
-    /// `nil`: every payment goes to the provider of its method.
+    /// `nil`: every payment goes to the provider of its method, and on to others that keep it.
     package let document: RoutingDocument?
     /// Why the document cannot be gone by, for people: no rule of it counts. `nil` where it can.
     package let fault: String?

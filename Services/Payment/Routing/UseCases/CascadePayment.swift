@@ -62,7 +62,8 @@ extension CascadeOutcome {
     }
 }
 
-/// Tries the next provider within one payment, after a soft decline or a certain outage.
+/// Tries the next provider within one payment, after a soft decline or a certain outage. Where nothing was decided before,
+/// as there are no rules, the others that keep the method follow.
 ///
 /// The payment stays `processing`. The ended attempt and the next one's intent are stored in one transaction, before the
 /// next provider is asked under the next attempt's id. Only the attempt that the payment is at can be followed, and only
@@ -86,11 +87,19 @@ package struct CascadePayment: Sendable {
         let past: [PaymentID: [CardAttempt]] = try CardHistory.read(standing, ends, in: db)
         let down: Set<String> = try book.page(in: db).down
         var steps: [CascadeStepTaken] = []
-        for payment in standing {
+        for var payment in standing {
             guard let end: EndedAttempt = ends[payment.attemptID], payment.isStill(at: end) else { continue }
+            let known: [MethodToken] = tokens[payment.methodID] ?? []
+            if !payment.isRouted {
+                let decision: RoutingDecision? = OwnProviderFirst.decision(
+                    on: payment.request, asked: payment.provider, among: Set(known.map(\.provider)), down: down,
+                    in: book)
+                guard let decision else { continue }
+                payment.cascade = decision.cascade
+                payment.decided = encodeString(RoutingDecisionResource(version: 0, decision: decision))
+            }
             let step: CascadeStepTaken.Way = way(
-                payment, end, known: tokens[payment.methodID] ?? [], down: down, past: past[payment.id] ?? [],
-                at: now)
+                payment, end, known: known, down: down, past: past[payment.id] ?? [], at: now)
             steps.append(CascadeStepTaken(payment: payment, end: end, way: step, next: AttemptID.new(at: now)))
         }
         let stepped: [PaymentID: Instant] = try CascadeStore.store(steps, at: now, in: db)
@@ -117,9 +126,7 @@ package struct CascadePayment: Sendable {
         let cascade = Cascade(payment.cascade)
         var step: CascadeStep = cascade.step(after: end.outcome, at: payment.provider)
         while case .next(let name) = step {
-            if let token: MethodToken = known.first(where: { $0.provider == name }), !down.contains(name),
-                book.health.isOpen(name)
-            {
+            if let token: MethodToken = known.first(where: { $0.provider == name }), book.isWell(name, down) {
                 return payment.isWithinBudget(at: now, after: past) ? .next(token) : .stop("budget")
             }
             step = cascade.step(after: .outage, at: name)

@@ -14,7 +14,7 @@ package struct EvaluateRouting: Sendable {
         self.pool = pool
     }
 
-    /// - Throws: ``Problem`` for a method that is not there, a draft with faults, or when there are no rules to go by.
+    /// - Throws: ``Problem`` for a method that is not there, or a draft with faults.
     package func callAsFunction(_ call: Call, _ input: EvaluateRoutingInput) async throws -> Reply<
         RoutingEvaluationResource
     > {
@@ -31,7 +31,7 @@ package struct EvaluateRouting: Sendable {
         let request: RoutingRequest = input.request(subject.facts, at: call.now)
         let candidates: [RoutingCandidate] = book.candidates(
             for: request, among: subject.facts.map { Set($0.providers) }, down: subject.page.down)
-        let (rules, version): (RoutingRules?, Int64) = try rules(input, subject.page)
+        let (rules, version): (RoutingRules?, Int64) = try rules(input, subject.page, subject.facts)
         let decision: RoutingDecision? = rules?.decide(request, among: candidates)
         return .ok(
             RoutingEvaluationResource(
@@ -40,11 +40,15 @@ package struct EvaluateRouting: Sendable {
                 fault: input.document == nil ? subject.page.fault : nil))
     }
 
-    /// The draft's, or those that count.
+    /// The draft's, or those that count; where there are none, what a method that several keep is routed by.
     private func rules(
-        _ input: EvaluateRoutingInput, _ page: RoutingBook.Page
+        _ input: EvaluateRoutingInput, _ page: RoutingBook.Page, _ facts: MethodSubject?
     ) throws -> (RoutingRules?, Int64) {
-        guard let draft: RoutingDocument = input.document else { return (page.rules, page.version) }
+        guard let draft: RoutingDocument = input.document else {
+            let rules: RoutingRules? =
+                page.rules ?? facts.flatMap { OwnProviderFirst.rules(from: $0.provider, among: Set($0.providers)) }
+            return (rules, page.deciding)
+        }
         do { return (try RoutingRules(draft, providers: book.catalogue.names), 0) } catch {
             throw Problem.invalid(error, under: "document")
         }
@@ -153,7 +157,7 @@ package struct RoutingEvaluationResource: JSONOutput {
             doc: "No payment_method_id was given: all are candidates; a stored method is charged only where it is kept")
         o.field(
             "routing", decision.map { RoutingDecisionResource(version: version, decision: $0) },
-            doc: "null without rules: the payment goes to the provider of its method")
+            doc: "null where nothing is to be decided: there are no rules, and one provider keeps the method or none is given")
         o.field("fault", fault, doc: "Why the rules that are in place do not count; null where they do")
     }
 

@@ -15,10 +15,21 @@ package struct BudgetRefusal: Sendable, Equatable {
     }
 }
 
-/// What the card networks allow of attempts without the customer.
+/// What the card networks allow. While the customer is there a card's end and the network's count bind, and nothing else does:
+/// waits are for who tries alone, details may have been entered anew, and who pays goes back on an order to stop.
 package enum RetryBudgets {
     /// How long an attempt may be under way before it counts as a failed one.
     private static let underWay: Duration = .seconds(600)
+
+    /// Whether the customer's card `m` that a payment `p` is charged to was refused before: only then is there a history to
+    /// look at. A subquery of one row, so that it goes by the customer's methods and their refused attempts, whatever the sizes
+    /// of the tables.
+    package static let isOfRefusedCard: SQL = """
+        (m.type = ANY(\(CardMethod.types)::text[]) AND (
+            SELECT 1 FROM payment_methods k JOIN payment_attempts f ON f.payment_method_id = k.id
+            WHERE k.customer_id = p.customer_id AND k.fingerprint = m.fingerprint
+                AND f.status = 'failed' AND NOT f.unsent LIMIT 1) IS NOT NULL)
+        """
 
     /// The payments, about to be asked for with their cards, that the cards' networks do not allow now. The history is
     /// read of cards alone that were refused before, of all of them at once.
@@ -35,7 +46,7 @@ package enum RetryBudgets {
             // What other payments have under way is mostly about to be approved: it counts when it has taken long.
             let history: [CardAttempt] = (past[card.question.payment] ?? []).filter {
                 $0.outcome != .unknown || $0.at < now - underWay
-            }
+            }.map { card.isCustomerThere ? $0.withCustomer : $0 }
             refusals[card.question.payment] = BudgetRefusal(
                 budget.permission(for: card.amount, at: now, after: history))
         }
@@ -55,24 +66,32 @@ extension BudgetRefusal {
     }
 }
 
+extension CardAttempt {
+    /// As it counts while the customer is there.
+    fileprivate var withCustomer: CardAttempt {
+        guard case .declined(let code, let advice, let decline) = outcome.agreedAnew() else { return self }
+        let isEnd: Bool = advice?.retry == .never && advice?.isOfDetails == false
+        return CardAttempt(
+            at: at, amount: amount,
+            outcome: .declined(networkCode: code, advice: isEnd ? advice : nil, decline: decline))
+    }
+}
+
 /// A card that is about to be charged, and that was refused before.
 private struct RefusedCard: PostgresRecord, Sendable {
     let question: CardHistory.Question
     /// The attempt that is about to be made.
     let attemptID: AttemptID
     let amount: Money
+    let isCustomerThere: Bool
 
     static func read(_ payments: [PaymentID], in db: borrowing PostgresTransaction) throws -> [RefusedCard] {
         try db.query(
             """
             SELECT p.id, p.customer_id, m.id, m.fingerprint, m.brand, \(CardHistory.agreedAt), p.attempt_id, p.amount,
-                p.currency
+                p.currency, NOT p.off_session
             FROM payments p JOIN payment_methods m ON m.id = p.payment_method_id
-            WHERE p.id = ANY(\(payments.map(\.rawValue))::text[]) AND m.type = ANY(\(CardMethod.types)::text[])
-                AND EXISTS (
-                    SELECT 1 FROM payment_methods k JOIN payment_attempts a ON a.payment_method_id = k.id
-                    WHERE k.customer_id = p.customer_id AND k.fingerprint = m.fingerprint
-                        AND a.status = 'failed' AND NOT a.unsent)
+            WHERE p.id = ANY(\(payments.map(\.rawValue))::text[]) AND \(RetryBudgets.isOfRefusedCard)
             """, as: RefusedCard.self)
     }
 
@@ -82,5 +101,6 @@ private struct RefusedCard: PostgresRecord, Sendable {
             brand: try row.next(), agreedAt: try row.next())
         attemptID = try row.next()
         amount = Money(minor: try row.next(), currency: try row.next())
+        isCustomerThere = try row.next()
     }
 }

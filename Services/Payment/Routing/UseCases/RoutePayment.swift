@@ -22,8 +22,9 @@ package struct Route: Sendable, Hashable {
 
 /// Decides for approved attempts which provider is asked, and writes down why.
 ///
-/// Runs in the transaction that moves them to `processing`, before anybody is asked. Without rules it costs nothing, once
-/// it is known that there are none.
+/// Runs in the transaction that moves them to `processing`, before anybody is asked. Without rules an attempt goes to the
+/// provider of its method. That costs nothing while the provider is well; where it is not, the others that keep the method are
+/// looked up.
 package struct RoutePayment: Sendable {
     private let book: RoutingBook
 
@@ -33,34 +34,38 @@ package struct RoutePayment: Sendable {
     ///
     /// Where no provider is left the attempt stays with the provider of its method, and the record says so: a rule may
     /// send a payment elsewhere, it never loses one.
+    /// - Parameter payments: With the provider of each one's method.
     /// - Returns: The routes of those that do not go to the provider of their method.
     package func callAsFunction(
-        _ payments: [PaymentID], in db: borrowing PostgresTransaction
+        _ payments: [PaymentID: String], in db: borrowing PostgresTransaction
     ) throws -> [PaymentID: Route] {
         guard !payments.isEmpty else { return [:] }
         let page: RoutingBook.Page = try book.page(in: db)
-        guard let rules: RoutingRules = page.rules else { return [:] }
-        let questions: [RoutingQuestion] = try RoutingQuestion.read(payments, in: db)
+        let open: [PaymentID] = payments.filter { page.rules != nil || !book.isWell($0.value, page.down) }.map(\.key)
+        guard !open.isEmpty else { return [:] }
+        let questions: [RoutingQuestion] = try RoutingQuestion.read(open, in: db)
         let tokens: [PaymentMethodID: [MethodToken]] = try MethodTokenStore.all(
             of: Array(Set(questions.map(\.methodID))), in: db)
         var routes: [PaymentID: Route] = [:]
         var decided: [(question: RoutingQuestion, provider: String, routing: String)] = []
         for question in questions {
             let known: [MethodToken] = tokens[question.methodID] ?? []
+            let names: Set<String> = Set(known.map(\.provider))
+            guard let rules = page.rules ?? OwnProviderFirst.rules(from: question.provider, among: names) else { continue }
             let request: RoutingRequest = question.request
             let decision: RoutingDecision = rules.decide(
-                request, among: book.candidates(for: request, among: Set(known.map(\.provider)), down: page.down))
+                request, among: book.candidates(for: request, among: names, down: page.down))
             let chosen: MethodToken? = decision.cascade.first.flatMap { name in known.first { $0.provider == name } }
             let provider: String = chosen?.provider ?? question.provider
             if let chosen, chosen.provider != question.provider {
                 routes[question.paymentID] = Route(
                     provider: chosen.provider, token: chosen.token, providerCustomer: chosen.providerCustomer)
             }
-            let text: String = encodeString(RoutingDecisionResource(version: page.version, decision: decision))
+            let text: String = encodeString(RoutingDecisionResource(version: page.deciding, decision: decision))
             decided.append((question, provider, text))
             book.health.remember(question.attemptID, request.segment)
         }
-        try Self.store(decided, in: db)
+        if !decided.isEmpty { try Self.store(decided, in: db) }
         return routes
     }
 

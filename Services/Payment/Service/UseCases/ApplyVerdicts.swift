@@ -22,7 +22,7 @@ package struct Verdict: Sendable {
 }
 
 /// Lets attempts go on to the provider, has the customer authenticate or a person look first, or fails them: by Fraud's
-/// word or the fallback's, and the policy made of it. Without the customer a card is tried only as its network allows.
+/// word or the fallback's, and the policy made of it. A card is tried only as its network allows.
 ///
 /// `processing` is stored before the provider is asked: after a crash the sweeper reads the outcome back.
 package struct ApplyVerdicts: Sendable {
@@ -43,19 +43,20 @@ package struct ApplyVerdicts: Sendable {
             refused.contains($0.attemptID)
                 || policy.action(for: $0.risk, offSession: false, authenticated: false) == .block
         }
-        var approved: [ApprovedAttempt] = try approve(unique.filter { !isBlocked($0) }, in: db)
+        let (going, ofRefusedCards) = try approve(unique.filter { !isBlocked($0) }, in: db)
         try block(unique.filter(isBlocked), at: now, in: db)
-        approved = try withinBudgets(approved, at: now, in: db)
+        var approved: [ApprovedAttempt] = try withinBudgets(going, ofRefusedCards, at: now, in: db)
         guard !approved.isEmpty else { return }
         if let route {
-            let routes: [PaymentID: Route] = try route(approved.map(\.paymentID), in: db)
+            let asked: [PaymentID: String] = Dictionary(approved.map { ($0.paymentID, $0.provider) }) { first, _ in first }
+            let routes: [PaymentID: Route] = try route(asked, in: db)
             approved = approved.map { attempt in routes[attempt.paymentID].map(attempt.routed) ?? attempt }
         }
         // After the way is known: what is claimed depends on what the provider can be told.
         approved = try assess(approved, latest, by: providers, at: now, in: db)
         let charge: ChargePayments = charge
-        let going: [ApprovedAttempt] = approved
-        db.onCommit { charge.start(going) }
+        let sent: [ApprovedAttempt] = approved
+        db.onCommit { charge.start(sent) }
     }
 
     /// The attempts of a high risk that nobody can be asked about first, where the policy blocks those: no bank can ask their
@@ -80,16 +81,21 @@ package struct ApplyVerdicts: Sendable {
         return Set(found)
     }
 
+    /// - Returns: The attempts that go on, and the payments of those whose cards were refused before.
     private func approve(
         _ verdicts: [Verdict], in db: borrowing PostgresTransaction
-    ) throws -> [ApprovedAttempt] {
-        guard !verdicts.isEmpty else { return [] }
+    ) throws -> ([ApprovedAttempt], Set<PaymentID>) {
+        guard !verdicts.isEmpty else { return ([], []) }
         let approval: SQL = Self.approval(of: verdicts, by: policy, held: providers.holding)
-        return try db.query(approval, as: ApprovedAttempt.self)
+        let rows: [(ApprovedAttempt, Bool)] = try db.query(approval) { row in
+            (try ApprovedAttempt(row: &row), try row.next())
+        }
+        return (rows.map(\.0), Set(rows.filter(\.1).map(\.0.paymentID)))
     }
 
     /// Moves `created` payments on. The status is a parameter: as a literal it would let the planner take the partial index
-    /// of payments in flight, which under load is mostly dead entries, instead of the primary key.
+    /// of payments in flight, which under load is mostly dead entries, instead of the primary key. The last column says
+    /// whether the card was refused before: whoever pays with another needs no further statement.
     /// - Parameter held: Providers' methods whose money can be held until a person has looked; of others it is only marked.
     package static func approval(of verdicts: [Verdict], by policy: RiskPolicy, held: [String]) -> SQL {
         let action: (Verdict, Bool) -> RiskPolicy.Action = {
@@ -121,7 +127,7 @@ package struct ApplyVerdicts: Sendable {
                 ) AS a(attempt_id, step_up, holds_on, holds_off), payment_methods m
             WHERE p.id = v.id AND p.attempt_id = v.attempt_id AND p.status = \(PaymentStatus.created.rawValue)
                 AND a.attempt_id = v.attempt_id AND m.id = p.payment_method_id
-            RETURNING \(ApprovedAttempt.columns)
+            RETURNING \(ApprovedAttempt.columns), \(RetryBudgets.isOfRefusedCard)
             """
     }
 
@@ -149,14 +155,16 @@ package struct ApplyVerdicts: Sendable {
         try waiters.answer(blocked, in: db)
     }
 
-    /// Fails the attempts without the customer that the networks of their cards do not allow now; nobody is asked.
+    /// Fails the attempts that the networks of their cards do not allow now; nobody is asked.
+    /// - Parameter ofRefusedCards: The payments whose cards were refused before.
     /// - Returns: The others.
     private func withinBudgets(
-        _ approved: [ApprovedAttempt], at now: Instant, in db: borrowing PostgresTransaction
+        _ approved: [ApprovedAttempt], _ ofRefusedCards: Set<PaymentID>, at now: Instant,
+        in db: borrowing PostgresTransaction
     ) throws -> [ApprovedAttempt] {
-        let alone: [PaymentID] = approved.filter { $0.request.initiation != .customer }.map(\.paymentID)
-        guard !alone.isEmpty else { return approved }
-        let refusals: [PaymentID: BudgetRefusal] = try RetryBudgets.refusals(of: alone, at: now, in: db)
+        guard !ofRefusedCards.isEmpty else { return approved }
+        let refusals: [PaymentID: BudgetRefusal] = try RetryBudgets.refusals(
+            of: ofRefusedCards.sorted(), at: now, in: db)
         guard !refusals.isEmpty else { return approved }
         let refused: [PaymentID] = refusals.keys.sorted()
         let declines: [Decline] = refused.compactMap { refusals[$0]?.decline }

@@ -1,0 +1,59 @@
+import BillingCore
+import HTTPKit
+import JSON
+import PaymentContract
+import PaymentDomain
+import PaymentRecords
+import PaymentService
+import Postgres
+import Testing
+
+@Suite("What networks allow while the customer is there") struct AttendedBudgetTests {
+    private static let visa = "4242424242424242"
+    private static let mastercard = "5555555555554444"
+
+    /// What a first attempt ends with, and what another with the card does; `nil` where the bank is asked again.
+    private static let words: [(card: String, first: ProviderDecline, next: Decline?)] = [
+        (visa, ProviderDecline(code: "lost_card", networkCode: "41"), .doNotTryAgain),
+        (visa, ProviderDecline(code: "do_not_honor", networkCode: "14"), .doNotTryAgain),
+        (visa, ProviderDecline(code: "account_closed"), .doNotTryAgain),
+        (mastercard, ProviderDecline(code: "do_not_honor", networkCode: "05", networkAdvice: "03"), .doNotTryAgain),
+        // To wait is for who tries alone; details may have been put right; who pays goes back on an order to stop.
+        (mastercard, ProviderDecline(code: "insufficient_funds", networkCode: "51", networkAdvice: "30"), nil),
+        (mastercard, ProviderDecline(code: "do_not_honor", networkCode: "05", networkAdvice: "04"), nil),
+        (mastercard, ProviderDecline(code: "do_not_honor", networkCode: "05", networkAdvice: "21"), nil),
+        (visa, ProviderDecline(code: "revocation_of_authorization", networkCode: "R1"), nil),
+        (visa, ProviderDecline(code: "do_not_honor", networkCode: "05"), nil),
+    ]
+
+    @Test("an end that the network has spoken binds, and only that", arguments: 0..<words.count)
+    func spoken(index: Int) async throws {
+        let (card, first, next) = Self.words[index]
+        try await withPayments { world in
+            let customer: CustomerID = try await world.payer(card)
+            world.provider.refuse(with: first)
+            #expect(try await world.paid(customer).status == .failed)
+            world.provider.refuse(with: nil)
+            let again: PaymentRecord = try await world.paid(customer, amount: 700)
+            #expect(again.decline == next && again.status == (next == nil ? .succeeded : .failed))
+            #expect(world.provider.charges == (next == nil ? 2 : 1))
+            #expect(try await world.paid(world.payer(card)).status == .succeeded, "another customer's is another count")
+            #expect(try await world.violations().isEmpty)
+        }
+    }
+
+    @Test("a number that is entered on a page again and again is asked for as often as its network allows; another pays")
+    func entered() async throws {
+        try await withPayments { world in
+            let visit = Visit(world.code(try await world.link(await world.customer())))
+            world.provider.refuse(with: ProviderDecline(code: "do_not_honor", networkCode: "05"))
+            for _ in 1...10 { #expect(try await world.payNow(visit, Self.mastercard).decline?.code == "do_not_honor") }
+            world.provider.refuse(with: nil)
+            #expect(try await world.payNow(visit, Self.mastercard).decline == .tooManyAttempts)
+            #expect(world.provider.charges == 10)
+            #expect(
+                try await world.number("SELECT count(*) FROM payment_attempts WHERE unsent AND retry_at IS NOT NULL") == 1)
+            #expect(try await world.payNow(visit, Self.visa).status == .succeeded)
+        }
+    }
+}
