@@ -1,3 +1,4 @@
+import Glibc
 import Logging
 public import Postgres
 import Threads
@@ -111,7 +112,21 @@ private func drop(_ name: String) async throws {
             WHERE d.datname = \(name) AND r.rolname LIKE 'test\\_%'
             """
         ) { row in try row.next() }
+        try endSessions(of: name, session)
         try session.script("DROP DATABASE \(name) WITH (FORCE)")
         for role in roles { try session.script("DROP ROLE IF EXISTS \"\(role)\"") }
+    }
+}
+
+/// Ends the sessions of a database and waits for their ends, for a short while. Those of a pool that was shut down are still
+/// ending when its test has ended; DROP DATABASE, where it meets one, looks again only after 100 ms.
+private func endSessions(of name: String, _ session: PostgresSession) throws {
+    let deadline: ContinuousClock.Instant = ContinuousClock.now + .milliseconds(100)
+    while ContinuousClock.now < deadline {
+        let told: [Bool] = try session.query(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = \(name)"
+        ) { row in try row.next() }
+        if told.isEmpty { return }
+        usleep(1_000)
     }
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 import subprocess
@@ -36,8 +37,9 @@ def libraries(binary: Path) -> set[str]:
     return {name for name in found if not SWIFT.match(name) and not name.startswith("ld-linux")}
 
 
+@functools.cache
 def packages(library: str) -> set[str]:
-    """The Debian packages that bring a library."""
+    """The Debian packages that bring a library. The daemons load much the same, and a search reads the lists of all."""
     found = subprocess.run(["dpkg-query", "--search", f"*/{library}"], check=True, capture_output=True, text=True).stdout
     return {line.split(":")[0] for line in found.splitlines()}
 

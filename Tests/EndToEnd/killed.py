@@ -124,6 +124,8 @@ class Shop(Crowd):
 
 
 def killed(world: World) -> None:
+    # It may come after a case that has failed with daemons down.
+    world.start()
     seed = int(os.environ.get("REFRAIN_TEST_SEED") or random.SystemRandom().randint(1, 999_999_999))
     print(f"     REFRAIN_TEST_SEED={seed}", flush=True)
     draw = random.Random(seed)
