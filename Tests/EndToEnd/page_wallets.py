@@ -22,7 +22,7 @@ window.google = { payments: { api: { PaymentsClient: class {
   async loadPaymentData(request) {
     window.seen.request = request;
     if (window.sheet?.closed) throw { statusCode: "CANCELED" };
-    return { paymentMethodData: { tokenizationData: { token: JSON.stringify({ protocolVersion: "ECv2", signedMessage: "m" }) } } };
+    return { paymentMethodData: { tokenizationData: { token: JSON.stringify(window.sheet?.token ?? { protocolVersion: "ECv2", signedMessage: "m" }) } } };
   }
 } } } };
 """
@@ -78,6 +78,32 @@ def with_google(world: World) -> None:
         assert not browser.complaints(), browser.complaints()
         elsewhere = {request["url"] for request in browser.requests() if not request["url"].startswith(double.url)}
         assert elsewhere == {GOOGLE}, elsewhere
+
+
+def with_stripe(world: World) -> None:
+    with serving() as double, Browser("en-GB") as browser:
+        parameters = {"gateway": "stripe", "stripe:version": "2026-10-28.endive", "stripe:publishableKey": "pk_test_page"}
+        google = {"tokenization": {"type": "PAYMENT_GATEWAY", "parameters": parameters}, "for_provider": True}
+        double.link = {
+            "methods": ["google_pay", "card"],
+            "wallets": WALLETS | {"google_pay": WALLETS["google_pay"] | google},  # type: ignore[operator]
+        }
+        double.policy = GOOGLE_POLICY
+        browser.answer(GOOGLE, GOOGLE_SCRIPT)
+        browser.visit(f"{double.url}/pay/{CODE}")
+        browser.wait_for("#google_pay")
+        browser.run("window.sheet = {token: {id: 'tok_1', object: 'token', card: {last4: '4242'}}}")
+        browser.click("#google_pay")
+        eventually(lambda: double.asked, bool, 20, "nothing is paid")
+        asked = browser.run("window.seen.request.allowedPaymentMethods[0].tokenizationSpecification")
+        assert asked == google["tokenization"], asked
+        # Of what Stripe said of the card only the token's name is handed over.
+        assert [body["form"] for body in double.kept] == [{"token": "tok_1", "wallet": "google_pay"}], double.kept
+        assert "wallet" not in double.kept[0], double.kept
+        assert double.asked[0]["payment_method_id"] == double.keeping[1]["payment_method_id"]
+        double.settle("succeeded")
+        browser.wait_for("#success")
+        assert not browser.complaints(), browser.complaints()
 
 
 def without_google(world: World) -> None:
@@ -139,6 +165,7 @@ def lapsed_apple(world: World) -> None:
 
 CASES: list[Case] = [
     ("Google Pay's token goes where a card would, and Google's script is all that comes from elsewhere", with_google),
+    ("Google Pay for Stripe's gateway hands the name of Stripe's token over, and nothing else of it", with_stripe),
     ("a browser without Google Pay shows no button, and says so where there is no other way", without_google),
     ("Apple Pay's merchant is validated by the service, and its sheet is told how the payment went", with_apple),
     ("a sheet of Apple Pay's that closes before the payment is through leaves the page to say how it went", lapsed_apple),

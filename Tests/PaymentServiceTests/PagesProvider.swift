@@ -72,6 +72,7 @@ final class PagesProvider: PaymentProvider, ProviderBankAccounts, ProviderCardFo
         var accounts: [String] = []
         var entered: [String: EnteredCard] = [:]
         var enteredFor: [CustomerID?] = []
+        var ofGooglePay: [String: EnteredCard] = [:]
         var takesOnce = false
         var taken: [String: AttemptID] = [:]
     }
@@ -112,6 +113,8 @@ final class PagesProvider: PaymentProvider, ProviderBankAccounts, ProviderCardFo
     func fail(with fault: ProviderFault?) { state.withLock { $0.fault = fault } }
     /// What its form has given a token for.
     func enter(_ card: EnteredCard) { state.withLock { $0.entered[card.token] = card } }
+    /// What Google Pay has made a token of its for.
+    func enter(_ card: EnteredCard, ofGooglePay token: String) { state.withLock { $0.ofGooglePay[token] = card } }
     /// For whom it was asked about such cards.
     var enteredFor: [CustomerID?] { state.withLock { $0.enteredFor } }
     /// Charges each token for one attempt from now on, and refuses a request with it for another.
@@ -212,6 +215,12 @@ final class PagesProvider: PaymentProvider, ProviderBankAccounts, ProviderCardFo
                 token: card.token, customer: customer.map { "cus_\($0)" }, card: card.card,
                 fingerprint: card.fingerprint)
         }
+    }
+
+    func entered(googlePay token: String) async throws(ProviderFault) -> EnteredCard? {
+        let card: EnteredCard? = try ask { $0.ofGooglePay[token] }
+        await happen()
+        return card
     }
 
     func forget(_ request: ForgetMethodRequest) async throws(ProviderFault) -> ForgetMethodAnswer {

@@ -2,6 +2,7 @@ import BillingCore
 import JSON
 import PaymentContract
 import PaymentStripe
+import Telemetry
 import TestKit
 import Testing
 
@@ -69,6 +70,46 @@ import Testing
             #expect(try await unsent.adapter.entered(token, for: customer) == nil)
             #expect(unsent.transport.requests.isEmpty)
         }
+    }
+
+    @Test("a token of Google Pay's becomes a card once, under its own name, and is read before it is charged")
+    func ofGooglePay() async throws {
+        let card = VaultedCard(brand: "visa", last4: "4242", expMonth: 12, expYear: 2030)
+        let world = StripeWorld(.answer(200, Self.method()), .answer(200, Self.method()))
+        let expected = EnteredCard(token: "pm_1", customer: nil, card: card, fingerprint: nil)
+        #expect(try await world.adapter.entered(googlePay: "tok_1") == expected)
+        #expect(world.methods == ["POST", "GET"])
+        #expect(world.paths == ["/v1/payment_methods", "/v1/payment_methods/pm_1"])
+        let made: ProviderHTTPRequest = try #require(world.transport.requests.first)
+        #expect(made.text == "type=card&card[token]=tok_1" && made.header("Idempotency-Key") == "tok_1:method")
+        // A token that is used up; a card that is somebody's by now; what is no token.
+        let used = #"{"error":{"type":"invalid_request_error","code":"token_already_used","message":"m"}}"#
+        await #expect(throws: ProviderFault.rejected(code: "token_already_used")) {
+            try await StripeWorld(.answer(400, used)).adapter.entered(googlePay: "tok_1")
+        }
+        let owned = StripeWorld(.answer(200, Self.method()), .answer(200, Self.method(customer: "cus_2")))
+        #expect(try await owned.adapter.entered(googlePay: "tok_1") == nil)
+        for token in ["pm_1", "tok_1/../customers", ""] {
+            let unsent = StripeWorld()
+            #expect(try await unsent.adapter.entered(googlePay: token) == nil)
+            #expect(unsent.transport.requests.isEmpty)
+        }
+    }
+
+    @Test("Google makes tokens for Stripe by its publishable key, of the version that the connector speaks")
+    func gateway() {
+        func form(_ key: String?) -> CardForm? {
+            let configuration = StripeConfiguration(
+                secretKey: Secret("sk_test_1"), publishableKey: key, returnURL: "https://pay.test/back/")
+            return StripeAdapter(configuration: configuration, transport: FakeTransport([])).cardForm
+        }
+        #expect(form(nil) == nil)
+        let told: [String: String]? = form("pk_test_1")?.googlePay
+        #expect(
+            told == [
+                "gateway": "stripe", "stripe:version": StripeConfiguration.apiVersion,
+                "stripe:publishableKey": "pk_test_1",
+            ])
     }
 
     @Test(

@@ -115,6 +115,10 @@ extension AlarmedProvider: ProviderCardForm where Provider: ProviderCardForm {
     func entered(_ token: String, for customer: CustomerID?) async throws(ProviderFault) -> EnteredCard? {
         try await heard(.method) { () throws(ProviderFault) in try await provider.entered(token, for: customer) }
     }
+
+    func entered(googlePay token: String) async throws(ProviderFault) -> EnteredCard? {
+        try await heard(.method) { () throws(ProviderFault) in try await provider.entered(googlePay: token) }
+    }
 }
 
 extension AlarmedProvider: ProviderDisputes where Provider: ProviderDisputes {

@@ -15,9 +15,13 @@ package struct CardForm: Sendable, Equatable {
     package let frames: [String]
     /// Origins that the script asks.
     package let asks: [String]
+    /// What Google is told, as the parameters of `PAYMENT_GATEWAY`, so that Google Pay's token is made for the provider; `nil`
+    /// where the provider is no gateway of Google's.
+    package let googlePay: [String: String]?
 
     package init(
-        name: String, key: String, script: String, scripts: [String], frames: [String], asks: [String]
+        name: String, key: String, script: String, scripts: [String], frames: [String], asks: [String],
+        googlePay: [String: String]? = nil
     ) {
         self.name = name
         self.key = key
@@ -25,6 +29,7 @@ package struct CardForm: Sendable, Equatable {
         self.scripts = scripts
         self.frames = frames
         self.asks = asks
+        self.googlePay = googlePay
     }
 }
 
@@ -54,6 +59,11 @@ package protocol ProviderCardForm: ProviderVault {
     /// - Parameter customer: Made known to the provider, for a charge that keeps the card; `nil` for a card that pays once.
     /// - Returns: `nil` where the provider knows no such card, or it is somebody's already.
     func entered(_ token: String, for customer: CustomerID?) async throws(ProviderFault) -> EnteredCard?
+    /// The card that a token of Google Pay's names, which was made for this provider, as a charge with the customer takes it
+    /// once; nothing is charged by it. The same token gives the same card, as long as the provider remembers.
+    /// - Returns: `nil` where the provider knows no such token.
+    /// - Throws: ``ProviderFault``; `rejected` for a token that it does not take, or not any more.
+    func entered(googlePay token: String) async throws(ProviderFault) -> EnteredCard?
 }
 
 extension PaymentProviders {
@@ -61,6 +71,13 @@ extension PaymentProviders {
     package func cardForm(for wish: ProviderCapabilities.Wish) -> (any ProviderCardForm)? {
         beneath.lazy.compactMap { $0 as? any ProviderCardForm }.first { provider in
             provider.cardForm != nil && provider.capabilities.obstacle(to: wish) == nil
+        }
+    }
+
+    /// The first provider that Google makes tokens for on pages and that can do what is wanted; `nil` with none.
+    package func googleGateway(for wish: ProviderCapabilities.Wish) -> (any ProviderCardForm)? {
+        beneath.lazy.compactMap { $0 as? any ProviderCardForm }.first { provider in
+            provider.cardForm?.googlePay != nil && provider.capabilities.obstacle(to: wish) == nil
         }
     }
 }

@@ -46,8 +46,10 @@ package struct CreateLinkInput: JSONInput {
         maxUses = uses == 0 ? nil : Int(uses ?? 1)
         keepMethod = f.optionalEnumeration(
             "keep_method", of: LinkKeeping.self,
-            doc: "Whether the page has its customer agree to later charges of a card or an account: never, as they like, or by "
-                + "paying. Left out: never; of a subscription's invoice always, or offered where there is a default method")
+            doc:
+                "Whether the page has its customer agree to later charges of a card or an account: never, as they like, or by "
+                + "paying. Left out: never; of a subscription's invoice always, or offered where there is a default method"
+        )
         metadataJSON = Metadata.encode(f.metadata())
         guard case .invoice = subject, !f.isDescribing else { return }
         if uses != nil, uses != 1 {

@@ -95,7 +95,7 @@ struct LinkPage: Sendable {
             add("success_url", .text(link.successURL))
             add("cancel_url", .text(link.cancelURL))
             add("is_sandbox", .bool(settings.isSandbox))
-            add("wallets", wallets)
+            add("wallets", wallets(link, country))
             add("creditor", creditor)
             add("keep_method", .string(link.keepMethod.rawValue))
             add("card_form", cardForm(subject).map { ["name": .string($0.name), "key": .string($0.key)] } ?? .null)
@@ -126,8 +126,10 @@ struct LinkPage: Sendable {
         settings.creditor.map { ["name": .string($0.name), "identifier": .string($0.identifier)] } ?? .null
     }
 
-    private var wallets: JSONValue {
-        settings.wallets.map { ["country": .string($0.country), "google_pay": $0.google?.json ?? .null] } ?? .null
+    private func wallets(_ link: LinkRecord, _ country: String?) -> JSONValue {
+        guard let merchant: String = settings.wallets?.country else { return .null }
+        let google: LinkWallets.GooglePay? = settings.googlePay(link.amount, country: country)
+        return ["country": .string(merchant), "google_pay": google?.json ?? .null]
     }
 
     /// Puts values into their places in one pass, so that no value can hold a place for another.

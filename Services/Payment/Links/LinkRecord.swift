@@ -106,7 +106,8 @@ package struct LinkRecord: PostgresRecord, Sendable {
         id: PaymentLinkID, code: LinkCode, customerID: CustomerID, amount: Money, invoiceID: InvoiceID? = nil,
         description: String?,
         methods: [LinkMethod], brand: LinkBrand, language: String?, successURL: String?, cancelURL: String?,
-        maxUses: Int?, keepMethod: LinkKeeping = .never, metadata: String, expiresAt: Instant?, deactivatedAt: Instant?, createdAt: Instant
+        maxUses: Int?, keepMethod: LinkKeeping = .never, metadata: String, expiresAt: Instant?, deactivatedAt: Instant?,
+        createdAt: Instant
     ) {
         self.id = id
         self.code = code

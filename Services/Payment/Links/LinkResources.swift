@@ -37,7 +37,9 @@ package struct LinkResource: JSONOutput {
         o.field("max_uses", link.maxUses, doc: "null sets no limit")
         o.field(
             "keep_method", link.keepMethod,
-            doc: "Whether its page has the customer agree to later charges: never, as they like (offered), by paying (always)")
+            doc:
+                "Whether its page has the customer agree to later charges: never, as they like (offered), by paying (always)"
+        )
         o.field("payment_ids", payments.map(\.rawValue), doc: "Its payments, newest first, 20 at most")
         o.field("metadata", Metadata.decode(link.metadata))
         o.field("expires_at", link.expiresAt)

@@ -80,7 +80,7 @@ package struct LinkSettings: Sendable {
             case .applePay:
                 wallets?.apple != nil && takes(.applePay, amount, country) ? [LinkOffer(type: method.rawValue)] : []
             case .googlePay:
-                wallets?.google != nil && takes(.googlePay, amount, country) ? [LinkOffer(type: method.rawValue)] : []
+                googlePay(amount, country: country) == nil ? [] : [LinkOffer(type: method.rawValue)]
             case .instalments:
                 methods.contains(.card) && takesInstalments(amount) && takesCards(amount, country)
                     ? [LinkOffer(type: method.rawValue)] : []
@@ -103,6 +103,27 @@ package struct LinkSettings: Sendable {
     private func takes(_ wallet: Wallet, _ amount: Money, _ country: String?) -> Bool {
         let wish = Self.wish(LinkMethod.card.rawValue, amount, country)
         return providers.opening(wallet).contains { $0.capabilities.obstacle(to: wish) == nil }
+    }
+
+    /// Google Pay on a page: with tokens that are opened here where somebody charges those, else with those of a provider that
+    /// is a gateway of Google's; `nil`: not at all.
+    package func googlePay(_ amount: Money, country: String?) -> LinkWallets.GooglePay? {
+        if opensGooglePay(amount, country) { return wallets?.google }
+        guard let merchant = wallets?.googleMerchant,
+            let parameters: [String: String] = googleGateway(amount, country: country)?.cardForm?.googlePay
+        else { return nil }
+        return LinkWallets.GooglePay(
+            merchantID: merchant.id, recipient: .provider(parameters), isTest: merchant.isTest)
+    }
+
+    /// Who takes Google Pay's tokens of a page as their gateway; `nil`: nobody, or they are opened here.
+    package func googleGateway(_ amount: Money, country: String?) -> (any ProviderCardForm)? {
+        guard wallets?.googleMerchant != nil, !opensGooglePay(amount, country) else { return nil }
+        return providers.googleGateway(for: Self.wish(LinkMethod.googlePay.rawValue, amount, country))
+    }
+
+    private func opensGooglePay(_ amount: Money, _ country: String?) -> Bool {
+        wallets?.google != nil && takes(.googlePay, amount, country)
     }
 
     /// Numbers are taken by the sandbox only; other providers have cards entered on their own form.

@@ -4,10 +4,10 @@ import PaymentAuthentication
 import PaymentContract
 import PaymentCrypto
 import PaymentInstalments
-import PaymentLinks
+package import PaymentLinks
 import PaymentQR
 import PaymentWallets
-import ServiceKit
+package import ServiceKit
 
 extension LinkSettings {
     /// Reads what pages offer.
@@ -67,8 +67,9 @@ extension LinkCreditor {
 }
 
 extension LinkWallets {
-    /// `nil` without `payment.merchant_country`, or without a wallet whose tokens are opened here.
-    init?(
+    /// `nil` without `payment.merchant_country`, or where that alone is known of a live service: no wallet's tokens are opened
+    /// here, and Google knows no merchant.
+    package init?(
         _ configuration: ServiceConfiguration, environment: [String: String], apple: AppleMerchantClient?
     ) throws(ServiceConfiguration.Invalid) {
         let country: String = configuration.text("payment.merchant_country", default: "")
@@ -77,8 +78,17 @@ extension LinkWallets {
             throw ServiceConfiguration.Invalid(faults: ["payment.merchant_country must be two capital letters"])
         }
         let google: GooglePay? = try Self.google(configuration, environment)
-        guard google != nil || apple != nil else { return nil }
-        self.init(country: country, google: google, apple: apple)
+        let merchant: GoogleMerchant? = Self.googleMerchant(configuration, google)
+        guard google != nil || merchant != nil || apple != nil else { return nil }
+        self.init(country: country, google: google, googleMerchant: merchant, apple: apple)
+    }
+
+    /// Google shows a live sheet to merchants it knows only.
+    private static func googleMerchant(_ configuration: ServiceConfiguration, _ google: GooglePay?) -> GoogleMerchant? {
+        let given: String = configuration.text("payment.google_pay_merchant", default: "")
+        let id: String? = google?.merchantID ?? (given.isEmpty ? nil : given)
+        let isTest: Bool = configuration.mode == .sandbox
+        return id != nil || isTest ? GoogleMerchant(id: id, isTest: isTest) : nil
     }
 
     private static func google(

@@ -4,13 +4,18 @@ package import PaymentContract
 extension StripeAdapter: ProviderCardForm {
     /// Stripe.js, which has to come from Stripe (docs.stripe.com/js/including), without its signals of who visits
     /// (docs.stripe.com/disputes/prevention/advanced-fraud-detection), and what it needs of a page
-    /// (docs.stripe.com/security/guide, content security policy).
+    /// (docs.stripe.com/security/guide, content security policy); and what Google is told so that its tokens are Stripe's
+    /// (developers.google.com/pay/api/web/guides/tutorial, gateways).
     package var cardForm: CardForm? {
         configuration.publishableKey.map { key in
             CardForm(
                 name: name, key: key, script: "https://js.stripe.com/v3/?advancedFraudSignals=false",
                 scripts: ["https://*.js.stripe.com"],
-                frames: ["https://*.js.stripe.com", "https://hooks.stripe.com"], asks: ["https://api.stripe.com"])
+                frames: ["https://*.js.stripe.com", "https://hooks.stripe.com"], asks: ["https://api.stripe.com"],
+                googlePay: [
+                    "gateway": "stripe", "stripe:version": StripeConfiguration.apiVersion,
+                    "stripe:publishableKey": key,
+                ])
         }
     }
 
@@ -27,6 +32,13 @@ extension StripeAdapter: ProviderCardForm {
         return EnteredCard(
             token: token, customer: owner, card: try VaultedCard(card),
             fingerprint: try card.optionalText("fingerprint"))
+    }
+
+    /// Makes the PaymentMethod of the Token that Google's sheet gave, once under the token's name, and reads it as one of
+    /// Stripe.js.
+    package func entered(googlePay token: String) async throws(ProviderFault) -> EnteredCard? {
+        guard token.hasPrefix("tok_"), isStripeID(token) else { return nil }
+        return try await entered(try await cardMethod(of: token, key: "\(token):method"), for: nil)
     }
 }
 

@@ -10,7 +10,9 @@ extension StripeAdapter: ProviderVault {
         let text: String
         switch request.type {
         case "card": text = request.token
-        case _ where Self.wallets.contains(request.type): text = try await walletMethod(request)
+        case _ where Self.wallets.contains(request.type) && request.token.hasPrefix("tok_"):
+            text = try await cardMethod(of: request.token, key: "\(request.methodID):token")
+        case _ where Self.wallets.contains(request.type): text = request.token
         default: text = "\(request.type)/\(request.token)"
         }
         guard let token = StripeToken(text) else { throw .rejected(code: "token_malformed") }
@@ -25,16 +27,15 @@ extension StripeAdapter: ProviderVault {
 
     /// The PaymentMethod of a wallet's token: Google Pay's sheet gives a Token (`tok_…`, with the gateway `stripe`), which
     /// becomes one; Stripe's own buttons give one at once (docs.stripe.com/google-pay, docs.stripe.com/apple-pay). Made once
-    /// for a method of ours, as long as the key lives; a token is used up by it, so that nothing is made twice after that.
-    private func walletMethod(_ request: SaveMethodRequest) async throws(ProviderFault) -> String {
-        guard request.token.hasPrefix("tok_") else { return request.token }
-        guard isStripeID(request.token) else { throw .rejected(code: "token_malformed") }
+    /// under a key, as long as that lives; a token is used up by it, so that nothing is made twice after that.
+    func cardMethod(of token: String, key: String) async throws(ProviderFault) -> String {
+        guard isStripeID(token) else { throw .rejected(code: "token_malformed") }
         var card = StripeForm()
-        card.add("token", .text(request.token))
+        card.add("token", .text(token))
         var form = StripeForm()
         form.add("type", .text("card"))
         form.add("card", card)
-        let fields: StripeFields = try await client.write("/v1/payment_methods", form, key: "\(request.methodID):token")
+        let fields: StripeFields = try await client.write("/v1/payment_methods", form, key: key)
         guard try fields.text("type") == "card" else { throw fields.unusable("type", "is another") }
         return try fields.id(of: "payment_method")
     }

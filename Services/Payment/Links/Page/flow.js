@@ -90,14 +90,9 @@ export function status(onTrouble = () => {}) {
   return read(`status?session=${session}${origin ? `&payment_id=${origin}` : ""}`, onTrouble);
 }
 
-/** Hands the card to the vault, or what a provider's form gave for it; a number goes nowhere else and is not kept here. */
+/** Hands the card to the vault, or what a provider's form or a wallet gave in its place; a number goes nowhere else and is not kept here. */
 export function keepCard(given) {
   return post("card", { session, ...given });
-}
-
-/** Hands a wallet's token over in the place of a card. */
-export function keepWallet(type, token) {
-  return post("card", { session, wallet: { type, token } });
 }
 
 /** Hands a bank account over, whose holder has agreed to the mandate in a language. */

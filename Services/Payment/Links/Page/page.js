@@ -291,7 +291,7 @@ async function payWith(wallet) {
     given = await openSheet(wallet);
     if (given === null) return;
     draw(() => views.waiting());
-    const method = (await flow.keepWallet(wallet.name, given.token)).payment_method_id;
+    const method = (await flow.keepCard(given.handed)).payment_method_id;
     let seen = await flow.pay(method, views.trouble);
     if (isUnderWay(seen)) seen = await flow.follow((now) => !isUnderWay(now), views.trouble);
     given.done(Boolean(seen.payment) && !["failed", "canceled"].includes(seen.payment.status));

@@ -13,7 +13,7 @@ const card = {
 
 const total = (link) => decimal(link.amount, link.exponent);
 
-/** What Google is asked for: a token that only the service can open. */
+/** What Google is asked for: a token that only the service can open, or one that is made for the provider that charges it. */
 export function googleRequest(link) {
   const { merchant, tokenization } = link.wallets.google_pay;
   return {
@@ -36,7 +36,10 @@ async function googlePay(link) {
   const open = async () => {
     try {
       const data = await client.loadPaymentData(googleRequest(link));
-      return { token: JSON.parse(data.paymentMethodData.tokenizationData.token), done: () => {} };
+      const token = JSON.parse(data.paymentMethodData.tokenizationData.token);
+      // The provider's token has a name, which is all that the service needs of it.
+      const handed = link.wallets.google_pay.for_provider ? { form: { token: token.id, wallet: "google_pay" } } : { wallet: { type: "google_pay", token } };
+      return { handed, done: () => {} };
     } catch (error) {
       if (error?.statusCode === "CANCELED") return null;
       throw error;
@@ -68,7 +71,7 @@ async function applePay(link, appleSession) {
       }
     };
     session.onpaymentauthorized = (event) => resolve({
-      token: event.payment.token.paymentData,
+      handed: { wallet: { type: "apple_pay", token: event.payment.token.paymentData } },
       done: (isPaid) => {
         try {
           session.completePayment({ status: isPaid ? Session.STATUS_SUCCESS : Session.STATUS_FAILURE });
@@ -83,7 +86,10 @@ async function applePay(link, appleSession) {
   return { name: "apple_pay", open };
 }
 
-/** The link's wallets that this browser can pay with: each has a name, and opens its sheet from a press of a button. */
+/**
+ * The link's wallets that this browser can pay with: each has a name, and opens its sheet from a press of a button. The sheet gives
+ * what is `handed` over in the place of a card, and is told by `done` how it went.
+ */
 export async function usable(link, appleSession) {
   const wanted = { apple_pay: applePay, google_pay: googlePay };
   const found = Object.entries(wanted).filter(([name]) => link.methods.includes(name))

@@ -101,7 +101,10 @@ package struct LinkCardInput: JSONInput {
         let wallet: WalletInput? = f.optionalObject(
             "wallet", as: WalletInput.self, doc: "In the place of a card: a wallet's token, which pays once")
         let form: FormCardInput? = f.optionalObject(
-            "form", as: FormCardInput.self, doc: "In the place of a card: what the provider's form on the page gave")
+            "form", as: FormCardInput.self,
+            doc:
+                "In the place of a card: what the provider's form on the page gave, or a wallet's sheet for the provider"
+        )
         guard let instead: Choice = wallet.map(Choice.wallet) ?? form.map(Choice.form) else {
             let doc = "The number is handed to the provider and not kept"
             // The schema demands no card: a wallet or a form may stand in its place.
@@ -118,9 +121,16 @@ package struct LinkCardInput: JSONInput {
     }
 }
 
-/// What a provider's form on the page gave for a card.
+/// What a provider's form on the page gave for a card, or a wallet's sheet for the provider.
 struct FormCardInput: JSONInput {
+    /// Wallets that make tokens for a provider on pages.
+    enum Sheet: String, CaseIterable, Sendable {
+        case googlePay = "google_pay"
+    }
+
     let token: String
+    /// Whose sheet gave the token; `nil`: the form.
+    let wallet: Sheet?
     /// The card is to be charged again later, under what its customer agrees to with the payment.
     let keep: Bool
 
@@ -128,6 +138,11 @@ struct FormCardInput: JSONInput {
         token = f.string("token", min: 1, max: 255, doc: "The provider's name of the card; it pays once")
         keep = f.bool(
             "keep", default: false, doc: "true: for what is agreed to with the payment, instalments or later charges")
+        wallet = f.optionalEnumeration(
+            "wallet", of: Sheet.self, doc: "Whose sheet made the token for the provider; left out for the form's")
+        if keep, wallet != nil {
+            f.refuse("keep", code: "conflicting_fields", message: "goes with the form's cards")
+        }
     }
 }
 

@@ -7,9 +7,9 @@ import PaymentRecords
 import Postgres
 
 extension PayLink {
-    /// Keeps what a provider's form on the page gave for a card, bound to this visit. It pays once, and is nobody's to charge
-    /// again unless its customer agrees to that with the payment (``keepForPlan(_:at:in:)``). Handed over once more, it gives
-    /// the same method.
+    /// Keeps what a provider's form on the page, or a wallet's sheet for the provider, gave for a card, bound to this visit. It
+    /// pays once, and is nobody's to charge again unless its customer agrees to that with the payment
+    /// (``keepForPlan(_:at:in:)``). Handed over once more, it gives the same method.
     ///
     /// The provider is asked before anything is stored: it charges nothing and keeps nothing by that.
     /// - Throws: ``Problem``; nothing is stored then.
@@ -20,7 +20,7 @@ extension PayLink {
             readOnly: true, deadline: call.deadline
         ) { db in
             let standing: LinkStanding = try find(code, in: db)
-            return (try form(standing, session, call, in: db), standing.link.customerID)
+            return (try form(of: entered, standing, session, call, in: db), standing.link.customerID)
         }
         let card: EnteredCard = try await Self.card(entered, of: customer, at: taker)
         return try await pool.transactionRetrying(deadline: call.deadline) { db in
@@ -30,7 +30,9 @@ extension PayLink {
                 guard let method = try PaymentMethodStore.find(known, in: db) else { throw Self.unsupported }
                 return Reply(status: 201, LinkCardResource(method: method))
             }
-            guard try form(standing, session, call, in: db).name == taker.name else { throw Self.unsupported }
+            guard try form(of: entered, standing, session, call, in: db).name == taker.name else {
+                throw Self.unsupported
+            }
             let method: PaymentMethodRecord = Self.method(card, of: link.customerID, at: taker.name, call.now)
             guard try PaymentMethodStore.lockCustomer(link.customerID, in: db) else {
                 throw AttachPaymentMethod.Failure.unknownCustomer
@@ -69,22 +71,30 @@ extension PayLink {
         guard let card = means.card, !card.isOfWallet, let method = try PaymentMethodStore.find(card.id, in: db),
             !method.isSingleUse || method.providerCustomer != nil
         else {
-            throw Problem.invalid("agreement", code: "unsupported_method", "goes with a method that can be charged again")
+            throw Problem.invalid(
+                "agreement", code: "unsupported_method", "goes with a method that can be charged again")
         }
         return PageAgreement(
             language: agreed.language.rawValue, ipAddress: call.clientAddress,
             userAgent: String(call.userAgent.prefix(500)), acceptedAt: call.now)
     }
 
-    /// Whose form the link's page shows now.
+    /// Whose form the link's page shows now, or whom it has Google make tokens for.
     private func form(
-        _ standing: LinkStanding, _ session: LinkSession, _ call: Call, in db: borrowing PostgresTransaction
+        of entered: FormCardInput, _ standing: LinkStanding, _ session: LinkSession, _ call: Call,
+        in db: borrowing PostgresTransaction
     ) throws -> any ProviderCardForm {
-        try require(standing, LinkMethod.card.rawValue, at: call.now, in: db)
+        try require(standing, entered.wallet?.rawValue ?? LinkMethod.card.rawValue, at: call.now, in: db)
         try Self.requirePatience(standing.link, session, call, in: db)
         let country: String? = try LinkStore.country(of: standing.link.customerID, in: db)
-        guard let form = settings.cardForm(standing.link.amount, country: country) else { throw Self.unsupported }
-        return form
+        let amount: Money = standing.link.amount
+        let taker: (any ProviderCardForm)? =
+            switch entered.wallet {
+            case nil: settings.cardForm(amount, country: country)
+            case .googlePay?: settings.googleGateway(amount, country: country)
+            }
+        guard let taker else { throw Self.unsupported }
+        return taker
     }
 
     private static func card(
@@ -92,7 +102,10 @@ extension PayLink {
     ) async throws(Problem) -> EnteredCard {
         let card: EnteredCard?
         do throws(ProviderFault) {
-            card = try await taker.entered(entered.token, for: entered.keep ? customer : nil)
+            switch entered.wallet {
+            case nil: card = try await taker.entered(entered.token, for: entered.keep ? customer : nil)
+            case .googlePay?: card = try await taker.entered(googlePay: entered.token)
+            }
         } catch {
             if case .rejected = error { throw refused }
             throw .unavailable()
