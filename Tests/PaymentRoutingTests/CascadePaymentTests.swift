@@ -64,7 +64,8 @@ import Testing
                 ])
             #expect(try await world.stopped(payment.id) == "exhausted")
             let decided: [String] = try await world.texts(
-                "SELECT concat_ws(' ', routing->>'version', routing->>'ordered_by') FROM payment_attempts ORDER BY number")
+                "SELECT concat_ws(' ', routing->>'version', routing->>'ordered_by') FROM payment_attempts ORDER BY number"
+            )
             #expect(decided == Array(repeating: "0 no rules: the method's own provider first", count: 3))
         }
     }

@@ -42,7 +42,8 @@ import Testing
         }
     }
 
-    @Test("a number that is entered on a page again and again is asked for as often as its network allows; another pays")
+    @Test(
+        "a number that is entered on a page again and again is asked for as often as its network allows; another pays")
     func entered() async throws {
         try await withPayments { world in
             let visit = Visit(world.code(try await world.link(await world.customer())))
@@ -52,7 +53,8 @@ import Testing
             #expect(try await world.payNow(visit, Self.mastercard).decline == .tooManyAttempts)
             #expect(world.provider.charges == 10)
             #expect(
-                try await world.number("SELECT count(*) FROM payment_attempts WHERE unsent AND retry_at IS NOT NULL") == 1)
+                try await world.number("SELECT count(*) FROM payment_attempts WHERE unsent AND retry_at IS NOT NULL")
+                    == 1)
             #expect(try await world.payNow(visit, Self.visa).status == .succeeded)
         }
     }

@@ -17,7 +17,8 @@ import Testing
     private static func provider() -> PagesProvider {
         PagesProvider(
             cardForm: CardForm(
-                name: "stripe", key: "pk_test_1", script: "https://js.pages.example/v3/", scripts: [], frames: [], asks: []),
+                name: "stripe", key: "pk_test_1", script: "https://js.pages.example/v3/", scripts: [], frames: [],
+                asks: []),
             methods: [
                 ProviderCapabilities.Method(
                     type: "card", separateCapture: true, partialCapture: true, multipleCapture: false,
@@ -92,9 +93,11 @@ import Testing
             #expect(charges.map(\.keepsMethod) == [true, false])
             #expect(charges.map(\.initiation) == [.customer, .merchant(networkTransactionID: "nti_1")])
             #expect(charges[1].mandate?.hasPrefix("mdt_") == true)
-            #expect(charges.map(\.source).allSatisfy { $0 == .stored(token: "pm_1", providerCustomer: "cus_\(customer)") })
+            #expect(
+                charges.map(\.source).allSatisfy { $0 == .stored(token: "pm_1", providerCustomer: "cus_\(customer)") })
             try await world.work.sweep.pass()
-            #expect(try await world.number("SELECT count(*) FROM outbox WHERE type = 'payment_method.attached.v1'") == 1)
+            #expect(
+                try await world.number("SELECT count(*) FROM outbox WHERE type = 'payment_method.attached.v1'") == 1)
             #expect(try await world.violations().isEmpty)
         }
     }
@@ -188,7 +191,8 @@ import Testing
             #expect(await world.refusal { try await world.pay(always, once, Self.agreement) } == "invalid_request")
             let unsaid = #","agreement":{"accepted":false,"language":"de"}"#
             #expect(await world.refusal { try await world.pay(always, once, unsaid) } != "none")
-            let plan = Self.agreement + #","instalments":{"terms":"t","offer":"\#(String(repeating: "0", count: 32))","#
+            let plan =
+                Self.agreement + #","instalments":{"terms":"t","offer":"\#(String(repeating: "0", count: 32))","#
                 + #""language":"de","accepted":true}"#
             #expect(await world.refusal { try await world.pay(always, once, plan) } != "none")
             #expect(try await world.number("SELECT count(*) FROM payments") == 0)

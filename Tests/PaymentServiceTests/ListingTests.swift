@@ -254,7 +254,9 @@ import Testing
                 }
                 #expect(try await ids("metadata_key=order&metadata_value=4711") == [orders[0].id.rawValue])
                 #expect(
-                    try await ids("metadata_key=shop&metadata_value=south") == [orders[1].id.rawValue, orders[0].id.rawValue])
+                    try await ids("metadata_key=shop&metadata_value=south") == [
+                        orders[1].id.rawValue, orders[0].id.rawValue,
+                    ])
                 #expect(try await ids("metadata_key=order&metadata_value=south") == [])
                 #expect(
                     try await ids("metadata_key=shop&metadata_value=south&limit=1&starting_after=\(orders[1].id)")

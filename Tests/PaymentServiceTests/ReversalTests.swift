@@ -81,7 +81,8 @@ import Testing
         }
     }
 
-    @Test("by the charge's name is over what no refund has given back, once none is under way") func rest() async throws {
+    @Test("by the charge's name is over what no refund has given back, once none is under way") func rest() async throws
+    {
         try await withWebhooks { hooks, world in
             let payment: PaymentRecord = try await world.paid(world.payer(), amount: 1_000)
             world.provider.turn(.booksAndVanishes)

@@ -63,6 +63,26 @@ func withLocalMethods(_ body: (PaymentWorld, SandboxLocalProvider) async throws 
         }
     }
 
+    @Test("Venmo is for customers in the United States, in dollars, on its page") func venmo() async throws {
+        try await withLocalMethods { world, local in
+            func obstacle(_ currency: String, _ country: String) -> ProviderCapabilities.Obstacle? {
+                local.capabilities.obstacle(
+                    to: ProviderCapabilities.Wish(type: "venmo", currency: currency, country: country, onPage: true))
+            }
+            #expect(obstacle("EUR", "US") == .currency && obstacle("USD", "DE") == .country)
+            let customer: CustomerID = await world.customer()
+            let payment: PaymentRecord = try await Self.create(
+                world,
+                #"{"amount":1299,"currency":"USD","customer_id":"\#(customer)","payment_method_type":"venmo","#
+                    + #""return_url":"\#(Self.back)","payer":{"country":"US"}}"#)
+            let waiting: PaymentRecord = try await world.settled(payment.id)
+            #expect(waiting.status == .requiresAction && waiting.provider == SandboxLocalProvider.name)
+            try await local.choose("ch_\(waiting.attemptID)", authorized: true)
+            #expect(try await world.work.sync(payment.id).payment.status == .succeeded)
+            #expect(try await world.violations().isEmpty)
+        }
+    }
+
     @Test("what the customer fails there has failed") func failed() async throws {
         try await withLocalMethods { world, local in
             let (payment, reference) = try await Self.onPage(world, "paypal")
@@ -252,7 +272,7 @@ func withLocalMethods(_ body: (PaymentWorld, SandboxLocalProvider) async throws 
             let rest = SandboxLocalProvider(
                 pool: world.database, clock: world.clock, publicURL: "https://pay.test",
                 except: ["card", "klarna", "sepa_debit", "ideal"])
-            #expect(rest.capabilities.methods.map(\.type) == ["paypal", "afterpay_clearpay", "affirm"])
+            #expect(rest.capabilities.methods.map(\.type) == ["paypal", "venmo", "afterpay_clearpay", "affirm"])
             let later = PaymentWorld(world.database, beside: [rest], clock: world.clock)
             for type in ["klarna", "sepa_debit"] {
                 let wish = ProviderCapabilities.Wish(type: type, currency: "EUR")

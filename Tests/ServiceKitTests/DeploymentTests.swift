@@ -163,6 +163,28 @@ private struct Part {
         #expect(secrets == ["db_admin", "db_\(service)"] + (isPayment ? ["encryption_key"] : []))
     }
 
+    @Test("what Payment's variables name lies in a folder that is mounted, the wallets' in one that may be missing")
+    func files() throws {
+        let pod: Part = try Self.kubernetes("payment", "StatefulSet")["spec"]["template"]["spec"]
+        let folders: [String] = pod["containers"].named("payment")["volumeMounts"].parts.compactMap {
+            $0["mountPath"].text
+        }
+        let text: String = try Self.text("kubernetes/config.yaml") + Self.text("kubernetes/payment.yaml")
+        let named: Set<String> = Set(text.matches(of: /[A-Z_]+_PATH/).map { String($0.output) })
+        var files: [String: String] = [:]
+        for match in text.matches(of: /([A-Z_]+_PATH)(?:=|: |, value: )(\/[^\s}]+)/) {
+            files[String(match.1)] = String(match.2)
+        }
+        #expect(named.isSuperset(of: ["ENCRYPTION_KEY_PATH", "GOOGLE_PAY_KEYS_PATH", "APPLE_PAY_KEYS_PATH"]))
+        // The system's authorities are in the image.
+        for name in named.subtracting(["REFRAIN_CA_PATH"]) {
+            let file: String = files[name] ?? "nowhere"
+            #expect(folders.contains { file.hasPrefix("\($0)/") }, "\(name): \(file)")
+        }
+        let wallets: Part = pod["volumes"].named("wallets")["secret"]
+        #expect(wallets["secretName"].text == "refrain-wallets" && wallets["optional"].value as? Bool == true)
+    }
+
     @Test("every daemon finds the tunables where it looks for them", arguments: services)
     func tunables(service: String) throws {
         let asked: String? = try Self.kubernetes("config", "ConfigMap")["data"]["REFRAIN_CONFIG"].text

@@ -29,6 +29,15 @@ extension ProviderCapabilities.Method {
             partialCapture: true, multipleCapture: true, partialRefund: true, offSession: offSession)
     }
 
+    /// Venmo's wallet, of PayPal's: for customers in the United States, in dollars. That an authorization can be captured in
+    /// several parts is known of PayPal's own wallet only.
+    /// - Parameter offSession: Whether it can be kept there, and charged without the customer.
+    package static func venmo(offSession: Bool) -> Self {
+        Self(
+            type: "venmo", currencies: ["USD"], countries: ["US"], separateCapture: true, partialCapture: true,
+            multipleCapture: false, partialRefund: true, offSession: offSession)
+    }
+
     /// A method on a page of its own, which cannot be charged again without the customer.
     /// - Parameter local: The countries it is for, each with the currency that its customers pay in.
     private static func page(

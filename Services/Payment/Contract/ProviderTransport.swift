@@ -15,6 +15,8 @@ package struct ProviderHTTPRequest: Sendable {
     package let body: [UInt8]
     /// The longest answer that is read.
     package let maxAnswerBytes: Int
+    /// How long it and its whole answer may take, where that is less than the way out allows anyway.
+    package var limit: Duration?
 
     package init(
         method: String, url: String, headers: [(name: String, value: String)], body: [UInt8] = [],

@@ -172,7 +172,8 @@ package enum RefundStore {
     /// Newest first, after a cursor; made from one moment on and before another, by their ids.
     package static func list(
         payment: PaymentID? = nil, customer: CustomerID? = nil, status: FollowUpStatus? = nil,
-        knownAs reference: String? = nil, from: Instant? = nil, to: Instant? = nil, after: RefundID?, limit: Int, in db: borrowing PostgresTransaction
+        knownAs reference: String? = nil, from: Instant? = nil, to: Instant? = nil, after: RefundID?, limit: Int,
+        in db: borrowing PostgresTransaction
     ) throws -> [RefundRecord] {
         let since: SQL? = from.map { "id >= \(RefundID.first(at: $0))" }
         let until: SQL? = to.map { "id < \(RefundID.first(at: $0))" }

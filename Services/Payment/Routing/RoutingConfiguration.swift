@@ -17,11 +17,16 @@ package struct RoutingConfiguration: Sendable {
     /// The profile of a provider.
     /// - Throws: ``Invalid``.
     package func profile(_ name: String, _ capabilities: ProviderCapabilities) throws(Invalid) -> ProviderProfile {
-        let timeout: Int = try number("timeout_seconds", of: name, default: 30)
         let inFlight: Int = try number("in_flight_limit", of: name, default: 4_096)
         return ProviderProfile(
             name: name, capabilities: capabilities, fees: try fees(of: name),
-            limits: ProviderProfile.Limits(timeout: .seconds(timeout), inFlight: inFlight))
+            limits: ProviderProfile.Limits(timeout: try timeout(of: name), inFlight: inFlight))
+    }
+
+    /// How long a call of a provider may take.
+    /// - Throws: ``Invalid``.
+    package func timeout(of name: String) throws(Invalid) -> Duration {
+        .seconds(try number("timeout_seconds", of: name, default: 30))
     }
 
     /// The sandbox acquirers beside `sandbox`: `payment.sandbox.acquirers`.

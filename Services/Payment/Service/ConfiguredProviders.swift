@@ -2,6 +2,7 @@ import BillingCore
 package import PaymentContract
 import PaymentDomain
 import PaymentPayPal
+import PaymentRouting
 import PaymentStripe
 package import ServiceKit
 import Telemetry
@@ -11,7 +12,8 @@ package struct ConfiguredProviders {
     package let all: [any PaymentProvider]
 
     /// - Parameters:
-    ///   - tunables: `payment.return_url`, `payment.stripe_multiple_capture`, `payment.paypal_wallets`.
+    ///   - tunables: `payment.return_url`, `payment.stripe_multiple_capture`, `payment.paypal_wallets`, and how long calls may
+    ///     take (``RoutingConfiguration/timeout(of:)``).
     ///   - environment: `STRIPE_SECRET_KEY`, `STRIPE_API_URL`, `PAYPAL_CLIENT_ID`, `PAYPAL_CLIENT_SECRET`,
     ///     `PAYPAL_API_URL`.
     ///   - publicURL: Where customers reach this service: they come back to `/pay/return/` there, see
@@ -27,11 +29,13 @@ package struct ConfiguredProviders {
         let returnURL: String = reading.returnURL(tunables["payment.return_url"] ?? "", publicURL: publicURL)
         let multipleCapture: Bool = reading.flag("payment.stripe_multiple_capture", in: tunables)
         if let stripe = reading.stripe(returnURL: returnURL, multipleCapture: multipleCapture) {
-            all.append(StripeAdapter(configuration: stripe, transport: transport))
+            let way: any ProviderTransport = reading.way(transport, to: "stripe", tunables)
+            all.append(StripeAdapter(configuration: stripe, transport: way))
         }
         let wallets: Set<Wallet> = reading.wallets(tunables["payment.paypal_wallets"] ?? "")
         if let payPal = reading.payPal(returnURL: returnURL, wallets: wallets) {
-            let surroundings = PayPalSurroundings(transport: transport, clock: SystemClock())
+            let way: any ProviderTransport = reading.way(transport, to: "paypal", tunables)
+            let surroundings = PayPalSurroundings(transport: way, clock: SystemClock())
             all.append(PayPalAdapter(configuration: payPal, surroundings: surroundings))
         }
         if mode == .live, reading.faults.isEmpty, all.isEmpty, others.isEmpty {
@@ -70,6 +74,20 @@ package struct ConfiguredProviders {
             let text: String = tunables[name] ?? ""
             if !["", "true", "false"].contains(text) { faults.append("\(name) must be true or false") }
             return text == "true"
+        }
+
+        /// The way to a provider whose calls may take so long.
+        mutating func way(
+            _ transport: any ProviderTransport, to name: String, _ tunables: [String: String]
+        ) -> any ProviderTransport {
+            do throws(RoutingConfiguration.Invalid) {
+                let limit: Duration = try RoutingConfiguration(tunables: tunables).timeout(of: name)
+                return RepeatedTries(over: transport, callLimit: limit)
+            } catch {
+                // What is set for all is told once.
+                if !faults.contains(error.description) { faults.append(error.description) }
+                return transport
+            }
         }
 
         mutating func stripe(returnURL: String, multipleCapture: Bool) -> StripeConfiguration? {

@@ -19,7 +19,8 @@ package struct ProviderHTTP: ProviderTransport {
     private let timeout: Duration
 
     /// A way out over the connections that all share.
-    /// - Parameter timeout: How long a request and its whole answer may take.
+    /// - Parameter timeout: How long a request and its whole answer may take; one that has a limit of its own, not longer
+    ///   than that.
     package init(timeout: Duration) { self.timeout = timeout }
 
     package func send(_ request: ProviderHTTPRequest) async throws(ProviderFault) -> ProviderHTTPAnswer {
@@ -29,7 +30,7 @@ package struct ProviderHTTP: ProviderTransport {
         if !request.body.isEmpty { sent.body = .bytes(ByteBuffer(bytes: request.body)) }
         do {
             let (head, body): (HTTPClientResponse, ByteBuffer) = try await Self.client.exchange(
-                sent, upTo: request.maxAnswerBytes, within: timeout)
+                sent, upTo: request.maxAnswerBytes, within: min(timeout, request.limit ?? timeout))
             return ProviderHTTPAnswer(
                 status: Int(head.status.code), headers: head.headers.map { (name: $0.name, value: $0.value) },
                 body: Array(body.readableBytesView))
@@ -42,5 +43,31 @@ package struct ProviderHTTP: ProviderTransport {
         } catch {
             throw .timedOut
         }
+    }
+}
+
+/// The way out of a connector whose client repeats what has no answer: each try is given up early enough for the next one to
+/// fall into the same call, see ``ProviderRetryPolicy``. What a connector sends is a read, goes under a key, or is the same
+/// when it happens twice.
+package struct RepeatedTries: ProviderTransport {
+    private let transport: any ProviderTransport
+    private let limit: Duration
+
+    /// - Parameter limit: How long a try and its whole answer may take.
+    package init(over transport: any ProviderTransport, limit: Duration) {
+        self.transport = transport
+        self.limit = limit
+    }
+
+    /// A try ends with half of the time of a whole call, and not before five seconds: a bank may take long, and while the
+    /// provider is still about the first try it refuses the next.
+    package init(over transport: any ProviderTransport, callLimit: Duration) {
+        self.init(over: transport, limit: max(callLimit / 2, .seconds(5)))
+    }
+
+    package func send(_ request: ProviderHTTPRequest) async throws(ProviderFault) -> ProviderHTTPAnswer {
+        var tried: ProviderHTTPRequest = request
+        tried.limit = limit
+        return try await transport.send(tried)
     }
 }

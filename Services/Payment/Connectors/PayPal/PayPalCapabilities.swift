@@ -5,9 +5,8 @@ package import PaymentDomain
 /// What PayPal can do through this connector.
 ///
 /// Source: PayPal's REST currency codes (24 currencies); authorizations can be captured in up to ten parts (Payments
-/// v2, `MAX_CAPTURE_COUNT_EXCEEDED`). Venmo is for customers in the United States, in dollars. Cards and Venmo are
-/// listed without captures in several parts, which is known of PayPal's own wallet only. `venmo` and `card` as stored
-/// methods are named by a prefix of the token, see `PayPalSource`.
+/// v2, `MAX_CAPTURE_COUNT_EXCEEDED`). Cards are listed without captures in several parts, which is known of PayPal's own
+/// wallet only. `venmo` and `card` as stored methods are named by a prefix of the token, see `PayPalSource`.
 package enum PayPalCapabilities {
     /// The capability matrix.
     /// - Parameter wallets: Whose opened tokens the account may be charged with.
@@ -18,10 +17,7 @@ package enum PayPalCapabilities {
     }
 
     private static let methods: [ProviderCapabilities.Method] = [
-        .payPal(offSession: true),
-        ProviderCapabilities.Method(
-            type: "venmo", currencies: ["USD"], countries: ["US"], separateCapture: true, partialCapture: true,
-            multipleCapture: false, partialRefund: true, offSession: true),
+        .payPal(offSession: true), .venmo(offSession: true),
         ProviderCapabilities.Method(
             type: "card", separateCapture: true, partialCapture: true, multipleCapture: false,
             partialRefund: true, offSession: true, tokenOnly: true),

@@ -15,7 +15,7 @@ package struct SandboxLocalProvider: SandboxKeeper {
     package static let pagePath = "/pay/sandbox/"
 
     private static let methods: [ProviderCapabilities.Method] = [
-        .payPal(offSession: false), .ideal, .sepaDebit, .klarna, .afterpay, .affirm,
+        .payPal(offSession: false), .venmo(offSession: false), .ideal, .sepaDebit, .klarna, .afterpay, .affirm,
     ]
 
     package var name: String { Self.name }

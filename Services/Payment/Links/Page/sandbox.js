@@ -4,7 +4,9 @@ import { announce, dash, h, show, sign, stuck } from "./dom.js";
 import { amountText } from "./money.js";
 
 const page = JSON.parse(document.getElementById("authentication").textContent);
-const names = { paypal: "PayPal", ideal: "iDEAL", klarna: "Klarna", afterpay_clearpay: "Afterpay", affirm: "Affirm" };
+const names = {
+  paypal: "PayPal", venmo: "Venmo", ideal: "iDEAL", klarna: "Klarna", afterpay_clearpay: "Afterpay", affirm: "Affirm",
+};
 const name = names[page.method] ?? page.method;
 
 /** A view of a heading, a line below it, and what can be pressed. */

@@ -157,7 +157,9 @@ package struct RoutingEvaluationResource: JSONOutput {
             doc: "No payment_method_id was given: all are candidates; a stored method is charged only where it is kept")
         o.field(
             "routing", decision.map { RoutingDecisionResource(version: version, decision: $0) },
-            doc: "null where nothing is to be decided: there are no rules, and one provider keeps the method or none is given")
+            doc:
+                "null where nothing is to be decided: there are no rules, and one provider keeps the method or none is given"
+        )
         o.field("fault", fault, doc: "Why the rules that are in place do not count; null where they do")
     }
 

@@ -51,7 +51,9 @@ package struct RoutePayment: Sendable {
         for question in questions {
             let known: [MethodToken] = tokens[question.methodID] ?? []
             let names: Set<String> = Set(known.map(\.provider))
-            guard let rules = page.rules ?? OwnProviderFirst.rules(from: question.provider, among: names) else { continue }
+            guard let rules = page.rules ?? OwnProviderFirst.rules(from: question.provider, among: names) else {
+                continue
+            }
             let request: RoutingRequest = question.request
             let decision: RoutingDecision = rules.decide(
                 request, among: book.candidates(for: request, among: names, down: page.down))

@@ -31,7 +31,9 @@ struct AttemptResource: JSONOutput {
         o.field("cascade_of", attempt.cascadeOf, doc: "The attempt that it follows at once, without a new assessment")
         o.field(
             "routing", attempt.routing.flatMap(AttemptRoutingResource.init(stored:)),
-            doc: "Why this provider was asked; null where there were no rules: the method's own was, and nothing else tried")
+            doc:
+                "Why this provider was asked; null where there were no rules: the method's own was, and nothing else tried"
+        )
         o.field("started_at", attempt.startedAt)
         let isOpen: Bool = attempt.status == .started || attempt.status == .requiresAction
         o.field(

@@ -48,7 +48,9 @@ package struct ApplyVerdicts: Sendable {
         var approved: [ApprovedAttempt] = try withinBudgets(going, ofRefusedCards, at: now, in: db)
         guard !approved.isEmpty else { return }
         if let route {
-            let asked: [PaymentID: String] = Dictionary(approved.map { ($0.paymentID, $0.provider) }) { first, _ in first }
+            let asked: [PaymentID: String] = Dictionary(approved.map { ($0.paymentID, $0.provider) }) { first, _ in
+                first
+            }
             let routes: [PaymentID: Route] = try route(asked, in: db)
             approved = approved.map { attempt in routes[attempt.paymentID].map(attempt.routed) ?? attempt }
         }
