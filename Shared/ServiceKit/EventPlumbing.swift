@@ -110,18 +110,24 @@ final class EventPlumbing<Assembly: ServiceAssembly>: Sendable {
         ]
     }
 
-    /// Reads the stored offset before anything goes by the clock.
-    private func readClock() async throws {
-        while parts.configuration.mode == .sandbox {
-            do {
-                try await takeStoredOffset()
-                break
-            } catch let error as PostgresError {
-                parts.logger.warning("the clock waits for the database", metadata: ["error": "\(error)"])
-                try await Task.sleep(for: .milliseconds(300))
-            }
+    /// Reads the stored offset, which is to happen before anybody is answered. A database that is away is asked again by
+    /// ``run()``: nothing can be stored meanwhile.
+    /// - Throws: `CancellationError`.
+    func readClockOnce() async throws {
+        do {
+            if parts.configuration.mode == .sandbox { try await takeStoredOffset() }
+            clockRead.store(true, ordering: .releasing)
+        } catch let error as PostgresError {
+            parts.logger.warning("the clock waits for the database", metadata: ["error": "\(error)"])
         }
-        clockRead.store(true, ordering: .releasing)
+    }
+
+    /// Reads the stored offset before any event is handled.
+    private func readClock() async throws {
+        while !isClockRead {
+            try await Task.sleep(for: .milliseconds(300))
+            try await readClockOnce()
+        }
     }
 
     private func takeStoredOffset() async throws {

@@ -32,6 +32,8 @@ struct ServiceDaemon<Assembly: ServiceAssembly>: Sendable {
         let watch = CounterWatch(pool: pool, tables: Assembly.tablesByTransaction)
         // Nothing is written before the first look.
         do { try await watch.look() } catch { throw cannotRun(error) }
+        // Nor is anybody answered by the system's time where the sandbox's is another.
+        try await events.readClockOnce()
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
                 try await requests(until: { await signal.wait() }, stopping: { assembly.stopping() })
