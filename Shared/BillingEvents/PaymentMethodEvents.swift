@@ -24,11 +24,14 @@ public struct PaymentMethodAttachedV1: EventBody, Equatable {
     public let fingerprint: String
     /// Whether renewals use it.
     public let isDefault: Bool
+    /// Whether its customer agreed to later charges alone, so that what is unpaid already is not collected with it at once;
+    /// `nil` where that is not said.
+    public let isForLater: Bool?
 
     /// The whole fact.
     public init(
         paymentMethodID: PaymentMethodID, customerID: CustomerID, brand: String, last4: String?, expMonth: Int64?,
-        expYear: Int64?, fingerprint: String, isDefault: Bool
+        expYear: Int64?, fingerprint: String, isDefault: Bool, isForLater: Bool? = nil
     ) {
         self.paymentMethodID = paymentMethodID
         self.customerID = customerID
@@ -38,6 +41,7 @@ public struct PaymentMethodAttachedV1: EventBody, Equatable {
         self.expYear = expYear
         self.fingerprint = fingerprint
         self.isDefault = isDefault
+        self.isForLater = isForLater
     }
 
     /// Reads the fields.
@@ -50,6 +54,9 @@ public struct PaymentMethodAttachedV1: EventBody, Equatable {
         expYear = f.optionalInt("exp_year", doc: "Expiry year of a card")
         fingerprint = f.string("fingerprint", doc: "Same for the same card, says nothing of its number")
         isDefault = f.bool("is_default", doc: "Whether renewals use it")
+        isForLater = f.optionalBool(
+            "is_for_later",
+            doc: "true: its customer agreed to later charges alone; what is unpaid is not collected with it at once")
     }
 
     /// Writes the fields.
@@ -62,6 +69,7 @@ public struct PaymentMethodAttachedV1: EventBody, Equatable {
         o.field("exp_year", expYear)
         o.field("fingerprint", fingerprint)
         o.field("is_default", isDefault)
+        o.field("is_for_later", isForLater)
     }
 
     /// An example for documents.

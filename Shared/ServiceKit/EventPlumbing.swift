@@ -111,7 +111,7 @@ final class EventPlumbing<Assembly: ServiceAssembly>: Sendable {
     }
 
     /// Reads the stored offset, which is to happen before anybody is answered. A database that is away is asked again by
-    /// ``run()``: nothing can be stored meanwhile.
+    /// ``run()`` three times a second; who is answered by one that has just come back goes by the system's time.
     /// - Throws: `CancellationError`.
     func readClockOnce() async throws {
         do {

@@ -163,6 +163,23 @@ import Testing
         }
     }
 
+    @Test("without rules nothing is decided while nobody is well: who is well later follows") func nobodyWell()
+        async throws
+    {
+        try await withRouting { world in
+            let payer = try await world.payer(["sandbox_c"])
+            for name in ["sandbox", "sandbox_c"] { try await takeOut(name, of: world) }
+            try await world.book.refresh(world.database)
+            let payment: PaymentRecord = try await world.approved(payer)[0]
+            #expect(try await world.routed(payment) == "sandbox")
+            #expect(try await world.texts("SELECT id FROM payment_attempts WHERE routing IS NOT NULL").isEmpty)
+            try await world.execute("DELETE FROM providers_down")
+            try await world.book.refresh(world.database)
+            let next: FollowingAttempt? = try await world.ended(payment.id, RoutingWorld.declined("do_not_honor"))
+            #expect(next?.route.provider == "sandbox_c")
+        }
+    }
+
     @Test("a page goes to a provider that is not taken out where one can do it, and to one that is where none can")
     func pages() async throws {
         try await withRouting { world in

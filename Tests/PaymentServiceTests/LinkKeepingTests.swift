@@ -77,8 +77,11 @@ import Testing
             #expect(try await Self.paid(world, visit, card).status == .succeeded)
             #expect(try await Self.methods(world) == ["default, agreed"])
             let told: [String] = try await world.texts(
-                "SELECT body::jsonb->>'is_default' FROM outbox WHERE type = 'payment_method.attached.v1'")
-            #expect(told == ["true"])
+                """
+                SELECT (body::jsonb->>'is_default') || ' ' || (body::jsonb->>'is_for_later') FROM outbox
+                WHERE type = 'payment_method.attached.v1'
+                """)
+            #expect(told == ["true true"])
             let agreed: [String] = try await world.texts(
                 """
                 SELECT wording || ' ' || language || ' ' || (ip_address <> '') || ' ' || (user_agent <> '')
@@ -149,6 +152,29 @@ import Testing
             try await world.work.sweep.pass()
             #expect(try await world.texts("SELECT id FROM payment_methods WHERE is_default") == [last])
             #expect(try await world.number("SELECT count(*) FROM payment_link_agreements WHERE kept_at IS NULL") == 0)
+        }
+    }
+
+    @Test("of two agreements the later one counts, whichever payment went through last", arguments: [[0, 1], [1, 0]])
+    func lastWord(order: [Int]) async throws {
+        try await withPayments { world in
+            let customer: CustomerID = await world.customer()
+            var cards: [String] = []
+            var payments: [PaymentID] = []
+            for number in ["4242424242424242", "5555555555554444"] {
+                let visit = Visit(world.code(try await world.link(customer, #","keep_method":"always""#)))
+                world.clock.advance(by: .seconds(60))
+                cards.append(try await world.card(visit, number))
+                let seen: JSONValue = try await world.pay(visit, cards[cards.count - 1], Self.agreement)
+                payments.append(PaymentID(unchecked: seen["payment"]?["id"]?.stringValue ?? ""))
+            }
+            for index in order {
+                world.clock.advance(by: .seconds(60))
+                await world.decide(try await world.payment(payments[index]))
+                #expect(try await world.settled(payments[index]).status == .succeeded)
+                try await world.work.sweep.pass()
+            }
+            #expect(try await world.texts("SELECT id FROM payment_methods WHERE is_default") == [cards[1]])
         }
     }
 

@@ -46,11 +46,13 @@ import Testing
         }
     }
 
-    @Test("a new default card is charged at once; another card is not") func newCard() async throws {
+    @Test("a new default card is charged at once; another card, and one that is for later charges alone, is not")
+    func newCard() async throws {
         try await withSubscriptions { world in
             let subscription = try await world.fail(renewing(world), "hard")
             world.ticker.advance(by: .seconds(3_600))
             try await world.attachCard(subscription.customerID, isDefault: false)
+            try await world.attachCard(subscription.customerID, isForLater: true)
             #expect(try await world.published(SubscriptionCollectionDueV1.self).isEmpty)
             try await world.attachCard(subscription.customerID)
             let asked = try await world.published(SubscriptionCollectionDueV1.self)

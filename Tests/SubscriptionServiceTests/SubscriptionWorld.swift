@@ -232,11 +232,12 @@ extension SubscriptionWorld {
 
     /// Payment says that a card is there, as of `toldAt` by its clock.
     func attachCard(
-        _ customer: CustomerID, _ id: PaymentMethodID? = nil, isDefault: Bool = true, toldAt: Instant? = nil
+        _ customer: CustomerID, _ id: PaymentMethodID? = nil, isDefault: Bool = true, isForLater: Bool? = nil,
+        toldAt: Instant? = nil
     ) async throws {
         let body = PaymentMethodAttachedV1(
             paymentMethodID: id ?? .new(at: now), customerID: customer, brand: "visa", last4: "4242", expMonth: 12,
-            expYear: 2030, fingerprint: "f", isDefault: isDefault)
+            expYear: 2030, fingerprint: "f", isDefault: isDefault, isForLater: isForLater)
         let handler = PaymentMethodAttached(policy: policy)
         try await handle([body], toldAt: toldAt) { events, db, context in
             try handler.handle(events, in: db, context)

@@ -20,3 +20,4 @@ CREATE TABLE payment_link_agreements (
 );
 CREATE INDEX payment_link_agreements_due ON payment_link_agreements (paid_at)
     WHERE paid_at IS NOT NULL AND kept_at IS NULL;
+CREATE INDEX payment_link_agreements_method ON payment_link_agreements (payment_method_id);

@@ -23,11 +23,15 @@ extension PaymentMethodStore {
 
     /// Takes back that methods of the customer which are still to be kept become the default: another is it by a later word.
     /// The customer's row is locked; it travels with the statement that follows.
-    package static func forgetWishes(of customer: CustomerID, in db: borrowing PostgresTransaction) throws {
+    /// - Parameter end: When that word was given, so that wishes of methods that came after it stand; now when left out.
+    package static func forgetWishes(
+        of customer: CustomerID, before end: Instant? = nil, in db: borrowing PostgresTransaction
+    ) throws {
         try db.enqueue(
             """
             UPDATE payment_methods SET wants_default = false
             WHERE customer_id = \(customer) AND wants_default AND status IN ('pending', 'requires_action')
+                AND (\(end)::timestamptz IS NULL OR created_at < \(end)::timestamptz)
             """)
     }
 }

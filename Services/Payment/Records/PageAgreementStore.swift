@@ -79,21 +79,32 @@ package enum PageAgreementStore {
         }
     }
 
-    /// Takes an agreement's turn; the customer's row is locked.
-    /// - Returns: `nil` where it was taken before; else whether the method becomes the default: it does not where the customer
-    ///   has made another one that since they agreed.
+    /// An agreement whose method is kept now.
+    package struct Turn: Sendable {
+        package let acceptedAt: Instant
+        /// Not where the customer has made another method the default since they agreed.
+        package let becomesDefault: Bool
+    }
+
+    /// Takes an agreement's turn; the customer's row is locked. The last word counts, not what was kept last: one that became
+    /// the default by an earlier agreement gives way.
+    /// - Returns: `nil` where it was taken before.
     package static func take(
         _ agreed: AgreedMethod, at now: Instant, in db: borrowing PostgresTransaction
-    ) throws -> Bool? {
+    ) throws -> Turn? {
         try db.first(
             """
             UPDATE payment_link_agreements a SET kept_at = \(now)
             WHERE payment_id = \(agreed.paymentID) AND payment_method_id = \(agreed.methodID) AND kept_at IS NULL
-            RETURNING NOT EXISTS (
+            RETURNING accepted_at, NOT EXISTS (
                 SELECT 1 FROM payment_methods d
                 WHERE d.customer_id = \(agreed.customerID) AND d.is_default
-                    AND coalesce(d.default_since, d.created_at) > a.accepted_at)
+                    AND coalesce(d.default_since, d.created_at) > a.accepted_at
+                    AND NOT EXISTS (
+                        SELECT 1 FROM payment_link_agreements b
+                        WHERE b.payment_method_id = d.id AND b.kept_at = d.default_since
+                            AND b.accepted_at <= a.accepted_at))
             """
-        ) { row in try row.next() }
+        ) { row in Turn(acceptedAt: try row.next(), becomesDefault: try row.next()) }
     }
 }

@@ -63,11 +63,13 @@ package enum PaymentEvents {
     }
 
     /// A customer can be charged through a method from now on.
-    package static func attached(_ method: PaymentMethodRecord, at now: Instant) -> OutboxEvent {
+    package static func attached(
+        _ method: PaymentMethodRecord, forLater: Bool? = nil, at now: Instant
+    ) -> OutboxEvent {
         let body = PaymentMethodAttachedV1(
             paymentMethodID: method.id, customerID: method.customerID, brand: method.brand ?? method.type,
             last4: method.last4, expMonth: method.expMonth.map(Int64.init), expYear: method.expYear.map(Int64.init),
-            fingerprint: method.fingerprint, isDefault: method.isDefault)
+            fingerprint: method.fingerprint, isDefault: method.isDefault, isForLater: forLater)
         return OutboxEvent(body, key: method.customerID.rawValue, at: now)
     }
 

@@ -339,7 +339,10 @@ package enum PaymentMethodStore {
     package static let isOfForm: SQL = """
         EXISTS (SELECT 1 FROM payment_methods m JOIN payment_link_cards c ON c.payment_method_id = m.id
             WHERE m.id = p.payment_method_id AND m.type = 'card' AND m.wallet IS NULL AND m.provider_token <> ''
-                AND (m.single_use OR m.provider_customer IS NOT NULL))
+                AND (m.single_use OR (m.provider_customer IS NOT NULL AND NOT EXISTS (
+                    SELECT 1 FROM payments k
+                    WHERE k.customer_id = m.customer_id AND k.payment_method_id = m.id AND k.id <> p.id
+                        AND k.status = 'succeeded'))))
         """
 
     /// Whether a card of a provider's form, good for one charge, was given to one already.

@@ -28,9 +28,9 @@ package enum RefundRepeats {
     /// Notes a refund that has given nothing back, where it is one of the service's own, and has a person told. Another follows.
     /// None does where a person has taken it back, where it comes back after it had counted, as the next one would, and of what
     /// was beyond a plan: the rest of that payment is owed, and what a person or a bank gives back meanwhile would go back
-    /// twice. The payment's row is locked.
+    /// twice. Of any other refund only the money is free again. The payment's row is locked.
     static func note(_ failed: RefundRecord, code: String, in db: borrowing PostgresTransaction) throws {
-        guard isOwn(failed), let reason: String = failed.reason else { return }
+        guard isOwn(failed), let reason: String = failed.reason else { return try resume(failed.paymentID, in: db) }
         let isLast: Bool = takenBack.contains(code) || reason == OwnRefund.ofOverpaidPlan
         let next: SQL = """
             CASE WHEN \(isLast) OR EXISTS (
@@ -63,7 +63,7 @@ package enum RefundRepeats {
             """)
     }
 
-    /// Has a payment, whose row is locked and which a dispute has given money back to, looked at now.
+    /// Has a payment, whose row is locked and of which more can be given back now, after a dispute or another refund, looked at.
     package static func resume(_ payment: PaymentID, in db: borrowing PostgresTransaction) throws {
         try db.enqueue(
             """

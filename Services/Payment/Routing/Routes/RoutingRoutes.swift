@@ -58,7 +58,8 @@ package struct RoutingRoutes: Sendable {
         let book: RoutingBook = book
         return .write(
             .delete, "/v1/payments/routing", scope: "routing:write",
-            summary: "Send every payment to the provider of its method again", body: NoInput.self,
+            summary: "Go by no rules again: to the provider of a method first, then to others that keep it",
+            body: NoInput.self,
             answers: RoutingVersionResource.self
         ) { db, call, _ in
             let version: RoutingVersion = try book.replace(

@@ -90,16 +90,19 @@ package struct CascadePayment: Sendable {
         for var payment in standing {
             guard let end: EndedAttempt = ends[payment.attemptID], payment.isStill(at: end) else { continue }
             let known: [MethodToken] = tokens[payment.methodID] ?? []
+            var decided: String?
             if !payment.isRouted {
                 let decision: RoutingDecision? = OwnProviderFirst.decision(
                     on: payment.request, asked: payment.provider, among: Set(known.map(\.provider)), down: down,
                     in: book)
                 guard let decision else { continue }
                 payment.cascade = decision.cascade
-                payment.decided = encodeString(RoutingDecisionResource(version: 0, decision: decision))
+                decided = encodeString(RoutingDecisionResource(version: 0, decision: decision))
             }
             let step: CascadeStepTaken.Way = way(
                 payment, end, known: known, down: down, past: past[payment.id] ?? [], at: now)
+            // An outage that nobody follows has decided nothing: who is well later is asked then.
+            if step.isNext || end.isDecline { payment.decided = decided }
             steps.append(CascadeStepTaken(payment: payment, end: end, way: step, next: AttemptID.new(at: now)))
         }
         let stepped: [PaymentID: Instant] = try CascadeStore.store(steps, at: now, in: db)
@@ -134,6 +137,14 @@ package struct CascadePayment: Sendable {
         guard case .stop(let why) = step else { return .stop("exhausted") }
         return .stop(why.rawValue)
     }
+}
+
+extension EndedAttempt {
+    fileprivate var isDecline: Bool { if case .declined = end { true } else { false } }
+}
+
+extension CascadeStepTaken.Way {
+    fileprivate var isNext: Bool { if case .next = self { true } else { false } }
 }
 
 extension CascadingPayment {

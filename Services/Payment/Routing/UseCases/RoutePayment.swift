@@ -57,6 +57,8 @@ package struct RoutePayment: Sendable {
             let request: RoutingRequest = question.request
             let decision: RoutingDecision = rules.decide(
                 request, among: book.candidates(for: request, among: names, down: page.down))
+            // Without rules nothing is decided while nobody is well: who is well later follows then.
+            if page.rules == nil, decision.cascade.isEmpty { continue }
             let chosen: MethodToken? = decision.cascade.first.flatMap { name in known.first { $0.provider == name } }
             let provider: String = chosen?.provider ?? question.provider
             if let chosen, chosen.provider != question.provider {

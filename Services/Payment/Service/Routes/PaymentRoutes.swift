@@ -40,7 +40,7 @@ struct PaymentRoutes: Sendable {
                 .string("metadata_value", max: 500, doc: "With metadata_key"),
                 .string(
                     "provider_reference", max: 255,
-                    doc: "Only what a provider knows by this name: a charge, a PaymentIntent, an order, a capture"),
+                    doc: "Only those of which a provider knows an attempt that has ended, or a capture, by this name"),
                 CreatedRange.beginning, CreatedRange.end,
             ], item: PaymentResource.self
         ) { db, call, request in

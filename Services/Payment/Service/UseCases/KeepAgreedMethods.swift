@@ -9,7 +9,8 @@ import Postgres
 ///
 /// Why a crash at any line is safe: that the payment went through is noted in its own transaction; here an agreement's turn is
 /// taken in the transaction that keeps its method and tells of it.
-/// - Note: Emits `payment_method.attached.v1`, on which what is unpaid is collected. Locks the customer's row.
+/// - Note: Emits `payment_method.attached.v1`, for later charges: what is unpaid already is not collected by that. Locks the
+///   customer's row.
 struct KeepAgreedMethods: Sendable {
     let pool: PostgresPool
     let clock: any WallClock
@@ -25,14 +26,15 @@ struct KeepAgreedMethods: Sendable {
         let now: Instant = clock.now
         let isKept: Bool = try await pool.transactionRetrying { db in
             guard try PaymentMethodStore.lockCustomer(agreed.customerID, in: db),
-                let becomesDefault: Bool = try PageAgreementStore.take(agreed, at: now, in: db),
+                let turn: PageAgreementStore.Turn = try PageAgreementStore.take(agreed, at: now, in: db),
                 let known: PaymentMethodRecord = try PaymentMethodStore.find(agreed.methodID, in: db),
                 known.status == .active
             else { return false }
             let isNew: Bool = try PaymentMethodStore.keep(known.id, in: db)
-            let isMade: Bool = try becomesDefault && !known.isDefault && makeDefault(known, at: now, in: db)
+            let isMade: Bool =
+                try turn.becomesDefault && !known.isDefault && makeDefault(known, turn.acceptedAt, at: now, in: db)
             guard isNew || isMade, let method = try PaymentMethodStore.find(known.id, in: db) else { return false }
-            try Outbox.append([PaymentEvents.attached(method, at: now)], in: db)
+            try Outbox.append([PaymentEvents.attached(method, forLater: true, at: now)], in: db)
             return true
         }
         guard isKept else { return }
@@ -40,9 +42,9 @@ struct KeepAgreedMethods: Sendable {
     }
 
     private func makeDefault(
-        _ method: PaymentMethodRecord, at now: Instant, in db: borrowing PostgresTransaction
+        _ method: PaymentMethodRecord, _ acceptedAt: Instant, at now: Instant, in db: borrowing PostgresTransaction
     ) throws -> Bool {
-        try PaymentMethodStore.forgetWishes(of: method.customerID, in: db)
+        try PaymentMethodStore.forgetWishes(of: method.customerID, before: acceptedAt, in: db)
         return try PaymentMethodStore.makeDefault(method.id, of: method.customerID, at: now, in: db)
     }
 }

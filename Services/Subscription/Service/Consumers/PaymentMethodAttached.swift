@@ -4,7 +4,8 @@ package import Messaging
 package import Postgres
 package import SubscriptionDomain
 
-/// Collects what is unpaid at once when its customer has a new default payment method.
+/// Collects what is unpaid at once when its customer has a new default payment method, unless they agreed to later charges of it
+/// alone.
 package struct PaymentMethodAttached: Sendable {
     let policy: DunningPolicy
 
@@ -22,7 +23,9 @@ package struct PaymentMethodAttached: Sendable {
         _ events: [Envelope<PaymentMethodAttachedV1>], in db: borrowing PostgresTransaction, _ context: EventContext
     ) throws {
         var latest: [CustomerID: Envelope<PaymentMethodAttachedV1>] = [:]
-        for event in events where event.body.isDefault { latest[event.body.customerID] = event }
+        for event in events where event.body.isDefault && event.body.isForLater != true {
+            latest[event.body.customerID] = event
+        }
         guard !latest.isEmpty else { return }
         let unpaid: [Subscription] = try SubscriptionStore.lockUnpaid(of: Array(latest.keys), in: db)
         var batch = SubscriptionBatch(unpaid)
