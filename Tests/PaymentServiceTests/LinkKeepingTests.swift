@@ -105,6 +105,57 @@ import Testing
         }
     }
 
+    @Test("a kept card whose bank asks for its customer is tried once more with them, as any other is") func stepUp()
+        async throws
+    {
+        let pages: PagesProvider = Self.provider()
+        pages.begin(with: .captured(ProviderCharge(reference: "pi_1")))
+        try await withPayments(beside: [pages]) { world in
+            let visit = Visit(world.code(try await world.link(over: try await world.unpaidInvoice())))
+            let card: String = try await Self.hand(world, pages, visit, keep: true)
+            let customer: CustomerID = try await Self.paid(world, visit, card).customerID
+            pages.begin(with: .declined(ProviderDecline(code: "authentication_required")))
+            let payment: PaymentRecord = try await world.created(customer)
+            await world.decide(payment)
+            #expect(try await world.settled(payment.id).decline != nil)
+            #expect(pages.charges.suffix(2).map(\.stepUp) == [false, true])
+        }
+    }
+
+    @Test(
+        "a method that is still to be kept, and came after the agreement, becomes the default all the same; one before not"
+    )
+    func wishes() async throws {
+        try await withPayments { world in
+            let customer: CustomerID = await world.customer()
+            let visit = Visit(world.code(try await world.link(customer, #","keep_method":"always""#)))
+            world.clock.advance(by: .seconds(60))
+            let card: String = try await world.card(visit)
+            let payment: JSONValue = try await world.pay(visit, card, Self.agreement)
+            for (id, hours) in [("pm_before", -1), ("pm_after", 1)] {
+                try await world.execute(
+                    """
+                    INSERT INTO payment_methods SELECT (m).* FROM (
+                        SELECT jsonb_populate_record(m, jsonb_build_object('id', \(id)::text, 'status', 'pending',
+                            'wants_default', true, 'created_at',
+                            \(world.clock.now)::timestamptz + make_interval(hours => \(hours)))) AS m
+                        FROM payment_methods m WHERE m.id = \(card)) AS copies
+                    """)
+            }
+            let id = PaymentID(unchecked: payment["payment"]?["id"]?.stringValue ?? "")
+            await world.decide(try await world.payment(id))
+            #expect(try await world.settled(id).status == .succeeded)
+            let due: [AgreedMethod] = try await world.database.transaction { db in
+                try PageAgreementStore.due(limit: 5, in: db)
+            }
+            #expect(due.map(\.methodID.rawValue) == [card])
+            try await world.work.sweep.pass()
+            #expect(try await world.texts("SELECT id FROM payment_methods WHERE is_default") == [card])
+            #expect(
+                try await world.texts("SELECT id FROM payment_methods WHERE wants_default ORDER BY id") == ["pm_after"])
+        }
+    }
+
     @Test("a declined card is kept for nothing; the next one's own agreement counts") func declined() async throws {
         try await withPayments { world in
             let invoice: InvoiceID = try await world.unpaidInvoice()

@@ -212,6 +212,22 @@ import Testing
         }
     }
 
+    @Test("what another refund sets free is looked at at once") func setFree() async throws {
+        try await withPayments { world in
+            let payment: PaymentRecord = try await late(world)
+            world.provider.refuse([.refunds])
+            for _ in 0..<3 { try await world.work.sweep.pass() }
+            try await world.execute("UPDATE refunds_to_repeat SET next_at = now() + interval '30 days'")
+            try await world.database.transaction { db in
+                let id = RefundID.new(at: PaymentWorld.start)
+                let locked: PaymentRecord = try #require(try PaymentStore.lock(payment.id, in: db))
+                try RefundStore.reserve(id, 299, of: locked, capture: nil, reason: nil, at: PaymentWorld.start, in: db)
+                _ = try RefundStore.free(id, as: .failed, code: "refused", in: db)
+            }
+            #expect(try await world.number("SELECT count(*) FROM refunds_to_repeat WHERE next_at <= now()") == 1)
+        }
+    }
+
     @Test("a refund that somebody has taken back is not asked for again", arguments: ["canceled", "CANCELLED"])
     func takenBack(code: String) async throws {
         try await withPayments { world in

@@ -1,22 +1,24 @@
 package import BillingCore
 package import Postgres
 
-/// How a customer agreed on a link's page that what they pay with is charged again later.
+/// How a customer agreed on a link's page that what they pay with is charged without them.
 package struct PageAgreement: Sendable {
-    /// Names the wording in the page's texts; another wording takes another name.
-    package static let wording = "later-charges-1"
-
     /// In which it was read.
-    let language: String
-    let ipAddress: String
-    let userAgent: String
-    let acceptedAt: Instant
+    package let language: String
+    package let ipAddress: String
+    package let userAgent: String
+    package let acceptedAt: Instant
 
     package init(language: String, ipAddress: String, userAgent: String, acceptedAt: Instant) {
         self.language = language
         self.ipAddress = ipAddress
         self.userAgent = userAgent
         self.acceptedAt = acceptedAt
+    }
+
+    /// What is kept of it with the method.
+    package func mandate(of method: PaymentMethodID) -> Mandate {
+        Mandate(of: method, type: .online, acceptedAt: acceptedAt, ip: ipAddress, userAgent: userAgent)
     }
 }
 
@@ -27,8 +29,11 @@ package struct AgreedMethod: Sendable {
     package let customerID: CustomerID
 }
 
-/// SQL over what customers agree to on links' pages besides the payment.
+/// SQL over agreements to later charges, which customers give on links' pages with a payment.
 package enum PageAgreementStore {
+    /// Names the wording in the page's texts; another wording takes another name.
+    private static let wording = "later-charges-1"
+
     /// Agreements whose payments went through and whose methods are not kept yet.
     package static let due: SQL = """
         SELECT a.payment_id, a.payment_method_id, m.customer_id
@@ -48,14 +53,11 @@ package enum PageAgreementStore {
             """
             INSERT INTO payment_link_agreements (payment_id, payment_method_id, wording, language, ip_address, user_agent,
                 accepted_at)
-            VALUES (\(payment), \(method), \(PageAgreement.wording), \(agreement.language), \(agreement.ipAddress),
+            VALUES (\(payment), \(method), \(wording), \(agreement.language), \(agreement.ipAddress),
                 \(agreement.userAgent), \(agreement.acceptedAt))
             ON CONFLICT (payment_id, payment_method_id) DO NOTHING
             """)
-        let mandate = Mandate(
-            of: method, type: .online, acceptedAt: agreement.acceptedAt, ip: agreement.ipAddress,
-            userAgent: agreement.userAgent)
-        try StoredCredentialStore.agree(mandate, for: method, in: db)
+        try StoredCredentialStore.agree(agreement.mandate(of: method), for: method, in: db)
     }
 
     /// Has the methods of payments that have succeeded kept, where their customers agreed to that with this very method.

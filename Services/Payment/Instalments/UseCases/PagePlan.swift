@@ -1,5 +1,5 @@
 package import BillingCore
-import PaymentRecords
+package import PaymentRecords
 package import Postgres
 
 /// How a customer agreed to a plan on a page.
@@ -9,16 +9,11 @@ package struct PlanAgreement: Sendable {
 
     /// The fingerprint of the offer.
     let offer: String
-    /// In which it was read.
-    let language: String
-    let ipAddress: String
-    let userAgent: String
+    let given: PageAgreement
 
-    package init(offer: String, language: String, ipAddress: String, userAgent: String) {
+    package init(offer: String, given: PageAgreement) {
         self.offer = offer
-        self.language = language
-        self.ipAddress = ipAddress
-        self.userAgent = userAgent
+        self.given = given
     }
 }
 
@@ -26,18 +21,17 @@ package struct PlanAgreement: Sendable {
 package enum PagePlan {
     /// Keeps how the customer agreed, with the plan for ever, and with the card that later instalments are charged to.
     package static func agree(
-        _ agreement: PlanAgreement, to plan: InstalmentPlanID, with card: PaymentMethodID, at now: Instant,
+        _ agreement: PlanAgreement, to plan: InstalmentPlanID, with card: PaymentMethodID,
         in db: borrowing PostgresTransaction
     ) throws {
+        let given: PageAgreement = agreement.given
         _ = try db.execute(
             """
             INSERT INTO instalment_agreements (plan_id, offer, wording, language, ip_address, user_agent, accepted_at)
-            VALUES (\(plan), \(agreement.offer), \(PlanAgreement.wording), \(agreement.language),
-                \(agreement.ipAddress), \(agreement.userAgent), \(now))
+            VALUES (\(plan), \(agreement.offer), \(PlanAgreement.wording), \(given.language),
+                \(given.ipAddress), \(given.userAgent), \(given.acceptedAt))
             """)
-        let mandate = Mandate(
-            of: card, type: .online, acceptedAt: now, ip: agreement.ipAddress, userAgent: agreement.userAgent)
-        try StoredCredentialStore.agree(mandate, for: card, in: db)
+        try StoredCredentialStore.agree(given.mandate(of: card), for: card, in: db)
     }
 
     /// Gives up a plan, whose row is locked, and its first payment, which was declined. One that has ended already stays as

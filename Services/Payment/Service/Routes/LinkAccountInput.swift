@@ -55,10 +55,6 @@ struct MandateInput: JSONInput {
     let language: PageLanguage
 
     init(_ f: inout InputFields) {
-        language = f.enumeration("language", of: PageLanguage.self, doc: "In which it was read")
-        let isAccepted: Bool = f.bool("accepted", default: false, doc: "true: without it nothing is kept")
-        if !f.isDescribing, !isAccepted {
-            f.refuse("accepted", code: "mandate_not_accepted", message: "must be true")
-        }
+        language = f.accepted(code: "mandate_not_accepted", doc: "true: without it nothing is kept")
     }
 }

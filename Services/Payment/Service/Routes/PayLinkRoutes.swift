@@ -205,11 +205,7 @@ struct PlanChoice: JSONInput {
     init(_ f: inout InputFields) {
         terms = f.string("terms", min: 1, max: 64, doc: "The name of the terms, such as pay_in_3")
         offer = f.string("offer", min: 32, max: 32, doc: "The fingerprint of the offer that was shown")
-        language = f.enumeration("language", of: PageLanguage.self, doc: "In which it was read")
-        let isAccepted: Bool = f.bool("accepted", default: false, doc: "true: without it nothing begins")
-        if !f.isDescribing, !isAccepted {
-            f.refuse("accepted", code: "plan_not_accepted", message: "must be true")
-        }
+        language = f.accepted(code: "plan_not_accepted", doc: "true: without it nothing begins")
     }
 }
 
@@ -218,11 +214,7 @@ struct LaterCharges: JSONInput {
     let language: PageLanguage
 
     init(_ f: inout InputFields) {
-        language = f.enumeration("language", of: PageLanguage.self, doc: "In which it was read")
-        let isAccepted: Bool = f.bool("accepted", default: false, doc: "true: without it nothing begins")
-        if !f.isDescribing, !isAccepted {
-            f.refuse("accepted", code: "not_accepted", message: "must be true")
-        }
+        language = f.accepted(code: "not_accepted", doc: "true: without it nothing begins")
     }
 }
 
@@ -258,6 +250,15 @@ package struct CancelLinkInput: JSONInput {
 }
 
 extension InputFields {
+    /// Reads that what stands on a page was agreed to, and the language in which it was read.
+    /// - Parameter code: The fault where it was not.
+    mutating func accepted(code: String, doc: String) -> PageLanguage {
+        let language: PageLanguage = enumeration("language", of: PageLanguage.self, doc: "In which it was read")
+        let isAccepted: Bool = bool("accepted", default: false, doc: doc)
+        if !isDescribing, !isAccepted { refuse("accepted", code: code, message: "must be true") }
+        return language
+    }
+
     /// Reads what a page calls its visit.
     mutating func linkSession() -> LinkSession {
         required(

@@ -9,7 +9,7 @@ import Postgres
 extension PayLink {
     /// Keeps what a provider's form on the page, or a wallet's sheet for the provider, gave for a card, bound to this visit. It
     /// pays once, and is nobody's to charge again unless its customer agrees to that with the payment
-    /// (``keepForPlan(_:at:in:)``). Handed over once more, it gives the same method.
+    /// (``keepForPlan(_:at:in:)``, ``KeepAgreedMethods``). Handed over once more, it gives the same method.
     ///
     /// The provider is asked before anything is stored: it charges nothing and keeps nothing by that.
     /// - Throws: ``Problem``; nothing is stored then.
@@ -74,9 +74,7 @@ extension PayLink {
             throw Problem.invalid(
                 "agreement", code: "unsupported_method", "goes with a method that can be charged again")
         }
-        return PageAgreement(
-            language: agreed.language.rawValue, ipAddress: call.clientAddress,
-            userAgent: String(call.userAgent.prefix(500)), acceptedAt: call.now)
+        return Self.given(agreed.language, call)
     }
 
     /// Whose form the link's page shows now, or whom it has Google make tokens for.

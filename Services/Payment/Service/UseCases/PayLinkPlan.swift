@@ -74,12 +74,17 @@ extension PayLink {
         }
         // Terms that take nothing at once are not the page's: a use of a link is a payment.
         guard let payment: PaymentID = plan.awaited else { throw Self.unsupported }
-        let agreement = PlanAgreement(
-            offer: choice.offer, language: choice.language.rawValue, ipAddress: call.clientAddress,
-            userAgent: String(call.userAgent.prefix(500)))
-        try PagePlan.agree(agreement, to: plan.id, with: card.id, at: call.now, in: db)
+        let agreement = PlanAgreement(offer: choice.offer, given: Self.given(choice.language, call))
+        try PagePlan.agree(agreement, to: plan.id, with: card.id, in: db)
         try LinkUseStore.use(link.id, slot: link.slot(of: session), session: session, payment: payment, in: db)
         return payment
+    }
+
+    /// How the visitor agrees.
+    static func given(_ language: PageLanguage, _ call: Call) -> PageAgreement {
+        PageAgreement(
+            language: language.rawValue, ipAddress: call.clientAddress, userAgent: String(call.userAgent.prefix(500)),
+            acceptedAt: call.now)
     }
 
     /// A link's metadata, and its name.
