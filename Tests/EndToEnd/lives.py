@@ -110,6 +110,8 @@ class Life:
         }
         if self.draw.random() < 0.4:
             body["payment_method_id"] = self.draw.choice(self.methods)
+        if self.draw.random() < 0.2:
+            body["confirm"] = False
         if made := self.ask("payments", body):
             self.payments.append(made["id"])
 
@@ -124,6 +126,7 @@ class Life:
             (f"payments/{payment}/captures", {**part, "final": self.draw.random() < 0.5}),
             (f"payments/{payment}/cancel", {}),
             (f"payments/{payment}/confirm", {"challenge": self.draw.choice(("passed", "passed", "failed"))}),
+            (f"payments/{payment}/confirm", self.draw.choice(({}, {"payment_method_id": self.draw.choice(self.methods)}))),
             (f"payments/{payment}/review", {"decision": self.draw.choice(("approve", "decline"))}),
             (f"payments/{payment}/sync", {}),
             ("refunds", {"payment_id": payment, **part}),

@@ -6,6 +6,23 @@ import Testing
 @Suite("The states of a payment") struct PaymentStatusTests {
     /// Every state and every step; `nil` where the step is refused.
     private static let table: [(PaymentStatus, PaymentStatus.Step, PaymentStatus?)] = [
+        (.requiresConfirmation, .confirm, .created),
+        (.requiresConfirmation, .approve, nil),
+        (.requiresConfirmation, .block, nil),
+        (.requiresConfirmation, .authorize, nil),
+        (.requiresConfirmation, .capturePart, nil),
+        (.requiresConfirmation, .capture, nil),
+        (.requiresConfirmation, .release, nil),
+        (.requiresConfirmation, .decline, nil),
+        (.requiresConfirmation, .await, nil),
+        (.requiresConfirmation, .challenge, nil),
+        (.requiresConfirmation, .authenticate, nil),
+        (.requiresConfirmation, .retry, nil),
+        (.requiresConfirmation, .cancel, .canceled),
+        (.requiresConfirmation, .replace, nil),
+        (.requiresConfirmation, .keep, nil),
+        (.requiresConfirmation, .reopen, nil),
+
         (.created, .approve, .processing),
         (.created, .block, .failed),
         (.created, .authorize, nil),
@@ -20,6 +37,7 @@ import Testing
         (.created, .cancel, .canceled),
         (.created, .replace, nil),
         (.created, .keep, nil),
+        (.created, .confirm, nil),
         (.created, .reopen, nil),
 
         (.processing, .approve, nil),
@@ -36,6 +54,7 @@ import Testing
         (.processing, .cancel, nil),
         (.processing, .replace, nil),
         (.processing, .keep, nil),
+        (.processing, .confirm, nil),
         (.processing, .reopen, nil),
 
         (.requiresAction, .approve, nil),
@@ -52,6 +71,7 @@ import Testing
         (.requiresAction, .cancel, .canceled),
         (.requiresAction, .replace, .created),
         (.requiresAction, .keep, nil),
+        (.requiresAction, .confirm, nil),
         (.requiresAction, .reopen, nil),
 
         (.authorized, .approve, nil),
@@ -68,6 +88,7 @@ import Testing
         (.authorized, .cancel, .canceled),
         (.authorized, .replace, .created),
         (.authorized, .keep, nil),
+        (.authorized, .confirm, nil),
         (.authorized, .reopen, nil),
 
         (.canceling, .approve, nil),
@@ -84,6 +105,7 @@ import Testing
         (.canceling, .cancel, .canceled),
         (.canceling, .replace, .created),
         (.canceling, .keep, .authorized),
+        (.canceling, .confirm, nil),
         (.canceling, .reopen, nil),
 
         (.succeeded, .approve, nil),
@@ -100,6 +122,7 @@ import Testing
         (.succeeded, .cancel, nil),
         (.succeeded, .replace, nil),
         (.succeeded, .keep, nil),
+        (.succeeded, .confirm, nil),
         (.succeeded, .reopen, nil),
 
         (.failed, .approve, nil),
@@ -116,6 +139,7 @@ import Testing
         (.failed, .cancel, .canceled),
         (.failed, .replace, nil),
         (.failed, .keep, nil),
+        (.failed, .confirm, nil),
         (.failed, .reopen, .processing),
 
         (.canceled, .approve, nil),
@@ -132,6 +156,7 @@ import Testing
         (.canceled, .cancel, nil),
         (.canceled, .replace, nil),
         (.canceled, .keep, nil),
+        (.canceled, .confirm, nil),
         (.canceled, .reopen, nil),
     ]
 
@@ -158,16 +183,19 @@ import Testing
         }
     }
 
-    @Test("another attempt begins after a failure, an authentication, or in the place of one that is over")
+    @Test(
+        "an attempt begins with a confirmation, after a failure, an authentication, or in the place of one that is over"
+    )
     func attempts() {
         let begun: [PaymentStatus] = PaymentStatus.allCases.filter { $0.afterNewAttempt != nil }
-        #expect(begun == [.requiresAction, .authorized, .canceling, .failed])
+        #expect(begun == [.requiresConfirmation, .requiresAction, .authorized, .canceling, .failed])
         #expect(begun.allSatisfy { $0.afterNewAttempt == .created })
     }
 
     @Test("a settled payment is one that nothing more happens to by itself") func settled() {
         let settled: [(PaymentStatus, Bool)] = [
-            (.created, false), (.processing, false), (.requiresAction, true), (.succeeded, true), (.failed, true),
+            (.requiresConfirmation, true), (.created, false), (.processing, false), (.requiresAction, true),
+            (.succeeded, true), (.failed, true),
             (.canceled, true), (.authorized, true), (.canceling, false),
         ]
         for (status, expected) in settled { #expect(status.isSettled == expected, "\(status)") }
@@ -178,7 +206,7 @@ import Testing
     func walks() {
         var random = Seeded()
         for _ in 0..<500 {
-            var status: PaymentStatus = .created
+            var status: PaymentStatus = .requiresConfirmation
             for _ in 0..<20 {
                 let step: PaymentStatus.Step = PaymentStatus.Step.allCases.randomElement(using: &random) ?? .approve
                 guard let next: PaymentStatus = status.after(step) else { continue }
@@ -194,8 +222,8 @@ import Testing
         #expect(
             PaymentStatus.allCases.map(\.rawValue)
                 == [
-                    "created", "processing", "requires_action", "authorized", "canceling", "succeeded", "failed",
-                    "canceled",
+                    "requires_confirmation", "created", "processing", "requires_action", "authorized", "canceling",
+                    "succeeded", "failed", "canceled",
                 ])
     }
 }

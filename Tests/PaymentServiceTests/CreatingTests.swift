@@ -168,7 +168,7 @@ import Testing
             for number in 0..<2_000 {
                 group.addTask {
                     let id = PaymentID.new(at: PaymentWorld.start)
-                    waiters.expect(id, claim: nil)
+                    _ = waiters.expect(id, claim: nil)
                     #expect(await waiters.wait(id, atMost: .microseconds(number % 50)) == nil)
                     waiters.forget(id)
                 }

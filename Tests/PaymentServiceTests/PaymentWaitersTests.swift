@@ -61,7 +61,7 @@ private final class Callers: Sendable {
     /// One more caller, announced.
     func expected() -> PaymentID {
         let id = PaymentID.new(at: PaymentWorld.start)
-        waiters.expect(id, claim: nil)
+        _ = waiters.expect(id, claim: nil)
         return id
     }
 

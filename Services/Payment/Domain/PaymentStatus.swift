@@ -8,6 +8,8 @@ public enum CaptureMethod: String, Sendable, CaseIterable {
 
 /// Where a payment stands.
 public enum PaymentStatus: String, Sendable, CaseIterable {
+    /// Recorded, and nobody is asked for anything before it is confirmed.
+    case requiresConfirmation = "requires_confirmation"
     /// Recorded; waits for its fraud assessment.
     case created
     /// Assessed; the provider is asked, or its answer is not known yet.
@@ -27,6 +29,8 @@ public enum PaymentStatus: String, Sendable, CaseIterable {
 
     /// What may happen to a payment.
     public enum Step: String, Sendable, CaseIterable {
+        /// It is to be charged now: its first attempt begins.
+        case confirm
         /// Fraud, or the fallback policy, let it go on.
         case approve
         /// Fraud blocked it.
@@ -65,6 +69,8 @@ public enum PaymentStatus: String, Sendable, CaseIterable {
     /// - Returns: `nil` when the step is not allowed in this state.
     public func after(_ step: Step) -> PaymentStatus? {
         switch (self, step) {
+        case (.requiresConfirmation, .confirm): .created
+        case (.requiresConfirmation, .cancel): .canceled
         case (.created, .approve): .processing
         case (.created, .block): .failed
         case (.created, .cancel): .canceled
@@ -102,8 +108,10 @@ public enum PaymentStatus: String, Sendable, CaseIterable {
         }
     }
 
-    /// The state after a further attempt has begun; `nil` where none can.
-    public var afterNewAttempt: PaymentStatus? { after(.retry) ?? after(.authenticate) ?? after(.replace) }
+    /// The state after an attempt has begun; `nil` where none can.
+    public var afterNewAttempt: PaymentStatus? {
+        after(.confirm) ?? after(.retry) ?? after(.authenticate) ?? after(.replace)
+    }
 
     /// Whether the caller's answer is complete: nothing more happens without a new request or a retry.
     public var isSettled: Bool { self != .created && self != .processing && self != .canceling }

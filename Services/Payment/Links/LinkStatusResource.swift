@@ -106,7 +106,7 @@ struct LinkPaymentResource: JSONOutput {
 
     private var phase: Phase {
         switch payment.status {
-        case .created, .processing, .canceling, .authorized: .processing
+        case .requiresConfirmation, .created, .processing, .canceling, .authorized: .processing
         case .requiresAction: .requiresAction
         case .succeeded: .succeeded
         case .failed: .failed

@@ -6,9 +6,9 @@ package import PaymentDomain
 /// The events of payments, built in one place.
 package enum PaymentEvents {
     /// Asks Fraud about the first attempt of a new payment, and says whether the customer has brought it about, where that is
-    /// known; `nil` when there is nothing to charge.
+    /// known; `nil` when there is nothing to charge, or not yet.
     package static func created(_ payment: NewPayment) -> OutboxEvent? {
-        guard let method: ChargeableMethod = payment.method else { return nil }
+        guard payment.status == .created, let method: ChargeableMethod = payment.method else { return nil }
         let body = PaymentCreatedV1(
             paymentID: payment.id, attemptID: payment.attemptID, attempt: 1, customerID: payment.customerID,
             paymentMethodID: method.id, fingerprint: method.fingerprint, amount: payment.amount,
@@ -17,7 +17,7 @@ package enum PaymentEvents {
         return OutboxEvent(body, key: payment.customerID.rawValue, at: payment.createdAt)
     }
 
-    /// Asks Fraud about a further attempt, and says whether the customer has brought it about, where that is known.
+    /// Asks Fraud about an attempt at a payment that was recorded before, and says whether the customer has brought it about, where that is known.
     package static func created(_ attempt: NextAttempt, at now: Instant) -> OutboxEvent {
         let payment: PaymentRecord = attempt.payment
         let body = PaymentCreatedV1(

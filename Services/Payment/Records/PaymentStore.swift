@@ -3,7 +3,7 @@ package import PaymentContract
 package import PaymentDomain
 package import Postgres
 
-/// A payment about to be recorded, with its first attempt.
+/// A payment about to be recorded, with its first attempt unless it waits for its confirmation.
 package struct NewPayment: Sendable {
     package let id: PaymentID
     package let attemptID: AttemptID
@@ -25,6 +25,8 @@ package struct NewPayment: Sendable {
     package let keepsMethod: Bool
     /// Where the customer comes back to from an authentication.
     package let returnURL: String?
+    /// Until when it can be confirmed; `nil` for one whose first attempt begins at once.
+    package let confirmBy: Instant?
     package let createdAt: Instant
 
     package init(
@@ -32,7 +34,7 @@ package struct NewPayment: Sendable {
         captureMethod: CaptureMethod = .automatic, invoiceID: InvoiceID? = nil, billingID: BillingID? = nil,
         subscriptionID: SubscriptionID? = nil, instalmentID: InstalmentID? = nil, description: String?,
         metadata: String = "{}", offSession: Bool, customerStarted: Bool? = nil, keepsMethod: Bool = false,
-        returnURL: String? = nil, createdAt: Instant
+        returnURL: String? = nil, confirmBy: Instant? = nil, createdAt: Instant
     ) {
         self.id = id
         self.attemptID = attemptID
@@ -50,6 +52,7 @@ package struct NewPayment: Sendable {
         self.customerStarted = customerStarted
         self.keepsMethod = keepsMethod
         self.returnURL = returnURL
+        self.confirmBy = confirmBy
         self.createdAt = createdAt
     }
 
@@ -57,7 +60,10 @@ package struct NewPayment: Sendable {
     package var provider: String { method?.provider ?? "none" }
 
     /// Without a method the first attempt has failed before it began.
-    package var status: PaymentStatus { method == nil ? .failed : .created }
+    package var status: PaymentStatus {
+        if confirmBy != nil { return .requiresConfirmation }
+        return method == nil ? .failed : .created
+    }
 }
 
 /// What a provider knows a charge or a capture by.
@@ -73,7 +79,7 @@ package struct ProviderReference: PostgresRecord, Sendable {
 
 /// SQL over payments and their attempts.
 package enum PaymentStore {
-    /// Inserts payments and first attempts; an invoice that has a payment keeps it.
+    /// Inserts payments, and first attempts of those that begin at once; an invoice that has a payment keeps it.
     /// - Returns: The ids that were inserted.
     package static func insert(_ payments: [NewPayment], in db: borrowing PostgresTransaction) throws -> Set<PaymentID>
     {
@@ -82,7 +88,7 @@ package enum PaymentStore {
         return Set(inserted)
     }
 
-    /// Inserts payments of no invoice and their first attempts, with the next statement or COMMIT.
+    /// Inserts payments of no invoice, and first attempts of those that begin at once, with the next statement or COMMIT.
     package static func add(_ payments: [NewPayment], in db: borrowing PostgresTransaction) throws {
         guard !payments.isEmpty else { return }
         try db.enqueue(insertion(of: payments))
@@ -93,11 +99,11 @@ package enum PaymentStore {
         """
         WITH p AS (
             INSERT INTO payments (id, customer_id, payment_method_id, provider, amount, currency, status, invoice_id, billing_id,
-                subscription_id, instalment_id, description, metadata, off_session, capture_method, attempt_id, decline_code,
-                decline_class, return_url, keeps_method, customer_started, created_at)
+                subscription_id, instalment_id, description, metadata, off_session, capture_method, attempt_id, attempts,
+                action_expires_at, decline_code, decline_class, return_url, keeps_method, customer_started, created_at)
             SELECT n.id, n.customer_id, n.method_id, n.provider, n.amount, n.currency, n.status, n.invoice_id, n.billing_id,
                 n.subscription_id, n.instalment_id, n.description, n.metadata::jsonb, n.off_session, n.capture_method, n.attempt_id,
-                CASE WHEN n.status = 'failed' THEN 'no_payment_method' END,
+                (n.confirm_by IS NULL)::integer, n.confirm_by, CASE WHEN n.status = 'failed' THEN 'no_payment_method' END,
                 CASE WHEN n.status = 'failed' THEN 'soft' END, n.return_url, n.keeps_method, n.customer_started,
                 n.created_at
             FROM unnest(
@@ -112,10 +118,10 @@ package enum PaymentStore {
                 \(payments.map(\.captureMethod.rawValue))::text[],
                 \(payments.map(\.attemptID.rawValue))::text[], \(payments.map(\.returnURL))::text[],
                 \(payments.map(\.keepsMethod))::boolean[], \(payments.map { $0.customerStarted ?? false })::boolean[],
-                \(payments.map(\.createdAt))::timestamptz[]
+                \(payments.map(\.confirmBy))::timestamptz[], \(payments.map(\.createdAt))::timestamptz[]
             ) AS n(id, customer_id, method_id, provider, amount, currency, status, invoice_id, billing_id, subscription_id,
                 instalment_id, description, metadata, off_session, capture_method, attempt_id, return_url, keeps_method,
-                customer_started, created_at)
+                customer_started, confirm_by, created_at)
             ON CONFLICT (invoice_id) DO NOTHING
             RETURNING id, attempt_id, payment_method_id, provider, status, decline_code, created_at),
         a AS (
@@ -124,7 +130,7 @@ package enum PaymentStore {
             SELECT attempt_id, id, 1, payment_method_id, provider,
                 CASE WHEN status = 'failed' THEN 'failed' ELSE 'started' END, decline_code, created_at,
                 CASE WHEN status = 'failed' THEN created_at END
-            FROM p)
+            FROM p WHERE status <> \(PaymentStatus.requiresConfirmation.rawValue))
         SELECT id FROM p
         """
     }
@@ -138,6 +144,18 @@ package enum PaymentStore {
     package static func lock(_ id: PaymentID, in db: borrowing PostgresTransaction) throws -> PaymentRecord? {
         try db.first(
             "SELECT \(PaymentRecord.columns) FROM payments p WHERE p.id = \(id) FOR UPDATE", as: PaymentRecord.self)
+    }
+
+    /// Payments, their rows locked in order of id.
+    package static func lock(
+        _ ids: [PaymentID], in db: borrowing PostgresTransaction
+    ) throws -> [PaymentID: PaymentRecord] {
+        let found: [PaymentRecord] = try db.query(
+            """
+            SELECT \(PaymentRecord.columns) FROM payments p
+            WHERE p.id = ANY(\(ids.map(\.rawValue))::text[]) ORDER BY p.id FOR UPDATE
+            """, as: PaymentRecord.self)
+        return Dictionary(found.map { ($0.id, $0) }) { first, _ in first }
     }
 
     /// The payments of invoices, their rows locked in order of id.
@@ -203,6 +221,20 @@ package enum PaymentStore {
     /// Has the first attempt of a payment that was just stored authenticate its customer.
     package static func askForCustomer(_ id: PaymentID, in db: borrowing PostgresTransaction) throws {
         try db.enqueue("UPDATE payments SET step_up_state = \(StepUpState.due.rawValue) WHERE id = \(id)")
+    }
+
+    /// Notes what is agreed to with the attempt that a payment, its row locked, is about to make.
+    /// - Parameters:
+    ///   - keepsMethod: Whether it is agreed with it that the method is charged later without its customer.
+    ///   - returnURL: Where the customer comes back to; `nil` leaves what was said before.
+    package static func note(
+        keepsMethod: Bool, returnURL: String?, of id: PaymentID, in db: borrowing PostgresTransaction
+    ) throws {
+        try db.enqueue(
+            """
+            UPDATE payments SET keeps_method = \(keepsMethod), return_url = coalesce(\(returnURL), return_url)
+            WHERE id = \(id)
+            """)
     }
 
     /// Has a customer who is sent somewhere by a payment, its row locked, led back to this address.

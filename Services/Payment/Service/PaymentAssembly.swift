@@ -52,7 +52,8 @@ public struct PaymentAssembly: ServiceAssembly {
         let risk = try RiskPolicy(tunables: configuration.tunables)
         let work = PaymentUseCases(
             pool: parts.pool, providers: providers, clock: parts.clock, policy: policy,
-            actions: ActionPolicy(configuration), fingerprintKey: encryption.derived(for: "card fingerprint"),
+            actions: ActionPolicy(configuration), confirmation: ActionPolicy(confirmation: configuration),
+            fingerprintKey: encryption.derived(for: "card fingerprint"),
             acquirers: routing.acquirers, wallets: try WalletConfiguration.wallets(environment),
             credentialKey: encryption.derived(for: "wallet credential"),
             directory: try ThreeDSConfiguration.server(
@@ -167,6 +168,11 @@ public struct PaymentAssembly: ServiceAssembly {
 extension ActionPolicy {
     init(_ configuration: ServiceConfiguration) {
         self.init(seconds: Int64(configuration.int("payment.action_expires_seconds", default: 86_400)))
+    }
+
+    /// How long a payment can be confirmed.
+    init(confirmation configuration: ServiceConfiguration) {
+        self.init(seconds: Int64(configuration.int("payment.confirmation_expires_seconds", default: 86_400)))
     }
 }
 

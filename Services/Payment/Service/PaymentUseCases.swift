@@ -19,6 +19,8 @@ package struct PaymentUseCases: Sendable {
     package let outcomes: RecordOutcomes
     /// `POST /v1/payments`.
     package let create: CreatePayment
+    /// `POST /v1/payments/{id}/confirm`.
+    package let confirm: ConfirmPayment
     /// `POST /v1/payment_methods`.
     package let attach: AttachPaymentMethod
     /// `POST /v1/payments/{id}/captures`.
@@ -50,7 +52,9 @@ package struct PaymentUseCases: Sendable {
 
     init(
         pool: PostgresPool, providers: PaymentProviders, clock: any WallClock, policy: SweepPolicy,
-        actions: ActionPolicy = ActionPolicy(seconds: 86_400), fingerprintKey: SymmetricKey, acquirers: [String] = [],
+        actions: ActionPolicy = ActionPolicy(seconds: 86_400),
+        confirmation: ActionPolicy = ActionPolicy(seconds: 86_400), fingerprintKey: SymmetricKey,
+        acquirers: [String] = [],
         wallets: any WalletReader = ConfiguredWallets(), credentialKey: SymmetricKey = SymmetricKey(size: .bits256),
         directory: ThreeDSServer? = nil, pages: ChallengePages? = nil, risk: RiskPolicy = .standard,
         sca: AssessAuthentication = AssessAuthentication(), route: RoutePayment? = nil,
@@ -78,9 +82,11 @@ package struct PaymentUseCases: Sendable {
             refunds: FollowRefunds(refund: refund, pool: pool, clock: clock),
             releases: FollowReleases(capture: capture, pool: pool, clock: clock),
             late: FollowLateCharges(providers: providers, record: outcomes, pool: pool))
-        create = CreatePayment(
-            record: RecordPayments(pool: pool, providers: providers), providers: providers, waiters: waiters,
-            pool: pool)
+        let record = RecordPayments(pool: pool, providers: providers)
+        let answer = AnswerWhenSettled(waiters: waiters, pool: pool)
+        let onPage = PageMethods(providers: providers, pool: pool)
+        create = CreatePayment(record: record, pages: onPage, answer: answer, confirmation: confirmation)
+        confirm = ConfirmPayment(record: record, pages: onPage, answer: answer, asksIssuers: directory != nil)
         keep = KeepPaymentMethod(providers: providers, pool: pool, clock: clock, actions: actions)
         keepToken = KeepMethodToken(providers: providers, pool: pool)
         remove = RemoveMethods(providers: providers, pool: pool, logger: logger)
@@ -122,7 +128,7 @@ extension PaymentUseCases {
     /// What they answer over HTTP.
     package var endpoints: [Endpoint] {
         PaymentRoutes(
-            create: create, capture: capture, cancel: cancel, sync: sync, asksIssuers: authenticate != nil
+            create: create, confirm: confirm, capture: capture, cancel: cancel, sync: sync
         ).endpoints
             + PaymentMethodRoutes(attach: attach, keep: keep, keepToken: keepToken, remove: remove).endpoints
             + [DefaultMethodRoute().endpoint]

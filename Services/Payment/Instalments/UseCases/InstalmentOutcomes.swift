@@ -107,7 +107,7 @@ enum InstalmentOutcomes {
                 return try InstalmentPayments.endUnbegun(&work, as: .failed, at: now, in: db)
             }
             work.change { $0.parts[index].nextAttempt = nil }
-        case .created, .processing, .requiresAction, .authorized, .canceling: break
+        case .requiresConfirmation, .created, .processing, .requiresAction, .authorized, .canceling: break
         }
     }
 

@@ -184,7 +184,7 @@ extension PlanRecord {
     var paymentUnderWay: PaymentID? {
         parts.compactMap(\.payment).first { payment in
             switch payment.status {
-            case .created, .processing, .requiresAction, .authorized, .canceling: true
+            case .requiresConfirmation, .created, .processing, .requiresAction, .authorized, .canceling: true
             case .succeeded, .failed, .canceled: false
             }
         }?.id

@@ -15,6 +15,8 @@ package struct CreatePaymentInput: JSONInput {
     /// Where the customer comes back to from a page.
     let returnURL: String?
     let captureMethod: CaptureMethod
+    /// Whether it is charged at once.
+    let isConfirmed: Bool
     /// How the customer agreed to later charges of the method without them; `nil` where they did not.
     let acceptance: AcceptanceInput?
     /// Whether nobody is there to authenticate.
@@ -27,26 +29,47 @@ package struct CreatePaymentInput: JSONInput {
         customerID = f.id("customer_id", as: CustomerID.self)
         paymentMethodID = f.optionalID(
             "payment_method_id", as: PaymentMethodID.self, doc: "The customer's default when left out")
-        let returnURL: String? = f.optionalString(
-            "return_url", max: 2_000,
-            doc:
-                "Where the customer comes back to from a provider's page or an authentication; https, or http on loopback"
-        )
-        self.returnURL = returnURL
-        page = PageMethodInput(&f, returnURL)
+        returnURL = f.optionalString("return_url", max: 2_000, doc: MethodFields.returnURL)
+        page = PageMethodInput(&f)
         captureMethod = f.enumeration(
             "capture_method", of: CaptureMethod.self, default: .automatic,
             doc: "manual: the money is held until it is captured or cancelled")
+        isConfirmed = f.bool(
+            "confirm", default: true,
+            doc: "false: it is only recorded, and charged when /v1/payments/{id}/confirm says so, and how")
         acceptance = f.optionalObject(
-            "acceptance", as: AcceptanceInput.self,
-            doc: "How the customer agreed to later charges of the method without them: kept as its mandate")
-        offSession = f.bool(
-            "off_session", default: false,
-            doc: "Whether the customer is away: a kept method is charged, and a bank that asks for them has declined")
+            "acceptance", as: AcceptanceInput.self, doc: MethodFields.acceptance)
+        offSession = f.bool("off_session", default: false, doc: MethodFields.offSession)
         description = f.optionalString("description", max: 500, doc: "For people")
         metadataJSON = Metadata.encode(f.metadata())
         guard !f.isDescribing else { return }
-        if paymentMethodID != nil, page != nil {
+        if page != nil, returnURL == nil, !f.isFaulty("return_url") {
+            f.refuse("return_url", code: FaultCode.required, message: "is needed with payment_method_type")
+        }
+        MethodFields.check(&f, paymentMethodID, page, acceptance, offSession: offSession, returnURL: returnURL)
+        guard !isConfirmed else { return }
+        for (name, isGiven) in [
+            ("payment_method_type", page != nil), ("acceptance", acceptance != nil), ("off_session", offSession),
+        ] where isGiven {
+            f.refuse(name, code: "conflicting_fields", message: "is said when the payment is confirmed")
+        }
+    }
+}
+
+/// What is said of the method with a charge.
+private enum MethodFields {
+    static let returnURL =
+        "Where the customer comes back to from a provider's page or an authentication; https, or http on loopback"
+    static let acceptance = "How the customer agreed to later charges of the method without them: kept as its mandate"
+    static let offSession =
+        "Whether the customer is away: a kept method is charged, and a bank that asks for them has declined"
+
+    /// Refuses what does not go together.
+    static func check(
+        _ f: inout InputFields, _ method: PaymentMethodID?, _ page: PageMethodInput?, _ acceptance: AcceptanceInput?,
+        offSession: Bool, returnURL: String?
+    ) {
+        if method != nil, page != nil {
             f.refuse(
                 "payment_method_type", code: "conflicting_fields", message: "stands in the place of payment_method_id")
         }
@@ -68,11 +91,10 @@ package struct CreatePaymentInput: JSONInput {
 struct PageMethodInput {
     /// `paypal`, `klarna`, `ideal`.
     let type: String
-    let returnURL: String
     let payer: PayerInput?
 
     /// `nil` when the request names none.
-    init?(_ f: inout InputFields, _ returnURL: String?) {
+    init?(_ f: inout InputFields) {
         let type: String? = f.optionalString(
             "payment_method_type", min: 1, max: 40,
             doc: "A method used once, on its provider's page: paypal, klarna, ideal; in the place of payment_method_id")
@@ -86,11 +108,6 @@ struct PageMethodInput {
             return nil
         }
         self.type = type
-        self.returnURL = returnURL ?? ""
-        guard !f.isDescribing else { return }
-        if returnURL == nil, !f.isFaulty("return_url") {
-            f.refuse("return_url", code: FaultCode.required, message: "is needed with payment_method_type")
-        }
     }
 }
 
@@ -124,16 +141,50 @@ package struct CapturePaymentInput: JSONInput {
 }
 
 /// `POST /v1/payments/{id}/confirm`.
-struct ConfirmPaymentInput: JSONInput {
+package struct ConfirmPaymentInput: JSONInput {
     /// How the sandbox's challenge ended.
     enum Challenge: String, CaseIterable, Sendable { case passed, failed }
 
     let challenge: Challenge?
+    let paymentMethodID: PaymentMethodID?
+    let page: PageMethodInput?
+    /// Where the customer comes back to from a page; what was said before counts when left out.
+    let returnURL: String?
+    /// How the customer agreed to later charges of the method without them; `nil` where they did not.
+    let acceptance: AcceptanceInput?
+    /// Whether nobody is there to authenticate.
+    let offSession: Bool
 
-    init(_ f: inout InputFields) {
+    package init(_ f: inout InputFields) {
         challenge = f.optionalEnumeration(
             "challenge", of: Challenge.self,
-            doc: "How the sandbox's authentication ended; left out: try again with the customer there")
+            doc: "How the sandbox's authentication ended; without it and a method: try again with the customer there")
+        paymentMethodID = f.optionalID(
+            "payment_method_id", as: PaymentMethodID.self,
+            doc:
+                "Left out: what the payment was recorded with, then the customer's default. A failed one is tried with it"
+        )
+        returnURL = f.optionalString("return_url", max: 2_000, doc: MethodFields.returnURL)
+        page = PageMethodInput(&f)
+        acceptance = f.optionalObject("acceptance", as: AcceptanceInput.self, doc: MethodFields.acceptance)
+        offSession = f.bool("off_session", default: false, doc: MethodFields.offSession)
+        guard !f.isDescribing else { return }
+        MethodFields.check(&f, paymentMethodID, page, acceptance, offSession: offSession, returnURL: returnURL)
+        guard challenge != nil else { return }
+        for name in [namesMethod ? (page == nil ? "payment_method_id" : "payment_method_type") : nil, idleField] {
+            guard let name else { continue }
+            f.refuse(name, code: "conflicting_fields", message: "does not go with challenge")
+        }
+    }
+
+    /// Whether a method is named.
+    var namesMethod: Bool { paymentMethodID != nil || page != nil }
+
+    /// What is said of a charge by another method; `nil` where nothing is.
+    var idleField: String? {
+        if acceptance != nil { return "acceptance" }
+        if offSession { return "off_session" }
+        return returnURL == nil ? nil : "return_url"
     }
 }
 

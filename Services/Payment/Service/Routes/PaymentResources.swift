@@ -31,8 +31,10 @@ package struct PaymentResource: JSONOutput {
         return try settled([payment], in: db).first
     }
 
-    /// 201 once it is settled, 202 while it is under way.
-    var reply: Reply<PaymentResource> { Reply(status: payment.status.isSettled ? 201 : 202, self) }
+    /// With this status once it is settled, 202 while it is under way.
+    func reply(_ settled: Int) -> Reply<PaymentResource> {
+        Reply(status: payment.status.isSettled ? settled : 202, self)
+    }
 
     package func write(to o: inout ObjectWriter) {
         o.field("object", "payment")
@@ -52,6 +54,9 @@ package struct PaymentResource: JSONOutput {
             "settlement", settlement.map(SettlementResource.init),
             doc: "What the provider makes of it; null until that is known, and where a payment is created")
         o.field("status", payment.status)
+        o.field(
+            "confirmation_expires_at", payment.status == .requiresConfirmation ? payment.actionExpiresAt : nil,
+            doc: "Until when it can be confirmed: it is canceled then; null once it has been")
         o.field("failure", payment.decline.map { FailureResource(decline: $0, retryAt: payment.retryAt) })
         o.field("next_action", NextActionResource(payment))
         o.field("risk", payment.riskDecision.map { RiskResource(payment, decision: $0) })

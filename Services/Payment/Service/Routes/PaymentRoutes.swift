@@ -8,21 +8,20 @@ import Postgres
 /// `/v1/payments`.
 struct PaymentRoutes: Sendable {
     let create: CreatePayment
+    let confirm: ConfirmPayment
     let capture: CapturePayment
     let cancel: CancelPayment
     let sync: SyncPayment
-    /// Whether 3-D Secure runs here.
-    let asksIssuers: Bool
 
     var endpoints: [Endpoint] {
-        [createPayment, list, read, attempts, confirm, syncPayment, capturePayment, captures, cancelPayment]
+        [createPayment, list, read, attempts, confirmPayment, syncPayment, capturePayment, captures, cancelPayment]
     }
 
     private var createPayment: Endpoint {
         let create: CreatePayment = create
         return .task(
             .post, "/v1/payments", scope: "payments:write", summary: "Charge a customer", body: CreatePaymentInput.self,
-            answers: PaymentResource.self, statuses: [201, 202], waits: CreatePayment.waits,
+            answers: PaymentResource.self, statuses: [201, 202], waits: AnswerWhenSettled.waits,
             problems: ["422 invalid_request", "409 idempotency_key_in_use"]
         ) { call, input in try await create(call, input) }
     }
@@ -99,19 +98,18 @@ struct PaymentRoutes: Sendable {
         }
     }
 
-    private var confirm: Endpoint {
-        let asksIssuers: Bool = asksIssuers
-        return .write(
+    private var confirmPayment: Endpoint {
+        let confirm: ConfirmPayment = confirm
+        return .task(
             .post, "/v1/payments/{id}/confirm", scope: "payments:write",
-            summary: "Say how the customer's authentication ended", body: ConfirmPaymentInput.self,
-            answers: PaymentResource.self, statuses: [200],
-            problems: ["404 not_found", "409 payment_state", "409 payment_method_gone"]
-        ) { db, call, input in
-            let payment: PaymentRecord = try ContinuePayment.confirm(
-                try call.id(), passed: input.challenge.map { $0 == .passed }, asksIssuers: asksIssuers, at: call.now,
-                in: db)
-            return .ok(try PaymentResource.find(payment.id, in: db) ?? PaymentResource(payment))
-        }
+            summary: "Charge a payment that was recorded before, or say how its customer's authentication ended",
+            body: ConfirmPaymentInput.self, answers: PaymentResource.self, statuses: [200, 202],
+            waits: AnswerWhenSettled.waits,
+            problems: [
+                "404 not_found", "422 invalid_request", "409 payment_state", "409 payment_method_gone",
+                "409 payment_of_invoice", "409 payment_of_instalment",
+            ]
+        ) { call, input in try await confirm(call, try call.id(), input) }
     }
 
     private var syncPayment: Endpoint {

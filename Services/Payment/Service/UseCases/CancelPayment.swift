@@ -72,7 +72,10 @@ package struct CancelPayment: Sendable {
             return
         }
         try PaymentStore.cancel([payment], at: now, in: db)
-        try Outbox.append([PaymentEvents.canceled(payment, reason: "requested", at: now)], in: db)
+        // Nobody has heard of one that was never confirmed.
+        if payment.attempts > 0 {
+            try Outbox.append([PaymentEvents.canceled(payment, reason: "requested", at: now)], in: db)
+        }
         guard let canceled: PaymentRecord = try PaymentStore.find(id, in: db) else { return }
         try waiters.answer([canceled], in: db)
     }

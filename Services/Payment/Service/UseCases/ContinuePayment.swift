@@ -18,6 +18,10 @@ package enum ContinuePayment {
         case elsewhere
         /// The method was taken off the customer, or was good for one charge.
         case methodGone
+        /// It collects an invoice, which goes by the customer's default method.
+        case ofInvoice
+        /// It collects an instalment, which goes by the customer's default method.
+        case ofInstalment
     }
 
     /// What an issuer's authentication of the customer leads to.
@@ -145,6 +149,14 @@ extension ContinuePayment.Failure: ProblemConvertible {
             .conflict("payment_state", "The payment is \(status.rawValue); this is not possible now.")
         case .methodGone:
             .conflict("payment_method_gone", "The payment's method cannot be charged any more: pay with another.")
+        case .ofInvoice:
+            .conflict(
+                "payment_of_invoice",
+                "The payment collects an invoice: make the method the customer's default, which is tried at once.")
+        case .ofInstalment:
+            .conflict(
+                "payment_of_instalment",
+                "The payment collects an instalment: make the method the customer's default, which is tried at once.")
         case .elsewhere:
             .conflict(
                 "payment_state",

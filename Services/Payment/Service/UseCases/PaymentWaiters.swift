@@ -15,6 +15,8 @@ package final class PaymentWaiters: Sendable {
 
     private struct Caller {
         let claim: IdempotencyClaim?
+        /// What the answer's status is once the payment is settled.
+        let status: Int
         var settled: PaymentRecord?
         /// How long providers took over the payment's charges.
         var providers: Duration?
@@ -108,13 +110,22 @@ package final class PaymentWaiters: Sendable {
     package var waiting: Int { state.withLock { $0.callers.values.count { $0.waiting != nil } } }
 
     /// Announces a caller before the payment can settle; end with ``forget(_:)``.
-    package func expect(_ id: PaymentID, claim: IdempotencyClaim?) {
-        state.withLock { $0.callers[id] = Caller(claim: claim) }
+    /// - Parameter status: Of the answer, once the payment is settled.
+    /// - Returns: `false` where another caller has been announced: then this one has not, and looks for itself.
+    package func expect(_ id: PaymentID, claim: IdempotencyClaim?, status: Int = 201) -> Bool {
+        state.withLock { state in
+            guard state.callers[id] == nil else { return false }
+            state.callers[id] = Caller(claim: claim, status: status)
+            return true
+        }
     }
 
-    /// The claim whose answer is owed for a payment; `nil` when nobody here waits for it.
-    package func claim(_ id: PaymentID) -> IdempotencyClaim? {
-        state.withLock { $0.callers[id]?.claim }
+    /// The answer that a caller here is owed for a settled payment; `nil` when nobody waits for it.
+    private func owed(_ payment: PaymentRecord) -> (claim: IdempotencyClaim, reply: StoredReply)? {
+        guard let caller: Caller = state.withLock({ $0.callers[payment.id] }), let claim = caller.claim else {
+            return nil
+        }
+        return (claim, PaymentResource(payment).reply(caller.status).stored)
     }
 
     /// Notes how long a provider took over a charge of a payment that somebody may wait for.
@@ -237,10 +248,7 @@ extension PaymentWaiters {
         _ payments: [PaymentRecord], retries: [PaymentID: Instant] = [:], in db: borrowing PostgresTransaction
     ) throws {
         let told: [PaymentRecord] = payments.map { $0.with(retryAt: retries[$0.id]) }
-        let owed: [(claim: IdempotencyClaim, reply: StoredReply)] = told.compactMap { payment in
-            claim(payment.id).map { ($0, PaymentResource(payment).reply.stored) }
-        }
-        try IdempotencyStore.complete(owed, in: db)
+        try IdempotencyStore.complete(told.compactMap(owed), in: db)
         db.onCommit { self.settled(told) }
     }
 }

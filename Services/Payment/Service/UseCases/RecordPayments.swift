@@ -10,6 +10,17 @@ import Postgres
 
 /// A payment asked for over HTTP.
 struct PaymentOrder: Sendable {
+    /// What is asked for.
+    enum Step: Sendable, Equatable {
+        /// A payment is recorded and charged.
+        case charge
+        /// A payment is recorded, and can be confirmed until then.
+        case record(until: Instant)
+        /// A recorded payment is charged: one that waits for its confirmation, or another attempt at one that has failed,
+        /// with a method that is named.
+        case confirm
+    }
+
     let id: PaymentID
     let customerID: CustomerID
     let paymentMethodID: PaymentMethodID?
@@ -25,18 +36,22 @@ struct PaymentOrder: Sendable {
     var acceptance: AcceptanceInput?
     /// Whether nobody is there to authenticate.
     var offSession: Bool = false
+    var step: Step = .charge
     let claim: IdempotencyClaim?
     /// The request's trace, which the payment's events continue.
     let traceparent: String?
     let now: Instant
-}
 
-/// What became of an order.
-enum RecordedOrder: Sendable {
-    /// The payment is recorded and on its way to Fraud.
-    case recorded(PaymentID)
-    /// The same request was answered before.
-    case replay(StoredReply)
+    /// Until when the payment can be confirmed that is only recorded.
+    fileprivate var confirmBy: Instant? {
+        if case .record(let until) = step { until } else { nil }
+    }
+
+    /// Whether it begins an attempt.
+    fileprivate var isCharged: Bool { step == .charge || step == .confirm }
+
+    /// Whether it needs no method yet.
+    fileprivate var isOpen: Bool { !isCharged && paymentMethodID == nil }
 }
 
 /// Records payments before anything happens to them: intent, idempotency key and event in one transaction, many orders
@@ -50,11 +65,13 @@ struct RecordPayments: Sendable {
         case noLaterCharges
         /// The wallet's card cannot pay this.
         case wallet(WalletStore.Obstacle)
+        /// The payment cannot be confirmed.
+        case unconfirmable(ContinuePayment.Failure)
 
         /// Whether news that is on its way may take the reason away.
         var mayPass: Bool {
             switch self {
-            case .noLaterCharges, .wallet: false
+            case .noLaterCharges, .wallet, .unconfirmable: false
             case .unknownCustomer, .noPaymentMethod, .unknownPaymentMethod, .unsupported: true
             }
         }
@@ -65,7 +82,7 @@ struct RecordPayments: Sendable {
     private static let interval: Duration = .milliseconds(22)
     private static let burst: Int = 8
 
-    private let group: GroupCommit<PaymentOrder, RecordedOrder>
+    private let group: GroupCommit<PaymentOrder, ProviderIntent<PaymentID>>
 
     init(pool: PostgresPool, providers: PaymentProviders) {
         group = GroupCommit(pool, maxBatch: 100, interval: Self.interval, burst: Self.burst) { db, orders in
@@ -75,13 +92,34 @@ struct RecordPayments: Sendable {
 
     /// Records one order; it shares a transaction with what else is waiting.
     /// - Throws: ``Failure`` when it refers to what is not there, ``Problem`` when its key is taken.
-    func callAsFunction(_ order: PaymentOrder, deadline: ContinuousClock.Instant) async throws -> RecordedOrder {
+    func callAsFunction(
+        _ order: PaymentOrder, deadline: ContinuousClock.Instant
+    ) async throws -> ProviderIntent<PaymentID> {
         try await group.submit(order, deadline: deadline)
+    }
+
+    /// Records one order, asking again while its customer or method is unknown and the news may still come.
+    /// - Throws: ``Problem``.
+    func patiently(
+        _ order: PaymentOrder, deadline: ContinuousClock.Instant
+    ) async throws -> ProviderIntent<PaymentID> {
+        do {
+            return try await News.patiently(News.patience, until: { ($0 as? RecordPayments.Failure)?.mayPass ?? false })
+            {
+                try await self(order, deadline: deadline)
+            }
+        } catch let failure as RecordPayments.Failure {
+            // Who pays on a page need not be the customer: the request can say.
+            if order.page != nil, case .unsupported(let obstacle) = failure {
+                throw ProviderCapabilities.Obstacle.problem(obstacle)
+            }
+            throw failure.problem
+        }
     }
 
     private static func record(
         _ orders: [PaymentOrder], _ providers: PaymentProviders, in db: borrowing PostgresTransaction
-    ) throws -> [Result<RecordedOrder, any Error>] {
+    ) throws -> [Result<ProviderIntent<PaymentID>, any Error>] {
         let claimants: [Int] = orders.indices.filter { orders[$0].claim != nil }
         let (stored, claims): ([ResolvedMethod], [ClaimResult]) = try IdempotencyStore.claim(
             claimants.compactMap { orders[$0].claim },
@@ -89,28 +127,36 @@ struct RecordPayments: Sendable {
                 of: orders.map { ($0.customerID, $0.paymentMethodID) }, wallets: true),
             ResolvedMethod.init(row:), in: db)
         let resolved: [ResolvedMethod] = zip(orders, stored).map { order, method in
-            guard let page: SingleUseMethod = order.page else { return method }
-            return ResolvedMethod(customerIsKnown: method.customerIsKnown, method: page.chargeable)
+            guard order.page != nil || order.isOpen else { return method }
+            return ResolvedMethod(customerIsKnown: method.customerIsKnown, method: order.page?.chargeable)
         }
-        var results: [Result<RecordedOrder, any Error>?] = orders.map { _ in nil }
+        var results: [Result<ProviderIntent<PaymentID>, any Error>?] = orders.map { _ in nil }
         for (index, claim) in zip(claimants, claims) { results[index] = settled(claim) }
         let countries: [CustomerID: String] = try countries(zip(orders, resolved), providers, in: db)
+        var confirmed = try ConfirmedPayments(locking: orders, in: db)
         var refused: [IdempotencyClaim] = []
         for index in orders.indices where results[index] == nil {
             let isLocal: Bool = goesByCountry(orders[index], resolved[index], providers)
             let country: String? =
                 orders[index].page?.payer?.country ?? (isLocal ? countries[orders[index].customerID] : nil)
             guard
-                let failure: Failure = try refusal(
-                    orders[index], resolved[index], from: country, providers, in: db)
-            else { continue }
+                let failure: Failure = try confirmed.obstacle(to: orders[index], in: db).map(Failure.unconfirmable)
+                    ?? refusal(orders[index], resolved[index], from: country, providers, in: db)
+            else {
+                confirmed.take(orders[index].id)
+                continue
+            }
             results[index] = .failure(failure)
             if let claim: IdempotencyClaim = orders[index].claim { refused.append(claim) }
         }
         try IdempotencyStore.release(refused, in: db)
         let fresh: [Int] = orders.indices.filter { results[$0] == nil }
-        try insert(fresh.map { (orders[$0], resolved[$0]) }, in: db)
-        for index in fresh { results[index] = .success(.recorded(orders[index].id)) }
+        try agree(fresh.map { (orders[$0], resolved[$0]) }, in: db)
+        try insert(fresh.filter { orders[$0].step != .confirm }.map { (orders[$0], resolved[$0]) }, in: db)
+        for index in fresh where orders[index].step == .confirm {
+            try confirmed.begin(orders[index], resolved[index], in: db)
+        }
+        for index in fresh { results[index] = .success(.stored(orders[index].id)) }
         return results.map { $0 ?? .failure(Problem.unavailable()) }
     }
 
@@ -146,7 +192,7 @@ struct RecordPayments: Sendable {
         in db: borrowing PostgresTransaction
     ) throws -> Failure? {
         if let failure: Failure = failure(order, resolved, from: country, providers) { return failure }
-        guard resolved.method?.isOfWallet == true else { return nil }
+        guard order.isCharged, resolved.method?.isOfWallet == true else { return nil }
         return try WalletPayment.take(order, resolved, in: db)
     }
 
@@ -155,6 +201,7 @@ struct RecordPayments: Sendable {
     ) -> Failure? {
         if !resolved.customerIsKnown { return .unknownCustomer }
         guard let method: ChargeableMethod = resolved.method else {
+            if order.isOpen { return nil }
             return order.paymentMethodID == nil ? .noPaymentMethod : .unknownPaymentMethod
         }
         let isAgreed: Bool = order.acceptance != nil
@@ -170,18 +217,18 @@ struct RecordPayments: Sendable {
     }
 
     /// The result of an order whose key was used before; `nil` when it is fresh.
-    private static func settled(_ claim: ClaimResult) -> Result<RecordedOrder, any Error>? {
+    private static func settled(_ claim: ClaimResult) -> Result<ProviderIntent<PaymentID>, any Error>? {
         switch claim {
         case .fresh: nil
         case .replay(let reply): .success(.replay(reply))
         case .open(let resource):
-            resource.flatMap { PaymentID($0) }.map { .success(.recorded($0)) } ?? .failure(Problem.idempotencyTwin)
+            resource.flatMap { PaymentID($0) }.map { .success(.resumed($0)) } ?? .failure(Problem.idempotencyTwin)
         case .mismatch: .failure(Problem.idempotencyMismatch)
         case .twin: .failure(Problem.idempotencyTwin)
         }
     }
 
-    /// Inserts payments and asks Fraud about them, in the caller's transaction.
+    /// Inserts payments, and asks Fraud about those that are charged at once, in the caller's transaction.
     static func insert(
         _ orders: [(PaymentOrder, ResolvedMethod)], in db: borrowing PostgresTransaction
     ) throws {
@@ -192,9 +239,9 @@ struct RecordPayments: Sendable {
                 method: resolved.method, amount: order.amount, captureMethod: order.captureMethod, invoiceID: nil,
                 billingID: nil, subscriptionID: nil,
                 description: order.description, metadata: order.metadata, offSession: order.offSession,
-                keepsMethod: order.acceptance != nil, returnURL: order.returnURL, createdAt: order.now)
+                keepsMethod: order.acceptance != nil, returnURL: order.returnURL,
+                confirmBy: order.confirmBy, createdAt: order.now)
         }
-        try agree(orders, in: db)
         try PaymentMethodStore.insertSingleUse(orders.compactMap(\.0.page), at: orders[0].0.now, in: db)
         try PaymentStore.add(payments, in: db)
         var traces: [String: String] = [:]

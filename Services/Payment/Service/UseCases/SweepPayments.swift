@@ -52,6 +52,7 @@ package struct SweepPayments: Sendable {
                 let captures: [CaptureID] = try await take("captures", as: CaptureID.self)
                 await each(captures, "capture", \.rawValue) { _ = try await capture.finish($0) }
             },
+            Look(name: "sweep: unconfirmed", when: { .exists(unconfirmed) }, pass: cancelUnconfirmed),
             Look(name: "sweep: left challenges", when: { .exists(leftChallenges) }, pass: failLeftChallenges),
             Look(
                 name: "sweep: releases", when: { "\(SQL.exists(stopped)) OR \(SQL.exists(overdueHolds))" },
@@ -266,6 +267,23 @@ package struct SweepPayments: Sendable {
             let left: [PaymentRecord] = try db.query(
                 "\(challenges) LIMIT \(Self.passLimit) FOR UPDATE OF p SKIP LOCKED", as: PaymentRecord.self)
             for payment in left { try ContinuePayment.decide(payment, .refused, at: now, in: db) }
+        }
+    }
+
+    /// Payments that nobody has confirmed in time, by the business clock.
+    private var unconfirmed: SQL {
+        "SELECT id FROM payments WHERE status = 'requires_confirmation' AND action_expires_at <= \(clock.now)"
+    }
+
+    /// Ends them: they have no attempt, and nobody but their merchant has heard of them.
+    @Sendable private func cancelUnconfirmed() async throws {
+        let unconfirmed: SQL = unconfirmed
+        try await pool.transaction { db in
+            _ = try db.execute(
+                """
+                UPDATE payments SET status = 'canceled', stepped_at = now()
+                WHERE id IN (\(unconfirmed) LIMIT \(Self.passLimit) FOR UPDATE SKIP LOCKED)
+                """)
         }
     }
 

@@ -1,0 +1,104 @@
+import BillingCore
+import HTTPKit
+import PaymentDomain
+import PaymentRecords
+import Postgres
+
+/// Answers a request that begins an attempt at a payment: once the payment is settled, or as it stands when the caller wants
+/// to wait no longer.
+///
+/// The attempt's way on does not depend on this caller: a repeat of the request finds the payment.
+struct AnswerWhenSettled: Sendable {
+    /// How long a caller waits: five seconds who does not say, and none longer than any request may take, or than the
+    /// answer is of use to them.
+    static let waits = WaitLimits(usual: .seconds(5), longest: .seconds(120))
+
+    let waiters: PaymentWaiters
+    let pool: PostgresPool
+
+    /// - Parameters:
+    ///   - status: Of the answer, once the payment is settled; 202 until then.
+    ///   - begin: Stores the attempt, once per key.
+    /// - Returns: Where a provider was asked meanwhile, `Server-Timing` says how long it took.
+    /// - Throws: What `begin` throws.
+    func callAsFunction(
+        _ call: Call, _ id: PaymentID, _ claim: IdempotencyClaim?, status: Int,
+        begin: () async throws -> ProviderIntent<PaymentID>
+    ) async throws -> Reply<PaymentResource> {
+        let isAnnounced: Bool = waiters.expect(id, claim: claim, status: status)
+        defer { if isAnnounced { waiters.forget(id) } }
+        let (begun, isOwn): (PaymentID, Bool)
+        switch try await begin() {
+        case .replay(let stored): return Reply(replaying: stored)
+        case .stored(let stored): (begun, isOwn) = (stored, isAnnounced)
+        case .resumed(let resumed): (begun, isOwn) = (resumed, false)
+        }
+        // Half a second is left for storing the answer.
+        let untilDeadline: Duration = ContinuousClock.now.duration(to: call.deadline) - .milliseconds(500)
+        let patience: Duration = min(Self.waits.wait(call.preferWait), max(untilDeadline, .zero))
+        let reply: Reply<PaymentResource>
+        if isOwn, let settled: PaymentRecord = await waiters.wait(begun, atMost: patience) {
+            reply = PaymentResource(settled).reply(status)
+        } else {
+            if !isOwn { try await look(for: begun, atMost: patience) }
+            reply = try await answer(begun, claim, status: status)
+        }
+        return waiters.providerTime(begun).map { reply.adding(.providerTime($0)) } ?? reply
+    }
+
+    /// The answer to a request that was taken before: what it got stands, whatever can be paid with by now.
+    /// - Throws: ``Problem``: `problem`, where its key is new; nothing is stored under it then.
+    func repeated(
+        _ claim: IdempotencyClaim?, status: Int, otherwise problem: Problem
+    ) async throws -> Reply<PaymentResource> {
+        guard let claim else { throw problem }
+        let result: ClaimResult = try await pool.transactionRetrying { db in
+            let result: ClaimResult = try IdempotencyStore.claim([claim], in: db)[0]
+            guard result != .fresh else { throw problem }
+            return result
+        }
+        switch result {
+        case .replay(let stored): return Reply(replaying: stored)
+        case .open(resourceID: let recorded?):
+            return try await answer(PaymentID(unchecked: recorded), claim, status: status)
+        default: throw result.problem ?? Problem.idempotencyTwin
+        }
+    }
+
+    /// The answer as the payment stands; stored for repeats when nobody has stored one.
+    func answer(
+        _ id: PaymentID, _ claim: IdempotencyClaim?, status: Int
+    ) async throws -> Reply<PaymentResource> {
+        try await pool.transactionRetrying { db in
+            guard let payment: PaymentRecord = try PaymentStore.find(id, in: db) else {
+                throw Problem.notFound("payment", id.rawValue)
+            }
+            let retries: [PaymentID: Instant] = try AttemptStore.retryTimes(of: [payment], in: db)
+            let reply: Reply<PaymentResource> = PaymentResource(payment.with(retryAt: retries[id])).reply(status)
+            if let claim { try IdempotencyStore.complete([(claim, reply.stored)], in: db) }
+            return reply
+        }
+    }
+
+    /// Looks now and then whether a payment that an earlier request has begun has settled.
+    private func look(for id: PaymentID, atMost: Duration) async throws {
+        let end: ContinuousClock.Instant = .now + atMost
+        while ContinuousClock.now < end, !waiters.isStopping {
+            let answered: [PaymentID] = try await pool.transaction(readOnly: true) { db in
+                try PaymentStore.answered([id], in: db)
+            }
+            if !answered.isEmpty { return }
+            try await Task.sleep(for: .milliseconds(100))
+        }
+    }
+}
+
+extension HeaderField {
+    /// `Server-Timing` (W3C): how long providers took of the time that the answer took, in milliseconds.
+    fileprivate static func providerTime(_ duration: Duration) -> HeaderField {
+        let (seconds, attoseconds) = duration.components
+        let microseconds: Int64 = seconds * 1_000_000 + attoseconds / 1_000_000_000_000
+        let rest: Substring = "\(microseconds % 1_000 + 1_000)".dropFirst()
+        return HeaderField("Server-Timing", "provider;dur=\(microseconds / 1_000).\(rest)")
+    }
+}
