@@ -42,7 +42,7 @@ package struct PaymentResource: JSONOutput {
         o.field("customer_id", payment.customerID)
         o.field("payment_method_id", payment.paymentMethodID)
         o.field(
-            "provider", payment.provider, doc: "Who is asked for the money; `none` where there was no method to charge")
+            "provider", payment.provider, doc: "Who is asked for the money; `none` where there was no method to charge, or none yet")
         o.money("amount", payment.amount, doc: "Minor units")
         o.field("capture_method", payment.captureMethod)
         o.field("amount_captured", payment.amountCaptured, doc: "Minor units")
