@@ -42,6 +42,12 @@ extension CryptoWorld {
     }
 }
 
+/// The code of the problem that some work ends in; `nil` when it does not.
+private func code(_ work: () async throws -> Void) async throws -> String? {
+    do { try await work() } catch let problem as Problem { return problem.errors.first?.code ?? problem.code }
+    return nil
+}
+
 @Suite("A chain that stands still") struct ChainStopTests {
     @Test("a reorganisation below what was final stops the watcher, until a person has it begin again from a height")
     func stopped() async throws {
@@ -110,6 +116,34 @@ extension CryptoWorld {
             #expect(try await world.charge(request).answer == .captured)
             #expect(try await world.charge(request).standing.received == .zero)
             #expect(try await world.violations().contains { $0.contains("left the chain after they were booked") })
+        }
+    }
+
+    @Test("nothing is decided on held money while its chain stands still; afterwards it goes by what is there")
+    func held() async throws {
+        try await withCrypto(late: .hold) { world in
+            try await world.shortLook()
+            let (request, address) = try await world.opened()
+            world.clock.advance(by: .seconds(2_000))
+            try await world.shortLook()
+            world.chain.pay(address, CryptoWorld.due)
+            world.chain.mine(30)
+            try await world.shortLook()
+            try await world.declined(request)
+            #expect(try await world.held().map(\.free) == [BaseUnits(CryptoWorld.due)])
+            let tip: Int64 = try #require(try await world.standing().tipHeight)
+            world.chain.reorganise(depth: 33, dropping: true)
+            await #expect(throws: ChainFault.reorganisedTooDeep) { try await world.shortLook() }
+            #expect(try await code { try await world.complete(request) } == "chain_stopped")
+            #expect(try await code { try await world.sendBack(request) } == "chain_stopped")
+            #expect(try await code { try await world.keep(request) } == "chain_stopped")
+            #expect(try await world.charge(request).answer == .declined("quote_expired"))
+            #expect(try await world.goingBack(request) == [])
+            try await world.restart(tip - 38)
+            try await world.shortLook()
+            #expect(try await code { try await world.complete(request) } == "not_found")
+            #expect(try await code { try await world.sendBack(request) } == "not_found")
+            #expect(try await world.books() == [0, 0])
         }
     }
 
@@ -218,6 +252,30 @@ extension CryptoWorld {
             try await world.look()
             #expect(try await world.charge(request).standing.late == BaseUnits(5_000))
             #expect(try await world.charge(request).unexplained == .zero)
+        }
+    }
+
+    @Test("counted, and then in another block: it is counted again, and has come when it came first")
+    func replaced() async throws {
+        try await withCrypto { world in
+            let (request, address) = try await world.opened()
+            world.chain.smuggle(address, 200_000)
+            world.chain.mine(1)
+            try await world.look()
+            #expect(try await count(world, request) == nil)
+            // The block that takes its place holds the transaction, too.
+            world.chain.reorganise(depth: 1)
+            world.clock.advance(by: .seconds(86_400))
+            try await world.look()
+            #expect(try await world.charge(request).unexplained == BaseUnits(200_000))
+            #expect(try await world.charge(request).answer == nil)
+            #expect(try await count(world, request) == nil)
+            world.chain.mine()
+            try await world.look()
+            #expect(try await world.answer(request) == .captured(ProviderCharge(reference: address)))
+            let charge: CryptoCharge = try await world.charge(request)
+            #expect(charge.standing.late == .zero && charge.unexplained == .zero)
+            #expect(charge.standing.received == BaseUnits(200_000))
         }
     }
 

@@ -198,6 +198,67 @@ private func code(_ work: () async throws -> Void) async throws -> String? {
         }
     }
 
+    @Test(
+        "money that comes on top withdraws no decision, since somebody may be sending it: the rest is offered beside it"
+    )
+    func grown() async throws {
+        for isCanceled in [false, true] {
+            try await withCrypto { world in
+                let (request, address) = try await world.captured()
+                world.chain.pay(address, 600)
+                world.chain.mine(2)
+                try await world.look()
+                let decided: InstructionRecord = try await world.sendBack(request)
+                world.clock.advance(by: .seconds(1))
+                // Together they are no more below what is sent back at least.
+                world.chain.pay(address, 600)
+                world.chain.mine(2)
+                try await world.look()
+                #expect(try await world.goingBack(request) == ["held 100 open", "overpaid 600 open"])
+                if isCanceled {
+                    try await world.cancel(decided.id)
+                    #expect(try await world.goingBack(request) == ["held 100 canceled", "overpaid 1200 open"])
+                } else {
+                    try await world.carryOut(decided)
+                }
+                let rest: InstructionRecord = try #require(
+                    try await world.instructions(request).first { $0.reason == .overpaid })
+                try await world.carryOut(try await world.direct(rest.id))
+                #expect(
+                    try await world.goingBack(request)
+                        == (isCanceled
+                            ? ["held 100 canceled", "overpaid 1200 confirmed"]
+                            : ["held 100 confirmed", "overpaid 600 confirmed"]))
+                #expect(try await world.books() == [0, 0])
+                #expect(try await world.faults() == [])
+            }
+        }
+    }
+
+    @Test("of money that has grown and leaves the chain again a decision goes when what is left does not cover it")
+    func grownAndGone() async throws {
+        try await withCrypto { world in
+            let (request, address) = try await world.captured()
+            world.chain.pay(address, 600)
+            world.chain.mine(2)
+            try await world.look()
+            try await world.sendBack(request)
+            world.clock.advance(by: .seconds(1))
+            world.chain.pay(address, 5_000)
+            world.chain.mine(2)
+            try await world.look()
+            #expect(try await world.goingBack(request) == ["held 100 open", "overpaid 5000 open"])
+            world.chain.reorganise(depth: 2, dropping: true)
+            world.chain.mine(2)
+            try await world.look()
+            #expect(try await world.goingBack(request) == ["held 100 open", "overpaid 5000 withdrawn"])
+            world.chain.reorganise(depth: 7, dropping: true)
+            world.chain.mine(2)
+            try await world.look()
+            #expect(try await world.goingBack(request) == ["held 100 withdrawn", "overpaid 5000 withdrawn"])
+        }
+    }
+
     @Test("money that leaves the chain is not sent back: its instruction is withdrawn, and the books follow")
     func reorganised() async throws {
         try await withCrypto(late: .hold) { world in

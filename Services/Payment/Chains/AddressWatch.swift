@@ -207,6 +207,20 @@ package struct AddressWatch: Hashable, Sendable {
         unconfirmed = unconfirmed.filter { !placed.contains($0.key.transaction) }
     }
 
+    /// Forgets what waits for a block once the node has told nothing of it for the confirmations that it needs: like a
+    /// transfer whose block has left, it may be gone, and nobody would say so. What came in time is so when it comes after all.
+    /// - Parameter height: Where the chain was when the node told nothing of it first.
+    package mutating func dropUntold(since height: UInt64, on trail: ChainTrail) {
+        guard let tip = trail.tip else { return }
+        let waiting: [TransferID: BaseUnits] = unconfirmed
+        unconfirmed = waiting.filter { _, amount in
+            let needed: UInt64 = terms.policy.confirmations(for: max(amount, terms.expected))
+            let (end, isEndless) = height.addingReportingOverflow(needed)
+            return isEndless || tip.height < end
+        }
+        handOn(from: waiting)
+    }
+
     /// The transactions that are in a block of the chain.
     func transactions(on trail: ChainTrail) -> Set<String> {
         Set(

@@ -45,13 +45,17 @@ package struct CryptoCharge: PostgresRecord, Sendable {
     package let isAllRead: Bool
     /// Whether the ledger has all that is owed to the payer.
     package let isSurplusBooked: Bool
+    /// When the last look began that was told what the address has; `nil` where none was.
+    package let balanceAt: Instant?
+    /// From which height on the node has told nothing of a transfer that was seen to wait.
+    package let untoldSince: UInt64?
 
     package static let columns: SQL = """
         c.attempt_id, c.payment_id, c.provider, c.address, c.amount, c.currency, c.rate, c.spread_basis_points, \
         c.expected, c.quoted_at, c.expires_at, c.tolerance_basis_points, c.late_rule, c.least_refund, \
         c.confirmations, c.decline_at, c.watch_until, c.outcome, c.received, c.pending, c.late, c.applied, c.held, \
         c.refundable, c.missing, c.answer, c.answered_at, c.captured_units, c.closed_at, c.unexplained, \
-        c.is_all_read, c.booked_surplus = c.held + c.refundable
+        c.is_all_read, c.booked_surplus = c.held + c.refundable, c.balance_at, c.untold_since
         """
 
     /// Takes a charge over as it is.
@@ -81,6 +85,8 @@ package struct CryptoCharge: PostgresRecord, Sendable {
         unexplained = .zero
         isAllRead = true
         isSurplusBooked = true
+        balanceAt = nil
+        untoldSince = nil
     }
 
     package init(row: inout PostgresRow) throws {
@@ -106,6 +112,9 @@ package struct CryptoCharge: PostgresRecord, Sendable {
         unexplained = try row.next()
         isAllRead = try row.next()
         isSurplusBooked = try row.next()
+        balanceAt = try row.next()
+        let untold: Int64? = try row.next()
+        untoldSince = untold.map { UInt64($0) }
     }
 
     private static func policy(_ row: inout PostgresRow) throws -> WatchPolicy {

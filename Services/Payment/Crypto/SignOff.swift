@@ -50,6 +50,14 @@ package enum SignOff {
                 "What is \(record.reason.rawValue) is the payer's: it is withdrawn by itself.")
         }
         try InstructionStore.cancel(id, by: actor, at: now, in: db)
+        // What of it has become refundable since it was decided on was offered to nobody.
+        if record.reason == .held, let charge = try CryptoChargeStore.find(record.attemptID, in: db),
+            let answer = charge.answer
+        {
+            try InstructionStore.offerBack(
+                charge.standing.refundable, of: charge, reason: ChargeJudgement.reason(charge.standing, answer),
+                at: now, in: db)
+        }
         return try found(id, in: db)
     }
 

@@ -18,7 +18,8 @@ package struct CompleteHeld: Sendable {
 
     /// - Parameter reason: For people; kept with who decided.
     /// - Throws: ``Problem``: 409 when the attempt was paid, in time or by an earlier decision, when its payment has gone on
-    ///   or was given up, when a part of the money is decided on, and when it is less than the price; 404 when nothing is held.
+    ///   or was given up, when a part of the money is decided on, when it is less than the price, and when the chain stands
+    ///   still; 404 when nothing is held.
     package func callAsFunction(
         _ attempt: AttemptID, reason: String, by actor: String, at now: Instant, in db: borrowing PostgresTransaction
     ) throws -> HeldCompletion {
@@ -30,6 +31,7 @@ package struct CompleteHeld: Sendable {
             throw Problem.conflict("payment_made", "The attempt was paid: what may be held is more than its price.")
         }
         guard let held else { throw Problem.notFound("held money", attempt.rawValue) }
+        try ChainStops.refuse(attempt, in: db)
         guard held.free == declined.standing.held else {
             throw Problem.conflict("partly_decided", "A part of the money goes back, or has gone back.")
         }

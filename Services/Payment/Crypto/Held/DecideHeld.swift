@@ -18,8 +18,8 @@ package struct DecideHeld: Sendable {
     /// Makes held money an instruction to an address of the payer, less what sending it costs (`…refund_fee`). It is
     /// signed off by somebody else.
     /// - Parameter amount: Base units with the fee; all that is held when `nil`.
-    /// - Throws: ``Problem``: 404 when nothing is held, 409 when nothing is left to decide on, 422 for an address that is
-    ///   none of the chain's and an amount that is more than there is or not worth its fee.
+    /// - Throws: ``Problem``: 404 when nothing is held, 409 when nothing is left to decide on and when the chain stands still,
+    ///   422 for an address that is none of the chain's and an amount that is more than there is or not worth its fee.
     package func sendBack(
         _ attempt: AttemptID, _ amount: BaseUnits?, to address: String, by principal: Principal, at now: Instant,
         in db: borrowing PostgresTransaction
@@ -65,6 +65,7 @@ package struct DecideHeld: Sendable {
         guard let held = try HeldStore.lock(attempt, in: db) else {
             throw Problem.notFound("held money", attempt.rawValue)
         }
+        try ChainStops.refuse(attempt, in: db)
         guard !held.free.isZero else {
             throw Problem.conflict("nothing_held", "All of it is decided on: \(held.underWay) under way.")
         }

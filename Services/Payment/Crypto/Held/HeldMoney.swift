@@ -109,18 +109,19 @@ package enum HeldStore {
             amount, of: held.attemptID, .kept, reference: "\(held.attemptID):\(id ?? 0)", at: now, in: db)
     }
 
-    /// Withdraws what waits to go back of held money when less is held now than was decided on: it has left the chain.
-    /// The charge's row is locked and its standing stored.
+    /// Withdraws what waits to go back of held money when what is there does not cover it any more: money has left the chain.
+    /// What has become refundable since it was decided on covers it as well. The charge's row is locked and its standing
+    /// stored.
     package static func withdrawUncovered(_ attempt: AttemptID, in db: borrowing PostgresTransaction) throws {
         try db.enqueue(
             """
             UPDATE crypto_refund_instructions r SET status = 'withdrawn'
             FROM crypto_charges c
             WHERE c.attempt_id = r.attempt_id AND r.attempt_id = \(attempt) AND r.reason = 'held' AND r.status = 'open'
-                AND c.held < c.accepted + (
+                AND c.held + c.refundable < c.accepted + (
                     SELECT sum(o.amount + o.fee) FROM crypto_refund_instructions o
-                    WHERE o.attempt_id = c.attempt_id AND o.reason = 'held'
-                        AND o.status IN ('open', 'sent', 'confirmed'))
+                    WHERE o.attempt_id = c.attempt_id AND o.reason <> 'merchant'
+                        AND (o.status IN ('sent', 'confirmed') OR o.status = 'open' AND o.reason = 'held'))
             """)
     }
 }

@@ -112,7 +112,7 @@ package struct Unexplained: PostgresRecord, Sendable {
         guard isBelow || trail.contains(line.block) else {
             throw Problem.conflict("block_left", "The block it was seen in is on the chain no more: look again later.")
         }
-        guard try insert(line, of: attempt, transaction, amount, isFinal: isBelow, in: db) else {
+        guard try insert(line, of: attempt, on: asset.chain, transaction, amount, isFinal: isBelow, in: db) else {
             throw Problem.conflict("transaction_counted", "The transaction is counted for this attempt already.")
         }
         try db.enqueue(
@@ -125,10 +125,11 @@ package struct Unexplained: PostgresRecord, Sendable {
         return try lock(attempt, in: db) ?? found.explained
     }
 
-    /// - Returns: `false` when the transaction has a transfer to the address already.
+    /// - Returns: `false` when the transaction has a transfer to the address already. One in a block that has left the chain
+    ///   is none: the transaction is in another block now.
     private static func insert(
-        _ line: UnexplainedLines.Line, of attempt: AttemptID, _ transaction: String, _ amount: BaseUnits, isFinal: Bool,
-        in db: borrowing PostgresTransaction
+        _ line: UnexplainedLines.Line, of attempt: AttemptID, on chain: String, _ transaction: String,
+        _ amount: BaseUnits, isFinal: Bool, in db: borrowing PostgresTransaction
     ) throws -> Bool {
         let isNew: Bool? = try db.first(
             """
@@ -136,8 +137,11 @@ package struct Unexplained: PostgresRecord, Sendable {
                 succeeded, is_final)
             SELECT \(attempt), \(transaction), 0, \(line.block.hash), \(Int64(line.block.height)),
                 \(amount)::numeric, true, \(isFinal)
-            WHERE NOT EXISTS (SELECT FROM crypto_transfers
-                WHERE attempt_id = \(attempt) AND transaction_id = \(transaction))
+            WHERE NOT EXISTS (SELECT FROM crypto_transfers t
+                WHERE t.attempt_id = \(attempt) AND t.transaction_id = \(transaction)
+                    AND (t.is_final OR t.block_height IS NULL OR t.block_hash = \(line.block.hash)
+                        OR EXISTS (SELECT FROM crypto_blocks b WHERE b.chain = \(chain)
+                            AND b.height = t.block_height AND b.hash = t.block_hash)))
             RETURNING true
             """
         ) { row in try row.next() }

@@ -9,6 +9,8 @@ package struct Sighting: Sendable, Equatable {
     package var unconfirmed: [ChainTransfer]?
     /// What the address has; `nil` where it was not asked for.
     package var balance: Balance?
+    /// Whether that was asked for.
+    package var question: BalanceQuestion = .unneeded
     /// Blocks below the trail that hold some of the transfers: the node was asked, and has them on its chain.
     package var settled: [BlockRef] = []
     /// How much of what there is was read.
@@ -26,6 +28,16 @@ package struct Sighting: Sendable, Equatable {
         case unread
         /// Nothing, since there is more than is ever read: what is known goes on, and nothing is declined.
         case tooMuch
+    }
+
+    /// Whether a node was asked what an address has after the trail's last block.
+    package enum BalanceQuestion: Sendable, Equatable {
+        /// There was no need: it was asked for after this block before, or nobody is about to pay.
+        case unneeded
+        /// In this look, whatever the node answered.
+        case asked
+        /// There was no room for it in this look: what no transfer explains may be there, and nothing is declined.
+        case postponed
     }
 
     /// What an address has after a block.

@@ -4,20 +4,23 @@ package import PaymentChains
 /// Looks through a node of an EVM chain: blocks for its own coin, logs for tokens, the node's next block for what waits,
 /// and balances for coin that came in no transfer of its own.
 package struct EVMScanner: ChainScanner {
-    /// Balances asked for in one look.
-    private static let balanceLimit = 200
     /// An address that nobody is about to pay has its balance asked for once in so many blocks.
     private static let rotation: UInt64 = 64
 
     private let evm: EVMReader
     /// What is accepted on the chain, by provider.
     private let assets: [String: CryptoAsset]
+    private let balanceLimit: Int
 
     package var reader: any ChainReader { evm }
 
-    package init(transport: any ChainTransport, chainID: UInt64, assets: [String: CryptoAsset]) {
+    /// - Parameter balanceLimit: Balances asked for in one look.
+    package init(
+        transport: any ChainTransport, chainID: UInt64, assets: [String: CryptoAsset], balanceLimit: Int = 200
+    ) {
         evm = EVMReader(transport: transport, chainID: chainID)
         self.assets = assets
+        self.balanceLimit = balanceLimit
     }
 
     package func sightings(
@@ -50,7 +53,7 @@ package struct EVMScanner: ChainScanner {
                 }
             }
         }
-        if isWhole, !step.added.isEmpty { try await lookAtBalances(addresses, on: step.trail, &seen) }
+        if isWhole { try await lookAtBalances(addresses, on: step.trail, &seen) }
         return seen
     }
 
@@ -72,13 +75,11 @@ package struct EVMScanner: ChainScanner {
         _ addresses: [WatchedAddress], on trail: ChainTrail, _ seen: inout [AttemptID: Sighting]
     ) async throws(ChainFault) {
         guard let tip = trail.tip else { return }
-        let due: [WatchedAddress] = addresses.filter { one in
-            guard case .ether = assets[one.provider]?.kind else { return false }
-            return one.isOpen || one.isDue(at: tip, of: Self.rotation)
-        }
-        guard !due.isEmpty else { return }
-        let start: Int = Int(tip.height % UInt64(due.count))
-        for one in (due[start...] + due[..<start]).prefix(Self.balanceLimit) {
+        let (asked, postponed): ([WatchedAddress], [WatchedAddress]) = balancesDue(addresses, at: tip)
+        for one in postponed { seen[one.attemptID, default: Sighting()].question = .postponed }
+        guard !asked.isEmpty else { return }
+        for one in asked {
+            seen[one.attemptID, default: Sighting()].question = .asked
             do throws(ChainFault) {
                 let balance: BaseUnits = try await evm.balance(of: try OwnAddress.evm(one.address), at: tip.height)
                 seen[one.attemptID, default: Sighting()].balance = Sighting.Balance(block: tip, amount: balance)
@@ -89,6 +90,27 @@ package struct EVMScanner: ChainScanner {
         }
         // A balance is asked for by height: it is of this block only if that is still there.
         guard try await evm.header(at: tip.height).ref == tip else { throw .moved }
+    }
+
+    /// Whose balances are asked for in a look, and which of somebody who may be paying must wait for the next. What was asked
+    /// for after the last block has nothing new to tell. Of the room a quarter is kept for those that nobody is about to pay.
+    private func balancesDue(
+        _ addresses: [WatchedAddress], at tip: BlockRef
+    ) -> (asked: [WatchedAddress], postponed: [WatchedAddress]) {
+        let due: [WatchedAddress] = addresses.filter { one in
+            guard case .ether = assets[one.provider]?.kind, one.balanceBlock != tip.hash else { return false }
+            return one.isOpen || one.isDue(at: tip, of: Self.rotation)
+        }
+        // What may be declined goes first, then what was not told for longest.
+        let sorted: [WatchedAddress] = due.sorted { left, right in
+            guard left.isOver == right.isOver else { return left.isOver }
+            return (left.balanceAt ?? left.since, left.attemptID) < (right.balanceAt ?? right.since, right.attemptID)
+        }
+        let (open, quiet): ([WatchedAddress], [WatchedAddress]) = (
+            sorted.filter(\.isOpen), sorted.filter { !$0.isOpen }
+        )
+        let first: Int = min(open.count, balanceLimit - min(quiet.count, balanceLimit / 4))
+        return (Array(open.prefix(first) + quiet.prefix(balanceLimit - first)), Array(open.dropFirst(first)))
     }
 
     package func transfers(

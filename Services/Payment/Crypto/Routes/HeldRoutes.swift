@@ -20,7 +20,7 @@ package struct HeldRoutes: Sendable {
 
     private static let path = "/v1/crypto/held"
     private static let problems = [
-        "404 not_found", "409 nothing_held", "409 asset_not_configured", "422 invalid_request",
+        "404 not_found", "409 nothing_held", "409 chain_stopped", "409 asset_not_configured", "422 invalid_request",
     ]
 
     private var list: Endpoint {
@@ -74,7 +74,7 @@ package struct HeldRoutes: Sendable {
             body: HeldCompleteInput.self, answers: HeldCompletionResource.self, statuses: [202],
             problems: [
                 "404 not_found", "409 payment_made", "409 payment_state", "409 partly_decided", "409 not_enough_held",
-                "409 asset_not_configured", "422 invalid_request",
+                "409 chain_stopped", "409 asset_not_configured", "422 invalid_request",
             ]
         ) { db, call, input in
             .accepted(

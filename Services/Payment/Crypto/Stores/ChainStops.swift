@@ -1,4 +1,5 @@
 package import BillingCore
+import HTTPKit
 package import Postgres
 
 /// How far a chain is followed, and whether it stands still.
@@ -49,6 +50,20 @@ package enum ChainStops {
 
     package static func find(_ chain: String, in db: borrowing PostgresTransaction) throws -> ChainStanding? {
         try db.first("SELECT \(columns) FROM \(tables) WHERE c.chain = \(chain)", as: ChainStanding.self)
+    }
+
+    /// Refuses a decision on an attempt's money while its chain stands still: nobody knows what of it is there.
+    /// - Throws: ``Problem`` with 409.
+    static func refuse(_ attempt: AttemptID, in db: borrowing PostgresTransaction) throws {
+        let isStopped: Bool? = try db.first(
+            """
+            SELECT h.stopped_at IS NOT NULL FROM crypto_charges c JOIN crypto_chains h ON h.chain = c.chain
+            WHERE c.attempt_id = \(attempt)
+            """
+        ) { row in try row.next() }
+        guard isStopped != true else {
+            throw Problem.conflict("chain_stopped", "The chain stands still: what is on it is not known now.")
+        }
     }
 
     /// Every chain that was ever looked at, by name.

@@ -185,7 +185,8 @@ package enum InstructionStore {
         ) { row in try row.next() } ?? false
     }
 
-    /// Offers back what the payer sent too much of a charge, whose row is locked, as far as it has not been sent. An
+    /// Offers back what the payer sent too much of a charge, whose row is locked, as far as it has not been sent, and no
+    /// decision on held money that became refundable since covers it: somebody may be sending that. An
     /// open instruction with an address keeps its amount, since somebody may be sending it: what is more is one without
     /// an address, which grows and shrinks. What is not there any more withdraws them.
     package static func offerBack(
@@ -199,7 +200,8 @@ package enum InstructionStore {
                 SELECT coalesce(sum(r.amount) FILTER (WHERE r.reason <> 'held'), 0) + greatest(0,
                     c.accepted + coalesce(sum(r.amount + r.fee) FILTER (WHERE r.reason = 'held'), 0) - c.held)
                 FROM crypto_charges c LEFT JOIN crypto_refund_instructions r
-                    ON r.attempt_id = c.attempt_id AND r.reason <> 'merchant' AND r.status IN ('sent', 'confirmed')
+                    ON r.attempt_id = c.attempt_id AND r.reason <> 'merchant'
+                    AND (r.status IN ('sent', 'confirmed') OR r.status = 'open' AND r.reason = 'held')
                 WHERE c.attempt_id = \(attempt) GROUP BY c.attempt_id
                 """
             ) { row in try row.next() } ?? .zero

@@ -21,11 +21,17 @@ package struct WatchedAddress: Sendable, Hashable {
     package let isMoving: Bool
     /// Has transfers that are not final.
     package let isUnsettled: Bool
+    /// Its quote has ended.
+    package let isOver: Bool
+    /// The hash of the block after which its balance was last asked for.
+    package let balanceBlock: String?
+    /// When the last look began that was told its balance.
+    package let balanceAt: Instant?
 
     package init(
         attemptID: AttemptID, provider: String, address: String, isOpen: Bool, since: Instant,
         waiting: [String] = [], finalBlocks: [String] = [], isMoving: Bool = false,
-        isUnsettled: Bool = false
+        isUnsettled: Bool = false, isOver: Bool = false, balanceBlock: String? = nil, balanceAt: Instant? = nil
     ) {
         self.attemptID = attemptID
         self.provider = provider
@@ -36,6 +42,9 @@ package struct WatchedAddress: Sendable, Hashable {
         self.finalBlocks = finalBlocks
         self.isMoving = isMoving
         self.isUnsettled = isUnsettled
+        self.isOver = isOver
+        self.balanceBlock = balanceBlock
+        self.balanceAt = balanceAt
     }
 }
 
@@ -63,7 +72,8 @@ package enum WatchStore {
                         LEFT JOIN crypto_blocks b ON b.chain = c.chain AND b.height = o.block_height
                         WHERE o.attempt_id = t.attempt_id AND o.transaction_id = t.transaction_id
                             AND (o.is_final OR b.hash = o.block_hash))),
-                EXISTS (SELECT FROM crypto_transfers t WHERE t.attempt_id = c.attempt_id AND NOT t.is_final)
+                EXISTS (SELECT FROM crypto_transfers t WHERE t.attempt_id = c.attempt_id AND NOT t.is_final),
+                c.expires_at <= \(now), c.balance_block, c.balance_at
             FROM crypto_charges c
             WHERE c.chain = \(chain) AND c.closed_at IS NULL
             """
@@ -71,7 +81,8 @@ package enum WatchStore {
             WatchedAddress(
                 attemptID: try row.next(), provider: try row.next(), address: try row.next(), isOpen: try row.next(),
                 since: try row.next(), waiting: try row.next(), finalBlocks: try row.next(),
-                isMoving: try row.next(), isUnsettled: try row.next())
+                isMoving: try row.next(), isUnsettled: try row.next(), isOver: try row.next(),
+                balanceBlock: try row.next(), balanceAt: try row.next())
         }
     }
 
@@ -203,6 +214,37 @@ package enum WatchStore {
         try db.enqueue(
             """
             UPDATE crypto_charges SET is_all_read = \(isAllRead)
+            WHERE attempt_id = ANY(\(attempts.map(\.rawValue))::text[])
+            """)
+    }
+
+    /// Stores of charges, whose rows are locked, after which block their balances were asked for.
+    /// - Parameters:
+    ///   - told: Those of them whose balances the node told.
+    ///   - began: When the look began.
+    package static func markBalances(
+        _ asked: [AttemptID], told: [AttemptID], after block: BlockRef, at began: Instant,
+        in db: borrowing PostgresTransaction
+    ) throws {
+        guard !asked.isEmpty else { return }
+        try db.enqueue(
+            """
+            UPDATE crypto_charges SET balance_block = \(block.hash),
+                balance_at = CASE WHEN attempt_id = ANY(\(told.map(\.rawValue))::text[])
+                    THEN \(began)::timestamptz ELSE balance_at END
+            WHERE attempt_id = ANY(\(asked.map(\.rawValue))::text[])
+            """)
+    }
+
+    /// Stores of charges, whose rows are locked, from which height on the node has told nothing of what waits; `nil` once it
+    /// has, or nothing waits.
+    package static func markUntold(
+        _ attempts: [AttemptID], since height: UInt64?, in db: borrowing PostgresTransaction
+    ) throws {
+        guard !attempts.isEmpty else { return }
+        try db.enqueue(
+            """
+            UPDATE crypto_charges SET untold_since = \(height.map { Int64($0) })::bigint
             WHERE attempt_id = ANY(\(attempts.map(\.rawValue))::text[])
             """)
     }

@@ -252,7 +252,7 @@ struct Findings: Sendable {
     /// Whether all was read that can have been paid in time; of a quote that is over, by a node that has a block made
     /// after its end.
     func isAllRead(of charge: CryptoCharge, at now: Instant) -> Bool {
-        guard extent(of: charge) == .whole else { return false }
+        guard extent(of: charge) == .whole, seen[charge.attemptID]?.question != .postponed else { return false }
         return now < charge.expiresAt || reach.map { $0 >= charge.expiresAt } ?? false
     }
 }

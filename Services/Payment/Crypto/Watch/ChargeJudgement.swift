@@ -98,14 +98,20 @@ extension ChainWatcher {
             of: chain, seen: Array(findings.seen.keys), at: now, in: db)
         let known: [AttemptID: AddressWatch] = try WatchStore.watches(of: charges.map(\.charge), in: db)
         var changed: [AttemptID: AddressWatch] = [:]
+        var untold: [UInt64?: [AttemptID]] = [:]
         for watched in charges {
             guard let before = known[watched.charge.attemptID] else { continue }
-            let watch: AddressWatch = takeIn(findings, before, watched.charge, at: now)
+            var watch: AddressWatch = takeIn(findings, before, watched.charge, at: now)
+            let since: UInt64? = untoldSince(watched.charge, watch, findings)
+            if let since { watch.dropUntold(since: since, on: findings.step.trail) }
+            if since != watched.charge.untoldSince { untold[since, default: []].append(watched.charge.attemptID) }
             if watch != before { changed[watched.charge.attemptID] = watch }
             // On the way to the node's last block money may seem to be gone that is in a block to come.
             if findings.isWhole { try judge(watched, watch, findings, at: now, in: db) }
         }
         try WatchStore.save(changed, in: db)
+        for (since, attempts) in untold { try WatchStore.markUntold(attempts, since: since, in: db) }
+        try noteBalances(findings, in: db)
         try noteReadable(findings, at: now, in: db)
         if findings.isWhole { try noteRead(charges.map(\.charge), findings, at: now, in: db) }
     }
@@ -119,6 +125,24 @@ extension ChainWatcher {
             try WatchStore.markRead(
                 changed.filter { $0.isAllRead != isAllRead }.map(\.attemptID), isAllRead, in: db)
         }
+    }
+
+    /// From which height on the node has told nothing of what was seen to wait, while it tells all else.
+    private func untoldSince(_ charge: CryptoCharge, _ watch: AddressWatch, _ findings: Findings) -> UInt64? {
+        guard !watch.unconfirmed.isEmpty else { return nil }
+        // A look that did not read all there is says nothing about it.
+        guard findings.isWhole, findings.extent(of: charge) == .whole else { return charge.untoldSince }
+        guard findings.seen[charge.attemptID]?.unconfirmed == nil else { return nil }
+        return charge.untoldSince ?? findings.step.trail.tip?.height
+    }
+
+    /// Remembers after which block balances were asked for.
+    private func noteBalances(_ findings: Findings, in db: borrowing PostgresTransaction) throws {
+        guard let tip = findings.step.trail.tip else { return }
+        let told: [AttemptID] = findings.seen.filter { $0.value.balance != nil }.map(\.key)
+        let asked: [AttemptID] = findings.seen.filter { $0.value.question == .asked }.map(\.key)
+        try WatchStore.markBalances(
+            Set(asked + told).sorted(), told: told.sorted(), after: tip, at: findings.began, in: db)
     }
 
     /// Remembers which addresses have more on them than is read: a person must look whether all of it was paid to us.
@@ -172,7 +196,8 @@ extension ChainWatcher {
         let known: BaseUnits = try watch.onChain(findings.step.trail)
         let rest: BaseUnits = balance.amount > known ? try balance.amount.subtracting(known) : .zero
         guard !rest.isZero || !charge.unexplained.isZero else { return .zero }
-        let came: Instant = try charge.terms.came(by: now, findings.since)
+        // It may have come at any time since the balance was told last, however many looks had no room to ask for it.
+        let came: Instant = try charge.terms.came(by: now, charge.balanceAt ?? charge.quotedAt)
         try Unexplained.note(rest, of: charge.attemptID, in: balance.block, at: came, in: db)
         if rest > charge.unexplained {
             logger.error(
