@@ -223,6 +223,52 @@ import Testing
         }
     }
 
+    @Test("a refund of which not all was exchanged on the way in is booked whole in its own currency until settled")
+    func partlyExchanged() async throws {
+        try await withExchange { world in
+            let payment: PaymentID = try await world.payment(Money(minor: 10_000, currency: .gbp))
+            _ = try await world.book(.capture, Self.movement(payment, 4_000, "cap_1"), Self.policy)
+            _ = try await world.settle(Self.settlement(payment, 4_000, 5_000, "cap_1"))
+            _ = try await world.book(.capture, Self.movement(payment, 6_000, "cap_2"), Self.policy)
+            let refund = Self.movement(payment, 6_000, "re_1")
+            let lines: [Posting] = try await world.book(.refund, refund, Self.policy)
+            #expect(try lines == Ledger.refund(refund.amount, provider: "stripe"))
+            _ = try await world.settle(Self.settlement(payment, -6_000, -7_800, "re_1"))
+            _ = try await world.settle(Self.settlement(payment, 6_000, 7_500, "cap_2"))
+            let balances: [String: Int64] = try await world.balances()
+            #expect(balances["assets:provider:stripe GBP"] == 0 && balances["assets:provider:stripe USD"] == 4_700)
+            #expect(balances["\(Self.position) GBP"] == 4_000 && balances["\(Self.position) USD"] == -5_000)
+            #expect(balances["expense:exchange_loss USD"] == 300)
+            #expect(try await world.database.transaction { db in try ExchangeChecks.violations(in: db) }.isEmpty)
+        }
+    }
+
+    @Test("captures that became two currencies have no sum: each tells its own, their payment nothing")
+    func twoPolicies() async throws {
+        try await withExchange { world in
+            try await world.give("1.25", .gbp, .usd)
+            try await world.give("1.2", .gbp, .eur)
+            let payment: PaymentID = try await world.payment(Money(minor: 17_000, currency: .gbp))
+            _ = try await world.book(.capture, Self.movement(payment, 10_000, "cap_1"), Self.policy)
+            let euros = SettlementPolicy(["stripe": .eur])
+            _ = try await world.book(.capture, Self.movement(payment, 5_000, "cap_2"), euros)
+            _ = try await world.settle(Self.settlement(payment, 10_000, 12_480, "cap_1"))
+            _ = try await world.book(.capture, Self.movement(payment, 2_000, "cap_3"), euros)
+            let (whole, parts) = try await world.database.transaction(readOnly: true) { db in
+                (
+                    try PaymentSettlementStore.find([payment], in: db),
+                    try PaymentSettlementStore.find(movements: ["cap_1", "cap_2", "cap_3"], in: db)
+                )
+            }
+            #expect(whole.isEmpty)
+            #expect(
+                parts.mapValues(\.amount) == [
+                    "cap_1": Money(minor: 12_480, currency: .usd), "cap_2": Money(minor: 6_000, currency: .eur),
+                    "cap_3": Money(minor: 2_400, currency: .eur),
+                ])
+        }
+    }
+
     @Test("a settlement counts once; another word on it is refused and books nothing") func once() async throws {
         try await withExchange { world in
             try await world.give("1.25", .gbp, .usd)

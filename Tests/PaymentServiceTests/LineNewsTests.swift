@@ -118,4 +118,37 @@ import Testing
             #expect(try await world.cases() == ["not_booked resolved 300"])
         }
     }
+
+    @Test("such a line is not taken for what a person has booked of the same charge, which keeps its own")
+    func returnedBesideAdjustment() async throws {
+        try await withPayments { world in
+            let payment: PaymentRecord = try await world.paid(world.payer())
+            _ = try await world.refund(payment.id, 300)
+            let refund: String = try #require(try await world.texts("SELECT id FROM refunds").first)
+            let name: String = try #require(try await world.texts("SELECT provider_reference FROM refunds").first)
+            try await world.adjust(by: -5, of: payment.id)
+            let charge = "ch_\(payment.attemptID)"
+            let provider = ScriptedSettlements(pageSize: 10)
+            provider.report([
+                try world.line("t1", .charge, 1_299, own: payment.attemptID.rawValue),
+                try world.line("t2", .refund, -300, own: refund, after: 61),
+                try world.line("t3", .adjustment, 300, own: refund, source: name, taken: charge, after: 86_400),
+                try world.line("t4", .adjustment, -5, taken: charge, after: 4 * 86_400),
+            ])
+            let reconciliation: ReconcileProviders = world.reconciliation([provider])
+            world.advance(days: 3)
+            try await reconciliation.pass()
+            #expect(try await world.lines().last == "t3 unmatched")
+            try await world.execute(
+                "UPDATE sandbox_refunds SET failure_code = 'account_closed', failed_at = \(world.clock.now)")
+            try await following(provider, world).pass()
+            #expect(try await world.texts("SELECT status FROM refunds") == ["failed"])
+            #expect(try await world.published("payment.refund_failed.v1") == 1)
+            world.advance(days: 2)
+            try await reconciliation.pass()
+            #expect(
+                try await world.lines().suffix(2) == ["t3 matched own_reference", "t4 matched provider_reference"])
+            #expect(try await world.cases() == ["not_booked resolved 300"])
+        }
+    }
 }

@@ -1,8 +1,6 @@
 import BillingCore
-import JSON
 import PaymentContract
 import PaymentDomain
-import PaymentLedger
 import PaymentReconciliation
 import PaymentRecords
 import PaymentService
@@ -72,22 +70,10 @@ import Testing
         }
     }
 
-    /// `POST /v1/ledger/adjustments` of an amount on the provider's account.
-    private static func adjust(_ world: PaymentWorld, by amount: Int64, at time: String) async throws {
-        let text = """
-            {"reason":"a line without a name","occurred_at":"\(time)","lines":[
-                {"account":"assets:provider:sandbox","amount":\(amount),"currency":"USD"},
-                {"account":"equity:opening_balance","amount":\(-amount),"currency":"USD"}]}
-            """
-        let input: AdjustmentInput = try decode(AdjustmentInput.self, from: parseJSON(text))
-        let now: Instant = world.clock.now
-        _ = try await world.database.transaction { db in
-            try BookByHand.adjust(input, actor: "key_test", at: now, in: db)
-        }
-    }
-
-    @Test("an adjustment by a wrong amount is a case, though it is dated before what was looked for already")
-    func adjustedAmiss() async throws {
+    @Test(
+        "an adjustment by a wrong amount is a case, though it is dated before what was looked for already",
+        arguments: ["equity:opening_balance", "expense:provider_fees"])
+    func adjustedAmiss(against account: String) async throws {
         try await Self.withDifference({ world, paid in
             [
                 try world.line("t1", .charge, 1_299, own: paid.attemptID.rawValue),
@@ -97,13 +83,14 @@ import Testing
             world.advance(days: 10)
             try await reconcile.pass()
             #expect(try await world.cases() == ["not_booked open 1000"])
-            try await Self.adjust(world, by: 100, at: "2027-01-15T08:01:00Z")
+            try await world.adjust(by: 100, against: account, at: "2027-01-15T08:01:00Z")
             for _ in 0..<2 { try await reconcile.pass() }
             #expect(try await world.cases() == ["not_booked open 1000", "not_at_provider open -100"])
             #expect(try await world.settled(Self.today) == ["USD 1399 2299 900 1000 100 0"])
             // The right one settles the line; the wrong one stays a case.
-            try await Self.adjust(world, by: 1_000, at: "2027-01-15T08:01:00Z")
+            try await world.adjust(by: 1_000, against: account, at: "2027-01-15T08:01:00Z")
             try await reconcile.pass()
+            #expect(try await world.lines().last == "t2 matched amount_and_time")
             #expect(try await world.cases() == ["not_booked resolved 1000", "not_at_provider open -100"])
         }
     }

@@ -11,6 +11,8 @@ import TestKit
 import Testing
 
 @Suite("Choosing what an ambiguous settlement line is") struct ReconciliationChoiceTests {
+    private typealias Exchange = ReconciliationExchangeTests
+
     /// Two payments of 500, and lines about them that carry no id of ours: each line may be either.
     private struct Riddle: Sendable {
         let world: PaymentWorld
@@ -108,10 +110,14 @@ import Testing
             #expect(try await world.lines() == ["t1 matched chosen", "t2 matched chosen"])
             #expect(try await world.balance("expense:provider_fees") == 90)
             let codes: [String] = [
-                ChooseCandidate.Failure.taken, .notCandidate, .notAmbiguous(.ambiguous, .resolved),
+                ChooseCandidate.Failure.taken, .notCandidate, .notAmbiguous(.ambiguous, .resolved), .inParts,
                 .notFound(ReconciliationCaseID(unchecked: "rcase_x")),
             ].map { "\($0.problem.status) \($0.problem.code)" }
-            #expect(codes == ["409 candidate_taken", "422 invalid_request", "409 case_state", "404 not_found"])
+            #expect(
+                codes == [
+                    "409 candidate_taken", "422 invalid_request", "409 case_state", "409 candidate_in_parts",
+                    "404 not_found",
+                ])
         }
     }
 
@@ -187,6 +193,70 @@ import Testing
             #expect(resolved["candidates"]?.arrayValue?.compactMap(\.stringValue) == entries)
             #expect(try await world.lines() == ["t1 matched chosen"])
             #expect(try await riddle.violations().isEmpty)
+        }
+    }
+
+    @Test(
+        "a dispute's fee that was booked in another currency is not booked again, whether its line is found or chosen",
+        arguments: [1, 2])
+    func fee(disputes: Int) async throws {
+        try await withPayments { world in
+            for number in 1...disputes {
+                let paid: PaymentRecord = try await Exchange.pounds(world, 2_000)
+                try await world.hear(world.told(paid, .needsResponse, reference: "dp_\(number)"))
+            }
+            let provider = ScriptedSettlements()
+            // It names nothing, as in a file.
+            provider.report([try Exchange.line("t1", .dispute, -2_600, -2_000, fee: 1_500)])
+            let reconcile: ReconcileProviders = world.reconciliation([provider])
+            world.advance(days: 2)
+            try await reconcile.pass()
+            if disputes > 1 {
+                let entries: [String] = try await world.texts(
+                    "SELECT id FROM journal_entries WHERE kind = 'dispute' ORDER BY id")
+                let riddle = Riddle(world: world, provider: provider, reconcile: reconcile, entries: entries)
+                try await riddle.choose(.entry(entries[1]), for: "t1")
+            }
+            #expect(try await world.lines() == ["t1 matched \(disputes > 1 ? "chosen" : "amount_and_time")"])
+            #expect(try await world.balance("expense:provider_fees") == 0)
+            #expect(try await world.balance("expense:dispute_fees") == disputes * 1_500)
+            #expect(
+                try await Exchange.held(world, "assets:provider:sandbox", "USD") == -2_600 - disputes * 1_500)
+            #expect(try await Exchange.violations(world) == [])
+        }
+    }
+
+    @Test("an entry on two balances of the provider is not chosen for one line") func inParts() async throws {
+        try await withPayments { world in
+            let paid: PaymentRecord = try await Exchange.pounds(world, 10_000)
+            let pounds: (Int64) -> Money = { Money(minor: $0, currency: .gbp) }
+            let part = Money(minor: 4_400, currency: .usd)
+            let id = JournalEntryID.new(at: PaymentWorld.start)
+            // As such refunds were booked once: what was exchanged on the way in, and the rest.
+            let postings: [Posting] =
+                try ExchangeLedger.refund(pounds(4_000), part: part, expected: part, provider: "sandbox")
+                + Ledger.refund(pounds(2_000), provider: "sandbox")
+            try await world.database.transaction { db in
+                let entry = JournalEntry(
+                    id: id, kind: .refund, reference: "re_1", paymentID: paid.id, occurredAt: PaymentWorld.start,
+                    postings: postings)
+                try LedgerStore.book([entry], in: db)
+            }
+            let provider = ScriptedSettlements()
+            provider.report([
+                try Exchange.line("t1", .refund, -6_600, -6_000, source: "re_1", taken: "ch_\(paid.attemptID)")
+            ])
+            let reconcile: ReconcileProviders = world.reconciliation([provider])
+            world.advance(days: 2)
+            try await reconcile.pass()
+            #expect(try await world.cases() == ["ambiguous open -6600"])
+            let riddle = Riddle(world: world, provider: provider, reconcile: reconcile, entries: [id.rawValue])
+            await #expect(throws: ChooseCandidate.Failure.inParts) {
+                try await riddle.choose(.entry(id.rawValue), for: "t1")
+            }
+            try await riddle.choose(.none, for: "t1")
+            #expect(try await world.cases() == ["not_booked explained -6600"])
+            #expect(try await world.lines() == ["t1 unmatched"])
         }
     }
 

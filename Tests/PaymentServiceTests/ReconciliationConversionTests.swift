@@ -24,11 +24,9 @@ import Testing
             occurredAt: PaymentWorld.start + .seconds(seconds))
     }
 
-    private static func expectConverted(_ world: PaymentWorld) async throws {
+    private static func expectConverted(_ world: PaymentWorld, by rule: String = "booked_from_line") async throws {
         #expect(
-            try await world.lines() == [
-                "CAP1 matched own_reference", "CV1 matched booked_from_line", "CV2 matched booked_from_line",
-            ])
+            try await world.lines() == ["CAP1 matched own_reference", "CV1 matched \(rule)", "CV2 matched \(rule)"])
         #expect(try await Exchange.held(world, "assets:provider:sandbox", "GBP") == 0)
         #expect(try await Exchange.held(world, "assets:provider:sandbox", "USD") == 12_100)
         #expect(try await Exchange.held(world, Exchange.position, "GBP") == 9_700)
@@ -52,6 +50,29 @@ import Testing
             #expect(try await world.cases().isEmpty)
             let balances = Set(try await world.settled(Self.today))
             #expect(balances == ["GBP 0 0 0 0 0 0", "USD 12100 12100 0 0 0 0"])
+        }
+    }
+
+    @Test("one that a person has booked, each side by itself, is matched and not booked again") func booked()
+        async throws
+    {
+        try await withPayments { world in
+            let paid: PaymentRecord = try await Exchange.pounds(world, 10_000)
+            try await world.adjust(by: -9_700, "GBP", against: Exchange.position)
+            try await world.adjust(by: 12_100, "USD", against: Exchange.position)
+            let provider = ScriptedSettlements()
+            let reconcile: ReconcileProviders = world.reconciliation([provider])
+            provider.report([
+                try Self.line("CAP1", .charge, 10_000, .gbp, fee: 300, own: paid.attemptID.rawValue),
+                try Self.line("CV1", .adjustment, -9_700, .gbp, taken: "CAP1", after: 61),
+                try Self.line("CV2", .adjustment, 12_100, .usd, taken: "CAP1", after: 61),
+            ])
+            world.advance(days: 2)
+            try await reconcile.pass()
+            world.advance(days: 6)
+            for _ in 0..<2 { try await reconcile.pass() }
+            try await Self.expectConverted(world, by: "amount_and_time")
+            #expect(try await world.cases().isEmpty)
         }
     }
 

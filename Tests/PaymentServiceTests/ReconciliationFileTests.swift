@@ -1,5 +1,8 @@
+import BillingCore
+import PaymentContract
 import PaymentDomain
 import PaymentReconciliation
+import PaymentRecords
 import Postgres
 import TestKit
 import Testing
@@ -32,6 +35,33 @@ import Testing
                 try await world.load("\(Self.head)\nt4,fee,USD,-1.00,0,-1.00,2072-01-15T08:00:00Z")
             }
             #expect(try await world.number("SELECT count(*) FROM settlement_lines") == 3)
+        }
+    }
+
+    @Test("a dispute is found by its own name alone, though its fee was booked with its amount") func dispute()
+        async throws
+    {
+        try await withPayments { world in
+            let paid: PaymentRecord = try await world.paid(try await world.payer())
+            try await world.hear(world.told(paid, .needsResponse))
+            let reconcile: ReconcileProviders = world.reconciliation([])
+            world.advance(days: 2)
+            try await world.load(
+                """
+                \(Self.head),own_reference
+                t1,charge,USD,12.99,0,12.99,2027-01-15T08:01:00Z,\(paid.attemptID)
+                """)
+            try await reconcile.pass()
+            // The payment's other line has found its booking: nothing else names the payment.
+            try await world.load(
+                """
+                \(Self.head),source
+                t2,dispute,USD,-12.99,15.00,-27.99,2027-01-15T08:02:00Z,dp_1
+                """)
+            try await reconcile.pass()
+            #expect(try await world.lines() == ["t1 matched own_reference", "t2 matched provider_reference"])
+            #expect(try await world.cases().isEmpty)
+            #expect(try await world.settled(CivilDate(dayNumber: 20_833)) == ["USD -1500 -1500 0 0 0 0"])
         }
     }
 

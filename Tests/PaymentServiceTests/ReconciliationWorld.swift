@@ -4,6 +4,7 @@ import JSON
 import Logging
 import PaymentContract
 import PaymentDomain
+import PaymentLedger
 import PaymentReconciliation
 import PaymentRecords
 import PaymentSandbox
@@ -129,6 +130,33 @@ extension PaymentWorld {
         _ = try await database.transaction { db in
             try ResolveReconciliationCase.take(
                 step, with: ReconciliationCaseID(unchecked: id), note: "looked at", actor: "key_test", at: now, in: db)
+        }
+    }
+
+    /// `POST /v1/ledger/adjustments` of an amount on the provider's account, at the start where no other time is said.
+    @discardableResult
+    func adjust(
+        by amount: Int64, _ currency: String = "USD", against account: String = "equity:opening_balance",
+        of payment: PaymentID? = nil, at time: String = "2027-01-15T08:00:00Z"
+    ) async throws -> JournalEntryID {
+        let about: String = payment.map { #""payment_id":"\#($0)","# } ?? ""
+        let input: AdjustmentInput = try read(
+            """
+            {"reason":"a line without a name","occurred_at":"\(time)",\(about)"lines":[
+                {"account":"assets:provider:sandbox","amount":\(amount),"currency":"\(currency)"},
+                {"account":"\(account)","amount":\(-amount),"currency":"\(currency)"}]}
+            """)
+        let now: Instant = clock.now
+        return try await database.transaction { db in
+            try BookByHand.adjust(input, actor: "key_test", at: now, in: db).id
+        }
+    }
+
+    /// `POST /v1/ledger/entries/{id}/reverse`.
+    func reverse(_ entry: JournalEntryID) async throws {
+        let now: Instant = clock.now
+        _ = try await database.transaction { db in
+            try BookByHand.reverse(entry, reason: "a slip", actor: "key_test", at: now, in: db)
         }
     }
 

@@ -41,14 +41,17 @@ package struct BookExchange: Sendable {
     }
 
     /// The lines of a refund, and its record. It leaves the exchange account at the value its payment's captures came in
-    /// at, to the last unit; what was not exchanged on the way in is not on the way out either. What the provider will take
-    /// is foreseen by the rate itself: its spread was kept of what came in.
+    /// at, to the last unit. What the provider will take is foreseen by the rate itself: its spread was kept of what came in.
+    /// One of which not all was exchanged on the way in is booked in its own currency, whole: its line is one amount, and
+    /// finds no entry that is two. ``SettleExchange`` tells its parts when the line comes.
     /// - Parameter refund: Of a payment whose row is locked.
     package func refund(
         _ refund: ExchangeMovement, at now: Instant, in db: borrowing PostgresTransaction
     ) throws -> [Posting] {
         let past = try ExchangePosition(MovementStore.list(of: refund.paymentID, in: db), refund.amount.currency)
-        guard let (exchanged, part): (Money, Money) = try past?.part(of: refund.amount) else {
+        guard let (exchanged, part): (Money, Money) = try past?.part(of: refund.amount),
+            exchanged == refund.amount
+        else {
             return try Ledger.refund(refund.amount, provider: refund.provider)
         }
         var rates = RateCache(rates: policy.rates, now: now)
@@ -61,10 +64,7 @@ package struct BookExchange: Sendable {
                     reference: refund.reference, paymentID: refund.paymentID, amount: try exchanged.negated(),
                     settlement: try expected.negated(), position: try part.negated(), rateID: found?.rate)
             ], at: now, in: db)
-        let lines: [Posting] = try ExchangeLedger.refund(
-            exchanged, part: part, expected: expected, provider: refund.provider)
-        let rest: Money = try refund.amount.subtracting(exchanged)
-        return rest.isZero ? lines : lines + (try Ledger.refund(rest, provider: refund.provider))
+        return try ExchangeLedger.refund(exchanged, part: part, expected: expected, provider: refund.provider)
     }
 
     /// Forgets the exchange of a refund whose lines are undone: what it took from the exchange account is there again. What

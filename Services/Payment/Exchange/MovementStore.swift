@@ -78,7 +78,8 @@ extension ExchangedMovement: PostgresRecord {
 
 /// SQL over movements that changed their currency.
 enum MovementStore {
-    /// Records movements, and adds what was captured to their payments, whose rows are locked.
+    /// Records movements, and adds what was captured to their payments, whose rows are locked. Of a payment whose captures
+    /// became two currencies there is no sum: its amount is NULL from then on, its currency the first.
     static func insert(
         _ movements: [ExchangedMovement], at now: Instant, in db: borrowing PostgresTransaction
     ) throws {
@@ -96,8 +97,10 @@ enum MovementStore {
                     \(movements.map { $0.rateID?.rawValue })::text[],
                     \(movements.map(\.spreadBasisPoints))::integer[]) AS n
                 RETURNING payment_id, amount, returned, settlement_amount, settlement_currency, exchange_rate_id)
-            UPDATE payments p SET settlement_amount = coalesce(p.settlement_amount, 0) + c.amount,
-                settlement_currency = c.currency, exchange_rate_id = coalesce(c.rate, p.exchange_rate_id)
+            UPDATE payments p SET settlement_amount = CASE WHEN p.settlement_currency IS NULL THEN c.amount
+                    WHEN p.settlement_currency = c.currency THEN p.settlement_amount + c.amount END,
+                settlement_currency = coalesce(p.settlement_currency, c.currency),
+                exchange_rate_id = coalesce(c.rate, p.exchange_rate_id)
             FROM (SELECT payment_id, sum(settlement_amount)::bigint AS amount, max(settlement_currency) AS currency,
                       max(exchange_rate_id) AS rate FROM m WHERE m.amount > 0 AND NOT m.returned GROUP BY payment_id)
                 AS c

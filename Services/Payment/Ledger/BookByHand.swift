@@ -12,6 +12,8 @@ package enum BookByHand {
         case notFound(JournalEntryID)
         case reversed(by: JournalEntryID)
         case isReversal
+        /// It was booked away as never reported by its provider, by an entry that still counts.
+        case writtenOff(by: JournalEntryID)
         case inTheFuture
         /// The places of the lines whose accounts the chart does not have.
         case unknownAccounts([Int])
@@ -41,18 +43,65 @@ package enum BookByHand {
         return try booked(id, in: db)
     }
 
-    /// Undoes an entry, once. It happens now, whenever the entry happened.
+    /// Undoes an entry, once. It happens now, whenever the entry happened. That its provider has not reported it is no case
+    /// any more; what was booked away because of that is not undone a second time.
     package static func reverse(
         _ id: JournalEntryID, reason: String, actor: String, at now: Instant, in db: borrowing PostgresTransaction
     ) throws -> BookedEntry {
+        try waitForMatching(of: id, in: db)
         try EntryStore.lock(id, in: db)
         guard let entry: BookedEntry = try EntryStore.find(id, in: db) else { throw Failure.notFound(id) }
         guard entry.reverses == nil else { throw Failure.isReversal }
         if let reversal: JournalEntryID = entry.reversedBy { throw Failure.reversed(by: reversal) }
+        if let writeOff: JournalEntryID = try standingWriteOff(of: id, in: db) {
+            throw Failure.writtenOff(by: writeOff)
+        }
         let reversal = JournalEntryID.new(at: now)
         try EntryStore.mirror(id, as: reversal, at: now, in: db)
         try EntryStore.note(reversal, actor: actor, reason: reason, in: db)
+        try endCases(of: id, by: reversal, actor: actor, at: now, in: db)
         return try booked(reversal, in: db)
+    }
+
+    /// Waits for whoever matches lines of the providers that an entry is about, and keeps them from opening a case of it. The
+    /// cursor is locked first, as matching does.
+    private static func waitForMatching(of id: JournalEntryID, in db: borrowing PostgresTransaction) throws {
+        let beginning: String = Ledger.providerBalance("")
+        _ = try db.execute(
+            """
+            SELECT FROM settlement_cursors
+            WHERE \(beginning)::text || provider IN (SELECT account FROM journal_lines WHERE entry_id = \(id))
+            ORDER BY provider FOR UPDATE
+            """)
+    }
+
+    /// What books an entry away that its provider has not reported; `nil` where nothing does, or that is undone.
+    private static func standingWriteOff(
+        of id: JournalEntryID, in db: borrowing PostgresTransaction
+    ) throws -> JournalEntryID? {
+        try db.first(
+            """
+            SELECT k.write_off_entry_id FROM reconciliation_cases k
+            WHERE k.entry_id = \(id) AND k.reason = 'not_at_provider' AND k.state = 'written_off'
+                AND k.write_off_entry_id IS NOT NULL
+                AND NOT EXISTS (SELECT 1 FROM journal_entries v
+                    WHERE v.kind = 'reversal' AND v.reference = k.write_off_entry_id)
+            ORDER BY k.id LIMIT 1
+            """
+        ) { row in try row.next() }
+    }
+
+    /// Ends the cases of an entry that its provider has not reported: there is nothing to be reported any more.
+    private static func endCases(
+        of id: JournalEntryID, by reversal: JournalEntryID, actor: String, at now: Instant,
+        in db: borrowing PostgresTransaction
+    ) throws {
+        try db.enqueue(
+            """
+            UPDATE reconciliation_cases SET state = 'resolved', closed_at = \(now), actor = \(actor),
+                note = concat_ws('; ', note, 'reversed by ' || \(reversal)::text)
+            WHERE entry_id = \(id) AND reason = 'not_at_provider' AND state IN ('open', 'explained')
+            """)
     }
 
     /// Lets the search for bookings that providers have not reported begin no later than a time. It waits for whoever
@@ -82,6 +131,10 @@ extension BookByHand.Failure: ProblemConvertible {
             .conflict("entry_reversed", "The entry is reversed already, by \(reversal.rawValue).")
         case .isReversal:
             .conflict("entry_is_reversal", "A reversal is not reversed: book an adjustment instead.")
+        case .writtenOff(let writeOff):
+            .conflict(
+                "entry_written_off",
+                "Its provider never reported it, and \(writeOff.rawValue) has booked it away: reverse that first.")
         case .inTheFuture: .invalid("occurred_at", code: "in_the_future", "must not be in the future")
         case .unknownAccounts(let places):
             .invalid(

@@ -101,7 +101,7 @@ package struct LedgerRoutes: Sendable {
         .write(
             .post, "/v1/ledger/entries/{id}/reverse", scope: "ledger:write", summary: "Undo a journal entry",
             body: ReversalInput.self, answers: BookedEntry.self,
-            problems: ["404 not_found", "409 entry_reversed", "409 entry_is_reversal"]
+            problems: ["404 not_found", "409 entry_reversed", "409 entry_is_reversal", "409 entry_written_off"]
         ) { db, call, input in
             .created(
                 try BookByHand.reverse(

@@ -19,7 +19,8 @@ package struct PaymentSettlement: Sendable, Equatable {
 
 /// SQL over what is known of payments' settlements.
 package enum PaymentSettlementStore {
-    /// What is known of some payments; those of which nothing is are left out.
+    /// What is known of some payments; those of which nothing is are left out, and those whose captures are settled in two
+    /// currencies: their captures tell theirs.
     package static func find(
         _ payments: [PaymentID], in db: borrowing PostgresTransaction
     ) throws -> [PaymentID: PaymentSettlement] {
@@ -31,13 +32,15 @@ package enum PaymentSettlementStore {
             FROM payments p
             LEFT JOIN exchange_rates r ON r.id = p.exchange_rate_id
             LEFT JOIN LATERAL (
-                SELECT sum(l.gross)::bigint AS gross, sum(l.fee)::bigint AS fee, max(l.currency) AS currency
+                SELECT sum(l.gross)::bigint AS gross, sum(l.fee)::bigint AS fee, max(l.currency) AS currency,
+                    min(l.currency) AS other
                 FROM journal_entries e
                 JOIN settlement_entries x ON x.entry_id = e.id AND x.role = 'booking'
                 JOIN settlement_lines l ON l.provider = x.provider AND l.line_id = x.line_id
                 WHERE e.payment_id = p.id AND e.kind IN ('payment', 'capture')) AS s ON true
             WHERE p.id = ANY(\(payments.map(\.rawValue))::text[])
-                AND (p.settlement_amount IS NOT NULL OR s.gross IS NOT NULL)
+                AND (p.settlement_amount IS NOT NULL OR p.settlement_currency IS NULL AND s.gross IS NOT NULL)
+                AND s.other IS NOT DISTINCT FROM s.currency
             """
         ) { row in (try row.next(), try read(&row)) }
         return Dictionary(rows) { first, _ in first }

@@ -42,6 +42,18 @@ import Testing
             Self.pairs(lines, [charge, refund]) == ["t1=je1 provider_reference", "t2=je2 provider_reference"])
     }
 
+    @Test("what a person has booked of a charge is what a line tells of it only where the amount is the same")
+    func byHand() throws {
+        let adjustment = SettlementBooking(
+            id: "je1", kind: .adjustment, own: "je1", related: ["pay_1"], taken: ["pi_1"], gross: Settle.usd(-300),
+            isByHand: true, occurredAt: Settle.day)
+        let returned = try Settle.line("t1", .adjustment, 5_000, source: "re_1", taken: "pi_1")
+        #expect(Self.pairs([returned], [adjustment]).isEmpty)
+        #expect(Self.pairs([try Settle.line("t1", .adjustment, -301, own: "pay_1")], [adjustment]).isEmpty)
+        let its = try Settle.line("t2", .adjustment, -300, source: "txn_2", taken: "pi_1")
+        #expect(Self.pairs([returned, its], [adjustment]) == ["t2=je1 provider_reference"])
+    }
+
     @Test("a booking that a line was said not to be is no partner of it, by any rule") func refused() throws {
         let bookings = [
             Settle.booking("je1", 1_000, own: "att_1", sources: ["ch_1"], taken: ["pi_1"]),

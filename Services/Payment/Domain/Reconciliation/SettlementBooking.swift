@@ -21,6 +21,9 @@ public struct SettlementBooking: Hashable, Sendable {
     /// Whether its exchange was undone: of a refund that failed, and of its failure. It moves nothing on the exchange account
     /// any more; what the provider makes of it beyond or below what was booked is a gain or a loss by itself.
     public let isUndone: Bool
+    /// Whether a person has booked it. The provider has no name for it but that of its charge, so it is what a line is about
+    /// only where their amounts are the same.
+    public let isByHand: Bool
     /// A fee that was booked with it (of a dispute); zero otherwise.
     public let fee: Money
     /// When it was booked as having happened.
@@ -33,8 +36,8 @@ public struct SettlementBooking: Hashable, Sendable {
     /// A movement; the fee is zero when left out.
     public init(
         id: String, kind: SettlementLine.Kind, own: String, related: Set<String> = [], sources: Set<String> = [],
-        taken: Set<String> = [], gross: Money, given: Money? = nil, isUndone: Bool = false, fee: Money? = nil,
-        occurredAt: Instant, payment: PaymentID? = nil, method: String? = nil
+        taken: Set<String> = [], gross: Money, given: Money? = nil, isUndone: Bool = false,
+        isByHand: Bool = false, fee: Money? = nil, occurredAt: Instant, payment: PaymentID? = nil, method: String? = nil
     ) {
         self.id = id
         self.kind = kind
@@ -45,6 +48,7 @@ public struct SettlementBooking: Hashable, Sendable {
         self.gross = gross
         self.given = given
         self.isUndone = isUndone
+        self.isByHand = isByHand
         self.fee = fee ?? .zero(gross.currency)
         self.occurredAt = occurredAt
         self.payment = payment

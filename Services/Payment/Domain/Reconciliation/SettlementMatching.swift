@@ -166,6 +166,7 @@ private struct Round {
         // A fee that was booked by itself is part of a line at most.
         guard booking.kind == line.kind, !(booking.isFee && !line.asked.isZero) else { return false }
         guard !(refused[line.id]?.contains(booking.id) ?? false) else { return false }
+        guard !booking.isByHand || booking.isAmount(of: line) else { return false }
         // What a line names beside our id says nothing more.
         return rule == .ownReference || !booking.isAnother(than: line)
     }

@@ -93,7 +93,9 @@ package struct ReconciliationRoutes: Sendable {
             .post, "/v1/reconciliations/cases/{id}/resolve", scope: "reconciliations:write",
             summary: "Explain, resolve or write off a difference", body: ResolveCaseInput.self,
             answers: ReconciliationCaseRecord.self, statuses: [200],
-            problems: ["404 not_found", "409 case_state", "409 fee_booked", "409 amount_too_large"]
+            problems: [
+                "404 not_found", "409 case_state", "409 fee_booked", "409 amount_too_large", "409 entry_reversed",
+            ]
         ) { db, call, input in
             .ok(
                 try ResolveReconciliationCase.take(
@@ -108,7 +110,10 @@ package struct ReconciliationRoutes: Sendable {
             .post, "/v1/reconciliations/cases/{id}/choose", scope: "reconciliations:write",
             summary: "Say which of its candidates an ambiguous line is, or that it is none of them",
             body: ChooseCandidateInput.self, answers: ReconciliationCaseRecord.self, statuses: [200],
-            problems: ["404 not_found", "409 case_state", "409 candidate_taken", "422 invalid_request"]
+            problems: [
+                "404 not_found", "409 case_state", "409 candidate_taken", "409 candidate_in_parts",
+                "422 invalid_request",
+            ]
         ) { db, call, input in
             .ok(
                 try choose(

@@ -10,9 +10,13 @@ enum SettlementBookingStore {
         .providerFee, .payout, .payoutArrival, .payoutFailure, .exchange, .settlement, .writeOff, .offset,
     ]
 
+    /// Kinds of entries that a person has booked.
+    private static let byHand: Set<String> = Set([JournalEntry.Kind.adjustment, .reversal].map(\.rawValue))
+
     /// What movements of the provider's account are, with every name they are known by; those of `entries` that no line
     /// stands for. What a refund that failed was before its exchange, and its failure, their own lines tell: its movement is
-    /// gone. An entry that was reversed before a line stood for it is none, and neither is its reversal; nor is a
+    /// gone. A fee is booked along with a dispute alone: of any other entry the line is over all that it moved. An entry that
+    /// was reversed before a line stood for it is none, and neither is its reversal; nor is a
     /// refund that turned out to be a dispute's withdrawal: that is the dispute's booking. `OFFSET 0`
     /// keeps each look at other tables one by index: joined, a plan made while they were small reads all of them.
     private static func movements(_ provider: String, _ entries: SQL) -> SQL {
@@ -25,7 +29,8 @@ enum SettlementBookingStore {
             FROM (\(entries)) AS e
             JOIN LATERAL (
                 SELECT currency, sum(amount) FILTER (WHERE account = \(account))::bigint AS amount,
-                    coalesce(sum(amount) FILTER (WHERE account LIKE 'expense%fee%'), 0)::bigint AS fee
+                    coalesce(sum(amount) FILTER (WHERE account LIKE 'expense%fee%' AND e.kind = 'dispute'), 0)::bigint
+                        AS fee
                 FROM journal_lines WHERE entry_id = e.id GROUP BY currency HAVING bool_or(account = \(account)))
                 AS l ON l.amount <> 0 OR l.fee <> 0
             LEFT JOIN payments p ON p.id = e.payment_id
@@ -81,7 +86,8 @@ enum SettlementBookingStore {
             taken: Set([charge].compactMap { $0 } + (captures ?? "").split(separator: " ").map(String.init)),
             gross: try amount.adding(fee),
             given: given.flatMap { minor in givenCurrency.map { Money(minor: minor, currency: $0) } },
-            isUndone: isUndone, fee: fee, occurredAt: occurredAt, payment: payment, method: try row.next())
+            isUndone: isUndone, isByHand: byHand.contains(kind), fee: fee, occurredAt: occurredAt, payment: payment,
+            method: try row.next())
     }
 
     /// The kind of line that confirms an entry of a kind.
@@ -110,6 +116,7 @@ enum SettlementBookingStore {
             UNION SELECT payment_id FROM payment_attempts WHERE provider_reference = ANY(\(theirs)::text[])
             UNION SELECT payment_id FROM captures WHERE provider_reference = ANY(\(theirs)::text[])
             UNION SELECT payment_id FROM refunds WHERE provider_reference = ANY(\(theirs)::text[])
+            UNION SELECT payment_id FROM disputes WHERE provider = \(provider) AND reference = ANY(\(theirs)::text[])
             """
         return try db.query(
             movements(
@@ -117,11 +124,11 @@ enum SettlementBookingStore {
             read)
     }
 
-    /// One booking, as long as no line stands for it and nothing has taken it back.
+    /// What one entry books, by currency, as long as no line stands for it and nothing has taken it back.
     static func find(
         _ entry: String, provider: String, in db: borrowing PostgresTransaction
-    ) throws -> SettlementBooking? {
-        try db.first(movements(provider, "SELECT * FROM journal_entries WHERE id = \(entry)"), read)
+    ) throws -> [SettlementBooking] {
+        try db.query(movements(provider, "SELECT * FROM journal_entries WHERE id = \(entry)"), read)
     }
 
     /// Bookings of the amounts of lines, at about their times.
@@ -155,6 +162,13 @@ enum SettlementBookingStore {
                         AND k.currency = l.currency)
             ORDER BY e.occurred_at, e.id LIMIT \(limit)
             """, read)
+    }
+
+    /// Whether a person has undone an entry.
+    static func isReversed(_ entry: String, in db: borrowing PostgresTransaction) throws -> Bool {
+        try db.first(
+            "SELECT EXISTS (SELECT 1 FROM journal_entries WHERE kind = 'reversal' AND reference = \(entry))"
+        ) { row in try row.next() } ?? false
     }
 
     /// What an entry did to the provider's account, by currency.

@@ -22,6 +22,8 @@ package struct ChooseCandidate: Sendable {
         case notCandidate
         /// Another line stands for it by now, or it was taken back.
         case taken
+        /// The entry moves two balances of the provider, and a line is one amount.
+        case inParts
     }
 
     private let policy: ReconciliationPolicy
@@ -41,11 +43,16 @@ package struct ChooseCandidate: Sendable {
         switch choice {
         case .entry(let entry):
             guard open.candidates.contains(entry) else { throw Failure.notCandidate }
-            guard let booking = try SettlementBookingStore.find(entry, provider: open.provider, in: db) else {
+            let parts: [SettlementBooking] = try SettlementBookingStore.find(entry, provider: open.provider, in: db)
+            guard let booking: SettlementBooking = parts.first(where: { !$0.isFee }) ?? parts.first else {
                 throw Failure.taken
             }
+            // The fee of a dispute may be in another currency.
+            guard parts.filter({ !$0.isFee }).count <= 1 else { throw Failure.inParts }
+            let named: [SettlementBooking] = try SettlementBookingStore.named(
+                by: [line], provider: open.provider, in: db)
             var record = RecordSettlements(provider: open.provider, policy: policy, now: now)
-            try record([line], FoundBookings(line, chosen: booking), in: db)
+            try record([line], FoundBookings(line, chosen: booking, among: parts + named), in: db)
             try ReconciliationCaseStore.choose(entry, for: id, note: note, actor: actor, at: now, in: db)
         case .none:
             try SettlementLineStore.refuse(open.candidates, for: line.id, of: open.provider, at: now, in: db)
@@ -86,6 +93,10 @@ extension ChooseCandidate.Failure: ProblemConvertible {
             .invalid("entry_id", code: "unknown_candidate", "is none of the case's candidates")
         case .taken:
             .conflict("candidate_taken", "Another line stands for this entry by now, or it was taken back.")
+        case .inParts:
+            .conflict(
+                "candidate_in_parts",
+                "This entry moves two balances of the provider, and the line is one amount: choose none of them.")
         }
     }
 }

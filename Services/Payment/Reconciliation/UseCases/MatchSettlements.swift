@@ -60,8 +60,9 @@ package struct MatchSettlements: Sendable {
                 + SettlementLineStore.waiting(
                     named: batch.flatMap(\.offsetNames), converting: batch.compactMap(\.convertedName), besides: batch,
                     provider: provider, in: db)
-            let conversions: [SettlementConversion] = SettlementConversion.find(in: waiting)
-                .filter { $0.lines.allSatisfy(\.isWithinBounds) }
+            let conversions: [SettlementConversion] = try Self.unbooked(
+                SettlementConversion.find(in: waiting).filter { $0.lines.allSatisfy(\.isWithinBounds) }, of: provider,
+                policy, in: db)
             try Self.book(conversions, of: provider, at: now, in: db)
             let converted = Set(conversions.flatMap(\.lines).map(\.id))
             let rest: [SettlementLine] = waiting.filter { !converted.contains($0.id) }
@@ -161,9 +162,10 @@ struct FoundBookings {
     private let matches: [String: SettlementMatch]
 
     /// The pair that somebody chose.
-    init(_ line: SettlementLine, chosen booking: SettlementBooking) {
+    /// - Parameter bookings: All of the chosen entry, and of what the line names.
+    init(_ line: SettlementLine, chosen booking: SettlementBooking, among bookings: [SettlementBooking]) {
         let match = SettlementMatch(line: line.id, booking: booking.id, rule: .chosen)
-        self.init(outcome: SettlementMatching.Outcome(matches: [match]), among: [booking])
+        self.init(outcome: SettlementMatching.Outcome(matches: [match]), among: bookings)
     }
 
     init(outcome: SettlementMatching.Outcome, among bookings: [SettlementBooking]) {
@@ -182,10 +184,22 @@ struct FoundBookings {
         return (booking, match.rule)
     }
 
-    /// Fees that were booked by themselves, by the line that they are part of.
+    /// Fees that were booked by themselves, by the line that they are part of. One of the very entry that a line confirms, in
+    /// another currency, needs no name.
     /// - Parameter lines: Whose booking has no fee, or that have none.
     func fees(of lines: [SettlementLine]) -> [String: SettlementBooking] {
-        SettlementMatching.fees(of: lines, among: candidates)
+        let fees = Dictionary(candidates.filter(\.isFee).map { ($0.id, $0) }) { first, _ in first }
+        var found: [String: SettlementBooking] = [:]
+        for line in lines {
+            guard let entry: String = partner(of: line)?.booking.id, let fee = fees[entry], fee.fee == line.fee else {
+                continue
+            }
+            found[line.id] = fee
+        }
+        let taken = Set(matches.values.map(\.booking))
+        let named: [String: SettlementBooking] = SettlementMatching.fees(
+            of: lines.filter { found[$0.id] == nil }, among: candidates.filter { !taken.contains($0.id) })
+        return found.merging(named) { own, _ in own }
     }
 }
 

@@ -14,6 +14,8 @@ package enum ResolveReconciliationCase {
         case booked
         /// It is of a line with amounts that nobody can have meant, which are not booked.
         case absurd
+        /// The entry that the provider has not reported was reversed: the books have nothing of it any more.
+        case reversed
     }
 
     /// - Returns: The case as it stands then.
@@ -49,6 +51,9 @@ package enum ResolveReconciliationCase {
         if let id: String = open.lineID, let line = try SettlementLineStore.lock(open.provider, id, in: db) {
             guard line.isWithinBounds else { throw Failure.absurd }
         }
+        if open.reason == .notAtProvider, let entry: String = open.entryID {
+            guard try !SettlementBookingStore.isReversed(entry, in: db) else { throw Failure.reversed }
+        }
         var postings: [Posting] = try Ledger.writeOff(open.amount, provider: open.provider)
         if open.reason == .currency, let entry: String = open.entryID {
             for booked in try SettlementBookingStore.effects(of: entry, provider: open.provider, in: db) {
@@ -78,6 +83,8 @@ extension ResolveReconciliationCase.Failure: ProblemConvertible {
             .conflict("fee_booked", "The fee is booked as the provider kept it: claim it back, and explain or resolve.")
         case .absurd:
             .conflict("amount_too_large", "The provider cannot have meant the amount: ask it, and explain or resolve.")
+        case .reversed:
+            .conflict("entry_reversed", "The entry is reversed, so there is nothing to book away: resolve the case.")
         }
     }
 }
