@@ -109,6 +109,12 @@ import Testing
         #expect(after.page.lines.map(\.gross.minor) == [10_000, -2_000])
     }
 
+    @Test("a page of more than a mebibyte is read") func longPage() async throws {
+        var note: [JSONMember] = Self.detail("TX1", "T0006", "10.00").objectValue ?? []
+        note.append(JSONMember(name: "shipping_info", value: .string(String(repeating: "x", count: 1_200_000))))
+        #expect(try await Self.read(.object(note)).page.lines.map(\.id) == ["TX1"])
+    }
+
     @Test("a withdrawal is known by its own name, and one that came back by the name of what it undoes")
     func withdrawals() async throws {
         let (page, _) = try await Self.read(

@@ -157,15 +157,24 @@ import Testing
         await #expect(throws: ProviderFault.timedOut) { try await world.adapter.submitEvidence(evidence()) }
     }
 
-    private static func events(_ ids: [String]) -> String {
+    /// - Parameter evidence: How much of it each dispute carries.
+    private static func events(_ ids: [String], evidence: Int = 0) -> String {
         let data: [JSONValue] = ids.map { id in
-            [
-                "id": .string(id), "object": "event",
-                "data": ["object": ["id": .string("dp_of_\(id)"), "object": "dispute"]],
-            ]
+            ["id": .string(id), "object": "event", "data": ["object": listed("dp_of_\(id)", evidence: evidence)]]
         }
         let page: JSONValue = ["object": "list", "data": .array(data), "has_more": false]
         return page.description
+    }
+
+    private static func disputes(_ ids: [String], evidence: Int = 0) -> String {
+        let data: [JSONValue] = ids.map { listed($0, evidence: evidence) }
+        let page: JSONValue = ["object": "list", "data": .array(data), "has_more": false]
+        return page.description
+    }
+
+    private static func listed(_ id: String, evidence: Int) -> JSONValue {
+        let log = String(repeating: "x", count: evidence)
+        return ["id": .string(id), "object": "dispute", "evidence": ["access_activity_log": .string(log)]]
     }
 
     @Test("events are read on from the last one seen; where that is gone the newest disputes are named") func changes()
@@ -177,17 +186,60 @@ import Testing
             .answer(200, Self.events(["evt_5"])), .answer(200, Self.newest))
         let some = try await world.adapter.changedDisputes(since: "evt_1")
         #expect(some == ChangedDisputes(references: ["dp_of_evt_3", "dp_of_evt_2"], cursor: "evt_3"))
-        #expect(world.transport.requests[0].url.hasSuffix("limit=100&ending_before=evt_1"))
+        #expect(world.transport.requests[0].url.hasSuffix("ending_before=evt_1&limit=100"))
         let none = try await world.adapter.changedDisputes(since: "evt_3")
         #expect(none == ChangedDisputes(references: [], cursor: "evt_3"))
         let again = try await world.adapter.changedDisputes(since: "evt_3")
         #expect(again == ChangedDisputes(references: ["dp_9"], cursor: "evt_5"))
     }
 
-    private static let newest: String = {
-        let page: JSONValue = ["object": "list", "data": [["id": "dp_9", "object": "dispute"]], "has_more": false]
-        return page.description
-    }()
+    private static let newest: String = disputes(["dp_9"])
+
+    @Test("lists are read whose disputes carry much evidence") func muchEvidence() async throws {
+        let names: [String] = (0..<100).map { "dp_\($0)" }
+        let ids: [String] = (0..<100).map { "evt_\(200 - $0)" }
+        let world = StripeWorld(
+            .answer(200, Self.events([])), .answer(200, Self.disputes(names, evidence: 12_000)),
+            .answer(200, Self.events(ids, evidence: 12_000)))
+        let start: ChangedDisputes = try await world.adapter.changedDisputes(since: nil)
+        #expect(start == ChangedDisputes(references: names, cursor: StripeWorld.now.rfc3339))
+        let news: ChangedDisputes = try await world.adapter.changedDisputes(since: "evt_100")
+        #expect(news == ChangedDisputes(references: ids.map { "dp_of_\($0)" }, cursor: "evt_200", hasMore: true))
+    }
+
+    /// What comes of a list that is longer than an answer may be.
+    private static let tooLong: FakeTransport.Step = .fault(.tooLong(ProviderHTTPRequest.longestAnswer))
+
+    @Test("where a page of events would be too long, a quarter of it is asked for, and so on down to one")
+    func smallerPages() async throws {
+        let world = StripeWorld(
+            Self.tooLong, Self.tooLong, .answer(200, Self.events((0..<6).map { "evt_\(20 - $0)" })),
+            Self.tooLong, Self.tooLong, Self.tooLong, Self.tooLong)
+        let news: ChangedDisputes = try await world.adapter.changedDisputes(since: "evt_1")
+        #expect(news.references.count == 6 && news.cursor == "evt_20" && news.hasMore)
+        await #expect(throws: ProviderFault.tooLong(ProviderHTTPRequest.longestAnswer)) {
+            _ = try await world.adapter.changedDisputes(since: "evt_20")
+        }
+        let limits: [Substring] = world.transport.requests.compactMap { $0.url.split(separator: "=").last }
+        #expect(limits == ["100", "25", "6", "100", "25", "6", "1"])
+        #expect(world.waits.list.isEmpty, "the same request would have the same answer")
+    }
+
+    @Test("smaller pages of the newest disputes, and of all events, are read on, and nothing is left out")
+    func severalPages() async throws {
+        let names: [String] = (0..<28).map { "dp_\($0)" }
+        let ids: [String] = (0..<28).map { "evt_\(200 - $0)" }
+        let world = StripeWorld(
+            .answer(200, Self.events([])), Self.tooLong, .answer(200, Self.disputes(Array(names[..<25]))),
+            .answer(200, Self.disputes(Array(names[25...]))),
+            Self.tooLong, .answer(200, Self.events(Array(ids[..<25]))), .answer(200, Self.events(Array(ids[25...]))))
+        let start: ChangedDisputes = try await world.adapter.changedDisputes(since: nil)
+        #expect(start.references == names)
+        #expect(world.transport.requests[3].url.hasSuffix("starting_after=dp_24&limit=25"))
+        let news: ChangedDisputes = try await world.adapter.changedDisputes(since: start.cursor)
+        #expect(news.references == ids.map { "dp_of_\($0)" } && news.cursor == "evt_200")
+        #expect(world.transport.requests[6].url.hasSuffix("starting_after=evt_176&limit=25"))
+    }
 
     @Test("while there are no events the newest disputes are named once, and then nothing, until there is one")
     func quiet() async throws {
@@ -203,7 +255,7 @@ import Testing
         let news = try await world.adapter.changedDisputes(since: quiet.cursor)
         #expect(news.references == (first + ["evt_100"]).map { "dp_of_\($0)" } && news.cursor == "evt_200")
         #expect(world.paths.filter { $0 == "/v1/disputes" }.count == 1)
-        #expect(world.transport.requests[4].url.hasSuffix("limit=100&starting_after=evt_101"))
+        #expect(world.transport.requests[4].url.hasSuffix("starting_after=evt_101&limit=100"))
     }
 
     @Test("after a look so long ago that events may be gone since, the newest disputes are named", arguments: [29, 40])

@@ -63,6 +63,19 @@ import Testing
         #expect(page.lines[2].net.minor == -2_500 && page.lines[0].availableAt == Instant(seconds: 1_900_172_801))
     }
 
+    @Test("a page is read whose disputes carry much evidence; where it would be too long, a quarter of it is asked for")
+    func muchEvidence() async throws {
+        let dispute: String =
+            #"{"id":"dp_1","object":"dispute","charge":"ch_1","payment_intent":"pi_1","metadata":{},"#
+            + #""evidence":{"access_activity_log":"\#(String(repeating: "x", count: 1_200_000))"}}"#
+        let entry: String = Self.entry("txn_1", category: "dispute", amount: -1_000, source: dispute)
+        let world = StripeWorld(.fault(.tooLong(ProviderHTTPRequest.longestAnswer)), Self.list([entry], more: true))
+        let page: ProviderSettlementPage = try await world.adapter.settlementLines(in: Self.span)
+        #expect(page.next == "txn_1")
+        #expect(page.lines.map(\.references) == [SettlementLine.References(source: "dp_1", taken: "pi_1")])
+        #expect(world.transport.requests.map { $0.url.contains("limit=25") } == [false, true])
+    }
+
     @Test("a converted charge keeps what it was before, with the rate as given") func converted() async throws {
         let charge = """
             {"id":"ch_1","object":"charge","payment_intent":"pi_1","metadata":{},"amount":1000,"amount_captured":1000,

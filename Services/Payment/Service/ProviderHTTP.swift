@@ -39,7 +39,7 @@ package struct ProviderHTTP: ProviderTransport {
         } catch let error as HTTPClientError where error == .connectTimeout || error == .invalidURL {
             throw .notSent("\(error)")
         } catch is NIOTooManyBytesError {
-            throw .unusable("an answer of more than \(request.maxAnswerBytes) bytes")
+            throw .tooLong(request.maxAnswerBytes)
         } catch {
             throw .timedOut
         }

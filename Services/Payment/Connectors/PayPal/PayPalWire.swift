@@ -10,7 +10,7 @@ enum PayPalWire {
     static func object(_ body: [UInt8]) throws(ProviderFault) -> JSONValue {
         let value: JSONValue
         do throws(JSONFault) {
-            value = try parseJSON(body)
+            value = try parseJSON(body, limits: JSONLimits(maxBytes: ProviderHTTPRequest.longestAnswer))
         } catch {
             throw .unusable("not JSON: \(error)")
         }

@@ -40,7 +40,42 @@ struct StripeClient: Sendable {
     /// Reads an object. Nothing that goes wrong with a read says anything about what is read.
     /// - Returns: `nil` when there is no such object.
     func get(_ path: String, _ form: StripeForm = StripeForm()) async throws(ProviderFault) -> StripeFields? {
-        switch try await send(StripeCall(kind: .get, path: path, form: form), mayHaveHappened: true) {
+        try Self.found(try await send(StripeCall(kind: .get, path: path, form: form), mayHaveHappened: true))
+    }
+
+    /// Reads a page of a list. Where so many objects are longer than an answer may be, a quarter of them is asked for, and so
+    /// on down to one: a dispute, for one, carries all of its evidence.
+    /// - Parameter most: How many objects the page may have.
+    /// - Returns: The reply, and how many objects were asked for at last.
+    func page(
+        _ path: String, _ form: StripeForm, most: Int
+    ) async throws(ProviderFault) -> (reply: StripeReply, limit: Int) {
+        var limit: Int = most
+        while true {
+            var asked: StripeForm = form
+            asked.add("limit", .integer(Int64(limit)))
+            let call = StripeCall(kind: .get, path: path, form: asked)
+            do throws(ProviderFault) {
+                let reply: StripeReply = try await send(call, mayHaveHappened: true)
+                return (reply: reply, limit: limit)
+            } catch {
+                guard limit > 1, error == .tooLong(ProviderHTTPRequest.longestAnswer) else { throw error }
+                limit = max(limit / 4, 1)
+            }
+        }
+    }
+
+    /// The same where every refusal is a fault.
+    /// - Returns: The list, `nil` where what it is about does not exist, and how many objects were asked for at last.
+    func list(
+        _ path: String, _ form: StripeForm, most: Int
+    ) async throws(ProviderFault) -> (fields: StripeFields?, limit: Int) {
+        let read: (reply: StripeReply, limit: Int) = try await page(path, form, most: most)
+        return (fields: try Self.found(read.reply), limit: read.limit)
+    }
+
+    private static func found(_ reply: StripeReply) throws(ProviderFault) -> StripeFields? {
+        switch reply {
         case .object(let fields, _): return fields
         case .refused(let refusal) where refusal.status == 404 && refusal.code == "resource_missing": return nil
         case .refused(let refusal): throw .unusable("a read was refused: \(refusal.name)")
@@ -63,7 +98,8 @@ struct StripeClient: Sendable {
             return StripeReading(try await transport.send(request))
         } catch {
             if case .notSent = error { return .fault(StripeTryFault(fault: error, mayHaveHappened: false)) }
-            return .fault(StripeTryFault(fault: error))
+            // The same request has the same answer.
+            return .fault(StripeTryFault(fault: error, mayRepeat: error != .tooLong(request.maxAnswerBytes)))
         }
     }
 

@@ -10,7 +10,7 @@ extension StripeAdapter: ProviderDisputes {
         "charge.dispute.created", "charge.dispute.updated", "charge.dispute.funds_withdrawn",
         "charge.dispute.funds_reinstated", "charge.dispute.closed",
     ]
-    /// How many events, or disputes, a page has.
+    /// How many events, or disputes, a page has, where they are not too long.
     static let disputePage = 100
     /// How many pages of events are read at once after a look that found none.
     static let eventPages = 100
@@ -79,17 +79,17 @@ extension StripeAdapter: ProviderDisputes {
     package func changedDisputes(since cursor: String?) async throws(ProviderFault) -> ChangedDisputes {
         guard let cursor else { return try await newestDisputes() }
         guard isStripeID(cursor) else { return try await changedDisputes(sinceLook: cursor) }
-        var form = Self.eventForm(limit: Self.disputePage)
+        var form: StripeForm = Self.eventForm
         form.add("ending_before", .text(cursor))
-        let call = StripeCall(kind: .get, path: "/v1/events", form: form)
-        switch try await client.send(call, mayHaveHappened: true) {
+        let read: (reply: StripeReply, limit: Int) = try await client.page("/v1/events", form, most: Self.disputePage)
+        switch read.reply {
         case .object(let page, _):
             let events: [StripeFields] = try page.list("data")
             // Newest first: the first one is where the next page begins.
             let newest: String? = try events.first?.id(of: "event")
             return ChangedDisputes(
                 references: try Self.references(of: events), cursor: newest ?? cursor,
-                hasMore: events.count == Self.disputePage)
+                hasMore: events.count == read.limit)
         case .refused(let refusal) where refusal.code == "resource_missing": return try await newestDisputes()
         case .refused(let refusal): throw .unusable("a read was refused: \(refusal.name)")
         case .stuck(let status): throw .unavailable(status)
@@ -103,16 +103,22 @@ extension StripeAdapter: ProviderDisputes {
         guard let last = Instant(rfc3339: look), now - last < Self.eventsKeptFor else {
             return try await newestDisputes()
         }
-        var events: [StripeFields] = []
+        var references: [String] = []
+        var newest: String?
+        var oldest: String?
+        var limit: Int = Self.disputePage
         for _ in 0..<Self.eventPages {
-            var form = Self.eventForm(limit: Self.disputePage)
-            form.add("starting_after", try events.last?.id(of: "event"))
-            let page: [StripeFields] = try await client.get("/v1/events", form)?.list("data") ?? []
-            events += page
-            if page.count < Self.disputePage {
-                let newest: String? = try events.first?.id(of: "event")
-                return ChangedDisputes(references: try Self.references(of: events), cursor: newest ?? now.rfc3339)
+            var form: StripeForm = Self.eventForm
+            form.add("starting_after", oldest)
+            let read: (fields: StripeFields?, limit: Int) = try await client.list("/v1/events", form, most: limit)
+            let events: [StripeFields] = try read.fields?.list("data") ?? []
+            references += try Self.references(of: events)
+            if newest == nil { newest = try events.first?.id(of: "event") }
+            guard events.count == read.limit else {
+                return ChangedDisputes(references: references, cursor: newest ?? now.rfc3339)
             }
+            oldest = try events.last?.id(of: "event")
+            limit = read.limit
         }
         throw .unusable("there are too many events of disputes")
     }
@@ -120,13 +126,20 @@ extension StripeAdapter: ProviderDisputes {
     /// The cursor is read first: what changes meanwhile is told of again.
     private func newestDisputes() async throws(ProviderFault) -> ChangedDisputes {
         let now: Instant = configuration.clock.now
-        let events: [StripeFields] = try await client.get("/v1/events", Self.eventForm(limit: 1))?.list("data") ?? []
-        let newest: String? = try events.first?.id(of: "event")
-        var form = StripeForm()
-        form.add("limit", .integer(Int64(Self.disputePage)))
-        let disputes: [StripeFields] = try await client.get("/v1/disputes", form)?.list("data") ?? []
+        let last: (fields: StripeFields?, limit: Int) = try await client.list("/v1/events", Self.eventForm, most: 1)
+        let newest: String? = try last.fields?.list("data").first?.id(of: "event")
         var references: [String] = []
-        for dispute in disputes { references.append(try dispute.id(of: "dispute")) }
+        var limit: Int = Self.disputePage
+        // As many as a whole page has, in several where that is too long.
+        while references.count < Self.disputePage {
+            var form = StripeForm()
+            form.add("starting_after", references.last)
+            let read: (fields: StripeFields?, limit: Int) = try await client.list("/v1/disputes", form, most: limit)
+            let disputes: [StripeFields] = try read.fields?.list("data") ?? []
+            for dispute in disputes { references.append(try dispute.id(of: "dispute")) }
+            guard disputes.count == read.limit else { break }
+            limit = read.limit
+        }
         return ChangedDisputes(references: references, cursor: newest ?? now.rfc3339)
     }
 
@@ -137,10 +150,9 @@ extension StripeAdapter: ProviderDisputes {
         return references
     }
 
-    private static func eventForm(limit: Int) -> StripeForm {
+    private static var eventForm: StripeForm {
         var form = StripeForm()
         form.add("types", .list(disputeEvents.map { .text($0) }))
-        form.add("limit", .integer(Int64(limit)))
         return form
     }
 }

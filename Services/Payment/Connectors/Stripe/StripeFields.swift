@@ -12,7 +12,7 @@ struct StripeFields: Sendable, Equatable {
     /// Reads a whole body.
     init(body: [UInt8]) throws(ProviderFault) {
         do throws(JSONFault) {
-            value = try parseJSON(body)
+            value = try parseJSON(body, limits: JSONLimits(maxBytes: ProviderHTTPRequest.longestAnswer))
         } catch {
             throw .unusable("not JSON: \(error.code.rawValue)")
         }

@@ -5,6 +5,9 @@ package import PaymentDomain
 
 /// Balance transactions as settlement lines, with what they are about, so that our own ids are at hand.
 extension StripeAdapter: ProviderSettlements {
+    /// How many lines a page has, where what they are about is not too long.
+    static let settlementPage = 100
+
     /// Any span; a year keeps the cursor's pages to one list.
     package var longestSettlementSpan: Duration { .seconds(366 * 86_400) }
 
@@ -22,10 +25,11 @@ extension StripeAdapter: ProviderSettlements {
         created.add("lt", .integer(window.to.seconds))
         var form = StripeForm()
         form.add("created", created)
-        form.add("limit", .integer(100))
         form.add("starting_after", window.page)
         form.add("expand", .list([.text("data.source")]))
-        guard let page = try await client.get("/v1/balance_transactions", form) else {
+        let read: (fields: StripeFields?, limit: Int) = try await client.list(
+            "/v1/balance_transactions", form, most: Self.settlementPage)
+        guard let page: StripeFields = read.fields else {
             throw .rejected(code: "resource_missing")
         }
         var lines: [SettlementLine] = []
