@@ -3,10 +3,12 @@ import HTTPKit
 import JSON
 import PaymentContract
 import PaymentDomain
+import PaymentInstalments
 import PaymentLinks
 import PaymentRecords
 import PaymentService
 import Postgres
+import ServiceKit
 import TestKit
 import Testing
 
@@ -48,7 +50,10 @@ import Testing
         let id = PaymentID(unchecked: seen["payment"]?["id"]?.stringValue ?? "")
         await world.decide(try await world.payment(id))
         let payment: PaymentRecord = try await world.settled(id)
-        try await world.work.sweep.pass()
+        // Nothing else that waits is moved on by this.
+        let keeping: [Look] = world.work.sweep.looks.filter { $0.name == "sweep: agreed methods" }
+        #expect(keeping.count == 1)
+        try await Looks(keeping, world.database).pass()
         return payment
     }
 
@@ -153,6 +158,43 @@ import Testing
             #expect(try await world.texts("SELECT id FROM payment_methods WHERE is_default") == [card])
             #expect(
                 try await world.texts("SELECT id FROM payment_methods WHERE wants_default ORDER BY id") == ["pm_after"])
+        }
+    }
+
+    @Test(
+        "what is owed under a plan is not collected by that, nor what is being tried meanwhile; by another default it is",
+        arguments: [false, true])
+    func besidePlan(isUnderWay: Bool) async throws {
+        try await withInstalments { world in
+            let payments: PaymentWorld = world.payments
+            let customer: CustomerID = await payments.customer()
+            let named: String = try #require(
+                try await payments.attach(InstalmentWorld.good, to: customer)["id"]?.stringValue)
+            let plan: InstalmentPlanID = try world.id(
+                try await world.agree(customer, "pay_in_4", 40_000, method: named))
+            try await world.rest()
+            func refuse() async throws {
+                payments.provider.refuse(with: ProviderDecline(code: "expired_card"))
+                try await world.rest()
+                payments.provider.refuse(with: nil)
+            }
+            world.wake(on: CivilDate(dayNumber: InstalmentWorld.today + 14))
+            #expect(try await world.runDue() == 1)
+            if !isUnderWay { try await refuse() }
+            let visit = Visit(payments.code(try await payments.link(customer, #","keep_method":"always""#)))
+            let card: String = try await payments.card(visit, "5555555555554444")
+            #expect(try await Self.paid(payments, visit, card).status == .succeeded)
+            #expect(try await payments.texts("SELECT id FROM payment_methods WHERE is_default") == [card])
+            if isUnderWay { try await refuse() }
+            try await world.rest()
+            let tried: [String] = try await payments.texts(
+                "SELECT payment_method_id || ' ' || attempts || ' ' || status FROM payments WHERE off_session")
+            #expect(tried == ["\(named) 1 failed"])
+            #expect(try await world.read(plan)["payment_method_id"]?.stringValue == named)
+            try await payments.attach(InstalmentWorld.good, to: customer)
+            try await world.rest()
+            #expect(try await world.parts(plan) == ["paid", "paid", "scheduled", "scheduled"])
+            #expect(try await world.violations().isEmpty)
         }
     }
 

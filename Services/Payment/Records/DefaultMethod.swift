@@ -3,9 +3,11 @@ package import Postgres
 
 extension PaymentMethodStore {
     /// Makes a method the customer's default in place of the one before; the customer's row is locked.
+    /// - Parameter forLater: Whether they have agreed to later charges only: what is unpaid under plans is not tried with it.
     /// - Returns: Whether it can be: it is active and may be charged again.
     package static func makeDefault(
-        _ id: PaymentMethodID, of customer: CustomerID, at now: Instant, in db: borrowing PostgresTransaction
+        _ id: PaymentMethodID, of customer: CustomerID, forLater: Bool = false, at now: Instant,
+        in db: borrowing PostgresTransaction
     ) throws -> Bool {
         try db.enqueue(
             """
@@ -16,7 +18,7 @@ extension PaymentMethodStore {
             """)
         return try db.execute(
             """
-            UPDATE payment_methods SET is_default = true, default_since = \(now)
+            UPDATE payment_methods SET is_default = true, default_since = \(now), default_for_later = \(forLater)
             WHERE id = \(id) AND customer_id = \(customer) AND status = 'active' AND NOT single_use
             """) == 1
     }

@@ -79,6 +79,9 @@ private struct Books {
             let owed: Int64 = max(1, try (any?.owed() ?? then.lost()).minor)
             let part = Money(minor: Int64.random(in: 1...owed, using: &random), currency: currency)
             return .paid(number: any?.number ?? Int.random(in: 1...12, using: &random), amount: part, on: on)
+        case 17:
+            let judgedOn: CivilDate = on.adding(days: Int.random(in: 0...30, using: &random))
+            return .declined(number: any?.number ?? 99, judgedOn: judgedOn, on: on)
         default: return .day(on)
         }
     }

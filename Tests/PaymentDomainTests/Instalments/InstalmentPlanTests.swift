@@ -125,6 +125,41 @@ private func day(_ text: String) throws -> CivilDate { try #require(CivilDate(te
         #expect(plan.instalments[0].status == .paid && plan.status == .scheduled)
     }
 
+    @Test("grace and default run from the day of the first refusal, where that is later than the due day")
+    func refusedLater() throws {
+        var plan = try InstalmentPlan.open(offer()).plan
+        let due: CivilDate = try day("2027-02-15")
+        let judged: CivilDate = due.adding(days: 6)
+        _ = try plan.apply(.day(due))
+        var entries = try plan.apply(.declined(number: 1, judgedOn: judged, on: due))
+        #expect(entries.isEmpty && plan.day == due, "no day counts by it")
+        #expect(plan.nextDay == judged.adding(days: 4))
+        entries = try plan.apply(.day(judged.adding(days: 3)))
+        #expect(entries.isEmpty && plan.status == .due)
+        _ = try plan.apply(.declined(number: 1, judgedOn: plan.day, on: plan.day))
+        _ = try plan.apply(.day(judged.adding(days: 4)))
+        #expect(plan.status == .late && plan.instalments[0].lateFee == eur(400), "only the first counts")
+        _ = try plan.apply(.declined(number: 1, judgedOn: plan.day, on: plan.day))
+        entries = try plan.apply(.day(judged.adding(days: 60)))
+        #expect(plan.status == .late)
+        entries = try plan.apply(.day(judged.adding(days: 61)))
+        #expect(plan.status == .defaulted && entries.last?.reason == .writtenOff)
+    }
+
+    @Test("a refusal on the due day changes no day, and one of an instalment that is not due nothing")
+    func refusedInTime() throws {
+        var (refused, _) = try InstalmentPlan.open(offer())
+        let (untouched, _) = try InstalmentPlan.open(offer())
+        let due: CivilDate = try day("2027-02-15")
+        _ = try refused.apply(.declined(number: 1, judgedOn: due, on: due))
+        #expect(refused.nextDay == due.adding(days: 4))
+        #expect(throws: InstalmentError.unknownInstalment(13)) {
+            try refused.apply(.declined(number: 13, judgedOn: due, on: due))
+        }
+        _ = try refused.apply(.declined(number: 2, judgedOn: due, on: due))
+        #expect(refused.instalments[1] == untouched.instalments[1], "it has not come due")
+    }
+
     @Test("a late fee is a share, up to its cap, or fixed") func fees() throws {
         let five = try ExactDecimal(parsing: "0.05")
         for (fee, expected) in [

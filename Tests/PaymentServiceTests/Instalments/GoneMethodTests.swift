@@ -83,6 +83,21 @@ import Testing
         }
     }
 
+    @Test("are tried with the default once for all days that have passed") func refusedDaysAgo() async throws {
+        try await withInstalments { world in
+            let (plan, named, byDefault) = try await begun(world)
+            world.payments.provider.refuse(with: ProviderDecline(code: "expired_card"))
+            for day in [14, 20] { try await world.go(days: day) }
+            world.payments.provider.refuse(with: ProviderDecline(code: "insufficient_funds"))
+            try await detach(world, named)
+            try await world.rest()
+            #expect(try await attempts(world) == ["\(named) failed", "\(byDefault) failed"])
+            let next: JSONValue? = try await world.read(plan).list("schedule")[1]["next_attempt_on"]
+            #expect(next?.stringValue == "2027-02-05")
+            #expect(try await world.violations().isEmpty)
+        }
+    }
+
     @Test("are paid off with the default where the caller names no method") func settled() async throws {
         try await withInstalments { world in
             let (plan, named, byDefault) = try await begun(world)

@@ -60,6 +60,26 @@ import Testing
         }
     }
 
+    @Test("a review that is declined days later leaves the customer as many days as one on the due day")
+    func declinedLater() async throws {
+        try await withInstalments { world in
+            let customer: CustomerID = try await world.payments.payer()
+            let (plan, id) = try await held(world, customer)
+            world.wake(on: CivilDate(dayNumber: InstalmentWorld.today + 20))
+            try await decline(world, id)
+            try await world.rest()
+            for (day, status) in [(20, "due"), (23, "due"), (24, "late"), (80, "late"), (81, "defaulted")] {
+                try await world.go(days: day)
+                #expect(try await world.parts(plan)[1] == status, "day \(day)")
+                let fees: Int = try await world.balance(InstalmentLedger.lateFees)
+                #expect(fees == (status == "due" ? 0 : -500), "day \(day)")
+            }
+            #expect(try await world.status(plan) == "defaulted")
+            #expect(try await world.payments.payment(id).attempts == 1)
+            #expect(try await world.violations().isEmpty)
+        }
+    }
+
     @Test("a hold that lapses is tried again, and the plan goes on") func lapsed() async throws {
         try await withInstalments { world in
             let customer: CustomerID = try await world.payments.payer()
@@ -141,7 +161,7 @@ import Testing
             let customer: CustomerID = try await world.payments.payer()
             let plan: InstalmentPlanID = try await world.running(customer, "pay_in_4", 40_000)
             try await world.payments.attach(InstalmentWorld.expired, to: customer)
-            try await world.go(days: 28)
+            for day in [14, 28] { try await world.go(days: day) }
             let (open, closed) = (try await payment(world, plan, 1), try await payment(world, plan, 2))
             try await world.reduce(plan, by: 20_000)
             #expect(try await world.parts(plan) == ["paid", "late", "canceled", "canceled"])

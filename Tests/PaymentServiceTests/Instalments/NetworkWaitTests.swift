@@ -110,6 +110,49 @@ import Testing
         }
     }
 
+    @Test(
+        "a new default method that nobody could be asked with is tried until somebody can be, after the plan's days, too"
+    )
+    func unasked() async throws {
+        try await withInstalments { world in
+            let customer: CustomerID = try await world.payments.payer()
+            let id: InstalmentPlanID = try await world.running(customer, "pay_in_3", 10_000)
+            try await world.payments.attach(InstalmentWorld.expired, to: customer)
+            try await world.go(days: 51)
+            #expect(try await attempts(world) == ["1 failed expired_card"])
+            let now: Instant = world.now
+            try await world.payments.attach(InstalmentWorld.good, to: customer)
+            world.payments.provider.turn(.unreachable)
+            _ = try await world.hear(at: now)
+            _ = try await world.runDue()
+            #expect(try await world.assess() == 1)
+            try await eventually(within: .seconds(10), "it is known that nothing was sent") {
+                try await world.payments.number("SELECT count(*) FROM payment_attempts WHERE unsent") == 1
+            }
+            // Ids of a process never go back in time, and this one's have seen other tests: the end is put where it belongs.
+            let begun: [String] = try await world.payments.texts("SELECT id FROM payment_attempts WHERE unsent")
+            let madeAt: Instant = try #require(begun.first.flatMap { AttemptID(unchecked: $0).madeAt })
+            world.payments.clock.set(max(now, madeAt).adding(.seconds(121)))
+            try await world.payments.work.sweep.pass()
+            world.payments.clock.set(now)
+            let again: Instant = now.adding(.seconds(900))
+            try await world.payments.execute(
+                "UPDATE payment_attempts SET retry_at = \(again)::timestamptz WHERE retry_at IS NOT NULL")
+            world.payments.provider.turn(.well)
+            let tried: [String] = ["1 failed expired_card", "2 failed processing_error"]
+            for wait: Int64 in [0, 899] {
+                world.payments.clock.set(now.adding(.seconds(wait)))
+                try await world.rest()
+                #expect(try await attempts(world) == tried, "after \(wait) s")
+            }
+            world.payments.clock.set(again)
+            try await world.rest()
+            #expect(try await attempts(world) == tried + ["3 succeeded"])
+            #expect(try await world.parts(id) == ["paid", "paid", "scheduled"])
+            #expect(try await world.violations().isEmpty)
+        }
+    }
+
     @Test("a new default method does not wait for what another card's network asks for") func another() async throws {
         try await withInstalments { world in
             let customer: CustomerID = await world.payments.customer()

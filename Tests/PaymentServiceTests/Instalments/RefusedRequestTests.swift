@@ -99,7 +99,12 @@ import Testing
             let id: PaymentID = try await payment(world, plan)
             // Three that nobody judged, the one of the due day, and those of the four retry days.
             #expect(try await attempts(world, id) == Array(repeating: "failed", count: 8))
-            #expect(try await world.status(plan) == "late")
+            #expect(try await world.status(plan) == "active")
+            for (day, status) in [(25, "active"), (26, "late")] {
+                try await world.go(days: day)
+                #expect(try await world.status(plan) == status, "its grace runs from day 22")
+            }
+            #expect(try await attempts(world, id).count == 8)
             #expect(try await world.violations().isEmpty)
         }
     }

@@ -59,6 +59,7 @@ import Testing
             let customer: CustomerID = try await world.payments.payer()
             let id: InstalmentPlanID = try await world.running(customer, "pay_in_3", 10_000)
             try await world.payments.attach(InstalmentWorld.expired, to: customer)
+            try await world.go(days: 31)
             try await world.go(days: 60)
             #expect(try await attempts(world) == ["1 failed", "1 failed"], "one try for each that came due")
             #expect(try await world.status(id) == "late")
@@ -66,6 +67,50 @@ import Testing
             try await world.rest()
             #expect(try await world.status(id) == "completed")
             #expect(try await attempts(world) == ["1 failed", "2 succeeded", "1 failed", "2 succeeded"])
+            #expect(try await world.violations().isEmpty)
+        }
+    }
+
+    /// The day of the next attempt at the second part.
+    private func next(_ world: InstalmentWorld, _ plan: InstalmentPlanID) async throws -> String? {
+        try await world.read(plan).list("schedule")[1]["next_attempt_on"]?.stringValue
+    }
+
+    @Test("a new default method makes up for no retry day that has passed; those to come are left to it")
+    func anotherThatIsPoor() async throws {
+        try await withInstalments { world in
+            let customer: CustomerID = try await world.payments.payer()
+            let id: InstalmentPlanID = try await world.running(customer, "pay_in_4", 40_000)
+            try await world.payments.attach(InstalmentWorld.expired, to: customer)
+            for day in [14, 20] { try await world.go(days: day) }
+            #expect(try await world.status(id) == "late")
+            try await world.payments.attach(InstalmentWorld.poor, to: customer)
+            try await world.rest()
+            #expect(try await attempts(world) == ["1 failed", "2 failed"])
+            #expect(try await next(world, id) == "2027-02-05")
+            for day in [21, 27] {
+                try await world.go(days: day)
+                #expect(try await attempts(world) == ["1 failed", "2 failed", "3 failed"], "day \(day)")
+            }
+            #expect(try await world.violations().isEmpty)
+        }
+    }
+
+    @Test("nor does what a customer confirms days later, and the bank refuses", arguments: [true, nil] as [Bool?])
+    func confirmedInVain(passed: Bool?) async throws {
+        try await withInstalments { world in
+            let customer: CustomerID = try await world.payments.payer()
+            let id: InstalmentPlanID = try await world.running(customer, "pay_in_4", 40_000)
+            try await world.payments.attach(InstalmentWorld.challenges, to: customer)
+            for day in [14, 20] { try await world.go(days: day) }
+            let payment: PaymentID = try #require(
+                try await world.read(id).list("schedule")[1]["payment_id"]?.stringValue.flatMap { PaymentID($0) })
+            world.payments.provider.refuse(with: ProviderDecline(code: "insufficient_funds"))
+            _ = try await world.payments.confirm(payment, passed: passed)
+            try await world.rest()
+            #expect(try await world.payments.payment(payment).attempts == 2)
+            #expect(try await next(world, id) == "2027-02-05")
+            world.payments.provider.refuse(with: nil)
             #expect(try await world.violations().isEmpty)
         }
     }
@@ -111,6 +156,7 @@ import Testing
             let customer: CustomerID = try await world.payments.payer()
             let id: InstalmentPlanID = try await world.running(customer, "pay_in_12", 120_000)
             try await world.payments.attach(InstalmentWorld.poor, to: customer)
+            try await world.go(days: 31)
             try await world.go(days: 300)
             #expect(try await world.status(id) == "defaulted")
             #expect(try await world.payments.published("instalment_plan.defaulted.v1") == 1)
@@ -138,6 +184,7 @@ import Testing
             let customer: CustomerID = try await world.payments.payer()
             let id: InstalmentPlanID = try await world.running(customer, "pay_in_4", 40_000)
             try await world.payments.attach(InstalmentWorld.challenges, to: customer)
+            try await world.go(days: 14)
             try await world.go(days: 20)
             #expect(try await attempts(world) == ["1 failed"])
             #expect(try await world.status(id) == "late")
@@ -221,6 +268,7 @@ import Testing
             let customer: CustomerID = try await world.payments.payer()
             let id: InstalmentPlanID = try await world.running(customer, "pay_in_4", 40_000)
             try await world.payments.attach(InstalmentWorld.challenges, to: customer)
+            try await world.go(days: 14)
             try await world.go(days: 200)
             #expect(try await world.status(id) == "defaulted")
             let lost: Int = try await world.balance(InstalmentLedger.writeOff)
@@ -242,6 +290,7 @@ import Testing
             let customer: CustomerID = try await world.payments.payer()
             let id: InstalmentPlanID = try await world.running(customer, "pay_in_3", 10_000)
             try await world.payments.execute("UPDATE payment_methods SET is_default = false")
+            try await world.go(days: 31)
             try await world.go(days: 40)
             #expect(try await world.status(id) == "late")
             try await world.payments.attach(InstalmentWorld.good, to: customer)

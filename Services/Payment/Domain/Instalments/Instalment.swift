@@ -19,11 +19,13 @@ public struct Instalment: Hashable, Sendable {
     /// The part of the charge earned before `earningFrom`; the rest is earned evenly by day from there to the due day.
     package private(set) var earnedBefore: Money
     package private(set) var earningFrom: CivilDate
+    /// The day on which its first attempt was judged and refused; `nil` before that.
+    package internal(set) var judgedOn: CivilDate?
 
     /// One as it was stored.
     package init(
         number: Int, due: CivilDate, status: InstalmentStatus, principal: Money, charge: Money, lateFee: Money,
-        paid: Money, earnedBefore: Money, earningFrom: CivilDate
+        paid: Money, earnedBefore: Money, earningFrom: CivilDate, judgedOn: CivilDate? = nil
     ) {
         self.number = number
         self.due = due
@@ -34,6 +36,7 @@ public struct Instalment: Hashable, Sendable {
         self.paid = paid
         self.earnedBefore = earnedBefore
         self.earningFrom = earningFrom
+        self.judgedOn = judgedOn
     }
 
     init(_ planned: PlannedInstalment) {
@@ -43,6 +46,10 @@ public struct Instalment: Hashable, Sendable {
             charge: planned.charge, lateFee: nothing, paid: nothing, earnedBefore: nothing,
             earningFrom: planned.start)
     }
+
+    /// The day that its grace, and its days until the default, run from: its own, or the one on which its first attempt was
+    /// refused, where that is later. Before that day nobody could tell the customer.
+    var overdueFrom: CivilDate { max(due, judgedOn ?? due) }
 
     /// What is to be paid now to close it; zero when it is closed.
     public func owed() throws(MoneyError) -> Money {

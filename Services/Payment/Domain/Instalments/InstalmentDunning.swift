@@ -14,7 +14,8 @@ public struct InstalmentDunning: Hashable, Sendable {
 
     /// The day of the next attempt after a decline, as the terms go; the card's network may want it later.
     /// - Parameters:
-    ///   - isForbidden: Whether nobody was asked, since the card's network did not allow it: the attempt is still to be made.
+    ///   - isForbidden: Whether nobody was asked, since the card's network did not allow it or no provider could be reached:
+    ///     the attempt is still to be made.
     ///   - due: The instalment's day.
     ///   - day: The day of the declined attempt.
     /// - Returns: `nil` when nothing is tried until there is another method: the days are over, or waiting does not help;

@@ -4,6 +4,9 @@ public import BillingCore
 public enum InstalmentEvent: Hashable, Sendable {
     /// A day has come: instalments fall due or late, or the plan into default.
     case day(CivilDate)
+    /// An attempt to charge an instalment was refused, on a day that may be later than the last one counted: a plan stands
+    /// still while its payments are under way.
+    case declined(number: Int, judgedOn: CivilDate, on: CivilDate)
     /// The customer paid an instalment, or a part of it; also one that was given up.
     case paid(number: Int, amount: Money, on: CivilDate)
     /// A late fee is not asked for, as far as anything is still owed.
@@ -20,7 +23,9 @@ public enum InstalmentEvent: Hashable, Sendable {
     public var date: CivilDate {
         switch self {
         case .day(let day), .canceled(let day): day
-        case .paid(_, _, let day), .lateFeeWaived(_, let day), .settled(_, _, let day), .refunded(_, let day): day
+        case .declined(_, _, let day), .paid(_, _, let day), .lateFeeWaived(_, let day), .settled(_, _, let day),
+            .refunded(_, let day):
+            day
         }
     }
 }
@@ -130,6 +135,7 @@ public struct InstalmentPlan: Hashable, Sendable {
         var entries: [InstalmentEntry] = try next.advance(to: event.date)
         switch event {
         case .day: break
+        case .declined(let number, let judgedOn, _): try next.decline(number, judgedOn: judgedOn)
         case .paid(let number, let amount, _): entries += try next.pay(number, amount)
         case .lateFeeWaived(let number, _): entries += try next.waive(number)
         case .settled(let amount, let rounding, _):

@@ -30,13 +30,13 @@ extension InstalmentPlan {
         var earliest: DayChange?
         let late: LatePolicy = offer.terms.late
         for (index, instalment) in instalments.enumerated() {
-            let due: CivilDate = instalment.due
+            let from: CivilDate = instalment.overdueFrom
             let change: DayChange
             switch instalment.status {
-            case .scheduled: change = DayChange(day: due, index: index, kind: .fallDue)
-            case .due: change = DayChange(day: due.adding(days: late.graceDays + 1), index: index, kind: .fallLate)
+            case .scheduled: change = DayChange(day: instalment.due, index: index, kind: .fallDue)
+            case .due: change = DayChange(day: from.adding(days: late.graceDays + 1), index: index, kind: .fallLate)
             case .late:
-                change = DayChange(day: due.adding(days: late.defaultAfterDays + 1), index: index, kind: .giveUp)
+                change = DayChange(day: from.adding(days: late.defaultAfterDays + 1), index: index, kind: .giveUp)
             case .paid, .settledEarly, .defaulted, .canceled: continue
             }
             if let found = earliest, found.day <= change.day { continue }

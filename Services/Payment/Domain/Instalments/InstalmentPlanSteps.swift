@@ -2,6 +2,13 @@ import BillingCore
 
 /// What customers and merchants do to a plan. The day has been counted before.
 extension InstalmentPlan {
+    /// The first refusal counts; after the grace none does.
+    mutating func decline(_ number: Int, judgedOn: CivilDate) throws(InstalmentError) {
+        let index: Int = try index(of: number)
+        guard instalments[index].status == .due, instalments[index].judgedOn == nil else { return }
+        instalments[index].judgedOn = judgedOn
+    }
+
     mutating func pay(_ number: Int, _ amount: Money) throws -> [InstalmentEntry] {
         let index: Int = try index(of: number)
         let before: Instalment = instalments[index]

@@ -48,6 +48,15 @@ package struct PlanRecord: Sendable {
     /// Whether a charge of the day it has counted to is still to be tried: no other day counts before.
     var standsStill: Bool { nextAttempt?.day == plan.day }
 
+    /// The day on which a charge is made that the customer has led to, by another method or an attempt of theirs: today, or the
+    /// last one before the plan's next change, where that is earlier. Nothing falls due or late by it, and retry days that have
+    /// passed are not made up for.
+    func dayOfCustomer(at now: Instant) -> CivilDate {
+        let today = CivilDate(of: now)
+        let last: CivilDate = plan.nextDay.map { min(today, $0.adding(days: -1)) } ?? today
+        return max(plan.day, last)
+    }
+
     /// What happens next, if nothing is waited for: the day it belongs to, the moment it happens, and the part that is to be
     /// charged; `nil` for what a day brings by itself, which comes before its charges.
     var nextStep: (day: CivilDate, from: Instant, part: Int?)? {

@@ -104,6 +104,7 @@ struct PartRow: PostgresRecord {
     private let paid: Int64
     private let earnedBefore: Int64
     private let earningFrom: CivilDate
+    private let judgedOn: CivilDate?
 
     init(row: inout PostgresRow) throws {
         planID = try row.next()
@@ -117,6 +118,7 @@ struct PartRow: PostgresRecord {
         paid = try row.next()
         earnedBefore = try row.next()
         earningFrom = try row.next()
+        judgedOn = try row.next()
         let nextAttempt: CivilDate? = try row.next()
         let notBefore: Instant? = try row.next()
         part = PlanPart(
@@ -128,7 +130,8 @@ struct PartRow: PostgresRecord {
             number: number, due: due, status: status, principal: Money(minor: principal, currency: currency),
             charge: Money(minor: charge, currency: currency), lateFee: Money(minor: lateFee, currency: currency),
             paid: Money(minor: paid, currency: currency),
-            earnedBefore: Money(minor: earnedBefore, currency: currency), earningFrom: earningFrom)
+            earnedBefore: Money(minor: earnedBefore, currency: currency), earningFrom: earningFrom,
+            judgedOn: judgedOn)
     }
 }
 

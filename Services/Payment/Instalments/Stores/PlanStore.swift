@@ -96,7 +96,7 @@ package enum PlanStore {
         let parts: [PartRow] = try db.query(
             """
             SELECT i.plan_id, i.id, i.number, i.due_on, i.status, i.principal, i.charge, i.late_fee, i.paid,
-                i.earned_before, i.earning_from, i.next_attempt_on,
+                i.earned_before, i.earning_from, i.judged_on, i.next_attempt_on,
                 CASE WHEN a.payment_method_id = coalesce(p.payment_method_id, m.id) THEN a.retry_at END,
                 y.id, y.status, y.amount_refunded
             FROM instalments i JOIN instalment_plans p ON p.id = i.plan_id

@@ -94,13 +94,14 @@ enum PlanWriter {
             """
             UPDATE instalments i SET status = n.status, principal = n.principal, charge = n.charge,
                 late_fee = n.late_fee, paid = n.paid, earned_before = n.earned_before, earning_from = n.earning_from,
-                next_attempt_on = n.next_attempt_on
+                next_attempt_on = n.next_attempt_on, judged_on = n.judged_on
             FROM unnest(\(parts.map(\.0.id.rawValue))::text[], \(parts.map(\.1.status.rawValue))::text[],
                 \(parts.map(\.1.principal.minor))::bigint[], \(parts.map(\.1.charge.minor))::bigint[],
                 \(parts.map(\.1.lateFee.minor))::bigint[], \(parts.map(\.1.paid.minor))::bigint[],
                 \(parts.map(\.1.earnedBefore.minor))::bigint[], \(parts.map(\.1.earningFrom))::date[],
-                \(parts.map(\.0.nextAttempt))::date[])
-                AS n(id, status, principal, charge, late_fee, paid, earned_before, earning_from, next_attempt_on)
+                \(parts.map(\.0.nextAttempt))::date[], \(parts.map(\.1.judgedOn))::date[])
+                AS n(id, status, principal, charge, late_fee, paid, earned_before, earning_from, next_attempt_on,
+                    judged_on)
             WHERE i.id = n.id
             """)
     }

@@ -89,11 +89,12 @@ package struct HearNews: Sendable {
                 return record.plan.instalments[index].status.hasComeDue && !tried.contains(payment.id)
             }
             guard !waiting.isEmpty else { continue }
+            let day: CivilDate = record.dayOfCustomer(at: now)
             var work = PlanWork(record, at: now)
             work.change { record in
                 record.methodID = nil
                 for index in waiting where record.awaited == nil || record.awaited != record.parts[index].payment?.id {
-                    record.parts[index].nextAttempt = record.plan.day
+                    record.parts[index].nextAttempt = day
                     record.parts[index].notBefore = nil
                 }
             }

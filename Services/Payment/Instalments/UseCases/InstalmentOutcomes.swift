@@ -28,9 +28,11 @@ enum InstalmentOutcomes {
         let attempts: Int
         let captured: Money
         let declineCode: String?
-        /// Whether the customer has another default method, which became it after the payment's last attempt began; or since
-        /// whenever, where the method of that attempt is taken off them.
+        /// Whether the customer has another default method, which became it after the payment's last attempt began, and not for
+        /// later charges only; or since whenever, where the method of that attempt is taken off them.
         let hasNewDefault: Bool
+        /// Whether the customer has led to the last attempt: they were there, or it was with another method than before.
+        let isOfCustomer: Bool
         /// Whether nobody was asked in the last attempt, since its card's network does not allow it yet.
         let isForbidden: Bool
         /// Of a settlement, how it stands; `nil` for an instalment.
@@ -66,8 +68,9 @@ enum InstalmentOutcomes {
             SELECT p.id, coalesce(i.plan_id, s.plan_id), i.id, p.status, p.attempts, p.amount_captured, p.currency,
                 p.decline_code,
                 m.id IS NOT NULL AND m.id IS DISTINCT FROM p.payment_method_id
-                    AND (coalesce(m.default_since, m.created_at) >= a.started_at OR n.id IS NULL),
-                a.unsent AND a.retry_at IS NOT NULL, s.status
+                    AND ((NOT m.default_for_later AND coalesce(m.default_since, m.created_at) >= a.started_at)
+                        OR n.id IS NULL),
+                NOT p.off_session OR p.authenticated OR p.customer_started, a.unsent AND a.retry_at IS NOT NULL, s.status
             FROM payments p JOIN payment_attempts a ON a.id = p.attempt_id
             LEFT JOIN instalments i ON i.id = p.instalment_id
             LEFT JOIN instalment_settlements s ON s.id = p.instalment_id
@@ -79,8 +82,8 @@ enum InstalmentOutcomes {
             Purpose(
                 payment: try row.next(), plan: try row.next(), instalment: try row.next(), status: try row.nextCase(),
                 attempts: try row.next(), captured: Money(minor: try row.next(), currency: try row.next()),
-                declineCode: try row.next(), hasNewDefault: try row.next(), isForbidden: try row.next(),
-                settlement: (try row.next() as String?).flatMap(FollowUpStatus.init))
+                declineCode: try row.next(), hasNewDefault: try row.next(), isOfCustomer: try row.next(),
+                isForbidden: try row.next(), settlement: (try row.next() as String?).flatMap(FollowUpStatus.init))
         }
         return Dictionary(found.map { ($0.payment, $0) }) { first, _ in first }
     }
@@ -156,12 +159,17 @@ enum InstalmentOutcomes {
             return
         }
         guard work.record.status.isRunning, part.status.isOpen else { return }
-        guard purpose.hasNewDefault || InstalmentDunning.isJudged(decline) else {
+        let isJudged: Bool = InstalmentDunning.isJudged(decline)
+        guard purpose.hasNewDefault || isJudged else {
             return work.standStill(for: index, until: now.adding(repairWait))
         }
-        let day: CivilDate = work.record.plan.day
+        if isJudged {
+            try work.apply(.declined(number: part.number, judgedOn: CivilDate(of: now), on: work.record.plan.day))
+        }
+        let day: CivilDate = work.record.dayOfCustomer(at: now)
         let next: CivilDate? = work.record.dunning.nextAttempt(
-            after: decline, isForbidden: purpose.isForbidden, due: part.due, on: day)
+            after: decline, isForbidden: purpose.isForbidden, due: part.due,
+            on: purpose.isOfCustomer ? day : work.record.plan.day)
         work.change { record in
             record.parts[index].nextAttempt = next
             if purpose.hasNewDefault {

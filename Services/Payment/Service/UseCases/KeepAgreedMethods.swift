@@ -45,6 +45,6 @@ struct KeepAgreedMethods: Sendable {
         _ method: PaymentMethodRecord, _ acceptedAt: Instant, at now: Instant, in db: borrowing PostgresTransaction
     ) throws -> Bool {
         try PaymentMethodStore.forgetWishes(of: method.customerID, before: acceptedAt, in: db)
-        return try PaymentMethodStore.makeDefault(method.id, of: method.customerID, at: now, in: db)
+        return try PaymentMethodStore.makeDefault(method.id, of: method.customerID, forLater: true, at: now, in: db)
     }
 }
