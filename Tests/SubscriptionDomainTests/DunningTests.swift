@@ -149,6 +149,28 @@ import Testing
         #expect(subscription.names.last == "collect 3 retry" && subscription.nextActionAt == nil)
     }
 
+    @Test(
+        "a new card that nobody could be asked with after the last planned retry is asked for once more",
+        arguments: [true, false])
+    func unaskedCard(isUnpaid: Bool) {
+        var subscription = renewing()
+        subscription.failOpen(isUnpaid ? .soft : .hard, notBefore: isUnpaid ? due.adding(days(20)) : nil, at: due)
+        #expect(subscription.status == (isUnpaid ? .unpaid : .pastDue))
+        let now: Instant = due.adding(days(9))
+        subscription.methodAttached(at: now, policy: policy, now: now)
+        subscription.attemptBegun(invoice, attempt: 2, with: newMethod, at: now)
+        let again: Instant = now.adding(.seconds(1_020))
+        subscription.failOpen(.soft, with: newMethod, notBefore: again, at: now.adding(.seconds(120)))
+        #expect(subscription.status == (isUnpaid ? .unpaid : .pastDue) && subscription.nextActionAt == again)
+        subscription.act()
+        #expect(subscription.names.last == "collect 3 retry" && subscription.nextActionAt == nil)
+        var paid: Subscription = subscription
+        paid.payOpen(at: again)
+        #expect(paid.status == .active)
+        subscription.failOpen(.soft, with: newMethod, notBefore: again.adding(days(1)), at: again)
+        #expect(subscription.status == .unpaid && subscription.nextActionAt == due.adding(days(14)))
+    }
+
     @Test("a card that came while an attempt was under way is used when that attempt fails") func cardDuringAttempt() {
         var subscription = renewing()
         subscription.methodAttached(at: due.adding(.seconds(1)), policy: policy, now: due.adding(.seconds(1)))

@@ -113,6 +113,67 @@ import Testing
         #expect(subscription.names == ["collect 2 retry", "collect 3 retry"])
     }
 
+    @Test(
+        "one that Payment goes on with under later numbers stays the customer's own",
+        arguments: [DeclineClass.soft, .hard, .fraud, .action])
+    func followed(_ decline: DeclineClass) throws {
+        let retryAt: Instant = due.adding(days(1))
+        var refused = failed(.soft)
+        let billing = try #require(refused.open)
+        refused.pageBegun(attempt: 2, at: due.adding(.seconds(600)))
+        var challenged: Subscription = refused
+        // Two more acquirers were asked; nobody is told of those attempts before the last one's end.
+        for _ in 0..<2 {
+            refused.collectionFailed(
+                billing.id, invoiceID: invoice, attempt: 4, as: decline, with: pageMethod,
+                notBefore: due.adding(days(9)),
+                policy: policy, at: due.adding(.seconds(660)))
+            #expect(refused.open?.isCollecting == false && refused.open?.lastDecline == .soft)
+            #expect(refused.open?.paymentMethodID == ownMethod && refused.nextActionAt == retryAt)
+        }
+        refused.act()
+        #expect(refused.names == ["collect 5 retry"])
+        // The bank asked for the customer, who is asked in another attempt.
+        challenged.collectionFailed(
+            billing.id, invoiceID: invoice, attempt: 3, as: .action, reason: .actionRequired, policy: policy,
+            at: due.adding(.seconds(601)))
+        #expect(challenged.open?.isCollecting == false && challenged.open?.lastDecline == .soft)
+        #expect(challenged.nextActionAt == retryAt)
+        var passed: Subscription = challenged
+        challenged.collectionFailed(
+            billing.id, invoiceID: invoice, attempt: 3, as: decline, with: pageMethod, policy: policy,
+            at: due.adding(.seconds(3_600)))
+        #expect(challenged.nextActionAt == retryAt && challenged.open?.lastDecline == .soft)
+        passed.pageBegun(attempt: 4, at: due.adding(.seconds(700)))
+        passed.failOpen(decline, with: pageMethod, at: due.adding(.seconds(710)))
+        #expect(passed.nextActionAt == retryAt)
+        passed.act()
+        #expect(passed.names == ["collect 5 retry"])
+    }
+
+    @Test("nor does it bring back retries under a later number, or end a change of plan") func followedOthers() throws {
+        for decline in [DeclineClass.hard, .fraud, .action] {
+            var subscription = failed(decline)
+            let billing = try #require(subscription.open)
+            subscription.pageBegun(attempt: 2, at: due.adding(days(2)))
+            subscription.collectionFailed(
+                billing.id, invoiceID: invoice, attempt: 3, as: .soft, with: pageMethod, policy: policy,
+                at: due.adding(days(2)))
+            #expect(subscription.nextActionAt == due.adding(days(14)), "\(decline)")
+        }
+        let now: Instant = start.adding(days(5))
+        for reason in [StatusReason.paymentFailed, .actionRequired] {
+            var upgrade = try upgrading(at: now)
+            let billing = try #require(upgrade.open)
+            upgrade.pageBegun(attempt: 2, at: now.adding(.seconds(600)))
+            upgrade.collectionFailed(
+                billing.id, invoiceID: invoice, attempt: 3, as: reason == .actionRequired ? .action : .hard,
+                with: reason == .actionRequired ? nil : pageMethod, reason: reason, policy: policy,
+                at: now.adding(.seconds(660)))
+            #expect(upgrade.plan.id.rawValue == "pro" && upgrade.nextActionAt == now.adding(days(1)), "\(reason)")
+        }
+    }
+
     @Test("a change of plan waits for its retry all the same", arguments: [ownMethod, nil] as [PaymentMethodID?])
     func upgrade(method: PaymentMethodID?) throws {
         let now: Instant = start.adding(days(5))
@@ -218,6 +279,33 @@ import Testing
             billing.id, invoiceID: invoice, attempt: 3, as: .action, with: reason == .paymentFailed ? pageMethod : nil,
             reason: reason, policy: policy, at: now.adding(.seconds(2)))
         #expect(subscription.names == ["collect 3 new_payment_method", "collect 4 new_payment_method"])
+    }
+
+    @Test("one that was asked for is asked for once more also where the customer's own goes on under a later number")
+    func missedByFollowing() throws {
+        var subscription = paying()
+        let billing = try #require(subscription.open)
+        let now: Instant = due.adding(.seconds(660))
+        subscription.failOpen(.hard, with: pageMethod, at: now)
+        subscription.methodAttached(newMethod, at: now, policy: policy, now: now)
+        subscription.pageBegun(attempt: 3, at: now.adding(.seconds(1)))
+        subscription.collectionFailed(
+            billing.id, invoiceID: invoice, attempt: 4, as: .action, reason: .actionRequired, policy: policy,
+            at: now.adding(.seconds(2)))
+        #expect(subscription.names == ["collect 3 new_payment_method", "collect 5 new_payment_method"])
+    }
+
+    @Test("the customer's own, made the default once its attempt had failed, counts also where its end is told first")
+    func ownAsDefaultToldLate() {
+        let now: Instant = due.adding(.seconds(660))
+        var subscription = paying()
+        subscription.failOpen(.hard, with: pageMethod, at: now)
+        subscription.methodAttached(pageMethod, at: now, policy: policy, now: now)
+        subscription.failOpen(.soft, with: pageMethod, at: now)
+        #expect(subscription.names == ["collect 3 new_payment_method"])
+        #expect(subscription.nextActionAt == due.adding(days(1)))
+        subscription.attemptBegun(invoice, attempt: 3, with: pageMethod, at: now)
+        #expect(subscription.nextActionAt == due.adding(days(1)))
     }
 
     @Test("the customer's own, made the default: its attempt counts; once that has failed it is charged")

@@ -140,6 +140,33 @@ import Testing
         }
     }
 
+    @Test("a card of the customer's own that Payment steps up, or tries elsewhere, leaves the default's retries, too")
+    func followed() async throws {
+        try await withSubscriptions { world in
+            let (own, page) = (PaymentMethodID(unchecked: "pm_own"), PaymentMethodID(unchecked: "pm_page"))
+            let paid = try await world.pay(signedUp(world))
+            world.ticker.set(paid.period.end)
+            try await world.runDue()
+            let retryAt: Instant = world.now.adding(.seconds(86_400))
+            let renewed = try await world.begin(
+                world.subscription(paid.id), attempt: 1, with: own, offSession: true)
+            let failed = try await world.fail(renewed, "soft", with: own)
+            world.ticker.advance(by: .seconds(600))
+            let begun = try await world.begin(failed, attempt: 2, with: page)
+            // Nobody is told that the third attempt begins, and the fourth.
+            let asked = try await world.requireAction(begun, attempt: 3)
+            #expect(asked.open?.ownAttempt == 3 && asked.nextActionAt == retryAt)
+            let refused = try await world.fail(asked, "hard", attempt: 4, with: page)
+            #expect(refused.open?.lastDecline == .soft && refused.open?.paymentMethodID == own)
+            #expect(refused.nextActionAt == retryAt)
+            world.ticker.set(retryAt)
+            #expect(try await world.runDue() == 1)
+            let collected = try await world.published(SubscriptionCollectionDueV1.self)
+            #expect(collected.map(\.reason) == ["retry"] && collected.first?.attempt == 5)
+            #expect(try await world.violations().isEmpty)
+        }
+    }
+
     @Test("an upgrade whose customer has authenticated is not taken back before the outcome is known") func upgrade()
         async throws
     {

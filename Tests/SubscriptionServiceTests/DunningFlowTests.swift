@@ -145,6 +145,33 @@ import Testing
         }
     }
 
+    @Test("a new card that nobody could be asked with is asked for once more, though no retry is left")
+    func unaskedCard()
+        async throws
+    {
+        try await withSubscriptions { world in
+            let subscription = try await renewing(world)
+            let due: Instant = world.now
+            let unpaid = try await world.fail(subscription, "soft", retryAt: due.adding(.seconds(20 * 86_400)))
+            #expect(unpaid.status == .unpaid)
+            world.ticker.set(due.adding(.seconds(9 * 86_400)))
+            let card = PaymentMethodID(unchecked: "pm_new")
+            try await world.attachCard(unpaid.customerID, card)
+            let begun = try await world.begin(
+                world.subscription(unpaid.id), attempt: 2, with: card, offSession: true)
+            let again: Instant = world.ticker.advance(by: .seconds(120)).adding(.seconds(900))
+            let waiting = try await world.fail(begun, "soft", with: card, retryAt: again)
+            #expect(waiting.status == .unpaid && waiting.nextActionAt == again)
+            world.ticker.set(again)
+            #expect(try await world.runDue() == 1)
+            let asked = try await world.published(SubscriptionCollectionDueV1.self)
+            #expect(asked.map(\.reason) == ["new_payment_method", "retry"])
+            let recovered = try await world.pay(world.subscription(unpaid.id))
+            #expect(recovered.status == .active)
+            #expect(try await world.violations().isEmpty)
+        }
+    }
+
     @Test("books are in order while a bank takes weeks over a debit; an outcome that never comes is told of")
     func slowOutcome() async throws {
         try await withSubscriptions { world in

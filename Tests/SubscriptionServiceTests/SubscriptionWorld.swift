@@ -178,15 +178,16 @@ extension SubscriptionWorld {
         return try await self.subscription(subscription.id)
     }
 
-    /// Invoice says that an attempt failed.
+    /// Invoice says that an attempt failed, the latest that is known of unless another is named.
     @discardableResult
     func fail(
-        _ subscription: Subscription, _ decline: String, with method: PaymentMethodID? = nil, retryAt: Instant? = nil
+        _ subscription: Subscription, _ decline: String, attempt: Int64? = nil, with method: PaymentMethodID? = nil,
+        retryAt: Instant? = nil
     ) async throws -> Subscription {
         guard let billing = subscription.open else { throw Absent() }
         let body = InvoicePaymentFailedV1(
             invoiceID: Self.invoice(of: billing.id), billingID: billing.id, subscriptionID: subscription.id,
-            customerID: subscription.customerID, paymentID: .new(at: now), attempt: billing.attempts,
+            customerID: subscription.customerID, paymentID: .new(at: now), attempt: attempt ?? billing.attempts,
             declineCode: "declined", declineClass: decline, paymentMethodID: method, retryAt: retryAt, failedAt: now)
         let handler = InvoicePaymentFailed(policy: policy, afterCommit: notice)
         try await handle([body]) { events, db, context in try handler.handle(events, in: db, context) }
@@ -218,12 +219,12 @@ extension SubscriptionWorld {
         try await handle([body]) { events, db, _ in try InvoiceFinalized.handle(events, in: db) }
     }
 
-    /// Payment says that the latest attempt waits for the customer.
+    /// Payment says that an attempt waits for the customer, the latest that is known of unless another is named.
     @discardableResult
-    func requireAction(_ subscription: Subscription) async throws -> Subscription {
+    func requireAction(_ subscription: Subscription, attempt: Int64? = nil) async throws -> Subscription {
         guard let billing = subscription.open else { throw Absent() }
         let body = PaymentRequiresActionV1(
-            paymentID: .new(at: now), attempt: billing.attempts, customerID: subscription.customerID,
+            paymentID: .new(at: now), attempt: attempt ?? billing.attempts, customerID: subscription.customerID,
             amount: billing.amount, invoiceID: Self.invoice(of: billing.id), subscriptionID: subscription.id)
         let handler = PaymentRequiresAction(policy: policy, afterCommit: notice)
         try await handle([body]) { events, db, context in try handler.handle(events, in: db, context) }

@@ -117,7 +117,8 @@ public struct Billing: Hashable, Sendable {
     /// left out.
     public internal(set) var paymentMethodID: PaymentMethodID?
     /// Payment's number of the attempt that the customer makes on a page with a method of their own, which is not the one that
-    /// dunning collects with: what becomes of it changes no plan. None where the latest attempt is no such one.
+    /// dunning collects with: what becomes of it changes no plan. Where Payment has gone on with it by itself, the number told
+    /// last. None where the latest attempt is no such one.
     public internal(set) var ownAttempt: Int64?
     /// The payment method of that attempt.
     public internal(set) var ownMethodID: PaymentMethodID?
@@ -215,7 +216,8 @@ extension Billing {
     /// - Parameter method: The attempt's. A challenge does not tell it; the attempt's beginning has.
     func hasMissedMethod(_ attempt: Int64, with method: PaymentMethodID?, because reason: StatusReason) -> Bool {
         guard let askedMethodID, attempt > failedAttempt ?? 0 else { return false }
-        let begun: PaymentMethodID? = reason == .actionRequired && begunAttempt == attempt ? latestMethodID : nil
+        let isOfBegun: Bool = reason == .actionRequired && begunAttempt.map { attempt >= $0 } ?? false
+        let begun: PaymentMethodID? = isOfBegun ? latestMethodID : nil
         guard let used: PaymentMethodID = method ?? begun else { return false }
         return used != askedMethodID
     }
@@ -251,9 +253,16 @@ extension Billing {
 
     /// Whether what is told is the end, or the challenge, of the attempt with the customer's own method. That none could begin,
     /// for want of a payment method, bears the number of the one before, and no method.
+    ///
+    /// Payment may go on with an attempt by itself, at another provider or with its customer's authentication: nobody is told
+    /// that it begins, and its end or challenge bears a later number. After the own attempt's failure a later number is that of
+    /// another attempt, as dunning's with what was the customer's own and is the default now.
     /// - Parameter method: The attempt's; a challenge does not tell it.
     func isOwn(_ attempt: Int64, with method: PaymentMethodID?, because reason: StatusReason) -> Bool {
-        ownAttempt == attempt && (reason == .actionRequired || method == ownMethodID)
+        guard let ownAttempt, ownAttempt == begunAttempt, reason == .actionRequired || method == ownMethodID else {
+            return false
+        }
+        return attempt == ownAttempt || (attempt > ownAttempt && failedAttempt ?? 0 < ownAttempt)
     }
 
     /// Whether what is told is how the attempt collected here failed before the customer's own one, which is under way: dunning

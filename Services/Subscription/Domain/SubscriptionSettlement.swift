@@ -121,7 +121,10 @@ extension Subscription {
             if reason != .actionRequired { billing.failedAttempt = attempt }
             billing.isCollecting = false
             billing.firstFailedAt = firstFailedAt
-            guard !isOwn else { return }
+            guard !isOwn else {
+                billing.ownAttempt = attempt
+                return
+            }
             billing.lastDecline = declineClass
             if let method { billing.use(method) }
         }
@@ -186,16 +189,16 @@ extension Subscription {
 }
 
 extension Subscription {
-    /// Plans what follows a failed attempt. A provider's own time may lead to one attempt after the last that is
-    /// planned, not to a chain of them.
+    /// Plans what follows a failed attempt. A provider's own time, or Payment's where nobody could be asked, may lead to one
+    /// attempt after the last that is planned, also when `unpaid`, not to a chain of them.
     private mutating func planNext(
         after declineClass: DeclineClass, firstFailedAt: Instant, notBefore: Instant?, policy: DunningPolicy,
         at now: Instant
     ) {
         guard let billing = open else { return }
-        let mayWait: Bool = !billing.hasExtraRetry && status != .unpaid
         let step: DunningPolicy.Step = policy.step(
-            after: declineClass, firstFailedAt: firstFailedAt, now: now, notBefore: mayWait ? notBefore : nil)
+            after: declineClass, firstFailedAt: firstFailedAt, now: now,
+            notBefore: billing.hasExtraRetry ? nil : notBefore)
         if case .retry(let time) = step, policy.isBeyondPlan(time, firstFailedAt: firstFailedAt) {
             updateOpen { $0.hasExtraRetry = true }
         }
