@@ -191,6 +191,58 @@ import Testing
         }
     }
 
+    @Test("once its time is over it is not charged, though nobody has canceled it yet") func late() async throws {
+        try await withPayments { world in
+            let payment: PaymentRecord = try await Self.record(world, try await world.payer())
+            let end: Instant = try #require(payment.actionExpiresAt)
+            let call = Call(
+                post: "/v1/payments/\(payment.id)/confirm", body: Array("{}".utf8), key: nil, preferWait: .zero,
+                now: end,
+                receivedAt: PaymentWorld.start)
+            let input: ConfirmPaymentInput = try world.read("{}")
+            #expect(await world.refusal { try await world.work.confirm(call, payment.id, input) } == "payment_state")
+            #expect(try await world.payment(payment.id).attempts == 0)
+        }
+    }
+
+    @Test("who confirms without a method begins no further attempt at what has failed meanwhile") func overtaken()
+        async throws
+    {
+        try await withPayments { world in
+            let customer: CustomerID = await world.customer()
+            let poor: String = try await world.attach("4000000000000002", to: customer)["id"]?.stringValue ?? ""
+            try await world.execute("UPDATE payment_methods SET is_default = false")
+            let payment: PaymentRecord = try await Self.record(world, customer)
+            // There is no default: it is asked again for a moment, as the news of one may be under way.
+            async let unnamed = Self.refusal(world, payment.id)
+            #expect(try await Self.pay(world, payment.id, #"{"payment_method_id":"\#(poor)"}"#).status == .failed)
+            try await world.attach("4242424242424242", to: customer)
+            #expect(["payment_state", "invalid_request"].contains(await unnamed))
+            #expect(try await world.payment(payment.id).attempts == 1)
+        }
+    }
+
+    @Test("a wallet's card is taken by the confirmation, not before; one that has grown old is not") func wallet()
+        async throws
+    {
+        let tokens = WalletTokens()
+        try await withPayments(wallets: tokens.reader()) { world in
+            let customer: CustomerID = await world.customer()
+            let card: String = try await world.attachWallet(tokens.token(), to: customer)
+            let named = #","payment_method_id":"\#(card)""#
+            let left: PaymentRecord = try await Self.record(world, customer, named)
+            let paid: PaymentRecord = try await Self.record(world, customer, named)
+            #expect(try await Self.pay(world, paid.id).status == .succeeded, "the other one has not taken it")
+            #expect(await Self.refusal(world, left.id) == "invalid_request", "it pays once")
+            let old: String = try await world.attachWallet(tokens.token(id: "message-2"), to: customer)
+            let late: PaymentRecord = try await Self.record(world, customer, #","payment_method_id":"\#(old)""#)
+            try await world.execute("UPDATE wallet_credentials SET usable_until = \(PaymentWorld.start)")
+            #expect(await Self.refusal(world, late.id) == "invalid_request")
+            #expect(try await world.payment(late.id).status == .requiresConfirmation)
+            #expect(world.provider.charges == 1)
+        }
+    }
+
     @Test(
         "a method that is used on its provider's page is named by the confirmation, and leads back where the payment says"
     )
@@ -255,8 +307,14 @@ import Testing
             let first: PaymentRecord = try await Self.pay(
                 world, Self.record(world, customer).id, #"{"acceptance":{"type":"offline"}}"#)
             #expect(first.status == .succeeded && first.mandateID != nil && !first.offSession)
-            let later: PaymentRecord = try await Self.pay(
-                world, Self.record(world, customer).id, #"{"off_session":true}"#)
+            let recorded: PaymentRecord = try await Self.record(world, customer)
+            let away = #"{"off_session":true}"#
+            let reply: Reply<PaymentResource> = try await Self.confirm(world, recorded.id, away, key: "away")
+            await world.decide(try await world.payment(recorded.id))
+            let later: PaymentRecord = try await world.settled(recorded.id)
+            let again: Reply<PaymentResource> = try await Self.confirm(world, recorded.id, away, key: "away")
+            #expect(again.isReplay && again.body == reply.body, "what came of it is told, whatever it is now")
+            #expect(await Self.refusal(world, recorded.id, away) == "payment_state")
             #expect(later.status == .succeeded && later.offSession && later.mandateID == first.mandateID)
             #expect(world.provider.asked.map(\.keepsMethod) == [true, false])
         }
@@ -288,7 +346,7 @@ import Testing
                 world, failed.id, #"{"challenge":"failed"}"#, key: "failed")
             #expect(again.isReplay && again.body == over.body)
             #expect(
-                await Self.refusal(world, passed.id, #"{"return_url":"https://shop.example/"}"#) == "invalid_request")
+                await Self.refusal(world, failed.id, #"{"return_url":"https://shop.example/"}"#) == "invalid_request")
         }
     }
 
@@ -316,8 +374,9 @@ import Testing
             try named(ConfirmPaymentInput.self, #"{"challenge":"passed","off_session":true}"#) == ["off_session"])
         try await withPayments { world in
             let absent = PaymentID.new(at: PaymentWorld.start)
-            #expect(await Self.refusal(world, absent) == "not_found")
-            #expect(await Self.refusal(world, absent, #"{"payment_method_id":"\#(method)"}"#) == "not_found")
+            for body in ["{}", #"{"payment_method_id":"\#(method)"}"#] {
+                #expect(await world.refusal { try await Self.confirm(world, absent, body, key: body) } == "not_found")
+            }
             let keys: Int = try await world.number("SELECT count(*) FROM idempotency_keys")
             #expect(keys == 0)
         }

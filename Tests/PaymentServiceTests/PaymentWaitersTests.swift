@@ -94,17 +94,33 @@ private final class Looks: Sendable {
 }
 
 extension PaymentRecord {
-    fileprivate static func settled(_ id: PaymentID) -> PaymentRecord {
+    fileprivate static func settled(_ id: PaymentID, attempts: Int = 1) -> PaymentRecord {
         PaymentRecord(
             id: id, customerID: .sample, paymentMethodID: .sample, provider: "sandbox",
             amount: Money(minor: 999, currency: .usd), amountCaptured: 999, amountRefunded: 0, status: .succeeded,
             invoiceID: nil, subscriptionID: nil, description: nil, metadata: "{}", offSession: false,
-            authenticated: false, attempts: 1, attemptID: .sample, declineCode: nil, riskScore: nil, riskDecision: nil,
+            authenticated: false, attempts: attempts, attemptID: .sample, declineCode: nil, riskScore: nil,
+            riskDecision: nil,
             riskReasons: [], createdAt: .sample)
     }
 }
 
 @Suite("Callers that wait for their payments") struct PaymentWaitersTests {
+    @Test("who waits for a further attempt is not told the end of the one before, early or late")
+    func furtherAttempt() async throws {
+        let waiters = PaymentWaiters()
+        let id = PaymentID.new(at: PaymentWorld.start)
+        #expect(waiters.expect(id, claim: nil))
+        #expect(!waiters.expect(id, claim: nil), "one caller is told; others look for themselves")
+        waiters.settled([.settled(id)])
+        let wait = Task { await waiters.wait(id, atMost: .seconds(60), from: 2) }
+        try await eventually(within: .seconds(10), "the caller waits") { waiters.waiting == 1 }
+        waiters.settled([.settled(id)])
+        #expect(waiters.waiting == 1)
+        waiters.settled([.settled(id, attempts: 2)])
+        #expect(await wait.value?.attempts == 2)
+    }
+
     @Test("of two the one with less patience ends first, though it came second; the other waits on and is answered")
     func patience() async throws {
         let timer = HandTimer()

@@ -115,15 +115,19 @@ package struct ChargeableMethod: Sendable, Hashable {
     package let provider: String
     /// It came out of a wallet and is used by one payment.
     package let isOfWallet: Bool
+    /// Its wallet has authenticated the customer for the charge.
+    package let isAuthenticatedByWallet: Bool
 
     package init(
-        id: PaymentMethodID, type: String = "card", fingerprint: String, provider: String, isOfWallet: Bool = false
+        id: PaymentMethodID, type: String = "card", fingerprint: String, provider: String, isOfWallet: Bool = false,
+        isAuthenticatedByWallet: Bool = false
     ) {
         self.id = id
         self.type = type
         self.fingerprint = fingerprint
         self.provider = provider
         self.isOfWallet = isOfWallet
+        self.isAuthenticatedByWallet = isAuthenticatedByWallet
     }
 }
 
@@ -172,12 +176,14 @@ package struct ResolvedMethod: PostgresRecord, Sendable {
         let fingerprint: String? = try row.next()
         let provider: String? = try row.next()
         let isOfWallet: Bool = try row.next()
+        let isAuthenticatedByWallet: Bool = try row.next()
         guard let id, let type, let fingerprint, let provider else {
             method = nil
             return
         }
         method = ChargeableMethod(
-            id: id, type: type, fingerprint: fingerprint, provider: provider, isOfWallet: isOfWallet)
+            id: id, type: type, fingerprint: fingerprint, provider: provider, isOfWallet: isOfWallet,
+            isAuthenticatedByWallet: isAuthenticatedByWallet)
     }
 }
 
@@ -363,7 +369,8 @@ package enum PaymentMethodStore {
         of questions: [(customer: CustomerID, method: PaymentMethodID?)], wallets: Bool, onPage: Bool = false
     ) -> SQL {
         """
-        SELECT c.id IS NOT NULL, m.id, m.type, m.fingerprint, m.provider, m.wallet IS NOT NULL
+        SELECT c.id IS NOT NULL, m.id, m.type, m.fingerprint, m.provider, m.wallet IS NOT NULL,
+            m.authenticated_by_wallet IS TRUE
         FROM unnest(\(questions.map(\.customer.rawValue))::text[], \(questions.map { $0.method?.rawValue })::text[])
             WITH ORDINALITY AS q(customer_id, method_id, position)
         LEFT JOIN customers c ON c.id = q.customer_id

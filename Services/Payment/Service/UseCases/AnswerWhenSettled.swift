@@ -16,34 +16,73 @@ struct AnswerWhenSettled: Sendable {
     let waiters: PaymentWaiters
     let pool: PostgresPool
 
+    /// Answers for a payment that is new: nobody else can settle it before it is stored.
     /// - Parameters:
     ///   - status: Of the answer, once the payment is settled; 202 until then.
-    ///   - begin: Stores the attempt, once per key.
+    ///   - begin: Stores it, once per key.
     /// - Returns: Where a provider was asked meanwhile, `Server-Timing` says how long it took.
     /// - Throws: What `begin` throws.
     func callAsFunction(
-        _ call: Call, _ id: PaymentID, _ claim: IdempotencyClaim?, status: Int,
+        _ call: Call, new id: PaymentID, _ claim: IdempotencyClaim?, status: Int,
         begin: () async throws -> ProviderIntent<PaymentID>
     ) async throws -> Reply<PaymentResource> {
         let isAnnounced: Bool = waiters.expect(id, claim: claim, status: status)
         defer { if isAnnounced { waiters.forget(id) } }
-        let (begun, isOwn): (PaymentID, Bool)
         switch try await begin() {
         case .replay(let stored): return Reply(replaying: stored)
-        case .stored(let stored): (begun, isOwn) = (stored, isAnnounced)
-        case .resumed(let resumed): (begun, isOwn) = (resumed, false)
+        case .resumed(let earlier): return try await look(call, earlier, claim, status: status)
+        case .stored: return try await wait(call, id, claim, status: status)
         }
-        // Half a second is left for storing the answer.
-        let untilDeadline: Duration = ContinuousClock.now.duration(to: call.deadline) - .milliseconds(500)
-        let patience: Duration = min(Self.waits.wait(call.preferWait), max(untilDeadline, .zero))
+    }
+
+    /// Answers for a further attempt at a payment. The end of one before, told a moment late, is not its answer.
+    /// - Parameters: As above.
+    /// - Throws: What `begin` throws.
+    func callAsFunction(
+        _ call: Call, further id: PaymentID, _ claim: IdempotencyClaim?, status: Int,
+        begin: () async throws -> ProviderIntent<PaymentID>
+    ) async throws -> Reply<PaymentResource> {
+        switch try await begin() {
+        case .replay(let stored): return Reply(replaying: stored)
+        case .resumed: return try await look(call, id, claim, status: status)
+        case .stored: break
+        }
+        guard waiters.expect(id, claim: claim, status: status) else {
+            return try await look(call, id, claim, status: status)
+        }
+        defer { waiters.forget(id) }
+        let begun: PaymentRecord? = try await pool.transaction(readOnly: true) { db in try PaymentStore.find(id, in: db)
+        }
+        guard let begun, !begun.status.isSettled else { return try await answer(id, claim, status: status) }
+        return try await wait(call, id, from: begun.attempts, claim, status: status)
+    }
+
+    /// Waits to be told how it ends.
+    private func wait(
+        _ call: Call, _ id: PaymentID, from attempt: Int = 0, _ claim: IdempotencyClaim?, status: Int
+    ) async throws -> Reply<PaymentResource> {
+        let settled: PaymentRecord? = await waiters.wait(id, atMost: patience(call), from: attempt)
         let reply: Reply<PaymentResource>
-        if isOwn, let settled: PaymentRecord = await waiters.wait(begun, atMost: patience) {
+        if let settled {
             reply = PaymentResource(settled).reply(status)
         } else {
-            if !isOwn { try await look(for: begun, atMost: patience) }
-            reply = try await answer(begun, claim, status: status)
+            reply = try await answer(id, claim, status: status)
         }
-        return waiters.providerTime(begun).map { reply.adding(.providerTime($0)) } ?? reply
+        return waiters.providerTime(id).map { reply.adding(.providerTime($0)) } ?? reply
+    }
+
+    /// Looks now and then whether what an earlier request has begun, or one that somebody else here waits for, has ended.
+    private func look(
+        _ call: Call, _ id: PaymentID, _ claim: IdempotencyClaim?, status: Int
+    ) async throws -> Reply<PaymentResource> {
+        try await look(for: id, atMost: patience(call))
+        return try await answer(id, claim, status: status)
+    }
+
+    /// Half a second is left for storing the answer.
+    private func patience(_ call: Call) -> Duration {
+        let untilDeadline: Duration = ContinuousClock.now.duration(to: call.deadline) - .milliseconds(500)
+        return min(Self.waits.wait(call.preferWait), max(untilDeadline, .zero))
     }
 
     /// The answer to a request that was taken before: what it got stands, whatever can be paid with by now.

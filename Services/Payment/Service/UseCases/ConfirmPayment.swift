@@ -42,9 +42,10 @@ package struct ConfirmPayment: Sendable {
             paymentMethodID: once == nil ? input.paymentMethodID ?? payment.paymentMethodID : nil, page: once,
             amount: payment.amount, captureMethod: payment.captureMethod, description: payment.description,
             metadata: payment.metadata, returnURL: input.returnURL, acceptance: input.acceptance,
-            offSession: input.offSession, step: .confirm, claim: claim, traceparent: call.trace.traceparent,
+            offSession: input.offSession, step: .confirm(byName: input.namesMethod), claim: claim,
+            traceparent: call.trace.traceparent,
             now: call.now)
-        return try await answer(call, id, claim, status: 200) {
+        return try await answer(call, further: id, claim, status: 200) {
             try await record.patiently(order, deadline: call.deadline)
         }
     }
@@ -68,19 +69,20 @@ package struct ConfirmPayment: Sendable {
         _ call: Call, _ payment: PaymentRecord, _ input: ConfirmPaymentInput, _ claim: IdempotencyClaim?
     ) async throws -> Reply<PaymentResource> {
         if let idle: String = input.idleField {
-            throw Problem.invalid(
-                idle, code: "conflicting_fields",
-                "goes with a payment that waits for its confirmation, or with a method")
+            let waits: Bool = payment.status == .failed || payment.status == .requiresAction
+            let problem: Problem =
+                waits
+                ? .invalid(
+                    idle, code: "conflicting_fields",
+                    "goes with a payment that waits for its confirmation, or with a method")
+                : ContinuePayment.Failure.notWaiting(payment.status).problem
+            return try await answer.repeated(claim, status: 200, otherwise: problem)
         }
         let (id, now, asksIssuers): (PaymentID, Instant, Bool) = (payment.id, call.now, asksIssuers)
-        let (passed, waiters): (Bool?, PaymentWaiters) = (input.challenge.map { $0 == .passed }, answer.waiters)
-        return try await answer(call, id, claim, status: 200) {
+        let passed: Bool? = input.challenge.map { $0 == .passed }
+        return try await answer(call, further: id, claim, status: 200) {
             try await .store(claim, in: answer.pool) { db in
-                let next: PaymentRecord = try ContinuePayment.confirm(
-                    id, passed: passed, asksIssuers: asksIssuers, at: now, in: db)
-                // A challenge that was not passed ends it here and now.
-                if next.status.isSettled { try waiters.answer([next], in: db) }
-                return id
+                try ContinuePayment.confirm(id, passed: passed, asksIssuers: asksIssuers, at: now, in: db).id
             }
         }
     }

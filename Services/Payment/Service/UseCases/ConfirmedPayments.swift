@@ -13,7 +13,7 @@ struct ConfirmedPayments {
 
     /// Locks them, in the order of their ids.
     init(locking orders: [PaymentOrder], in db: borrowing PostgresTransaction) throws {
-        let ids: [PaymentID] = orders.filter { $0.step == .confirm }.map(\.id)
+        let ids: [PaymentID] = orders.filter(\.isConfirmation).map(\.id)
         payments = ids.isEmpty ? [:] : try PaymentStore.lock(ids, in: db)
     }
 
@@ -21,12 +21,14 @@ struct ConfirmedPayments {
     func obstacle(
         to order: PaymentOrder, in db: borrowing PostgresTransaction
     ) throws -> ContinuePayment.Failure? {
-        guard order.step == .confirm else { return nil }
+        guard case .confirm(let byName) = order.step else { return nil }
         guard let payment: PaymentRecord = payments[order.id] else { return .notFound(order.id.rawValue) }
         guard !taken.contains(order.id) else { return .notWaiting(.created) }
         switch payment.status {
-        case .requiresConfirmation: return nil
-        case .failed:
+        case .requiresConfirmation:
+            // The sweeper cancels it.
+            return payment.actionExpiresAt.map { $0 <= order.now } ?? false ? .notWaiting(.canceled) : nil
+        case .failed where byName:
             // What collects an invoice or an instalment tries others by itself, once they are the customer's default.
             if payment.invoiceID != nil { return .ofInvoice }
             return try PaymentStore.isOfPlan(payment.id, in: db) ? .ofInstalment : nil
@@ -45,12 +47,12 @@ struct ConfirmedPayments {
         if let page: SingleUseMethod = order.page {
             try PaymentMethodStore.insertSingleUse([page], at: order.now, in: db)
         }
-        // Whoever could not be authenticated is, whatever could be claimed; a wallet's card and a page have their own ways.
-        let isEntered: Bool = order.page == nil && !method.isOfWallet
+        // Whoever could not be authenticated is, whatever could be claimed; a cryptogram has done so, a page has its own way.
+        let isUnproven: Bool = order.page == nil && !method.isAuthenticatedByWallet
         let next = NextAttempt(
             payment: payment, attemptID: AttemptID.new(at: order.now), method: method, authenticated: false,
             offSession: order.offSession,
-            stepUp: isEntered && payment.wantsCustomer && !order.offSession ? .due : nil)
+            stepUp: isUnproven && payment.wantsCustomer && !order.offSession ? .due : nil)
         try PaymentStore.beginAttempts([next], at: order.now, in: db)
         try PaymentStore.note(
             keepsMethod: order.acceptance != nil, returnURL: order.returnURL, of: payment.id, in: db)

@@ -41,7 +41,7 @@ package struct CreatePayment: Sendable {
             step: input.isConfirmed ? .charge : .record(until: confirmation.end(from: call.now)),
             claim: claim, traceparent: call.trace.traceparent, now: call.now)
         guard input.isConfirmed else { return try await recorded(order, call) }
-        return try await answer(call, id, claim, status: 201) {
+        return try await answer(call, new: id, claim, status: 201) {
             try await record.patiently(order, deadline: call.deadline)
         }
     }

@@ -31,8 +31,8 @@ struct LinkMeans: Sendable {
         self.payment = payment
     }
 
-    /// A card whose number was entered; one out of a wallet has its own way to authentication.
-    var isEnteredCard: Bool { card.map { $0.type == "card" && !$0.isOfWallet } ?? false }
+    /// A card whose customer nobody has authenticated yet, entered or out of a wallet as it is printed.
+    var isUnprovenCard: Bool { card.map { $0.type == "card" && !$0.isAuthenticatedByWallet } ?? false }
 
     /// Takes a wallet's card for the one payment that it pays.
     /// - Throws: ``Problem`` when it is not to be had any more.

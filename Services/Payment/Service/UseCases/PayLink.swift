@@ -201,7 +201,7 @@ package struct PayLink: Sendable {
             }
         }
         // As where the refused payment itself is tried again.
-        if means.isEnteredCard, current?.payment.lackedCustomer == true {
+        if means.isUnprovenCard, current?.payment.lackedCustomer == true {
             try PaymentStore.askForCustomer(begun, in: db)
         }
     }
@@ -221,8 +221,8 @@ package struct PayLink: Sendable {
         try LinkUseStore.use(link.id, slot: link.slot(of: session), session: session, payment: order.id, in: db)
     }
 
-    /// A customer whose authentication the last attempt failed for want of is authenticated, whatever could be claimed. A card
-    /// out of a wallet has its own way to it.
+    /// A customer whose authentication the last attempt failed for want of is authenticated, whatever could be claimed. A
+    /// wallet's cryptogram has done so.
     private func again(
         _ payment: PaymentRecord, _ means: LinkMeans, _ link: LinkRecord, at now: Instant,
         in db: borrowing PostgresTransaction
@@ -231,7 +231,7 @@ package struct PayLink: Sendable {
         if let page: SingleUseMethod = means.page { try PaymentMethodStore.insertSingleUse([page], at: now, in: db) }
         let next = NextAttempt(
             payment: payment, attemptID: AttemptID.new(at: now), method: means.chargeable, authenticated: false,
-            offSession: false, stepUp: means.isEnteredCard && payment.wantsCustomer ? .due : nil)
+            offSession: false, stepUp: means.isUnprovenCard && payment.wantsCustomer ? .due : nil)
         try PaymentStore.beginAttempts([next], at: now, in: db)
         // That of an invoice began without a page to come back to.
         if link.invoiceID != nil {

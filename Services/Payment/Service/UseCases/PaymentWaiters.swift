@@ -18,6 +18,8 @@ package final class PaymentWaiters: Sendable {
         /// What the answer's status is once the payment is settled.
         let status: Int
         var settled: PaymentRecord?
+        /// The first attempt whose end is told.
+        var from: Int = 0
         /// How long providers took over the payment's charges.
         var providers: Duration?
         var waiting: Waiting?
@@ -143,7 +145,9 @@ package final class PaymentWaiters: Sendable {
     package func settled(_ payments: [PaymentRecord]) {
         let woken: [(Waiting, PaymentRecord)] = state.withLock { state in
             payments.compactMap { payment in
-                guard state.callers[payment.id] != nil else { return nil }
+                guard let caller: Caller = state.callers[payment.id], payment.attempts >= caller.from else {
+                    return nil
+                }
                 state.callers[payment.id]?.settled = payment
                 return state.callers[payment.id]?.waiting.take().map { ($0, payment) }
             }
@@ -170,9 +174,10 @@ package final class PaymentWaiters: Sendable {
     }
 
     /// Waits until the payment is settled.
+    /// - Parameter attempt: Ends of earlier ones are not told.
     /// - Returns: `nil` when another process has settled it, the time passed first, or the process is about to end: then
     ///   the caller looks for itself.
-    package func wait(_ id: PaymentID, atMost: Duration) async -> PaymentRecord? {
+    package func wait(_ id: PaymentID, atMost: Duration, from attempt: Int = 0) async -> PaymentRecord? {
         let now: ContinuousClock.Instant = timer.now()
         let end: ContinuousClock.Instant = now + atMost
         return await withTaskCancellationHandler {
@@ -180,7 +185,10 @@ package final class PaymentWaiters: Sendable {
                 var (needsTimer, needsLooks) = (false, false)
                 let known: PaymentRecord?? = state.withLock { state in
                     guard let caller: Caller = state.callers[id], !Task.isCancelled else { return .some(nil) }
-                    if let settled: PaymentRecord = caller.settled { return .some(settled) }
+                    if let settled: PaymentRecord = caller.settled, settled.attempts >= attempt {
+                        return .some(settled)
+                    }
+                    state.callers[id]?.from = attempt
                     if state.isStopping { return .some(nil) }
                     state.callers[id]?.waits(continuation, from: now, until: end)
                     needsTimer = state.sets(end)

@@ -16,9 +16,9 @@ struct PaymentOrder: Sendable {
         case charge
         /// A payment is recorded, and can be confirmed until then.
         case record(until: Instant)
-        /// A recorded payment is charged: one that waits for its confirmation, or another attempt at one that has failed,
-        /// with a method that is named.
-        case confirm
+        /// A recorded payment is charged: one that waits for its confirmation, or, where a method is named, another attempt at
+        /// one that has failed.
+        case confirm(byName: Bool)
     }
 
     let id: PaymentID
@@ -48,7 +48,12 @@ struct PaymentOrder: Sendable {
     }
 
     /// Whether it begins an attempt.
-    fileprivate var isCharged: Bool { step == .charge || step == .confirm }
+    fileprivate var isCharged: Bool { confirmBy == nil }
+
+    /// Whether its payment was recorded before.
+    var isConfirmation: Bool {
+        if case .confirm = step { true } else { false }
+    }
 
     /// Whether it needs no method yet.
     fileprivate var isOpen: Bool { !isCharged && paymentMethodID == nil }
@@ -152,8 +157,8 @@ struct RecordPayments: Sendable {
         try IdempotencyStore.release(refused, in: db)
         let fresh: [Int] = orders.indices.filter { results[$0] == nil }
         try agree(fresh.map { (orders[$0], resolved[$0]) }, in: db)
-        try insert(fresh.filter { orders[$0].step != .confirm }.map { (orders[$0], resolved[$0]) }, in: db)
-        for index in fresh where orders[index].step == .confirm {
+        try insert(fresh.filter { !orders[$0].isConfirmation }.map { (orders[$0], resolved[$0]) }, in: db)
+        for index in fresh where orders[index].isConfirmation {
             try confirmed.begin(orders[index], resolved[index], in: db)
         }
         for index in fresh { results[index] = .success(.stored(orders[index].id)) }
