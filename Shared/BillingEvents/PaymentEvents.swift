@@ -259,7 +259,8 @@ public struct PaymentFailedV1: EventBody, Equatable {
     public let declineClass: String
     /// The payment method of the attempt; `nil` where there was none.
     public let paymentMethodID: PaymentMethodID?
-    /// Before when the card's network wants no other attempt with it; `nil` where it has not said.
+    /// Before when no other attempt is wanted: by the card's network, or since nobody could be asked. `nil` where that is not
+    /// known.
     public let retryAt: Instant?
     /// Business time.
     public let failedAt: Instant
@@ -296,7 +297,10 @@ public struct PaymentFailedV1: EventBody, Equatable {
         paymentMethodID = f.optionalID(
             "payment_method_id", as: PaymentMethodID.self, doc: "The attempt's payment method, where it had one")
         retryAt = f.optionalInstant(
-            "retry_at", doc: "Before when the card's network wants no other attempt with it, where it has said")
+            "retry_at",
+            doc:
+                "Before when no other attempt is wanted, by the card's network or since nobody could be asked, where known"
+        )
         failedAt = f.instant("failed_at", doc: "Business time")
     }
 

@@ -24,7 +24,7 @@ private struct Acquirers: Sendable {
 
     init(
         _ world: PaymentWorld, _ acquirers: [SandboxAcquirer], order: RoutingOrder,
-        wallets: any WalletReader = ConfiguredWallets()
+        wallets: any WalletReader = ConfiguredWallets(), directory: ThreeDSServer? = nil
     ) async throws {
         let logger = Logger(label: "test.acquirers") { _ in SwiftLogNoOpLogHandler() }
         let sandboxes: [SandboxProvider] = acquirers.map {
@@ -46,33 +46,53 @@ private struct Acquirers: Sendable {
             providers: PaymentProviders(
                 sandboxes.map { GuardedProvider($0, health: health, timeout: .seconds(30)) }), clock: world.clock,
             policy: SweepPolicy(silenceSeconds: 0, offSessionSilenceSeconds: 0, lostSeconds: 0, fallback: .review),
-            wallets: wallets, acquirers: acquirers.map(\.name).filter { $0 != "sandbox" },
+            wallets: wallets, directory: directory, pages: ChallengePages(publicURL: "https://pay.test"),
+            acquirers: acquirers.map(\.name).filter { $0 != "sandbox" },
             route: RoutePayment(book: book), cascade: CascadePayment(book: book), logger: logger)
         dispatcher = EventDispatcher(work.consumer, pool: world.database, clock: world.clock, logger: logger)
     }
 
     /// A payment of a card that every acquirer can charge, sent on its way.
-    func begin(_ number: String) async throws -> PaymentRecord {
-        let card = #""card":{"number":"\#(number)","exp_month":12,"exp_year":2030,"cvc":"123"}"#
-        return try await begin(method: card)
-    }
+    func begin(_ number: String) async throws -> PaymentRecord { try await begin(method: Self.card(number)) }
 
     /// A payment of a method as `POST /v1/payment_methods` takes it, sent on its way.
     func begin(method: String) async throws -> PaymentRecord {
+        let (customer, id): (CustomerID, String) = try await attach(method)
+        let body =
+            #"{"amount":1299,"currency":"USD","customer_id":"\#(customer)","payment_method_id":"\#(id)"}"#
+        let reply: Reply<PaymentResource> = try await work.create(
+            world.call("/v1/payments", body: body), world.read(body))
+        let payment: PaymentRecord = try await world.payment(world.id(reply))
+        await decide(payment)
+        return payment
+    }
+
+    /// The payment of an invoice, issued for a reason, with a card that every acquirer can charge, sent on its way.
+    func collect(_ number: String, reason: String = "cycle") async throws -> PaymentRecord {
+        let (customer, _): (CustomerID, String) = try await attach(Self.card(number))
+        let invoice = InvoiceID.new(at: PaymentWorld.start)
+        await dispatcher.handle([world.message(world.finalized(invoice, customer, reason: reason))])
+        let payment: PaymentRecord = try await world.payment(of: invoice)
+        await decide(payment)
+        return payment
+    }
+
+    /// Fraud's word.
+    func decide(_ payment: PaymentRecord) async { await dispatcher.handle([world.message(world.verdict(payment))]) }
+
+    private static func card(_ number: String) -> String {
+        #""card":{"number":"\#(number)","exp_month":12,"exp_year":2030,"cvc":"123"}"#
+    }
+
+    /// A customer with a method, and its id.
+    private func attach(_ method: String) async throws -> (CustomerID, String) {
         let customer: CustomerID = await world.customer()
         let input: CreatePaymentMethodInput = try world.read(
             #"{"customer_id":"\#(customer)","type":"card",\#(method)}"#)
         let attached: JSONValue = try parseJSON(
             try await work.attach(world.call("/v1/payment_methods"), input).body)
         #expect(attached["providers"]?.arrayValue?.compactMap(\.stringValue) == names)
-        let id: String = attached["id"]?.stringValue ?? ""
-        let body =
-            #"{"amount":1299,"currency":"USD","customer_id":"\#(customer)","payment_method_id":"\#(id)"}"#
-        let reply: Reply<PaymentResource> = try await work.create(
-            world.call("/v1/payments", body: body), world.read(body))
-        let payment: PaymentRecord = try await world.payment(world.id(reply))
-        await dispatcher.handle([world.message(world.verdict(payment))])
-        return payment
+        return (customer, attached["id"]?.stringValue ?? "")
     }
 
     /// A payment of a card, from its verdict to its end.
@@ -165,6 +185,125 @@ private struct Acquirers: Sendable {
                     ) == (fault == .away ? [] : ["single_use"]))
                 #expect(try await world.number("SELECT count(*) FROM wallet_credentials") == 0)
             }
+            #expect(try await world.violations() == [])
+        }
+    }
+
+    @Test("an attempt that follows keeps what the issuer has said: the bank is told of it, and it counts")
+    func authenticated() async throws {
+        let tokens = WalletTokens()
+        let directory = DirectoryDouble()
+        try await withPayments { world in
+            let acquirers = try await Acquirers(
+                world, [SandboxAcquirer(), SandboxAcquirer("sandbox_b", fault: .away), SandboxAcquirer("sandbox_c")],
+                order: Self.order, wallets: tokens.reader(), directory: directory.server)
+            let token: JSONValue = try tokens.token(number: "4000002500003155", isCard: true)
+            let begun: PaymentRecord = try await acquirers.begin(
+                method: #""wallet":{"type":"google_pay","token":\#(token)}"#)
+            #expect(try await world.settled(begun.id).status == .requiresAction)
+            #expect(try await world.authenticate(begun.id, by: acquirers.work)["status"] == "challenge")
+            _ = try await #require(acquirers.work.authenticate).result(directory.result("Y"))
+            await acquirers.decide(try await world.payment(begun.id))
+            let paid: PaymentRecord = try await world.settled(begun.id)
+            #expect(paid.status == .succeeded)
+            #expect(
+                try await providers(world, of: paid).suffix(2) == ["sandbox_b failed outage", "sandbox_c succeeded"])
+            #expect(paid.authentication?.method == "three_d_secure" && paid.authentication?.indicator == "05")
+            #expect(paid.authentication?.liability == "issuer")
+            #expect(
+                try await world.texts(
+                    """
+                    SELECT concat_ws(' ', authentication->>'by', authentication->>'eci', authentication->>'liability')
+                    FROM payment_attempts WHERE id = \(paid.attemptID)
+                    """) == ["three_d_secure 05 issuer"])
+            #expect(try await world.violations() == [])
+        }
+    }
+
+    /// A payment whose first acquirer is not heard as it begins; afterwards that says that it has declined softly.
+    private func late(
+        _ world: PaymentWorld, _ begin: (Acquirers) async throws -> PaymentRecord
+    ) async throws -> (payment: PaymentRecord, after: Acquirers) {
+        func acquirers(_ fault: SandboxAcquirer.Fault) async throws -> Acquirers {
+            try await Acquirers(
+                world, [SandboxAcquirer(), SandboxAcquirer("sandbox_b", fault: fault), SandboxAcquirer("sandbox_c")],
+                order: Self.order)
+        }
+        let payment: PaymentRecord = try await begin(try await acquirers(.broken))
+        return (payment, try await acquirers(.declines))
+    }
+
+    private func stopped(_ world: PaymentWorld, _ payment: PaymentRecord) async throws -> [String] {
+        try await world.texts(
+            "SELECT routing->>'stopped' FROM payment_attempts WHERE payment_id = \(payment.id) AND routing ? 'stopped'")
+    }
+
+    private func charges(_ world: PaymentWorld, at acquirer: String) async throws -> Int {
+        try await world.number("SELECT count(*) FROM sandbox_charges WHERE provider = \(acquirer)")
+    }
+
+    @Test(
+        "a soft decline that is heard minutes later is followed where nobody waits; who has left is charged by nobody",
+        arguments: [nil, "signup", "cycle"] as [String?])
+    func heardLate(reason: String?) async throws {
+        let goesOn: Bool = reason == "cycle"
+        try await withPayments { world in
+            let (payment, after): (PaymentRecord, Acquirers) = try await late(world) { acquirers in
+                guard let reason else { return try await acquirers.begin("4242424242424242") }
+                return try await acquirers.collect("4242424242424242", reason: reason)
+            }
+            // Ids of a process never go back in time, and this one's have seen other tests.
+            let madeAt: Instant = max(PaymentWorld.start, try #require(payment.attemptID.madeAt))
+            world.clock.set(madeAt.adding(.seconds(180)))
+            try await after.work.sweep.pass()
+            let ended: PaymentRecord = try await world.settled(payment.id)
+            #expect(ended.status == (goesOn ? .succeeded : .failed))
+            #expect(
+                try await providers(world, of: ended)
+                    == ["sandbox_b failed processing_error"] + (goesOn ? ["sandbox_c succeeded"] : []))
+            #expect(try await stopped(world, ended) == (goesOn ? [] : ["customer_left"]))
+            #expect(try await charges(world, at: "sandbox_c") == (goesOn ? 1 : 0))
+            #expect(try await world.violations() == [])
+        }
+    }
+
+    @Test("a card that was taken off its customer meanwhile is charged by no other acquirer") func takenOff()
+        async throws
+    {
+        try await withPayments { world in
+            let (payment, after): (PaymentRecord, Acquirers) = try await late(world) { acquirers in
+                try await acquirers.collect("4242424242424242")
+            }
+            let method: PaymentMethodID = try #require(payment.paymentMethodID)
+            _ = try await world.database.transaction { db in
+                try world.work.remove.detach(method, at: PaymentWorld.start, in: db)
+            }
+            try await after.work.sweep.pass()
+            let failed: PaymentRecord = try await world.settled(payment.id)
+            #expect(failed.status == .failed && failed.declineCode == "processing_error")
+            #expect(try await providers(world, of: failed) == ["sandbox_b failed processing_error"])
+            #expect(try await stopped(world, failed) == ["unwanted"])
+            #expect(try await charges(world, at: "sandbox_c") == 0)
+            #expect(try await world.violations() == [])
+        }
+    }
+
+    @Test("nor is one in whose place another is the default: that is charged next") func replaced() async throws {
+        try await withPayments { world in
+            let (payment, after): (PaymentRecord, Acquirers) = try await late(world) { acquirers in
+                try await acquirers.collect("4242424242424242")
+            }
+            let invoice: InvoiceID = try #require(payment.invoiceID)
+            try await world.attach("5555555555554444", to: payment.customerID)
+            await world.deliver([world.due(invoice, payment.customerID, reason: "new_payment_method")])
+            try await after.work.sweep.pass()
+            let next: PaymentRecord = try await world.payment(payment.id)
+            #expect(next.status == .created && next.paymentMethodID != payment.paymentMethodID)
+            await after.decide(next)
+            #expect(try await world.settled(payment.id).status == .succeeded)
+            #expect(
+                try await providers(world, of: next) == ["sandbox_b failed processing_error", "sandbox succeeded"])
+            #expect(try await charges(world, at: "sandbox_c") == 0)
             #expect(try await world.violations() == [])
         }
     }

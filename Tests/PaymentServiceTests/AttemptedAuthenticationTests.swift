@@ -1,7 +1,10 @@
 import BillingCore
+import HTTPKit
+import PaymentContract
 import PaymentDomain
 import PaymentRecords
 import PaymentService
+import PaymentThreeDS
 import Postgres
 import TestKit
 import Testing
@@ -62,6 +65,42 @@ import Testing
             #expect(try await world.settled(again.id).status == .succeeded)
             #expect(try await world.number("SELECT count(*) FROM sca_counters") == 0)
             #expect(try await world.violations() == [])
+        }
+    }
+
+    @Test(
+        "an agreement after the cardholder's order to stop is another: that the first was authenticated proves nothing of it"
+    )
+    func agreedAnew() async throws {
+        let directory = DirectoryDouble()
+        try await withPayments(directory: directory.server(.lenient)) { world in
+            let customer: CustomerID = try await world.payer(french)
+            let price = Money(minor: 90_000, currency: .eur)
+            let first: PaymentRecord = try await world.agreed(customer, 100, "EUR")
+            _ = try await world.authenticate(first.id)
+            _ = try await #require(world.work.authenticate).result(directory.result("Y"))
+            await world.decide(try await world.payment(first.id))
+            #expect(try await world.settled(first.id).status == .succeeded)
+            #expect(word(try await world.collected(customer, price)) == "out_of_scope merchant_initiated merchant")
+            world.provider.refuse(with: ProviderDecline(code: "revocation_of_authorization", networkCode: "R1"))
+            #expect(try await world.collected(customer, price).status == .failed)
+            world.provider.refuse(with: nil)
+            world.clock.advance(by: .seconds(60))
+            let body =
+                #"{"amount":100,"currency":"EUR","customer_id":"\#(customer)","acceptance":{"type":"offline"}}"#
+            let later = Call(
+                post: "/v1/payments", body: Array(body.utf8), key: nil, preferWait: .zero, now: world.clock.now,
+                receivedAt: world.clock.now)
+            let reply: Reply<PaymentResource> = try await world.work.create(later, world.read(body))
+            let second: PaymentRecord = try await world.payment(world.id(reply))
+            await world.decide(second)
+            #expect(word(try await world.settled(second.id)) == "required agreement -")
+            directory.answer("U")
+            _ = try await world.authenticate(second.id)
+            await world.decide(try await world.payment(second.id))
+            #expect(try await world.settled(second.id).status == .succeeded)
+            let collected: PaymentRecord = try await world.collected(customer, price)
+            #expect(collected.status == .succeeded && word(collected) == "required unproven_agreement merchant")
         }
     }
 

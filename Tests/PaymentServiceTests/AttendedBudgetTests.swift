@@ -42,6 +42,35 @@ import Testing
         }
     }
 
+    /// How often a card was refused before its bank asks for the customer, in which words, and whether they are asked.
+    private static let asks: [(card: String, refused: Int, word: ProviderDecline, follows: Bool)] = [
+        (visa, 13, ProviderDecline(code: "authentication_required", networkCode: "1A"), true),
+        (visa, 14, ProviderDecline(code: "authentication_required", networkCode: "1A"), false),
+        (mastercard, 8, ProviderDecline(code: "authentication_required", networkCode: "65"), true),
+        (mastercard, 9, ProviderDecline(code: "authentication_required", networkCode: "65"), false),
+        (mastercard, 0, ProviderDecline(code: "authentication_required", networkAdvice: "03"), false),
+        (mastercard, 0, ProviderDecline(code: "authentication_required", networkAdvice: "30"), true),
+    ]
+
+    @Test(
+        "a bank that asks for its customer is answered only where its network allows one more attempt",
+        arguments: 0..<asks.count)
+    func asked(index: Int) async throws {
+        let (card, refused, word, follows) = Self.asks[index]
+        try await withPayments { world in
+            let customer: CustomerID = try await world.payer(card)
+            world.provider.refuse(with: ProviderDecline(code: "do_not_honor", networkCode: "05"))
+            for _ in 0..<refused { #expect(try await world.paid(customer).status == .failed) }
+            world.provider.refuse(with: word)
+            let payment: PaymentRecord = try await world.paid(customer)
+            #expect(payment.status == .failed && payment.attempts == (follows ? 2 : 1))
+            // Who was asked with the customer, and asks again, has declined.
+            #expect(payment.declineCode == (follows ? "do_not_honor" : "authentication_required"))
+            #expect(world.provider.charges == refused + payment.attempts)
+            #expect(try await world.violations().isEmpty)
+        }
+    }
+
     @Test(
         "a number that is entered on a page again and again is asked for as often as its network allows; another pays")
     func entered() async throws {

@@ -48,7 +48,9 @@ final class GarbledProvider: PaymentProvider, ProviderBankAccounts, ProviderDisp
         try told(.readBack, try await pages.outcome(of: request))
     }
 
-    func lookUp(_ request: ChargeRequest) async throws(ProviderFault) -> ChargeAnswer? { try told(.readBack, nil) }
+    func lookUp(_ request: ChargeRequest) async throws(ProviderFault) -> ChargeAnswer? {
+        try told(.readBack, try await pages.lookUp(request))
+    }
 
     func holds(_ reference: String) async throws(ProviderFault) -> Bool? {
         try told(.readBack, try await pages.holds(reference))

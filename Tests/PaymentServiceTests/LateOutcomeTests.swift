@@ -162,6 +162,18 @@ import Testing
             for _ in 0..<2 { try await world.work.sweep.pass() }
             #expect(try await world.number(held) == 0)
             #expect(garbled.alarms(.capture) == 1)
+            // News of the charge goes on, and to the provider it stays an authorization.
+            garbled.pages.tell(.authorized(ProviderCharge(reference: "pg_1")))
+            for _ in 0..<2 {
+                try await world.work.news.charge(payment.attemptID, known: "pg_1", at: garbled.name)
+                #expect(try await world.number(held) == 0)
+                try await world.work.sweep.pass()
+            }
+            #expect(garbled.alarms(.capture) == 1)
+            // Another hold for the same attempt is released as the first.
+            garbled.pages.tell(.authorized(ProviderCharge(reference: "pg_2")))
+            try await world.work.news.charge(payment.attemptID, known: "pg_2", at: garbled.name)
+            #expect(try await world.number(held) == 1)
         }
     }
 }

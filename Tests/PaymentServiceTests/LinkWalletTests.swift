@@ -126,6 +126,25 @@ import Testing
         }
     }
 
+    @Test("a card as printed that follows one whose customer was not authenticated waits for them, too")
+    func printedAfterChallenge() async throws {
+        let tokens = WalletTokens()
+        try await withPayments(wallets: tokens.reader()) { world in
+            let visit: Visit = try await Self.visit(world)
+            let card: String = try await Self.hand(
+                world, visit, tokens.token(number: "4000002500003155", isCard: true))
+            let first: PaymentRecord = try await Self.paid(world, visit, card)
+            try await world.answerChallenge(visit, "failed")
+            let other: String = try await Self.hand(world, visit, tokens.token(id: "message-2", isCard: true))
+            let second: PaymentRecord = try await Self.paid(world, visit, other)
+            #expect(second.id == first.id && second.status == .requiresAction && second.attempts == 2)
+            try await world.answerChallenge(visit, "passed")
+            await world.decide(try await world.payment(first.id))
+            #expect(try await world.settled(first.id).status == .succeeded)
+            #expect(try await world.number("SELECT count(*) FROM wallet_credentials") == 0)
+        }
+    }
+
     @Test("a flood of refused tokens does not fill the disk: so many audit lines a minute, and so many in all")
     func flood() async throws {
         try await withPayments(wallets: WalletTokens().reader()) { world in

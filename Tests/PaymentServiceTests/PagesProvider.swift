@@ -63,6 +63,7 @@ final class PagesProvider: PaymentProvider, ProviderBankAccounts, ProviderCardFo
         var refunding: RefundAnswer?
         var holds: Bool?
         var takings: ProviderTakings?
+        var lookedUp: ChargeAnswer?
         var saving: SaveMethodAnswer?
         var saves: [SaveMethodRequest] = []
         var whileKeeping: (@Sendable () async throws -> Void)?
@@ -95,6 +96,8 @@ final class PagesProvider: PaymentProvider, ProviderBankAccounts, ProviderCardFo
     func hold(_ held: Bool?) { state.withLock { $0.holds = held } }
     /// What is said to be captured of authorizations; `nil` for nothing.
     func take(_ takings: ProviderTakings?) { state.withLock { $0.takings = takings } }
+    /// What is said of charges that are looked up by their names; `nil`: it cannot be read so.
+    func tell(_ answer: ChargeAnswer?) { state.withLock { $0.lookedUp = answer } }
     /// What captures come to; `nil`: the money is taken.
     func capture(as answer: CaptureAnswer?) { state.withLock { $0.capturing = answer } }
     /// What refunds come to; `nil`: the money is given back.
@@ -147,6 +150,10 @@ final class PagesProvider: PaymentProvider, ProviderBankAccounts, ProviderCardFo
     }
 
     func outcome(of request: ChargeRequest) async throws(ProviderFault) -> ChargeAnswer { try await charge(request) }
+
+    func lookUp(_ request: ChargeRequest) async throws(ProviderFault) -> ChargeAnswer? {
+        state.withLock { $0.lookedUp }
+    }
 
     func capture(_ request: CaptureRequest) async throws(ProviderFault) -> CaptureAnswer {
         state.withLock { state in

@@ -128,6 +128,37 @@ import Testing
         }
     }
 
+    @Test("a refund by which somebody gave back what nobody owes counts once when it comes back") func cameBack()
+        async throws
+    {
+        let garbled = GarbledProvider("garbled_came_back")
+        garbled.pages.refund(as: .refused(code: "insufficient_funds"))
+        try await withPayments(beside: [garbled.alarmed()]) { world in
+            let paid: PaymentRecord = try await Self.settled(
+                world, garbled, .captured(ProviderCharge(reference: "pg_1")))
+            try await world.database.transaction { db in
+                let payment: PaymentRecord? = try PaymentStore.lock(paid.id, in: db)
+                _ = try RefundStore.reserveRest(
+                    of: try #require(payment), reason: OwnRefund.ofEndedPayment, at: PaymentWorld.start, in: db)
+            }
+            for _ in 0..<2 { try await world.work.sweep.pass() }
+            garbled.pages.refund(as: nil)
+            #expect(try await world.refund(paid.id, nil).status == 201)
+            try await world.execute("UPDATE refunds_to_repeat SET next_at = now()")
+            for _ in 0..<2 { try await world.work.sweep.pass() }
+            #expect(try await world.number("SELECT count(*) FROM refunds_to_repeat") == 0)
+            #expect(garbled.alarms(.refund) == 1)
+            let made: [String] = try await world.texts("SELECT id FROM refunds WHERE status = 'succeeded'")
+            let refund = RefundID(unchecked: try #require(made.first))
+            for _ in 0..<2 {
+                try await world.database.transaction { db in
+                    _ = try BounceRefund.undo(refund, code: "account_closed", at: PaymentWorld.start, in: db)
+                }
+            }
+            #expect(garbled.alarms(.refund) == 2)
+        }
+    }
+
     @Test("a hold whose time is over, and that its provider does not let go, counts") func heldForEver() async throws {
         let garbled = GarbledProvider("garbled_hold")
         garbled.pages.refuseReleases()

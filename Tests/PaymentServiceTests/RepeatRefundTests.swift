@@ -114,6 +114,57 @@ import Testing
         }
     }
 
+    /// A payment of a withdrawn invoice that a person has given back after the service's refund was refused.
+    private func givenBack(_ world: PaymentWorld, hasLooked: Bool) async throws -> (PaymentRecord, RefundID) {
+        // Refunds of this card come back a day later.
+        let (payment, word) = try await collected(world, "4000000000005126")
+        world.provider.refuse([.refunds])
+        await world.deliver([word])
+        for _ in 0..<2 { try await world.work.sweep.pass() }
+        world.provider.refuse([])
+        #expect(try await world.refund(payment.id, nil).status == 201)
+        #expect(try await refunds(world) == ["1299|failed|invoice_voided", "1299|succeeded"])
+        if hasLooked { try await tryAgain(world) }
+        #expect(try await waiting(world) == (hasLooked ? 0 : 1))
+        let made: [String] = try await world.texts("SELECT id FROM refunds WHERE status = 'succeeded'")
+        return (payment, RefundID(unchecked: made[0]))
+    }
+
+    @Test(
+        "one that a person made comes back after it had counted: nothing follows by itself, and it stays noted",
+        arguments: [true, false])
+    func byHandComesBack(hasLooked: Bool) async throws {
+        try await withPayments { world in
+            let (payment, _) = try await givenBack(world, hasLooked: hasLooked)
+            world.clock.advance(by: .seconds(86_400))
+            try await world.sandboxWords.pass()
+            try await tryAgain(world)
+            #expect(try await refunds(world) == ["1299|failed|invoice_voided", "1299|failed"])
+            let noted: SQL = "SELECT concat_ws('|', reason, next_at) FROM refunds_to_repeat"
+            #expect(try await world.texts(noted) == ["invoice_voided|infinity"])
+            #expect(try await world.payment(payment.id).amountRefunded == 0)
+            #expect(try await world.violations() == [])
+        }
+    }
+
+    @Test("what was a dispute's withdrawal and no refund is looked at again, as all that a dispute has")
+    func withdrawn()
+        async throws
+    {
+        try await withPayments { world in
+            let (payment, refund) = try await givenBack(world, hasLooked: true)
+            try await world.database.transaction { db in
+                _ = try BounceRefund.undo(refund, code: RefundRepeats.disputed, at: PaymentWorld.start, in: db)
+                _ = try db.execute("UPDATE payments SET amount_disputed = 1299 WHERE id = \(payment.id)")
+            }
+            #expect(try await world.number("SELECT count(*) FROM refunds_to_repeat WHERE next_at <= now()") == 1)
+            try await tryAgain(world)
+            #expect(try await refunds(world) == ["1299|failed|invoice_voided", "1299|failed"])
+            let patient: SQL = "SELECT count(*) FROM refunds_to_repeat WHERE next_at > now() AND next_at <> 'infinity'"
+            #expect(try await world.number(patient) == 1)
+        }
+    }
+
     @Test("beyond what a plan was owed nothing goes back again by itself: a person gives it back") func ofPlan()
         async throws
     {

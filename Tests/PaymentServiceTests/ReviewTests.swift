@@ -27,9 +27,10 @@ import Testing
 
     @discardableResult
     private func review(
-        _ world: PaymentWorld, _ id: PaymentID, _ decision: String, key: String? = nil
+        _ world: PaymentWorld, _ id: PaymentID, _ decision: String, of attempt: String? = nil, key: String? = nil
     ) async throws -> Reply<PaymentResource> {
-        let body = #"{"decision":"\#(decision)","note":"called the customer"}"#
+        let seen: String = attempt.map { #","attempt_id":"\#($0)""# } ?? ""
+        let body = #"{"decision":"\#(decision)","note":"called the customer"\#(seen)}"#
         return try await world.work.review(
             world.call("/v1/payments/\(id)/review", key: key, body: body), id, world.read(body))
     }
@@ -129,6 +130,39 @@ import Testing
             }
             #expect(ReviewPayment.Failure.decided(.approved).problem.status == 409)
             #expect(ReviewPayment.Failure.notInReview(.canceled).problem.detail?.contains("canceled") == true)
+        }
+    }
+
+    @Test("a decision about an attempt that is over does nothing to the one that is held since") func changed()
+        async throws
+    {
+        try await withPayments { world in
+            let customer: CustomerID = try await world.payer()
+            let invoice = InvoiceID.new(at: PaymentWorld.start)
+            let seen: PaymentRecord = try await world.heldForReview(invoice, customer)
+            // The provider lets go of it.
+            try await world.execute("UPDATE sandbox_charges SET held_until = NULL")
+            try await world.execute("UPDATE payments SET look_at = now()")
+            try await world.work.sweep.pass()
+            #expect(try await world.payment(seen.id).status == .failed)
+            await world.deliver([world.due(invoice, customer)])
+            await world.decide(try await world.payment(seen.id), "review")
+            let held: PaymentRecord = try await world.settled(seen.id)
+            #expect(held.status == .authorized && held.reviewStatus == .pending && held.attemptID != seen.attemptID)
+            for decision in ["approve", "decline"] {
+                await #expect(throws: ReviewPayment.Failure.changed) {
+                    try await review(world, held.id, decision, of: seen.attemptID.rawValue)
+                }
+            }
+            #expect(ReviewPayment.Failure.changed.problem.code == "review_changed")
+            let untouched: PaymentRecord = try await world.payment(held.id)
+            #expect(untouched.status == .authorized && untouched.reviewStatus == .pending)
+            #expect(try await world.booked(held.id).isEmpty)
+            let told: JSONValue = try parseJSON(encode(PaymentResource(held)))
+            let shown: String = try #require(told["attempt_id"]?.stringValue)
+            #expect(try await review(world, held.id, "approve", of: shown).status == 200)
+            #expect(try await world.booked(held.id) == ["capture"])
+            #expect(try await world.violations() == [])
         }
     }
 

@@ -261,11 +261,14 @@ extension PaymentWorld {
         return try await settled(payment.id)
     }
 
-    func authenticate(_ id: PaymentID, language: String = "de") async throws -> JSONValue {
+    /// - Parameter other: Who is asked, where that is not this world's service.
+    func authenticate(
+        _ id: PaymentID, language: String = "de", by other: PaymentUseCases? = nil
+    ) async throws -> JSONValue {
         let input: AuthenticatePaymentInput = try read(
             #"{"accept_header":"*/*","user_agent":"x","language":"\#(language)","color_depth":24,"screen_height":900,"screen_width":1600,"time_zone_minutes":-60}"#
         )
-        guard let authenticate: AuthenticatePayment = work.authenticate else { throw Absent() }
+        guard let authenticate: AuthenticatePayment = (other ?? work).authenticate else { throw Absent() }
         return try parseJSON(try await authenticate(id, input).body)
     }
 }

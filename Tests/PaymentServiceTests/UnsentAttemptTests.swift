@@ -231,6 +231,47 @@ import Testing
         }
     }
 
+    @Test("fail with a new card, too, and say when to ask again; dunning's own is then made, however late")
+    func newCard()
+        async throws
+    {
+        try await withPayments { world in
+            let invoice = InvoiceID.new(at: PaymentWorld.start)
+            let customer: CustomerID = try await world.payer("4000000000000069")
+            await world.deliver([world.finalized(invoice, customer)])
+            let payment: PaymentRecord = try await world.payment(of: invoice)
+            await world.decide(payment)
+            #expect(try await world.settled(payment.id).declineCode == "expired_card")
+            try await world.attach("5555555555554444", to: customer)
+            world.provider.turn(.unreachable)
+            var until: [String] = ["1"]
+            for (number, reason) in [(1, "new_payment_method"), (2, "retry")] {
+                world.clock.set(PaymentWorld.start)
+                await world.deliver([world.due(invoice, customer, reason: reason)])
+                let begun: PaymentRecord = try await world.payment(payment.id)
+                #expect(begun.status == .created && begun.attempts == number + 1)
+                await world.decide(begun)
+                try await eventually(within: .seconds(10), "it is known that nothing was sent") {
+                    try await world.number("SELECT count(*) FROM payment_attempts WHERE unsent") == number
+                }
+                let now: Instant = try letHoursPass(world, begun)
+                if reason == "retry" { world.provider.turn(.forgetful) }
+                try await world.work.sweep.pass()
+                if reason == "new_payment_method" { until.append("2 \(now.adding(.seconds(900)).rfc3339)") }
+                let told: [String] = try await world.texts(
+                    """
+                    SELECT concat_ws(' ', body::jsonb->>'attempt', body::jsonb->>'retry_at') FROM outbox
+                    WHERE type = 'payment.failed.v1' ORDER BY xid, seq
+                    """)
+                #expect(told == until, "\(reason)")
+            }
+            let paid: PaymentRecord = try await world.payment(payment.id)
+            #expect(paid.status == .succeeded && paid.attempts == 4, "the third attempt's key was too old")
+            #expect(try await world.booked(payment.id) == ["payment"])
+            #expect(try await world.violations() == [])
+        }
+    }
+
     @Test("fail where their customer is there, and nobody is charged hours later") func leftByCustomer() async throws {
         try await withPayments { world in
             let (visit, payment): (Visit, PaymentRecord) = try await unsentOnPage(world)
@@ -240,6 +281,7 @@ import Testing
             let failed: PaymentRecord = try await world.payment(payment.id)
             #expect(failed.status == .failed && failed.declineCode == "processing_error" && failed.attempts == 1)
             #expect(try await world.number("SELECT count(*) FROM sandbox_charges") == 0)
+            #expect(try await world.number("SELECT count(*) FROM payment_attempts WHERE retry_at IS NOT NULL") == 0)
             // Other tests may have brought the ids, and so this clock, beyond the end of the card.
             world.clock.set(PaymentWorld.start)
             #expect(try await world.payNow(visit).status == .succeeded)

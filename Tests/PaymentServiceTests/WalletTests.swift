@@ -84,6 +84,56 @@ import Testing
         }
     }
 
+    @Test(
+        "a bank that declines a card as printed for want of its customer is answered with them, once",
+        arguments: [("4000002500009806", nil), ("4000002500009814", .doNotHonor)] as [(String, Decline?)])
+    func softDecline(_ number: String, _ decline: Decline?) async throws {
+        let tokens = WalletTokens()
+        try await withPayments(wallets: tokens.reader()) { world in
+            let customer: CustomerID = await world.customer()
+            let method: String = try await world.attachWallet(tokens.token(number: number, isCard: true), to: customer)
+            // So that there is an exemption to refuse.
+            try await world.execute("UPDATE payment_methods SET country = 'FR'")
+            let payment: PaymentRecord = try await world.payment(
+                world.id(world.pay(customer, with: method, amount: 2_000, currency: "EUR")))
+            await world.decide(payment)
+            let asked: PaymentRecord = try await world.settled(payment.id)
+            #expect(asked.status == .requiresAction && asked.attempts == 2)
+            #expect(word(asked) == "required soft_decline -")
+            #expect(world.provider.asked.map(\.stepUp) == [false, true])
+            #expect(try await world.number("SELECT count(*) FROM wallet_credentials") == 1)
+            _ = try await world.confirm(payment.id, passed: true)
+            await world.decide(try await world.payment(payment.id))
+            let settled: PaymentRecord = try await world.settled(payment.id)
+            #expect(settled.status == (decline == nil ? .succeeded : .failed) && settled.decline == decline)
+            #expect(settled.attempts == 3)
+            #expect(try await world.number("SELECT count(*) FROM wallet_credentials") == 0)
+            #expect(try await world.violations() == [])
+        }
+    }
+
+    @Test(
+        "a cryptogram is not charged again; after it a card as printed is with its customer, another cryptogram at once",
+        arguments: [(true, .requiresAction), (false, .succeeded)] as [(Bool, PaymentStatus)])
+    func comesBack(_ isCard: Bool, _ status: PaymentStatus) async throws {
+        let tokens = WalletTokens()
+        try await withPayments(wallets: tokens.reader()) { world in
+            let customer: CustomerID = await world.customer()
+            let refused: String = try await world.attachWallet(tokens.token(number: "4000002500009814"), to: customer)
+            let id: PaymentID = try await world.id(world.pay(customer, with: refused))
+            await world.decide(try await world.payment(id))
+            let failed: PaymentRecord = try await world.settled(id)
+            #expect(failed.status == .failed && failed.decline == .authenticationRequired && failed.attempts == 1)
+            let other: String = try await world.attachWallet(
+                tokens.token(id: "message-2", isCard: isCard), to: customer)
+            let body = #"{"payment_method_id":"\#(other)"}"#
+            _ = try await world.work.confirm(world.call("/v1/payments/\(id)/confirm", body: body), id, world.read(body))
+            await world.decide(try await world.payment(id))
+            let next: PaymentRecord = try await world.settled(id)
+            #expect(next.status == status && next.attempts == 2)
+        }
+    }
+
     @Test("one that is taken off its customer before it was used is charged no more, and nothing of it is kept")
     func detached() async throws {
         let tokens = WalletTokens()

@@ -27,7 +27,7 @@ package struct AttemptRecord: Sendable {
     package let networkCode: String?
     /// The network's advice, as it came.
     package let adviceCode: String?
-    /// Before when the card's network wants no other; `nil` where it has not said.
+    /// Before when no other is wanted: by the card's network, or since nobody could be asked. `nil` where that is not known.
     package let retryAt: Instant?
     /// The attempt that it follows in the same breath.
     package let cascadeOf: AttemptID?

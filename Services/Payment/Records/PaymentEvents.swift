@@ -50,7 +50,8 @@ package enum PaymentEvents {
     }
 
     /// The last attempt of a payment failed.
-    /// - Parameter retryAt: Before when the card's network wants no other; `nil` where it has not said.
+    /// - Parameter retryAt: Before when no other is wanted: by the card's network, or since nobody could be asked; `nil` where
+    ///   that is not known.
     package static func failed(
         _ payment: PaymentRecord, _ decline: Decline, retryAt: Instant? = nil, at now: Instant
     ) -> OutboxEvent {

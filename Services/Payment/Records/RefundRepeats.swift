@@ -3,8 +3,9 @@ import PaymentContract
 package import Postgres
 
 /// SQL over money that nobody owes and that its provider has not given back: refunds of the service's own that were refused, or
-/// that came back after they had counted. Of what was refused another refund is asked for, since a provider may answer from the
-/// key of the first. A payment's row here is changed under the lock of the payment's own.
+/// that came back after they had counted, as those may that a person made in their place. Of what was refused another refund is
+/// asked for, since a provider may answer from the key of the first. A payment's row here is changed under the lock of the
+/// payment's own.
 package enum RefundRepeats {
     /// Payments whose money is to be asked for again.
     package static let due: SQL = """
@@ -22,15 +23,20 @@ package enum RefundRepeats {
     /// What refunds fail with that somebody has taken back: as an instruction to send coins, and at PayPal.
     private static let takenBack: Set<String> = ["canceled", "CANCELLED"]
 
+    /// What a refund fails with that was a dispute's withdrawal.
+    package static let disputed = "disputed"
+
     /// How often another refund is asked for, about a fortnight: what is refused for so long no time mends.
     private static let mostTries = 20
 
     /// Notes a refund that has given nothing back, where it is one of the service's own, and has a person told. Another follows.
     /// None does where a person has taken it back, where it comes back after it had counted, as the next one would, and of what
     /// was beyond a plan: the rest of that payment is owed, and what a person or a bank gives back meanwhile would go back
-    /// twice. Of any other refund only the money is free again. The payment's row is locked.
+    /// twice. For any other refund see `noteOther`. The payment's row is locked.
     static func note(_ failed: RefundRecord, code: String, in db: borrowing PostgresTransaction) throws {
-        guard isOwn(failed), let reason: String = failed.reason else { return try resume(failed.paymentID, in: db) }
+        guard isOwn(failed), let reason: String = failed.reason else {
+            return try noteOther(failed, code: code, in: db)
+        }
         let isLast: Bool = takenBack.contains(code) || reason == OwnRefund.ofOverpaidPlan
         let next: SQL = """
             CASE WHEN \(isLast) OR EXISTS (
@@ -44,6 +50,41 @@ package enum RefundRepeats {
             ON CONFLICT (payment_id) DO UPDATE SET next_at = CASE WHEN t.tries >= \(mostTries)
                 THEN 'infinity' ELSE greatest(t.next_at, excluded.next_at) END
             """)
+        try tell(failed, code: code, in: db)
+    }
+
+    /// Notes a refund that has given nothing back and that somebody else asked for. Where one of the service's own had been
+    /// refused, and this one had counted, the payment may have been done with. It is taken up again: a person is told, and
+    /// nothing follows by itself, as with one of the service's own that comes back. What is a dispute's now is looked at, and
+    /// waits for its end. Of a refund that had not counted only the money is free again.
+    private static func noteOther(
+        _ failed: RefundRecord, code: String, in db: borrowing PostgresTransaction
+    ) throws {
+        let refused: String? = try db.first(
+            """
+            SELECT r.reason FROM refunds r
+            WHERE r.payment_id = \(failed.paymentID) AND r.status = 'failed'
+                AND r.reason = ANY(\(OwnRefund.ofAll)::text[])
+                AND EXISTS (
+                    SELECT 1 FROM journal_entries e WHERE e.kind = 'refund' AND e.reference = \(failed.id))
+            ORDER BY r.id DESC LIMIT 1
+            """
+        ) { row in try row.next() }
+        guard let reason: String = refused else { return try resume(failed.paymentID, in: db) }
+        let isDisputed: Bool = code == disputed
+        try db.enqueue(
+            """
+            INSERT INTO refunds_to_repeat AS t (payment_id, reason, next_at)
+            VALUES (\(failed.paymentID), \(reason),
+                CASE WHEN \(isDisputed) THEN now() ELSE 'infinity'::timestamptz END)
+            ON CONFLICT (payment_id) DO UPDATE SET next_at = CASE WHEN t.next_at = 'infinity'
+                THEN t.next_at ELSE excluded.next_at END
+            """)
+        if !isDisputed { try tell(failed, code: code, in: db) }
+    }
+
+    /// Has a person told of a refund that has given nothing back of what nobody owes.
+    private static func tell(_ failed: RefundRecord, code: String, in db: borrowing PostgresTransaction) throws {
         let name: String? = try db.first("SELECT provider FROM payments WHERE id = \(failed.paymentID)") { row in
             try row.next()
         }

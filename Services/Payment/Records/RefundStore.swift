@@ -50,6 +50,8 @@ package enum OwnRefund {
     package static let ofOverpaidPlan = "paid_beyond_what_was_owed"
     /// All of them.
     package static let reasons: [String] = [ofEndedPayment, ofWithdrawnInvoice, ofOverpaidPlan]
+    /// Those that leave nothing of the payment owed.
+    package static let ofAll: [String] = [ofEndedPayment, ofWithdrawnInvoice]
 }
 
 /// SQL over refunds.
@@ -82,8 +84,8 @@ package enum RefundStore {
         return noted > 0
     }
 
-    /// Ends a refund that gives nothing back, whose row is locked: what it held can be refunded again. Of one of the service's
-    /// own a person is told, and another may follow (``RefundRepeats``).
+    /// Ends a refund that gives nothing back, whose row is locked: what it held can be refunded again. Where nobody owes the
+    /// money a person is told, or another refund follows (``RefundRepeats``).
     package static func free(
         _ id: RefundID, as status: FollowUpStatus, code: String, in db: borrowing PostgresTransaction
     ) throws -> RefundRecord? {

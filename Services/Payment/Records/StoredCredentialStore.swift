@@ -19,7 +19,8 @@ package enum StoredCredentialStore {
     }
 
     /// Keeps that a customer agreed; one that is in force stays as it is, with the proof of its time. It gives way where they
-    /// have had their bank stop charges of the card since: what they agree to now is another agreement.
+    /// have had their bank stop charges of the card since: what they agree to now is another agreement, and
+    /// that they were authenticated for the one before does not prove it.
     package static func agree(
         _ mandate: Mandate, for method: PaymentMethodID, in db: borrowing PostgresTransaction
     ) throws {
@@ -27,7 +28,8 @@ package enum StoredCredentialStore {
             """
             UPDATE payment_methods m SET mandate_id = \(mandate.id), mandate_type = \(mandate.type.rawValue),
                 mandate_accepted_at = \(mandate.acceptedAt), mandate_ip = \(mandate.ip),
-                mandate_agent = \(mandate.userAgent), mandate_ended_at = \(mandate.endedAt)
+                mandate_agent = \(mandate.userAgent), mandate_ended_at = \(mandate.endedAt),
+                agreement_authenticated_at = NULL
             WHERE m.id = \(method) AND (m.mandate_id IS NULL OR m.mandate_ended_at IS NOT NULL
                 OR (m.type = ANY(\(CardMethod.types)::text[]) AND EXISTS (
                     SELECT 1 FROM payment_methods k JOIN payment_attempts a ON a.payment_method_id = k.id

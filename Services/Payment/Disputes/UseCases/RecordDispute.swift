@@ -57,7 +57,9 @@ package enum RecordDispute {
             told, standing, steps: parts.count + 1, of: payment, known: known, from: provider, at: now)
         try DisputeStore.save(dispute, in: db)
         try DisputeStore.noteCapture(named: told.taken, for: dispute, in: db)
-        for part in parts { try BounceRefund.undo(part.reversal.refund, code: "disputed", at: now, in: db) }
+        for part in parts {
+            try BounceRefund.undo(part.reversal.refund, code: RefundRepeats.disputed, at: now, in: db)
+        }
         try book(dispute, parts, after: known?.standing, of: payment, at: now, in: db)
         try Outbox.append(DisputeEvents.of(dispute, after: known?.standing, of: payment, at: now), in: db)
         return dispute

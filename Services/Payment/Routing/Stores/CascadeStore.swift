@@ -22,6 +22,10 @@ struct CascadingPayment: PostgresRecord, Sendable {
     /// When the customer gave the agreement that it is charged under; `nil` where there is none.
     let agreedAt: Instant?
     let offSession: Bool
+    /// The customer is there, or has just brought the attempt about.
+    let isAttended: Bool
+    /// It is not to be charged by its method any more (``UnheardCharges/isUnwanted``).
+    let isUnwanted: Bool
     /// Whether it was decided when the attempt was approved where it goes, and what may follow.
     let isRouted: Bool
     var cascade: [String]
@@ -37,7 +41,8 @@ struct CascadingPayment: PostgresRecord, Sendable {
             """
             SELECT p.id, p.attempt_id, p.customer_id, m.id, p.provider, p.amount, p.currency, p.attempts, p.stepped_at,
                 m.type, m.brand, m.fingerprint, c.country, m.wallet IS NOT NULL, \(CardHistory.agreedAt),
-                p.off_session, a.routing IS NOT NULL, ARRAY(SELECT jsonb_array_elements_text(a.routing -> 'cascade'))
+                p.off_session, \(UnheardCharges.isAttended), \(UnheardCharges.isUnwanted), a.routing IS NOT NULL,
+                ARRAY(SELECT jsonb_array_elements_text(a.routing -> 'cascade'))
             FROM unnest(\(ended.map(\.paymentID.rawValue))::text[], \(ended.map(\.attemptID.rawValue))::text[])
                 AS e(id, attempt_id)
             JOIN payments p ON p.id = e.id AND p.attempt_id = e.attempt_id
@@ -66,6 +71,8 @@ struct CascadingPayment: PostgresRecord, Sendable {
         isOfWallet = try row.next()
         agreedAt = try row.next()
         offSession = try row.next()
+        isAttended = try row.next()
+        isUnwanted = try row.next()
         isRouted = try row.next()
         cascade = try row.next()
     }
@@ -219,9 +226,10 @@ enum CascadeStore {
         try db.enqueue(
             """
             INSERT INTO payment_attempts
-                (id, payment_id, number, payment_method_id, provider, status, started_at, cascade_of, routing)
+                (id, payment_id, number, payment_method_id, provider, status, started_at, cascade_of, routing,
+                authentication)
             SELECT n.attempt_id, p.id, p.attempts + 1, p.payment_method_id, n.provider, 'started', \(now),
-                p.attempt_id, a.routing - 'stopped'
+                p.attempt_id, a.routing - 'stopped', p.authentication
             FROM unnest(\(ids)::text[], \(attempts)::text[], \(providers)::text[]) AS n(id, attempt_id, provider)
             JOIN payments p ON p.id = n.id JOIN payment_attempts a ON a.id = p.attempt_id
             """)

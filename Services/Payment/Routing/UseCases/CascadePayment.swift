@@ -67,7 +67,8 @@ extension CascadeOutcome {
 ///
 /// The payment stays `processing`. The ended attempt and the next one's intent are stored in one transaction, before the
 /// next provider is asked under the next attempt's id. Only the attempt that the payment is at can be followed, and only
-/// once, so no repeat begins a second one. Budgets of the networks are kept; Fraud is not asked again.
+/// once, so no repeat begins a second one. Budgets of the networks are kept; Fraud is not asked again. Nobody is charged who
+/// has left, or by a method that was taken off or replaced meanwhile (``UnheardCharges``).
 package struct CascadePayment: Sendable {
     private let book: RoutingBook
 
@@ -130,7 +131,7 @@ package struct CascadePayment: Sendable {
         var step: CascadeStep = cascade.step(after: end.outcome, at: payment.provider)
         while case .next(let name) = step {
             if let token: MethodToken = known.first(where: { $0.provider == name }), book.isWell(name, down) {
-                return payment.isWithinBudget(at: now, after: past) ? .next(token) : .stop("budget")
+                return payment.obstacle(at: now, after: past).map(CascadeStepTaken.Way.stop) ?? .next(token)
             }
             step = cascade.step(after: .outage, at: name)
         }
@@ -148,8 +149,15 @@ extension CascadeStepTaken.Way {
 }
 
 extension CascadingPayment {
+    /// Why no provider is asked now, whichever would be next.
+    fileprivate func obstacle(at now: Instant, after past: [CardAttempt]) -> String? {
+        if isUnwanted { return "unwanted" }
+        if isAttended, UnheardCharges.isTooLate(for: attemptID, at: now) { return "customer_left" }
+        return isWithinBudget(at: now, after: past) ? nil : "budget"
+    }
+
     /// Whether its network allows another attempt now; only cards have one.
-    fileprivate func isWithinBudget(at now: Instant, after past: [CardAttempt]) -> Bool {
+    private func isWithinBudget(at now: Instant, after past: [CardAttempt]) -> Bool {
         guard CardMethod.types.contains(type) else { return true }
         let budget: RetryBudget = .of(brand: brand ?? "")
         if case .allowed = budget.permission(for: amount, at: now, after: past) { return true }

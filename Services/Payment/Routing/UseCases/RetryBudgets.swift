@@ -19,7 +19,7 @@ package struct BudgetRefusal: Sendable, Equatable {
 /// waits are for who tries alone, details may have been entered anew, and who pays goes back on an order to stop.
 package enum RetryBudgets {
     /// How long an attempt may be under way before it counts as a failed one.
-    private static let underWay: Duration = .seconds(600)
+    fileprivate static let underWay: Duration = .seconds(600)
 
     /// Whether the customer's card `m` that a payment `p` is charged to was refused before: only then is there a history to
     /// look at. A subquery of one row, so that it goes by the customer's methods and their refused attempts, whatever the sizes
@@ -42,15 +42,22 @@ package enum RetryBudgets {
             cards.map(\.question), without: cards.map(\.attemptID), in: db)
         var refusals: [PaymentID: BudgetRefusal] = [:]
         for card in cards {
-            let budget: RetryBudget = .of(brand: card.question.brand ?? "")
-            // What other payments have under way is mostly about to be approved: it counts when it has taken long.
-            let history: [CardAttempt] = (past[card.question.payment] ?? []).filter {
-                $0.outcome != .unknown || $0.at < now - underWay
-            }.map { card.isCustomerThere ? $0.withCustomer : $0 }
-            refusals[card.question.payment] = BudgetRefusal(
-                budget.permission(for: card.amount, at: now, after: history))
+            refusals[card.question.payment] = card.refusal(at: now, after: past[card.question.payment] ?? [])
         }
         return refusals
+    }
+
+    /// The attempts among these, whose ends are not stored yet, after which the networks of their cards allow no other now.
+    package static func last(
+        of ended: [EndedAttempt], at now: Instant, in db: borrowing PostgresTransaction
+    ) throws -> Set<AttemptID> {
+        let cards: [RefusedCard] = try RefusedCard.read(
+            ended.map(\.paymentID), where: "m.type = ANY(\(CardMethod.types)::text[])", in: db)
+        guard !cards.isEmpty else { return [] }
+        let past: [PaymentID: [CardAttempt]] = try CardHistory.read(
+            cards.map(\.question), ends: Dictionary(ended.map { ($0.attemptID, $0) }) { first, _ in first }, in: db)
+        return Set(
+            cards.filter { $0.refusal(at: now, after: past[$0.question.payment] ?? []) != nil }.map(\.attemptID))
     }
 }
 
@@ -77,22 +84,36 @@ extension CardAttempt {
     }
 }
 
-/// A card that is about to be charged, and that was refused before.
+/// A card that is about to be charged, and that was refused before, or just now.
 private struct RefusedCard: PostgresRecord, Sendable {
     let question: CardHistory.Question
-    /// The attempt that is about to be made.
+    /// The attempt that is about to be made, or has just been refused.
     let attemptID: AttemptID
     let amount: Money
     let isCustomerThere: Bool
 
-    static func read(_ payments: [PaymentID], in db: borrowing PostgresTransaction) throws -> [RefusedCard] {
+    /// - Parameter condition: Which of the payments `p` with their methods `m`.
+    static func read(
+        _ payments: [PaymentID], where condition: SQL = RetryBudgets.isOfRefusedCard,
+        in db: borrowing PostgresTransaction
+    ) throws -> [RefusedCard] {
         try db.query(
             """
             SELECT p.id, p.customer_id, m.id, m.fingerprint, m.brand, \(CardHistory.agreedAt), p.attempt_id, p.amount,
                 p.currency, NOT p.off_session
             FROM payments p JOIN payment_methods m ON m.id = p.payment_method_id
-            WHERE p.id = ANY(\(payments.map(\.rawValue))::text[]) AND \(RetryBudgets.isOfRefusedCard)
+            WHERE p.id = ANY(\(payments.map(\.rawValue))::text[]) AND \(condition)
             """, as: RefusedCard.self)
+    }
+
+    /// Why its network does not allow an attempt now; `nil` where it does. What other payments have under way is mostly about
+    /// to be approved: it counts when it has taken long.
+    func refusal(at now: Instant, after past: [CardAttempt]) -> BudgetRefusal? {
+        let budget: RetryBudget = .of(brand: question.brand ?? "")
+        let history: [CardAttempt] = past.filter {
+            $0.outcome != .unknown || $0.at < now - RetryBudgets.underWay
+        }.map { isCustomerThere ? $0.withCustomer : $0 }
+        return BudgetRefusal(budget.permission(for: amount, at: now, after: history))
     }
 
     init(row: inout PostgresRow) throws {

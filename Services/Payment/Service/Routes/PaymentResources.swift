@@ -42,7 +42,8 @@ package struct PaymentResource: JSONOutput {
         o.field("customer_id", payment.customerID)
         o.field("payment_method_id", payment.paymentMethodID)
         o.field(
-            "provider", payment.provider, doc: "Who is asked for the money; `none` where there was no method to charge, or none yet")
+            "provider", payment.provider,
+            doc: "Who is asked for the money; `none` where there was no method to charge, or none yet")
         o.money("amount", payment.amount, doc: "Minor units")
         o.field("capture_method", payment.captureMethod)
         o.field("amount_captured", payment.amountCaptured, doc: "Minor units")
@@ -73,6 +74,8 @@ package struct PaymentResource: JSONOutput {
             doc: "The agreement it was charged under without them, or that they made with it; null: none recorded"
         )
         o.field("attempts", payment.attempts)
+        let attempt: AttemptID? = payment.attempts == 0 ? nil : payment.attemptID
+        o.field("attempt_id", attempt, doc: "The last attempt's; null before the first")
         o.field("description", payment.description)
         o.field("metadata", Metadata.decode(payment.metadata))
         o.field("created_at", payment.createdAt)
@@ -94,7 +97,8 @@ struct FailureResource: JSONOutput {
         o.field("advice", decline.reason.advice, doc: "What the merchant can do; not for customers")
         o.field("message", decline.message, doc: "A sentence for the customer")
         o.field(
-            "retry_at", retryAt, doc: "Before then the card's network wants no other attempt; null: it has not said")
+            "retry_at", retryAt,
+            doc: "Before then the card's network wants no other attempt, or nobody could be asked; null: not known")
     }
 
     static var sample: Self { Self(decline: .insufficientFunds, retryAt: .sample) }

@@ -24,7 +24,7 @@ struct ReviewRoutes: Sendable {
                 .post, "/v1/payments/{id}/review", scope: "reviews:write",
                 summary: "Decide about a payment that is held for review", body: ReviewPaymentInput.self,
                 answers: PaymentResource.self, statuses: [200, 202],
-                problems: ["404 not_found", "409 payment_state", "409 review_decided"]
+                problems: ["404 not_found", "409 payment_state", "409 review_changed", "409 review_decided"]
             ) { call, input in try await review(call, try call.id(), input) },
         ]
     }
@@ -55,11 +55,16 @@ package struct ReviewPaymentInput: JSONInput {
     }
 
     let decision: Decision
+    /// What they have looked at; `nil` where they do not say.
+    let attemptID: AttemptID?
     let note: String?
 
     package init(_ f: inout InputFields) {
         decision = f.enumeration(
             "decision", of: Decision.self, doc: "approve: the money is taken, as it would have been; decline: released")
+        attemptID = f.optionalID(
+            "attempt_id", as: AttemptID.self,
+            doc: "That was looked at: refused where the payment has made another since")
         note = f.optionalString("note", max: 500, doc: "For people")
     }
 }

@@ -252,7 +252,8 @@ package struct BookOutcomes: Sendable {
             """)
     }
 
-    /// Before when the networks of refused cards want no other attempt, where they have said.
+    /// Before when the networks of refused cards want no other attempt, where they have said, and what nobody was asked for is
+    /// not asked for again.
     private static func waits(
         _ payments: [PaymentRecord], _ outcomes: [AttemptID: Outcome], _ now: Instant
     ) -> [PaymentID: Instant] {
@@ -278,7 +279,7 @@ package struct BookOutcomes: Sendable {
 
 extension Outcome {
     /// The end that another provider may follow; `nil` for anything but a refusal.
-    fileprivate var ended: EndedAttempt? {
+    var ended: EndedAttempt? {
         guard mayCascade, let refusal else { return nil }
         return EndedAttempt(
             paymentID: attempt.paymentID, attemptID: attempt.request.idempotencyKey,
@@ -293,8 +294,10 @@ extension Outcome {
         return (attempt.request.idempotencyKey, brand)
     }
 
-    /// How long the card's network wants it to be left alone; `nil` where it has not said, or waiting does not help.
+    /// How long the card's network wants it to be left alone; `nil` where it has not said, or waiting does not help. Where
+    /// nobody was asked, as it was decided.
     fileprivate var advisedWait: Duration? {
+        if let rest { return rest }
         guard case .after? = reading?.retry, case .after(let wait)? = refusal?.advice?.retry else { return nil }
         return wait
     }

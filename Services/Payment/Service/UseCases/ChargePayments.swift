@@ -224,12 +224,13 @@ final class ChargePayments: Sendable {
         case .charge(let unsent):
             if let next: ApprovedAttempt = try await ask(unsent) { start([next]) }
             return
-        case .end(let unsent):
+        case .end(let unsent, let rest):
             let decline = ProviderDecline(code: "processing_error")
             return try await record(
                 Outcome(
                     attempt: unsent, answer: .declined(decline),
-                    reading: DeclineReading(Decline(code: decline.code)), since: unsent.steppedAt, mayCascade: false))
+                    reading: DeclineReading(Decline(code: decline.code)), since: unsent.steppedAt, mayCascade: false,
+                    rest: rest))
         case .readBack: break
         }
         let attempt: ApprovedAttempt = try sealed.opened(by: seal)

@@ -33,7 +33,8 @@ enum LateOutcomes {
         return captured
     }
 
-    /// Has what is held released by ``ReleaseLateHolds``.
+    /// Has what is held released by ``ReleaseLateHolds``. A hold of the same name that was seen to before is left alone: its
+    /// end was found then, and providers go on calling it authorized after somebody has captured it.
     private static func release(_ outcomes: [Outcome], in db: borrowing PostgresTransaction) throws -> Int {
         guard !outcomes.isEmpty else { return 0 }
         return try db.execute(
@@ -42,6 +43,7 @@ enum LateOutcomes {
             FROM unnest(\(outcomes.map(\.attempt.request.idempotencyKey.rawValue))::text[],
                 \(outcomes.map(\.reference))::text[]) AS o(id, reference), payments p
             WHERE a.id = o.id AND p.id = a.payment_id AND a.release_at IS NULL
+                AND (a.releases = 0 OR a.provider_reference IS DISTINCT FROM o.reference)
                 AND CASE WHEN p.attempt_id = a.id THEN p.status ELSE a.status END = ANY(\(ended)::text[])
             """)
     }

@@ -22,11 +22,13 @@ package struct Outcome: Sendable {
     let since: Instant?
     /// Whether another provider may be asked after a refusal.
     let mayCascade: Bool
+    /// How long what nobody was asked for is left alone before it is asked for again; `nil` where that was not decided here.
+    let rest: Duration?
 
     /// An answer to an attempt.
     package init(
         attempt: ApprovedAttempt, answer: ChargeAnswer, reading: DeclineReading? = nil, isCarried: Bool = true,
-        since: Instant? = nil, mayCascade: Bool = true
+        since: Instant? = nil, mayCascade: Bool = true, rest: Duration? = nil
     ) {
         self.attempt = attempt
         self.answer = answer
@@ -34,6 +36,7 @@ package struct Outcome: Sendable {
         self.isCarried = isCarried
         self.since = since
         self.mayCascade = mayCascade
+        self.rest = rest
     }
 
     /// An answer to an attempt, its refusals read by the provider that gave it.

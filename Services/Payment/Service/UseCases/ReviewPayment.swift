@@ -19,6 +19,8 @@ package struct ReviewPayment: Sendable {
         case notFound(PaymentID)
         /// Nobody has to look at it, or its money is no longer held.
         case notInReview(PaymentStatus)
+        /// What they looked at is another attempt than the payment's last one.
+        case changed
         case decided(ReviewStatus)
     }
 
@@ -58,6 +60,7 @@ package struct ReviewPayment: Sendable {
         in db: borrowing PostgresTransaction
     ) throws {
         guard let payment: PaymentRecord = try PaymentStore.lock(id, in: db) else { throw Failure.notFound(id) }
+        if let seen: AttemptID = input.attemptID, seen != payment.attemptID { throw Failure.changed }
         guard let review: ReviewStatus = payment.reviewStatus else { throw Failure.notInReview(payment.status) }
         guard review == .pending else { throw Failure.decided(review) }
         guard payment.status == .authorized else { throw Failure.notInReview(payment.status) }
@@ -85,6 +88,8 @@ extension ReviewPayment.Failure: ProblemConvertible {
         case .notFound(let id): .notFound("payment", id.rawValue)
         case .notInReview(let status):
             .conflict("payment_state", "The payment is \(status.rawValue) and waits for no review.")
+        case .changed:
+            .conflict("review_changed", "The payment has made another attempt since: look at that one first.")
         case .decided(let review): .conflict("review_decided", "The payment's review is \(review.rawValue) already.")
         }
     }

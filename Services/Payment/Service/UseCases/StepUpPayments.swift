@@ -11,8 +11,9 @@ import Postgres
 ///
 /// Like a cascade: the ended attempt and the next one's intent are stored in one transaction, before the provider is asked
 /// under the next attempt's id. Only the attempt that the payment is at can be followed, and a payment is stepped up once.
+/// Where the card's network allows no other attempt, the payment fails as the bank has declined.
 /// A card of a provider's form on a page is good for one charge: there the payment fails, and the card entered next is
-/// charged with its customer (``PayLink``).
+/// charged with its customer (``PayLink``). So it is with a network token out of a wallet.
 enum StepUpPayments {
     /// What is decided of a payment whose bank asked for its customer.
     static let softDecline = #"{"decision": "required", "reason": "soft_decline"}"#
@@ -27,9 +28,12 @@ enum StepUpPayments {
             outcome.stepUpRoute.map { (outcome, $0, AttemptID.new(at: now)) }
         }
         guard !refused.isEmpty else { return [:] }
+        let last: Set<AttemptID> = try RetryBudgets.last(of: refused.compactMap(\.outcome.ended), at: now, in: db)
+        let allowed = refused.filter { !last.contains($0.outcome.attempt.request.idempotencyKey) }
+        guard !allowed.isEmpty else { return [:] }
         let moved: [AttemptID: Instant] = try move(
-            refused.map { ($0.outcome.attempt, $0.next) }, in: db)
-        let followed = refused.filter { moved[$0.next] != nil }
+            allowed.map { ($0.outcome.attempt, $0.next) }, in: db)
+        let followed = allowed.filter { moved[$0.next] != nil }
         try store(followed.map { ($0.outcome, $0.next) }, at: now, in: db)
         var following: [AttemptID: FollowingAttempt] = [:]
         for (outcome, route, next) in followed {
@@ -104,9 +108,16 @@ enum StepUpPayments {
 extension Outcome {
     /// Where the charge goes once more with its customer's authentication; `nil` where that cannot be.
     fileprivate var stepUpRoute: Route? {
-        guard isSoftDecline, attempt.mayStepUp, !attempt.request.stepUp, attempt.request.initiation == .customer,
-            case .stored(let token, let customer) = attempt.request.source, attempt.sealed == nil
-        else { return nil }
-        return Route(provider: attempt.provider, token: token, providerCustomer: customer)
+        guard isSoftDecline, attempt.mayStepUp, !attempt.request.stepUp, attempt.request.initiation == .customer else {
+            return nil
+        }
+        switch attempt.request.source {
+        case .stored(let token, let customer) where attempt.sealed == nil:
+            return Route(provider: attempt.provider, token: token, providerCustomer: customer)
+        // What it is charged by stays with the attempt, sealed. A cryptogram has authenticated, and is good for one charge.
+        case .walletCard(let card) where !card.isAuthenticated:
+            return Route(provider: attempt.provider, token: "", providerCustomer: nil)
+        case .stored, .walletCard, .redirect: return nil
+        }
     }
 }

@@ -1,13 +1,15 @@
 import BillingCore
 import PaymentContract
 import PaymentDomain
+import PaymentRouting
 import Postgres
 
 /// Attempts of which no provider has heard, for certain: our own guard, a connection or a limit has stopped them. They
 /// are asked for again as if for the first time, however long that takes, and not read back. Where the customer is there,
-/// or has just brought the attempt about, that is so for two minutes only, owed or not: who has paid otherwise since, or has left, is not to be charged. What is not
-/// to be charged by its method any more ends at once: the method was taken off its customer, or an invoice is collected
-/// without them and another is their default now.
+/// or has just brought the attempt about, that is so for two minutes only, owed or not: who has paid otherwise since, or has
+/// left, is not to be charged. What is not to be charged by its method any more ends at once: the method was taken off its
+/// customer, or an invoice is collected without them and another is their default now. Nobody has judged what ends so: where it
+/// was for an invoice or a plan, and made without the customer, those are told to ask again soon.
 ///
 /// The mark says that nobody has sent anything of the attempt. Whoever is about to send it, or to ask what became of it,
 /// takes the payment first, which clears the mark before anything leaves: a crash in between leaves an attempt like any
@@ -19,8 +21,8 @@ enum UnsentAttempts {
         /// It is charged: it, or the one in its place, was never sent.
         case charge(ApprovedAttempt)
         /// It was never sent, and is not to be any more, or its customer has waited long enough: it ends without anybody being
-        /// asked. What collects it goes on with the default.
-        case end(ApprovedAttempt)
+        /// asked. What collects it goes on with the default, after `rest` where it collects by itself.
+        case end(ApprovedAttempt, rest: Duration?)
         /// It may have been sent: its outcome is read back.
         case readBack
         /// The payment has gone on with another attempt, or has ended with this one before it was sent, and nobody asks about
@@ -32,14 +34,12 @@ enum UnsentAttempts {
     /// after it was sent for the outcome to be read back; PayPal's live shortest, six hours.
     private static let keyAge: Duration = .seconds(3_600)
 
-    /// How old an attempt is that a customer waits for who is there, before it ends.
-    private static let customersPatience: Duration = .seconds(120)
+    /// How long what was not asked for is left alone before its invoice, or its plan, asks again.
+    private static let rest: Duration = .seconds(900)
 
-    /// Whether the payment `p` is not to be charged, or not by its method `m`: its invoice is withdrawn, the method was taken
-    /// off, or is not the default any more that the invoice is collected with. A method that is used once stays active.
-    private static let isUnwanted: SQL = """
-        (p.invoice_voided OR m.status = 'detached' OR (p.invoice_id IS NOT NULL AND p.off_session AND EXISTS (
-            SELECT 1 FROM payment_methods d WHERE d.customer_id = p.customer_id AND d.is_default AND d.id <> m.id)))
+    /// Whether the payment `p` was asked for by dunning or by a plan, which go on by themselves.
+    private static let isCollected: SQL = """
+        (p.off_session AND NOT p.invoice_voided AND (p.invoice_id IS NOT NULL OR p.instalment_id IS NOT NULL))
         """
 
     /// Marks an attempt.
@@ -84,30 +84,24 @@ enum UnsentAttempts {
             return mayBeSent == true ? .readBack : .movedOn
         }
         // A statement of its own: it sees what was set while the first one waited for the row.
-        let marked: (isUnwanted: Bool, isAttended: Bool)? = try db.first(
+        let marked: (isUnwanted: Bool, isAttended: Bool, isCollected: Bool)? = try db.first(
             """
-            SELECT \(Self.isUnwanted), NOT p.off_session OR p.customer_started
+            SELECT \(UnheardCharges.isUnwanted), \(UnheardCharges.isAttended), \(Self.isCollected)
             FROM payments p JOIN payment_attempts a ON a.id = p.attempt_id
             JOIN payment_methods m ON m.id = p.payment_method_id
             WHERE p.id = \(attempt.paymentID) AND a.unsent
             """
-        ) { row in (try row.next(), try row.next()) }
+        ) { row in (try row.next(), try row.next(), try row.next()) }
         guard let marked else { return .readBack }
-        if marked.isUnwanted || (marked.isAttended && hasWaited(attempt, until: now)) {
+        if marked.isUnwanted || (marked.isAttended && UnheardCharges.isTooLate(for: id, at: now)) {
             // Nothing leaves, so the mark stays: after a crash the same is found.
-            return .end(attempt.taken(at: taken))
+            return .end(attempt.taken(at: taken), rest: marked.isCollected ? Self.rest : nil)
         }
         try db.enqueue("UPDATE payment_attempts SET unsent = false WHERE id = \(id)")
         guard let madeAt: Instant = id.madeAt, now - madeAt < keyAge else {
             return try replace(attempt, at: now, in: db).map(Turn.charge) ?? .movedOn
         }
         return .charge(attempt.taken(at: taken))
-    }
-
-    /// Whether a customer who is there has waited long enough for an attempt.
-    private static func hasWaited(_ attempt: ApprovedAttempt, until now: Instant) -> Bool {
-        guard let madeAt: Instant = attempt.request.idempotencyKey.madeAt else { return true }
-        return now - madeAt >= customersPatience
     }
 
     /// Ends an attempt that was never sent, and stores the one that takes its place.
