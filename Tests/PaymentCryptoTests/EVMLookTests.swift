@@ -83,6 +83,14 @@ private struct EtherWorld: Sendable {
         }
     }
 
+    /// How many addresses are not looked at any more.
+    func closed() async throws -> Int {
+        try await pool.transaction { db in
+            try db.first("SELECT count(*) FROM crypto_charges WHERE closed_at IS NOT NULL") { row in try row.next() }
+                ?? 0
+        }
+    }
+
     /// Somebody has found the transaction that brought what is unexplained.
     func count(_ request: ChargeRequest) async throws {
         let (accepted, attempt, now): (AcceptedAssets, AttemptID, Instant) = (
@@ -133,6 +141,26 @@ private func withEther(balanceLimit: Int = 200, _ body: (EtherWorld) async throw
             try await world.look()
             let charge: CryptoCharge = try await world.charge(paid)
             #expect(charge.answer == .captured && charge.standing.late == .zero && charge.unexplained == .zero)
+        }
+    }
+
+    @Test("an address is looked at for the last time with its balance, though there is no room for all of them at once")
+    func lastLook() async throws {
+        try await withEther(balanceLimit: 1) { world in
+            for _ in 0..<2 {
+                _ = try await world.opened()
+                world.clock.advance(by: .seconds(1))
+            }
+            world.clock.advance(by: .seconds(86_400))
+            world.node.mine()
+            for _ in 0..<2 { try await world.look() }
+            #expect(try await world.expired() == 2)
+            world.clock.advance(by: .seconds(366 * 86_400))
+            world.node.mine()
+            for closed in 1...2 {
+                try await world.look()
+                #expect(try await world.closed() == closed)
+            }
         }
     }
 

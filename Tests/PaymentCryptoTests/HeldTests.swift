@@ -259,6 +259,29 @@ private func code(_ work: () async throws -> Void) async throws -> String? {
         }
     }
 
+    @Test("of late money that leaves the chain the decision goes; what the payer has said where to is somebody else's")
+    func lateAndGone() async throws {
+        try await withCrypto(late: .hold) { world in
+            let (request, address) = try await world.captured()
+            world.chain.pay(address, 5_000)
+            world.chain.mine(2)
+            try await world.look()
+            let surplus: InstructionRecord = try #require(try await world.instructions(request).first)
+            let directed: InstructionRecord = try await world.direct(surplus.id)
+            world.clock.advance(by: .seconds(86_400))
+            try await world.look()
+            world.chain.pay(address, 3_000)
+            world.chain.mine(2)
+            try await world.look()
+            try await world.sendBack(request)
+            #expect(try await world.goingBack(request) == ["overpaid \(directed.amount) open", "held 2500 open"])
+            world.chain.reorganise(depth: 2, dropping: true)
+            world.chain.mine(2)
+            try await world.look()
+            #expect(try await world.goingBack(request) == ["overpaid \(directed.amount) open", "held 2500 withdrawn"])
+        }
+    }
+
     @Test("money that leaves the chain is not sent back: its instruction is withdrawn, and the books follow")
     func reorganised() async throws {
         try await withCrypto(late: .hold) { world in

@@ -6,6 +6,7 @@ import PaymentDomain
 import PaymentRecords
 import PaymentService
 import Postgres
+import TestKit
 import Testing
 
 @Suite("What networks allow while the customer is there") struct AttendedBudgetTests {
@@ -67,6 +68,34 @@ import Testing
             // Who was asked with the customer, and asks again, has declined.
             #expect(payment.declineCode == (follows ? "do_not_honor" : "authentication_required"))
             #expect(world.provider.charges == refused + payment.attempts)
+            #expect(try await world.violations().isEmpty)
+        }
+    }
+
+    @Test(
+        "a bank's wish for the customer that is heard late is not followed: they have left, or taken the card off",
+        arguments: ["in time", "left", "taken off"])
+    func heardLate(_ what: String) async throws {
+        try await withPayments { world in
+            let payment: PaymentRecord = try await world.created(try await world.payer(Self.visa))
+            world.provider.turn(.away)
+            await world.decide(payment)
+            try await eventually(within: .seconds(10), "its outcome is not known") { world.provider.readInVain > 0 }
+            // Ids of a process never go back in time, and this one's have seen other tests.
+            let madeAt: Instant = max(PaymentWorld.start, try #require(payment.attemptID.madeAt))
+            world.clock.set(madeAt.adding(.seconds(what == "left" ? 180 : 60)))
+            if what == "taken off" {
+                let method: PaymentMethodID = try #require(payment.paymentMethodID)
+                _ = try await world.database.transaction { db in
+                    try world.work.remove.detach(method, at: PaymentWorld.start, in: db)
+                }
+            }
+            world.provider.refuse(with: ProviderDecline(code: "authentication_required"))
+            world.provider.turn(.well)
+            try await world.work.sweep.pass()
+            let ended: PaymentRecord = try await world.settled(payment.id)
+            #expect(ended.status == .failed && ended.attempts == (what == "in time" ? 2 : 1))
+            #expect(what == "in time" || ended.decline == .authenticationRequired, "who comes back is authenticated")
             #expect(try await world.violations().isEmpty)
         }
     }

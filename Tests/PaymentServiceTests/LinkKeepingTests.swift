@@ -191,7 +191,15 @@ import Testing
                 "SELECT payment_method_id || ' ' || attempts || ' ' || status FROM payments WHERE off_session")
             #expect(tried == ["\(named) 1 failed"])
             #expect(try await world.read(plan)["payment_method_id"]?.stringValue == named)
-            try await payments.attach(InstalmentWorld.good, to: customer)
+            if isUnderWay {
+                try await payments.attach(InstalmentWorld.good, to: customer)
+            } else {
+                // The same one, by a word of its own.
+                let method: PaymentMethodRecord = try await payments.database.transaction { db in
+                    try MakeMethodDefault()(PaymentMethodID(unchecked: card), at: payments.clock.now, in: db)
+                }
+                #expect(method.isDefault)
+            }
             try await world.rest()
             #expect(try await world.parts(plan) == ["paid", "paid", "scheduled", "scheduled"])
             #expect(try await world.violations().isEmpty)

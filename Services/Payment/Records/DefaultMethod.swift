@@ -23,6 +23,15 @@ extension PaymentMethodStore {
             """) == 1
     }
 
+    /// Whether a method is the default for later charges only.
+    package static func isDefaultForLater(
+        _ id: PaymentMethodID, in db: borrowing PostgresTransaction
+    ) throws -> Bool {
+        try db.first("SELECT is_default AND default_for_later FROM payment_methods WHERE id = \(id)") { row in
+            try row.next()
+        } ?? false
+    }
+
     /// Takes back that methods of the customer which are still to be kept become the default: another is it by a later word.
     /// The customer's row is locked; it travels with the statement that follows.
     /// - Parameter end: When that word was given, so that wishes of methods that came after it stand; now when left out.

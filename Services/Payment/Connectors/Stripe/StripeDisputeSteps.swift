@@ -12,7 +12,7 @@ extension StripeAdapter: ProviderDisputes {
     ]
     /// How many events, or disputes, a page has, where they are not too long.
     static let disputePage = 100
-    /// How many pages of events are read at once after a look that found none.
+    /// How many pages of events, were they whole, are read at once after a look that found none.
     static let eventPages = 100
     /// How long an event is there for sure: Stripe keeps events for 30 days, and clocks may disagree.
     static let eventsKeptFor: Duration = .seconds(29 * 86_400)
@@ -107,7 +107,7 @@ extension StripeAdapter: ProviderDisputes {
         var newest: String?
         var oldest: String?
         var limit: Int = Self.disputePage
-        for _ in 0..<Self.eventPages {
+        while references.count < Self.disputePage * Self.eventPages {
             var form: StripeForm = Self.eventForm
             form.add("starting_after", oldest)
             let read: (fields: StripeFields?, limit: Int) = try await client.list("/v1/events", form, most: limit)

@@ -110,8 +110,8 @@ package enum HeldStore {
     }
 
     /// Withdraws what waits to go back of held money when what is there does not cover it any more: money has left the chain.
-    /// What has become refundable since it was decided on covers it as well. The charge's row is locked and its standing
-    /// stored.
+    /// What has become refundable since it was decided on covers it as well, but for what somebody may be sending to an address
+    /// that the payer gave. The charge's row is locked and its standing stored.
     package static func withdrawUncovered(_ attempt: AttemptID, in db: borrowing PostgresTransaction) throws {
         try db.enqueue(
             """
@@ -121,7 +121,8 @@ package enum HeldStore {
                 AND c.held + c.refundable < c.accepted + (
                     SELECT sum(o.amount + o.fee) FROM crypto_refund_instructions o
                     WHERE o.attempt_id = c.attempt_id AND o.reason <> 'merchant'
-                        AND (o.status IN ('sent', 'confirmed') OR o.status = 'open' AND o.reason = 'held'))
+                        AND (o.status IN ('sent', 'confirmed')
+                            OR o.status = 'open' AND (o.reason = 'held' OR o.address IS NOT NULL)))
             """)
     }
 }

@@ -101,10 +101,11 @@ package struct EVMScanner: ChainScanner {
             guard case .ether = assets[one.provider]?.kind, one.balanceBlock != tip.hash else { return false }
             return one.isOpen || one.isDue(at: tip, of: Self.rotation)
         }
-        // What may be declined goes first, then what was not told for longest.
+        // What may be declined goes first, then what was not asked for longest, whatever the node answered.
         let sorted: [WatchedAddress] = due.sorted { left, right in
             guard left.isOver == right.isOver else { return left.isOver }
-            return (left.balanceAt ?? left.since, left.attemptID) < (right.balanceAt ?? right.since, right.attemptID)
+            return (left.balanceAskedAt ?? left.since, left.attemptID)
+                < (right.balanceAskedAt ?? right.since, right.attemptID)
         }
         let (open, quiet): ([WatchedAddress], [WatchedAddress]) = (
             sorted.filter(\.isOpen), sorted.filter { !$0.isOpen }

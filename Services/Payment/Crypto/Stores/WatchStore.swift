@@ -25,13 +25,13 @@ package struct WatchedAddress: Sendable, Hashable {
     package let isOver: Bool
     /// The hash of the block after which its balance was last asked for.
     package let balanceBlock: String?
-    /// When the last look began that was told its balance.
-    package let balanceAt: Instant?
+    /// When the last look began that asked for its balance.
+    package let balanceAskedAt: Instant?
 
     package init(
         attemptID: AttemptID, provider: String, address: String, isOpen: Bool, since: Instant,
         waiting: [String] = [], finalBlocks: [String] = [], isMoving: Bool = false,
-        isUnsettled: Bool = false, isOver: Bool = false, balanceBlock: String? = nil, balanceAt: Instant? = nil
+        isUnsettled: Bool = false, isOver: Bool = false, balanceBlock: String? = nil, balanceAskedAt: Instant? = nil
     ) {
         self.attemptID = attemptID
         self.provider = provider
@@ -44,7 +44,7 @@ package struct WatchedAddress: Sendable, Hashable {
         self.isUnsettled = isUnsettled
         self.isOver = isOver
         self.balanceBlock = balanceBlock
-        self.balanceAt = balanceAt
+        self.balanceAskedAt = balanceAskedAt
     }
 }
 
@@ -73,7 +73,7 @@ package enum WatchStore {
                         WHERE o.attempt_id = t.attempt_id AND o.transaction_id = t.transaction_id
                             AND (o.is_final OR b.hash = o.block_hash))),
                 EXISTS (SELECT FROM crypto_transfers t WHERE t.attempt_id = c.attempt_id AND NOT t.is_final),
-                c.expires_at <= \(now), c.balance_block, c.balance_at
+                c.expires_at <= \(now), c.balance_block, c.balance_asked_at
             FROM crypto_charges c
             WHERE c.chain = \(chain) AND c.closed_at IS NULL
             """
@@ -82,7 +82,7 @@ package enum WatchStore {
                 attemptID: try row.next(), provider: try row.next(), address: try row.next(), isOpen: try row.next(),
                 since: try row.next(), waiting: try row.next(), finalBlocks: try row.next(),
                 isMoving: try row.next(), isUnsettled: try row.next(), isOver: try row.next(),
-                balanceBlock: try row.next(), balanceAt: try row.next())
+                balanceBlock: try row.next(), balanceAskedAt: try row.next())
         }
     }
 
@@ -218,7 +218,7 @@ package enum WatchStore {
             """)
     }
 
-    /// Stores of charges, whose rows are locked, after which block their balances were asked for.
+    /// Stores of charges, whose rows are locked, when and after which block their balances were asked for.
     /// - Parameters:
     ///   - told: Those of them whose balances the node told.
     ///   - began: When the look began.
@@ -229,7 +229,7 @@ package enum WatchStore {
         guard !asked.isEmpty else { return }
         try db.enqueue(
             """
-            UPDATE crypto_charges SET balance_block = \(block.hash),
+            UPDATE crypto_charges SET balance_block = \(block.hash), balance_asked_at = \(began),
                 balance_at = CASE WHEN attempt_id = ANY(\(told.map(\.rawValue))::text[])
                     THEN \(began)::timestamptz ELSE balance_at END
             WHERE attempt_id = ANY(\(asked.map(\.rawValue))::text[])

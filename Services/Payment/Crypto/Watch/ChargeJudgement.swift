@@ -242,7 +242,7 @@ extension ChainWatcher {
             standing, answer, of: charge, taken: try taken(charge, standing, in: db))
         let isOver: Bool =
             answer != nil && findings.began >= charge.watchUntil && extent != .unread && standing.pending.isZero
-            && unexplained.isZero
+            && unexplained.isZero && findings.seen[charge.attemptID]?.question != .postponed
             && watch.isSettled(on: trail)
         if stored != charge.standing || isOver {
             try CryptoChargeStore.save(stored, of: charge.attemptID, closedAt: isOver ? now : nil, in: db)

@@ -54,7 +54,16 @@ struct AnswerWhenSettled: Sendable {
         let begun: PaymentRecord? = try await pool.transaction(readOnly: true) { db in try PaymentStore.find(id, in: db)
         }
         guard let begun, !begun.status.isSettled else { return try await answer(id, claim, status: status) }
-        return try await wait(call, id, from: begun.attempts, claim, status: status)
+        let reply: Reply<PaymentResource> = try await wait(call, id, from: begun.attempts, claim, status: status)
+        // Whoever settled it may have looked for callers before this one was announced.
+        if let claim { try await store(reply, under: claim) }
+        return reply
+    }
+
+    /// Stores an answer for repeats, where nobody has.
+    private func store(_ reply: Reply<PaymentResource>, under claim: IdempotencyClaim) async throws {
+        let stored: StoredReply = reply.stored
+        try await pool.transactionRetrying { db in try IdempotencyStore.complete([(claim, stored)], in: db) }
     }
 
     /// Waits to be told how it ends.

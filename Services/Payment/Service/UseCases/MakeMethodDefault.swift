@@ -11,8 +11,8 @@ package struct MakeMethodDefault: Sendable {
     /// Needs nothing.
     package init() {}
 
-    /// Runs in the caller's transaction. A method that is the default already stays so and is not told of again. Methods that
-    /// their providers are still to keep do not take its place any more.
+    /// Runs in the caller's transaction. A method that is the default already stays so and is not told of again, but for one
+    /// that became it by an agreement to later charges: now it is for what is unpaid, too. Methods that their providers are still to keep do not take its place any more.
     /// - Throws: ``Problem``: 404 for a method that is not there, 409 for one that is not active or is used once only.
     package func callAsFunction(
         _ id: PaymentMethodID, at now: Instant, in db: borrowing PostgresTransaction
@@ -22,7 +22,7 @@ package struct MakeMethodDefault: Sendable {
             let current: PaymentMethodRecord = try PaymentMethodStore.find(id, in: db)
         else { throw Problem.notFound("payment method", id.rawValue) }
         try PaymentMethodStore.forgetWishes(of: current.customerID, in: db)
-        if current.isDefault { return current }
+        if try current.isDefault && !PaymentMethodStore.isDefaultForLater(id, in: db) { return current }
         guard try PaymentMethodStore.makeDefault(id, of: current.customerID, at: now, in: db),
             let method: PaymentMethodRecord = try PaymentMethodStore.find(id, in: db)
         else {

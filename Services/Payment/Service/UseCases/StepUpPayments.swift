@@ -11,7 +11,8 @@ import Postgres
 ///
 /// Like a cascade: the ended attempt and the next one's intent are stored in one transaction, before the provider is asked
 /// under the next attempt's id. Only the attempt that the payment is at can be followed, and a payment is stepped up once.
-/// Where the card's network allows no other attempt, the payment fails as the bank has declined.
+/// Where the card's network allows no other attempt, the customer has been kept waiting for too long, or the method was taken
+/// off (``UnheardCharges``), the payment fails as the bank has declined.
 /// A card of a provider's form on a page is good for one charge: there the payment fails, and the card entered next is
 /// charged with its customer (``PayLink``). So it is with a network token out of a wallet.
 enum StepUpPayments {
@@ -25,7 +26,8 @@ enum StepUpPayments {
     ) throws -> [AttemptID: FollowingAttempt] {
         try distrust(outcomes, in: db)
         let refused: [(outcome: Outcome, route: Route, next: AttemptID)] = outcomes.compactMap { outcome in
-            outcome.stepUpRoute.map { (outcome, $0, AttemptID.new(at: now)) }
+            guard !UnheardCharges.isTooLate(for: outcome.attempt.request.idempotencyKey, at: now) else { return nil }
+            return outcome.stepUpRoute.map { (outcome, $0, AttemptID.new(at: now)) }
         }
         guard !refused.isEmpty else { return [:] }
         let last: Set<AttemptID> = try RetryBudgets.last(of: refused.compactMap(\.outcome.ended), at: now, in: db)
@@ -54,7 +56,7 @@ enum StepUpPayments {
             asked.map { ($0.attempt.paymentID, $0.attempt.request.idempotencyKey) }, in: db)
     }
 
-    /// Moves payments to their next attempts: with the customer there, and not stepped up before.
+    /// Moves payments to their next attempts: with the customer there, not stepped up before, and still wanted.
     /// - Returns: When they took the step, by the next attempt.
     private static func move(
         _ steps: [(attempt: ApprovedAttempt, next: AttemptID)], in db: borrowing PostgresTransaction
@@ -66,8 +68,8 @@ enum StepUpPayments {
                 authentication = coalesce(p.authentication, '{}') - 'liability' || \(softDecline)::jsonb
             FROM unnest(\(steps.map(\.attempt.paymentID.rawValue))::text[],
                 \(steps.map(\.attempt.request.idempotencyKey.rawValue))::text[], \(steps.map(\.next.rawValue))::text[])
-                AS n(id, attempt_id, next)
-            WHERE p.id = n.id AND p.attempt_id = n.attempt_id AND p.status = \(PaymentStatus.processing.rawValue)
+                AS n(id, attempt_id, next), payment_methods m
+            WHERE p.id = n.id AND m.id = p.payment_method_id AND NOT \(UnheardCharges.isUnwanted) AND p.attempt_id = n.attempt_id AND p.status = \(PaymentStatus.processing.rawValue)
                 AND NOT p.off_session AND NOT p.authenticated AND p.step_up_state IS NULL
                 AND NOT \(PaymentMethodStore.isOfForm)
             RETURNING p.attempt_id, p.stepped_at
