@@ -1,18 +1,14 @@
 import CKafka
 import Logging
 
-/// How new topics are made.
-struct TopicSpecification {
-    var partitions: Int
-    var replicas: Int
-    var stampsOnAppend = true
-}
-
 /// One short-lived connection for questions; used and closed on the thread that opened it.
-final class AdminSession: KafkaHandleOwner {
+final class AdminSession: KafkaHandleOwner, TopicCluster {
     private var handle: OpaquePointer?
+    /// How many addresses the brokers are reached at.
+    private let addresses: Int
 
     init(_ configuration: KafkaConfiguration, group: String?, logger: Logger) throws(KafkaError) {
+        addresses = configuration.brokers.split(separator: ",").count
         super.init(logger: logger)
         let builder = try KafkaHandleBuilder.start(configuration, owner: self)
         try builder.set(configuration.extra)
@@ -29,8 +25,6 @@ final class AdminSession: KafkaHandleOwner {
         handle = nil
     }
 
-    /// Asks for topics to be made.
-    /// - Returns: Those that could not be, with the reason.
     func create(
         _ names: [String], _ specification: TopicSpecification, _ timeout: Duration
     ) throws(KafkaError) -> [String: KafkaError] {
@@ -83,6 +77,33 @@ final class AdminSession: KafkaHandleOwner {
             failures[name] = KafkaError(code, detail: name)
         }
         return failures
+    }
+
+    /// As many as have registered; in a young cluster that may be the first of those whose addresses are known.
+    func brokers(_ timeout: Duration) throws(KafkaError) -> Int {
+        try max(addresses, metadata(ofAllTopics: false, timeout) { Int($0.broker_cnt) })
+    }
+
+    func topics(_ timeout: Duration) throws(KafkaError) -> Set<String> {
+        try metadata(ofAllTopics: true, timeout) { metadata in
+            var names: Set<String> = []
+            for index in 0..<Int(metadata.topic_cnt) {
+                let topic = metadata.topics[index]
+                guard topic.partition_cnt > 0, let name = topic.topic else { continue }
+                names.insert(String(cString: name))
+            }
+            return names
+        }
+    }
+
+    private func metadata<R>(
+        ofAllTopics isAll: Bool, _ timeout: Duration, _ read: (rd_kafka_metadata) -> R
+    ) throws(KafkaError) -> R {
+        var metadata: UnsafePointer<rd_kafka_metadata>?
+        let error = rd_kafka_metadata(handle, isAll ? 1 : 0, nil, &metadata, timeout.wholeMilliseconds)
+        guard error == RD_KAFKA_RESP_ERR_NO_ERROR, let metadata else { throw KafkaError(error, detail: "metadata") }
+        defer { rd_kafka_metadata_destroy(metadata) }
+        return read(metadata.pointee)
     }
 
     func answers(_ timeout: Duration) -> Bool {

@@ -31,7 +31,9 @@ public struct KafkaAdmin: Sendable {
         self.logger = logger
     }
 
-    /// Makes the topics that do not exist yet; records are to be stamped on append. Existing topics stay as they are.
+    /// Makes the topics that do not exist yet; records are to be stamped on append. Existing topics stay as they are, also
+    /// those that this login might not have made. A broker that is alone and has no default for copies is asked for one;
+    /// where there are others, one copy would stay one.
     /// - Parameters:
     ///   - names: Topics.
     ///   - partitions: Partitions of a new topic.
@@ -44,17 +46,7 @@ public struct KafkaAdmin: Sendable {
         guard !names.isEmpty else { return }
         let session = try AdminSession(configuration, group: nil, logger: logger)
         defer { session.close() }
-        var specification = TopicSpecification(partitions: partitions, replicas: replicas)
-        var missing = try session.create(names, specification, timeout)
-        if missing.contains(where: { $0.value.code == "INVALID_REPLICATION_FACTOR" }) {
-            specification.replicas = 1
-            missing = try session.create(missing.keys.sorted(), specification, timeout)
-        }
-        if missing.contains(where: { $0.value.code == "INVALID_CONFIG" }) {
-            specification.stampsOnAppend = false
-            missing = try session.create(missing.keys.sorted(), specification, timeout)
-        }
-        if let (_, error) = missing.min(by: { $0.key < $1.key }) { throw error }
+        try session.ensure(names, TopicSpecification(partitions: partitions, replicas: replicas), timeout)
     }
 
     /// Whether a broker answers in time.

@@ -144,25 +144,33 @@ public enum ParkingLot {
             body: try row.next())
     }
 
-    /// Hands a message back to its consumer, behind whatever waits for its key.
+    /// Hands a message back to its consumer, behind whatever waits for its key. The claim of one that was refused is taken
+    /// back. A message of an unknown type was parked without one: where its event is claimed all the same, another delivery
+    /// has been handled, and nothing happens a second time.
     /// - Returns: Whether it was parked and is a readable event; a malformed one can only be discarded.
     public static func requeue(_ id: Int64, in db: borrowing PostgresTransaction) throws -> Bool {
         guard let entry: Entry = try show(id, in: db), !entry.body.contains(0),
             String(validating: entry.body, as: UTF8.self) != nil
         else { return false }
-        let moved: Int = try db.execute(
+        let moved: Int? = try db.first(
             """
             WITH taken AS (
                 UPDATE parked_events SET status = 'requeued', resolved_at = now()
                 WHERE id = \(id) AND status = 'parked' AND event_id IS NOT NULL AND key IS NOT NULL
                       AND type IS NOT NULL AND time IS NOT NULL
-                RETURNING consumer, event_id, type, source, topic, key, time, traceparent, body),
+                RETURNING fingerprint, consumer, event_id, type, source, topic, key, time, traceparent, body),
             unclaimed AS (
-                DELETE FROM inbox i USING taken t WHERE i.event_id = t.event_id AND i.consumer = t.consumer)
-            INSERT INTO event_retries (consumer, event_id, type, source, topic, key, time, traceparent, body, reason)
-            SELECT consumer, event_id, type, source, topic, key, time, traceparent, convert_from(body, 'UTF8'), 'requeued'
-            FROM taken ON CONFLICT (consumer, event_id) DO NOTHING
-            """)
+                DELETE FROM inbox i USING taken t
+                WHERE t.fingerprint = t.event_id AND i.event_id = t.event_id AND i.consumer = t.consumer),
+            queued AS (
+                INSERT INTO event_retries
+                    (consumer, event_id, type, source, topic, key, time, traceparent, body, reason)
+                SELECT consumer, event_id, type, source, topic, key, time, traceparent, convert_from(body, 'UTF8'),
+                       'requeued'
+                FROM taken ON CONFLICT (consumer, event_id) DO NOTHING)
+            SELECT count(*) FROM taken
+            """
+        ) { row in try row.next() }
         return moved == 1
     }
 

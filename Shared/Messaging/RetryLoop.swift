@@ -71,7 +71,7 @@ package struct RetryLoop: Sendable {
         }
     }
 
-    /// Parks what was refused, postpones what failed otherwise.
+    /// Parks what was refused and is not handled, postpones what failed otherwise.
     private func putOff(_ id: Int64, after error: any Error) async throws -> Bool {
         let dispatcher: EventDispatcher = dispatcher
         let now: Instant = dispatcher.clock.now
@@ -82,8 +82,10 @@ package struct RetryLoop: Sendable {
                 try RetryStore.postpone(id, attempts: row.attempts + 1, reason: "\(error)", in: db)
                 return false
             }
-            _ = try Inbox.claimOne(row.event, for: name, in: db)
-            try ParkingLot.park([ParkedMessage(row.event, reason: reason)], for: name, at: now, in: db)
+            // One that is claimed was handled as another delivery: parked, it would be requeued and handled again.
+            if try Inbox.claimOne(row.event, for: name, in: db) {
+                try ParkingLot.park([ParkedMessage(row.event, reason: reason)], for: name, at: now, in: db)
+            }
             try RetryStore.remove(id, in: db)
             return true
         }

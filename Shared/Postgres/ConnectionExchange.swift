@@ -21,7 +21,8 @@ extension Connection {
         case sync
     }
 
-    /// Sends every statement with one Sync and reads every answer: one round trip.
+    /// Sends every statement with one Sync and reads every answer: one round trip. The caller has checked what is not the
+    /// library's own (``ParameterBuffer/check(_:)``).
     /// - Parameters:
     ///   - skipping: How many leading statements are our own and are not reported.
     ///   - look: Goes out with them, under a Sync of its own. Where they succeed, ``finishLook()`` is to read its answer.
@@ -30,7 +31,6 @@ extension Connection {
         _ statements: [SQL], skipping: Int = 0, then look: CommitLook? = nil
     ) throws(PostgresError) -> Answer {
         if pendingLook != nil { finishLook() }
-        for sql in statements { try ParameterBuffer.check(sql) }
         guard let handle else { throw .lost("the session is closed") }
         var steps: [Step] = []
         steps.reserveCapacity(statements.count + 2)

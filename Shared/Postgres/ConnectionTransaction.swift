@@ -88,6 +88,7 @@ extension Connection {
             throw .misuse("the transaction was ended by one of its own statements")
         }
         work.isCommitting = true
+        work.isCancelled = false
         let look: CommitLook? = work.followUp?.ask()
         do {
             _ = try run([Control.commit], then: look)
@@ -138,6 +139,8 @@ extension Connection {
     func run(_ statements: [SQL], then look: CommitLook? = nil) throws(PostgresError) -> Answer {
         guard work.phase != .none else { throw .misuse("there is no transaction") }
         try checkDeadline()
+        // Before anything counts as sent: what was deferred stays so, and BEGIN with it.
+        for sql in statements { try ParameterBuffer.check(sql) }
         var trip: [SQL] = []
         trip.reserveCapacity(work.deferred.count + statements.count + 1)
         let begins: Bool = work.phase == .pending

@@ -23,7 +23,7 @@ public final class GroupCommit<Item: Sendable, Output: Sendable>: Sendable {
     ///   - queueLimit: Items that may wait before more are refused.
     ///   - body: Does the work of all items in one transaction and returns one result per item, in order. An item that
     ///     fails must leave nothing behind (a savepoint helps). When `body` throws, every item is run again alone; one that was
-    ///     alone only where it lost against another transaction, and once.
+    ///     alone only where it lost against another transaction, and once. Once the server is lost none of them starts.
     public init(
         _ pool: PostgresPool, maxBatch: Int, lanes: Int = 1, interval: Duration = .zero, burst: Int = 1,
         gather: Duration = .zero, queueLimit: Int = 4096,

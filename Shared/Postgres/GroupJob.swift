@@ -51,7 +51,7 @@ final class GroupJob<Item: Sendable, Output: Sendable>: PoolJob, @unchecked Send
     }
 
     /// Decides what becomes of the items of a failed batch: each is run once alone, also one that was alone already and lost
-    /// a race.
+    /// a race. Nothing starts after its deadline, or after the server was lost: the others would wait for it one by one.
     private func settle(_ error: any Error, on connection: Connection) -> JobCounts {
         let isOver: Bool = batch.count == 1 && !Self.lostRace(error)
         if isOver || Self.concernsAll(error) {
@@ -60,7 +60,16 @@ final class GroupJob<Item: Sendable, Output: Sendable>: PoolJob, @unchecked Send
         }
         if batch.count > 1 { lanes.countSplit() }
         var counts = JobCounts(rollbacks: 1)
+        var isLost: Bool = false
         for entry in batch {
+            if isLost {
+                outcomes.append(.failure(PostgresError.lost("the server was lost before the item's turn")))
+                continue
+            }
+            if let deadline = entry.deadline, deadline <= .now {
+                outcomes.append(.failure(PostgresError.deadline))
+                continue
+            }
             do {
                 try connection.ensureOpen()
                 outcomes.append(contentsOf: try runTogether([entry], on: connection))
@@ -68,6 +77,7 @@ final class GroupJob<Item: Sendable, Output: Sendable>: PoolJob, @unchecked Send
             } catch {
                 outcomes.append(.failure(error))
                 counts.rollbacks += 1
+                isLost = Self.concernsAll(error)
             }
         }
         return counts

@@ -127,6 +127,7 @@ package final class PostgresSession {
 
     private func send(_ statements: [SQL]) throws(PostgresError) -> Answer {
         if isInTransaction { return try connection.run(statements) }
+        for sql in statements { try ParameterBuffer.check(sql) }
         return try connection.exchange(statements)
     }
 }

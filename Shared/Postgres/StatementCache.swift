@@ -74,7 +74,11 @@ struct StatementCache {
             discarded = []
             isVoid = false
         }
-        if isVoid { return [SQL(stringLiteral: "DEALLOCATE ALL").unprepared] }
+        if isVoid {
+            // With what was prepared since everything was dropped.
+            entries.removeAll()
+            return [SQL(stringLiteral: "DEALLOCATE ALL").unprepared]
+        }
         return discarded.map { SQL(stringLiteral: "DEALLOCATE \($0)").unprepared }
     }
 }

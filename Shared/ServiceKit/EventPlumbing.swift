@@ -12,6 +12,8 @@ final class EventPlumbing<Assembly: ServiceAssembly>: Sendable {
     private let parts: ServiceParts
     private let clock: OffsetClock
     private let running = Mutex<[RunningConsumer]>([])
+    /// Why topics could not be made the last time.
+    private let topicFault = Mutex<String?>(nil)
     private let clockRead = Atomic<Bool>(false)
     private let begun = ReachedOnce()
 
@@ -28,7 +30,10 @@ final class EventPlumbing<Assembly: ServiceAssembly>: Sendable {
     var missing: String? {
         begun.missing {
             let running: [RunningConsumer] = running.withLock { $0 }
-            if running.count < consumers.count { return "the broker is not reachable" }
+            if running.count < consumers.count {
+                let fault: String? = topicFault.withLock { $0 }
+                return fault.map { "topics cannot be made: \($0)" } ?? "the broker is not reachable"
+            }
             return running.allSatisfy(\.isAssigned) ? nil : "no partitions are assigned yet"
         }
     }
@@ -81,6 +86,7 @@ final class EventPlumbing<Assembly: ServiceAssembly>: Sendable {
                 try await admin.ensureTopics(names, partitions: parts.configuration.kafkaPartitions)
                 return
             } catch {
+                topicFault.withLock { $0 = "\(error)" }
                 parts.logger.warning("topics wait for the broker", metadata: ["error": "\(error)"])
                 try? await Task.sleep(for: .milliseconds(500))
             }

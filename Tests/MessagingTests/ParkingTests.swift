@@ -170,6 +170,44 @@ import Testing
         }
     }
 
+    /// Parks deliveries of an event whose type is not known yet; a further one is handled by somebody who knows it.
+    private func handledMeanwhile(_ world: MessagingWorld, places: Int) async throws {
+        let known: KafkaMessage = Message.created("once")
+        let headers: [String: String] = known.headers.merging(["ce_type": "customer.exploded.v9"]) { $1 }
+        for _ in 0..<places { await world.handle(Message.raw(headers, known.value)) }
+        await world.handle(known)
+        #expect(try await world.parked().count == places)
+    }
+
+    @Test("an unknown type that was handled as another delivery is requeued without a second effect", arguments: 1...2)
+    func handledElsewhere(places: Int) async throws {
+        try await withMessaging { world in
+            try await handledMeanwhile(world, places: places)
+            // What an upgrade does to the catalogue.
+            try await world.execute("UPDATE parked_events SET type = 'customer.created.v1'")
+            for entry in try await world.parked() {
+                #expect(try await world.database.transaction { db in try ParkingLot.requeue(entry.id, in: db) })
+            }
+            try await world.retryNow()
+            #expect(try await world.effects() == ["once"])
+            #expect(try await world.parked().isEmpty)
+            #expect(try await world.waiting().isEmpty)
+        }
+    }
+
+    @Test("one that was handled and is requeued while its type is still unknown here is not parked as one that is not")
+    func handledElsewhereTooEarly() async throws {
+        try await withMessaging { world in
+            try await handledMeanwhile(world, places: 1)
+            let id: Int64 = try await world.parked()[0].id
+            #expect(try await world.database.transaction { db in try ParkingLot.requeue(id, in: db) })
+            try await world.retryNow()
+            #expect(try await world.effects() == ["once"])
+            #expect(try await world.parked().isEmpty)
+            #expect(try await world.waiting().isEmpty)
+        }
+    }
+
     @Test("what cannot be read can only be discarded, and what is discarded stays so") func discard() async throws {
         try await withMessaging { world in
             world.recorder.refuse("bad", "never")

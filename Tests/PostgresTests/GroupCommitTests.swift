@@ -270,6 +270,37 @@ import Threads
         }
     }
 
+    @Test("a batch that is taken apart starts nothing whose deadline has passed meanwhile") func lateInParts()
+        async throws
+    {
+        try await withTable { pool in
+            let gate = Gate()
+            let started = Ledger<Int>()
+            let group = GroupCommit<Int, Int>(pool, maxBatch: 10) { _, items in
+                if items.count > 1 { throw Refused() }
+                started.add(items[0])
+                if items[0] < 2 { gate.pass() }
+                return [.success(items[0])]
+            }
+            let holder = Task { try await group.submit(0) }
+            try await gate.awaitVisitor()
+            let first = Task { try await group.submit(1) }
+            try await eventually(within: .seconds(5)) { group.statistics.queueDepth == 1 }
+            let deadline: ContinuousClock.Instant = .now + .seconds(2)
+            let late = Task { await failure { try await group.submit(2, deadline: deadline) } }
+            try await eventually(within: .seconds(5)) { group.statistics.queueDepth == 2 }
+            gate.open()
+            try await gate.awaitVisitor(2)
+            try await eventually(within: .seconds(5)) { ContinuousClock.now > deadline }
+            gate.open()
+            #expect(try await holder.value == 0)
+            #expect(try await first.value == 1)
+            #expect(await late.value?.kind == .deadlineExceeded)
+            #expect(started.entries == [0, 1])
+            #expect(group.statistics.splits == 1)
+        }
+    }
+
     @Test("closing the pool answers every item") func shutdown() async throws {
         try await withLentDatabase { database in
             let pool: PostgresPool = database.pool()

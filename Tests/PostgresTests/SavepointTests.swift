@@ -53,6 +53,38 @@ import Testing
         }
     }
 
+    @Test("a savepoint whose first statement cannot be sent leaves the one before it") func unsendable() async throws {
+        try await withTable { pool in
+            let unsendable: String = "2\0"
+            try await pool.transaction { db in
+                try db.savepoint { _ = try db.execute("INSERT INTO t VALUES (1)") }
+                do {
+                    try db.savepoint { _ = try db.execute("INSERT INTO t VALUES (\(unsendable)::int)") }
+                    Issue.record("the savepoint should have failed")
+                } catch let error as PostgresError {
+                    #expect(error.kind == .invalidValue)
+                }
+                try db.savepoint { _ = try db.execute("INSERT INTO t VALUES (3)") }
+            }
+            #expect(try await numbers(pool) == [1, 3])
+        }
+    }
+
+    @Test("a first statement that cannot be sent leaves the transaction one") func unsendableFirst() async throws {
+        try await withTable { pool in
+            let unsendable: String = "1\0"
+            await #expect(throws: Refused.self) {
+                try await pool.transaction { db in
+                    do { try db.execute("INSERT INTO t VALUES (\(unsendable)::int)") } catch is PostgresError {}
+                    try db.execute("INSERT INTO t VALUES (2)")
+                    throw Refused()
+                }
+            }
+            let found: [Int] = try await numbers(pool)
+            #expect(found.isEmpty)
+        }
+    }
+
     @Test("a failure swallowed inside a savepoint fails the savepoint") func swallowed() async throws {
         try await withTable { pool in
             try await pool.transaction { db in

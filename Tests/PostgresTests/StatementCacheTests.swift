@@ -114,6 +114,25 @@ import Testing
         }
     }
 
+    @Test("a session on which a plan became stale is rolled back and goes on") func rollbackAfterStale() async throws {
+        try await withPool(connections: 1) { pool, database in
+            let migrator: PostgresPool = database.pool(connections: 1)
+            try await migrator.prepare("CREATE TABLE t (n int)", "INSERT INTO t VALUES (1)")
+            #expect(try await pool.count("SELECT n FROM t") == 1)
+            let pid: Int = try await pool.backendPID()
+            try await migrator.prepare("ALTER TABLE t ALTER COLUMN n TYPE bigint")
+            #expect(try await pool.count("SELECT n FROM t") == 1)
+            await #expect(throws: Refused.self) {
+                try await pool.transaction { db in
+                    try db.execute("SELECT 1")
+                    throw Refused()
+                }
+            }
+            #expect(try await pool.backendPID() == pid)
+            await migrator.shutdown()
+        }
+    }
+
     @Test("statements closed behind our back are prepared again") func deallocated() async throws {
         try await withPool(connections: 1) { pool, _ in
             #expect(try await pool.count("SELECT 11") == 11)

@@ -107,6 +107,35 @@ private final class FirstCallOnly: Sendable {
         }
     }
 
+    @Test("a batch that is taken apart does not look for the server once for each item", .timeLimit(.minutes(1)))
+    func batchInParts() async throws {
+        try await withPool(connections: 1) { direct, database in
+            let front = try FirstCallOnly(to: try await direct.count("SELECT current_setting('port')::int"))
+            var configuration: PostgresConfiguration = database.configuration(connections: 1)
+            configuration.url += configuration.url.contains("?") ? "&" : "?"
+            configuration.url += "host=127.0.0.1&port=\(front.port)"
+            let pool = PostgresPool(configuration, logger: quiet)
+            let gate = Gate()
+            let group = GroupCommit<Int, Int>(pool, maxBatch: 10) { db, items in
+                if items.count > 1 { throw Refused() }
+                if items[0] == 0 { gate.pass() }
+                if items[0] > 0 { try db.execute("SELECT pg_terminate_backend(pg_backend_pid())") }
+                return [.success(items[0])]
+            }
+            let holder = Task { try await group.submit(0) }
+            try await gate.awaitVisitor()
+            let others = (1...4).map { number in Task { await failure { try await group.submit(number) } } }
+            try await eventually(within: .seconds(5)) { group.statistics.queueDepth == others.count }
+            gate.open()
+            #expect(try await holder.value == 0)
+            // Whoever looks for the server is told after five seconds that it cannot be reached.
+            for other in others { #expect(await other.value?.kind == .connectionLost) }
+            #expect(group.statistics.splits == 1)
+            front.stop()
+            await pool.shutdown()
+        }
+    }
+
     @Test("what is sent to a peer that is away is given up after a minute") func userTimeout() async throws {
         try await withPool(connections: 1) { pool, _ in
             let answers: Int = try await pool.count("SELECT 1")
