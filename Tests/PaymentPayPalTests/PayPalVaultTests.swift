@@ -44,6 +44,21 @@ import Testing
         #expect(world.fake.sent.isEmpty)
     }
 
+    @Test(
+        "what can be no token of PayPal's is not taken over, and nobody is asked",
+        arguments: ["", "a/b", "a b", "a=", "paypal:abc", String(repeating: "a", count: 256)])
+    func malformed(token: String) async throws {
+        let world = FakeWorld([])
+        let made = Instant(seconds: 1_800_000_000)
+        let request = SaveMethodRequest(
+            methodID: .new(at: made), customerID: .new(at: made), type: "paypal", token: token, returnURL: "",
+            acceptance: nil)
+        await #expect(throws: ProviderFault.rejected(code: "token_malformed")) {
+            try await world.adapter.save(request)
+        }
+        #expect(world.fake.sent.isEmpty)
+    }
+
     @Test("one that PayPal does not know is none; an answer about another, or of no kind, is no answer") func faults()
         async throws
     {

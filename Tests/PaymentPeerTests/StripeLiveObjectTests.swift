@@ -155,9 +155,12 @@ import Testing
             }
             let unknown = ForgetMethodRequest(methodID: .made(at: double.clock.now), token: "pm_unknown")
             #expect(try await adapter.forget(unknown) == .forgotten)
-            #expect(
-                try await adapter.forget(ForgetMethodRequest(methodID: unknown.methodID, token: "tok_visa"))
-                    == .refused(code: "token_malformed"))
+            for (token, answer) in [
+                ("tok_visa", .forgotten), ("card_1", .refused(code: "token_malformed")),
+            ] as [(String, ForgetMethodAnswer)] {
+                let asked = ForgetMethodRequest(methodID: unknown.methodID, token: token)
+                #expect(try await adapter.forget(asked) == answer)
+            }
             #expect(try await double.complaints().isEmpty)
         }
     }

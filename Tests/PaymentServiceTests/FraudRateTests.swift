@@ -154,7 +154,8 @@ extension PaymentWorld {
     /// A payment in euros.
     fileprivate func euros(_ customer: CustomerID, _ amount: Int64) async throws -> PaymentRecord {
         let body = #"{"amount":\#(amount),"currency":"EUR","customer_id":"\#(customer)"}"#
-        let payment: PaymentRecord = try await payment(id(work.create(call("/v1/payments", body: body), read(body))))
+        let payment: PaymentRecord = try await payment(
+            id(work.create(call("/v1/payments", body: body, at: clock.now), read(body))))
         await decide(payment)
         return try await settled(payment.id)
     }

@@ -264,13 +264,13 @@ import Testing
             var payments: [PaymentID] = []
             for number in ["4242424242424242", "5555555555554444"] {
                 let visit = Visit(world.code(try await world.link(customer, #","keep_method":"always""#)))
-                world.clock.advance(by: .seconds(60))
+                world.clock.advance(by: .seconds(20))
                 cards.append(try await world.card(visit, number))
                 let seen: JSONValue = try await world.pay(visit, cards[cards.count - 1], Self.agreement)
                 payments.append(PaymentID(unchecked: seen["payment"]?["id"]?.stringValue ?? ""))
             }
             for index in order {
-                world.clock.advance(by: .seconds(60))
+                world.clock.advance(by: .seconds(20))
                 await world.decide(try await world.payment(payments[index]))
                 #expect(try await world.settled(payments[index]).status == .succeeded)
                 try await world.work.sweep.pass()

@@ -21,7 +21,7 @@ import Testing
 
     private static func create(_ world: PaymentWorld, _ body: String) async throws -> PaymentRecord {
         let reply: Reply<PaymentResource> = try await world.work.create(
-            world.call("/v1/payments", body: body), world.read(body))
+            world.call("/v1/payments", body: body, at: world.clock.now), world.read(body))
         return try await world.payment(world.id(reply))
     }
 

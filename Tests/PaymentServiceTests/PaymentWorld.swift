@@ -91,10 +91,15 @@ struct PaymentWorld: Sendable {
         return id
     }
 
-    func call(_ path: String, key: String? = nil, body: String = "", wait: Duration = .zero) -> Call {
+    /// - Parameter now: The business time. Where the clock was moved on, an order has to be of its time: of an older one the
+    ///   customer has left by the time that it is decided.
+    func call(
+        _ path: String, key: String? = nil, body: String = "", wait: Duration = .zero,
+        at now: Instant = PaymentWorld.start
+    ) -> Call {
         Call(
             post: path, body: Array(body.utf8), key: key.flatMap { IdempotencyKey($0) }, preferWait: wait,
-            now: Self.start, receivedAt: Self.start)
+            now: now, receivedAt: Self.start)
     }
 
     /// `POST /v1/payments`.
@@ -102,7 +107,8 @@ struct PaymentWorld: Sendable {
         _ customer: CustomerID, amount: Int64 = 1_299, key: String? = nil, wait: Duration = .zero
     ) async throws -> Reply<PaymentResource> {
         let body = #"{"amount":\#(amount),"currency":"USD","customer_id":"\#(customer)"}"#
-        return try await work.create(call("/v1/payments", key: key, body: body, wait: wait), read(body))
+        return try await work.create(
+            call("/v1/payments", key: key, body: body, wait: wait, at: clock.now), read(body))
     }
 
     func id(_ reply: Reply<PaymentResource>) throws -> PaymentID {
@@ -187,8 +193,9 @@ struct PaymentWorld: Sendable {
 
     func confirm(_ id: PaymentID, passed: Bool?) async throws -> PaymentRecord {
         let asksIssuers: Bool = work.authenticate != nil
+        let now: Instant = clock.now
         return try await database.transaction { db in
-            try ContinuePayment.confirm(id, passed: passed, asksIssuers: asksIssuers, at: Self.start, in: db)
+            try ContinuePayment.confirm(id, passed: passed, asksIssuers: asksIssuers, at: now, in: db)
         }
     }
 
@@ -211,7 +218,8 @@ struct PaymentWorld: Sendable {
     /// A payment whose money is held.
     func authorized(_ customer: CustomerID, amount: Int64 = 1_299) async throws -> PaymentRecord {
         let body = #"{"amount":\#(amount),"currency":"USD","customer_id":"\#(customer)","capture_method":"manual"}"#
-        let reply: Reply<PaymentResource> = try await work.create(call("/v1/payments", body: body), read(body))
+        let reply: Reply<PaymentResource> = try await work.create(
+            call("/v1/payments", body: body, at: clock.now), read(body))
         let payment: PaymentRecord = try await payment(id(reply))
         await decide(payment)
         return try await settled(payment.id)

@@ -91,9 +91,21 @@ import Testing
     @Test("of several captures each is known by its id alone") func several() async throws {
         let first = Self.capture(500, isFinal: false)
         let more: JSONValue = intent("requires_capture", for: Self.asked, received: 500, capturable: 1_499)
-        let world = StripeWorld(Self.ok(more), multipleCapture: true)
+        let named: JSONValue = intent(
+            "requires_capture", for: Self.asked, received: 500, capturable: 1_499,
+            capture: first.idempotencyKey.rawValue)
+        let world = StripeWorld(Self.ok(named), multipleCapture: true)
         #expect(try await world.adapter.capture(first) == .captured(reference: "pi_1"))
         #expect(world.transport.requests[0].text.contains("final_capture=false"))
+        let other: JSONValue = intent(
+            "requires_capture", for: Self.asked, received: 500, capturable: 1_499,
+            capture: CaptureID.made(at: StripeWorld.now).rawValue)
+        for unlike in [more, other] {
+            let unclear = StripeWorld(Self.ok(unlike), multipleCapture: true)
+            await #expect(throws: ProviderFault.unusable("$.amount_received is not what was captured")) {
+                try await unclear.adapter.capture(first)
+            }
+        }
         // The amount fits, but the capture may be another one.
         let refused = StripeWorld(Self.illegal, Self.ok(more), multipleCapture: true)
         #expect(try await refused.adapter.capture(first) == .refused(code: "payment_intent_unexpected_state"))

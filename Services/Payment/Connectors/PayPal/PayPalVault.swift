@@ -4,10 +4,11 @@ package import PaymentContract
 
 extension PayPalAdapter: ProviderVault {
     /// PayPal's vault has kept the method before its token comes here, so there is nothing to ask: a charge is the test. A
-    /// card's brand is learned from the declines that name it.
+    /// card's brand is learned from the declines that name it. What can be none of its tokens is not taken over: with that
+    /// nobody would ever be asked.
     package func save(_ request: SaveMethodRequest) async throws(ProviderFault) -> SaveMethodAnswer {
-        guard !request.token.isEmpty else { throw .rejected(code: "token_malformed") }
         let token: String = "\(request.type):\(request.token)"
+        guard (try? PayPalToken(token)) != nil else { throw .rejected(code: "token_malformed") }
         return .saved(
             SavedMethod(
                 token: token, customer: nil, brand: nil, last4: nil, expMonth: nil, expYear: nil,

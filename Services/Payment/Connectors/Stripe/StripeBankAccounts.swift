@@ -18,6 +18,10 @@ extension StripeAdapter: ProviderBankAccounts {
         form.add("billing_details", details)
         let fields: StripeFields = try await client.write("/v1/payment_methods", form, key: "\(method):account")
         guard try fields.text("type") == "sepa_debit" else { throw fields.unusable("type", "is another") }
+        let told: StripeFields = try fields.fields("sepa_debit")
+        guard try told.text("last4") == account.iban.last4 else {
+            throw told.unusable("last4", "is of another account")
+        }
         return try fields.id(of: "payment_method")
     }
 }

@@ -73,7 +73,8 @@ extension StripeAdapter {
         return try answer(to: request, intent)
     }
 
-    /// The answer that a captured PaymentIntent gives; `nil` when it does not show the capture.
+    /// The answer that a captured PaymentIntent gives; `nil` when it does not show the capture. Of several captures the amount
+    /// says nothing: it is known by its name, which is sent with it and so stands in the answer.
     private func answer(
         to request: CaptureRequest, _ intent: StripeIntent
     ) throws(ProviderFault) -> CaptureAnswer? {
@@ -81,6 +82,7 @@ extension StripeAdapter {
         guard intent.received.currency == request.amount.currency else {
             throw .unusable("\(intent.id) is in \(intent.received.currency)")
         }
+        if configuration.multipleCapture, intent.capture != request.idempotencyKey.rawValue { return nil }
         let isDone: Bool = intent.status == .succeeded || (!request.isFinal && intent.status == .requiresCapture)
         let isCovered: Bool =
             configuration.multipleCapture

@@ -20,28 +20,67 @@ extension StripeAdapter {
     /// Saves a method for charges without the customer: a confirmed SetupIntent, with 3-D Secure where the bank wants
     /// it. Once for a method of ours and one of Stripe's: after that was taken away, ours may be kept as another. Without a
     /// `return_url` it is another request, so that one with it can follow.
+    ///
+    /// What was attached a day ago or earlier belongs to a customer whose key Stripe has forgotten since: it is saved for that
+    /// customer, as Stripe attaches it to no other.
     /// - Throws: ``ProviderFault``.
     func setup(
         _ request: SaveMethodRequest, _ token: StripeToken, of customer: String
     ) async throws(ProviderFault) -> SaveMethodAnswer {
         let step: String = request.returnURL.isEmpty ? "setup:alone" : "setup"
-        let call = StripeCall(
-            kind: .post(key: "\(request.methodID):\(token.method):\(step)"), path: "/v1/setup_intents",
-            form: Self.setupForm(request, token, of: customer))
-        switch try await client.send(call) {
-        case .object(let fields, false): return try Self.answer(fields)
-        case .object(let fields, true): return try await setup(fields.id(of: "setup_intent"))
+        let key = "\(request.methodID):\(token.method):\(step)"
+        var owner: String = customer
+        var reply: StripeReply = try await confirmed(request, token, of: owner, key: key)
+        if case .refused(let refusal) = reply, refusal.status != 402,
+            let earlier: String = try await self.owner(of: token, being: request.customerID), earlier != customer
+        {
+            owner = earlier
+            reply = try await confirmed(request, token, of: owner, key: "\(key):\(owner)")
+        }
+        switch reply {
+        case .object(let fields, false): return try Self.answer(fields, to: request, token, of: owner)
+        case .object(let fields, true):
+            return try await setup(fields.id(of: "setup_intent"), for: request, token, of: owner)
         case .refused(let refusal) where refusal.status == 402:
+            if let intent: StripeFields = refusal.intent { try Self.check(intent, isOf: request) }
             return .declined(ProviderDecline(refusal, reference: try refusal.intent?.id(of: "setup_intent")))
         case .refused(let refusal): throw .rejected(code: refusal.name)
         case .stuck(let status): throw .unavailable(status)
         }
     }
 
+    private func confirmed(
+        _ request: SaveMethodRequest, _ token: StripeToken, of customer: String, key: String
+    ) async throws(ProviderFault) -> StripeReply {
+        try await client.send(
+            StripeCall(
+                kind: .post(key: key), path: "/v1/setup_intents", form: Self.setupForm(request, token, of: customer)))
+    }
+
+    /// Stripe's customer whose method it is.
+    /// - Returns: `nil` where it is nobody's, or not that customer's of ours.
+    private func owner(
+        of token: StripeToken, being customer: CustomerID
+    ) async throws(ProviderFault) -> String? {
+        guard let method: StripeFields = try await client.get("/v1/payment_methods/\(token.method)"),
+            let owner: String = try method.optionalReference("customer"), isStripeID(owner)
+        else { return nil }
+        guard try method.id(of: "payment_method") == token.method else { throw method.unusable("id", "is another") }
+        guard let fields: StripeFields = try await client.get("/v1/customers/\(owner)") else { return nil }
+        guard try fields.id(of: "customer") == owner else { throw fields.unusable("id", "is another") }
+        let name: String? = try fields.optionalFields("metadata")?.optionalText(StripeMetadata.customer)
+        return name == customer.rawValue ? owner : nil
+    }
+
     /// How the saving of a method stands.
-    /// - Parameter reference: Out of ``SaveMethodAnswer/actionRequired(reference:_:)`` or `pending`.
+    /// - Parameters:
+    ///   - reference: Out of ``SaveMethodAnswer/actionRequired(reference:_:)`` or `pending`.
+    ///   - token: The PaymentMethod, as far as it is known.
+    ///   - customer: Stripe's, likewise.
     /// - Throws: ``ProviderFault``.
-    func setup(_ reference: String) async throws(ProviderFault) -> SaveMethodAnswer {
+    func setup(
+        _ reference: String, for request: SaveMethodRequest, _ token: StripeToken?, of customer: String? = nil
+    ) async throws(ProviderFault) -> SaveMethodAnswer {
         guard isStripeID(reference) else { throw .rejected(code: "reference_malformed") }
         var form = StripeForm()
         form.add("expand", .list([.text("payment_method")]))
@@ -49,7 +88,7 @@ extension StripeAdapter {
             throw .rejected(code: "resource_missing")
         }
         guard try fields.id(of: "setup_intent") == reference else { throw fields.unusable("id", "is another") }
-        return try Self.answer(fields)
+        return try Self.answer(fields, to: request, token, of: customer)
     }
 
     private static func setupForm(
@@ -81,12 +120,39 @@ extension StripeAdapter {
         return form
     }
 
-    private static func answer(_ fields: StripeFields) throws(ProviderFault) -> SaveMethodAnswer {
+    /// Whether a SetupIntent was made by a request for a method of ours.
+    private static func check(_ fields: StripeFields, isOf request: SaveMethodRequest) throws(ProviderFault) {
+        guard try fields.fields("metadata").text(StripeMetadata.method) == request.methodID.rawValue else {
+            throw fields.unusable("metadata", "is of another method")
+        }
+    }
+
+    /// Whether what was saved is what was to be: of the kind, and, as far as they are known, the PaymentMethod and the
+    /// customer. A test token (`pm_card_visa`) is no PaymentMethod itself: Stripe makes one of it.
+    private static func check(
+        _ method: StripeFields, isOf kind: String, _ token: StripeToken?, of customer: String?
+    ) throws(ProviderFault) {
+        guard try method.text("type") == kind else { throw method.unusable("type", "is another") }
+        if let token, !token.method.hasPrefix("pm_card_"), try method.id(of: "payment_method") != token.method {
+            throw method.unusable("id", "is another")
+        }
+        // Nobody's: it was detached since.
+        if let customer, let owner: String = try method.optionalReference("customer"), owner != customer {
+            throw method.unusable("customer", "is another")
+        }
+    }
+
+    private static func answer(
+        _ fields: StripeFields, to request: SaveMethodRequest, _ token: StripeToken?, of customer: String?
+    ) throws(ProviderFault) -> SaveMethodAnswer {
         let reference: String = try fields.id(of: "setup_intent")
+        try check(fields, isOf: request)
         switch try fields.text("status") {
         case "succeeded":
             let mandate: String? = try fields.optionalReference("mandate")
-            return .saved(try SavedMethod(fields.fields("payment_method"), mandate: mandate))
+            let method: StripeFields = try fields.fields("payment_method")
+            try check(method, isOf: kind(of: request.type), token, of: customer)
+            return .saved(try SavedMethod(method, mandate: mandate))
         case "requires_action":
             if let url = try stripeRedirectURL(fields) {
                 return .actionRequired(reference: reference, .redirect(url: url))

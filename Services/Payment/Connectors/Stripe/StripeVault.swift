@@ -7,15 +7,13 @@ extension StripeAdapter: ProviderVault {
 
     /// Saves a card, a wallet's or a bank account under a Stripe customer of its own for each of ours.
     package func save(_ request: SaveMethodRequest) async throws(ProviderFault) -> SaveMethodAnswer {
-        let text: String
-        switch request.type {
-        case "card": text = request.token
-        case _ where Self.wallets.contains(request.type) && request.token.hasPrefix("tok_"):
-            text = try await cardMethod(of: request.token, key: "\(request.methodID):token")
-        case _ where Self.wallets.contains(request.type): text = request.token
-        default: text = "\(request.type)/\(request.token)"
+        let named: StripeToken?
+        if Self.wallets.contains(request.type), request.token.hasPrefix("tok_") {
+            named = StripeToken(try await cardMethod(of: request.token, key: "\(request.methodID):token"))
+        } else {
+            named = Self.token(of: request)
         }
-        guard let token = StripeToken(text) else { throw .rejected(code: "token_malformed") }
+        guard let token: StripeToken = named else { throw .rejected(code: "token_malformed") }
         let customer: String = try await createCustomer(request.customerID)
         let answer: SaveMethodAnswer = try await setup(request, token, of: customer)
         // It was kept under this key, and detached since: Stripe attaches it to nobody any more.
@@ -23,6 +21,17 @@ extension StripeAdapter: ProviderVault {
             return .declined(ProviderDecline(code: "resource_missing"))
         }
         return answer
+    }
+
+    /// What Stripe calls a kind of ours.
+    static func kind(of type: String) -> String { wallets.contains(type) ? "card" : type }
+
+    /// What is to be kept, by its name at Stripe; `nil` for what is no PaymentMethod's name, as a wallet's `tok_…`, and for
+    /// one of another kind.
+    static func token(of request: SaveMethodRequest) -> StripeToken? {
+        let kind: String = kind(of: request.type)
+        let token = StripeToken(kind == "card" ? request.token : "\(kind)/\(request.token)")
+        return token?.type == kind ? token : nil
     }
 
     /// The PaymentMethod of a wallet's token: Google Pay's sheet gives a Token (`tok_…`, with the gateway `stripe`), which
@@ -43,7 +52,7 @@ extension StripeAdapter: ProviderVault {
     package func saved(
         _ request: SaveMethodRequest, reference: String
     ) async throws(ProviderFault) -> SaveMethodAnswer {
-        try await setup(reference)
+        try await setup(reference, for: request, Self.token(of: request))
     }
 
     package func look(at token: String) async throws(ProviderFault) -> VaultedMethod? {
@@ -58,8 +67,10 @@ extension StripeAdapter: ProviderVault {
     }
 
     /// Detaches the method from its customer: Stripe charges it no more, and nobody can attach it again. What Stripe
-    /// refuses or has stored as a failure is settled by a look at the method.
+    /// refuses or has stored as a failure is settled by a look at the method. By the name of a wallet's token it keeps
+    /// nothing.
     package func forget(_ request: ForgetMethodRequest) async throws(ProviderFault) -> ForgetMethodAnswer {
+        if request.token.hasPrefix("tok_") { return .forgotten }
         guard let token = StripeToken(request.token) else { return .refused(code: "token_malformed") }
         let path: String = "/v1/payment_methods/\(token.method)/detach"
         let call = StripeCall(kind: .post(key: "\(request.methodID):detach"), path: path, form: StripeForm())

@@ -24,7 +24,8 @@ package struct Verdict: Sendable {
 /// Lets attempts go on to the provider, has the customer authenticate or a person look first, or fails them: by Fraud's
 /// word or the fallback's, and the policy made of it. A card is tried only as its network allows.
 ///
-/// `processing` is stored before the provider is asked: after a crash the sweeper reads the outcome back.
+/// `processing` is stored before the provider is asked: after a crash the sweeper reads the outcome back. An attempt that is
+/// old by then, since nobody was there to decide, is stored as one that was not sent (``UnsentAttempts``), which it is.
 package struct ApplyVerdicts: Sendable {
     let charge: ChargePayments
     let waiters: PaymentWaiters
@@ -56,9 +57,10 @@ package struct ApplyVerdicts: Sendable {
         }
         // After the way is known: what is claimed depends on what the provider can be told.
         approved = try assess(approved, latest, by: providers, at: now, in: db)
+        let late: Set<AttemptID> = try UnsentAttempts.mark(late: approved, at: now, in: db)
         let charge: ChargePayments = charge
         let sent: [ApprovedAttempt] = approved
-        db.onCommit { charge.start(sent) }
+        db.onCommit { charge.start(sent, late: late) }
     }
 
     /// The attempts of a high risk that nobody can be asked about first, where the policy blocks those: no bank can ask their

@@ -141,14 +141,26 @@ final class ChargePayments: Sendable {
     }
 
     /// Starts attempts without waiting for them.
-    func start(_ attempts: [ApprovedAttempt]) {
+    /// - Parameter late: Those that are marked as not sent: it is to be seen first whether they are made still, and as what.
+    func start(_ attempts: [ApprovedAttempt], late: Set<AttemptID> = []) {
         for attempt in attempts {
             guard inFlight.load(ordering: .relaxed) < Self.limit else { return }
             inFlight.add(1, ordering: .relaxed)
             Task {
-                await self.run(attempt)
+                if late.contains(attempt.request.idempotencyKey) {
+                    await self.runLate(attempt)
+                } else {
+                    await self.run(attempt)
+                }
                 self.inFlight.subtract(1, ordering: .relaxed)
             }
+        }
+    }
+
+    private func runLate(_ attempt: ApprovedAttempt) async {
+        do { try await resume(attempt) } catch {
+            unknown.increment()
+            tell("the outcome of a charge is not known yet", attempt, error)
         }
     }
 

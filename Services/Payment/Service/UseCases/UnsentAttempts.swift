@@ -14,7 +14,8 @@ import Postgres
 /// The mark says that nobody has sent anything of the attempt. Whoever is about to send it, or to ask what became of it,
 /// takes the payment first, which clears the mark before anything leaves: a crash in between leaves an attempt like any
 /// other, whose outcome is read back. Only who has met the certain fault sets it, and only while the payment is at the
-/// step at which they set out: nobody else can have asked since.
+/// step at which they set out: nobody else can have asked since. So does who approves an attempt so late that it is not just
+/// sent any more, in the transaction that approves it: nobody can have been asked before.
 enum UnsentAttempts {
     /// What is to be done about an attempt that nobody has recorded an outcome of.
     enum Turn {
@@ -41,6 +42,34 @@ enum UnsentAttempts {
     private static let isCollected: SQL = """
         (p.off_session AND NOT p.invoice_voided AND (p.invoice_id IS NOT NULL OR p.instalment_id IS NOT NULL))
         """
+
+    /// Marks those of the attempts that this transaction approves which are too old to be just sent: for a customer who
+    /// waits, or for their keys. Where none is old the database is not asked.
+    /// - Returns: Those that it has marked.
+    static func mark(
+        late approved: [ApprovedAttempt], at now: Instant, in db: borrowing PostgresTransaction
+    ) throws -> Set<AttemptID> {
+        let old: [AttemptID] = approved.map(\.request.idempotencyKey).filter {
+            UnheardCharges.isTooLate(for: $0, at: now)
+        }
+        guard !old.isEmpty else { return [] }
+        let stale: [AttemptID] = old.filter { isStale($0, at: now) }
+        let marked: [AttemptID] = try db.query(
+            """
+            UPDATE payment_attempts a SET unsent = true FROM payments p
+            WHERE a.id = ANY(\(old.map(\.rawValue))::text[]) AND p.id = a.payment_id
+                AND (a.id = ANY(\(stale.map(\.rawValue))::text[]) OR \(UnheardCharges.isAttended))
+            RETURNING a.id
+            """
+        ) { row in try row.next() }
+        return Set(marked)
+    }
+
+    /// Whether an attempt's key is too old to be sent.
+    private static func isStale(_ id: AttemptID, at now: Instant) -> Bool {
+        guard let madeAt: Instant = id.madeAt else { return true }
+        return now - madeAt >= keyAge
+    }
 
     /// Marks an attempt.
     /// - Returns: `false` where somebody has taken the payment meanwhile: it may have been sent.
@@ -98,10 +127,8 @@ enum UnsentAttempts {
             return .end(attempt.taken(at: taken), rest: marked.isCollected ? Self.rest : nil)
         }
         try db.enqueue("UPDATE payment_attempts SET unsent = false WHERE id = \(id)")
-        guard let madeAt: Instant = id.madeAt, now - madeAt < keyAge else {
-            return try replace(attempt, at: now, in: db).map(Turn.charge) ?? .movedOn
-        }
-        return .charge(attempt.taken(at: taken))
+        guard isStale(id, at: now) else { return .charge(attempt.taken(at: taken)) }
+        return try replace(attempt, at: now, in: db).map(Turn.charge) ?? .movedOn
     }
 
     /// Ends an attempt that was never sent, and stores the one that takes its place.
