@@ -1,4 +1,4 @@
-"""Runs the end to end tests: `python3 -m Tests.EndToEnd [images gateway operations main_job faults restart api_documents hostile_input poison payment_page page_elsewhere page_form page_instalments page_trouble page_wallets examples killed lives takeover]`."""
+"""Runs the end to end tests: `python3 -m Tests.EndToEnd [images gateway operations main_job faults restart api_documents hostile_input poison payment_page page_elsewhere page_form page_instalments page_told page_trouble page_wallets examples killed lives takeover]`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 from deploy.local.__main__ import reset, stop
 
-from . import api_documents, examples, faults, gateway, hostile_input, images, killed, lives, main_job, operations, page_elsewhere, page_form, page_instalments, page_trouble, page_wallets, payment_page, poison, restart, takeover
+from . import api_documents, examples, faults, gateway, hostile_input, images, killed, lives, main_job, operations, page_elsewhere, page_form, page_instalments, page_told, page_trouble, page_wallets, payment_page, poison, restart, takeover
 from .harness import Case, World, free_stack, ordinary_stack
 
 MODULES: dict[str, list[Case]] = {
@@ -29,6 +29,7 @@ MODULES: dict[str, list[Case]] = {
     "page_elsewhere": page_elsewhere.CASES,
     "page_form": page_form.CASES,
     "page_instalments": page_instalments.CASES,
+    "page_told": page_told.CASES,
     "page_trouble": page_trouble.CASES,
     "page_wallets": page_wallets.CASES,
     "examples": examples.CASES,

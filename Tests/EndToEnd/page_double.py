@@ -50,6 +50,7 @@ class Double:
     payment: dict[str, Any] | None = None
     status: str = "active"
     reserved: bool = False
+    withdrawn: bool = False
     asked: list[dict[str, Any]] = field(default_factory=list)
     url: str = ""
     link: dict[str, Any] = field(default_factory=dict)
@@ -67,6 +68,8 @@ class Double:
     failing: dict[str, int] = field(default_factory=dict)
     failure: int = 503
     answered: Counter[str] = field(default_factory=Counter)
+    # Where an authentication stands.
+    step: dict[str, Any] = field(default_factory=lambda: {"step": "over", "payment_status": "succeeded"})
     # The brand's style sheet; the page's plain one without it.
     brand: str | None = None
 
@@ -77,7 +80,8 @@ class Double:
         return left > 0
 
     def answer(self) -> dict[str, Any]:
-        return {"object": "payment_link_status", "status": self.status, "reserved": self.reserved, "payment": self.payment}
+        told = {"status": self.status, "reserved": self.reserved, "withdrawn": self.withdrawn, "payment": self.payment}
+        return {"object": "payment_link_status"} | told
 
     def pay(self, body: dict[str, Any]) -> None:
         """What `POST /pay/{code}/pay` does: begins one payment, or another attempt for who has seen the last one fail."""
@@ -157,6 +161,8 @@ def serving() -> Iterator[Double]:
                 self.say(double.page(), "html")
             elif path == f"/pay/authentication/{CODE}":
                 self.say(double.authentication(), "html")
+            elif path == f"/pay/authentication/{CODE}/status":
+                self.say(json.dumps(double.step), "json")
             elif name == "plain.css" and double.brand:
                 self.say(double.brand, "css")
             elif path == "/pay/return/closed":
@@ -179,11 +185,15 @@ def serving() -> Iterator[Double]:
                 self.send_error(404)
 
         def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            text = self.rfile.read(int(self.headers["Content-Length"]))
+            if self.path == "/provider":
+                self.say("<title>Bank</title>", "html")
+                return
+            body = json.loads(text)
             if double.fails(self.path.rpartition("/")[2]):
                 self.say("{}", "json", double.failure)
             elif self.path.endswith("/step"):
-                self.say(json.dumps({"step": "over", "payment_status": "succeeded"}), "json")
+                self.say(json.dumps(double.step), "json")
             elif self.path.endswith("/card"):
                 double.kept.append(body)
                 self.say(json.dumps(double.keeping[1]), "json", double.keeping[0])
@@ -229,6 +239,12 @@ def serving() -> Iterator[Double]:
 
 def picture(world: World, browser: Browser, name: str) -> None:
     browser.picture(world.stack.directory / "pictures" / f"{name}.png")
+
+
+def speak(browser: Browser, language: str) -> None:
+    """The reader chooses another language."""
+    place = f"const l = document.querySelector('#language'); l.value = '{language}'"
+    browser.run(f"(() => {{ {place}; l.dispatchEvent(new Event('change')); }})()")
 
 
 def unexpected(browser: Browser) -> list[str]:

@@ -38,6 +38,13 @@ def led_away(world: World) -> None:
         picture(world, browser, "redirect-success")
         browser.reload()
         browser.wait_for("#success")
+        assert browser.text("#summary .label") == "Amount", "what is paid is asked for"
+        # Another visit learns only that it is paid.
+        assert double.payment
+        double.payment["method"] = None
+        browser.reload()
+        browser.wait_for_text("already been paid")
+        assert browser.text("#summary .label") == "Amount", "what is paid is asked for"
         assert not browser.complaints(), browser.complaints()
     assert len(double.asked) == 1
 
@@ -201,7 +208,8 @@ def debited(world: World) -> None:
             picture(world, browser, f"debit-faults-{scheme}")
         browser.run("document.querySelector('#iban').value = ''")
         browser.fill("#name", "Ada Example")
-        browser.fill("#iban", "de89370400440532013000")
+        # As an Arabic keyboard has its digits, and a Japanese one its letters.
+        browser.fill("#iban", "ｄｅ٨٩۳۷0400440532013000")
         assert browser.run("document.querySelector('#iban').value") == "DE89 3704 0044 0532 0130 00"
         browser.fill("#email", "ada@example.com")
         browser.click("#accept")

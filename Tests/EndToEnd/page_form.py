@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .browser import Browser
 from .harness import Case, World, eventually
-from .page_double import CODE, STRIPE, STRIPE_POLICY, Double, picture, serving, unexpected
+from .page_double import CODE, STRIPE, STRIPE_POLICY, Double, picture, serving, speak, unexpected
 from .page_instalments import AMOUNT, offers
 
 FORM = {"name": "stripe", "key": "pk_test_page"}
@@ -43,6 +43,7 @@ window.Stripe = (key) => {
     createPaymentMethod: async (given) => {
       window.stripe.asked.push({ type: given.type, kind: given.card.kind });
       const number = document.querySelector("[data-kind=cardNumber]").value;
+      await window.stripe.held;
       if (number === "declined") return { error: { code: "incorrect_number" } };
       if (number === "down") return { error: { type: "api_connection_error" } };
       return { paymentMethod: { id: `pm_${window.stripe.asked.length}` } };
@@ -139,6 +140,31 @@ def among_others(world: World) -> None:
         assert not browser.complaints(), browser.complaints()
 
 
+def as_agreed(world: World) -> None:
+    """What is chosen while Stripe is asked for the card's name is not what is paid."""
+    with serving() as double, Browser("en-GB") as browser:
+        double.link = {"methods": ["card", "instalments"], "amount": str(AMOUNT), "card_form": FORM}
+        double.plans = list(offers(world).values())
+        opened(double, browser)
+        browser.click("input[value=instalments]")
+        browser.wait_for("table.plan")
+        browser.wait_for("[data-kind=cardCvc]")
+        entered(browser, "4242")
+        browser.click("#agree")
+        browser.run("(() => { window.stripe.held = new Promise((resolve) => { window.letGo = resolve; }); })()")
+        browser.click("form button")
+        eventually(lambda: browser.run("window.stripe.asked.length"), bool, 20, "Stripe is not asked")
+        browser.click(f"input[value={double.plans[-1]['terms']}]")
+        speak(browser, "de")
+        browser.wait_for_text("Wie möchten Sie bezahlen?")
+        browser.run("window.letGo()")
+        eventually(lambda: double.asked, bool, 20, "nothing is paid")
+        terms, offer = double.plans[0]["terms"], double.plans[0]["fingerprint"]
+        agreed = {"terms": terms, "offer": offer, "language": "en", "accepted": True}
+        assert double.asked[0]["instalments"] == agreed, double.asked
+        assert not browser.complaints(), browser.complaints()
+
+
 def agrees(world: World) -> None:
     """Later charges are agreed to by paying, or as the reader likes."""
     with serving() as double, Browser("de-DE", 390, 844, 2) as browser:
@@ -189,6 +215,7 @@ def blocked(world: World) -> None:
 CASES: list[Case] = [
     ("the number is typed into Stripe's fields, and its token pays; faults stand at the fields", pays),
     ("Stripe's fields beside other ways, and for a plan whose card is kept", among_others),
+    ("the plan that was agreed to is paid, whatever is chosen while Stripe is asked", as_agreed),
     ("later charges are agreed to by paying, or by a box that is empty at first", agrees),
     ("where Stripe's script is kept away the page says so, and other ways lead on", blocked),
 ]

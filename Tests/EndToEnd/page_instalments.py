@@ -14,6 +14,14 @@ from .page_double import picture as picture_of_double
 from .payment_page import FAINT, GOOD, LANGUAGES, NAMELESS, PAY, POOR, give_card, new_link, payments, picture
 
 AMOUNT = 40001
+# What a screen reader is told while the rest of the page shows a wheel.
+HEARD = """
+(() => {
+  const news = document.getElementById("news");
+  window.heard = [];
+  new MutationObserver(() => window.heard.push(news.textContent)).observe(news, { childList: true });
+})()
+"""
 
 
 def plan_link(world: World, amount: int = AMOUNT) -> JSON:
@@ -146,6 +154,7 @@ def changed(world: World) -> None:
         double.plans = list(terms.values())
         double.refusal = {"status": 409, "code": "instalment_offer_changed"}
         browser.visit(f"{double.url}/pay/{CODE}")
+        browser.run(HEARD)
         browser.click("input[value=instalments]")
         browser.wait_for("table.plan")
         give_card(browser, GOOD)
@@ -156,6 +165,7 @@ def changed(world: World) -> None:
         browser.click(PAY)
         browser.wait_for(".alert")
         assert "has changed" in browser.text(".alert")
+        assert browser.run("window.heard") == ["Your plans are being worked out.", "Choose a plan", "Paying …"]
         picture_of_double(world, browser, "plan-changed")
         plan = {"terms": "pay_in_4", "offer": terms["pay_in_4"]["fingerprint"], "language": "en", "accepted": True}
         assert [body["instalments"] for body in double.asked] == [plan], double.asked

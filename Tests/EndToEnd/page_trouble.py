@@ -6,7 +6,7 @@ import time
 
 from .browser import Browser
 from .harness import Case, World, eventually
-from .page_double import CODE, picture, serving
+from .page_double import CODE, POLICY, picture, serving, speak
 from .page_elsewhere import choose, to_provider
 
 NO_STORAGE = "Object.defineProperty(window, 'sessionStorage', { get() { throw new DOMException('off', 'SecurityError'); } });"
@@ -87,6 +87,68 @@ def without_answers(world: World) -> None:
         double.failing = {}
         browser.click("#stuck button")
         browser.wait_for("input[value=klarna]")
+
+
+def says(browser: Browser, text: str) -> None:
+    """Waits for what the page says of the payment under way, beside its title."""
+    eventually(lambda: browser.text("#wait-note").startswith(text), bool, 20, f"the page does not say “{text}”")
+
+
+def back_again(world: World) -> None:
+    """Who is told of trouble is told that it is over."""
+    with serving() as double, Browser("en-GB") as browser:
+        double.pay({"payment_method_id": "pm_01jd9y4w3hf3zt0v8c2m5k7q9r"})
+        browser.visit(f"{double.url}/pay/{CODE}")
+        usual = "This takes a few seconds. Please leave this page open."
+        says(browser, usual)
+        for failure, text in ((503, "No connection."), (429, "There are too many requests")):
+            double.failure = failure
+            double.failing = {"status": 2}
+            says(browser, text)
+            says(browser, usual)
+            assert browser.run("document.getElementById('news').textContent") == usual
+        double.settle("succeeded")
+        browser.wait_for("#success")
+
+
+def without_a_script(world: World) -> None:
+    """Where one file of the page does not come, none of its scripts runs."""
+    seen = "[...document.querySelectorAll('#loading a')].some((a) => getComputedStyle(a).visibility === 'visible')"
+    with serving() as double, Browser("en-GB") as browser:
+        for path, script, text in (
+            (f"/pay/{CODE}", "later.js", "How would you like to pay?"),
+            (f"/pay/authentication/{CODE}", "text.js", "The payment is confirmed"),
+        ):
+            double.failing = {script: 1}
+            browser.visit(f"{double.url}{path}")
+            eventually(lambda: browser.run(seen), bool, 20, "there is no way to try again")
+            picture(world, browser, f"without-{script.removesuffix('.js')}")
+            browser.click("#loading a")
+            browser.wait_for_text(text)
+            assert not browser.run("!!document.querySelector('#loading')")
+
+
+def in_other_words(world: World) -> None:
+    """What is said above the form is said in the language that is chosen; the title says what the page is about."""
+    with serving() as double, Browser("en-GB") as browser:
+        double.link = {"merchant": None, "methods": ["klarna", "bitcoin"]}
+        double.pay({"method": {"type": "klarna"}})
+        double.settle("failed", {"code": "generic_decline", "decline_class": "soft"})
+        browser.visit(f"{double.url}/pay/{CODE}")
+        browser.wait_for(".alert")
+        assert "did not go through" in browser.text(".alert") and browser.run("document.title") == "Pay €129.00"
+        speak(browser, "de")
+        browser.wait_for_text("Wie möchten Sie bezahlen?")
+        assert "Die Zahlung hat nicht geklappt" in browser.text(".alert"), browser.text(".alert")
+        assert "did not go through" not in browser.text(), browser.text()
+        assert browser.run("document.title").endswith("bezahlen")
+        # A refusal that the service gives of what is pressed.
+        double.failing, double.failure = {"pay": 1}, 429
+        choose(browser, "klarna")
+        browser.wait_for_text("Es gab zu viele Versuche.")
+        speak(browser, "en")
+        browser.wait_for_text("There were too many attempts.")
+        assert "Es gab zu viele Versuche." not in browser.text(), browser.text()
 
 
 def too_often(world: World) -> None:
@@ -171,6 +233,23 @@ def authentication(world: World) -> None:
         browser.wait_for("#stuck")
 
 
+def framed(world: World) -> None:
+    """The issuer's page is as wide as it was made for where there is room; ours never scrolls sideways."""
+    with serving() as double, Browser("en-GB") as browser:
+        double.policy = f"{POLICY}; frame-src 'self'"
+        double.step = {"step": "challenge", "form": {"address": f"{double.url}/provider", "fields": []}}
+        browser.visit(f"{double.url}/pay/authentication/{CODE}")
+        browser.wait_for(".bank")
+        for width in (320, 560, 571, 607, 608, 768, 959, 960, 1024, 1047, 1087, 1088, 1180):
+            browser.resize(width, 900)
+            wide = browser.run("document.documentElement.scrollWidth")
+            assert wide <= width, f"the page is {wide} wide on {width}"
+            frame = browser.run("document.querySelector('.bank').getBoundingClientRect().width")
+            assert frame >= 500 or not (608 <= width < 960 or width >= 1088), f"the frame is {frame} wide on {width}"
+            if width in (571, 1024):
+                picture(world, browser, f"bank-{width}")
+
+
 def rings(world: World) -> None:
     with serving() as double, Browser("en-GB") as browser:
         double.brand = DARK
@@ -191,10 +270,14 @@ CASES: list[Case] = [
     ("without storage a customer is led to a provider's page once, and finds the way as a button when back", without_storage),
     ("texts that cannot be had are asked for again, then the page speaks English, or says that it is stuck", without_texts),
     ("a service that does not answer is waited for, one that refuses is not", without_answers),
+    ("a page that was told of no connection says what it said before once there is one again", back_again),
+    ("where a script of the page does not come there is a way to try again", without_a_script),
+    ("another language is spoken above the form, too; without a merchant the title names the amount", in_other_words),
     ("who pays too often is told so at once, and nothing is repeated by itself", too_often),
     ("a payment that somebody is to look at is neither paid nor to be paid anew", checked),
     ("a link whose places others have taken says so, and offers to pay once one is free", full),
     ("a payment that no provider has heard of can be given up for another way", unsent),
     ("a customer who cannot be authenticated is told, and nobody asks for ever", authentication),
+    ("the issuer's page fits into ours at any width", framed),
     ("whatever the brand's panel, the focus can be seen on it", rings),
 ]

@@ -21,6 +21,7 @@ window.google = { payments: { api: { PaymentsClient: class {
   async isReadyToPay(request) { window.seen.ready = request; return { result: !window.sheet?.without }; }
   async loadPaymentData(request) {
     window.seen.request = request;
+    if (!/^[0-9]+(\\.[0-9][0-9])?$/.test(request.transactionInfo.totalPrice)) throw { statusCode: "DEVELOPER_ERROR" };
     if (window.sheet?.closed) throw { statusCode: "CANCELED" };
     return { paymentMethodData: { tokenizationData: { token: JSON.stringify(window.sheet?.token ?? { protocolVersion: "ECv2", signedMessage: "m" }) } } };
   }
@@ -78,6 +79,19 @@ def with_google(world: World) -> None:
         assert not browser.complaints(), browser.complaints()
         elsewhere = {request["url"] for request in browser.requests() if not request["url"].startswith(double.url)}
         assert elsewhere == {GOOGLE}, elsewhere
+
+
+def of_three_decimals(world: World) -> None:
+    with serving() as double, Browser("en-GB") as browser:
+        money = {"amount": "4500", "currency": "KWD", "exponent": 3}
+        double.link = {"methods": ["google_pay", "card"], "wallets": WALLETS} | money
+        double.policy = GOOGLE_POLICY
+        browser.answer(GOOGLE, GOOGLE_SCRIPT)
+        browser.visit(f"{double.url}/pay/{CODE}")
+        browser.click("#google_pay")
+        eventually(lambda: double.asked, bool, 20, "nothing is paid")
+        asked = browser.run("window.seen.request.transactionInfo")
+        assert asked["totalPrice"] == "4.50" and asked["currencyCode"] == "KWD", asked
 
 
 def with_stripe(world: World) -> None:
@@ -165,6 +179,7 @@ def lapsed_apple(world: World) -> None:
 
 CASES: list[Case] = [
     ("Google Pay's token goes where a card would, and Google's script is all that comes from elsewhere", with_google),
+    ("Google Pay is asked for two decimals of a currency that has three, which is all it takes", of_three_decimals),
     ("Google Pay for Stripe's gateway hands the name of Stripe's token over, and nothing else of it", with_stripe),
     ("a browser without Google Pay shows no button, and says so where there is no other way", without_google),
     ("Apple Pay's merchant is validated by the service, and its sheet is told how the payment went", with_apple),

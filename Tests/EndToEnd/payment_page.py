@@ -14,6 +14,8 @@ from .harness import Case, World, eventually
 GOOD = "4242424242424242"
 POOR = "4000000000009995"
 CAUTIOUS = "4000002500003155"
+# What a Japanese keyboard types in the place of what is printed on its keys.
+FULL_WIDTH = {point: point + 0xFEE0 for point in range(0x21, 0x7F)}
 BRAND = {"name": "Nordlicht Audio", "accent_color": "#0a7d55", "background_color": "#eef3ee"}
 LANGUAGES = ("en", "de", "fr", "es", "it", "pt", "nl", "pl", "sv", "ja", "zh", "ar")
 PAY = "#form button[type=submit]"
@@ -233,6 +235,10 @@ def states(world: World) -> None:
         browser.press("Enter", 13)
         browser.wait_for("#number")
         assert browser.run("location.pathname") == f"/pay/{link['code'].replace('-', '')}"
+        browser.visit(f"{world.stack.gateway_url}/pay")
+        browser.fill("#code", link["code"].translate(FULL_WIDTH))
+        browser.press("Enter", 13)
+        browser.wait_for("#number")
 
 
 def secrecy(world: World) -> None:

@@ -65,6 +65,11 @@ extension CryptoWorld {
         return request
     }
 
+    func hasMoney(_ request: ChargeRequest) async throws -> Bool {
+        let payment: PaymentID = request.paymentID
+        return try await database.transaction { db in try CryptoChargeStore.hasMoney(of: payment, in: db) }
+    }
+
     func faults() async throws -> [String] {
         // Nobody books payments here.
         try await violations().filter { !$0.contains("are not booked") }
@@ -112,6 +117,25 @@ private func code(_ work: () async throws -> Void) async throws -> String? {
                 try await world.number(
                     "SELECT count(*) FROM journal_entries WHERE reference = \(record.id.rawValue)") == 1)
             #expect(try await world.faults() == [])
+        }
+    }
+
+    @Test("whoever pays is told of money that has neither paid nor gone back, and of no other") func told() async throws
+    {
+        try await withCrypto(late: .hold) { world in
+            let (paid, address) = try await world.opened()
+            #expect(try await world.hasMoney(paid) == false)
+            world.chain.pay(address, 150_000)
+            try await world.look()
+            #expect(try await world.hasMoney(paid), "a part is on its way")
+            world.chain.pay(address, 50_000)
+            world.chain.mine(2)
+            try await world.look()
+            #expect(try await world.hasMoney(paid) == false)
+            let late: ChargeRequest = try await world.paidLate()
+            #expect(try await world.hasMoney(late))
+            try await world.carryOut(try await world.sendBack(late))
+            #expect(try await world.hasMoney(late) == false)
         }
     }
 

@@ -71,9 +71,14 @@ import Testing
             let waiting: PaymentRecord = try await world.payment(id)
             #expect(try await world.look(visit)["payment"]?["status"]?.stringValue == "processing")
             #expect(try await world.look(visit)["payment"]?["method"]?.stringValue == "sepa_debit")
+            for visitor: Visit in [visit, Visit(visit.code)] {
+                #expect(try await world.look(visitor)["payment"]?["slow"] == .bool(true), "it takes days for all")
+            }
+            #expect(try await world.look(Visit(visit.code))["payment"]?["method"] == .null)
             pages.settle(waiting.attemptID, .captured(ProviderCharge(reference: "pg_debit")))
             try await world.work.sync(attempt: waiting.attemptID)
-            #expect(try await world.look(visit)["status"]?.stringValue == "completed")
+            let paid: JSONValue = try await world.look(visit)
+            #expect(paid["status"]?.stringValue == "completed" && paid["payment"]?["slow"] == .bool(false))
             #expect(try await world.violations().isEmpty)
         }
     }

@@ -86,6 +86,15 @@ import Testing
         let google: LinkWallets.GooglePay? = Self.settings([Self.provider()], Self.wallets).googlePay(
             Self.money, country: "DE")
         #expect(google?.merchantID == "BCR2" && google?.isTest == false)
+        // Google takes prices of two decimals at most.
+        let dinars: [(Int64, [String])] = [(4_500, ["google_pay", "card"]), (4_505, ["card"])]
+        for (minor, expected) in dinars {
+            let amount = Money(minor: minor, currency: Currency("KWD") ?? .usd)
+            #expect(amount.currency.exponent == 3)
+            let settings: LinkSettings = Self.settings([Self.provider()], Self.wallets)
+            #expect(settings.offers(of: [.googlePay, .card], amount, country: "DE").map(\.type) == expected)
+            #expect((settings.googleGateway(amount, country: "DE") == nil) == (minor == 4_505))
+        }
         guard case .provider(let told)? = google?.recipient else {
             Issue.record("tokens are made for another")
             return

@@ -124,8 +124,10 @@ import Testing
         try await withPayments { world in
             let (invoice, customer, visit) = try await Self.opened(world)
             let card: String = try await world.card(visit)
+            #expect(try await world.look(visit)["withdrawn"] == .bool(false))
             await world.deliver([world.voided(invoice, customer)])
             #expect(try await world.status(visit.code) == .deactivated)
+            #expect(try await world.look(visit)["withdrawn"] == .bool(true))
             #expect(await world.refusal { try await world.pay(visit, card) } == "payment_link_state")
             #expect(await world.refusal { try await world.card(visit) } == "payment_link_state")
             #expect(try await world.number("SELECT count(*) FROM payments") == 1)
@@ -198,6 +200,7 @@ import Testing
             world.clock.set(madeAt.adding(.seconds(119)))
             try await world.work.sweep.pass()
             #expect(try await world.payment(of: invoice).status == .processing)
+            #expect(try await world.look(visit)["payment"]?["slow"] == .bool(false), "it fails soon")
             world.clock.set(madeAt.adding(.seconds(121)))
             world.provider.turn(.well)
             let asked: Int = world.provider.asked.count

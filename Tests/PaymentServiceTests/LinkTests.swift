@@ -326,7 +326,8 @@ import Testing
         "a fault of a new link is named and nothing is stored",
         arguments: [
             (#","methods":[]"#, "methods"), (#","methods":["cash"]"#, "methods[0]"),
-            (#","methods":["paypal"]"#, "methods"),
+            (#","methods":["paypal"]"#, "methods"), (#","methods":["card","crypto","card"]"#, "methods"),
+            (#","brand":{"logo_url":"https://shop.example/l.png"}"#, "brand.name"),
             (#","brand":{"logo_url":"http://shop.example/l.png"}"#, "brand.logo_url"),
             (#","brand":{"logo_url":"javascript:alert(1)"}"#, "brand.logo_url"),
             (#","brand":{"accent_color":"red"}"#, "brand.accent_color"),

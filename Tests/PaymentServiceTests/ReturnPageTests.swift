@@ -90,6 +90,22 @@ import Testing
         }
     }
 
+    @Test("of a link's payment it does not tell the link: with its code one does more than look") func ofLink()
+        async throws
+    {
+        try await withPayments { world in
+            let visit = Visit(world.code(try await world.link(await world.customer())))
+            let paid: PaymentRecord = try await world.payNow(visit)
+            #expect(paid.returnURL == "https://pay.example/pay/\(visit.code)")
+            try await serving(world) { base in
+                let page: LinkPageTests.Answer = try await LinkPageTests.get(base, "/pay/return/\(paid.id)")
+                #expect(page.status == 200 && !page.text.contains(visit.code))
+                let told: JSONValue = try data(page.text)
+                #expect(told["returned"] == .string(paid.id.rawValue) && told["return_url"] == .null)
+            }
+        }
+    }
+
     @Test("the pages of authentications say the same in every language") func languages() throws {
         let folder = "\(Self.root)/Services/Payment/Links/Page"
         let file = try String(contentsOfFile: "\(folder)/authenticate-text.json", encoding: .utf8)

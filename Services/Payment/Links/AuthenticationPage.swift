@@ -40,12 +40,13 @@ package struct AuthenticationPage: Sendable {
     /// What a provider sends the customer of a payment back to, after their bank has seen them: the way to the shop, where
     /// the shop has said one. How the payment ended is not said: whoever knows a payment's id may see the page. One that
     /// says so where there is no payment.
-    package func returned(_ payment: PaymentRecord?) -> PageReply {
+    /// - Parameter address: The way to the shop; `nil`: the browser may know one, else the page may be closed.
+    package func returned(_ payment: PaymentRecord?, to address: String?) -> PageReply {
         var members: [JSONMember] = shell.members
         if let payment {
             members += [
                 JSONMember(name: "returned", value: .string(payment.id.rawValue)),
-                JSONMember(name: "return_url", value: payment.returnURL.map { .string($0) } ?? .null),
+                JSONMember(name: "return_url", value: address.map { .string($0) } ?? .null),
             ]
         }
         return shell.reply(payment == nil ? 404 : 200, "authenticate.js", .object(members), PageHeaders.ofReturn)

@@ -34,6 +34,9 @@ package struct CreateLinkInput: JSONInput {
             required: false,
             doc: "Ways to pay that are allowed, in their order; left out: all but instalments, which need card",
             parse: Self.method)
+        if Set(methods).count < methods.count {
+            f.refuse("methods", code: "duplicate_value", message: "must name each way to pay once")
+        }
         brand = f.optionalObject("brand", as: BrandInput.self, doc: "How the page looks")?.brand ?? .none
         language =
             f.optionalEnumeration("language", of: PageLanguage.self, doc: "auto, or left out: the browser's")?
@@ -115,11 +118,17 @@ struct BrandInput: JSONInput {
 
     init(_ f: inout InputFields) {
         brand = LinkBrand(
-            name: f.optionalString("name", min: 1, max: 80, doc: "Who asks for the money, as the customer knows them"),
-            logoURL: f.optionalURL("logo_url", loopback: false, doc: "An image, https only"),
+            name: f.optionalString(
+                "name", min: 1, max: 80, doc: "Who asks for the money, as the customer knows them; needed with logo_url"
+            ),
+            logoURL: f.optionalURL("logo_url", loopback: false, doc: "An image, https only; the name stands beside it"),
             accent: f.optionalColour(
                 "accent_color", doc: "#rrggbb; buttons and links, made darker or lighter where it could not be read"),
             background: f.optionalColour("background_color", doc: "#rrggbb; behind the summary"))
+        // A logo alone says nothing to whoever does not see it.
+        if brand.logoURL != nil, brand.name == nil, !f.isFaulty("name") {
+            f.refuse("name", code: FaultCode.required, message: "is required with logo_url")
+        }
     }
 }
 

@@ -29,6 +29,9 @@ package struct LinkSettings: Sendable {
         }
     }
 
+    /// Whether coins that have come for a payment, or are on their way, have neither paid it nor gone back.
+    package typealias HasCoins = @Sendable (PaymentID, borrowing PostgresTransaction) throws -> Bool
+
     /// Scheme, host and port customers reach the pages under, without a slash at their end.
     package let publicURL: String
     /// Whether return addresses may lead to this machine, without TLS.
@@ -39,6 +42,8 @@ package struct LinkSettings: Sendable {
     package let providers: PaymentProviders
     /// What `crypto` stands for.
     package let assets: [Asset]
+    /// `nil`: no coins are taken.
+    let hasCoins: HasCoins?
     /// `nil`: no page offers a wallet.
     package let wallets: LinkWallets?
     /// Who collects by bank debit; `nil`: no page offers one.
@@ -52,7 +57,7 @@ package struct LinkSettings: Sendable {
 
     package init(
         publicURL: String, isSandbox: Bool, offered: [LinkMethod], providers: PaymentProviders,
-        assets: [Asset] = [], wallets: LinkWallets? = nil, creditor: LinkCreditor? = nil,
+        assets: [Asset] = [], hasCoins: HasCoins? = nil, wallets: LinkWallets? = nil, creditor: LinkCreditor? = nil,
         instalments: InstalmentSettings? = nil, appleAssociation: [UInt8]? = nil,
         qr: (@Sendable (String) throws -> String)? = nil
     ) {
@@ -61,6 +66,7 @@ package struct LinkSettings: Sendable {
         self.offered = offered
         self.providers = providers
         self.assets = assets
+        self.hasCoins = hasCoins
         self.wallets = wallets
         self.creditor = creditor
         self.instalments = instalments
@@ -106,8 +112,9 @@ package struct LinkSettings: Sendable {
     }
 
     /// Google Pay on a page: with tokens that are opened here where somebody charges those, else with those of a provider that
-    /// is a gateway of Google's; `nil`: not at all.
+    /// is a gateway of Google's; `nil`: not at all. Google takes prices of two decimals at most.
     package func googlePay(_ amount: Money, country: String?) -> LinkWallets.GooglePay? {
+        guard Self.hasTwoDecimals(amount) else { return nil }
         if opensGooglePay(amount, country) { return wallets?.google }
         guard let merchant = wallets?.googleMerchant,
             let parameters: [String: String] = googleGateway(amount, country: country)?.cardForm?.googlePay
@@ -118,8 +125,16 @@ package struct LinkSettings: Sendable {
 
     /// Who takes Google Pay's tokens of a page as their gateway; `nil`: nobody, or they are opened here.
     package func googleGateway(_ amount: Money, country: String?) -> (any ProviderCardForm)? {
-        guard wallets?.googleMerchant != nil, !opensGooglePay(amount, country) else { return nil }
+        guard wallets?.googleMerchant != nil, Self.hasTwoDecimals(amount), !opensGooglePay(amount, country) else {
+            return nil
+        }
         return providers.googleGateway(for: Self.wish(LinkMethod.googlePay.rawValue, amount, country))
+    }
+
+    /// Whether nothing but zeros stands after an amount's second decimal: 4.500 KWD, but not 4.505.
+    private static func hasTwoDecimals(_ amount: Money) -> Bool {
+        let unit: Int64 = (2..<max(2, amount.currency.exponent)).reduce(1) { unit, _ in unit * 10 }
+        return amount.minor.isMultiple(of: unit)
     }
 
     private func opensGooglePay(_ amount: Money, _ country: String?) -> Bool {

@@ -13,6 +13,8 @@ package struct LinkStatusResource: JSONOutput {
     let status: LinkStatus
     /// Whether nothing can begin here because payments of other visits have taken all places.
     let isReserved: Bool
+    /// Whether nothing is owed any more: the invoice was withdrawn.
+    let isWithdrawn: Bool
     let payment: LinkPaymentResource?
 
     /// - Parameters:
@@ -28,6 +30,7 @@ package struct LinkStatusResource: JSONOutput {
         let slot: String = link.slot(of: session)
         status = state
         isReserved = try state == .active && LinkUseStore.isFull(link, for: slot, in: db)
+        isWithdrawn = standing.isWithdrawn
         let own: LinkUse? = try LinkUseStore.payment(of: link.id, slot: slot, in: db)
         var shown: LinkUse? = own
         if own == nil, let origin { shown = try LinkUseStore.payment(inPlaceOf: origin, of: link.id, in: db) }
@@ -50,14 +53,20 @@ package struct LinkStatusResource: JSONOutput {
         let plan: PlanRecord? =
             try link.methods.contains(.instalments) ? PlanStore.find(of: payment.id, in: db) : nil
         // The payment of an invoice ends as paid or failed: a page's attempt of which no provider has heard fails by itself.
-        let canEnd: Bool =
-            try payment.waitsElsewhere || (link.invoiceID == nil && PaymentStore.isUnsent(payment, in: db))
+        let isUnsent: Bool = try PaymentStore.isUnsent(payment, in: db)
+        let canEnd: Bool = payment.waitsElsewhere || (link.invoiceID == nil && isUnsent)
+        let triedAt: Instant = try PaymentStore.beginning(of: payment.attemptID, in: db) ?? payment.createdAt
+        let isLate: Bool = triedAt.adding(Self.patience) <= now && !isUnsent
         self.payment = LinkPaymentResource(
-            payment: payment, triedAt: try PaymentStore.beginning(of: payment.attemptID, in: db) ?? payment.createdAt,
-            method: isMine ? method : nil, action: action,
+            payment: payment, triedAt: triedAt, method: isMine ? method : nil, action: action,
             plan: isMine ? plan.map(PagePlanResource.init) : nil,
-            canBeGivenUp: own != nil && plan == nil && canEnd)
+            canBeGivenUp: own != nil && plan == nil && canEnd,
+            isSlow: method?.type == LinkMethod.sepaDebit.rawValue || isLate,
+            hasCoins: try payment.status != .succeeded && settings.hasCoins?(payment.id, db) ?? false)
     }
+
+    /// What a provider has not decided by then it may take days about. What nobody has heard of fails soon.
+    private static let patience: Duration = .seconds(60)
 
     /// The payment, where it waits for its customer elsewhere: whoever shows it asks the provider first.
     package var waitingElsewhere: PaymentID? {
@@ -67,6 +76,7 @@ package struct LinkStatusResource: JSONOutput {
     init(status: LinkStatus, payment: LinkPaymentResource?) {
         self.status = status
         isReserved = false
+        isWithdrawn = false
         self.payment = payment
     }
 
@@ -76,6 +86,9 @@ package struct LinkStatusResource: JSONOutput {
         o.field(
             "reserved", isReserved,
             doc: "Whether payments of other visits, under way or made, have taken all places: none can begin now")
+        o.field(
+            "withdrawn", isWithdrawn,
+            doc: "Whether its invoice was withdrawn: nobody owes it, and what was taken goes back")
         o.field("payment", payment, doc: "null until the page has begun one")
     }
 
@@ -103,6 +116,10 @@ struct LinkPaymentResource: JSONOutput {
     let plan: PagePlanResource?
     /// Whether this visit may give the payment up, to pay in another way.
     let canBeGivenUp: Bool
+    /// Whether it may take days once it is under way, whoever visits.
+    let isSlow: Bool
+    /// Whether coins have come for it that have neither paid it nor gone back.
+    let hasCoins: Bool
 
     private var phase: Phase {
         switch payment.status {
@@ -127,6 +144,10 @@ struct LinkPaymentResource: JSONOutput {
         o.field(
             "held", payment.status == .authorized,
             doc: "Whether the money is held and not taken: somebody looks at the payment first")
+        o.field("slow", isSlow && phase == .processing, doc: "Whether that may take days: the page may be closed")
+        o.field(
+            "coins_received", hasCoins,
+            doc: "Whether coins have come, or are on their way, that have neither paid it nor gone back")
         o.money("amount", payment.amount, doc: "Minor units")
         o.field("attempts", payment.attempts, doc: "How often it was tried; a page names it to try in another way")
         o.field("method", method?.type, doc: "What it is paid with; for the visit that chose it only")
@@ -140,7 +161,9 @@ struct LinkPaymentResource: JSONOutput {
     }
 
     static var sample: Self {
-        Self(payment: .sample, triedAt: .sample, method: nil, action: .sample, plan: .sample, canBeGivenUp: false)
+        Self(
+            payment: .sample, triedAt: .sample, method: nil, action: .sample, plan: .sample, canBeGivenUp: false,
+            isSlow: false, hasCoins: false)
     }
 }
 

@@ -1,5 +1,5 @@
 package import BillingCore
-import PaymentRecords
+package import PaymentRecords
 package import Postgres
 
 /// A link's payment with the visit that began it.
@@ -149,6 +149,17 @@ package enum LinkUseStore {
         ) { row in try row.next() }
         guard let slot: String = found else { return nil }
         return try self.payment(of: link, slot: slot, in: db)
+    }
+
+    /// Whether a payment's own way back is the page of a link it was made through.
+    package static func leadsBack(_ payment: PaymentRecord, in db: borrowing PostgresTransaction) throws -> Bool {
+        guard let address: String = payment.returnURL else { return false }
+        return try db.first(
+            """
+            SELECT true FROM payment_link_payments u JOIN payment_links l ON l.id = u.link_id
+            WHERE u.payment_id = \(payment.id) AND \(address)::text LIKE '%/pay/' || l.code LIMIT 1
+            """
+        ) { row in try row.next() } ?? false
     }
 
     /// How many payments of other slots went through or still may; the link's row is locked.

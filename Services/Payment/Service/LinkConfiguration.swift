@@ -26,6 +26,7 @@ extension LinkSettings {
                     try crypto.prices(asset, in: currency, at: now, in: db)
                 }
             },
+            hasCoins: { payment, db in try CryptoChargeStore.hasMoney(of: payment, in: db) },
             wallets: try LinkWallets(configuration, environment: environment, apple: apple.merchant),
             creditor: try LinkCreditor(configuration), instalments: instalments,
             appleAssociation: apple.association,

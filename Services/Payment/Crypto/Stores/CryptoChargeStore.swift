@@ -43,6 +43,20 @@ package enum CryptoChargeStore {
             """, as: CryptoCharge.self)
     }
 
+    /// Whether money that has come for a payment, or is on its way, has neither paid it nor gone back: it was too little, or
+    /// too late.
+    package static func hasMoney(of payment: PaymentID, in db: borrowing PostgresTransaction) throws -> Bool {
+        try db.first(
+            """
+            SELECT true FROM crypto_charges c
+            WHERE c.payment_id = \(payment) AND c.answer IS DISTINCT FROM 'captured' AND c.received + c.pending > (
+                SELECT coalesce(sum(r.amount + r.fee), 0) FROM crypto_refund_instructions r
+                WHERE r.attempt_id = c.attempt_id AND r.status IN ('sent', 'confirmed'))
+            LIMIT 1
+            """
+        ) { row in try row.next() } ?? false
+    }
+
     /// The next number of an account, whose row stays locked until the transaction ends; `insert` takes it. A number that
     /// is not taken is the next one's: wallets look for money only so many unused addresses ahead (BIP-44, gap limit).
     package static func nextIndex(of account: String, in db: borrowing PostgresTransaction) throws -> UInt32 {

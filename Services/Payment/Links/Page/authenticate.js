@@ -103,6 +103,16 @@ function leave(url, payment) {
   return back.href;
 }
 
+/** The page of a link that this tab left for a provider, to pay; the address that the provider leads back to does not tell it. */
+function leftFrom(payment) {
+  try {
+    const code = sessionStorage.getItem(`left ${payment}`);
+    return code ? `${window.location.origin}/pay/${code}` : null;
+  } catch {
+    return null;
+  }
+}
+
 /** The last view: how it ended, and the way back to the shop, which is taken at once. */
 function end(signs, title, url, payment) {
   announce(title);
@@ -166,7 +176,7 @@ async function start() {
   document.title = t("title");
   // Back from a provider's page: there is nothing left to do here.
   if (page.returned) {
-    end(["quiet", dash], t("returned_title"), page.return_url, page.returned);
+    end(["quiet", dash], t("returned_title"), page.return_url ?? leftFrom(page.returned), page.returned);
     return;
   }
   if (!page.code) {

@@ -10,14 +10,18 @@ const brands = [
   { name: "unionpay", label: "UnionPay", starts: /^62/, code: 3 },
 ];
 
-export function digitsOf(text) {
-  // Digits of any script: an Arabic keyboard types Arabic ones.
+/** What is typed, in plain letters and digits: some keyboards type full-width ones, an Arabic one types Arabic digits. */
+export function plainly(text) {
   return Array.from(text.normalize("NFKC"), (character) => {
     const point = character.codePointAt(0);
     if (point >= 0x660 && point <= 0x669) return String(point - 0x660);
     if (point >= 0x6f0 && point <= 0x6f9) return String(point - 0x6f0);
     return character;
-  }).join("").replace(/[^0-9]/g, "");
+  }).join("");
+}
+
+export function digitsOf(text) {
+  return plainly(text).replace(/[^0-9]/g, "");
 }
 
 /** The brand by the first digits; `null` while nobody knows. */

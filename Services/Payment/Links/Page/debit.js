@@ -1,5 +1,6 @@
 // The form for a bank debit: the account, and the mandate that the holder agrees to.
 
+import { plainly } from "./card.js";
 import { h } from "./dom.js";
 import { field, Form, labelled } from "./fields.js";
 import { isAddress } from "./payer.js";
@@ -10,7 +11,7 @@ const lengths = Object.fromEntries(
   "AD24 AT20 BE16 BG22 CH21 CY28 CZ24 DE22 DK18 EE20 ES24 FI18 FR27 GB22 GI23 GR27 HR21 HU28 IE22 IS26 IT27 LI21 LT20 LU20 LV21 MC27 MT31 NL18 NO15 PL28 PT25 RO24 SE24 SI19 SK24 SM27 VA22"
     .split(" ").map((entry) => [entry.slice(0, 2), Number(entry.slice(2))]));
 
-const plain = (text) => text.normalize("NFKC").replace(/\s/g, "").toUpperCase();
+const plain = (text) => plainly(text).replace(/\s/g, "").toUpperCase();
 
 /** What is wrong with an IBAN (ISO 13616); `null` when nothing is. */
 export function ibanFault(typed) {

@@ -1,6 +1,6 @@
 // What all forms share: every field has a label, a hint and a place for its fault, which is read out with it.
 
-import { h } from "./dom.js";
+import { announce, h } from "./dom.js";
 import { t } from "./text.js";
 
 export function boxed(name, label, hint, box, mark) {
@@ -53,6 +53,9 @@ export class Form {
   /** What the places of a fault's text are filled with. */
   places() { return {}; }
 
+  /** What is agreed to besides. It is taken at the press of the button: what is chosen while others are asked counts for nothing. */
+  agreed() { return {}; }
+
   tell(name, key) {
     const place = this.node.querySelector(`#${name}-fault`);
     place.textContent = key ? t(key, this.places()) : "";
@@ -74,6 +77,7 @@ export class Form {
     this.button.setAttribute("aria-disabled", String(isBusy));
     const wait = h("span", { class: "wait little", "aria-hidden": "true" });
     this.button.replaceChildren(...(isBusy ? [wait, t("paying")] : [this.payLabel]));
+    if (isBusy) announce(t("paying"));
   }
 
   async submit(event) {
@@ -83,7 +87,7 @@ export class Form {
     if (!this.isWhole(faults)) return;
     this.busy = true;
     try {
-      await this.hand();
+      await this.hand(this.agreed());
     } finally {
       this.busy = false;
     }

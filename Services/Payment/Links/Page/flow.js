@@ -34,6 +34,15 @@ function kept(key, text) {
   return text || (sessionStorage.getItem(key) ?? "");
 }
 
+/** Keeps in this tab that a payment's customer left from here: a provider may lead back to a page that knows the payment only. */
+export function leaving(payment) {
+  try {
+    kept(`left ${payment}`, code);
+  } catch {
+    // Storage is switched off: then that page says that it may be closed.
+  }
+}
+
 /**
  * An answer that is not what was asked for. `faults` maps fields to the service's words for what is wrong; `isForLong` says
  * that it is no use to try again in a minute.
@@ -65,15 +74,19 @@ function post(path, body) {
 const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 /** The provider is still about what is to pay. */
-const isPending = (error) => error.code === "payment_method_pending";
+const isPending = (error) => error?.code === "payment_method_pending";
 
-/** Asks until there is an answer of the service: for what may be asked twice. */
+/** Asks until there is an answer of the service: for what may be asked twice. `onTrouble` is told why there is none, then `null` once there is one. */
 async function patiently(ask, onTrouble) {
+  let isTroubled = false;
   for (let wait = 500; ; wait = Math.min(wait * 2, 8000)) {
     try {
-      return await ask();
+      const answer = await ask();
+      if (isTroubled) onTrouble(null);
+      return answer;
     } catch (error) {
       if (error instanceof Refusal && error.status < 500 && !isPending(error)) throw error;
+      isTroubled = true;
       onTrouble(error);
       await pause(wait);
     }
@@ -83,7 +96,7 @@ async function patiently(ask, onTrouble) {
 /** Reads, until there is an answer of the service. What is only read also waits until there is room for it again. */
 function read(path, onTrouble) {
   const ask = () => answerOf(fetch(`/pay/${code}/${path}`, { credentials: "omit", cache: "no-store" }));
-  return patiently(() => ask().catch((error) => { throw error.status === 429 ? new Error("busy") : error; }), onTrouble);
+  return patiently(() => ask().catch((error) => { throw error.status === 429 ? Object.assign(new Error("busy"), { isBusy: true }) : error; }), onTrouble);
 }
 
 export function status(onTrouble = () => {}) {

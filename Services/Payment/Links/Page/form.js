@@ -25,7 +25,7 @@ const places = {
   "card.exp_year": ["expiry", "expiry_past"], "card.cvc": ["cvc", "cvc_invalid"],
 };
 
-/** Builds the form. `onPay` gets the card, as the service is told of it; what it throws as a refusal's faults is shown at the fields. */
+/** Builds the form. `onPay` gets the card, as the service is told of it, and what is agreed to besides; what it throws as a refusal's faults is shown at the fields. */
 export class CardForm extends Form {
   /** `before` and `after` are rows beside the card's. */
   constructor(payLabel, onPay, before = [], after = []) {
@@ -73,10 +73,10 @@ export class CardForm extends Form {
     return !this.isWhole(shown);
   }
 
-  hand() {
+  hand(agreed) {
     const { month, year } = expiryOf(this.inputs.expiry.value);
     return this.onPay({
       card: { number: digitsOf(this.inputs.number.value), exp_month: month, exp_year: year, cvc: digitsOf(this.inputs.cvc.value) },
-    });
+    }, agreed);
   }
 }

@@ -1,5 +1,6 @@
 // The page of a link: reads what the service put into it, speaks the reader's language, and goes from form to outcome.
 
+import { plainly } from "./card.js";
 import { DebitForm } from "./debit.js";
 import { CardForm } from "./form.js";
 import { announce, h, show, stuck } from "./dom.js";
@@ -35,9 +36,25 @@ function foot() {
     draw(redraw);
     document.getElementById("language").focus();
   } }, languages.map((code) => h("option", { value: code, selected: code === language, lang: code }, nameOf(code))));
-  const secure = t(link.card_form ? "secure_stripe" : "secure");
-  const promise = link.methods?.includes("google_pay") ? `${secure} ${t("secure_google")}` : secure;
-  document.getElementById("foot").replaceChildren(h("p", {}, promise), h("label", {}, h("span", {}, t("language")), choice));
+  const ways = link.methods ?? [];
+  const promises = [
+    ways.includes("card") && (link.card_form ? "secure_stripe" : "secure"), keepsNothing(ways) && "keeps_nothing",
+    ways.includes("google_pay") && "secure_google",
+  ].filter(Boolean).map((key) => t(key));
+  document.getElementById("foot").replaceChildren(promises.length > 0 ? h("p", {}, promises.join(" ")) : "", h("label", {}, h("span", {}, t("language")), choice));
+}
+
+/** What the page is about: whom to pay or, where nobody says who that is, how much. */
+function topic() {
+  if (link.merchant) return t("pay_to", { merchant: link.merchant });
+  return link.code ? t("pay", { amount: amountText(link.amount, link.currency, link.exponent, locale) }) : t("ask_title");
+}
+
+/** Whether nothing is kept of who pays here: no agreement, and nothing that a provider is told of them. */
+function keepsNothing(ways) {
+  if (!link.code) return true;
+  const isAsked = ways.some((method) => method === "sepa_debit" || method === "instalments" || link.forms?.[method]);
+  return link.state === "active" && !isAsked && !["offered", "always"].includes(link.keep_method);
 }
 
 /** Shows everything anew, in the language that is spoken now. */
@@ -45,32 +62,43 @@ function draw(view) {
   redraw = view;
   views.summary(link);
   foot();
-  document.title = link.merchant ? t("pay_to", { merchant: link.merchant }) : t("form_title");
+  document.title = topic();
   view();
 }
 
-/** Goes where the payment stands. `box`: what is said above the form, where it leads there. */
+/** Goes where the payment stands. `box` makes what is said above the form, where it leads there. */
 function settle(seen, box = null) {
   const payment = seen.payment;
   const action = payment?.next_action;
   attempts = payment?.attempts ?? 0;
   if (seen.reserved && (!payment || payment.status === "canceled" || payment.status === "failed")) return reserved();
-  if (!payment || payment.status === "canceled") return standing(seen.status, box);
+  if (payment?.status === "canceled" && payment.coins_received && seen.status === "active") return form(failureOf(payment));
+  if (!payment || payment.status === "canceled") return standing(stateOf(seen), box);
   if (payment.status === "succeeded") return outcome(seen, payment);
-  if (payment.status === "failed") return seen.status === "active" ? form(payment.failure) : draw(() => views.state(seen.status));
+  if (payment.status === "failed") return seen.status === "active" ? form(failureOf(payment)) : draw(() => views.state(stateOf(seen)));
   if (action?.type === "three_d_secure") return action.url ? leave(action.url, payment) : draw(() => views.challenge(answerChallenge));
   if (action?.type === "redirect") return leave(action.url, payment);
   if (action?.type === "transfer") {
-    draw(() => (action.uri ? views.transfer(action, () => {}, payment.cancelable ? giveUp : null) : views.waiting("processing_transfer")));
+    draw(() => (action.uri ? views.transfer(action, () => {}, payment.cancelable ? giveUp : null, payment.coins_received) : views.waiting("processing_transfer")));
     return follow((now) => JSON.stringify(now.payment?.next_action) !== JSON.stringify(action));
   }
   if (payment.held) {
     draw(() => views.waiting("processing_held"));
     return follow((now) => !now.payment?.held);
   }
-  draw(() => views.waiting(payment.method === "sepa_debit" ? "processing_debit" : "processing_text", payment.cancelable ? giveUp : null));
-  return follow((now) => !isUnderWay(now) || now.payment.cancelable !== payment.cancelable);
+  const text = payment.method === "sepa_debit" ? "processing_debit" : payment.slow ? "processing_slow" : "processing_text";
+  draw(() => views.waiting(text, payment.cancelable ? giveUp : null));
+  return follow((now) => !isUnderWay(now) || now.payment.cancelable !== payment.cancelable || now.payment.slow !== payment.slow);
 }
+
+/** What is told above the form of a payment that failed; `null` where nobody has refused it and nothing has come for it. */
+function failureOf(payment) {
+  const hasCoins = payment.coins_received === true;
+  return payment.failure || hasCoins ? { ...payment.failure, method: payment.method, hasCoins } : null;
+}
+
+/** The link's state, as it is told. */
+const stateOf = (seen) => (seen.withdrawn ? "withdrawn" : seen.status);
 
 /** Whether it will go on in a while by itself; what is held waits for somebody to look at it. */
 const isUnderWay = (seen) => seen.payment?.status === "processing" && !seen.payment.held;
@@ -110,6 +138,7 @@ async function look(ask = () => flow.status(views.trouble), box = null) {
 /** Leaves for another site, once, from the page that began the attempt; whoever comes back, or only looks, finds a button. */
 function leave(url, payment) {
   draw(() => views.redirect(url, payment.cancelable ? giveUp : null));
+  flow.leaving(payment.id);
   if (leads) window.location.assign(url);
   leads = false;
   return follow((now) => now.payment?.status !== "requires_action");
@@ -152,23 +181,25 @@ async function begin(ask) {
 }
 
 async function refused(error) {
-  if (error instanceof flow.Refusal && error.code === "instalment_offer_changed") return form(null, views.alertBox(t("failed_title"), t("plan_changed")));
+  if (error instanceof flow.Refusal && error.code === "instalment_offer_changed") return form(null, () => views.alertBox(t("failed_title"), t("plan_changed")));
   if (error instanceof flow.Refusal && error.code === "payment_link_reserved") return reserved();
-  if (error instanceof flow.Refusal && error.status === 409) return look(undefined, views.alertBox(t("failed_title"), t("server")));
+  if (error instanceof flow.Refusal && error.status === 409) return look(undefined, () => views.alertBox(t("failed_title"), t("server")));
   const isBusy = error instanceof flow.Refusal && error.status === 429;
   const text = isBusy ? (error.isForLong ? "busy_later" : "busy_text") : "server";
-  form(null, views.alertBox(t("failed_title"), t(text)));
+  form(null, () => views.alertBox(t("failed_title"), t(text)));
 }
 
-function form(failure, box = failure ? views.alertBox(t("failed_title"), views.failureText(failure)) : null) {
-  draw(() => drawForm(box));
+/** The form. `box` makes what is said above it, anew in each language. */
+function form(failure, box = failure ? () => views.alertBox(t("failed_title"), views.failureText(failure)) : null) {
+  draw(() => drawForm(box?.() ?? null));
 }
 
 function drawForm(box) {
   const offered = link.methods;
   const amount = amountText(link.amount, link.currency, link.exponent, locale);
   const later = new Later(link);
-  const card = new Cards(t("pay", { amount }), (given) => payByCard(card, given, { agreement: later.agreed }), [], [later.row]);
+  const card = new Cards(t("pay", { amount }), (given, agreed) => payByCard(card, given, agreed), [], [later.row]);
+  card.agreed = () => ({ agreement: later.agreed });
   const others = offered.filter((method) => !here.includes(method));
   const hasCard = offered.includes("card");
   const wallets = h("div", { class: "stack", hidden: true });
@@ -195,15 +226,18 @@ async function payByCard(form, given, agreed) {
     await refused(error);
     return;
   }
-  await begin(() => flow.pay(method, () => announce(t("network")), agreed));
+  await begin(() => flow.pay(method, views.trouble, agreed));
 }
 
 /** The plans are asked for when somebody wants to see them: they begin today. */
 function plans() {
   const place = h("div", { class: "stack" }, h("div", { class: "wait", "aria-hidden": "true" }));
-  flow.plans(() => announce(t("network"))).then(({ data }) => {
+  announce(t("plan_loading"));
+  flow.plans(views.trouble).then(({ data }) => {
+    // Whoever has chosen another way meanwhile is told nothing of them.
+    if (place.isConnected) announce(t(data.length === 0 ? "no_method_text" : "plan_choose"));
     if (data.length === 0) return place.replaceChildren(h("p", { class: "note" }, t("no_method_text")));
-    const form = new Plans(data, link, (card, plan) => payByCard(form, card, { instalments: plan }));
+    const form = new Plans(data, link, (card, agreed) => payByCard(form, card, agreed));
     place.replaceChildren(form.node);
     return form.shown();
   }).catch(refused);
@@ -234,7 +268,7 @@ function formOf(method) {
   }
   const form = new PayerForm(label, asked, link, async (payer) => {
     try {
-      begun(await flow.payBy({ type: method, payer }, attempts, () => announce(t("network"))));
+      begun(await flow.payBy({ type: method, payer }, attempts, views.trouble));
     } catch (error) {
       if (error instanceof flow.Refusal && error.status === 422 && form.tellFaults(error.faults)) return;
       await refused(error);
@@ -247,9 +281,10 @@ function debitForm() {
   const amount = amountText(link.amount, link.currency, link.exponent, locale);
   const later = new Later(link);
   const form = new DebitForm(t("pay", { amount }), link.creditor, async (account, language) => {
+    const agreement = later.agreed;
     try {
       const method = (await flow.keepAccount(account, language)).payment_method_id;
-      begun(await flow.pay(method, () => announce(t("network")), { agreement: later.agreed }, () => draw(views.waiting)));
+      begun(await flow.pay(method, views.trouble, { agreement }, () => draw(views.waiting)));
     } catch (error) {
       if (error instanceof flow.Refusal && error.status === 422 && form.tellFaults(error.faults)) return;
       await refused(error);
@@ -311,7 +346,11 @@ function ask() {
     maxlength: "12", required: true, "aria-describedby": "code-hint code-fault",
   });
   const submit = (event) => {
-    if (/^[2-9A-HJKMNP-TV-Z]{8}$/.test(input.value.toUpperCase().replace(/[ -]/g, ""))) return;
+    const typed = plainly(input.value).toUpperCase().replace(/[ -]/g, "");
+    if (/^[2-9A-HJKMNP-TV-Z]{8}$/.test(typed)) {
+      input.value = typed;
+      return;
+    }
     event.preventDefault();
     fault.textContent = t("code_invalid");
     fault.hidden = false;

@@ -5,7 +5,7 @@ import { labelled } from "./fields.js";
 import { lateRule, moneyOf, schedule } from "./schedule.js";
 import { language, t } from "./text.js";
 
-/** The class of forms for the plans on offer, over that of forms for a card. `onPay` gets the card and the plan agreed to. */
+/** The class of forms for the plans on offer, over that of forms for a card. `onPay` gets the card, and in what is agreed to the plan. */
 export const planForm = (Cards) => class extends Cards {
   constructor(offers, link, onPay) {
     const box = h("input", { id: "agree", type: "checkbox", required: true, "aria-describedby": "agree-fault" });
@@ -13,9 +13,10 @@ export const planForm = (Cards) => class extends Cards {
     const choices = offers.map((offer, place) => h("label", { class: "choice" },
       h("input", { type: "radio", name: "plan", value: offer.terms, checked: place === 0, onchange: () => this.choose(offer) }),
       h("span", {}, t("plan_choice", { count: offer.schedule.length, total: moneyOf(offer.total_payable, link) }))));
-    const before = [h("fieldset", {}, h("legend", { class: "legend" }, t("plan_choose")), choices), facts];
-    super("", (card) => onPay(card, { terms: this.offer.terms, offer: this.offer.fingerprint, language, accepted: true }), before, [labelled("agree", "", box)]);
+    const plans = h("fieldset", {}, h("legend", { class: "legend" }, t("plan_choose")), choices);
+    super("", onPay, [plans, facts], [labelled("agree", "", box)]);
     this.link = link;
+    this.plans = plans;
     this.facts = facts;
     this.choose(offers[0]);
   }
@@ -30,6 +31,16 @@ export const planForm = (Cards) => class extends Cards {
     this.inputs.agree.nextElementSibling.textContent = t("agree", { amount });
     this.payLabel = t("pay", { amount });
     this.busy = false;
+  }
+
+  /** No other plan is chosen while this one is paid. */
+  set busy(isBusy) {
+    super.busy = isBusy;
+    this.plans.disabled = isBusy;
+  }
+
+  agreed() {
+    return { instalments: { terms: this.offer.terms, offer: this.offer.fingerprint, language, accepted: true } };
   }
 
   check(name) {

@@ -91,9 +91,9 @@ export function stripeForm(key) {
       return false;
     }
 
-    async hand() {
+    async hand(agreed) {
       const { paymentMethod, error } = await account.createPaymentMethod({ type: "card", card: this.parts.number });
-      if (paymentMethod) return this.onPay({ form: { token: paymentMethod.id } });
+      if (paymentMethod) return this.onPay({ form: { token: paymentMethod.id } }, agreed);
       const [name, key] = faults[error.code] ?? ["number", "server"];
       return this.isWhole({ [name]: key });
     }

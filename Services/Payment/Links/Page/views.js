@@ -28,8 +28,15 @@ export function summary(link) {
 export function state(name) {
   const kind = name === "completed" ? ["good", check] : ["quiet", dash];
   document.title = t(`${name}_title`);
+  if (name === "completed") nothingDue();
   show(h("div", { class: "stack" }, sign(...kind), heading(t(`${name}_title`)), h("p", { class: "note" }, t(`${name}_text`)),
     name === "unknown" ? h("p", {}, h("a", { href: "/pay" }, t("ask_title"))) : null));
+}
+
+/** Nothing is to be paid any more: the sum beside says what it was about. */
+function nothingDue() {
+  const label = document.querySelector("#summary .label");
+  if (label) label.textContent = t("receipt_amount");
 }
 
 /** Once a payment has begun there is nothing to cancel by leaving. */
@@ -57,9 +64,22 @@ export function note(key) {
   announce(t(key));
 }
 
-/** Says so while nobody answers. */
-export function trouble() {
-  note("network");
+/** What stood where it says that nobody answers. */
+let stood = null;
+
+/** Says so while nobody answers, and puts back what stood there when somebody has (`null`). */
+export function trouble(error) {
+  const place = document.getElementById("wait-note");
+  if (error) {
+    if (stood?.place !== place) stood = { place, text: place?.textContent ?? "" };
+    note(error.isBusy ? "busy_wait" : "network");
+    return;
+  }
+  if (stood?.place === place) {
+    if (place) place.textContent = stood.text;
+    announce(stood.text);
+  }
+  stood = null;
 }
 
 /** The sandbox's 3-D Secure challenge. */
@@ -93,13 +113,13 @@ export function redirect(url, onGiveUp) {
 }
 
 /** A transfer the reader makes from a wallet of their own. */
-export function transfer(action, onTrouble, onGiveUp) {
+export function transfer(action, onTrouble, onGiveUp, isPart = false) {
   const copy = (text) => h("button", { type: "button", class: "second copy", onclick: async (event) => {
     const button = event.currentTarget;
     await navigator.clipboard.writeText(text).then(() => { button.textContent = t("copied"); announce(t("copied")); }, onTrouble);
   } }, t("copy"));
   const until = action.expires_at ? new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" }).format(new Date(action.expires_at)) : null;
-  show(h("div", { class: "stack" }, heading(t("transfer_title")), h("p", { class: "note" }, t("transfer_text")),
+  show(h("div", { class: "stack" }, heading(t("transfer_title")), h("p", { class: "note" }, t(isPart ? "transfer_part" : "transfer_text")),
     // What is asked for changes under one address: a browser shows a picture that it has anew.
     action.qr ? h("img", { class: "qr", src: `${action.qr}&v=${encodeURIComponent(action.uri)}`, alt: t("qr_label") }) : null,
     h("dl", { class: "facts" },
@@ -118,6 +138,7 @@ function fact(name, value) {
 /** The payment went through: the receipt's facts and the way back. */
 export function success(link, payment) {
   noWayBack();
+  nothingDue();
   const when = new Intl.DateTimeFormat(locale, { dateStyle: "long", timeStyle: "short" }).format(new Date(payment.created_at));
   const last4 = payment.card_last4;
   const isDebit = payment.method === "sepa_debit";
@@ -141,11 +162,25 @@ export function success(link, payment) {
     h("button", { type: "button", class: "second", onclick: () => window.print() }, t("print"))));
 }
 
-/** Why the last attempt failed, in words that help. */
-export function failureText(failure) {
-  const byCode = `failed_${failure?.code}`;
-  const byClass = `failed_${failure?.decline_class}`;
-  return t(has(byCode) ? byCode : has(byClass) ? byClass : "failed_soft");
+/** Declines that say more than their class, by the text for them, whatever was paid with. */
+const told = {
+  insufficient_funds: "insufficient_funds", underpaid: "coins", paid_late: "coins", too_many_attempts: "soft", unknown: "soft",
+  // Nobody who could decline it was asked.
+  processing_error: "unasked", provider_configuration: "unasked", provider_credentials: "unasked", issuer_not_available: "unasked",
+};
+/** The same of cards; another method with a card behind it is not entered anew. */
+const toldOfCards = {
+  expired_card: "expired_card", incorrect_cvc: "incorrect_cvc", incorrect_expiry: "incorrect_expiry", pin_required: "card_hard",
+  card_not_activated: "bank", blocked_by_cardholder: "bank", call_issuer: "bank", pin_try_exceeded: "bank",
+};
+
+/** Why the last attempt failed, in words that help, of the method it was made with as far as this visit knows it; and that coins have come. */
+export function failureText({ code, decline_class: kind, method, hasCoins }) {
+  const isCard = method === "card";
+  const byCode = told[code] ?? (isCard || !method ? toldOfCards[code] : undefined);
+  const byClass = [isCard ? `failed_card_${kind}` : "", `failed_${kind}`, "failed_soft"].find(has);
+  if (!hasCoins || byCode === "coins") return t(byCode ? `failed_${byCode}` : byClass);
+  return code ? `${t(byCode ? `failed_${byCode}` : byClass)} ${t("failed_coins")}` : t("failed_coins");
 }
 
 /** A box above the form that is read out as soon as it is there. */

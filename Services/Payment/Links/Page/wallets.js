@@ -13,6 +13,9 @@ const card = {
 
 const total = (link) => decimal(link.amount, link.exponent);
 
+/** Google takes two decimals at most; it is offered where nothing but zeros stands beyond them. */
+const totalForGoogle = (link) => total(link).replace(/(\.\d\d)0+$/, "$1");
+
 /** What Google is asked for: a token that only the service can open, or one that is made for the provider that charges it. */
 export function googleRequest(link) {
   const { merchant, tokenization } = link.wallets.google_pay;
@@ -21,7 +24,7 @@ export function googleRequest(link) {
     allowedPaymentMethods: [{ ...card, tokenizationSpecification: tokenization }],
     merchantInfo: { ...(merchant ? { merchantId: merchant } : {}), merchantName: link.merchant ?? "" },
     transactionInfo: {
-      countryCode: link.wallets.country, currencyCode: link.currency, totalPriceStatus: "FINAL", totalPrice: total(link),
+      countryCode: link.wallets.country, currencyCode: link.currency, totalPriceStatus: "FINAL", totalPrice: totalForGoogle(link),
       checkoutOption: "COMPLETE_IMMEDIATE_PURCHASE",
     },
   };

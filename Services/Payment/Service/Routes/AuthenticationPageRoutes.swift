@@ -44,7 +44,12 @@ struct AuthenticationPageRoutes: Sendable {
     private var returned: Endpoint {
         let page: AuthenticationPage = page
         return .page("/pay/return/{id}", summary: "Where a provider sends a customer back to") { db, call in
-            page.returned(try PaymentID(call.parameter("id")).flatMap { try PaymentStore.find($0, in: db) })
+            let payment: PaymentRecord? = try PaymentID(call.parameter("id")).flatMap { id in
+                try PaymentStore.find(id, in: db)
+            }
+            // A link's code lets one do more than a payment's id: the browser that left the link's page knows it.
+            let isOfLink: Bool = try payment.map { try LinkUseStore.leadsBack($0, in: db) } ?? false
+            return page.returned(payment, to: isOfLink ? nil : payment?.returnURL)
         }
     }
 
