@@ -4,11 +4,8 @@ import Logging
 /// One short-lived connection for questions; used and closed on the thread that opened it.
 final class AdminSession: KafkaHandleOwner, TopicCluster {
     private var handle: OpaquePointer?
-    /// How many addresses the brokers are reached at.
-    private let addresses: Int
 
     init(_ configuration: KafkaConfiguration, group: String?, logger: Logger) throws(KafkaError) {
-        addresses = configuration.brokers.split(separator: ",").count
         super.init(logger: logger)
         let builder = try KafkaHandleBuilder.start(configuration, owner: self)
         try builder.set(configuration.extra)
@@ -79,31 +76,18 @@ final class AdminSession: KafkaHandleOwner, TopicCluster {
         return failures
     }
 
-    /// As many as have registered; in a young cluster that may be the first of those whose addresses are known.
-    func brokers(_ timeout: Duration) throws(KafkaError) -> Int {
-        try max(addresses, metadata(ofAllTopics: false, timeout) { Int($0.broker_cnt) })
-    }
-
     func topics(_ timeout: Duration) throws(KafkaError) -> Set<String> {
-        try metadata(ofAllTopics: true, timeout) { metadata in
-            var names: Set<String> = []
-            for index in 0..<Int(metadata.topic_cnt) {
-                let topic = metadata.topics[index]
-                guard topic.partition_cnt > 0, let name = topic.topic else { continue }
-                names.insert(String(cString: name))
-            }
-            return names
-        }
-    }
-
-    private func metadata<R>(
-        ofAllTopics isAll: Bool, _ timeout: Duration, _ read: (rd_kafka_metadata) -> R
-    ) throws(KafkaError) -> R {
         var metadata: UnsafePointer<rd_kafka_metadata>?
-        let error = rd_kafka_metadata(handle, isAll ? 1 : 0, nil, &metadata, timeout.wholeMilliseconds)
+        let error = rd_kafka_metadata(handle, 1, nil, &metadata, timeout.wholeMilliseconds)
         guard error == RD_KAFKA_RESP_ERR_NO_ERROR, let metadata else { throw KafkaError(error, detail: "metadata") }
         defer { rd_kafka_metadata_destroy(metadata) }
-        return read(metadata.pointee)
+        var names: Set<String> = []
+        for index in 0..<Int(metadata.pointee.topic_cnt) {
+            let topic = metadata.pointee.topics[index]
+            guard topic.partition_cnt > 0, let name = topic.topic else { continue }
+            names.insert(String(cString: name))
+        }
+        return names
     }
 
     func answers(_ timeout: Duration) -> Bool {

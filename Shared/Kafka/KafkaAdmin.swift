@@ -32,21 +32,25 @@ public struct KafkaAdmin: Sendable {
     }
 
     /// Makes the topics that do not exist yet; records are to be stamped on append. Existing topics stay as they are, also
-    /// those that this login might not have made. A broker that is alone and has no default for copies is asked for one;
-    /// where there are others, one copy would stay one.
+    /// those that this login might not have made.
     /// - Parameters:
     ///   - names: Topics.
     ///   - partitions: Partitions of a new topic.
     ///   - replicas: Copies of each partition, -1 for the broker's default.
+    ///   - mayHaveOneCopy: Whether one copy will do where the broker cannot give that: a development broker. Elsewhere others
+    ///     are away or not there yet, and one copy would stay one.
     ///   - timeout: For all topics together.
     /// - Throws: ``KafkaError`` with the first topic that could not be made.
     public func ensureTopics(
-        _ names: [String], partitions: Int, replicas: Int = -1, timeout: Duration = .seconds(10)
+        _ names: [String], partitions: Int, replicas: Int = -1, mayHaveOneCopy: Bool = true,
+        timeout: Duration = .seconds(10)
     ) throws(KafkaError) {
         guard !names.isEmpty else { return }
         let session = try AdminSession(configuration, group: nil, logger: logger)
         defer { session.close() }
-        try session.ensure(names, TopicSpecification(partitions: partitions, replicas: replicas), timeout)
+        let topics = TopicSpecification(
+            partitions: partitions, replicas: replicas, mayHaveOneCopy: mayHaveOneCopy)
+        try session.ensure(names, topics, timeout)
     }
 
     /// Whether a broker answers in time.
@@ -71,12 +75,14 @@ public struct KafkaAdmin: Sendable {
         return try session.lag(topics, timeout)
     }
 
-    /// ``ensureTopics(_:partitions:replicas:timeout:)-(_,_,_,_)`` for tasks.
+    /// ``ensureTopics(_:partitions:replicas:mayHaveOneCopy:timeout:)-(_,_,_,_)`` for tasks.
     public func ensureTopics(
-        _ names: [String], partitions: Int, replicas: Int = -1, timeout: Duration = .seconds(10)
+        _ names: [String], partitions: Int, replicas: Int = -1, mayHaveOneCopy: Bool = true,
+        timeout: Duration = .seconds(10)
     ) async throws(KafkaError) {
         try await onOwnThread { () throws(KafkaError) in
-            try ensureTopics(names, partitions: partitions, replicas: replicas, timeout: timeout)
+            try ensureTopics(
+                names, partitions: partitions, replicas: replicas, mayHaveOneCopy: mayHaveOneCopy, timeout: timeout)
         }
     }
 

@@ -4,13 +4,16 @@ package struct TopicSpecification: Sendable {
     package var partitions: Int
     /// Copies of each partition, -1 for the broker's default.
     package var replicas: Int
+    /// Whether one copy will do where the broker cannot give its default; topics keep what they are made with.
+    package var mayHaveOneCopy: Bool
     /// Whether records are to be stamped when the broker appends them.
     package var stampsOnAppend = true
 
     /// Describes topics whose records are stamped on append.
-    package init(partitions: Int, replicas: Int) {
+    package init(partitions: Int, replicas: Int, mayHaveOneCopy: Bool) {
         self.partitions = partitions
         self.replicas = replicas
+        self.mayHaveOneCopy = mayHaveOneCopy
     }
 }
 
@@ -21,9 +24,6 @@ package protocol TopicCluster {
     func create(
         _ names: [String], _ specification: TopicSpecification, _ timeout: Duration
     ) throws(KafkaError) -> [String: KafkaError]
-
-    /// How many brokers there are.
-    func brokers(_ timeout: Duration) throws(KafkaError) -> Int
 
     /// Which topics there are, of those that the login may see.
     func topics(_ timeout: Duration) throws(KafkaError) -> Set<String>
@@ -37,8 +37,8 @@ extension TopicCluster {
     ) throws(KafkaError) {
         var specification = specification
         var missing = try create(names, specification, timeout)
-        // Where there are several, some are away, or not there yet: the topics would keep one copy for good.
-        if missing.values.contains(where: { $0.code == "INVALID_REPLICATION_FACTOR" }), try brokers(timeout) == 1 {
+        // Brokers may be away, or not there yet: the topics would keep one copy for good.
+        if specification.mayHaveOneCopy, missing.values.contains(where: { $0.code == "INVALID_REPLICATION_FACTOR" }) {
             specification.replicas = 1
             missing = try create(missing.keys.sorted(), specification, timeout)
         }

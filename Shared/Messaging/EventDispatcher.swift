@@ -102,7 +102,8 @@ package struct EventDispatcher: Sendable {
         let now: Instant = clock.now
         try await pool.transaction { db in
             if try ParkingLot.isForeign(event, for: name, in: db) { return }
-            _ = try Inbox.claimOne(event, for: name, in: db)
+            // One that is claimed was handled as another delivery, or is parked already.
+            guard try Inbox.claimOne(event, for: name, in: db) else { return }
             try ParkingLot.park([ParkedMessage(event, reason: reason)], for: name, at: now, in: db)
         }
     }

@@ -83,7 +83,9 @@ final class EventPlumbing<Assembly: ServiceAssembly>: Sendable {
         let names: [String] = Topic.allCases.flatMap { [$0.rawValue, $0.parked] }
         while !Task.isCancelled {
             do {
-                try await admin.ensureTopics(names, partitions: parts.configuration.kafkaPartitions)
+                try await admin.ensureTopics(
+                    names, partitions: parts.configuration.kafkaPartitions,
+                    mayHaveOneCopy: parts.configuration.mode == .sandbox)
                 return
             } catch {
                 topicFault.withLock { $0 = "\(error)" }

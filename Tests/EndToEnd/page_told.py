@@ -24,7 +24,6 @@ SAID = {
     ("incorrect_cvc", "action"): "security code", ("incorrect_expiry", "action"): "expiry date",
     ("card_not_activated", "action"): "ask your bank", ("do_not_honor", "soft"): "Your bank declined",
     ("processing_error", "soft"): "you have not been charged", ("lost_card", "hard"): "This card cannot be used",
-    ("underpaid", "action"): "do not send it again",
 }  # fmt: skip
 METHODS = (None, "sepa_debit", "klarna", "paypal", "bitcoin")
 
@@ -67,10 +66,17 @@ def too_little(world: World) -> None:
         assert double.payment
         double.payment |= {"coins_received": True, "next_action": double.transfer("0.000054")}
         browser.wait_for_text("send the rest")
+        assert "sent nothing" not in browser.text(), browser.text()
         double.settle("failed", {"code": "underpaid", "decline_class": "action"})
         browser.wait_for(".alert")
         assert "do not send it again" in browser.text(".alert"), browser.text(".alert")
         picture(world, browser, "underpaid")
+        # So it is where the link is over by then.
+        double.status = "expired"
+        browser.reload()
+        browser.wait_for_text("has expired")
+        assert "do not send it again" in browser.text("#work"), browser.text()
+        double.status = "active"
         # Who gives it up is told the same, though nobody has refused anything; so is who was refused otherwise since.
         double.settle("canceled")
         browser.reload()
@@ -82,6 +88,10 @@ def too_little(world: World) -> None:
         assert "was declined" in browser.text(".alert") and "do not send it again" in browser.text(".alert")
         # It has gone back.
         double.payment["coins_received"] = False
+        double.settle("failed", {"code": "underpaid", "decline_class": "action"})
+        browser.reload()
+        browser.wait_for(".alert")
+        assert "do not send it again" not in browser.text(), browser.text()
         double.settle("canceled")
         browser.reload()
         browser.wait_for("input[value=klarna]")

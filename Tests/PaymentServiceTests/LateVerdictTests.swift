@@ -16,10 +16,11 @@ import Testing
     }
 
     /// Lets time pass since an attempt was recorded.
-    private func pass(_ seconds: Int64, since payment: PaymentRecord, in world: PaymentWorld) throws -> Instant {
+    private func pass(_ seconds: Int64, since payment: PaymentRecord, in world: PaymentWorld) async throws -> Instant {
         // Ids of a process never go back in time, and this one's have seen other tests.
         let now: Instant = try #require(payment.attemptID.madeAt).adding(.seconds(seconds))
         world.clock.set(now)
+        try await world.execute("UPDATE payments SET stepped_at = now() - make_interval(secs => \(Double(seconds)))")
         return now
     }
 
@@ -34,7 +35,7 @@ import Testing
     func renewal(isSilent: Bool) async throws {
         try await withPayments { world in
             let payment: PaymentRecord = try await begun(world, reason: "cycle")
-            let now: Instant = try pass(6 * 3_600, since: payment, in: world)
+            let now: Instant = try await pass(6 * 3_600, since: payment, in: world)
             world.provider.turn(.forgetful)
             let paid: PaymentRecord = try await decide(payment, isSilent: isSilent, in: world)
             #expect(paid.status == .succeeded && paid.attempts == 2)
@@ -58,7 +59,7 @@ import Testing
     func left(reason: String?, isSilent: Bool) async throws {
         try await withPayments { world in
             let payment: PaymentRecord = try await begun(world, reason: reason)
-            _ = try pass(120, since: payment, in: world)
+            _ = try await pass(120, since: payment, in: world)
             let failed: PaymentRecord = try await decide(payment, isSilent: isSilent, in: world)
             #expect(failed.status == .failed && failed.declineCode == "processing_error" && failed.attempts == 1)
             #expect(world.provider.asked.isEmpty)
@@ -74,10 +75,22 @@ import Testing
     func inTime(reason: String?, seconds: Int64) async throws {
         try await withPayments { world in
             let payment: PaymentRecord = try await begun(world, reason: reason)
-            _ = try pass(seconds, since: payment, in: world)
+            _ = try await pass(seconds, since: payment, in: world)
             let paid: PaymentRecord = try await decide(payment, isSilent: false, in: world)
             #expect(paid.status == .succeeded && paid.attemptID == payment.attemptID)
             #expect(try await world.number("SELECT count(*) FROM payment_attempts WHERE unsent") == 0)
+            #expect(try await world.booked(payment.id) == ["payment"])
+        }
+    }
+
+    @Test("are none for who has just ordered from an instance whose clock is minutes behind") func clocksApart()
+        async throws
+    {
+        try await withPayments { world in
+            let payment: PaymentRecord = try await begun(world, reason: nil)
+            world.clock.set(try #require(payment.attemptID.madeAt).adding(.seconds(600)))
+            let paid: PaymentRecord = try await decide(payment, isSilent: false, in: world)
+            #expect(paid.status == .succeeded && paid.attempts == 1)
             #expect(try await world.booked(payment.id) == ["payment"])
         }
     }
@@ -87,7 +100,7 @@ import Testing
     {
         try await withPayments { world in
             let payment: PaymentRecord = try await begun(world, reason: "cycle")
-            _ = try pass(6 * 3_600, since: payment, in: world)
+            _ = try await pass(6 * 3_600, since: payment, in: world)
             world.provider.turn(.unreachable)
             await world.decide(payment)
             try await eventually(within: .seconds(10), "another attempt has taken its place, and was not sent either") {

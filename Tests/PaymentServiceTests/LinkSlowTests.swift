@@ -44,6 +44,19 @@ import Testing
         }
     }
 
+    @Test("what is still to be assessed, or is being given up, is not slow") func soonOver() async throws {
+        let pages = PagesProvider()
+        try await withPayments(beside: [pages]) { world in
+            let (visit, payment) = try await Self.begun(world)
+            #expect(try await world.settled(payment.id).status == .requiresAction)
+            world.clock.advance(by: .seconds(61))
+            for status: PaymentStatus in [.created, .canceling] {
+                try await world.execute("UPDATE payments SET status = \(status.rawValue) WHERE id = \(payment.id)")
+                #expect(try await world.look(visit)["payment"]?["slow"] == .bool(false))
+            }
+        }
+    }
+
     @Test("coins that have come for it and do not pay it are told, until it is paid") func coins() async throws {
         let pages = PagesProvider()
         try await withPayments(beside: [pages]) { world in

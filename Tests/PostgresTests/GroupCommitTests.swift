@@ -286,7 +286,7 @@ import Threads
             try await gate.awaitVisitor()
             let first = Task { try await group.submit(1) }
             try await eventually(within: .seconds(5)) { group.statistics.queueDepth == 1 }
-            let deadline: ContinuousClock.Instant = .now + .seconds(2)
+            let deadline: ContinuousClock.Instant = .now + .seconds(5)
             let late = Task { await failure { try await group.submit(2, deadline: deadline) } }
             try await eventually(within: .seconds(5)) { group.statistics.queueDepth == 2 }
             gate.open()

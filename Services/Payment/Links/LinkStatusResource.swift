@@ -56,13 +56,16 @@ package struct LinkStatusResource: JSONOutput {
         let isUnsent: Bool = try PaymentStore.isUnsent(payment, in: db)
         let canEnd: Bool = payment.waitsElsewhere || (link.invoiceID == nil && isUnsent)
         let triedAt: Instant = try PaymentStore.beginning(of: payment.attemptID, in: db) ?? payment.createdAt
-        let isLate: Bool = triedAt.adding(Self.patience) <= now && !isUnsent
+        // What is still to be assessed, or is being given up, is over soon.
+        let isAsked: Bool = payment.status == .processing && !isUnsent
+        let isDebit: Bool = method?.type == LinkMethod.sepaDebit.rawValue
         self.payment = LinkPaymentResource(
             payment: payment, triedAt: triedAt, method: isMine ? method : nil, action: action,
             plan: isMine ? plan.map(PagePlanResource.init) : nil,
             canBeGivenUp: own != nil && plan == nil && canEnd,
-            isSlow: method?.type == LinkMethod.sepaDebit.rawValue || isLate,
-            hasCoins: try payment.status != .succeeded && settings.hasCoins?(payment.id, db) ?? false)
+            isSlow: isAsked && (isDebit || triedAt.adding(Self.patience) <= now),
+            hasCoins: try link.methods.contains(.crypto) && payment.status != .succeeded
+                && settings.hasCoins?(payment.id, db) ?? false)
     }
 
     /// What a provider has not decided by then it may take days about. What nobody has heard of fails soon.

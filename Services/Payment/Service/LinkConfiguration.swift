@@ -26,7 +26,7 @@ extension LinkSettings {
                     try crypto.prices(asset, in: currency, at: now, in: db)
                 }
             },
-            hasCoins: { payment, db in try CryptoChargeStore.hasMoney(of: payment, in: db) },
+            hasCoins: Self.coins(crypto),
             wallets: try LinkWallets(configuration, environment: environment, apple: apple.merchant),
             creditor: try LinkCreditor(configuration), instalments: instalments,
             appleAssociation: apple.association,
@@ -34,6 +34,12 @@ extension LinkSettings {
                 guard let code = QRCode(text) else { throw Problem.unavailable() }
                 return code.svg(label: text)
             })
+    }
+
+    /// Who knows whether coins have come; `nil` where none are taken.
+    private static func coins(_ crypto: CryptoPart) -> HasCoins? {
+        guard !crypto.assets.isEmpty else { return nil }
+        return { payment, db in try CryptoChargeStore.hasMoney(of: payment, in: db) }
     }
 
     /// All that pages know, unless the configuration names some.

@@ -128,12 +128,13 @@ extension StripeAdapter {
     }
 
     /// Whether what was saved is what was to be: of the kind, and, as far as they are known, the PaymentMethod and the
-    /// customer. A test token (`pm_card_visa`) is no PaymentMethod itself: Stripe makes one of it.
+    /// customer. A test token (`pm_card_visa`, `pm_success_de`) is no PaymentMethod itself: Stripe makes one of it. No
+    /// PaymentMethod's own name has a second underscore.
     private static func check(
         _ method: StripeFields, isOf kind: String, _ token: StripeToken?, of customer: String?
     ) throws(ProviderFault) {
         guard try method.text("type") == kind else { throw method.unusable("type", "is another") }
-        if let token, !token.method.hasPrefix("pm_card_"), try method.id(of: "payment_method") != token.method {
+        if let token, !token.method.dropFirst(3).contains("_"), try method.id(of: "payment_method") != token.method {
             throw method.unusable("id", "is another")
         }
         // Nobody's: it was detached since.

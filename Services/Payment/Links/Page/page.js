@@ -71,11 +71,11 @@ function settle(seen, box = null) {
   const payment = seen.payment;
   const action = payment?.next_action;
   attempts = payment?.attempts ?? 0;
-  if (seen.reserved && (!payment || payment.status === "canceled" || payment.status === "failed")) return reserved();
+  if (seen.reserved && (!payment || payment.status === "canceled" || payment.status === "failed")) return reserved(payment);
   if (payment?.status === "canceled" && payment.coins_received && seen.status === "active") return form(failureOf(payment));
-  if (!payment || payment.status === "canceled") return standing(stateOf(seen), box);
+  if (!payment || payment.status === "canceled") return standing(stateOf(seen), box, payment);
   if (payment.status === "succeeded") return outcome(seen, payment);
-  if (payment.status === "failed") return seen.status === "active" ? form(failureOf(payment)) : draw(() => views.state(stateOf(seen)));
+  if (payment.status === "failed") return seen.status === "active" ? form(failureOf(payment)) : draw(() => views.state(stateOf(seen), payment.coins_received));
   if (action?.type === "three_d_secure") return action.url ? leave(action.url, payment) : draw(() => views.challenge(answerChallenge));
   if (action?.type === "redirect") return leave(action.url, payment);
   if (action?.type === "transfer") {
@@ -103,14 +103,14 @@ const stateOf = (seen) => (seen.withdrawn ? "withdrawn" : seen.status);
 /** Whether it will go on in a while by itself; what is held waits for somebody to look at it. */
 const isUnderWay = (seen) => seen.payment?.status === "processing" && !seen.payment.held;
 
-function standing(status, box) {
-  if (status !== "active") return draw(() => views.state(status));
+function standing(status, box, payment = null) {
+  if (status !== "active") return draw(() => views.state(status, payment?.coins_received));
   return form(null, box);
 }
 
 /** Others are paying, for as many payments as the link takes; there may be room again. */
-function reserved() {
-  draw(() => views.state("reserved"));
+function reserved(payment = null) {
+  draw(() => views.state("reserved", payment?.coins_received));
   return follow((now) => !now.reserved);
 }
 

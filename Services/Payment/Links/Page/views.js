@@ -25,11 +25,12 @@ export function summary(link) {
 }
 
 /** A link that cannot be paid, a code that leads nowhere. */
-export function state(name) {
+export function state(name, hasCoins = false) {
   const kind = name === "completed" ? ["good", check] : ["quiet", dash];
   document.title = t(`${name}_title`);
   if (name === "completed") nothingDue();
   show(h("div", { class: "stack" }, sign(...kind), heading(t(`${name}_title`)), h("p", { class: "note" }, t(`${name}_text`)),
+    hasCoins ? h("p", {}, t("failed_coins")) : null,
     name === "unknown" ? h("p", {}, h("a", { href: "/pay" }, t("ask_title"))) : null));
 }
 
@@ -127,7 +128,7 @@ export function transfer(action, onTrouble, onGiveUp, isPart = false) {
       fact(t("transfer_address"), h("bdi", { class: "mono" }, action.address)),
       until ? fact(t("transfer_until"), until) : null),
     h("a", { class: "button", href: action.uri }, t("transfer_open")), copy(action.address),
-    otherWay("other_way_transfer", onGiveUp),
+    otherWay(isPart ? "other_way" : "other_way_transfer", onGiveUp),
     h("p", { class: "note small", id: "wait-note" })));
 }
 
@@ -164,7 +165,7 @@ export function success(link, payment) {
 
 /** Declines that say more than their class, by the text for them, whatever was paid with. */
 const told = {
-  insufficient_funds: "insufficient_funds", underpaid: "coins", paid_late: "coins", too_many_attempts: "soft", unknown: "soft",
+  insufficient_funds: "insufficient_funds", too_many_attempts: "soft", unknown: "soft",
   // Nobody who could decline it was asked.
   processing_error: "unasked", provider_configuration: "unasked", provider_credentials: "unasked", issuer_not_available: "unasked",
 };
@@ -179,8 +180,10 @@ export function failureText({ code, decline_class: kind, method, hasCoins }) {
   const isCard = method === "card";
   const byCode = told[code] ?? (isCard || !method ? toldOfCards[code] : undefined);
   const byClass = [isCard ? `failed_card_${kind}` : "", `failed_${kind}`, "failed_soft"].find(has);
-  if (!hasCoins || byCode === "coins") return t(byCode ? `failed_${byCode}` : byClass);
-  return code ? `${t(byCode ? `failed_${byCode}` : byClass)} ${t("failed_coins")}` : t("failed_coins");
+  const refusal = t(byCode ? `failed_${byCode}` : byClass);
+  if (!hasCoins) return refusal;
+  // What came was too little or too late: nobody has refused anything.
+  return !code || code === "underpaid" || code === "paid_late" ? t("failed_coins") : `${refusal} ${t("failed_coins")}`;
 }
 
 /** A box above the form that is read out as soon as it is there. */

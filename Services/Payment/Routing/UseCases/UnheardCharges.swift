@@ -10,6 +10,11 @@ package enum UnheardCharges {
     /// Whether the customer of a payment `p` is there, or has just brought the attempt about.
     package static let isAttended: SQL = "(NOT p.off_session OR p.customer_started)"
 
+    /// Whether the payment `p` has stood at its step for that long, by the database's clock: that of whoever began the step may
+    /// differ from that of whoever goes on.
+    package static let hasWaited: SQL =
+        "p.stepped_at <= clock_timestamp() - make_interval(secs => \(Double(customersPatience.components.seconds)))"
+
     /// Whether the payment `p` is not to be charged, or not by its method `m`: its invoice is withdrawn, the method was taken
     /// off, or is not the default any more that the invoice is collected with. A method that is used once stays active.
     package static let isUnwanted: SQL = """

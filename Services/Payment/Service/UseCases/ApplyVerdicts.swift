@@ -44,6 +44,8 @@ package struct ApplyVerdicts: Sendable {
             refused.contains($0.attemptID)
                 || policy.action(for: $0.risk, offSession: false, authenticated: false) == .block
         }
+        // Before they are approved: that is another step.
+        let overdue: Set<AttemptID> = try UnsentAttempts.overdue(unique.map(\.attemptID), at: now, in: db)
         let (going, ofRefusedCards) = try approve(unique.filter { !isBlocked($0) }, in: db)
         try block(unique.filter(isBlocked), at: now, in: db)
         var approved: [ApprovedAttempt] = try withinBudgets(going, ofRefusedCards, at: now, in: db)
@@ -57,7 +59,7 @@ package struct ApplyVerdicts: Sendable {
         }
         // After the way is known: what is claimed depends on what the provider can be told.
         approved = try assess(approved, latest, by: providers, at: now, in: db)
-        let late: Set<AttemptID> = try UnsentAttempts.mark(late: approved, at: now, in: db)
+        let late: Set<AttemptID> = try UnsentAttempts.mark(late: approved, overdue: overdue, at: now, in: db)
         let charge: ChargePayments = charge
         let sent: [ApprovedAttempt] = approved
         db.onCommit { charge.start(sent, late: late) }

@@ -43,14 +43,32 @@ enum UnsentAttempts {
         (p.off_session AND NOT p.invoice_voided AND (p.invoice_id IS NOT NULL OR p.instalment_id IS NOT NULL))
         """
 
+    /// Those of attempts that wait for their verdict which have waited for longer than a customer does. Where none is old by
+    /// its id the database is not asked.
+    static func overdue(
+        _ waiting: [AttemptID], at now: Instant, in db: borrowing PostgresTransaction
+    ) throws -> Set<AttemptID> {
+        let old: [AttemptID] = waiting.filter { UnheardCharges.isTooLate(for: $0, at: now) }
+        guard !old.isEmpty else { return [] }
+        let overdue: [AttemptID] = try db.query(
+            """
+            SELECT p.attempt_id FROM payments p JOIN payment_attempts a ON a.payment_id = p.id
+            WHERE a.id = ANY(\(old.map(\.rawValue))::text[]) AND p.attempt_id = a.id
+                AND p.status = \(PaymentStatus.created.rawValue) AND \(UnheardCharges.hasWaited)
+            """
+        ) { row in try row.next() }
+        return Set(overdue)
+    }
+
     /// Marks those of the attempts that this transaction approves which are too old to be just sent: for a customer who
     /// waits, or for their keys. Where none is old the database is not asked.
+    /// - Parameter overdue: Those that had waited for too long, before they were approved.
     /// - Returns: Those that it has marked.
     static func mark(
-        late approved: [ApprovedAttempt], at now: Instant, in db: borrowing PostgresTransaction
+        late approved: [ApprovedAttempt], overdue: Set<AttemptID>, at now: Instant, in db: borrowing PostgresTransaction
     ) throws -> Set<AttemptID> {
         let old: [AttemptID] = approved.map(\.request.idempotencyKey).filter {
-            UnheardCharges.isTooLate(for: $0, at: now)
+            overdue.contains($0) || isStale($0, at: now)
         }
         guard !old.isEmpty else { return [] }
         let stale: [AttemptID] = old.filter { isStale($0, at: now) }
