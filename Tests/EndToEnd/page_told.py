@@ -122,6 +122,7 @@ def withdrawn(world: World) -> None:
         browser.visit(f"{double.url}/pay/{CODE}")
         browser.wait_for_text("invoice has been withdrawn")
         assert "goes back" in browser.text("#work") and "new one" not in browser.text("#work"), browser.text()
+        assert "Amount to pay" not in browser.text(), browser.text()
         picture(world, browser, "withdrawn")
         double.withdrawn = False
         browser.reload()

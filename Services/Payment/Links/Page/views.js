@@ -28,7 +28,7 @@ export function summary(link) {
 export function state(name, hasCoins = false) {
   const kind = name === "completed" ? ["good", check] : ["quiet", dash];
   document.title = t(`${name}_title`);
-  if (name === "completed") nothingDue();
+  if (name === "completed" || name === "withdrawn") nothingDue();
   show(h("div", { class: "stack" }, sign(...kind), heading(t(`${name}_title`)), h("p", { class: "note" }, t(`${name}_text`)),
     hasCoins ? h("p", {}, t("failed_coins")) : null,
     name === "unknown" ? h("p", {}, h("a", { href: "/pay" }, t("ask_title"))) : null));
