@@ -301,6 +301,22 @@ import Testing
         }
     }
 
+    @Test("and so does what collects an instalment") func ofInstalment() async throws {
+        try await withInstalments { world in
+            let payments: PaymentWorld = world.payments
+            let customer: CustomerID = try await payments.payer()
+            _ = try await world.running(customer, "pay_in_3", 10_000)
+            try await payments.attach(InstalmentWorld.expired, to: customer)
+            try await world.go(days: 31)
+            let failed: [String] = try await payments.texts("SELECT id FROM payments WHERE status = 'failed'")
+            let payment = PaymentID(unchecked: try #require(failed.first))
+            let good: String = try await payments.attach(InstalmentWorld.good, to: customer)["id"]?.stringValue ?? ""
+            let refused: String = await Self.refusal(payments, payment, #"{"payment_method_id":"\#(good)"}"#)
+            #expect(failed.count == 1 && refused == "payment_of_instalment")
+            #expect(try await payments.payment(payment).attempts == 1)
+        }
+    }
+
     @Test("what is agreed to, and that nobody is there, is said with the confirmation") func agreed() async throws {
         try await withPayments { world in
             let customer: CustomerID = try await world.payer()

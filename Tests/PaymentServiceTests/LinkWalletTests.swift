@@ -105,18 +105,25 @@ import Testing
         }
     }
 
+    /// A visit whose card as printed was challenged, and whose customer did not pass.
+    private static func challengedInVain(
+        _ world: PaymentWorld, _ tokens: WalletTokens
+    ) async throws -> (Visit, PaymentRecord) {
+        let visit: Visit = try await Self.visit(world)
+        let card: String = try await hand(world, visit, tokens.token(number: "4000002500003155", isCard: true))
+        let first: PaymentRecord = try await paid(world, visit, card)
+        #expect(first.status == .requiresAction)
+        try await world.answerChallenge(visit, "failed")
+        #expect(try await world.payment(first.id).decline == .authenticationFailed)
+        return (visit, first)
+    }
+
     @Test("a customer who has failed their bank's challenge pays with another token at once") func afterChallenge()
         async throws
     {
         let tokens = WalletTokens()
         try await withPayments(wallets: tokens.reader()) { world in
-            let visit: Visit = try await Self.visit(world)
-            let card: String = try await Self.hand(
-                world, visit, tokens.token(number: "4000002500003155", isCard: true))
-            let first: PaymentRecord = try await Self.paid(world, visit, card)
-            #expect(first.status == .requiresAction)
-            try await world.answerChallenge(visit, "failed")
-            #expect(try await world.payment(first.id).decline == .authenticationFailed)
+            let (visit, first) = try await Self.challengedInVain(world, tokens)
             // Nobody has tidied up since.
             #expect(try await world.number("SELECT count(*) FROM wallet_credentials") == 1)
             let other: String = try await Self.hand(world, visit, tokens.token(id: "message-2"))
@@ -130,11 +137,7 @@ import Testing
     func printedAfterChallenge() async throws {
         let tokens = WalletTokens()
         try await withPayments(wallets: tokens.reader()) { world in
-            let visit: Visit = try await Self.visit(world)
-            let card: String = try await Self.hand(
-                world, visit, tokens.token(number: "4000002500003155", isCard: true))
-            let first: PaymentRecord = try await Self.paid(world, visit, card)
-            try await world.answerChallenge(visit, "failed")
+            let (visit, first) = try await Self.challengedInVain(world, tokens)
             let other: String = try await Self.hand(world, visit, tokens.token(id: "message-2", isCard: true))
             let second: PaymentRecord = try await Self.paid(world, visit, other)
             #expect(second.id == first.id && second.status == .requiresAction && second.attempts == 2)

@@ -8,6 +8,22 @@ import Postgres
 import TestKit
 import Testing
 
+extension PaymentWorld {
+    /// Holds the only payment to have been charged once, by a second attempt that was made at this time or later: the first
+    /// one's key had become too old to be sent.
+    func isChargedAnew(_ paid: PaymentRecord, since time: Instant) async throws {
+        #expect(paid.status == .succeeded && paid.attempts == 2)
+        #expect(try #require(paid.attemptID.madeAt) >= time)
+        #expect(try await texts("SELECT idempotency_key FROM sandbox_charges") == [paid.attemptID.rawValue])
+        #expect(
+            try await texts("SELECT concat_ws(' ', status, decline_code) FROM payment_attempts ORDER BY number")
+                == ["failed outage", "succeeded"])
+        #expect(try await booked(paid.id) == ["payment"])
+        #expect(try await published("payment.failed.v1") == 0)
+        #expect(try await violations() == [])
+    }
+}
+
 @Suite("Charges that were not sent") struct UnsentAttemptTests {
     /// A renewal whose provider cannot be reached.
     private func unsent(_ world: PaymentWorld, reason: String? = nil) async throws -> PaymentRecord {
@@ -41,18 +57,8 @@ import Testing
             world.provider.turn(.forgetful)
             try await world.work.sweep.pass()
             let paid: PaymentRecord = try await world.payment(payment.id)
-            #expect(paid.status == .succeeded && paid.attempts == 2)
-            #expect(try #require(paid.attemptID.madeAt) >= sixHoursLater, "the first key is too old to be sent")
             #expect(world.provider.asked.count == world.provider.charges, "there is nothing to read back")
-            #expect(
-                try await world.texts("SELECT idempotency_key FROM sandbox_charges") == [paid.attemptID.rawValue])
-            #expect(
-                try await world.texts(
-                    "SELECT concat_ws(' ', status, decline_code) FROM payment_attempts ORDER BY number")
-                    == ["failed outage", "succeeded"])
-            #expect(try await world.booked(payment.id) == ["payment"])
-            #expect(try await world.published("payment.failed.v1") == 0)
-            #expect(try await world.violations() == [])
+            try await world.isChargedAnew(paid, since: sixHoursLater)
         }
     }
 

@@ -266,9 +266,9 @@ import Testing
     }
 
     @Test(
-        "one that was asked for while the customer's own was under way is asked for once more",
-        arguments: [StatusReason.paymentFailed, .actionRequired])
-    func missed(reason: StatusReason) throws {
+        "one that was asked for while the customer's own was under way is asked for once more, also where that goes on",
+        arguments: [(.paymentFailed, 3), (.actionRequired, 3), (.actionRequired, 4)] as [(StatusReason, Int64)])
+    func missed(reason: StatusReason, attempt: Int64) throws {
         var subscription = paying()
         let billing = try #require(subscription.open)
         let now: Instant = due.adding(.seconds(660))
@@ -276,23 +276,11 @@ import Testing
         subscription.methodAttached(newMethod, at: now, policy: policy, now: now)
         subscription.pageBegun(attempt: 3, at: now.adding(.seconds(1)))
         subscription.collectionFailed(
-            billing.id, invoiceID: invoice, attempt: 3, as: .action, with: reason == .paymentFailed ? pageMethod : nil,
-            reason: reason, policy: policy, at: now.adding(.seconds(2)))
-        #expect(subscription.names == ["collect 3 new_payment_method", "collect 4 new_payment_method"])
-    }
-
-    @Test("one that was asked for is asked for once more also where the customer's own goes on under a later number")
-    func missedByFollowing() throws {
-        var subscription = paying()
-        let billing = try #require(subscription.open)
-        let now: Instant = due.adding(.seconds(660))
-        subscription.failOpen(.hard, with: pageMethod, at: now)
-        subscription.methodAttached(newMethod, at: now, policy: policy, now: now)
-        subscription.pageBegun(attempt: 3, at: now.adding(.seconds(1)))
-        subscription.collectionFailed(
-            billing.id, invoiceID: invoice, attempt: 4, as: .action, reason: .actionRequired, policy: policy,
+            billing.id, invoiceID: invoice, attempt: attempt, as: .action,
+            with: reason == .paymentFailed ? pageMethod : nil, reason: reason, policy: policy,
             at: now.adding(.seconds(2)))
-        #expect(subscription.names == ["collect 3 new_payment_method", "collect 5 new_payment_method"])
+        #expect(
+            subscription.names == ["collect 3 new_payment_method", "collect \(attempt + 1) new_payment_method"])
     }
 
     @Test("the customer's own, made the default once its attempt had failed, counts also where its end is told first")
